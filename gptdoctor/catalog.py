@@ -1,0 +1,63 @@
+"""All defects, found by walking `defects/`; a broken or a duplicate one is an error."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from functools import cache
+
+from gptdoctor import defects
+from gptdoctor.core.errors import CatalogError, UsageError
+from gptdoctor.defect import Defect
+
+
+@cache
+def all_defects() -> tuple[Defect, ...]:
+    """Every defect, by code.
+
+    Raises CatalogError where a module does not import, holds no `DEFECT`, is not named as its
+    defect is, or uses a code or a name twice.
+    """
+    found = [_load(name) for name in _module_names()]
+    for attribute in ("code", "name"):
+        values = [getattr(defect, attribute) for defect in found]
+        twice = {value for value in values if values.count(value) > 1}
+        if twice:
+            raise CatalogError(f"more than one defect has the {attribute} {', '.join(twice)}")
+    return tuple(sorted(found, key=lambda defect: defect.code))
+
+
+def defect_named(word: str) -> Defect:
+    """The defect with this code or name; raises UsageError where there is none."""
+    for defect in all_defects():
+        if word.upper() == defect.code or word.lower() == defect.name:
+            return defect
+    known = ", ".join(defect.code for defect in all_defects())
+    raise UsageError(f"there is no rule {word!r}", hint=f"the rules are {known}")
+
+
+def module_of(defect: Defect) -> str:
+    """The dotted module below `defects/` and `remedies/` that tells of this defect."""
+    for name in _module_names():
+        if name.rpartition(".")[2] == defect.name.replace("-", "_"):
+            return name
+    raise CatalogError(f"no module is named after {defect.name}")
+
+
+def _module_names() -> list[str]:
+    prefix = f"{defects.__name__}."
+    walked = pkgutil.walk_packages(defects.__path__, prefix)
+    return [info.name.removeprefix(prefix) for info in walked if not info.ispkg]
+
+
+def _load(name: str) -> Defect:
+    try:
+        module = importlib.import_module(f"{defects.__name__}.{name}")
+    except Exception as error:
+        raise CatalogError(f"the defect {name} does not load: {error}") from error
+    defect = getattr(module, "DEFECT", None)
+    if not isinstance(defect, Defect):
+        raise CatalogError(f"the module {name} holds no DEFECT")
+    if name.rpartition(".")[2] != defect.name.replace("-", "_"):
+        raise CatalogError(f"the module {name} holds the defect {defect.name}")
+    return defect

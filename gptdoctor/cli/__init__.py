@@ -1,0 +1,1 @@
+"""One command, one module; nothing heavy is imported until its body runs."""

@@ -1,0 +1,89 @@
+"""`gptdoctor check`: what keeps the models from training, and the proof."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptdoctor.cli import options as shared
+from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
+from gptdoctor.core.findings import Severity
+
+if TYPE_CHECKING:
+    from gptdoctor.core.diagnosis import Examination
+    from gptdoctor.diagnose.gate import GateResult
+
+FormatOption = Annotated[
+    shared.OutputFormat, typer.Option("--output-format", help="How the result is printed.")
+]
+
+
+def check(
+    targets: shared.TargetsArgument = None,
+    static: shared.StaticOption = False,
+    select: shared.SelectOption = None,
+    ignore: shared.IgnoreOption = None,
+    fail_on: shared.FailOnOption = Severity.HIGH,
+    strict: shared.StrictOption = False,
+    output_format: FormatOption = shared.OutputFormat.TEXT,
+    exit_zero: shared.ExitZeroOption = False,
+    timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
+    seed: shared.SeedOption = 0,
+    python: shared.PythonOption = None,
+    devices: shared.DevicesOption = False,
+    traceback: shared.TracebackOption = False,
+) -> None:
+    """Examine models: scan the text, run tiny instances, say what keeps them from training."""
+    options = shared.make_options(
+        targets,
+        static=static,
+        select=select,
+        ignore=ignore,
+        fail_on=fail_on,
+        strict=strict,
+        exit_zero=exit_zero,
+        timeout=timeout,
+        seed=seed,
+        python=python,
+        devices=devices,
+    )
+    examination = examine(options)
+    result = _show(examination, options, output_format)
+    raise typer.Exit(result.exit_code)
+
+
+def examine(options: Options) -> Examination:
+    """One checkup with its progress on stderr."""
+    from gptdoctor.checkup import Checkup
+    from gptdoctor.report.consoles import stderr_console
+    from gptdoctor.report.progress import Progress
+
+    with (
+        Progress(stderr_console()) as progress,
+        Checkup(options, Path.cwd(), progress.listen) as checkup,
+    ):
+        return checkup.examine()
+
+
+def _show(
+    examination: Examination, options: Options, output_format: shared.OutputFormat
+) -> GateResult:
+    from gptdoctor.diagnose.gate import gate, shown
+
+    result = gate(examination, options)
+    wanted = dataclasses.replace(examination, findings=shown(examination, options))
+    if output_format is shared.OutputFormat.JSON:
+        import json
+
+        from gptdoctor.report.json_document import to_document
+
+        typer.echo(json.dumps(to_document(wanted, gate=result), indent=2, allow_nan=False))
+    else:
+        from gptdoctor.report.consoles import stdout_console
+        from gptdoctor.report.text import print_examination
+
+        print_examination(stdout_console(), wanted, gate=result)
+    return result

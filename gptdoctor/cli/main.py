@@ -1,0 +1,73 @@
+"""The command line: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from gptdoctor import __version__
+from gptdoctor.cli import check, explain, fix, report, rules
+from gptdoctor.core.errors import DoctorError
+
+# 0 clean, 1 findings or an untrainable model, 2 could not run; 130 is the shell's for Ctrl-C.
+COULD_NOT_RUN = 2
+INTERRUPTED = 130
+
+app = typer.Typer(
+    name="gptdoctor",
+    help="Says whether a PyTorch GPT-like model can really be trained, proves it, and repairs it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command()(check.check)
+app.command()(fix.fix)
+app.command()(report.report)
+app.command()(explain.explain)
+app.command()(rules.rules)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gptdoctor {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Says whether a PyTorch GPT-like model can really be trained, proves it, and repairs it."""
+
+
+def main() -> None:
+    """Run a command; an error is one sentence on stderr, and a traceback only when asked for."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        typer.echo("gptdoctor: interrupted; nothing was written", err=True)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        sys.exit(COULD_NOT_RUN)
+    except DoctorError as error:
+        _tell(error.message, error.hint)
+    except Exception as error:
+        _tell(
+            f"gptdoctor itself failed: {type(error).__name__}: {error}",
+            "run the same command with --traceback and report what it prints",
+        )
+
+
+def _tell(message: str, hint: str) -> None:
+    if "--traceback" in sys.argv:
+        traceback.print_exc()
+    typer.echo(f"gptdoctor: {message}" + (f"\n  {hint}" if hint else ""), err=True)
+    sys.exit(COULD_NOT_RUN)

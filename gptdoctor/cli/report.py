@@ -1,0 +1,87 @@
+"""`gptdoctor report`: the review as a document, made from measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from gptdoctor.cli import options as shared
+from gptdoctor.cli.check import examine
+from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS
+from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
+
+if TYPE_CHECKING:
+    from gptdoctor.core.diagnosis import Examination
+
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE.md", help="Write Markdown to this file."),
+]
+FromOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        metavar="RESULT.json",
+        help="Use the result of `check --output-format json` instead of running anything.",
+    ),
+]
+
+
+def report(
+    targets: shared.TargetsArgument = None,
+    output: OutputOption = None,
+    source: FromOption = None,
+    timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
+    seed: shared.SeedOption = 0,
+    python: shared.PythonOption = None,
+    devices: shared.DevicesOption = False,
+    traceback: shared.TracebackOption = False,
+) -> None:
+    """Write the trainability report: models, bugs, what to fix first, how to wire training."""
+    if source is not None and targets:
+        raise UsageError("--from takes no targets", hint="give targets or a result file, not both")
+    if source is not None:
+        examination = _load(source)
+    else:
+        options = shared.make_options(
+            targets, timeout=timeout, seed=seed, python=python, devices=devices
+        )
+        examination = examine(options)
+    _write(examination, output)
+
+
+def _load(source: Path) -> Examination:
+    from gptdoctor.report.json_document import from_document
+
+    try:
+        document: Any = json.loads(source.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ResultFileError(f"{source} cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ResultFileError(
+            f"{source} is not JSON: {error}",
+            hint="write it with: gptdoctor check --output-format json > result.json",
+        ) from error
+    return from_document(document)
+
+
+def _write(examination: Examination, output: Path | None) -> None:
+    from gptdoctor.report.consoles import stderr_console, stdout_console
+    from gptdoctor.report.document import make_document
+
+    document = make_document(examination)
+    if output is None:
+        from gptdoctor.report.terminal_document import print_document
+
+        print_document(stdout_console(), document)
+        return
+    from gptdoctor.report.markdown import render
+
+    try:
+        output.write_text(render(document), encoding="utf-8")
+    except OSError as error:
+        raise DoctorError(f"{output} cannot be written: {error.strerror}") from error
+    stderr_console().print(f"wrote {output}", highlight=False)

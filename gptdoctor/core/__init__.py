@@ -1,0 +1,1 @@
+"""The shared nouns of gptdoctor; standard library only."""

@@ -1,0 +1,97 @@
+"""What is said of each model, and of all that was examined."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gptdoctor.core.findings import Finding, Value
+
+
+class Verdict(str, Enum):
+    """Whether a model can be trained, worst first."""
+
+    UNTRAINABLE = "untrainable"
+    DEGRADED = "degraded"
+    UNEXAMINED = "unexamined"
+    TRAINABLE = "trainable"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecimenFacts:
+    """The tiny instance that was examined, as code that a user can paste."""
+
+    build: str  # "GPT4oModel(vocab_size=97, d_model=64)"
+    call: str  # "model(text_ids)  # text_ids: int64 [3, 7]"
+    parameters: int
+    entry: str  # name of the method that was called: "forward", "forward_step"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnmeasuredProbe:
+    """A probe that could not run, and why. Never counted as passed."""
+
+    probe: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelDiagnosis:
+    """One model: can it be trained, why (not), and what was measured."""
+
+    name: str
+    path: str
+    line: int
+    verdict: Verdict | None  # None when no user code was run (--static)
+    reasons: tuple[str, ...]
+    # The rule behind each reason, None where the measurement speaks for itself.
+    reason_rules: tuple[str | None, ...] = ()
+    specimen: SpecimenFacts | None = None
+    facts: Mapping[str, Value] = field(default_factory=dict)
+    measured: tuple[str, ...] = ()
+    unmeasured: tuple[UnmeasuredProbe, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceError:
+    """A file that could not be read or parsed."""
+
+    path: str
+    line: int
+    kind: str  # "syntax-error", "encoding-error", "read-error"
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SkippedFile:
+    """A file that was read and in which there is nothing to examine."""
+
+    path: str
+    reason: str  # "empty", "no model found"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Environment:
+    """What the examination ran on."""
+
+    python: str  # version of the interpreter that ran the models
+    executable: str  # how the user named it, or "" for our own
+    torch: str | None  # None: not installed there, or nothing was run
+    platform: str
+    seed: int
+    live: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examination:
+    """All that one checkup found: the one value that reports are made from."""
+
+    environment: Environment
+    models: tuple[ModelDiagnosis, ...]
+    findings: tuple[Finding, ...]
+    errors: tuple[SourceError, ...]
+    skipped: tuple[SkippedFile, ...]  # of the files that the user named, and empty ones
+    files: int  # source files read
+    seconds: float

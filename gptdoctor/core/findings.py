@@ -1,0 +1,131 @@
+"""What is wrong, where, how bad it is, and how well that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+from gptdoctor.core.repairs import FixOffer
+
+# What a piece of evidence may hold: numbers with their unit in the key, short texts, lists of them.
+Value = str | int | float | bool | None | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
+
+
+class Severity(str, Enum):
+    """How much harm a defect does where it is real, worst first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """0 for critical, rising as the harm shrinks."""
+        return list(Severity).index(self)
+
+    def at_least(self, other: Severity) -> bool:
+        """Whether this is as bad as `other`, or worse."""
+        return self.rank <= other.rank
+
+
+class Status(str, Enum):
+    """How well a finding is known, strongest first."""
+
+    CONFIRMED = "confirmed"  # a measurement shows the harm
+    SUSPECTED = "suspected"  # the text shows it and nothing has measured it
+    REFUTED = "refuted"  # the place was run and measured, and no harm was found
+
+    @property
+    def rank(self) -> int:
+        """0 for confirmed, rising as the claim weakens."""
+        return list(Status).index(self)
+
+
+@dataclass(frozen=True, kw_only=True, order=True)
+class Location:
+    """A range in a file: 1-based lines and columns, columns in characters, end exclusive."""
+
+    path: str  # relative to the project's root, with "/"
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+    def covers(self, line: int) -> bool:
+        """Whether `line` lies in this range."""
+        return self.line <= line <= self.end_line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where running code was: a function, and the line in it when that is known."""
+
+    path: str  # relative to the project's root, with "/"
+    symbol: str  # qualified name of the enclosing function or class, "" at module level
+    line: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspicion:
+    """A defect as the text shows it; nothing has been run."""
+
+    rule: str
+    location: Location
+    symbol: str  # qualified name of the enclosing function or class, "" at module level
+    message: str  # one sentence: what this code does and why that harms
+    details: Mapping[str, Value] = field(default_factory=dict)  # what the remedy wants to know
+    # All lines that belong to the place (a decorated function's body, a with block): when one
+    # of them was run, the place was run.  (first, last), 1-based, inclusive.
+    extent: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conviction:
+    """What a defect reads in one model's measurements: harm shown, or shown to be absent."""
+
+    rule: str
+    status: Status  # confirmed or refuted, never suspected
+    probe: str
+    place: Place | None  # None: holds for all code that the specimen ran
+    message: str  # one sentence for the finding when no text raised a suspicion
+    values: Mapping[str, Value]
+    alone: bool = True  # False: only confirms or refutes what the text raised
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """What stands behind a status. `values` carry their units in their keys."""
+
+    status: Status
+    probe: str | None = None
+    values: Mapping[str, Value] = field(default_factory=dict)
+    reason: str | None = None  # suspected: why nothing measured it, and what blocks it
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEvidence:
+    """The evidence that one model gives for a finding."""
+
+    name: str  # of the model
+    path: str  # of the model's file
+    evidence: Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One rule at one place, with what every model that ran it has to say."""
+
+    rule: str
+    name: str
+    severity: Severity
+    location: Location
+    symbol: str
+    message: str
+    excerpt: str  # the source line, stripped
+    evidence: Evidence  # the strongest of `models`, or of the text alone
+    model: str | None  # the main model it concerns
+    models: tuple[ModelEvidence, ...] = ()
+    fix: FixOffer | None = None
+    details: Mapping[str, Value] = field(default_factory=dict)

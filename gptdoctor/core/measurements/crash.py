@@ -1,0 +1,19 @@
+"""Where and how the user's code failed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crash:
+    """An exception, with the innermost frame that lies in the user's project."""
+
+    stage: str  # "import", "construction", "forward", "backward", "step", "generate"
+    kind: str  # name of the exception's class
+    message: str  # its text, first 500 characters
+    path: str | None = None  # relative to the root; None: no frame of the user's project
+    symbol: str = ""
+    line: int | None = None
+    raised_there: bool = False  # that line is a `raise` statement of the user's own
+    shapes: tuple[str, ...] = ()  # "x [3, 7, 64]": tensors that were local there

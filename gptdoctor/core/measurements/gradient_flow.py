@@ -1,0 +1,48 @@
+"""Which parameters the loss reaches, and where it stops."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.measurement import Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGradient:
+    """One named parameter after forward and backward."""
+
+    name: str
+    shape: tuple[int, ...]
+    state: str  # "flows", "none", "zero", "non-finite", "frozen"
+    largest: float | None  # largest absolute gradient; None where there is none
+    ran: bool  # the module that owns it was called
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientCut:
+    """A place that ran without recording gradients, and what happens when it records them."""
+
+    path: str
+    symbol: str
+    line: int  # of the decorator, the with statement or the call
+    operation: str  # "no_grad", "inference_mode", "set_grad_enabled", "detach"
+    # The counterfactual: the same run with only this place neutralised.
+    measured: bool
+    parameters_gained: tuple[str, ...]  # had no gradient, have one now
+    parameters_changed: int  # had one, have another now (gained ones not counted)
+    largest_change: float  # relative to the largest gradient of that parameter
+    reason: str = ""  # why the counterfactual was not measured
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientFlow(Measurement):
+    """Probe gradient-flow."""
+
+    objective: str  # "own loss", "shifted cross-entropy"
+    loss: float | None
+    batch: int
+    length: int
+    parameters: tuple[ParameterGradient, ...]
+    cuts: tuple[GradientCut, ...]
+    crash: Crash | None  # in forward or backward

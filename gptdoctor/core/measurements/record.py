@@ -1,0 +1,54 @@
+"""All that one worker job tells of one model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.specimens import ModelTarget
+
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unmeasured:
+    """A probe that could not run, and why. It never counts as passed."""
+
+    probe: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What one probe measured, and the user's lines that ran meanwhile."""
+
+    probe: str
+    measurement: Measurement
+    executed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # path -> lines
+
+    def ran(self, path: str, first: int, last: int) -> bool:
+        """Whether a line of `path` from `first` to `last`, both included, was run."""
+        return any(first <= line <= last for line in self.executed.get(path, ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ending:
+    """How the worker's child came to its end."""
+
+    kind: str  # "finished", "timeout", "exit", "signal", "not-started"
+    stage: str  # the last thing it announced: "import", "construction", a probe's name
+    detail: str  # "SIGSEGV", "status 0", "60 s", why it was not started
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelRecord:
+    """The measurements of one model, as far as they came before the child ended."""
+
+    target: ModelTarget
+    measured: tuple[Measured, ...]
+    unmeasured: tuple[Unmeasured, ...]
+    ending: Ending
+    output: str  # what the user's code printed, the first 64 KiB
+    seconds: float
+    torch: str | None
+    python: str

@@ -1,0 +1,18 @@
+"""Whether the model offers a loss of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptdoctor.core.measurements.measurement import Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingInterface(Measurement):
+    """Probe training-interface."""
+
+    label_parameters: tuple[str, ...]  # parameters of the entry that take labels
+    loss_returned: bool  # calling the entry gave a scalar that reaches the parameters
+    loss_methods: tuple[str, ...]  # other methods of the model that gave such a scalar
+    loss: float | None  # the value seen, in nats
+    uniform_loss: float  # ln V, in nats: the loss of a model that knows nothing

@@ -1,0 +1,34 @@
+"""What the parent asks of the worker: which model, from which text, with what limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelTarget:
+    """A main model that the text shows."""
+
+    path: str  # of its file, relative to the project's root, with "/"
+    name: str  # of the class
+    line: int
+    end_line: int
+    entry: str  # the method that takes ids: "forward", "forward_step"
+    # Names of the classes that this model is made of (itself included), by walking the text.
+    family: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExamineRequest:
+    """One job for the worker: examine this model and stream what is measured."""
+
+    target: ModelTarget
+    root: str  # absolute path of the project's root
+    seed: int
+    timeout_seconds: float
+    probes: tuple[str, ...] = ()  # empty: all of them
+    build: str | None = None  # an expression to build the model with, instead of guessing
+    # Text that stands for files on disk, by path relative to the root: how repairs are proven.
+    overlay: Mapping[str, str] = field(default_factory=dict)
+    devices: bool = False  # let the model see accelerators

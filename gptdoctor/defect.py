@@ -1,0 +1,77 @@
+"""The form that every defect fills in.
+
+A defect is a frozen value, `DEFECT`, at the end of its file in `defects/<family>/<name>.py`. Its
+handlers are plain functions above it. It knows no torch: `suspects` reads the text, `convicts`
+reads measurements.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from gptdoctor.core.findings import Conviction, Severity, Suspicion
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.repairs import FixPromise
+from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """Where the walk of a tree stands when a handler is called."""
+
+    project: Project
+    module: SourceModule
+    parents: tuple[ast.AST, ...]  # of the node, outermost (the ast.Module) first
+    models: tuple[str, ...] = ()  # qualified names of the main models of this module
+
+    @property
+    def function(self) -> FunctionNode | None:
+        """The innermost function around the node."""
+        for parent in reversed(self.parents):
+            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+                return parent
+        return None
+
+    @property
+    def owner(self) -> ClassInfo | None:
+        """The innermost class around the node."""
+        names = [parent.name for parent in self.parents if isinstance(parent, ast.ClassDef)]
+        while names:
+            info = self.project.classes(self.module).get(".".join(names))
+            if info is not None:
+                return info
+            names.pop()
+        return None
+
+    @property
+    def symbol(self) -> str:
+        """The qualified name of the function or class around the node, "" at module level."""
+        named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        return ".".join(parent.name for parent in self.parents if isinstance(parent, named))
+
+
+SuspectHandler = Callable[[ast.AST, Visit], Iterator[Suspicion]]
+ConvictHandler = Callable[[Measurement, ModelRecord], Iterator[Conviction]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Defect:
+    """What one defect is, how it is seen, how much it harms, and the fix it promises."""
+
+    code: str  # "GD101"
+    name: str  # the file's name with "-" for "_"
+    severity: Severity
+    summary: str  # one sentence: what the code does wrong
+    explanation: str  # how to recognise it, and what is not meant
+    harm: str  # why it hurts training or generation
+    confirmed_by: str  # how a probe confirms and refutes it
+    sick: str  # a short example; the static rule must see it
+    healed: str  # the same, mended; no rule may see anything
+    suspects: Mapping[type[ast.AST], SuspectHandler] = field(default_factory=dict)
+    convicts: Mapping[str, ConvictHandler] = field(default_factory=dict)  # by probe's name
+    fix: FixPromise | None = None

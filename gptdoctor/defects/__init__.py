@@ -1,0 +1,1 @@
+"""ONE FILE = ONE DEFECT, in the folder of its family."""

@@ -1,0 +1,1 @@
+"""Family 7: inputs that are not what they should be."""

@@ -1,0 +1,61 @@
+"""Whether a run passes: the exit code, and what decided it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.config import Options
+from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
+from gptdoctor.core.findings import Finding, Status
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateResult:
+    """What the gate says: 0 clean, 1 findings or untrainable; 2 is for runs that could not be."""
+
+    exit_code: int
+    reasons: tuple[str, ...]
+
+
+def gate(examination: Examination, options: Options) -> GateResult:
+    """Hold an examination against the options."""
+    reasons = tuple(_reasons(examination, options))
+    failed = bool(reasons) and not options.exit_zero
+    return GateResult(exit_code=1 if failed else 0, reasons=reasons)
+
+
+def shown(examination: Examination, options: Options) -> tuple[Finding, ...]:
+    """The findings that `--select` and `--ignore` leave."""
+    return tuple(finding for finding in examination.findings if options.wants(finding.rule))
+
+
+def _reasons(examination: Examination, options: Options) -> Iterator[str]:
+    blocking = [finding for finding in shown(examination, options) if _blocks(finding, options)]
+    if blocking:
+        yield f"{_count(len(blocking), 'finding')} at or above {options.fail_on.value}"
+    for model in examination.models:
+        if model.verdict is Verdict.UNTRAINABLE and not _all_ignored(model, options):
+            yield f"{model.name} is untrainable"
+        if model.verdict is Verdict.UNEXAMINED and options.strict:
+            yield f"{model.name} could not be examined (--strict)"
+    if examination.errors:
+        yield f"{_count(len(examination.errors), 'file')} could not be read"
+
+
+def _blocks(finding: Finding, options: Options) -> bool:
+    refuted = finding.evidence.status is Status.REFUTED
+    return not refuted and finding.severity.at_least(options.fail_on)
+
+
+def _all_ignored(model: ModelDiagnosis, options: Options) -> bool:
+    """Whether the user set aside the rule behind each reason.
+
+    A reason that no rule stands behind (the loss does not fall) cannot be ignored.
+    """
+    rules = model.reason_rules
+    return all(rule is not None and not options.wants(rule) for rule in rules) and bool(rules)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")

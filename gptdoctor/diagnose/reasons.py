@@ -1,0 +1,81 @@
+"""Why something was not measured, in one sentence that names what blocks it."""
+
+from __future__ import annotations
+
+from gptdoctor.core.findings import Suspicion
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies
+from gptdoctor.core.measurements.record import Ending, ModelRecord
+from gptdoctor.defect import Defect
+
+
+def why_not_measured(defect: Defect, suspicion: Suspicion, record: ModelRecord) -> str:
+    """What kept the probes of `defect` from judging `suspicion` in this model."""
+    blocked = what_blocks(record)
+    if blocked is not None:
+        return blocked
+    for unmeasured in record.unmeasured:
+        if unmeasured.probe in defect.convicts:
+            return f"{unmeasured.probe} was not measured: {unmeasured.reason}"
+    if not defect.convicts:
+        return "no probe can judge this"
+    return "no probe reached this code"
+
+
+def what_blocks(record: ModelRecord) -> str | None:
+    """Why no probe could run on the model at all, or None."""
+    if record.ending.kind != "finished" and not record.measured:
+        return ending_sentence(record.ending)
+    construction = construction_of(record)
+    if construction is None:
+        return ending_sentence(record.ending)
+    if construction.outcome == "built":
+        return None
+    missing = missing_import(record)
+    if missing is not None:
+        return f"blocked by the import at {missing}"
+    if construction.crash is not None:
+        return f"blocked by {crash_sentence(construction.crash)}"
+    return f"the model was not built: {'; '.join(construction.tried) or 'no way was found'}"
+
+
+def missing_import(record: ModelRecord) -> str | None:
+    """The first import that failed and is needed: "model.py:18 (GD501, No module named 'x')"."""
+    for measured in record.measured:
+        if isinstance(measured.measurement, ImportDependencies):
+            for failure in measured.measurement.failures:
+                if failure.needed or not measured.measurement.imported:
+                    return f"{failure.path}:{failure.line} (GD501, {failure.error})"
+    return None
+
+
+def construction_of(record: ModelRecord) -> Construction | None:
+    """What the construction of the model came to, or None where it was not reached."""
+    for measured in record.measured:
+        if isinstance(measured.measurement, Construction):
+            return measured.measurement
+    return None
+
+
+def crash_sentence(crash: Crash) -> str:
+    """An exception with its place: "ValueError in forward at model.py:80: ..."."""
+    place = f" at {crash.path}:{crash.line}" if crash.path else ""
+    message = crash.message.strip().splitlines()
+    return f"{crash.kind} in {crash.stage}{place}" + (f": {message[0]}" if message else "")
+
+
+def ending_sentence(ending: Ending) -> str:
+    """How the worker's child ended, for a user."""
+    where = f" during {ending.stage}" if ending.stage else ""
+    match ending.kind:
+        case "timeout":
+            return f"timed out after {ending.detail}{where}; give it more with --timeout"
+        case "exit":
+            return f"the process ended itself ({ending.detail}){where}"
+        case "signal":
+            return f"the process was killed by {ending.detail}{where}"
+        case "not-started":
+            return ending.detail
+        case _:
+            return f"the examination ended early{where}: {ending.detail}"

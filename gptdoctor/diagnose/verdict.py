@@ -1,0 +1,214 @@
+"""Whether a model can be trained, and why (not)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gptdoctor.core.diagnosis import Verdict
+from gptdoctor.core.findings import Finding, Severity, Status
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.learning import Learning
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
+from gptdoctor.core.specimens import ModelTarget
+from gptdoctor.diagnose.reasons import (
+    construction_of,
+    crash_sentence,
+    ending_sentence,
+    missing_import,
+    what_blocks,
+)
+
+# A healthy model of the tool's sizes loses 10 % of its first loss within 28 steps (nine in ten of
+# 163 measured); one that has not after hundreds makes no progress on a batch it could memorise.
+LEAST_DROP = 0.10
+# Signals that a process earns by its own deed. SIGKILL and SIGTERM come from outside (a limit of
+# memory, an operator), and say nothing of the model.
+OWN_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS"})
+# Without these two nothing is known of training, and no verdict but "unexamined" is honest.
+DECISIVE_PROBES = ("gradient-flow", "learning")
+NAMES_SHOWN = 4  # of parameters, in one sentence
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why a model has its verdict, and the rule behind it where there is one."""
+
+    text: str
+    rule: str | None = None
+
+
+def verdict_of(
+    record: ModelRecord, findings: Sequence[Finding]
+) -> tuple[Verdict, tuple[Reason, ...]]:
+    """The verdict of one model with its reasons; the worst that is proven decides."""
+    confirmed = tuple(confirmed_in(record.target, findings))
+    untrainable = list(_untrainable(record, confirmed))
+    if untrainable:
+        return Verdict.UNTRAINABLE, tuple(untrainable)
+    unexamined = tuple(Reason(text) for text in _unexamined(record))
+    if unexamined:
+        return Verdict.UNEXAMINED, unexamined
+    degraded = tuple(
+        Reason(_finding_sentence(finding), finding.rule)
+        for finding in confirmed
+        if finding.severity.at_least(Severity.HIGH)
+    )
+    return (Verdict.DEGRADED, degraded) if degraded else (Verdict.TRAINABLE, ())
+
+
+def confirmed_in(target: ModelTarget, findings: Sequence[Finding]) -> Iterator[Finding]:
+    """The findings that this model's own measurements confirm."""
+    for finding in findings:
+        if any(
+            (model.name, model.path) == (target.name, target.path)
+            and model.evidence.status is Status.CONFIRMED
+            for model in finding.models
+        ):
+            yield finding
+
+
+def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
+    yield from _cannot_exist(record, confirmed)
+    yield from _dies(record)
+    yield from _crashes(record, confirmed)
+    yield from _does_not_learn(record)
+    yield from _cut(record, confirmed)
+
+
+def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
+    """Not imported or not constructed because of a defect of its own."""
+    construction = construction_of(record)
+    if construction is None or construction.outcome != "crashed" or construction.crash is None:
+        return
+    missing = missing_import(record)
+    if missing is not None:
+        # A package that the project declares is missing here, not in the model: then the rule
+        # has confirmed nothing, and the model is unexamined.
+        if any(finding.rule == "GD501" for finding in confirmed):
+            yield Reason(f"cannot be built: the import at {missing} does not resolve", "GD501")
+        return
+    crash = construction.crash
+    if crash.stage == "import" or (crash.path is not None and not crash.raised_there):
+        yield Reason(f"cannot be built: {crash_sentence(crash)}", _rule_at(crash, confirmed))
+
+
+def _dies(record: ModelRecord) -> Iterator[Reason]:
+    """The process ended by the model's own deed."""
+    ending = record.ending
+    if ending.kind == "exit" or (ending.kind == "signal" and ending.detail in OWN_SIGNALS):
+        yield Reason(ending_sentence(ending))
+
+
+def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
+    """Forward, backward or the optimizer step fails at sane sizes."""
+    for measured in record.measured:
+        measurement = measured.measurement
+        if isinstance(measurement, Shapes):
+            for case in [case for case in measurement.cases if _fails(case)][:1]:
+                if case.crash is not None:
+                    sizes = f"B={case.batch}, T={case.length}"
+                    text = f"forward fails at {sizes}: {crash_sentence(case.crash)}"
+                    yield Reason(text, _rule_at(case.crash, confirmed))
+        elif isinstance(measurement, GradientFlow | Learning):
+            crash = measurement.crash
+            if crash is not None and crash.stage in ("backward", "step") and _own(crash):
+                text = f"{crash.stage} fails: {crash_sentence(crash)}"
+                yield Reason(text, _rule_at(crash, confirmed))
+
+
+def _fails(case: ShapeCase) -> bool:
+    """A crash of the user's code where sizes are sane: a single position leaves no loss."""
+    return case.outcome == "crash" and case.length > 1 and case.crash is not None and _own(case.crash)
+
+
+def _own(crash: Crash) -> bool:
+    """The code broke, rather than refused: a `raise` of the user's own states a requirement."""
+    return not crash.raised_there
+
+
+def _rule_at(crash: Crash, confirmed: Sequence[Finding]) -> str | None:
+    """The rule that was confirmed in the function that crashed."""
+    for finding in confirmed:
+        if finding.location.path == crash.path and finding.symbol == crash.symbol:
+            return finding.rule
+    return None
+
+
+def _does_not_learn(record: ModelRecord) -> Iterator[Reason]:
+    for measured in record.measured:
+        measurement = measured.measurement
+        if not isinstance(measurement, Learning) or measurement.crash or not measurement.runs:
+            continue
+        first = measurement.runs[0].first_loss
+        best = min(run.best_loss for run in measurement.runs)
+        steps = max(run.steps for run in measurement.runs)
+        if not math.isfinite(first):
+            yield Reason("the loss is not finite before the first step")
+        elif best > first * (1 - LEAST_DROP):
+            yield Reason(
+                f"the loss does not fall on one small batch: {first:.2f} before, "
+                f"{best:.2f} at best in {steps} steps"
+            )
+
+
+def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
+    """A parameter that the forward uses gets no gradient because the graph is cut."""
+    for measured in record.measured:
+        if not isinstance(measured.measurement, GradientFlow):
+            continue
+        for cut in measured.measurement.cuts:
+            rule = _rule_of_cut(cut, confirmed)
+            if cut.parameters_gained and rule is not None:
+                yield Reason(
+                    f"{cut.operation} at {cut.path}:{cut.line} keeps the gradient from "
+                    f"{_count(len(cut.parameters_gained), 'parameter')} "
+                    f"({_some(cut.parameters_gained)})",
+                    rule,
+                )
+
+
+def _rule_of_cut(cut: GradientCut, confirmed: Sequence[Finding]) -> str | None:
+    for finding in confirmed:
+        here = finding.location.path == cut.path and finding.rule.startswith("GD1")
+        if here and (finding.symbol == cut.symbol or finding.location.covers(cut.line)):
+            return finding.rule
+    return None
+
+
+def _unexamined(record: ModelRecord) -> Iterator[str]:
+    """Why too little was measured for a verdict."""
+    blocked = what_blocks(record)
+    if blocked is not None:
+        yield blocked
+    elif record.ending.kind != "finished":
+        yield ending_sentence(record.ending)
+    else:
+        yield from _unmeasured(record)
+
+
+def _unmeasured(record: ModelRecord) -> Iterator[str]:
+    for unmeasured in record.unmeasured:
+        if unmeasured.probe in DECISIVE_PROBES:
+            yield f"{unmeasured.probe} was not measured: {unmeasured.reason}"
+    for measured in record.measured:
+        crash = getattr(measured.measurement, "crash", None)
+        if measured.probe in DECISIVE_PROBES and crash is not None:
+            yield f"{measured.probe} was not measured: {crash_sentence(crash)}"
+
+
+def _finding_sentence(finding: Finding) -> str:
+    place = f"{finding.location.path}:{finding.location.line}"
+    return f"{finding.rule} {finding.name} at {place}, confirmed by {finding.evidence.probe}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" + ("" if number == 1 else "s")
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,1 @@
+"""One file, one probe: a specimen goes in, a measurement comes out."""

@@ -1,0 +1,1 @@
+"""Family 5: what a model needs and does not find."""

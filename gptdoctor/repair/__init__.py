@@ -1,0 +1,1 @@
+"""Plan, patch, verify, apply."""

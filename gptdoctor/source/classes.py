@@ -1,0 +1,116 @@
+"""Classes as the text shows them: methods, attributes, bases, what they are made of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from gptdoctor.source.module import SourceModule
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+# Bases from other packages that make a class a module of layers.
+MODULE_BASES = frozenset({"Module", "LightningModule", "PreTrainedModel", "ScriptModule"})
+
+
+@dataclass(frozen=True, eq=False)
+class ClassInfo:
+    """One class definition and the module that holds it."""
+
+    module: SourceModule
+    node: ast.ClassDef
+    symbol: str  # qualified name in its module: "Outer.Inner"
+
+    @property
+    def name(self) -> str:
+        """The name of the class."""
+        return self.node.name
+
+    @cached_property
+    def bases(self) -> tuple[str, ...]:
+        """The qualified names of the bases, without type arguments."""
+        found = (self.module.names.qualified(_plain(base)) for base in self.node.bases)
+        return tuple(name for name in found if name)
+
+    @cached_property
+    def methods(self) -> dict[str, FunctionNode]:
+        """The functions defined in the body, by name; the last definition counts."""
+        return {
+            node.name: node
+            for node in self.node.body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        }
+
+    @cached_property
+    def attributes(self) -> dict[str, list[ast.expr]]:
+        """What is assigned to `self.NAME` anywhere in the class, by name."""
+        found: dict[str, list[ast.expr]] = {}
+        for method in self.methods.values():
+            for name, value in self_assignments(method):
+                found.setdefault(name, []).append(value)
+        return found
+
+    def attribute_called(self, name: str) -> Iterator[str]:
+        """Qualified names of the calls assigned to `self.name`: "torch.nn.ModuleList"."""
+        for value in self.attributes.get(name, []):
+            called = self.module.names.called(value)
+            if called:
+                yield called
+
+
+def classes_of(module: SourceModule) -> list[ClassInfo]:
+    """All classes of a module outside functions, outer before inner."""
+    return list(_classes(module, module.tree.body, ""))
+
+
+def _classes(module: SourceModule, body: list[ast.stmt], prefix: str) -> Iterator[ClassInfo]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            symbol = f"{prefix}{node.name}"
+            yield ClassInfo(module=module, node=node, symbol=symbol)
+            yield from _classes(module, node.body, f"{symbol}.")
+        elif isinstance(node, ast.If | ast.Try):
+            yield from _classes(module, list(_inner(node)), prefix)
+
+
+def _inner(node: ast.If | ast.Try) -> Iterator[ast.stmt]:
+    yield from node.body
+    if isinstance(node, ast.Try):
+        for handler in node.handlers:
+            yield from handler.body
+    yield from node.orelse
+
+
+def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
+    """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text."""
+    for node in ast.walk(method):
+        if isinstance(node, ast.Assign):
+            targets = node.targets
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            targets = [node.target]
+        else:
+            continue
+        for target in targets:
+            name = self_attribute(target)
+            if name and node.value is not None:
+                yield name, node.value
+
+
+def self_attribute(node: ast.AST) -> str | None:
+    """NAME where `node` is `self.NAME`."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return node.attr if node.value.id == "self" else None
+    return None
+
+
+def parameters(function: FunctionNode) -> list[ast.arg]:
+    """The named parameters of a function, without `self` or `cls`."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [argument for argument in named if argument.arg not in ("self", "cls")]
+
+
+def _plain(base: ast.expr) -> ast.expr:
+    return base.value if isinstance(base, ast.Subscript) else base

@@ -1,0 +1,139 @@
+"""What a module offers to those who import from it, as far as its text tells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from gptdoctor.source.imports import bound_names
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import absolute_module
+from gptdoctor.source.project import Origin, Project
+
+# A module that does one of these may offer names that its text does not show.
+OPEN_TEXT = re.compile(
+    r"\bglobals\s*\(|\blocals\s*\(|\bvars\s*\(|\bexec\s*\(|\bsetattr\s*\(\s*sys\b"
+    r"|\bsys\.modules\b|\b__getattr__\b|\b__path__\b|\battach_dynamic\b|\blazy_loader\b"
+)
+# Names that every module has.
+EVERY_MODULE = frozenset("__name__ __file__ __doc__ __path__ __spec__ __loader__".split())
+# Star imports further away than this are loops made by mistake.
+DEEPEST_STAR = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exports:
+    """The names bound at the top level of one module."""
+
+    defined: frozenset[str]  # by class, def or assignment
+    imported: frozenset[str]
+    stars: tuple[str, ...]  # absolute modules imported by `*`
+    open: bool  # it may bind more than the text shows
+
+    def __contains__(self, name: object) -> bool:
+        """Whether the module itself binds `name`."""
+        return name in self.defined or name in self.imported or name in EVERY_MODULE
+
+
+_CACHE: WeakKeyDictionary[SourceModule, Exports] = WeakKeyDictionary()
+
+
+def exports(module: SourceModule) -> Exports:
+    """What `module` binds at its top level, in branches and handlers too."""
+    if module not in _CACHE:
+        _CACHE[module] = _read(module)
+    return _CACHE[module]
+
+
+def offers(project: Project, module: SourceModule, name: str, depth: int = 0) -> bool | None:
+    """Whether `from module import name` works; None where the text cannot tell."""
+    own = exports(module)
+    if name in own or _is_submodule(project, module, name):
+        return True
+    if own.open or depth > DEEPEST_STAR:
+        return None
+    answers = [_star_offers(project, module, star, name, depth) for star in own.stars]
+    if True in answers:
+        return True
+    return None if None in answers else False
+
+
+def _star_offers(
+    project: Project, module: SourceModule, star: str, name: str, depth: int
+) -> bool | None:
+    other = project.module(star, module)
+    if other is None or other is module:
+        return None
+    return offers(project, other, name, depth + 1)
+
+
+def _is_submodule(project: Project, module: SourceModule, name: str) -> bool:
+    if module.file.name != "__init__.py":
+        return False
+    folder = module.file.parent
+    return (
+        (folder / f"{name}.py").is_file()
+        or (folder / name).is_dir()
+        or any(folder.glob(f"{name}.*so"))
+        or project.resolve(f"{module.dotted}.{name}", module).origin is not Origin.MISSING
+    )
+
+
+def _read(module: SourceModule) -> Exports:
+    defined: set[str] = set()
+    imported: set[str] = set()
+    stars: list[str] = []
+    for node in _top_level(module.tree.body):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            imported.update(bound_names(node))
+            if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+                stars.append(absolute_module(node, module.package))
+        else:
+            defined.update(_defined(node))
+    return Exports(
+        defined=frozenset(defined | set(_declared_global(module))),
+        imported=frozenset(imported),
+        stars=tuple(stars),
+        open=bool(OPEN_TEXT.search(module.text)),
+    )
+
+
+def _top_level(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """The statements that run when the module is imported, but for those in class bodies."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            yield from _top_level(getattr(node, field, ()))
+
+
+def _defined(node: ast.AST) -> Iterator[str]:
+    """The names that one statement binds, apart from the statements in it."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+        return
+    if isinstance(node, ast.AnnAssign) and node.value is None:
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.expr | ast.withitem | ast.pattern):
+            yield from _stored(child)
+
+
+def _stored(node: ast.AST) -> Iterator[str]:
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            yield inner.id
+        elif isinstance(inner, ast.MatchAs | ast.MatchStar) and inner.name:
+            yield inner.name
+
+
+def _declared_global(module: SourceModule) -> Iterator[str]:
+    """Names that functions declare `global`: calling one binds them."""
+    if "global " in module.text:
+        for node in ast.walk(module.tree):
+            if isinstance(node, ast.Global):
+                yield from node.names

@@ -1,0 +1,180 @@
+"""Import statements: where they stand, what they bind, and what happens when they fail."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+
+from gptdoctor.source.module import SourceModule
+
+ImportNode = ast.Import | ast.ImportFrom
+Handlers = ast.Try | ast.With | ast.AsyncWith
+
+# Handlers for these catch what a failing import raises.
+IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+# The fields of a statement that hold statements.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ImportSite:
+    """One import statement and the nodes around it, outermost (the ast.Module) first."""
+
+    node: ImportNode
+    parents: tuple[ast.AST, ...]
+
+    @property
+    def lazy(self) -> bool:
+        """Whether it runs only when a function is called."""
+        return any(isinstance(p, ast.FunctionDef | ast.AsyncFunctionDef) for p in self.parents)
+
+
+class Guard(Enum):
+    """What stands between an import that fails and the code behind it."""
+
+    NONE = "none"  # the file fails
+    CONDITION = "condition"  # it runs only where a test allows it
+    HANDLED = "handled"  # a handler offers something else, or stops with words of its own
+    SILENCED = "silenced"  # a handler goes on without what is missing
+    FALLBACK = "fallback"  # it is what a handler offers in place of another import
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Guarding:
+    """How one import is guarded, and by which statement."""
+
+    kind: Guard
+    statement: Handlers | None = None
+
+
+def import_sites(module: SourceModule) -> Iterator[ImportSite]:
+    """All import statements of a module, at any depth, in the order of the text."""
+    yield from _sites(module.tree, ())
+
+
+def _sites(node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[ImportSite]:
+    below = (*parents, node)
+    for block in BLOCKS:
+        for child in getattr(node, block, ()):
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                yield ImportSite(node=child, parents=below)
+            elif hasattr(child, "body"):
+                yield from _sites(child, below)
+
+
+def bound_names(node: ImportNode) -> Iterator[str]:
+    """The names that an import statement binds, but for `*`."""
+    for alias in node.names:
+        if alias.name != "*":
+            plain = alias.name.partition(".")[0] if isinstance(node, ast.Import) else alias.name
+            yield alias.asname or plain
+
+
+def guarding(site: ImportSite) -> Guarding:
+    """The innermost guard around an import."""
+    inner: ast.AST = site.node
+    for parent in reversed(site.parents):
+        found = _guard_by(parent, inner, site.node)
+        if found.kind is not Guard.NONE:
+            return found
+        inner = parent
+    return Guarding(kind=Guard.NONE)
+
+
+def _guard_by(parent: ast.AST, inner: ast.AST, node: ImportNode) -> Guarding:
+    """The guard that `parent` is for `inner`, one of the nodes directly in it."""
+    if isinstance(parent, ast.If):
+        return Guarding(kind=Guard.NONE if _always_runs(parent, inner) else Guard.CONDITION)
+    if isinstance(parent, ast.match_case | ast.While):
+        return Guarding(kind=Guard.CONDITION)
+    if isinstance(parent, ast.ExceptHandler):
+        return Guarding(kind=Guard.FALLBACK)
+    if isinstance(parent, ast.Try) and inner in parent.body:
+        return _guard_of_try(parent, node)
+    if isinstance(parent, ast.With | ast.AsyncWith) and _suppresses(parent):
+        return Guarding(kind=Guard.SILENCED, statement=parent)
+    if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef) and _exits_before(parent, inner):
+        return Guarding(kind=Guard.CONDITION)
+    return Guarding(kind=Guard.NONE)
+
+
+def _always_runs(statement: ast.If, inner: ast.AST) -> bool:
+    """Whether the branch that holds `inner` is the one that runs outside a type checker."""
+    test, negated = statement.test, False
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        test, negated = test.operand, True
+    name = test.attr if isinstance(test, ast.Attribute) else getattr(test, "id", "")
+    if name == "TYPE_CHECKING":
+        return (inner in statement.body) == negated
+    return isinstance(test, ast.Constant) and (inner in statement.body) == (
+        bool(test.value) != negated
+    )
+
+
+def _guard_of_try(statement: ast.Try, node: ImportNode) -> Guarding:
+    handlers = [handler for handler in statement.handlers if catches_import_errors(handler)]
+    if not handlers:
+        return Guarding(kind=Guard.NONE)
+    names = set(bound_names(node))
+    handled = all(_stops(handler.body) or names <= _provided(handler) for handler in handlers)
+    kind = Guard.HANDLED if handled else Guard.SILENCED
+    return Guarding(kind=kind, statement=statement)
+
+
+def catches_import_errors(handler: ast.ExceptHandler) -> bool:
+    """Whether a handler catches the error of a failing import."""
+    if handler.type is None:
+        return True
+    kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+    return any(_last_name(kind) in IMPORT_ERRORS for kind in kinds)
+
+
+def _suppresses(statement: ast.With | ast.AsyncWith) -> bool:
+    return any(
+        isinstance(call := item.context_expr, ast.Call)
+        and _last_name(call.func) == "suppress"
+        and any(_last_name(kind) in IMPORT_ERRORS for kind in call.args)
+        for item in statement.items
+    )
+
+
+def _stops(body: list[ast.stmt]) -> bool:
+    """Whether a handler leaves: it raises, returns or ends the program."""
+    last = body[-1]
+    if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
+        return _last_name(last.value.func) in ("exit", "_exit", "skip")
+    return isinstance(last, ast.Raise | ast.Return | ast.Continue)
+
+
+def _provided(handler: ast.ExceptHandler) -> set[str]:
+    """The names to which a handler gives something that can be used, at any depth."""
+    found: set[str] = set()
+    for node in ast.walk(handler):
+        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(bound_names(node))
+        elif isinstance(node, ast.Assign) and not is_none(node.value):
+            found.update(name.id for name in node.targets if isinstance(name, ast.Name))
+    return found
+
+
+def _exits_before(function: ast.AST, inner: ast.AST) -> bool:
+    """Whether a test that leaves the function stands before `inner`."""
+    for statement in getattr(function, "body", []):
+        if statement is inner:
+            return False
+        if isinstance(statement, ast.If) and _stops(statement.body):
+            return True
+    return False
+
+
+def is_none(node: ast.AST | None) -> bool:
+    """Whether `node` is the constant None."""
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -1,0 +1,126 @@
+"""One source file: its text, its tree and how places in it are named."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+import warnings
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from gptdoctor.core.diagnosis import SourceError
+from gptdoctor.core.findings import Location
+from gptdoctor.source.names import Names, collect_names
+
+
+@dataclass(frozen=True, eq=False)
+class SourceModule:
+    """A parsed file. Compared by identity: the same text at two places is two modules."""
+
+    path: str  # relative to the project's root, with "/"
+    file: Path  # absolute
+    dotted: str  # the name it is imported by: "package.module", or "module" for a script
+    text: str
+    tree: ast.Module = field(repr=False)
+
+    @property
+    def package(self) -> str:
+        """The dotted package that relative imports of this module start from, "" for a script."""
+        if self.file.name == "__init__.py":
+            return self.dotted
+        return self.dotted.rpartition(".")[0]
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """The text by lines, without line ends."""
+        return self.text.splitlines()
+
+    @cached_property
+    def names(self) -> Names:
+        """What the imports and plain aliases of this module call things."""
+        return collect_names(self.tree, self.package)
+
+    @cached_property
+    def functions(self) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:
+        """The functions at the top level, by name."""
+        return {node.name: node for node in _definitions(self.tree.body)}
+
+    def location(self, node: ast.AST) -> Location:
+        """Where `node` stands, with columns in characters (ast counts UTF-8 bytes)."""
+        line = getattr(node, "lineno", 1)
+        end_line = getattr(node, "end_lineno", None) or line
+        return Location(
+            path=self.path,
+            line=line,
+            column=self._character(line, getattr(node, "col_offset", 0)) + 1,
+            end_line=end_line,
+            end_column=self._character(end_line, getattr(node, "end_col_offset", 0) or 0) + 1,
+        )
+
+    def excerpt(self, line: int) -> str:
+        """The text of one line, stripped; "" past the end."""
+        return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""
+
+    def _character(self, line: int, offset: int) -> int:
+        """The character column of a byte offset, 0-based."""
+        if line > len(self.lines) or self.lines[line - 1].isascii():
+            return offset
+        return len(self.lines[line - 1].encode()[:offset].decode(errors="ignore"))
+
+
+def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    return [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+
+
+def read_module(
+    file: Path, root: Path, *, text: str | None = None
+) -> SourceModule | SourceError:
+    """Parse `file`, or `text` in its place; a file that cannot be read is an error value."""
+    path = file.relative_to(root).as_posix()
+    try:
+        if text is None:
+            text = decode(file.read_bytes())
+        tree = _parse(text, path)
+    except OSError as error:
+        return SourceError(path=path, line=1, kind="read-error", message=_sentence(error))
+    except (UnicodeDecodeError, LookupError) as error:
+        message = f"not UTF-8, and no other encoding is declared ({error})"
+        return SourceError(path=path, line=1, kind="encoding-error", message=message)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        line = getattr(error, "lineno", None) or 1
+        message = getattr(error, "msg", None) or _sentence(error)
+        # tokenize reports an unknown coding cookie, or bytes that break it, as a SyntaxError.
+        kind = "encoding-error" if "codec" in message or "encoding" in message else "syntax-error"
+        return SourceError(path=path, line=line, kind=kind, message=message)
+    return SourceModule(path=path, file=file, dotted=dotted_name(file), text=text, tree=tree)
+
+
+def decode(data: bytes) -> str:
+    """Source bytes as text with "\\n" line ends, by their coding cookie or as UTF-8."""
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    return io.IncrementalNewlineDecoder(None, translate=True).decode(
+        data.decode(encoding), final=True
+    )
+
+
+def dotted_name(file: Path) -> str:
+    """The name `file` is imported by: its packages are the folders above with `__init__.py`."""
+    parts = [] if file.name == "__init__.py" else [file.stem]
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        parts.insert(0, folder.name)
+        folder = folder.parent
+    return ".".join(parts) or file.parent.name
+
+
+def _parse(text: str, path: str) -> ast.Module:
+    with warnings.catch_warnings():
+        # The user's own invalid escapes are for linters to report.
+        warnings.simplefilter("ignore")
+        return ast.parse(text, filename=path)
+
+
+def _sentence(error: BaseException) -> str:
+    return str(error) or type(error).__name__

@@ -1,0 +1,83 @@
+"""What names mean: imports, their aliases, and plain assignments that rename."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Names:
+    """The names of one module. `aliases` maps "F" to "torch.nn.functional"."""
+
+    aliases: dict[str, str]
+    stars: tuple[str, ...]  # modules imported by `*`: any unknown name may come from there
+
+    def qualified(self, node: ast.AST | None) -> str | None:
+        """The dotted name of `F.cross_entropy` or `no_grad`, through imports and aliases.
+
+        A name that nothing binds here is returned as it stands ("self.experts", "len"); None
+        where `node` is no chain of names and attributes.
+        """
+        parts: list[str] = []
+        while isinstance(node, ast.Attribute):
+            parts.insert(0, node.attr)
+            node = node.value
+        if not isinstance(node, ast.Name):
+            return None
+        return ".".join([self.aliases.get(node.id, node.id), *parts])
+
+    def called(self, node: ast.AST | None) -> str | None:
+        """The qualified name of what a call calls, or None where `node` is no call by name."""
+        return self.qualified(node.func) if isinstance(node, ast.Call) else None
+
+
+def collect_names(tree: ast.Module, package: str) -> Names:
+    """Read all imports of a module, at any depth, and top-level assignments `a = b.c`."""
+    aliases: dict[str, str] = {}
+    stars: list[str] = []
+    for node in import_statements(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or alias.name.partition(".")[0]
+                aliases[bound] = alias.name if alias.asname else bound
+            continue
+        origin = absolute_module(node, package)
+        for alias in node.names:
+            if alias.name == "*":
+                stars.append(origin)
+            else:
+                aliases[alias.asname or alias.name] = f"{origin}.{alias.name}"
+    names = Names(aliases=aliases, stars=tuple(stars))
+    for target, value in _renamings(tree):
+        qualified = names.qualified(value)
+        if qualified is not None and "." in qualified and target not in aliases:
+            aliases[target] = qualified
+    return names
+
+
+def import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All import statements below `tree`, in the order of the text; expressions are not entered."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            yield from import_statements(node)
+
+
+def absolute_module(node: ast.ImportFrom, package: str) -> str:
+    """The dotted module that `from X import ...` names, seen from `package`."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".") if package else []
+    kept = parts[: len(parts) - (node.level - 1)] if node.level > 1 else parts
+    return ".".join([*kept, *([node.module] if node.module else [])])
+
+
+def _renamings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target = node.targets[0]
+            if isinstance(target, ast.Name) and isinstance(node.value, ast.Attribute):
+                yield target.id, node.value

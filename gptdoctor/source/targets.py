@@ -1,0 +1,95 @@
+"""What the user named on the command line, as files and classes of one project."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gptdoctor.core.errors import UsageError
+from gptdoctor.source.project import find_root
+
+# Folders that hold no source of the user's own, or copies of it.
+SKIPPED_FOLDERS = frozenset(
+    "__pycache__ build dist node_modules site-packages dist-packages test tests testing".split()
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Targets:
+    """The files to examine, below one root."""
+
+    root: Path
+    files: tuple[Path, ...]  # absolute, sorted, each once
+    named: frozenset[Path]  # those that the user named himself, not through a folder
+    classes: frozenset[tuple[Path, str]]  # asked for as FILE::Class; none: all that is found
+
+
+def find_targets(words: tuple[str, ...], here: Path) -> Targets:
+    """Resolve files, folders, `FILE::Class` and `package.module:Class`, seen from `here`.
+
+    Raises UsageError for a target that does not exist.
+    """
+    found = [_target(word, here) for word in words or (".",)]
+    root = _common_root([place for place, _ in found])
+    files = {file for place, _ in found for file in _files(place)}
+    return Targets(
+        root=root,
+        files=tuple(sorted(files)),
+        named=frozenset(place for place, _ in found if place.is_file()),
+        classes=frozenset((place, name) for place, name in found if name is not None),
+    )
+
+
+def _target(word: str, here: Path) -> tuple[Path, str | None]:
+    """The file or folder of one word, and the class in it when one is named."""
+    path, separator, name = word.partition("::")
+    if (here / path).exists():
+        return Path(os.path.abspath(here / path)), name if separator else None
+    dotted, colon, name = word.partition(":")
+    if colon and not separator and all(part.isidentifier() for part in dotted.split(".")):
+        return _module_file(dotted, here), name
+    raise UsageError(
+        f"there is no file or folder {path!r}",
+        hint="name a .py file, a folder, FILE::Class or package.module:Class",
+    )
+
+
+def _module_file(dotted: str, here: Path) -> Path:
+    root = find_root(here)
+    for folder in (here, root, root / "src"):
+        place = folder.joinpath(*dotted.split("."))
+        for candidate in (place.with_name(place.name + ".py"), place / "__init__.py"):
+            if candidate.is_file():
+                return Path(os.path.abspath(candidate))
+    raise UsageError(
+        f"there is no module {dotted!r} in {here}",
+        hint="run gptdoctor in the folder that holds the package, or name the file",
+    )
+
+
+def _common_root(places: list[Path]) -> Path:
+    roots = list(dict.fromkeys(find_root(place) for place in places))
+    return roots[0] if len(roots) == 1 else Path(os.path.commonpath(roots))
+
+
+def _files(place: Path) -> Iterator[Path]:
+    """`place` itself when it is a file, else the Python files below it that are worth reading."""
+    if place.is_file():
+        yield place
+        return
+    for folder, folders, names in os.walk(place):
+        folders[:] = sorted(name for name in folders if not _skipped(Path(folder, name)))
+        yield from (Path(folder, name) for name in names if _is_source(name))
+
+
+def _skipped(folder: Path) -> bool:
+    name = folder.name
+    return name.startswith(".") or name in SKIPPED_FOLDERS or (folder / "pyvenv.cfg").exists()
+
+
+def _is_source(name: str) -> bool:
+    if not name.endswith(".py") or name.startswith("."):
+        return False
+    return not (name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py")
