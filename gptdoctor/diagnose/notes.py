@@ -1,3 +1,82 @@
 """What is worth knowing of a model and is no defect."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Status
+from gptdoctor.core.measurements.gradient_flow import GradientFlow
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.source.dependencies import declared_distribution
+from gptdoctor.source.project import Origin, Project, Resolved
+from gptdoctor.source.module import SourceModule
+
+NAMES_SHOWN = 4  # of parameters, in one sentence
+
+
+def set_aside_declared(
+    project: Project, convictions: tuple[Conviction, ...]
+) -> tuple[Conviction, ...]:
+    """Without the failed imports of packages that the project declares.
+
+    Such a package is merely not installed where the models run: a note, not a defect.
+    """
+    return tuple(
+        one for one in convictions if not (one.rule == "GD501" and _is_declared(project, one))
+    )
+
+
+def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
+    """The notes of one model."""
+    return (*_packages_to_install(project, record), *_not_exercised(record))
+
+
+def _is_declared(project: Project, conviction: Conviction) -> bool:
+    module = conviction.values.get("module")
+    return (
+        conviction.status is Status.CONFIRMED
+        and isinstance(module, str)
+        and _distribution(project, module, conviction.place.path if conviction.place else "")
+        is not None
+    )
+
+
+def _distribution(project: Project, module: str, importer: str) -> str | None:
+    """The declared package that would bring `module`; None where the project itself should."""
+    read = project.read(project.root / importer) if importer else None
+    if isinstance(read, SourceModule):
+        found: Resolved = project.resolve(module.partition(".")[0], read)
+        if found.origin is Origin.PROJECT:
+            return None
+    return declared_distribution(project, module)
+
+
+def _packages_to_install(project: Project, record: ModelRecord) -> Iterator[str]:
+    for measured in record.measured:
+        if not isinstance(measured.measurement, ImportDependencies):
+            continue
+        for failure in measured.measurement.failures:
+            name = _distribution(project, failure.module, failure.path)
+            if name is not None:
+                yield (
+                    f"{name}, which the project declares, is not installed where the model runs: "
+                    f"install it, or choose another interpreter with --python"
+                )
+
+
+def _not_exercised(record: ModelRecord) -> Iterator[str]:
+    """Parameters of modules that this call does not run: an idle tower is no defect."""
+    for measured in record.measured:
+        if not isinstance(measured.measurement, GradientFlow):
+            continue
+        idle = [
+            one.name for one in measured.measurement.parameters if one.state == "none" and not one.ran
+        ]
+        if idle:
+            rest = len(idle) - NAMES_SHOWN
+            more = f" and {rest} more" if rest > 0 else ""
+            yield (
+                f"not exercised by this input: {', '.join(idle[:NAMES_SHOWN])}{more}; "
+                f"their gradients were not measured"
+            )

@@ -1,0 +1,1 @@
+"""Performance and accuracy, measured against peers in the same run."""

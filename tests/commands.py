@@ -1,0 +1,62 @@
+"""Running the command line as a user does: a process, its output and its exit code."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON on stdout; fails with what was said when there is none."""
+        try:
+            return dict(json.loads(self.out))
+        except ValueError as error:
+            raise AssertionError(f"exit {self.code}: {self.out[-500:]}{self.err[-2000:]}") from error
+
+
+def gptdoctor(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
+    """Run `gptdoctor WORDS` in `cwd`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "gptdoctor", *map(str, words)],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout, done.stderr)
+
+
+def check_json(*words: str | Path, cwd: Path = ROOT) -> dict[str, Any]:
+    """The document of `gptdoctor check --output-format json`."""
+    return gptdoctor("check", "--output-format", "json", *words, cwd=cwd).document
+
+
+def expected_in(file: Path) -> set[tuple[str, int]]:
+    """Rule and line of each `# expect:` comment of a fixture."""
+    return {
+        (code.strip(), number)
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        if (found := EXPECTED.search(line))
+        for code in found.group(1).split(",")
+    }

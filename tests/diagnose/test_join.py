@@ -1,0 +1,131 @@
+"""When the text and the run speak of the same thing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.core.findings import Conviction, Finding, Place, Status, Suspicion
+from gptdoctor.core.measurements.record import Measured, Unmeasured
+from gptdoctor.core.repairs import Applicability
+from gptdoctor.diagnose.join import Judged, join
+from tests.diagnose import cases
+
+
+def joined(
+    tmp_path: Path,
+    suspicions: list[Suspicion],
+    convictions: list[Conviction],
+    *measured: Measured,
+    unmeasured: tuple[Unmeasured, ...] = (),
+) -> list[Finding]:
+    """The findings of one model."""
+    record = cases.record(*measured, unmeasured=unmeasured)
+    one = Judged(record=record, convictions=tuple(convictions))
+    return join(cases.project(tmp_path), suspicions, [one], live=True)
+
+
+def ran(*lines: int) -> tuple[Measured, Measured]:
+    """A model that was built, and a gradient-flow that ran these lines."""
+    return (
+        cases.measured("construction", cases.construction()),
+        cases.measured("gradient-flow", cases.learning(), *lines),
+    )
+
+
+def test_a_confirmation_in_the_same_function_confirms(tmp_path: Path) -> None:
+    """The finding carries the measurement's numbers and a safe fix."""
+    found = joined(
+        tmp_path, [cases.suspicion()], [cases.conviction(Status.CONFIRMED)], *ran(9, 10)
+    )
+    assert [one.evidence.status for one in found] == [Status.CONFIRMED]
+    assert found[0].evidence.values == {"parameters_changed": 2}
+    assert found[0].model == "Net"
+    assert found[0].fix is not None
+    assert found[0].fix.applicability is Applicability.SAFE
+
+
+def test_a_confirmation_elsewhere_is_a_finding_of_its_own(tmp_path: Path) -> None:
+    """What the run shows in another function does not confirm what the text shows in this one."""
+    elsewhere = cases.conviction(
+        Status.CONFIRMED, place=Place(path=cases.PATH, symbol="Net.other", line=12)
+    )
+    found = joined(tmp_path, [cases.suspicion()], [elsewhere], *ran(9, 10))
+    statuses = {one.location.line: one.evidence.status for one in found}
+    assert statuses == {9: Status.SUSPECTED, 12: Status.CONFIRMED}
+
+
+def test_what_only_counts_with_a_suspicion_makes_no_finding(tmp_path: Path) -> None:
+    """A conviction that is not `alone` needs the text to have raised it."""
+    weak = cases.conviction(Status.CONFIRMED, alone=False)
+    assert joined(tmp_path, [], [weak], *ran(9)) == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [((9, 10), Status.REFUTED), ((12,), Status.SUSPECTED)],
+    ids=["the place ran", "only another place ran"],
+)
+def test_a_refutation_must_have_run_the_place(
+    tmp_path: Path, lines: tuple[int, ...], status: Status
+) -> None:
+    """No harm measured says nothing of code that the specimen did not run."""
+    general = cases.conviction(Status.REFUTED, place=None)
+    found = joined(tmp_path, [cases.suspicion()], [general], *ran(*lines))
+    assert [one.evidence.status for one in found] == [status]
+
+
+def test_a_confirmation_outweighs_a_refutation(tmp_path: Path) -> None:
+    """One harmful run is enough."""
+    both = [cases.conviction(Status.REFUTED, place=None), cases.conviction(Status.CONFIRMED)]
+    found = joined(tmp_path, [cases.suspicion()], both, *ran(9, 10))
+    assert found[0].evidence.status is Status.CONFIRMED
+
+
+def test_a_suspicion_says_what_kept_the_probe_away(tmp_path: Path) -> None:
+    """An unmeasured probe is named with its reason, and the fix becomes a guess."""
+    why = Unmeasured(probe="gradient-flow", reason="the model draws lots")
+    found = joined(
+        tmp_path,
+        [cases.suspicion()],
+        [],
+        cases.measured("construction", cases.construction()),
+        unmeasured=(why,),
+    )
+    assert found[0].evidence.status is Status.SUSPECTED
+    assert "the model draws lots" in (found[0].evidence.reason or "")
+    assert found[0].fix is not None
+    assert found[0].fix.applicability is Applicability.UNSAFE
+
+
+def test_a_refuted_finding_offers_no_fix(tmp_path: Path) -> None:
+    """What does no harm is not repaired unasked."""
+    found = joined(
+        tmp_path, [cases.suspicion()], [cases.conviction(Status.REFUTED, place=None)], *ran(9)
+    )
+    assert found[0].fix is None
+
+
+def test_two_models_share_one_finding(tmp_path: Path) -> None:
+    """The strongest status counts, and each model keeps its own evidence."""
+    first = Judged(
+        record=cases.record(*ran(9), name="Net"),
+        convictions=(cases.conviction(Status.REFUTED, place=None),),
+    )
+    second = Judged(
+        record=cases.record(*ran(9), name="Net2"),
+        convictions=(cases.conviction(Status.CONFIRMED),),
+    )
+    found = join(cases.project(tmp_path), [cases.suspicion()], [first, second], live=True)
+    assert len(found) == 1
+    assert found[0].evidence.status is Status.CONFIRMED
+    assert found[0].model == "Net2"
+    assert [one.evidence.status for one in found[0].models] == [Status.REFUTED, Status.CONFIRMED]
+
+
+def test_without_a_run_everything_stays_suspected(tmp_path: Path) -> None:
+    """A static scan claims nothing more than the text shows."""
+    found = join(cases.project(tmp_path), [cases.suspicion()], [], live=False)
+    assert found[0].evidence.status is Status.SUSPECTED
+    assert "--static" in (found[0].evidence.reason or "")

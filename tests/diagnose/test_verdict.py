@@ -1,0 +1,150 @@
+"""What makes a model untrainable, degraded, unexamined, trainable."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.core.diagnosis import Verdict
+from gptdoctor.core.findings import Finding, Status
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
+from gptdoctor.core.measurements.record import Ending, Measured, ModelRecord, Unmeasured
+from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
+from gptdoctor.diagnose.join import Judged, join
+from gptdoctor.diagnose.verdict import verdict_of
+from tests.diagnose import cases
+
+BUILT = cases.measured("construction", cases.construction())
+LEARNS = cases.measured("learning", cases.learning())
+CRASH = Crash(
+    stage="forward", kind="RuntimeError", message="size 3", path=cases.PATH, symbol="Net.forward",
+    line=7,
+)  # fmt: skip
+
+
+def flow(*cuts: GradientCut) -> Measured:
+    """A gradient-flow with these cuts."""
+    measurement = GradientFlow(
+        objective="own loss", loss=4.6, batch=3, length=7, parameters=(), cuts=cuts, crash=None
+    )
+    return cases.measured("gradient-flow", measurement, 9, 10)
+
+
+def shapes(length: int, crash: Crash) -> Measured:
+    """A shapes probe with one crash at this length."""
+    case = ShapeCase(batch=3, length=length, outcome="crash", logits_shape=None, crash=crash)
+    return cases.measured(
+        "shapes", Shapes(cases=(case,), transpose_warnings=(), row_influence=None)
+    )
+
+
+def confirmed(tmp_path: Path, record: ModelRecord) -> list[Finding]:
+    """A confirmed GD101 in Net.helper."""
+    one = Judged(record=record, convictions=(cases.conviction(Status.CONFIRMED),))
+    return join(cases.project(tmp_path), [cases.suspicion()], [one], live=True)
+
+
+def verdict(record: ModelRecord, findings: list[Finding] | None = None) -> Verdict:
+    """The verdict alone."""
+    return verdict_of(record, findings or [])[0]
+
+
+def test_a_model_that_learns_and_has_no_defect_is_trainable() -> None:
+    """Both decisive probes measured, and nothing is wrong."""
+    assert verdict(cases.record(BUILT, flow(), LEARNS)) is Verdict.TRAINABLE
+
+
+def test_a_confirmed_critical_finding_degrades(tmp_path: Path) -> None:
+    """It learns, but the wrong thing or less than it should."""
+    record = cases.record(BUILT, flow(), LEARNS)
+    assert verdict(record, confirmed(tmp_path, record)) is Verdict.DEGRADED
+
+
+def test_a_cut_that_costs_parameters_their_gradient_is_untrainable(tmp_path: Path) -> None:
+    """Some parameters never move, however well the rest memorises one batch."""
+    cut = GradientCut(
+        path=cases.PATH, symbol="Net.helper", line=9, operation="no_grad", measured=True,
+        parameters_gained=("head.weight",), parameters_changed=0, largest_change=0.0,
+    )  # fmt: skip
+    record = cases.record(BUILT, flow(cut), LEARNS)
+    found, reasons = verdict_of(record, confirmed(tmp_path, record))
+    assert found is Verdict.UNTRAINABLE
+    assert reasons[0].rule == "GD101"
+    assert "head.weight" in reasons[0].text
+
+
+def test_a_loss_that_does_not_fall_is_untrainable() -> None:
+    """Less than a tenth off the first loss is no progress."""
+    flat = cases.measured("learning", cases.learning(first=4.6, best=4.3))
+    assert verdict(cases.record(BUILT, flow(), flat)) is Verdict.UNTRAINABLE
+
+
+def test_a_loss_that_is_no_number_is_untrainable() -> None:
+    """NaN compares as false, and must not slip through."""
+    broken = cases.measured("learning", cases.learning(first=float("nan"), best=float("nan")))
+    assert verdict(cases.record(BUILT, flow(), broken)) is Verdict.UNTRAINABLE
+
+
+@pytest.mark.parametrize(
+    ("length", "raised", "expected"),
+    [
+        (7, False, Verdict.UNTRAINABLE),
+        (1, False, Verdict.TRAINABLE),
+        (7, True, Verdict.TRAINABLE),
+    ],
+    ids=["sane sizes", "one position leaves no loss", "the author's own requirement"],
+)
+def test_a_crash_at_sane_sizes_is_untrainable(
+    length: int, raised: bool, expected: Verdict
+) -> None:
+    """Broken code counts, a refusal with a reason does not."""
+    crash = dataclasses.replace(CRASH, raised_there=raised)
+    assert verdict(cases.record(BUILT, shapes(length, crash), flow(), LEARNS)) is expected
+
+
+def test_a_missing_package_that_no_rule_confirms_leaves_it_unexamined() -> None:
+    """A declared package that is not installed is missing here, not in the model."""
+    failure = ImportFailure(
+        path=cases.PATH, line=1, module="einops", name=None, guarded=False, needed=True,
+        error="No module named 'einops'",
+    )  # fmt: skip
+    imports = ImportDependencies(imported=False, failures=(failure,), seconds=0.1)
+    crash = dataclasses.replace(CRASH, stage="import")
+    record = cases.record(
+        cases.measured("import-dependencies", imports),
+        cases.measured("construction", cases.construction("crashed", crash)),
+    )
+    found, reasons = verdict_of(record, [])
+    assert found is Verdict.UNEXAMINED
+    assert "einops" in reasons[0].text
+
+
+@pytest.mark.parametrize(
+    ("ending", "expected"),
+    [
+        (Ending(kind="timeout", stage="import", detail="60 s"), Verdict.UNEXAMINED),
+        (Ending(kind="exit", stage="import", detail="status 0"), Verdict.UNTRAINABLE),
+        (Ending(kind="signal", stage="import", detail="SIGSEGV"), Verdict.UNTRAINABLE),
+        (Ending(kind="signal", stage="import", detail="SIGKILL"), Verdict.UNEXAMINED),
+        (Ending(kind="not-started", stage="", detail="no torch"), Verdict.UNEXAMINED),
+    ],
+    ids=lambda value: value.detail if isinstance(value, Ending) else "",
+)
+def test_an_early_end_is_never_shown_as_healthy(ending: Ending, expected: Verdict) -> None:
+    """What the process did to itself is the model's; what stopped it from outside is not."""
+    found, reasons = verdict_of(cases.record(ending=ending), [])
+    assert found is expected
+    assert ending.detail in reasons[0].text
+
+
+@pytest.mark.parametrize("probe", ["gradient-flow", "learning"])
+def test_without_a_decisive_probe_there_is_no_verdict(probe: str) -> None:
+    """Not measured is not healthy."""
+    rest = [one for one in (flow(), LEARNS) if one.probe != probe]
+    missing = Unmeasured(probe=probe, reason="it could not")
+    record = cases.record(BUILT, *rest, unmeasured=(missing,))
+    assert verdict(record) is Verdict.UNEXAMINED

@@ -1,0 +1,125 @@
+"""The whole line on the three models of the review: found, proven, repaired, trainable."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import ROOT, check_json, gptdoctor
+
+REFERENCE = ROOT / "reference_models"
+# Rule, file and a piece of the line that the review quotes.
+SEVEN = [
+    ("GD101", "gpto3_model.py", "@torch.no_grad()"),
+    ("GD201", "gpto3_model.py", "z_new[mask] = z_upd"),
+    ("GD301", "gpt4o_model.py", "gate_weights.T"),
+    ("GD401", "gpt4o_model.py", "torch.argmax("),
+    ("GD501", "gpt5_model.py", "from apt_model.modeling.blocks import VeinProjector"),
+    ("GD601", "gpt4o_model.py", "class GPT4oModel"),
+    ("GD601", "gpto3_model.py", "class GPTo3Model"),
+    ("GD701", "gpt4o_model.py", "sum(parts) / len(parts)"),
+]
+
+
+@pytest.fixture(scope="module")
+def sick() -> dict[str, Any]:
+    """The examination of the reference models as they are."""
+    return check_json("reference_models")
+
+
+@pytest.fixture(scope="module")
+def healed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the reference models after `fix --apply`."""
+    folder = tmp_path_factory.mktemp("project") / "reference_models"
+    shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    done = gptdoctor("fix", "--apply", folder)
+    assert done.code == 0, done.out + done.err
+    return folder
+
+
+@pytest.mark.parametrize(("rule", "file", "text"), SEVEN, ids=lambda value: str(value)[:20])
+def test_each_finding_of_the_review_is_confirmed(
+    sick: dict[str, Any], rule: str, file: str, text: str
+) -> None:
+    """Confirmed by a measurement, on the line that the review quotes."""
+    lines = (REFERENCE / file).read_text().splitlines()
+    found = [
+        one for one in sick["findings"] if one["rule"] == rule and one["path"].endswith(file)
+    ]
+    assert [one["evidence"]["status"] for one in found] == ["confirmed"]
+    assert text in lines[found[0]["line"] - 1]
+    assert found[0]["evidence"]["values"]
+    assert found[0]["fix"]["applicability"] == "safe"
+
+
+def test_nothing_else_is_found(sick: dict[str, Any]) -> None:
+    """Eight confirmed places, and GPT-5's missing loss behind its import."""
+    assert len(sick["findings"]) == len(SEVEN) + 1
+
+
+def test_what_the_missing_import_hides_stays_suspected(sick: dict[str, Any]) -> None:
+    """GPT-5 cannot be run, and the finding names what blocks it."""
+    hidden = [
+        one
+        for one in sick["findings"]
+        if one["path"].endswith("gpt5_model.py") and one["rule"] != "GD501"
+    ]
+    assert [one["evidence"]["status"] for one in hidden] == ["suspected"]
+    assert "GD501" in hidden[0]["evidence"]["reason"]
+
+
+def test_the_verdicts(sick: dict[str, Any]) -> None:
+    """GPT-o3 and GPT-5 as the review says; GPT-4o crashes where B and T differ."""
+    verdicts = {one["name"]: one["verdict"] for one in sick["models"]}
+    assert verdicts == {
+        "GPT4oModel": "untrainable",
+        "GPT5Model": "untrainable",
+        "GPTo3Model": "untrainable",
+    }
+    assert all(one["reasons"] for one in sick["models"])
+
+
+def test_checking_writes_nothing() -> None:
+    """Not even bytecode is left in the user's tree."""
+    assert not list(REFERENCE.rglob("__pycache__"))
+    assert not list(REFERENCE.rglob("*.pyc"))
+
+
+def test_repaired_models_train(healed: Path) -> None:
+    """Exit 0, trainable, nothing suspected at the gate, the loss below a tenth of its start."""
+    done = gptdoctor("check", "--output-format", "json", healed)
+    document = done.document
+    assert done.code == 0
+    assert [one["verdict"] for one in document["models"]] == ["trainable"] * 3
+    assert not [
+        one
+        for one in document["findings"]
+        if one["evidence"]["status"] != "refuted" and one["severity"] in ("critical", "high")
+    ]
+    for model in document["models"]:
+        facts = model["facts"]
+        assert facts["steps_to_tenth"] is not None
+        assert facts["steps_to_tenth"] <= 300
+        assert facts["best_loss"] < facts["first_loss"] / 10
+
+
+def test_a_second_fix_changes_nothing(healed: Path) -> None:
+    """Byte for byte."""
+    before = {file.name: file.read_bytes() for file in healed.iterdir()}
+    assert gptdoctor("fix", "--apply", healed).code == 0
+    assert {file.name: file.read_bytes() for file in healed.iterdir()} == before
+
+
+def test_fix_without_apply_writes_nothing(tmp_path: Path) -> None:
+    """The diff is shown, the file is as it was."""
+    copy = tmp_path / "gpto3_model.py"
+    shutil.copy(REFERENCE / "gpto3_model.py", copy)
+    before = copy.read_bytes()
+    done = gptdoctor("fix", copy)
+    assert "-    @torch.no_grad()" in done.out
+    assert "--apply" in done.out
+    assert copy.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == [copy.name]

@@ -1,0 +1,57 @@
+"""Models in other hands' styles: every planted defect is found, and the repair makes them train."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commands import ROOT, expected_in, gptdoctor
+
+VARIANTS = ROOT / "fixtures" / "variants"
+NAMES = sorted(
+    path.name for path in VARIANTS.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+)
+
+
+def sources(place: Path) -> list[Path]:
+    """The files of a variant, be it one file or a package."""
+    return [place] if place.is_file() else sorted(place.rglob("*.py"))
+
+
+def copied(name: str, folder: Path) -> Path:
+    """A copy of a variant in an empty project."""
+    place = VARIANTS / name
+    copy = folder / name
+    if place.is_file():
+        shutil.copy(place, copy)
+    else:
+        shutil.copytree(place, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    return copy
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_planted_defects_are_found_and_repaired(name: str, tmp_path: Path) -> None:
+    """Each on its line; after `fix --apply` the model trains and nothing is left at the gate."""
+    copy = copied(name, tmp_path)
+    expected = {
+        (rule, file.relative_to(tmp_path).as_posix(), line)
+        for file in sources(copy)
+        for rule, line in expected_in(file)
+    }
+    document = gptdoctor("check", "--output-format", "json", copy).document
+    found = {
+        (one["rule"], one["path"], one["line"])
+        for one in document["findings"]
+        if one["evidence"]["status"] != "refuted"
+    }
+    assert found == expected
+    fixed = gptdoctor("fix", "--apply", copy)
+    assert fixed.code == 0, fixed.out + fixed.err
+    after = gptdoctor("check", "--output-format", "json", copy)
+    assert after.code == 0, after.out
+    assert {one["verdict"] for one in after.document["models"]} == {"trainable"}
+    assert not [
+        one for one in after.document["findings"] if one["evidence"]["status"] != "refuted"
+    ]
