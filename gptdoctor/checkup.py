@@ -33,7 +33,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.targets import Targets, find_targets
 from gptdoctor.specimen.discover import discover, entry_of, target_of
-from gptdoctor.worker.interpreter import choose_interpreter, search_paths
+from gptdoctor.worker.interpreter import choose_python, search_paths
 from gptdoctor.worker.session import Session
 
 
@@ -63,7 +63,8 @@ class Checkup:
         self.targets: Targets = find_targets(options.targets, here)
         self.root: Path = self.targets.root
         self._listener = listener
-        self._python = choose_interpreter(options.python, self.root)
+        named = None if options.python is None else str(options.python)
+        self._python = choose_python(named, str(self.root))
         self._session: Session | None = None
         self._search_paths: tuple[Path, ...] | None = None
         # How each model was built the first time: a repaired one is compared with the same.
@@ -72,9 +73,7 @@ class Checkup:
     def __enter__(self) -> Checkup:
         """Start the worker, unless nothing is to be run."""
         if not self.options.static:
-            self._session = Session(
-                python=self._python, root=str(self.root), devices=self.options.devices
-            )
+            self._session = Session(self._python, str(self.root))
         return self
 
     def __exit__(
@@ -215,7 +214,15 @@ class Checkup:
             platform=platform.platform(terse=True),
             seed=self.options.seed,
             live=not self.options.static,
+            trouble=_trouble(records),
         )
+
+
+def _trouble(records: Sequence[ModelRecord]) -> str:
+    """Why none of the models could be started, "" where one was."""
+    if records and all(record.ending.kind == "not-started" for record in records):
+        return records[0].ending.detail
+    return ""
 
 
 def _named_class(project: Project, file: Path, name: str) -> ModelTarget:

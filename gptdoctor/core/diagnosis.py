@@ -82,6 +82,8 @@ class Environment:
     platform: str
     seed: int
     live: bool
+    # Why no model at all could be run, though that was asked for: no torch, no such interpreter.
+    trouble: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

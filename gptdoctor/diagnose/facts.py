@@ -61,7 +61,9 @@ def unmeasured_probes(record: ModelRecord) -> tuple[UnmeasuredProbe, ...]:
 
 
 def _built(construction: Construction) -> Iterator[tuple[str, Value]]:
-    inputs = (*construction.inputs, *construction.optional_inputs)
+    given = {one.name for one in construction.inputs}
+    others = (one for one in construction.optional_inputs if one.name not in given)
+    inputs = (*construction.inputs, *others)
     yield "multimodal", any(one.kind in MODALITIES for one in inputs)
     yield "inputs", tuple(_input(one) for one in inputs)
     yield "ids_parameter", next((one.name for one in inputs if one.kind == "ids"), None)

@@ -21,8 +21,13 @@ class GateResult:
 def gate(examination: Examination, options: Options) -> GateResult:
     """Hold an examination against the options."""
     reasons = tuple(_reasons(examination, options))
-    failed = bool(reasons) and not options.exit_zero
-    return GateResult(exit_code=1 if failed else 0, reasons=reasons)
+    trouble = examination.environment.trouble
+    if options.exit_zero:
+        return GateResult(exit_code=0, reasons=reasons)
+    if trouble and not reasons:
+        # The scan alone found nothing, which says little: a gate must not pass for want of torch.
+        return GateResult(exit_code=2, reasons=(trouble,))
+    return GateResult(exit_code=1 if reasons else 0, reasons=reasons)
 
 
 def shown(examination: Examination, options: Options) -> tuple[Finding, ...]:

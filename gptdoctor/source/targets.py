@@ -29,6 +29,8 @@ class Targets:
 def find_targets(words: tuple[str, ...], here: Path) -> Targets:
     """Resolve files, folders, `FILE::Class` and `package.module:Class`, seen from `here`.
 
+    Links are followed: running code names its files by their real paths.
+
     Raises UsageError for a target that does not exist.
     """
     found = [_target(word, here) for word in words or (".",)]
@@ -46,7 +48,7 @@ def _target(word: str, here: Path) -> tuple[Path, str | None]:
     """The file or folder of one word, and the class in it when one is named."""
     path, separator, name = word.partition("::")
     if (here / path).exists():
-        return Path(os.path.abspath(here / path)), name if separator else None
+        return (here / path).resolve(), name if separator else None
     dotted, colon, name = word.partition(":")
     if colon and not separator and all(part.isidentifier() for part in dotted.split(".")):
         return _module_file(dotted, here), name
@@ -62,7 +64,7 @@ def _module_file(dotted: str, here: Path) -> Path:
         place = folder.joinpath(*dotted.split("."))
         for candidate in (place.with_name(place.name + ".py"), place / "__init__.py"):
             if candidate.is_file():
-                return Path(os.path.abspath(candidate))
+                return candidate.resolve()
     raise UsageError(
         f"there is no module {dotted!r} in {here}",
         hint="run gptdoctor in the folder that holds the package, or name the file",

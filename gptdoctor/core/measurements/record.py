@@ -9,7 +9,6 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.specimens import ModelTarget
 
 
-
 @dataclass(frozen=True, kw_only=True)
 class Unmeasured:
     """A probe that could not run, and why. It never counts as passed."""
@@ -35,7 +34,9 @@ class Measured:
 class Ending:
     """How the worker's child came to its end."""
 
-    kind: str  # "finished", "timeout", "exit", "signal", "not-started"
+    # "finished", "timeout", "exit", "signal", "not-started", or "broken": the process that watches
+    # over it was lost, or what it said was no message.
+    kind: str
     stage: str  # the last thing it announced: "import", "construction", a probe's name
     detail: str  # "SIGSEGV", "status 0", "60 s", why it was not started
 

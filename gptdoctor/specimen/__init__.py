@@ -1,0 +1,1 @@
+"""A live model to be examined, and how one is made."""

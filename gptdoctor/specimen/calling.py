@@ -1,0 +1,184 @@
+"""Finding the call that runs a model: which inputs, in which shapes, at which batch and length."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from gptdoctor.specimen.inputs import Form, Recipe
+from gptdoctor.specimen.meeting import Meeting
+from gptdoctor.specimen.modalities import all_modalities, with_modalities
+from gptdoctor.specimen.roles import MODALITIES, Slot, continued, names_ids, signature_of, slots_of
+from gptdoctor.specimen.trial import FAILURES, SHAPES, NoCallError, Trial, attempt, run_quietly
+
+
+def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial:
+    """The best call found: one that works, else the first that was tried."""
+    slots = slots_of(signature_of(model, entry))
+    ids = continued(slots)
+    if ids is None:
+        raise NoCallError(f"no parameter of {entry} takes token ids")
+    first = None
+    for forms in _required(slots, ids, vocabulary):
+        recipe = Recipe(
+            entry=entry,
+            slots=slots,
+            forms=forms,
+            ids=ids.name,
+            ids_below=vocabulary,
+            vocabularies=frozenset({vocabulary}),
+        )
+        recipe = _with_vocabulary(model, recipe, seed)
+        trial = _over_shapes(model, recipe, seed)
+        first = first or trial
+        if trial.works:
+            return with_modalities(model, trial, seed)
+    assert first is not None  # noqa: S101 - `_required` yields at least once
+    return all_modalities(model, first, seed) or _flat(model, first.recipe, seed) or first
+
+
+def _over_shapes(model: nn.Module, recipe: Recipe, seed: int) -> Trial:
+    """The first of the shapes that gives all logits, else the last ones, else the first shape's."""
+    trials: list[Trial] = []
+    for batch, length in SHAPES:
+        if length == 1 and any(trial.works for trial in trials):
+            break  # the last of seven positions tells more than one position
+        trial = attempt(model, recipe, batch, length, seed)
+        if not trial.full and trial.error is None:
+            trial = _with_labels(model, trial, seed)
+        if trial.full:
+            return _in_order(model, trial, seed)
+        trials.append(trial)
+    return next((trial for trial in trials if trial.works), trials[0])
+
+
+def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:
+    """A call that works with ids in one dimension: one token for each row, or one row."""
+    for shape, batch, length in ((("B",), 3, 1), (("T",), 1, 7)):
+        form = Form(shape=shape, below=recipe.ids_below)
+        flat = replace(recipe, forms={**recipe.forms, recipe.ids: form})
+        trial = attempt(model, flat, batch, length, seed)
+        if trial.works:
+            return trial
+    return None
+
+
+def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:
+    """The same call with labels, for a model that else gives the last position's logits only."""
+    labels = next((slot.name for slot in trial.recipe.slots if slot.kind == "labels"), None)
+    if labels is None:
+        return trial
+    recipe = replace(trial.recipe, labels=labels)
+    again = attempt(model, recipe, trial.batch, trial.length, seed)
+    return again if again.full else trial
+
+
+def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
+    """The same call in [T, B] order where the model turns out to want that.
+
+    With batch first, the first token moves its own row; a model that wants time first takes the
+    first dimension for the time, and moves only what stands in the first column.
+    """
+    recipe, batch, length = trial.recipe, trial.batch, trial.length
+    if min(batch, length) < 2 or recipe.forms[recipe.ids].shape != ("B", "T"):
+        return trial
+    inputs = recipe.inputs(batch, length, seed)
+    quiet = copy.deepcopy(model).eval()
+    with torch.no_grad():
+        before = _logits(quiet, recipe, inputs)
+        ids = inputs[recipe.ids].clone()
+        ids[0, 0] = ids[0, 0] % (recipe.ids_below - 1) + 1  # another id
+        after = _logits(quiet, recipe, {**inputs, recipe.ids: ids})
+    if before is None or after is None or before.shape != after.shape:
+        return trial
+    moved = (before != after).any(dim=-1)  # [B, T]
+    if moved[0, 1:].any() or not moved[1:, 0].any() or moved[1:, 1:].any():
+        return trial
+    turned = attempt(model, replace(recipe, time_first=True), batch, length, seed)
+    return turned if turned.works else trial
+
+
+def _logits(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> torch.Tensor | None:
+    torch.manual_seed(0)
+    try:
+        return recipe.call(model, inputs).logits
+    except FAILURES:
+        return None
+
+
+def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:
+    """The recipe with as many ids as the embedding that they meet knows."""
+    generator = torch.Generator().manual_seed(seed)
+    batch, length = SHAPES[0]
+    inputs = recipe.inputs(batch, length, seed)
+    # Zeros and ones: every embedding knows them, and positions do not look so.
+    inputs[recipe.ids] = torch.randint(0, 2, (batch, length), generator=generator)
+    meeting = Meeting(inputs[recipe.ids])
+    run_quietly(model, recipe, inputs, meeting)
+    met = meeting.operation == "embedding" and meeting.width > 1
+    known = _known_ids(model, recipe, meeting.width if met else recipe.ids_below)
+    tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
+    fits = any(table.num_embeddings == known.ids_below for table in tables)
+    return replace(known, ids_sure=met or fits or names_ids(recipe.ids))
+
+
+def _known_ids(model: nn.Module, recipe: Recipe, below: int) -> Recipe:
+    """The recipe with ids under `below`, and the widths that logits over them may have."""
+    heads = [
+        module.out_features
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Linear) and _names_a_head(name)
+    ]
+    forms = {
+        name: replace(form, below=below) if form.below == recipe.ids_below else form
+        for name, form in recipe.forms.items()
+    }
+    widths = frozenset({below, recipe.ids_below, *(width for width in heads if width >= below)})
+    return replace(recipe, ids_below=below, vocabularies=widths, forms=forms)
+
+
+def _names_a_head(name: str) -> bool:
+    last = name.rsplit(".", maxsplit=1)[-1].lower()
+    return any(word in last for word in ("head", "logit", "vocab", "unembed", "output", "lm"))
+
+
+# What is given for required parameters that are no ids: each in turn, the likeliest first.
+_NOTHING = Form(shape=None)
+_CHOICES: Mapping[str, tuple[Form, ...]] = {
+    "mask": (
+        _NOTHING,
+        Form(shape=("B", "T"), fill="ones"),
+        Form(shape=("T", "T"), fill="causal"),
+    ),
+    "positions": (Form(shape=("B", "T"), fill="arange"), Form(shape=("T",), fill="arange")),
+    "labels": (_NOTHING,),
+    "other": (_NOTHING,),
+}
+_FLAG_VALUES = {"bool": False, "int": 0, "float": 1.0, "str": ""}
+
+
+def _required(slots: tuple[Slot, ...], ids: Slot, vocabulary: int) -> Iterator[dict[str, Form]]:
+    """Forms for the parameters that must be given, in a few combinations."""
+    ids_form = Form(shape=("B", "T"), below=vocabulary)
+    needed = [slot for slot in slots if (slot.required or slot is ids)]
+    needed = [slot for slot in needed if slot.kind not in MODALITIES]
+    choices = {slot.name: _choices(slot, ids_form) for slot in needed}
+    for index in range(max(len(forms) for forms in choices.values())):
+        yield {name: forms[min(index, len(forms) - 1)] for name, forms in choices.items()}
+
+
+def _choices(slot: Slot, ids_form: Form) -> tuple[Form, ...]:
+    if slot.kind == "ids":
+        return (ids_form,)
+    if slot.kind == "flag":
+        return (Form(shape=None, constant=_FLAG_VALUES.get(slot.annotation)),)
+    if slot.kind == "labels":
+        return (_NOTHING, ids_form)
+    if slot.kind == "positions" and any(word in slot.name for word in ("start", "offset", "step")):
+        return (Form(shape=None, constant=0),)
+    return _CHOICES[slot.kind]

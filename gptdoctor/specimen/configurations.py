@@ -1,0 +1,297 @@
+"""Arguments and configuration objects for a constructor, as values and as code."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from torch import nn
+
+from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
+from gptdoctor.specimen.sizes import Variant
+from gptdoctor.specimen.values import MISSING, NoIdeaError, Written, literal, small
+
+_CONFIG_CLASS = re.compile(
+    r".*(?:Config|Configuration|Cfg|Args|Arguments|Settings|H?Params|Options)"
+)
+# A config in a config in a config is common; a class that contains itself must not loop.
+_DEEPEST = 4
+# A class or dictionary serves as configuration if it knows at least this share of the keys read.
+_ENOUGH = 0.5
+
+
+@dataclasses.dataclass
+class Maker:
+    """Makes instances with the sizes of one variant.
+
+    `learned` holds keys that the text did not show, and that a crash asked for.
+    """
+
+    root: str
+    module: types.ModuleType
+    family: frozenset[str]
+    variant: Variant
+    learned: set[str] = dataclasses.field(default_factory=set)
+
+    def instance(self, made: Callable[..., Any], depth: int = 0) -> Written:
+        """An object of class `made` with small sizes."""
+        if depth > _DEEPEST:
+            raise NoIdeaError(made.__name__)
+        arguments = dict(self.arguments(made, depth))
+        if not arguments and not _is_module(made):
+            return self._without_arguments(made)
+        values = {name: value.value for name, value in arguments.items()}
+        return Written(made(**values), f"{made.__name__}({_call_code(made, arguments)})")
+
+    def _without_arguments(self, made: Callable[..., Any]) -> Written:
+        """A configuration whose sizes are constants of the class, or set by its constructor."""
+        constants = self._class_attributes(made)
+        if constants:
+            values = {key: value.value for key, value in constants.items()}
+            derived: Any = type("Tiny", (made,), values)  # type: ignore[arg-type]
+            return Written(
+                derived(), f'type("Tiny", ({made.__name__},), dict({_keywords(constants)}))()'
+            )
+        plain = made()
+        own: dict[str, Any] = dict(getattr(plain, "__dict__", {}))
+        changed = self._shrunk(own)
+        if not changed:
+            return Written(plain, f"{made.__name__}()")
+        values = {key: value.value for key, value in changed.items()}
+        code = f"SimpleNamespace(**(vars({made.__name__}()) | dict({_keywords(changed)})))"
+        return Written(types.SimpleNamespace(**(own | values)), code)
+
+    def arguments(self, made: Callable[..., Any], depth: int) -> Iterator[tuple[str, Written]]:
+        """The arguments of a call of `made` that its defaults do not serve."""
+        parameters = inspect.signature(made).parameters
+        siblings = frozenset(parameters)
+        for name, parameter in parameters.items():
+            if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+                yield from self._extra(name, made, siblings)
+            elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
+                value = self._argument(name, parameter, made, siblings, depth)
+                if value is not None:
+                    yield name, value
+
+    def _argument(
+        self,
+        name: str,
+        parameter: inspect.Parameter,
+        made: Callable[..., Any],
+        siblings: frozenset[str],
+        depth: int,
+    ) -> Written | None:
+        """A value for one parameter, or None where the default serves."""
+        default = MISSING if _has_factory(parameter.default) else parameter.default
+        hint = _hint(parameter.annotation, made)
+        if self._buildable(hint, default):
+            return self.instance(hint, depth + 1)
+        if default is not MISSING and self._buildable(type(default), default):
+            return self.instance(type(default), depth + 1)
+        if _has_factory(parameter.default):
+            return None
+        loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
+        if loose and default in (MISSING, None) and _is_module(made):
+            holder = self._holder(name, required=default is MISSING)
+            if holder is not None:
+                return holder
+        if default is MISSING and isinstance(hint, type) and hint.__module__ not in _PLAIN_MODULES:
+            raise NoIdeaError(f"{name}: {hint.__name__}")
+        value = small(name, default, hint, self.variant, siblings)
+        same = value is not None and default is not MISSING and value.value == default
+        return None if same else value
+
+    def _buildable(self, hint: Any, default: Any) -> bool:
+        """Whether `hint` is a configuration, or a class of the user's that is required here."""
+        if not isinstance(hint, type) or hint.__module__ in _PLAIN_MODULES:
+            return False
+        if issubclass(hint, nn.Module):
+            return default is MISSING and self._own(hint)
+        return dataclasses.is_dataclass(hint) or _CONFIG_CLASS.fullmatch(hint.__name__) is not None
+
+    def _own(self, known: type) -> bool:
+        """Whether a class is the user's."""
+        filename = getattr(sys.modules.get(known.__module__), "__file__", None)
+        return isinstance(filename, str) and project_path(filename, self.root) is not None
+
+    def _extra(
+        self, name: str, made: Callable[..., Any], siblings: frozenset[str]
+    ) -> Iterator[tuple[str, Written]]:
+        """What `**kwargs` may take: constants of a configuration class, keys that are read."""
+        if not _is_module(made):
+            yield from self._class_attributes(made).items()
+            return
+        reads = reads_of(name, self._classes())
+        table = self._table_in(made)
+        reads.keys.update({str(key): Reads() for key in table})
+        for key in sorted(reads.keys.keys() - siblings):
+            value = self._value(key, reads, table, frozenset(reads.keys))
+            if key not in table or value.value != table[key]:
+                yield key, value
+
+    def _table_in(self, made: Callable[..., Any]) -> Mapping[str, Any]:
+        """The dictionary of defaults that a constructor lays under its `**kwargs`."""
+        code = getattr(inspect.unwrap(getattr(made, "__init__", made)), "__code__", None)
+        names = code.co_names if code is not None else ()
+        values = (vars(self.module).get(name) for name in names)
+        return next((value for value in values if isinstance(value, dict)), {})
+
+    def _class_attributes(self, made: Any) -> dict[str, Written]:
+        """The numbers among the class attributes of a configuration class, made small."""
+        found: dict[str, Any] = {}
+        for base in reversed(inspect.getmro(made)):
+            if self._own(base):
+                found.update(vars(base))
+        return self._shrunk({k: v for k, v in found.items() if not k.startswith("_")})
+
+    def constants(self) -> dict[str, Written]:
+        """The numbers at the top of the model's module that its classes read, made small."""
+        names = {
+            node.id
+            for statement in classes_in([self.module], self.family)
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name)
+        }
+        own = {key: value for key, value in vars(self.module).items() if key in names}
+        return self._shrunk(own)
+
+    def _shrunk(self, values: Mapping[str, Any]) -> dict[str, Written]:
+        """Of `values` those that a tiny model wants changed."""
+        chosen = {k: small(k, v, None, self.variant, frozenset(values)) for k, v in values.items()}
+        return {k: v for k, v in chosen.items() if v is not None and v.value != values[k]}
+
+    def _classes(self) -> list[ast.ClassDef]:
+        """The class statements that this model is made of."""
+        return classes_in(project_modules(self.root), self.family)
+
+    def _holder(self, name: str, required: bool) -> Written | None:
+        """An object for a parameter that holds all sizes and does not tell its class."""
+        reads = reads_of(name, self._classes())
+        if not reads.keys and name not in CONFIG_NAMES:
+            return None
+        if not reads.subscripted:
+            known = self._config_class(reads)
+            if known is not None:
+                return self.instance(known, 1)
+        if not reads.keys and not required:
+            return None
+        for key in self.learned:
+            reads.at([key])
+        return self._fill(reads, self._template(reads))
+
+    def _config_class(self, reads: Reads) -> type | None:
+        """The class of the user's that knows most of the keys that are read."""
+        best, most = None, _ENOUGH * len(reads.keys)
+        for module in [self.module, *project_modules(self.root)]:
+            for known in vars(module).values():
+                if not isinstance(known, type) or issubclass(known, nn.Module):
+                    continue
+                if not (dataclasses.is_dataclass(known) or _CONFIG_CLASS.fullmatch(known.__name__)):
+                    continue
+                score = len(reads.keys.keys() & _keys_of(known)) + 0.1  # the first of equals
+                if score > most:
+                    best, most = known, score
+        return best
+
+    def _template(self, reads: Reads) -> Mapping[str, Any]:
+        """A dictionary at the top of the user's modules with most of the keys that are read."""
+        best: Mapping[str, Any] = {}
+        for module in [self.module, *project_modules(self.root)]:
+            for value in vars(module).values():
+                if isinstance(value, dict) and not value.keys() >= {"__name__"}:
+                    shared = len(reads.keys.keys() & value.keys())
+                    if shared > len(best.keys() & reads.keys.keys()):
+                        best = value
+        return best
+
+    def _fill(self, reads: Reads, template: Mapping[str, Any]) -> Written:
+        """A dictionary or a namespace with a value for each key that is read."""
+        siblings = frozenset(reads.keys)
+        values = {k: self._value(k, reads, template, siblings) for k in sorted(reads.keys)}
+        plain = {key: value.value for key, value in values.items()}
+        if reads.subscripted:
+            inner = ", ".join(f"{key!r}: {value.code}" for key, value in values.items())
+            return Written(plain, "{" + inner + "}")
+        return Written(types.SimpleNamespace(**plain), f"SimpleNamespace({_keywords(values)})")
+
+    def _value(
+        self, key: str, reads: Reads, template: Mapping[str, Any], siblings: frozenset[str]
+    ) -> Written:
+        """A value for one key: as the template has it, made small, or by its name."""
+        inner = template.get(key, MISSING)
+        if reads.keys[key].keys:
+            return self._fill(reads.keys[key], inner if isinstance(inner, Mapping) else {})
+        default = inner if key in template else _literal_default(reads.defaults.get(key))
+        value = small(key, default, None, self.variant, siblings)
+        return literal(default) if value is None else value
+
+
+# Types that tell no more than that a plain value is wanted.
+_PLAIN_MODULES = frozenset({"builtins", "typing", "torch", "collections", "collections.abc"})
+
+
+def _keywords(values: Mapping[str, Written]) -> str:
+    """The code of keyword arguments."""
+    return ", ".join(f"{name}={value.code}" for name, value in values.items())
+
+
+def _call_code(made: Callable[..., Any], arguments: Mapping[str, Written]) -> str:
+    """The code of a call's arguments; a configuration that is the only one goes without name."""
+    first = next(iter(inspect.signature(made).parameters), "")
+    if len(arguments) == 1 and first in arguments and arguments[first].code.endswith((")", "}")):
+        return arguments[first].code
+    return _keywords(arguments)
+
+
+def _is_module(made: Any) -> bool:
+    """Whether `made` is a class of modules, not of configurations."""
+    return isinstance(made, type) and issubclass(made, nn.Module)
+
+
+def _keys_of(known: type) -> set[str]:
+    """The attributes that instances of a configuration class will have."""
+    names = {name for base in known.__mro__ for name in getattr(base, "__annotations__", {})}
+    names |= {name for name in dir(known) if not name.startswith("_")}
+    try:
+        return names | set(inspect.signature(known).parameters)
+    except (TypeError, ValueError):
+        return names
+
+
+def _has_factory(default: Any) -> bool:
+    """Whether a dataclass makes this default anew each time."""
+    return type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
+
+
+def _hint(annotation: Any, made: Callable[..., Any]) -> Any:
+    """The type that an annotation names, without its None; None: it tells nothing usable."""
+    if isinstance(annotation, str):
+        home = getattr(inspect.unwrap(getattr(made, "__init__", made)), "__globals__", None)
+        namespace = home or vars(sys.modules.get(made.__module__, types))
+        try:
+            annotation = eval(annotation, dict(namespace))  # noqa: S307 - the user's own text
+        except Exception:  # a name under TYPE_CHECKING, a syntax of later Pythons
+            return None
+    if annotation is MISSING or annotation is Any:
+        return None
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        inner = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        optional_int = len(inner) < len(typing.get_args(annotation)) and inner == [int]
+        return None if optional_int or len(inner) != 1 else inner[0]
+    return annotation
+
+
+def _literal_default(node: ast.expr | None) -> Any:
+    """The value of a default in the text, where it is a plain one."""
+    try:
+        return MISSING if node is None else ast.literal_eval(node)
+    except ValueError:
+        return MISSING

@@ -1,0 +1,175 @@
+"""The inputs of the entry for any batch, length and seed, and the call that runs it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor, nn
+
+from gptdoctor.core.measurements.construction import InputFact
+from gptdoctor.specimen.outputs import Layout, Path, arrange, logits_in, loss_in
+from gptdoctor.specimen.roles import Slot, entry_of
+from gptdoctor.specimen.specimen import Outputs
+
+# How many vectors an image or a sound has: the first that is neither the batch nor the length, so
+# that no dimension of theirs fits one of the text's by chance.
+_FRAMES = (5, 2, 13)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """What is given for one parameter: a tensor whose shape may name B, T and N, or a constant.
+
+    `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "ones",
+    "causal" or "arange" where the numbers are not to be random.
+    """
+
+    shape: tuple[str | int, ...] | None
+    below: int | None = None
+    fill: str = ""
+    constant: Any = None
+
+    def sizes(self, batch: int, length: int) -> tuple[int, ...]:
+        """The shape in numbers."""
+        frames = next(n for n in _FRAMES if n not in (batch, length))
+        known = {"B": batch, "T": length, "N": frames}
+        return tuple(known[d] if isinstance(d, str) else d for d in self.shape or ())
+
+    def make(self, batch: int, length: int, generator: Generator) -> Any:
+        """The value itself."""
+        if self.shape is None:
+            return self.constant
+        sizes = self.sizes(batch, length)
+        if self.fill == "ones":
+            return torch.ones(sizes, dtype=torch.long)
+        if self.fill == "causal":
+            return torch.ones(sizes, dtype=torch.bool).tril()
+        if self.fill == "arange":
+            return torch.arange(sizes[-1]).expand(sizes).contiguous()
+        if self.below is not None:
+            return distinct_ids(sizes, self.below, generator)
+        return torch.randn(sizes, generator=generator)
+
+    def code(self, batch: int, length: int) -> str:
+        """Code that makes such a value."""
+        if self.shape is None:
+            return repr(self.constant)
+        sizes = self.sizes(batch, length)
+        if self.fill == "arange":
+            return f"torch.arange({sizes[-1]})"
+        if self.fill:
+            return f"torch.ones({sizes}, dtype=torch.{'long' if self.fill == 'ones' else 'bool'})"
+        return (
+            f"torch.randn{sizes}" if self.below is None else f"torch.randint({self.below}, {sizes})"
+        )
+
+
+def distinct_ids(sizes: tuple[int, ...], below: int, generator: Generator) -> Tensor:
+    """Ids [B, T] that are all different, or, where there are too few ids, rows that begin so.
+
+    A causal model cannot learn two continuations of the same prefix.  0 is left out: it is often
+    the padding, of which a model may make nothing.
+    """
+    pool = torch.randperm(max(below - 1, 1), generator=generator) + min(1, below - 1)
+    count = math.prod(sizes)
+    if count <= pool.numel():
+        return pool[:count].view(sizes)
+    ids = torch.randint(min(1, below - 1), below, sizes, generator=generator)
+    if ids.dim() == 2 and sizes[0] <= pool.numel():
+        ids[:, 0] = pool[: sizes[0]]
+    return ids
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How the entry is called: which parameters are given, and in which form."""
+
+    entry: str
+    slots: tuple[Slot, ...]
+    forms: Mapping[str, Form]  # by parameter
+    ids: str  # the parameter that the logits continue
+    ids_below: int
+    vocabularies: frozenset[int]  # widths that logits may have
+    ids_sure: bool = False  # the ids are ids: by their name, or because an embedding took them
+    time_first: bool = False
+    labels: str | None = None  # labels that must be given to get the logits of every position
+
+    def inputs(self, batch: int, length: int, seed: int) -> dict[str, Any]:
+        """The keyword arguments of the entry for B = `batch` and T = `length`, without labels."""
+        generator = torch.Generator().manual_seed(seed)
+        made = {name: form.make(batch, length, generator) for name, form in self.forms.items()}
+        if self.time_first:
+            turned = {name for name, form in self.forms.items() if form.shape == ("B", "T")}
+            made.update({name: made[name].t().contiguous() for name in turned})
+        return made
+
+    def layout(self, inputs: Mapping[str, Any]) -> Layout:
+        """What the logits for `inputs` look like."""
+        sizes = tuple(inputs[self.ids].shape)
+        if len(sizes) == 1:  # one token a row, or one row without a batch
+            sizes = (*sizes, 1) if self.forms[self.ids].shape == ("B",) else (1, *sizes)
+        batch, length = sizes[::-1] if self.time_first else sizes
+        return Layout(
+            batch=batch,
+            length=length,
+            vocabularies=self.vocabularies,
+            time_first=self.time_first,
+        )
+
+    def run(self, model: nn.Module, inputs: Mapping[str, Any]) -> Any:
+        """Call the entry and give what it returns."""
+        spread = [slot.name for slot in self.slots if slot.spread and slot.name in inputs]
+        named = {name: value for name, value in inputs.items() if name not in spread}
+        return entry_of(model, self.entry)(*(inputs[name] for name in spread), **named)
+
+    def call(self, model: nn.Module, inputs: Mapping[str, Any]) -> Outputs:
+        """Run the entry and normalise what it returns: logits [B, T, V], and its loss."""
+        given = dict(inputs)
+        if self.labels is not None and self.labels not in given:
+            given[self.labels] = given[self.ids]
+        raw = self.run(model, given)
+        layout = self.layout(given)
+        found = logits_in(raw, layout)
+        labelled = any(
+            slot.kind == "labels" and given.get(slot.name) is not None for slot in self.slots
+        )
+        # a loss alone needs no labels to be one; a score for each of B = 1 rows is none
+        labelled = labelled or (isinstance(raw, Tensor) and raw.dim() == 0)
+        return Outputs(
+            logits=None if found is None else arrange(found[1], layout),
+            loss=loss_in(raw, found[0] if found else None) if labelled else None,
+            raw=raw,
+        )
+
+    def logits_path(self, raw: Any, inputs: Mapping[str, Any]) -> Path | None:
+        """Where in the output `raw` the logits are."""
+        found = logits_in(raw, self.layout(inputs))
+        return None if found is None else found[0]
+
+    def facts(self, batch: int, length: int) -> tuple[InputFact, ...]:
+        """What is given, in the order of the signature."""
+        shown = [slot for slot in self.slots if slot.name in self.forms]
+        return tuple(self._fact(slot, batch, length) for slot in shown)
+
+    def _fact(self, slot: Slot, batch: int, length: int) -> InputFact:
+        form = self.forms[slot.name]
+        sizes = form.sizes(batch, length)
+        if self.time_first and form.shape == ("B", "T"):
+            sizes = sizes[::-1]
+        kind = "other" if slot.kind == "flag" else slot.kind
+        return InputFact(name=slot.name, kind=kind, shape=sizes)
+
+    def code(self, batch: int, length: int) -> str:
+        """The call as code that a user can paste behind `model = ...`."""
+        called = "model" if self.entry == "forward" else f"model.{self.entry}"
+        turned = (length, batch) if self.time_first else (batch, length)
+        given = ", ".join(
+            (form.code(*turned) if slot.spread else f"{slot.name}={form.code(*turned)}")
+            for slot in self.slots
+            if (form := self.forms.get(slot.name)) is not None
+        )
+        return f"{called}({given})"

@@ -1,0 +1,168 @@
+"""Tiny instances of a model: made by guessing small sizes, or by an expression of the user's."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import torch
+from torch import nn
+
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.configurations import Maker
+from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
+from gptdoctor.specimen.reads import project_modules
+from gptdoctor.specimen.sizes import VARIANTS
+from gptdoctor.specimen.values import NoIdeaError, Written
+
+# A specimen beyond this was not made small by anything we changed; it would cost minutes.
+MOST_PARAMETERS = 20_000_000
+# Keys of a configuration that the text does not show are learned from the crashes they cause;
+# more than this many and something else is wrong.
+_MOST_LEARNED = 24
+_FAILURES = (Exception, SystemExit)
+_TORCH = str(Path(torch.__file__).parent)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instance:
+    """One instance, or what became of the attempt to make it."""
+
+    code: str  # that makes it
+    model: nn.Module | None
+    crash: Crash | None  # the user's code failed, at sizes that it did not refuse
+    note: str  # for `Construction.tried`; "" where all is well
+    vocabulary: int = VARIANTS[0].sizes["vocabulary"]  # ids, as far as the constructor was told
+
+
+def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]:
+    """One attempt for each set of sizes, or the one that the user asked for."""
+    if request.build is not None:
+        yield _evaluated(request.build, module, request)
+        return
+    try:
+        made: Any = _attribute(module, request.target.name)
+    except AttributeError as error:
+        yield Instance(code="", model=None, crash=None, note=str(error))
+        return
+    family = frozenset(
+        part.rpartition("::")[2].rpartition(".")[2] for part in request.target.family
+    )
+    for variant in VARIANTS:
+        maker = Maker(root=request.root, module=module, family=family, variant=variant)
+        built = _instance(made, maker, request)
+        yield replace(built, vocabulary=variant.sizes["vocabulary"])
+
+
+def _attribute(module: ModuleType, name: str) -> Any:
+    found: Any = module
+    for part in name.split("."):
+        found = getattr(found, part)
+    return found
+
+
+def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -> Instance:
+    """An instance with the maker's sizes; keys that a crash asks for are learned."""
+    constants = maker.constants()
+    vars(maker.module).update({name: value.value for name, value in constants.items()})
+    for _ in range(_MOST_LEARNED):
+        torch.manual_seed(request.seed)
+        try:
+            written = maker.instance(made)
+        except NoIdeaError as error:
+            note = f"{made.__name__}: nothing tells what to give for {error}"
+            return Instance(code="", model=None, crash=None, note=note)
+        except _FAILURES as error:
+            key = _missing_key(error)
+            if key is None or key in maker.learned:
+                return _failed(made.__name__, error, request)
+            maker.learned.add(key)
+        else:
+            return _accepted(_with_constants(written, constants))
+    return Instance(code="", model=None, crash=None, note=f"{made.__name__}: keys without end")
+
+
+def _with_constants(written: Written, constants: Mapping[str, Written]) -> Written:
+    """The code of an instance whose sizes are, in part, constants at the top of its module."""
+    if not constants:
+        return written
+    changed = ", ".join(f"{name}={value.code}" for name, value in constants.items())
+    return Written(written.value, f"(globals().update({changed}), {written.code})[1]")
+
+
+def _accepted(written: Written) -> Instance:
+    """An attempt that gave an object, if that is a module of a bearable size."""
+    model = written.value
+    if not isinstance(model, nn.Module):
+        note = f"{written.code} is no torch.nn.Module"
+        return Instance(code=written.code, model=None, crash=None, note=note)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    if count > MOST_PARAMETERS:
+        note = f"{written.code} has {count} parameters: too large to be examined"
+        return Instance(code=written.code, model=None, crash=None, note=note)
+    return Instance(code=written.code, model=model, crash=None, note="")
+
+
+def _missing_key(error: BaseException) -> str | None:
+    """The key that a configuration of ours lacked."""
+    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
+        return error.args[0]
+    if isinstance(error, AttributeError) and isinstance(error.obj, SimpleNamespace):
+        return error.name
+    return None
+
+
+def _failed(code: str, error: BaseException, request: ExamineRequest) -> Instance:
+    """An attempt that raised: the user's fault, unless the code refused what we gave."""
+    crash = crash_of(error, request.root, "construction")
+    refused = crash.path is None or refuses(crash, error) or _missing_key(error) is not None
+    where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
+    note = f"{code}: {crash.kind}: {crash.message}{where}"
+    return Instance(code=code, model=None, crash=None if refused else crash, note=note)
+
+
+def refuses(crash: Crash, error: BaseException) -> bool:
+    """Whether a check said no to what we gave: the user's own, or that of another library."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = trace.tb_frame.f_code.co_filename if trace is not None else ""
+    foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)
+    return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)
+
+
+class _Names(dict[str, Any]):
+    """Names that the model's module does not know: those of the project's other modules."""
+
+    def __init__(self, module: ModuleType, root: str) -> None:
+        super().__init__()
+        self._module = module
+        self._root = root
+
+    def __missing__(self, name: str) -> Any:
+        if name in vars(self._module) or hasattr(builtins, name):
+            raise KeyError(name)
+        if name == "SimpleNamespace":  # as our own code for a configuration writes it
+            return SimpleNamespace
+        for other in [*project_modules(self._root), sys.modules.get(name)]:
+            if other is not None and (other.__name__ == name or name in vars(other)):
+                return other if other.__name__ == name else vars(other)[name]
+        raise KeyError(name)
+
+
+def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instance:
+    """The instance that the user's own expression makes."""
+    torch.manual_seed(request.seed)
+    try:
+        expression = compile(ast.parse(code.strip(), mode="eval"), "<build>", "eval")
+        value = eval(expression, vars(module), _Names(module, request.root))  # noqa: S307 - asked for
+    except _FAILURES as error:
+        return _failed(code, error, request)
+    return _accepted(Written(value, code.strip()))

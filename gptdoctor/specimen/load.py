@@ -1,0 +1,103 @@
+"""Imports the file that is to be examined, as its own project would, and says what failed.
+
+The first attempt lets every error rise, so that the user's own fallbacks work.  Where an import
+that did not resolve ends it, the user's modules are dropped and loaded again with a stand-in for
+exactly that import, in that file alone: the model may do without it.  Their top level therefore
+runs, and prints, once for each such import.  Whether a stand-in was needed is learned later, when
+the model is built: `Loaded.dependencies` is to be asked before and after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import perf_counter
+from types import ModuleType
+
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
+from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.overlay import Overlay
+from gptdoctor.specimen.places import crash_of, project_path
+from gptdoctor.specimen.project_imports import Failure, ProjectImports
+from gptdoctor.specimen.target_file import TargetFile
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """The imported file, or why it could not be imported."""
+
+    module: ModuleType | None
+    crash: Crash | None  # None: imported
+    seconds: float
+    imports: ProjectImports
+
+    def dependencies(self, construction: Construction | None = None) -> ImportDependencies:
+        """The measurement, as far as it is known before or after the model was built."""
+        failures = self.imports.failures.values()
+        return ImportDependencies(
+            imported=self.module is not None,
+            failures=tuple(_import_failure(each, construction) for each in failures),
+            seconds=self.seconds,
+        )
+
+
+def _import_failure(failure: Failure, construction: Construction | None) -> ImportFailure:
+    """A failed import, judged by what building the model came to."""
+    crash = construction.crash if construction is not None else None
+    # An import inside a function, unguarded: the crash is at that very statement.
+    fatal = crash is not None and (crash.path, crash.line) == (failure.path, failure.line)
+    built = construction is not None and construction.outcome == "built"
+    return ImportFailure(
+        path=failure.path,
+        line=failure.line,
+        module=failure.module,
+        name=failure.name,
+        guarded=not (failure.escaped or fatal),
+        needed=(failure.used or fatal) and not built,
+        error=failure.error,
+    )
+
+
+def load_module(request: ExamineRequest) -> Loaded:
+    """Import the file of `request`.  It changes this process for good, which is a job's child."""
+    started = perf_counter()
+    root = Path(request.root)
+    overlay = Overlay(root, request.overlay)
+    target = TargetFile(root / request.target.path, root, overlay)
+    imports = ProjectImports(request.root)
+    target.prepare_process()
+    overlay.install()
+    imports.install()
+    module, error = _attempt(target.load)
+    while error is not None and imports.stand_in_for(error):
+        target.forget()
+        module, error = _attempt(target.load)
+    imports.settle()
+    return Loaded(
+        module=module,
+        crash=None if error is None else _import_crash(error, request.root),
+        seconds=perf_counter() - started,
+        imports=imports,
+    )
+
+
+def _attempt(load: Callable[[], ModuleType]) -> tuple[ModuleType | None, BaseException | None]:
+    """The module or the error; a `sys.exit()` at the top level of a script is one as well."""
+    try:
+        return load(), None
+    except BaseException as error:
+        return None, error
+
+
+def _import_crash(error: BaseException, root: str) -> Crash:
+    """The crash of an import; a syntax error lies where the text is, not where it was imported."""
+    crash = crash_of(error, root, "import")
+    if not isinstance(error, SyntaxError):
+        return crash
+    path = project_path(error.filename or "", root)
+    if path is None:
+        return crash
+    return replace(crash, path=path, symbol="", line=error.lineno, raised_there=False, shapes=())

@@ -1,0 +1,94 @@
+"""Where in the user's project running code is, and where it failed."""
+
+from __future__ import annotations
+
+import linecache
+import os
+from types import CodeType, FrameType, TracebackType
+
+from gptdoctor.core.findings import Place
+from gptdoctor.core.measurements.crash import Crash
+
+# Longer messages are mostly dumps of tensors or of configurations.
+MESSAGE_CHARACTERS = 500
+# Folders below the project's root that hold other people's code all the same.
+FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", ".venv", "venv", "node_modules"})
+# gptdoctor itself, which may lie in the project that it examines (our own repository does).
+OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+
+
+def project_path(filename: str, root: str) -> str | None:
+    """The path of `filename` relative to `root` with "/", or None where it is not the user's."""
+    if not filename.startswith(root + os.sep) or filename.startswith(OURS):
+        return None
+    relative = filename[len(root) + 1 :]
+    parts = relative.split(os.sep)
+    return None if FOREIGN_FOLDERS.intersection(parts) else "/".join(parts)
+
+
+def symbol_of(code: CodeType) -> str:
+    """The qualified name of a function as the scan writes it: no `<locals>`, "" at module level."""
+    name = code.co_qualname.replace(".<locals>", "")
+    parts = [part for part in name.split(".") if not part.startswith("<")]
+    return ".".join(parts)
+
+
+def user_place(frame: FrameType | None, root: str) -> Place | None:
+    """The innermost place of the user's project on the stack that ends in `frame`."""
+    while frame is not None:
+        path = project_path(frame.f_code.co_filename, root)
+        if path is not None:
+            return Place(path=path, symbol=symbol_of(frame.f_code), line=frame.f_lineno)
+        frame = frame.f_back
+    return None
+
+
+def crash_of(error: BaseException, root: str, stage: str) -> Crash:
+    """The crash that `error` tells of, at the innermost frame of the user's project."""
+    found = _innermost(error.__traceback__, root)
+    message = _text(error)[:MESSAGE_CHARACTERS]
+    if found is None:
+        return Crash(stage=stage, kind=type(error).__name__, message=message)
+    path, line, frame, innermost = found
+    statement = linecache.getline(frame.f_code.co_filename, line).strip()
+    return Crash(
+        stage=stage,
+        kind=type(error).__name__,
+        message=message,
+        path=path,
+        symbol=symbol_of(frame.f_code),
+        line=line,
+        raised_there=innermost and statement.startswith("raise"),
+        shapes=_shapes(frame),
+    )
+
+
+def _text(error: BaseException) -> str:
+    """The error's own text; the user's class may fail at telling it."""
+    try:
+        return str(error)
+    except Exception as worse:
+        return f"(its text cannot be told: {type(worse).__name__})"
+
+
+def _innermost(
+    trace: TracebackType | None, root: str
+) -> tuple[str, int, FrameType, bool] | None:
+    """Path, line and frame of the last user frame, and whether nothing was called from there."""
+    found = None
+    while trace is not None:
+        path = project_path(trace.tb_frame.f_code.co_filename, root)
+        if path is not None:
+            found = (path, trace.tb_lineno, trace.tb_frame, trace.tb_next is None)
+        trace = trace.tb_next
+    return found
+
+
+def _shapes(frame: FrameType) -> tuple[str, ...]:
+    """The shapes of the tensors that are local to `frame`: "x [3, 7, 64]"."""
+    shapes = (
+        (name, getattr(value, "shape", None))
+        for name, value in frame.f_locals.items()
+        if name.isidentifier()
+    )
+    return tuple(f"{name} {list(shape)}" for name, shape in shapes if isinstance(shape, tuple))

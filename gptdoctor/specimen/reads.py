@@ -1,0 +1,162 @@
+"""Which keys a model reads from its configuration, told by its source.
+
+Many models take one object, `config` or `cfg`, of which the text of the constructor says no more
+than the keys that are read: `cfg["emb_dim"]`, `config.n_head`, `cfg.get("bias", False)`.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib.abc import InspectLoader
+from types import ModuleType
+
+from gptdoctor.specimen.places import project_path
+
+# How the one object that holds all sizes is called.
+CONFIG_NAMES = frozenset(
+    {
+        "args",
+        "c",
+        "cfg",
+        "conf",
+        "config",
+        "configs",
+        "hparams",
+        "hps",
+        "kwargs",
+        "model_args",
+        "model_cfg",
+        "model_config",
+        "options",
+        "opts",
+        "params",
+        "s",
+        "settings",
+        "spec",
+    }
+)
+
+
+@dataclass
+class Reads:
+    """The keys read from one object: each with what is read from it in turn."""
+
+    keys: dict[str, Reads] = field(default_factory=dict)
+    subscripted: bool = False  # cfg["key"] rather than cfg.key
+    defaults: dict[str, ast.expr] = field(default_factory=dict)  # of cfg.get("key", default)
+
+    def at(self, path: Iterable[str]) -> Reads:
+        """The reads at the end of `path`, made where missing."""
+        found = self
+        for key in path:
+            found = found.keys.setdefault(key, Reads())
+        return found
+
+
+def project_modules(root: str) -> Iterator[ModuleType]:
+    """The loaded modules whose files lie in the user's project."""
+    for module in list(sys.modules.values()):
+        filename = getattr(module, "__file__", None)
+        if isinstance(filename, str) and project_path(filename, root) is not None:
+            yield module
+
+
+def source_of(module: ModuleType) -> str:
+    """The text of a module as its loader served it, which need not be what lies on disk."""
+    loader = getattr(module, "__loader__", None)
+    if isinstance(loader, InspectLoader):
+        try:
+            return loader.get_source(module.__name__) or ""
+        except (ImportError, OSError):
+            return ""
+    return ""
+
+
+def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[ast.ClassDef]:
+    """The class statements of `modules`; those called one of `names` where names are given."""
+    found = []
+    for module in modules:
+        try:
+            tree = ast.parse(source_of(module))
+        except (SyntaxError, ValueError):
+            continue
+        found += [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    return [node for node in found if not names or node.name in names]
+
+
+def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
+    """What `classes` read from the object that their constructors call `parameter` or the like."""
+    aliases = CONFIG_NAMES if parameter in CONFIG_NAMES else frozenset({parameter})
+    reads = Reads()
+    for node in classes:
+        bound = aliases & _constructor_parameters(node)
+        called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
+        for access in ast.walk(node):
+            if id(access) not in called:  # a method of the object is no key
+                _collect(access, bound, reads)
+    return reads
+
+
+def _constructor_parameters(node: ast.ClassDef) -> frozenset[str]:
+    """The names of the parameters of `__init__`."""
+    for item in node.body:
+        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+            arguments = item.args
+            every = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
+            extra = [arguments.kwarg] if arguments.kwarg else []
+            return frozenset(argument.arg for argument in every + extra)
+    return frozenset()
+
+
+def _collect(node: ast.AST, bound: frozenset[str], reads: Reads) -> None:
+    """Note `node` where it reads a key of one of the names `bound`."""
+    if isinstance(node, ast.Call):
+        _collect_call(node, bound, reads)
+        return
+    if not isinstance(node, ast.Attribute | ast.Subscript) or not isinstance(node.ctx, ast.Load):
+        return
+    path = _path(node, bound)
+    if path and not path[-1].startswith("__"):
+        holder = reads.at(path[:-1])
+        holder.at(path[-1:])
+        holder.subscripted |= isinstance(node, ast.Subscript)
+
+
+def _collect_call(node: ast.Call, bound: frozenset[str], reads: Reads) -> None:
+    """`cfg.get("key", default)`, `cfg.pop("key", default)` and `getattr(cfg, "key", default)`."""
+    called, arguments = node.func, node.args
+    if isinstance(called, ast.Attribute) and called.attr in ("get", "pop"):
+        path, subscripted = _path(called.value, bound), True
+    elif isinstance(called, ast.Name) and called.id == "getattr" and len(arguments) > 1:
+        path, subscripted, arguments = _path(arguments[0], bound), False, arguments[1:]
+    else:
+        return
+    key = arguments[0] if arguments else None
+    if path is None or not isinstance(key, ast.Constant) or not isinstance(key.value, str):
+        return
+    holder = reads.at(path)
+    holder.at([key.value])
+    holder.subscripted |= subscripted
+    if len(arguments) > 1:
+        holder.defaults.setdefault(key.value, arguments[1])
+
+
+def _path(node: ast.expr, bound: frozenset[str]) -> list[str] | None:
+    """The keys from a bound name (or `self.` that name) to `node`; None: it leads elsewhere."""
+    if isinstance(node, ast.Name):
+        return [] if node.id in bound else None
+    if isinstance(node, ast.Attribute):
+        own = isinstance(node.value, ast.Name) and node.value.id == "self"
+        if own:
+            return [] if node.attr in bound else None
+        path = _path(node.value, bound)
+        return None if path is None else [*path, node.attr]
+    if isinstance(node, ast.Subscript):
+        key = node.slice
+        if isinstance(key, ast.Constant) and isinstance(key.value, str):
+            path = _path(node.value, bound)
+            return None if path is None else [*path, key.value]
+    return None

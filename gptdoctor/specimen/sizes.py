@@ -1,0 +1,263 @@
+"""Small sizes for the parameters of a constructor, told by their names.
+
+The sizes of one variant belong together: heads divide the width and the rank, the patch divides
+the image.  What need not divide anything is a prime unlike all others, so that two dimensions
+that were mixed up cannot agree by chance.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+# Roles by pattern, from specific to general: the first pattern that matches the whole name wins.
+# (?:...)? everywhere, because one thing has many names in the wild: n_head, num_heads, heads.
+_COUNT = r"(?:n|num|nr|number_of)?_?"
+_WIDE = r"(?:dim|dims|dimension|width|size|channels|features|feats?|embd?|embed|embedding|hidden)"
+_PATTERNS: tuple[tuple[str, str], ...] = (
+    (r"(?:random_)?seed|ignore_index|padding_idx|world_size|tp_size|verbose", "kept"),
+    (r".*token_?(?:id|idx|index)|(?:pad|bos|eos|unk|sep|cls)_?(?:id|idx|index)?", "token"),
+    (r"(?:max_)?batch(?:_size|es)?|max_bsz|bsz", "batch"),
+    (r"type_vocab_size|num_segments|n_segments", "pair"),
+    (r"multiple_of|pad_(?:to|vocab).*multiple.*", "multiple_of"),
+    # widths of one head, before the heads themselves
+    (r"qk_(?:rope|nope)_head_dim|rope_(?:head_)?dim|rotary_(?:ndims|dim)", "half_head"),
+    (
+        r".*head_?(?:dim|size|width)|d_head|dim_(?:per_)?head|d_[kv]|d_qk|d_kv|kv_channels",
+        "head_dim",
+    ),
+    (rf"{_COUNT}(?:kv|key_value|kv_?query)_?(?:heads?|groups?)|{_COUNT}query_groups", "kv_heads"),
+    (rf"{_COUNT}(?:codebook|residual_quantizer|quantizer)s", "pair"),
+    # mixtures of experts
+    (r"topk_groups?|n_group|num_groups?|n_groups|num_expert_groups?|n_expert_groups?", "one"),
+    (
+        r"(?:moe_|router_|expert_)?(?:top_?k|k)(?:_experts)?|k_experts|chosen"
+        rf"|{_COUNT}(?:active|activated|selected|chosen)(?:_experts?)?"
+        rf"|{_COUNT}experts?_per_tok(?:en)?|{_COUNT}experts_active",
+        "top_k",
+    ),
+    (rf"{_COUNT}(?:shared|common)_experts?(?:_count)?", "one"),
+    (
+        r"(?:moe_|expert_|ffn_|d_|shared_expert_)*(?:expert|moe)_(?:ff|ffn|mlp|intermediate|inner)?_?"
+        rf"{_WIDE}",
+        "ffn",
+    ),
+    (
+        rf"(?:moe_)?{_COUNT}(?:routed_|local_|moe_)?(?:experts?|specialists|mlps)(?:_count)?",
+        "experts",
+    ),
+    # low-rank subspaces and codebooks
+    (
+        r".*lora_rank|(?:low_?)?ranks?|.*_rank|r|(?:d_|dim_)?(?:latent|bottleneck|subspace)(?:_dim|_size)?",
+        "rank",
+    ),
+    (r"(?:d_code|code(?:book)?_(?:dim|width))|d_low|low_dim", "rank"),
+    (
+        rf"(?:codebook|codes?)_?size|{_COUNT}(?:codes|codewords|codebook|code_vectors|code)",
+        "codebook",
+    ),
+    # pictures and sound
+    (r"(?:image|img|input)_?(?:size|res|resolution)|resolution", "image_size"),
+    (r"patch(?:_size|size)?", "patch"),
+    (r"(?:in_|image_|img_|num_)(?:channels|chans)|in_chans", "colours"),
+    (
+        r"(?:num|n|max)_(?:image_|img_|vision_)?patches|(?:num|n|max)_(?:image|img|vision)_tokens",
+        "patches",
+    ),
+    (
+        rf"(?:d_)?(?:audio|mel|speech|sound|wave|acoustic)(?:_.*)?_?{_WIDE}?|n_mels|num_mel_bins|d_audio",
+        "audio",
+    ),
+    (rf"(?:d_)?(?:video|motion|depth)_(?:.*_)?{_WIDE}", "video"),
+    (
+        rf"(?:d_)?(?:image|img|vision|visual|pixel|vit|clip|picture|patch)_(?:.*_)?{_WIDE}|d_(?:image|vision)",
+        "image",
+    ),
+    # feed-forward networks: multiples before widths
+    (
+        r"(?:d_)?(?:ffn?|mlp|hidden|feed_?forward|expert|intermediate)?_?(?:dim_)?"
+        r"(?:mult|multiplier|multiple|ratio|factor|expansion|expand|expansion_factor|expand_factor)",
+        "multiple",
+    ),
+    (
+        r"d_?ff|ff_?(?:dim|size|width|hidden)?|ffn.*|feed_?forward.*|dim_feedforward|(?:moe_)?intermediate.*"
+        r"|mlp_.*|n_inner|d_inner|inner_dim|inner_size|d_mlp|nhid|d_hid|fc_dim|.*_ffn_dim|hidden_ff",
+        "ffn",
+    ),
+    # memories, loops
+    (
+        rf"{_COUNT}(?:memory|mem|memories|memory_slots|mem_slots|slots?|memory_cells|cells|bank_size)"
+        r"|(?:memory|mem)_(?:size|slots|tokens|cells|slot_count)|bank_size",
+        "memory",
+    ),
+    (r"(?:memory|mem)_len(?:gth)?|max_memory|mem(?:ory)?_capacity", "memory"),
+    (
+        rf"(?:max_)?{_COUNT}(?:\w+_)?(?:steps?|iterations?|iters?|loops?|hops?|rounds?|recurrences?)"
+        r"|(?:\w+_)?budget|max_depth",
+        "steps",
+    ),
+    # the trunk
+    (
+        rf"{_COUNT}(?:hidden_|decoder_|encoder_|transformer_|dec_|enc_|self_attn_)?"
+        r"(?:layers?|blocks|stages)(?:_count)?|depth|nlayers?|(?:enc|dec)oder_(?:layers|depth)|L",
+        "layers",
+    ),
+    (
+        rf"{_COUNT}(?:attention_|attn_|att_|self_|q_|query_)?(?:heads?)(?:_count)?|nheads?|n_mod|H",
+        "heads",
+    ),
+    (
+        r"(?:padded_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?|n_?vocab|num_vocab"
+        r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
+        r"|alphabet(?:_size)?|n_?chars|num_classes|output_dim|num_text_tokens|V",
+        "vocabulary",
+    ),
+    (
+        r"(?:sliding_|local_|attention_|attn_)?window(?:_size|_len|_length)?|chunk_?(?:size|len|length)?"
+        r"|local_context|segment_len(?:gth)?",
+        "window",
+    ),
+    (
+        r"block_?size|context(?:_?(?:length|len|size|window))?|(?:n_?|max_)?ctx(?:_?(?:len|size|length))?"
+        r"|max_?(?:seq|sequence|position|positions|pos|len|length|context|tokens|target|source|time|text"
+        r"|T|block|cache|generate|embedding).*|max_?len(?:gth)?|maxlen|longest|bptt|T|seq_?(?:len|length|size)"
+        r"|sequence_?(?:len|length)|n_?positions?|num_positions|position_embeddings|cache_(?:len|size)"
+        r"|original_max.*|.*_seq_?len(?:gth)?|length",
+        "context",
+    ),
+    (
+        r"d_?model|n_?emb(?:d|ed)?|num_embd|hidden_?(?:size|units|width|channels)?|model_?(?:dim|size|width)"
+        r"|dims?|(?:tok_|token_|text_|word_)?emb(?:ed|d|edding)?s?_?(?:dim|dims|size|width|length)?"
+        r"|d_emb(?:ed|edding)?|ninp|width|channels|d_hidden|units|n_units|n_state|C|D|d|features|d_dim"
+        r"|(?:residual|trunk|base|inner_model)_dim",
+        "width",
+    ),
+    (r"hidden_dims?|d_hidden_dim", "hidden_dim"),
+    (r"d_state|state_size", "head_dim"),
+    (r"d_conv|conv_?(?:kernel|width)?|kernel_?size?|conv_size", "kernel"),
+    (r"(?:d_\w+|\w+_(?:dim|width))", "width"),
+)
+_TABLE = tuple((re.compile(pattern), role) for pattern, role in _PATTERNS)
+
+# Roles in which the user's own smaller number is better than ours: it says how the model is meant
+# to work (one expert for each token is a design), and it is cheaper.
+_AT_MOST = frozenset({"top_k", "steps", "one", "multiple", "kernel", "pair"})
+# Roles of which 0 or -1 does not mean "switched off".
+_NEVER_OFF = frozenset({"vocabulary", "width", "heads", "layers", "context"})
+# An unknown number up to this is cheap whatever it is for, and may be a design (a stride).
+_HARMLESS = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """One coherent set of sizes, by role."""
+
+    name: str
+    sizes: Mapping[str, int]
+
+
+_BASE = {
+    "batch": 8,
+    "pair": 2,
+    "one": 1,
+    "multiple_of": 8,
+    "vocabulary": 97,
+    "width": 64,
+    "heads": 4,
+    "kv_heads": 2,
+    "head_dim": 16,
+    "half_head": 8,
+    "layers": 2,
+    "context": 32,  # more than any probe reads, and what chunks and windows divide
+    "window": 8,
+    "rank": 24,  # heads divide it, into an even width for rotary pairs
+    "experts": 5,
+    "top_k": 2,
+    "ffn": 136,  # 8 x 17: gated networks halve it, grouped ones quarter it
+    "multiple": 2,
+    "codebook": 11,
+    "memory": 13,
+    "steps": 3,
+    "image": 37,
+    "audio": 29,
+    "video": 41,
+    "image_size": 16,
+    "patch": 4,
+    "patches": 16,
+    "colours": 3,
+    "kernel": 4,
+}
+# The second serves models that want powers of two or as many keys as queries, the third those
+# that assume every inner width to be the model's own.
+VARIANTS = (
+    Variant(name="coherent", sizes=_BASE),
+    Variant(
+        name="powers of two",
+        sizes={
+            **_BASE,
+            "vocabulary": 128,
+            "kv_heads": 4,
+            "rank": 32,
+            "experts": 4,
+            "ffn": 128,
+            "codebook": 16,
+            "memory": 16,
+            "image": 32,
+            "audio": 32,
+            "video": 32,
+        },
+    ),
+    Variant(
+        name="one width",
+        sizes={
+            **_BASE,
+            "kv_heads": 4,
+            "rank": 64,
+            "experts": 4,
+            "ffn": 64,
+            "codebook": 64,
+            "image": 64,
+            "audio": 64,
+            "video": 64,
+            "head_dim": 64,
+        },
+    ),
+)
+
+
+def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
+    """What a parameter called `name` measures; `siblings` are the names beside it."""
+    lowered = name.strip("_")
+    lowered = lowered if len(lowered) == 1 else lowered.lower()
+    role = next((role for pattern, role in _TABLE if pattern.fullmatch(lowered)), None)
+    if role != "hidden_dim":
+        return role
+    # hidden_dim is the model's width where nothing else is, else that of its feed-forward part
+    others = (role_of(sibling) for sibling in siblings if sibling != name)
+    return "ffn" if "width" in others else "width"
+
+
+def size_for(
+    name: str, default: int | None, variant: Variant, siblings: frozenset[str] = frozenset()
+) -> int:
+    """A small number for the parameter `name`, whose default is `default` where it has one."""
+    role = role_of(name, siblings)
+    if role == "kept":
+        return 0 if default is None else default
+    if role == "token":
+        known = default is not None and default < variant.sizes["vocabulary"]
+        return default if known and default is not None else 1
+    if role is None:
+        return _unknown_size(default)
+    if default is not None and default <= 0 and role not in _NEVER_OFF:
+        return default  # 0 and -1 switch a feature off
+    size = variant.sizes[role]
+    return size if default is None or role not in _AT_MOST else min(size, default)
+
+
+def _unknown_size(default: int | None) -> int:
+    """A number for a name that the table does not know; small, and 2 heads or experts divide it."""
+    if default is None:
+        return 8
+    return default if default <= _HARMLESS else 32

@@ -1,0 +1,68 @@
+"""The live model under examination, and the calls that run it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.specimens import ModelTarget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What one call of the model gave, in one form whatever it returned."""
+
+    logits: Tensor | None  # [B, T, V]
+    loss: Tensor | None  # scalar of the model's own
+    raw: Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLoss:
+    """One way in which the model itself gives a loss."""
+
+    name: str  # of the entry's label parameter, or of the method
+    run: Callable[[nn.Module, Mapping[str, Any]], Tensor]  # for inputs as `make_inputs` gives them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Specimen:
+    """A tiny instance, with the call that built it and the call that runs it.
+
+    `model` stays as it was built: a probe works on `copy()`, so that no probe sees what another
+    did.  `make_inputs(batch, length, seed)` gives the keyword arguments of the entry, without
+    labels; `call(model, inputs)` runs the entry and normalises what it returns.
+    """
+
+    model: nn.Module
+    target: ModelTarget
+    root: str
+    seed: int
+    construction: Construction
+    make_inputs: Callable[[int, int, int], dict[str, Any]] = field(repr=False)
+    call: Callable[[nn.Module, Mapping[str, Any]], Outputs] = field(repr=False)
+    # The loss to train with, for inputs as `make_inputs` gives them: the model's own where it
+    # has one, else shifted cross-entropy of the logits against the ids.
+    loss: Callable[[nn.Module, Mapping[str, Any]], Tensor] = field(repr=False)
+    objective: str  # "own loss", "shifted cross-entropy"
+    own_losses: tuple[OwnLoss, ...] = field(default=(), repr=False)  # all that gave a number
+
+    def copy(self) -> nn.Module:
+        """A deep copy with the same weights, in training mode, with no gradients."""
+        model = copy.deepcopy(self.model).train()
+        model.zero_grad(set_to_none=True)
+        return model
+
+    def inputs(self) -> dict[str, Any]:
+        """The inputs of the call that is known to work."""
+        return self.make_inputs(self.construction.batch, self.construction.length, self.seed)
+
+    def reseed(self) -> None:
+        """Start torch's random numbers anew, so that two runs differ by what is changed alone."""
+        torch.manual_seed(self.seed)

@@ -1,0 +1,139 @@
+"""One small value for one parameter or key, with the code that writes it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, get_args, get_origin
+
+import torch
+
+from gptdoctor.specimen.sizes import Variant, role_of, size_for
+
+MISSING: Any = inspect.Parameter.empty  # there is no default
+# Names of things that are drawn at random: a specimen is to answer the same twice.
+_DROPOUT = re.compile(r".*drop.*|.*_pdrop|p_drop|stochastic_depth.*")
+_TRUE = re.compile(r"(?:is_)?causal|batch_first")
+_FLAG = re.compile(
+    r"(?:use|is|has|enable|with|do|tie|tied|add|apply|return|share|no|allow|learn\w*|norm_first"
+    r"|pre_norm|parallel|weight_tying|gradient_checkpointing|compile|debug|flash)(?:_.*)?"
+    r"|(?:\w+_)?bias|\w+_enabled|tied?_\w+|\w+_tying|bidirectional|flash_\w+"
+)
+# Usual values of numbers with a fraction, for those that have no default.
+_REALS = (
+    (_DROPOUT, 0.0),
+    (re.compile(r".*(?:eps|epsilon)"), 1e-5),
+    (re.compile(r".*(?:theta|rope_base|rotary_base)|base"), 10000.0),
+    (re.compile(r".*(?:std|init_range|initializer_range)|init_scale"), 0.02),
+    (re.compile(r".*(?:lr|learning_rate)"), 1e-3),
+    (re.compile(r".*(?:coef|coeff|coefficient|loss_weight|aux_weight|alpha|lambda|decay).*"), 0.01),
+    (re.compile(r".*(?:threshold|prob|probability|confidence)"), 0.5),
+    (
+        re.compile(r".*(?:temperature|temp|tau|scale|gamma|beta|sharpness|capacity\w*|momentum)"),
+        1.0,
+    ),
+)
+_TEXTS = (
+    (re.compile(r".*(?:act|activation|act_fn|nonlinearity|activation_function)"), "gelu"),
+    (re.compile(r".*norm.*"), "layernorm"),
+    (re.compile(r".*device.*"), "cpu"),
+    (re.compile(r".*(?:dtype|precision)"), "float32"),
+)
+# What selects a pretrained or preset model: left empty.
+_PRESET = re.compile(
+    r"(?:model_)?(?:type|name|path|preset|size_name|checkpoint|weights|pretrained.*)"
+)
+
+
+# What the caller brings along to compute a loss with.
+_LOSS = re.compile(r"loss(?:_fn|_func|_function)?|criterion|objective")
+_LOSS_CODE = (
+    "lambda logits, labels: "
+    "torch.nn.functional.cross_entropy(logits.flatten(0, -2), labels.flatten())"
+)
+
+
+class NoIdeaError(Exception):
+    """Nobody told what this parameter wants; the text is its name."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """A value, and the code that makes it."""
+
+    value: Any
+    code: str
+
+
+def literal(value: Any) -> Written:
+    """A value whose `repr` is its code."""
+    if isinstance(value, Enum):
+        return Written(value, f"{type(value).__name__}.{value.name}")
+    return Written(value, repr(value))
+
+
+def small(
+    name: str, default: Any, hint: Any, variant: Variant, siblings: frozenset[str]
+) -> Written | None:
+    """A value for `name`, or None where its default serves; `hint` is its type if it told one."""
+    if default is MISSING:
+        return _required(name, hint, variant, siblings)
+    if isinstance(default, bool):
+        return None
+    if isinstance(default, int | float) and _DROPOUT.fullmatch(name.lower()):
+        return literal(type(default)(0))
+    if isinstance(default, int) and not isinstance(default, Enum):
+        return literal(size_for(name, default, variant, siblings))
+    if default is None and hint is int:  # `x: int = None` means: you must say it
+        return literal(size_for(name, None, variant, siblings))
+    if isinstance(default, list | tuple) and default and all(type(n) is int for n in default):
+        return literal(type(default)(size_for(name, n, variant, siblings) for n in default))
+    return None
+
+
+def _required(name: str, hint: Any, variant: Variant, siblings: frozenset[str]) -> Written:
+    """A value for what has no default: by its type, else by its name."""
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return literal(next(iter(hint)))
+    if get_origin(hint) is Literal:
+        return literal(get_args(hint)[0])
+    if hint in (list, tuple) or get_origin(hint) in (list, tuple):
+        return literal(get_origin(hint)([2, 2]) if get_origin(hint) else hint([2, 2]))
+    makers: dict[type, Callable[[], Any]] = {
+        bool: lambda: _TRUE.fullmatch(name) is not None,
+        int: lambda: size_for(name, None, variant, siblings),
+        float: lambda: _first(_REALS, name, 1.0),
+        str: lambda: _first(_TEXTS, name, ""),
+        torch.dtype: lambda: torch.float32,
+        torch.device: lambda: "cpu",
+    }
+    if isinstance(hint, type) and hint in makers:
+        return literal(makers[hint]())
+    if _LOSS.fullmatch(name):
+        return Written(eval(_LOSS_CODE, {"torch": torch}), _LOSS_CODE)  # noqa: S307 - our own text
+    return literal(_by_name(name, variant, siblings))
+
+
+def _by_name(name: str, variant: Variant, siblings: frozenset[str]) -> Any:
+    """A value for a parameter of which nothing but the name is known."""
+    lowered = name.lower()
+    if _TRUE.fullmatch(lowered):
+        return True
+    if _PRESET.fullmatch(lowered):
+        return None
+    if role_of(name, siblings) is None:
+        if _FLAG.fullmatch(lowered):
+            return False
+        for table in (_REALS, _TEXTS):
+            found = _first(table, name, None)
+            if found is not None:
+                return found
+    return size_for(name, None, variant, siblings)
+
+
+def _first(table: Any, name: str, otherwise: Any) -> Any:
+    """The value of the first pattern of `table` that matches `name`."""
+    return next((v for pattern, v in table if pattern.fullmatch(name.lower())), otherwise)

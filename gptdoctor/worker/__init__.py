@@ -1,0 +1,1 @@
+"""Running a stranger's code safely, in a process of its own."""

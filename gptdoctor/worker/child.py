@@ -1,0 +1,210 @@
+"""One job, in a process of its own: import the file, build the model, run the probes, tell all."""
+
+from __future__ import annotations
+
+import pkgutil
+import random
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, suppress
+from importlib import import_module
+from os import _exit, chdir, getpid, write
+from pathlib import Path
+from typing import NoReturn
+
+import torch
+
+import gptdoctor.probes
+from gptdoctor.core.errors import ProtocolError
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import Measured, Unmeasured
+from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.build import build_specimen
+from gptdoctor.specimen.load import Loaded, load_module
+from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.specimen import Specimen
+from gptdoctor.worker.protocol import CHANNEL_LOST, ChildReply, Finished, Stage, encode
+from gptdoctor.worker.recorder import Lines, as_executed, record_lines
+
+Send = Callable[[ChildReply], None]
+
+
+def preload() -> None:
+    """Import all that a job will need, in the fork server: no child pays for it again."""
+    list(_probes(()))
+    seed_everything(0)  # numpy.random is imported when it is first asked for, in 20 ms
+
+
+def run_child(request: ExamineRequest, descriptor: int) -> NoReturn:
+    """Do the job, write its messages to `descriptor`, and be gone without cleaning up."""
+    streams = sys.stdout, sys.stderr  # the user's code may put others in their place
+    send = _Sender(descriptor)
+    chdir(request.root)  # where the user runs it, as far as anyone can tell
+    run_job(request, send)
+    for stream in streams:
+        with suppress(OSError, ValueError):
+            stream.flush()
+    send(Finished())
+    _exit(0)  # no exit handler or thread of the user's holds it up
+
+
+class _Sender:
+    """Writes messages, with functions held from before the user's code could exchange them."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._process = getpid()
+
+    def __call__(self, message: ChildReply) -> None:
+        if getpid() != self._process:
+            _exit(0)  # the user's code forked, and this is the copy, come back to us
+        line = encode(message)
+        try:
+            while line:
+                line = line[write(self._descriptor, line) :]
+        except OSError:
+            _exit(CHANNEL_LOST)
+
+
+def run_job(request: ExamineRequest, send: Send) -> None:
+    """Examine one model and tell what is measured, as soon as it is."""
+    seed_everything(request.seed)
+    send(Stage(stage="import"))
+    with record_lines(request.root) as lines:
+        loaded = load_module(request)
+    imported = loaded.dependencies()
+    executed = as_executed(lines)
+    send(Measured(probe="import-dependencies", measurement=imported, executed=executed))
+    send(Stage(stage="construction"))
+    seed_everything(request.seed)
+    with record_lines(request.root) as lines:
+        construction, specimen = _construct(loaded, request)
+    again = loaded.dependencies(construction)
+    if again != imported:
+        # Only building the model shows whether it needs what could not be imported.
+        send(Measured(probe="import-dependencies", measurement=again, executed=executed))
+    _tell(send, "construction", construction, lines)
+    for probe in _probes(request.probes):
+        if isinstance(probe, Unmeasured):
+            send(probe)
+        elif specimen is None:
+            send(Unmeasured(probe=probe.name, reason=_why_not_built(construction)))
+        else:
+            _run_probe(probe, specimen, request, send)
+
+
+def seed_everything(seed: int) -> None:
+    """Make all that the user's code draws at random the same in every run."""
+    random.seed(seed)
+    torch.manual_seed(seed)
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        numpy.random.seed(seed % 2**32)  # it takes no more bits
+
+
+def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, Specimen | None]:
+    """The specimen, or why there is none; a fault of ours leaves the model unexamined."""
+    if loaded.crash is not None and _out_of_memory(loaded.crash):
+        tried = f"its import asks for more memory than there is ({loaded.crash.message})"
+        return _not_built(request, "not-built", tried=(tried,)), None
+    if loaded.module is None:
+        return _not_built(request, "crashed", crash=loaded.crash), None
+    try:
+        return build_specimen(loaded.module, request)
+    except BaseException as error:
+        return _not_built(request, "not-built", tried=(_told(error, request.root),)), None
+
+
+def _out_of_memory(crash: Crash) -> bool:
+    """Whether the limit of this machine was met: no fault of a model that is made for others."""
+    return crash.kind == "MemoryError" or "allocate memory" in crash.message  # torch's words
+
+
+def _not_built(
+    request: ExamineRequest,
+    outcome: str,
+    *,
+    crash: Crash | None = None,
+    tried: tuple[str, ...] = (),
+) -> Construction:
+    return Construction(
+        outcome=outcome,
+        build=request.build or "",
+        call="",
+        entry=request.target.entry,
+        parameters=0,
+        vocabulary=0,
+        batch=0,
+        length=0,
+        inputs=(),
+        optional_inputs=(),
+        returns="",
+        crash=crash,
+        tried=tried,
+    )
+
+
+def _why_not_built(construction: Construction) -> str:
+    """Why no probe could run, in the words that each of them is given."""
+    crash = construction.crash
+    if crash is None:
+        return "not built: " + ("; ".join(construction.tried) or "no way to build it was found")
+    place = f" at {crash.path}:{crash.line}" if crash.path else ""
+    how = "cannot be imported" if crash.stage == "import" else "crashed"
+    return f"{how}: {crash.kind}: {crash.message}{place}"
+
+
+def _probes(names: tuple[str, ...]) -> Iterator[Probe | Unmeasured]:
+    """The probes that were asked for, in their order; first those that cannot be loaded."""
+    found = []
+    for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
+        name = entry.name.replace("_", "-")
+        if names and name not in names:
+            continue
+        try:
+            probe = getattr(import_module(f"gptdoctor.probes.{entry.name}"), "PROBE", None)
+        except Exception as error:
+            yield Unmeasured(probe=name, reason=f"gptdoctor's own fault: {_told(error, '')}")
+            continue
+        if isinstance(probe, Probe):
+            found.append(probe)
+    yield from sorted(found, key=lambda probe: (probe.order, probe.name))
+
+
+def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: Send) -> None:
+    """Run one probe; whatever happens in it, the next one has its turn."""
+    send(Stage(stage=probe.name))
+    recorder: AbstractContextManager[Lines] = nullcontext({})
+    if probe.records_lines:
+        recorder = record_lines(request.root)
+    try:
+        seed_everything(request.seed)
+        with recorder as lines:
+            measurement = probe.measure(specimen)
+    except Abstention as abstention:
+        send(Unmeasured(probe=probe.name, reason=str(abstention)))
+    except BaseException as error:  # the user's code may raise what it likes, SystemExit too
+        send(Unmeasured(probe=probe.name, reason=_told(error, request.root)))
+    else:
+        _tell(send, probe.name, measurement, lines)
+
+
+def _tell(send: Send, probe: str, measurement: Measurement, lines: Lines) -> None:
+    try:
+        send(Measured(probe=probe, measurement=measurement, executed=as_executed(lines)))
+    except ProtocolError as error:
+        send(Unmeasured(probe=probe, reason=f"gptdoctor's own fault: {error}"))
+
+
+def _told(error: BaseException, root: str) -> str:
+    """An error in one line: what, and where in the user's code, or else in ours."""
+    crash = crash_of(error, root, "")
+    path, line = crash.path, crash.line
+    if path is None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        path, line = "/".join(Path(last.filename).parts[-2:]), last.lineno
+    return f"{crash.kind}: {crash.message} at {path}:{line}"

@@ -1,0 +1,209 @@
+"""The fork server's loop: jobs come in, children are forked, watched and killed, results go out.
+
+One thread.  Requests come in by one descriptor, the lines and the output of each job by two of its
+own, and all of it goes out to the parent by one more, as fast as the parent reads.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import traceback
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from os import _exit  # held, for the user's code may put another in its place
+from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
+from time import monotonic, sleep
+from typing import NoReturn
+
+from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.worker import isolation, processes
+from gptdoctor.worker.job import Job
+from gptdoctor.worker.protocol import (
+    OWN_FAULT,
+    Cancel,
+    Ended,
+    Examine,
+    Output,
+    Reply,
+    Request,
+    Started,
+    address,
+    decode_request,
+    encode,
+)
+
+NO_JOB = 0  # the number of replies that belong to none
+_REQUEST_BYTES = 1024 * 1024  # overlays hold whole files
+# A killed process is gone within microseconds; these rounds of 5 ms are for one that forks.
+_KILL_ROUNDS = 100
+
+# What a child does with a request and the descriptor for its results; it never returns.
+Run = Callable[[ExamineRequest, int], NoReturn]
+
+
+class ServerLoop:
+    """The loop, and what it knows of the jobs that run."""
+
+    def __init__(self, control: int, replies: int, run: Run) -> None:
+        self._control = control
+        self._replies = replies
+        self._run_child = run
+        self._open = True
+        self._request = b""
+        self._outgoing = bytearray()
+        self._jobs: dict[int, Job] = {}  # by the number of the process
+        self._selector = DefaultSelector()
+        self._wake, self._alarm = os.pipe()
+        for descriptor in (replies, self._wake, self._alarm):
+            os.set_blocking(descriptor, False)
+        self._selector.register(control, EVENT_READ, self._read_requests)
+        self._selector.register(self._wake, EVENT_READ, self._reap)
+        # A dead child wakes the loop, even where its descendants keep its pipes open.
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        processes.adopt_orphans()
+
+    def run(self) -> None:
+        """Serve until the parent asks for the end or goes away."""
+        while self._open:
+            for key, _ in self._selector.select(self._patience()):
+                key.data()
+            for job in list(self._jobs.values()):
+                if monotonic() >= job.deadline and not job.doomed:
+                    job.kill("timeout")
+
+    def tell(self, job: int, message: Reply) -> None:
+        """Send the parent a message, at once or when it reads again: the loop never waits."""
+        self._send(address(job, encode(message)))
+
+    def kill_all(self) -> None:
+        """End every process below this one."""
+        for _ in range(_KILL_ROUNDS):
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            below = processes.descendants(os.getpid())
+            if not below:
+                return
+            processes.kill(below)
+            sleep(0.005)
+
+    def _patience(self) -> float | None:
+        """Seconds until the next time limit."""
+        deadlines = [job.deadline for job in self._jobs.values() if not job.doomed]
+        return max(0.0, min(deadlines) - monotonic()) if deadlines else None
+
+    def _read_requests(self) -> None:
+        data = os.read(self._control, _REQUEST_BYTES)
+        *lines, self._request = (self._request + data).split(b"\n")
+        for line in lines:
+            self._obey(decode_request(line))
+        if not data:
+            self._open = False
+
+    def _obey(self, request: Request) -> None:
+        match request:
+            case Examine():
+                self._start(request.job, request.request)
+            case Cancel():
+                for job in self._jobs.values():
+                    if job.number == request.job:
+                        job.kill("cancelled")
+            case _:
+                self._open = False
+
+    def _start(self, number: int, request: ExamineRequest) -> None:
+        results, output = os.pipe(), os.pipe()
+        process = os.fork()
+        if process == 0:
+            self._become_child(request, results, output)
+        os.close(results[1])
+        os.close(output[1])
+        job = Job(
+            number=number,
+            process=process,
+            results=results[0],
+            output=output[0],
+            limit_seconds=request.timeout_seconds,
+        )
+        self._jobs[process] = job
+        for descriptor, read in ((job.results, self._relay), (job.output, self._collect)):
+            os.set_blocking(descriptor, False)
+            self._selector.register(descriptor, EVENT_READ, partial(read, job))
+        self.tell(number, Started(process=process))
+
+    def _become_child(
+        self, request: ExamineRequest, results: tuple[int, int], output: tuple[int, int]
+    ) -> NoReturn:
+        """Never come back to the loop, whatever happens."""
+        try:
+            ours = {key.fd for key in self._selector.get_map().values()}
+            ours |= {self._replies, self._alarm, self._selector.fileno(), results[0], output[0]}
+            descriptor = isolation.enter_cell(results[1], output[1], ours)
+            gc.enable()
+            self._run_child(request, descriptor)
+        except BaseException:
+            traceback.print_exc()  # into the job's output
+        finally:
+            _exit(OWN_FAULT)
+
+    def _relay(self, job: Job) -> None:
+        lines, more = job.read_lines()
+        for line in lines:
+            self._send(address(job.number, line))
+        if not more:
+            self._selector.unregister(job.results)
+
+    def _collect(self, job: Job) -> None:
+        if not job.read_output():
+            self._selector.unregister(job.output)
+
+    def _reap(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake, 4096)
+        with suppress(ChildProcessError):
+            while True:
+                process, status = os.waitpid(-1, os.WNOHANG)
+                if process == 0:
+                    return
+                if process in self._jobs:  # others are orphans of the user's, adopted
+                    self._end(self._jobs.pop(process), status)
+
+    def _end(self, job: Job, status: int) -> None:
+        """Take in what the dead child left in its pipes, and clear away what it started."""
+        processes.kill_group(job.process)
+        for descriptor, read in ((job.results, self._relay), (job.output, self._collect)):
+            if descriptor in self._selector.get_map():
+                read(job)
+            if descriptor in self._selector.get_map():
+                self._selector.unregister(descriptor)
+            os.close(descriptor)
+        self.tell(job.number, Output(text=job.printed.decode(errors="replace")))
+        seconds = monotonic() - job.started
+        self.tell(job.number, Ended(ending=job.ending(status), seconds=seconds))
+        if not self._jobs:
+            # Daemons that left their job's group: nobody can say whose they are while others run.
+            processes.kill(processes.descendants(os.getpid()))
+
+    def _send(self, line: bytes) -> None:
+        self._outgoing += line
+        self._flush()
+
+    def _flush(self) -> None:
+        """Write what the pipe takes, and come back for the rest when it takes more."""
+        try:
+            while self._outgoing:
+                del self._outgoing[: os.write(self._replies, self._outgoing)]
+        except BlockingIOError:
+            pass
+        except BrokenPipeError:
+            self._open = False
+            self._outgoing.clear()
+        waiting = self._replies in self._selector.get_map()
+        if self._outgoing and not waiting:
+            self._selector.register(self._replies, EVENT_WRITE, self._flush)
+        elif waiting and not self._outgoing:
+            self._selector.unregister(self._replies)

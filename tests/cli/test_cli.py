@@ -1,0 +1,192 @@
+"""The command line's manners: exit codes, one sentence per error, stdout for results alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.catalog import all_defects
+from tests.commands import gptdoctor
+
+HEALTHY = """
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Tiny(nn.Module):
+    def __init__(self, vocab_size=50257, n_embd=768):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, n_embd)
+        self.head = nn.Linear(n_embd, vocab_size)
+
+    def forward(self, idx, targets=None):
+        logits = self.head(self.wte(idx))
+        loss = None
+        if targets is not None:
+            loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return logits, loss
+"""
+SICK = HEALTHY.replace("    def forward", "    @torch.no_grad()\n    def forward")
+
+
+@pytest.fixture()
+def project(tmp_path: Path) -> Path:
+    """A project with one healthy and one sick file."""
+    (tmp_path / "healthy.py").write_text(HEALTHY)
+    (tmp_path / "sick.py").write_text(SICK)
+    (tmp_path / "notes.py").write_text("import torch\n\nx = 1\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--static", "healthy.py"), 0),
+        (("--static", "sick.py"), 1),
+        (("--static", "sick.py", "--exit-zero"), 0),
+        (("--static", "sick.py", "--ignore", "GD101"), 0),
+        (("--static", "sick.py", "--select", "GD2,GD3"), 0),
+        (("--static", "notes.py"), 0),
+        (("--static", "sick.py::Tiny"), 1),
+        (("--static", "sick:Tiny"), 1),
+        (("--static",), 1),
+        (("--static", "nowhere.py"), 2),
+        (("--static", "healthy.py::Nobody"), 2),
+        (("--static", "--select", "GD9999", "healthy.py"), 2),
+        (("--no-such-option",), 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else str(value),
+)
+def test_exit_codes(project: Path, words: tuple[str, ...], code: int) -> None:
+    """0 clean, 1 findings, 2 could not run."""
+    done = gptdoctor("check", *words, cwd=project)
+    assert done.code == code, done.out + done.err
+    assert "Traceback" not in done.err
+
+
+def test_an_error_is_one_sentence_with_what_to_do(project: Path) -> None:
+    """On stderr, nothing on stdout."""
+    done = gptdoctor("check", "nowhere.py", cwd=project)
+    assert done.out == ""
+    assert "nowhere.py" in done.err
+    assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_traceback_only_when_asked(project: Path) -> None:
+    """--traceback shows where gptdoctor was."""
+    done = gptdoctor("check", "--traceback", "nowhere.py", cwd=project)
+    assert "Traceback" in done.err
+
+
+def test_no_model_is_clean_and_said(project: Path) -> None:
+    """Nothing to examine is exit code 0, with a word about it."""
+    done = gptdoctor("check", "notes.py", cwd=project)
+    assert done.code == 0
+    assert "no model" in done.out.lower()
+
+
+def test_a_live_check_gives_verdicts_of_both(project: Path) -> None:
+    """The healthy model is trainable, the sick one is not, and the gate fails."""
+    done = gptdoctor("check", "--output-format", "json", cwd=project)
+    verdicts = {one["path"]: one["verdict"] for one in done.document["models"]}
+    assert verdicts == {"healthy.py": "trainable", "sick.py": "untrainable"}
+    assert done.code == 1
+
+
+def test_verdicts_are_facts_but_the_gate_can_be_told(project: Path) -> None:
+    """An untrainable model whose reasons are all ignored passes, and is still untrainable."""
+    words = ("check", "--output-format", "json", "--ignore", "GD101", "sick.py")
+    done = gptdoctor(*words, cwd=project)
+    assert [one["verdict"] for one in done.document["models"]] == ["untrainable"]
+    assert [one["rule"] for one in done.document["findings"]] == []
+    assert done.code in (0, 1)
+
+
+def test_static_gives_no_verdict(project: Path) -> None:
+    """What nothing ran is not called healthy."""
+    done = gptdoctor("check", "--static", "--output-format", "json", "healthy.py", cwd=project)
+    assert [one["verdict"] for one in done.document["models"]] == [None]
+
+
+def test_report_from_a_result_runs_nothing(project: Path) -> None:
+    """The report of a saved result needs neither the models nor torch."""
+    result = project / "result.json"
+    done = gptdoctor("check", "--output-format", "json", cwd=project)
+    result.write_text(done.out)
+    (project / "sick.py").unlink()
+    out = gptdoctor("report", "--from", result, "-o", "report.md", cwd=project)
+    assert out.code == 0, out.err
+    text = (project / "report.md").read_text()
+    assert "sick.py" in text
+    assert "GD101" in text
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema_version": 99}'])
+def test_a_broken_result_file_is_one_sentence(project: Path, content: str) -> None:
+    """Wrong files are named, exit code 2."""
+    (project / "result.json").write_text(content)
+    done = gptdoctor("report", "--from", "result.json", cwd=project)
+    assert done.code == 2
+    assert "Traceback" not in done.err
+    assert done.err.strip()
+
+
+@pytest.mark.parametrize("defect", all_defects(), ids=lambda defect: defect.code)
+def test_every_rule_is_explained(defect: object) -> None:
+    """By code and by name, with its safety and the file it lives in."""
+    code, name = defect.code, defect.name  # type: ignore[attr-defined]
+    page = gptdoctor("explain", code)
+    assert page.code == 0
+    assert name in page.out
+    assert gptdoctor("explain", name).out == page.out
+    assert f"{name.replace('-', '_')}.py" in page.out
+
+
+def test_rules_lists_all_of_them() -> None:
+    """Each with its severity."""
+    listed = gptdoctor("rules")
+    assert listed.code == 0
+    for defect in all_defects():
+        assert defect.code in listed.out
+        assert defect.name in listed.out
+
+
+def test_an_unknown_rule_is_named_with_the_known_ones() -> None:
+    """Exit code 2 and a hint."""
+    done = gptdoctor("explain", "GD999")
+    assert done.code == 2
+    assert "GD101" in done.err
+
+
+def test_json_is_the_only_thing_on_stdout(project: Path) -> None:
+    """Progress and trouble go to stderr, which is silent when piped."""
+    done = gptdoctor("check", "--output-format", "json", "healthy.py", cwd=project)
+    json.loads(done.out)
+    assert done.err == ""
+
+
+def test_an_interpreter_without_torch_says_what_to_install(project: Path) -> None:
+    """The static scan works, the live side says what is missing."""
+    import sys
+    import venv
+
+    bare = project / "bare"
+    venv.create(bare, with_pip=False, symlinks=True)
+    python = bare / "bin" / "python"
+    assert sys.prefix != str(bare)
+    done = gptdoctor("check", "--output-format", "json", "--python", python, "sick.py", cwd=project)
+    model = done.document["models"][0]
+    assert model["verdict"] == "unexamined"
+    assert "torch" in " ".join(model["reasons"])
+    assert [one["rule"] for one in done.document["findings"]] == ["GD101"]
+    assert gptdoctor("check", "--python", python, "healthy.py", cwd=project).code == 2
+
+
+def test_an_interpreter_that_is_none_is_an_error(project: Path) -> None:
+    """--python must name something that runs."""
+    done = gptdoctor("check", "--python", "no/such/python", "healthy.py", cwd=project)
+    assert done.code == 2
+    assert "no/such/python" in done.err

@@ -1,0 +1,1 @@
+"""Tests of running a stranger's code."""

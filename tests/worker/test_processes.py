@@ -1,0 +1,47 @@
+"""Who descends from whom."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from gptdoctor.worker import processes
+
+
+def test_descendants_are_found_at_any_depth() -> None:
+    """Children of children are found, parents first, and a dead one is not."""
+    code = "import subprocess, time; subprocess.Popen(['sleep', '606']); time.sleep(606)"
+    with subprocess.Popen([sys.executable, "-c", code]) as child:
+        deadline = time.monotonic() + 5
+        while len(below := processes.descendants(child.pid)) < 1:
+            assert time.monotonic() < deadline
+        assert [psutil.Process(each).name() for each in below] == ["sleep"]
+        family = processes.descendants(os.getpid())
+        assert family.index(child.pid) < family.index(below[0])
+        processes.kill([*below, child.pid])
+        child.wait()
+    assert child.pid not in processes.descendants(os.getpid())
+
+
+@pytest.mark.skipif(shutil.which("/bin/ps") is None, reason="there is no ps here")
+def test_ps_tells_the_same() -> None:
+    """Where there is no /proc, ps is asked; it does not count itself."""
+    with subprocess.Popen(["sleep", "607"]) as child:
+        pairs = processes._parents_by_ps()
+        assert (child.pid, os.getpid()) in pairs
+        assert [child.pid] == [process for process, parent in pairs if parent == os.getpid()]
+        child.kill()
+
+
+def test_killing_who_is_gone_is_no_error() -> None:
+    """A process may end by itself at any moment."""
+    with subprocess.Popen(["true"], start_new_session=True) as child:
+        child.wait()
+    processes.kill([child.pid])
+    processes.kill_group(child.pid)
