@@ -10,7 +10,6 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
-from gptdoctor.core.findings import Severity
 
 if TYPE_CHECKING:
     from gptdoctor.core.diagnosis import Examination
@@ -26,7 +25,7 @@ def check(
     static: shared.StaticOption = False,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
-    fail_on: shared.FailOnOption = Severity.HIGH,
+    fail_on: shared.FailOnOption = shared.DEFAULT_FAIL_ON,
     strict: shared.StrictOption = False,
     output_format: FormatOption = shared.OutputFormat.TEXT,
     exit_zero: shared.ExitZeroOption = False,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptdoctor.cli import options as shared
-from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS
+from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
+
+if TYPE_CHECKING:
+    from gptdoctor.core.diagnosis import Examination
+    from gptdoctor.repair.repair import RepairOptions, RepairResult
 
 ApplyOption = Annotated[
     bool, typer.Option("--apply", help="Write what is safe and proven; else only show it.")
@@ -28,20 +32,62 @@ def fix(
     unproven: UnprovenOption = False,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
+    fail_on: shared.FailOnOption = shared.DEFAULT_FAIL_ON,
     timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
     seed: shared.SeedOption = 0,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
-    """Repair the source: show a diff and its proof; write it with --apply."""
+    """Repair the source: show a diff and its proof; write it with --apply.
+
+    The exit code is the one that `check` gives for the files as they are when this is done.
+    """
+    from gptdoctor.diagnose.gate import gate
+    from gptdoctor.repair.repair import RepairOptions
+
     options = shared.make_options(
         targets,
         select=select,
         ignore=ignore,
+        fail_on=fail_on,
         timeout=timeout,
         seed=seed,
         python=python,
         devices=devices,
     )
-    _ = (options, apply, unsafe_fixes, unproven, Path)
+    wanted = RepairOptions(unsafe_fixes=unsafe_fixes, unproven=unproven, wants=options.wants)
+    before, result = _repair(options, wanted, write=apply)
+    _show(result, applied=apply)
+    raise typer.Exit(gate(result.examination if apply else before, options).exit_code)
+
+
+def _repair(
+    options: Options, wanted: RepairOptions, *, write: bool
+) -> tuple[Examination, RepairResult]:
+    """Examine, repair, and write the patches where that is asked for."""
+    from gptdoctor.checkup import Checkup
+    from gptdoctor.repair.apply import apply, recover
+    from gptdoctor.repair.repair import repair
+    from gptdoctor.report.consoles import stderr_console
+    from gptdoctor.report.progress import Progress
+
+    with (
+        Progress(stderr_console()) as progress,
+        Checkup(options, Path.cwd(), progress.listen) as checkup,
+    ):
+        told = recover(checkup.root)
+        before = checkup.examine()
+        result = repair(checkup, before, wanted, progress.listen)
+    if told:
+        stderr_console().print(told, highlight=False)
+    if write and result.patches:
+        apply(checkup.root, result.patches)
+    return before, result
+
+
+def _show(result: RepairResult, *, applied: bool) -> None:
+    from gptdoctor.report.consoles import stdout_console
+    from gptdoctor.report.diff import print_repair
+
+    print_repair(stdout_console(), result.outcomes, result.patches, applied=applied)

@@ -8,10 +8,12 @@ from typing import Annotated
 
 import typer
 
-from gptdoctor.catalog import all_defects
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
+
+# Medium and low defects are worth knowing and no reason to stop a team.
+DEFAULT_FAIL_ON = Severity.HIGH
 
 TargetsArgument = Annotated[
     list[str] | None,
@@ -100,7 +102,11 @@ def make_options(
 
 def _codes(words: list[str] | None) -> tuple[str, ...]:
     """Codes or prefixes of codes, given one by one or joined by commas."""
-    codes = [code.strip().upper() for word in words or () for code in word.split(",")]
+    if not words:
+        return ()
+    from gptdoctor.catalog import all_defects
+
+    codes = [code.strip().upper() for word in words for code in word.split(",")]
     known = [defect.code for defect in all_defects()]
     for code in codes:
         if not any(one.startswith(code) for one in known) or not code:

@@ -52,6 +52,18 @@ class ClassInfo:
                 found.setdefault(name, []).append(value)
         return found
 
+    @cached_property
+    def called(self) -> frozenset[str]:
+        """Qualified names of all that the class's text calls or hands on as an argument."""
+        names = self.module.names
+        found = {
+            names.qualified(value)
+            for node in ast.walk(self.node)
+            if isinstance(node, ast.Call)
+            for value in (node.func, *node.args)
+        }
+        return frozenset(name for name in found if name)
+
     def attribute_called(self, name: str) -> Iterator[str]:
         """Qualified names of the calls assigned to `self.name`: "torch.nn.ModuleList"."""
         for value in self.attributes.get(name, []):

@@ -14,12 +14,13 @@ from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import Origin, Project
 
 # A module that does one of these may offer names that its text does not show.
-OPEN_TEXT = re.compile(
-    r"\bglobals\s*\(|\blocals\s*\(|\bvars\s*\(|\bexec\s*\(|\bsetattr\s*\(\s*sys\b"
-    r"|\bsys\.modules\b|\b__getattr__\b|\b__path__\b|\battach_dynamic\b|\blazy_loader\b"
+DYNAMIC_TEXT = re.compile(
+    r"\bglobals\s*\(|\blocals\s*\(|\bvars\s*\(\s*\)|\bexec\s*\(|\bsetattr\s*\(\s*sys\b"
+    r"|\bsys\.modules\b|\b__path__\b"
 )
+GLOBAL_STATEMENT = re.compile(r"^\s+global\s+\w", re.MULTILINE)
 # Names that every module has.
-EVERY_MODULE = frozenset("__name__ __file__ __doc__ __path__ __spec__ __loader__".split())
+EVERY_MODULE = frozenset(["__name__", "__file__", "__doc__", "__path__", "__spec__"])
 # Star imports further away than this are loops made by mistake.
 DEEPEST_STAR = 10
 
@@ -93,12 +94,48 @@ def _read(module: SourceModule) -> Exports:
                 stars.append(absolute_module(node, module.package))
         else:
             defined.update(_defined(node))
+    answers = _answered(module) if "__getattr__" in defined | imported else frozenset()
     return Exports(
         defined=frozenset(defined | set(_declared_global(module))),
-        imported=frozenset(imported),
+        imported=frozenset(imported | (answers or set())),
         stars=tuple(stars),
-        open=bool(OPEN_TEXT.search(module.text)),
+        open=answers is None or bool(DYNAMIC_TEXT.search(module.text)),
     )
+
+
+def _answered(module: SourceModule) -> frozenset[str] | None:
+    """The names that the module's `__getattr__` knows; None where it may know any.
+
+    It knows a list of names when it ends by raising, and all it does before is to compare the
+    name with constants.
+    """
+    functions = [node for node in _top_level(module.tree.body) if _is_getattr(node)]
+    known: set[str] = set()
+    for function in functions:
+        *tests, last = getattr(function, "body", [None])
+        tests = tests[1:] if tests and isinstance(tests[0], ast.Expr) else tests
+        if not isinstance(last, ast.Raise) or not all(_compares(test) for test in tests):
+            return None
+        known.update(
+            node.value
+            for test in tests
+            for node in ast.walk(test.test)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        )
+    return frozenset(known) if functions else None
+
+
+def _is_getattr(node: ast.AST) -> bool:
+    return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+
+
+def _compares(statement: ast.stmt) -> bool:
+    """Whether a statement is `if name == "constant"` or `if name in (constants)`."""
+    if not isinstance(statement, ast.If) or not isinstance(statement.test, ast.Compare):
+        return False
+    values = statement.test.comparators
+    plain = ast.Constant | ast.Tuple | ast.List | ast.Set
+    return all(isinstance(value, plain) for value in values) and not statement.orelse
 
 
 def _top_level(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -133,7 +170,7 @@ def _stored(node: ast.AST) -> Iterator[str]:
 
 def _declared_global(module: SourceModule) -> Iterator[str]:
     """Names that functions declare `global`: calling one binds them."""
-    if "global " in module.text:
+    if GLOBAL_STATEMENT.search(module.text):
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Global):
                 yield from node.names

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
+from itertools import pairwise
 
 from gptdoctor.source.module import SourceModule
 
@@ -30,6 +31,15 @@ class ImportSite:
         """Whether it runs only when a function is called."""
         return any(isinstance(p, ast.FunctionDef | ast.AsyncFunctionDef) for p in self.parents)
 
+    @property
+    def stands_in_for(self) -> list[ast.Try]:
+        """The try statements in whose handlers it stands: it runs where their bodies fail."""
+        return [
+            outer
+            for outer, inner in pairwise(self.parents)
+            if isinstance(outer, ast.Try) and isinstance(inner, ast.ExceptHandler)
+        ]
+
 
 class Guard(Enum):
     """What stands between an import that fails and the code behind it."""
@@ -38,7 +48,6 @@ class Guard(Enum):
     CONDITION = "condition"  # it runs only where a test allows it
     HANDLED = "handled"  # a handler offers something else, or stops with words of its own
     SILENCED = "silenced"  # a handler goes on without what is missing
-    FALLBACK = "fallback"  # it is what a handler offers in place of another import
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,8 +98,6 @@ def _guard_by(parent: ast.AST, inner: ast.AST, node: ImportNode) -> Guarding:
         return Guarding(kind=Guard.NONE if _always_runs(parent, inner) else Guard.CONDITION)
     if isinstance(parent, ast.match_case | ast.While):
         return Guarding(kind=Guard.CONDITION)
-    if isinstance(parent, ast.ExceptHandler):
-        return Guarding(kind=Guard.FALLBACK)
     if isinstance(parent, ast.Try) and inner in parent.body:
         return _guard_of_try(parent, node)
     if isinstance(parent, ast.With | ast.AsyncWith) and _suppresses(parent):

@@ -47,6 +47,7 @@ class Project:
     _resolved: dict[tuple[str, Path], Resolved] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, Path], ClassInfo | None] = field(default_factory=dict, repr=False)
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
+    _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
 
     def read(self, file: Path) -> SourceModule | SourceError:
         """The module in `file`, parsed once."""
@@ -141,6 +142,26 @@ class Project:
                 for name in self.external_bases(info)
             )
         return self._networks[info]
+
+    def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
+        """The project's networks that a class's text instantiates or hands on, itself left out."""
+        if info not in self._parts:
+            found = (self.class_named(name, info.module) for name in sorted(info.called))
+            self._parts[info] = tuple(
+                part for part in found if part not in (None, info) and self.is_network(part)
+            )
+        return self._parts[info]
+
+    def family(self, info: ClassInfo) -> list[ClassInfo]:
+        """The class, its bases, and all networks that they are made of, however far down."""
+        found: dict[ClassInfo, None] = {}
+        queue = [info]
+        while queue:
+            current = queue.pop(0)
+            if current not in found:
+                found[current] = None
+                queue.extend([*self.bases(current), *self.parts(current)])
+        return list(found)
 
     def _project_folders(self, importer: SourceModule, dotted: str) -> list[Path]:
         """Where the importer's own modules lie: above its package, beside it, and the root.

@@ -170,6 +170,9 @@ def _required(slots: tuple[Slot, ...], ids: Slot, vocabulary: int) -> Iterator[d
     choices = {slot.name: _choices(slot, ids_form) for slot in needed}
     for index in range(max(len(forms) for forms in choices.values())):
         yield {name: forms[min(index, len(forms) - 1)] for name, forms in choices.items()}
+    every = {slot.name: ids_form for slot in slots if slot.kind == "ids"}
+    if not every.keys() <= choices.keys():  # an encoder and a decoder, neither of them required
+        yield {name: forms[0] for name, forms in choices.items()} | every
 
 
 def _choices(slot: Slot, ids_form: Form) -> tuple[Form, ...]:

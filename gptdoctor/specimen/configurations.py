@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.hints import has_factory, hint_of, is_plain
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
 from gptdoctor.specimen.sizes import Variant
@@ -90,20 +91,20 @@ class Maker:
         depth: int,
     ) -> Written | None:
         """A value for one parameter, or None where the default serves."""
-        default = MISSING if _has_factory(parameter.default) else parameter.default
-        hint = _hint(parameter.annotation, made)
+        default = MISSING if has_factory(parameter.default) else parameter.default
+        hint = hint_of(parameter.annotation, made)
         if self._buildable(hint, default):
             return self.instance(hint, depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
-        if _has_factory(parameter.default):
+        if has_factory(parameter.default):
             return None
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
         if loose and default in (MISSING, None) and _is_module(made):
             holder = self._holder(name, required=default is MISSING)
             if holder is not None:
                 return holder
-        if default is MISSING and isinstance(hint, type) and hint.__module__ not in _PLAIN_MODULES:
+        if default is MISSING and not is_plain(hint):
             raise NoIdeaError(f"{name}: {hint.__name__}")
         value = small(name, default, hint, self.variant, siblings)
         same = value is not None and default is not MISSING and value.value == default
@@ -111,7 +112,7 @@ class Maker:
 
     def _buildable(self, hint: Any, default: Any) -> bool:
         """Whether `hint` is a configuration, or a class of the user's that is required here."""
-        if not isinstance(hint, type) or hint.__module__ in _PLAIN_MODULES:
+        if is_plain(hint):
             return False
         if issubclass(hint, nn.Module):
             return default is MISSING and self._own(hint)
@@ -234,10 +235,6 @@ class Maker:
         return literal(default) if value is None else value
 
 
-# Types that tell no more than that a plain value is wanted.
-_PLAIN_MODULES = frozenset({"builtins", "typing", "torch", "collections", "collections.abc"})
-
-
 def _keywords(values: Mapping[str, Written]) -> str:
     """The code of keyword arguments."""
     return ", ".join(f"{name}={value.code}" for name, value in values.items())
@@ -264,29 +261,6 @@ def _keys_of(known: type) -> set[str]:
         return names | set(inspect.signature(known).parameters)
     except (TypeError, ValueError):
         return names
-
-
-def _has_factory(default: Any) -> bool:
-    """Whether a dataclass makes this default anew each time."""
-    return type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
-
-
-def _hint(annotation: Any, made: Callable[..., Any]) -> Any:
-    """The type that an annotation names, without its None; None: it tells nothing usable."""
-    if isinstance(annotation, str):
-        home = getattr(inspect.unwrap(getattr(made, "__init__", made)), "__globals__", None)
-        namespace = home or vars(sys.modules.get(made.__module__, types))
-        try:
-            annotation = eval(annotation, dict(namespace))  # noqa: S307 - the user's own text
-        except Exception:  # a name under TYPE_CHECKING, a syntax of later Pythons
-            return None
-    if annotation is MISSING or annotation is Any:
-        return None
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        inner = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
-        optional_int = len(inner) < len(typing.get_args(annotation)) and inner == [int]
-        return None if optional_int or len(inner) != 1 else inner[0]
-    return annotation
 
 
 def _literal_default(node: ast.expr | None) -> Any:

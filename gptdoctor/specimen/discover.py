@@ -28,7 +28,7 @@ def discover(project: Project, modules: Iterable[SourceModule]) -> list[ModelTar
         for info in project.classes(module).values()
         if project.is_network(info)
     ]
-    parts = {part for info in networks for part in _instantiated(project, info) if part is not info}
+    parts = {part for info in networks for part in project.parts(info)}
     bases = {base for info in networks for base in project.bases(info)}
     return [
         target_of(project, info, entry)
@@ -48,20 +48,8 @@ def target_of(project: Project, info: ClassInfo, entry: str) -> ModelTarget:
         line=info.node.lineno,
         end_line=info.node.end_lineno or info.node.lineno,
         entry=entry,
-        family=tuple(f"{part.module.path}::{part.symbol}" for part in family(project, info)),
+        family=tuple(f"{part.module.path}::{part.symbol}" for part in project.family(info)),
     )
-
-
-def family(project: Project, info: ClassInfo) -> list[ClassInfo]:
-    """The class, its bases, and all classes they instantiate, directly or through others."""
-    found: list[ClassInfo] = []
-    queue = [info]
-    while queue:
-        current = queue.pop(0)
-        if current not in found:
-            found.append(current)
-            queue.extend([*project.bases(current), *_instantiated(project, current)])
-    return found
 
 
 def entry_of(project: Project, info: ClassInfo) -> str | None:
@@ -102,22 +90,9 @@ def _embedding_attributes(info: ClassInfo) -> Iterator[str]:
             yield name
 
 
-def _instantiated(project: Project, info: ClassInfo) -> Iterator[ClassInfo]:
-    """The project's networks whose constructor is called, or handed on, in the class's text."""
-    names = info.module.names
-    for node in ast.walk(info.node):
-        if isinstance(node, ast.Call):
-            for value in (node.func, *node.args):
-                qualified = names.qualified(value)
-                part = project.class_named(qualified, info.module) if qualified else None
-                if part is not None and project.is_network(part):
-                    yield part
-
-
 def _embeds(project: Project, info: ClassInfo) -> bool:
     return any(
-        (called := part.module.names.called(node)) is not None
-        and called.rpartition(".")[2] in EMBEDDINGS
-        for part in family(project, info)
-        for node in ast.walk(part.node)
+        called.rpartition(".")[2] in EMBEDDINGS
+        for part in project.family(info)
+        for called in part.called
     )

@@ -10,7 +10,7 @@ from torch import nn
 
 from gptdoctor.specimen.inputs import Form
 from gptdoctor.specimen.meeting import Meeting
-from gptdoctor.specimen.roles import MODALITIES, Slot
+from gptdoctor.specimen.roles import MODALITIES, Slot, is_state
 from gptdoctor.specimen.trial import SHAPES, Trial, attempt, run_quietly
 
 _SENTINEL = 37  # a width that nothing else has
@@ -27,39 +27,48 @@ def with_modalities(model: nn.Module, trial: Trial, seed: int) -> Trial:
 
 
 def _may_be_features(slot: Slot) -> bool:
-    """Whether an optional parameter of unknown kind is declared to take a tensor."""
-    return slot.kind == "other" and not slot.required and "Tensor" in slot.annotation
+    """Whether an optional parameter of an unknown name is declared to take a tensor."""
+    unknown = slot.kind == "other" and not is_state(slot.name)
+    return unknown and not slot.required and "Tensor" in slot.annotation
 
 
 def _with_slot(model: nn.Module, trial: Trial, slot: Slot, seed: int) -> Iterator[Trial]:
     """The calls that work with `slot` given in one of the forms that its weight suggests."""
-    for form in _forms_of(model, trial, slot, seed):
-        recipe = replace(trial.recipe, forms={**trial.recipe.forms, slot.name: form})
-        richer = attempt(model, recipe, trial.batch, trial.length, seed)
-        if richer.works:
+    for form in _met(model, trial, slot, seed) or _guessed(slot):
+        richer = attempt(model, _given(trial, slot, form).recipe, trial.batch, trial.length, seed)
+        if richer.full or (richer.works and not trial.full):
             yield richer
 
 
-def _forms_of(model: nn.Module, trial: Trial, slot: Slot, seed: int) -> Iterator[Form]:
-    """Forms for a picture, a sound or features, by the weight that a first guess of it meets."""
-    guesses = [("B", "N", _SENTINEL), ("B", 3, 16, 16), ("B", _SENTINEL), ("B", "T")]
-    for shape in guesses:
-        ids = trial.recipe.ids_below if shape == ("B", "T") else None
-        recipe = replace(
-            trial.recipe,
-            forms={**trial.recipe.forms, slot.name: Form(shape=shape, below=ids)},
-        )
+def _given(trial: Trial, slot: Slot, form: Form) -> Trial:
+    """The trial, not run again, with `slot` given as well."""
+    forms = {**trial.recipe.forms, slot.name: form}
+    return replace(trial, recipe=replace(trial.recipe, forms=forms))
+
+
+def _met(model: nn.Module, trial: Trial, slot: Slot, seed: int) -> list[Form]:
+    """Forms for `slot` by the weight that a first guess of it meets; none where it meets none."""
+    ids = Form(shape=("B", "T"), below=trial.recipe.ids_below)
+    for form in (*_GUESSES, ids):
+        recipe = _given(trial, slot, form).recipe
         inputs = recipe.inputs(trial.batch, trial.length, seed)
         meeting = Meeting(inputs[slot.name])
         run_quietly(model, recipe, inputs, meeting)
-        maker = _FORMS.get(meeting.operation)
-        if maker is not None:
-            yield from maker(meeting.width)
-            return
-    if slot.kind != "other":
-        yield from (Form(shape=shape) for shape in guesses[:3])
+        if meeting.operation:
+            return _FORMS[meeting.operation](meeting.width)
+    return []
 
 
+def _guessed(slot: Slot) -> tuple[Form, ...]:
+    """Forms for a slot that meets no weight; none for one that may be anything."""
+    return () if slot.kind == "other" else _GUESSES
+
+
+_GUESSES = (
+    Form(shape=("B", "N", _SENTINEL)),
+    Form(shape=("B", 3, 16, 16)),
+    Form(shape=("B", _SENTINEL)),
+)
 _FORMS: Mapping[str, Callable[[int], list[Form]]] = {
     "linear": lambda width: [
         Form(shape=("B", "N", width)),
@@ -80,12 +89,10 @@ _FORMS: Mapping[str, Callable[[int], list[Form]]] = {
 def all_modalities(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
     """A call with all pictures, sounds and features at once, for a model that refuses ids alone."""
     slots = [slot for slot in trial.recipe.slots if slot.kind in MODALITIES]
-    guess = Form(shape=("B", "N", _SENTINEL))
-    forms = {**trial.recipe.forms, **{slot.name: guess for slot in slots}}
     for batch, length in SHAPES[: 2 if slots else 0]:
-        start = replace(
-            trial, batch=batch, length=length, recipe=replace(trial.recipe, forms=forms)
-        )
+        start = replace(trial, batch=batch, length=length)
+        for slot in slots:
+            start = _given(start, slot, _GUESSES[0])
         for found in itertools.islice(_combined(model, start, slots, seed), _MOST_COMBINATIONS):
             if found.works:
                 return found
@@ -93,11 +100,15 @@ def all_modalities(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
 
 
 def _combined(model: nn.Module, trial: Trial, slots: list[Slot], seed: int) -> Iterator[Trial]:
-    """The calls with each of the forms that fit the first slot, then those of the others."""
+    """The calls with each form of one slot, then of the others.
+
+    The slot that meets its weight comes first: until it fits, the others may not be reached.
+    """
     if not slots:
         yield attempt(model, trial.recipe, trial.batch, trial.length, seed)
         return
-    for form in _forms_of(model, trial, slots[0], seed):
-        forms = {**trial.recipe.forms, slots[0].name: form}
-        chosen = replace(trial, recipe=replace(trial.recipe, forms=forms))
-        yield from _combined(model, chosen, slots[1:], seed)
+    met = ((slot, _met(model, trial, slot, seed)) for slot in slots)
+    first, forms = next((each for each in met if each[1]), (slots[0], []))
+    for form in forms or _guessed(first):
+        rest = [slot for slot in slots if slot is not first]
+        yield from _combined(model, _given(trial, first, form), rest, seed)

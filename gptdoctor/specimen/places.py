@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import os
+import re
 from types import CodeType, FrameType, TracebackType
 
 from gptdoctor.core.findings import Place
@@ -11,6 +12,8 @@ from gptdoctor.core.measurements.crash import Crash
 
 # Longer messages are mostly dumps of tensors or of configurations.
 MESSAGE_CHARACTERS = 500
+# A statement that raises, also behind an `if` in the same line; an `assert` is none.
+_RAISE = re.compile(r"(?:^|[:;]\s*)raise\b")
 # Folders below the project's root that hold other people's code all the same.
 FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", ".venv", "venv", "node_modules"})
 # gptdoctor itself, which may lie in the project that it examines (our own repository does).
@@ -58,7 +61,7 @@ def crash_of(error: BaseException, root: str, stage: str) -> Crash:
         path=path,
         symbol=symbol_of(frame.f_code),
         line=line,
-        raised_there=innermost and statement.startswith("raise"),
+        raised_there=innermost and _RAISE.search(statement) is not None,
         shapes=_shapes(frame),
     )
 
@@ -71,9 +74,7 @@ def _text(error: BaseException) -> str:
         return f"(its text cannot be told: {type(worse).__name__})"
 
 
-def _innermost(
-    trace: TracebackType | None, root: str
-) -> tuple[str, int, FrameType, bool] | None:
+def _innermost(trace: TracebackType | None, root: str) -> tuple[str, int, FrameType, bool] | None:
     """Path, line and frame of the last user frame, and whether nothing was called from there."""
     found = None
     while trace is not None:

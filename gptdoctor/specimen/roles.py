@@ -18,7 +18,12 @@ _KINDS = (
     ),
     # Another way to give the text: given with the ids it would be refused.
     ("other", r"(?:inputs?|token|decoder_inputs?)_embed(?:s|ding|dings)?|inputs_embeds"),
-    ("other", r".*(?:past|cache|kv|token_type|segment).*|.*(?:hidden|prev)_?states?|carry|hx"),
+    # What earlier calls left behind, and kinds of tokens.
+    (
+        "other",
+        r".*(?:past|cache|kv|token_type|segment|memory|mems?).*|.*(?:hidden|prev)?_?states?"
+        r"|carry|hx",
+    ),
     ("mask", r".*mask.*"),
     ("positions", r"pos(?:_?ids?)?|positions?|.*position.*|(?:input|start|token)_pos|offset|step"),
     ("image", r".*(?:image|img|pixel|visi|visual|picture|patches|video|frames).*"),
@@ -31,6 +36,7 @@ _KINDS = (
     ),
 )
 _TABLE = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
+_STATES = tuple(pattern for kind, pattern in _TABLE if kind == "other")
 # The ids that an encoder-decoder continues, rather than those it reads.
 _CONTINUED = re.compile(r"tgt.*|trg.*|dec.*|target_.*")
 # Parameters that hold inputs rather than being one.
@@ -72,6 +78,11 @@ def kind_of(name: str) -> str:
     """The kind of an input called `name`."""
     lowered = name.lower().strip("_")
     return next((kind for kind, pattern in _TABLE if pattern.fullmatch(lowered)), "other")
+
+
+def is_state(name: str) -> bool:
+    """Whether the name is known to mean something that is not given to a first call."""
+    return any(pattern.fullmatch(name.lower()) for pattern in _STATES)
 
 
 def names_ids(name: str) -> bool:

@@ -91,7 +91,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         r"|(?:memory|mem)_(?:size|slots|tokens|cells|slot_count)|bank_size",
         "memory",
     ),
-    (r"(?:memory|mem)_len(?:gth)?|max_memory|mem(?:ory)?_capacity", "memory"),
+    (r"(?:memory|mem)_len(?:gth)?|max_memory|mem(?:ory)?_capacity", "memory_length"),
     (
         rf"(?:max_)?{_COUNT}(?:\w+_)?(?:steps?|iterations?|iters?|loops?|hops?|rounds?|recurrences?)"
         r"|(?:\w+_)?budget|max_depth",
@@ -178,6 +178,7 @@ _BASE = {
     "multiple": 2,
     "codebook": 11,
     "memory": 13,
+    "memory_length": 17,
     "steps": 3,
     "image": 37,
     "audio": 29,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import random
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -64,5 +66,9 @@ class Specimen:
         return self.make_inputs(self.construction.batch, self.construction.length, self.seed)
 
     def reseed(self) -> None:
-        """Start torch's random numbers anew, so that two runs differ by what is changed alone."""
+        """Start all random numbers anew, so that two runs differ by what is changed alone."""
         torch.manual_seed(self.seed)
+        random.seed(self.seed)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None:
+            numpy.random.seed(self.seed % 2**32)  # it takes no more bits

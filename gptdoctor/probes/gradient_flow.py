@@ -1,0 +1,85 @@
+"""Probe gradient-flow: which parameters the loss reaches, and what stops it where it does not."""
+
+from __future__ import annotations
+
+import itertools
+
+from torch import nn
+
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow, ParameterGradient
+from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, accumulate, moved_run
+from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.specimen import Specimen
+
+BATCHES = 3
+# Tried as well while some parameter has no gradient: idle experts get their tokens.
+MORE_BATCHES = 5
+
+
+def gradient_state(parameter: nn.Parameter) -> str:
+    """What became of a parameter after backward, as `ParameterGradient.state` says it."""
+    if not parameter.requires_grad:
+        return "frozen"
+    if parameter.grad is None:
+        return "none"
+    if not parameter.grad.isfinite().all():
+        return "non-finite"
+    return "flows" if parameter.grad.any() else "zero"
+
+
+def _parameter_gradients(run: Run, jittered: Run | None) -> tuple[ParameterGradient, ...]:
+    """The state of each parameter; with moved weights where it had no gradient as built."""
+    moved = dict(jittered.model.named_parameters()) if jittered is not None else {}
+    found = []
+    for name, parameter in run.model.named_parameters():
+        state = gradient_state(parameter)
+        if state in ("none", "zero") and name in moved and gradient_state(moved[name]) == "flows":
+            parameter, state = moved[name], "flows"
+        gradient = parameter.grad
+        ran = name in run.ran or (jittered is not None and name in jittered.ran)
+        found.append(
+            ParameterGradient(
+                name=name,
+                shape=tuple(parameter.shape),
+                state=state,
+                largest=None if gradient is None else float(gradient.abs().max()),
+                ran=ran,
+            )
+        )
+    return tuple(found)
+
+
+def _lacking(run: Run) -> bool:
+    return any(
+        gradient_state(parameter) in ("none", "zero") for parameter in run.model.parameters()
+    )
+
+
+def measure(specimen: Specimen) -> GradientFlow:
+    """The state of all parameters, and the counterfactual of each place that cuts."""
+    construction = specimen.construction
+    require_known_call(specimen)
+    run = Run(model=specimen.copy())
+    seeds = itertools.count(specimen.seed)
+    accumulate(run, specimen, itertools.islice(seeds, BATCHES))
+    if run.crash is None and _lacking(run):
+        accumulate(run, specimen, itertools.islice(seeds, MORE_BATCHES))
+    jittered: Run | None = None
+    cuts: tuple[GradientCut, ...] = ()
+    if run.crash is None and _lacking(run):
+        jittered = moved_run(specimen, batches=BATCHES)
+    if run.cuts:
+        cuts = tuple(Counterfactuals(specimen).of(run.cuts))
+    return GradientFlow(
+        objective=specimen.objective,
+        loss=run.loss,
+        batch=construction.batch,
+        length=construction.length,
+        parameters=_parameter_gradients(run, jittered),
+        cuts=cuts,
+        crash=run.crash,
+    )
+
+
+PROBE = Probe(name="gradient-flow", order=20, measure=measure)

@@ -1,0 +1,1 @@
+"""How running tensor code is watched: tools that several probes share, or one that is long."""

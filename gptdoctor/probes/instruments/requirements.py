@@ -1,0 +1,20 @@
+"""What a probe needs of a specimen before it can measure."""
+
+from __future__ import annotations
+
+from gptdoctor.probes.probe import Abstention
+from gptdoctor.specimen.specimen import Specimen
+
+
+def require_known_call(specimen: Specimen) -> None:
+    """Abstain where nobody knows how to call the model; not where the user's code crashes."""
+    construction = specimen.construction
+    if construction.outcome == "not-built":
+        raise Abstention("no call of the model was found: " + "".join(construction.tried[:1]))
+
+
+def require_forward(specimen: Specimen) -> None:
+    """Abstain where no forward pass works."""
+    require_known_call(specimen)
+    if specimen.construction.outcome != "built":
+        raise Abstention("no forward pass works")

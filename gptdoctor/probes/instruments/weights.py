@@ -1,0 +1,17 @@
+"""Weights moved a little, so that what starts at zero lets through what it hides."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+
+@torch.no_grad()
+def jitter(model: nn.Module, std: float, seed: int) -> nn.Module:
+    """Add N(0, std) to every floating parameter of `model`, in place, and give it back."""
+    generator = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if parameter.is_floating_point():
+            noise = torch.randn(parameter.shape, generator=generator)
+            parameter.add_(noise.to(parameter), alpha=std)
+    return model

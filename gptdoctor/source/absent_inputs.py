@@ -1,0 +1,173 @@
+"""What a function does when none of its optional inputs is given, followed through its text."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.source.absent_statements import Statements
+from gptdoctor.source.absent_values import (
+    PRESENT,
+    UNKNOWN,
+    Kind,
+    Origins,
+    PathEnd,
+    State,
+    Value,
+    merged,
+)
+from gptdoctor.source.callees import callee_of
+from gptdoctor.source.classes import parameters
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.imports import is_none
+from gptdoctor.source.names import Names
+from gptdoctor.source.project import Project
+
+# Helpers of helpers of helpers seldom decide whether an input is there.
+DEEPEST_HELPER = 3
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Emptiness:
+    """An operation that fails on a container that stays empty when no input is given."""
+
+    function: Function  # in which the operation stands
+    node: ast.expr  # the division, stack, cat, ...
+    emptied: ast.expr  # the list, or the count that is 0
+    inputs: Origins  # the optional inputs that would have filled it
+
+
+def failures_without_inputs(project: Project, function: Function) -> list[Emptiness]:
+    """The operations that fail when `function` is called without its optional inputs.
+
+    An input that the function uses unasked is taken as given.
+    """
+    optional = optional_inputs(project, function)
+    given: dict[str, Value] = {}
+    while optional:
+        run = _Run(project, function)
+        absent = {name: Value(kind=Kind.ABSENT, origins=(name,)) for name in optional}
+        run.whole(State(names={**given, **absent}))
+        if not run.needed.intersection(optional) or run.found:
+            return run.found
+        given.update(dict.fromkeys(run.needed, PRESENT))
+        optional = [name for name in optional if name not in run.needed]
+    return []
+
+
+def optional_inputs(project: Project, function: Function) -> list[str]:
+    """The parameters that may be None: by their default, or because the function asks."""
+    arguments = function.node.args
+    positional = [*arguments.posonlyargs, *arguments.args]
+    every = [*positional, *arguments.kwonlyargs]
+    defaults: dict[str, ast.expr | None] = {one.arg: None for one in every}
+    defaults |= _defaults(arguments)
+    bare = {name for name, default in defaults.items() if default is None} - {"self", "cls"}
+    asked = set(_asked(project, function)) if bare else set()
+    return [name for name, value in defaults.items() if is_none(value) or name in bare & asked]
+
+
+def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """The default values by parameter."""
+    count = len(arguments.defaults)
+    positional = [*arguments.posonlyargs, *arguments.args][-count:] if count else []
+    found = {one.arg: value for one, value in zip(positional, arguments.defaults, strict=True)}
+    for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if value is not None:
+            found[argument.arg] = value
+    return found
+
+
+def _asked(project: Project, function: Function) -> Iterator[str]:
+    """The names that a function compares with None, by itself or by a helper."""
+    for node in _tests(function.node):
+        if isinstance(node, ast.Compare) and any(map(is_none, node.comparators)):
+            yield getattr(node.left, "id", "")
+        elif isinstance(node, ast.Call) and len(node.args) == 1:
+            name = getattr(node.args[0], "id", "")
+            callee = callee_of(project, function, node) if name else None
+            if callee is not None and _compares_with_none(callee):
+                yield name
+
+
+def _tests(function: ast.AST) -> Iterator[ast.AST]:
+    """All nodes in what decides: tests, and what `and`, `or` and `not` combine."""
+    for node in ast.walk(function):
+        if isinstance(node, ast.If | ast.IfExp | ast.While):
+            yield from ast.walk(node.test)
+        elif isinstance(node, ast.comprehension):
+            yield from (inner for test in node.ifs for inner in ast.walk(test))
+
+
+def _compares_with_none(function: Function) -> bool:
+    compares = (one for one in ast.walk(function.node) if isinstance(one, ast.Compare))
+    return any(is_none(side) for one in compares for side in one.comparators)
+
+
+class _Run(Statements):
+    """One walk through a function and the helpers it calls."""
+
+    def __init__(self, project: Project, function: Function) -> None:
+        super().__init__()
+        self.project = project
+        self.stack = [function]
+        self.found: list[Emptiness] = []
+
+    def names(self) -> Names:
+        return self.stack[-1].module.names
+
+    def report(self, node: ast.expr, emptied: ast.expr, origins: Origins) -> None:
+        self.found.append(
+            Emptiness(function=self.stack[-1], node=node, emptied=emptied, inputs=origins)
+        )
+
+    def whole(self, state: State) -> None:
+        """Run the outermost function."""
+        self.results.append([])
+        self.block(self.stack[0].node.body, state)
+
+    def enter(self, call: ast.Call, arguments: list[Value], state: State) -> Value | None:
+        callee = callee_of(self.project, self.stack[-1], call)
+        plain = not any(isinstance(one, ast.Starred) for one in call.args)
+        if callee is None or not plain or callee in self.stack:
+            return None
+        given = [*arguments, *(self.value(one.value, state) for one in call.keywords)]
+        known = any(one.kind in (Kind.ABSENT, Kind.ITEMS, Kind.NUMBER) for one in given)
+        if not known or len(self.stack) > DEEPEST_HELPER:
+            return None
+        inner = state.copy()
+        inner.names = self._bound(call, callee, arguments, state)
+        return self._returned(callee, inner, state)
+
+    def _bound(
+        self, call: ast.Call, callee: Function, arguments: list[Value], state: State
+    ) -> dict[str, Value]:
+        """The callee's parameters: as given, else by their defaults."""
+        names = dict.fromkeys((one.arg for one in parameters(callee.node)), UNKNOWN)
+        for name, default in _defaults(callee.node.args).items():
+            names[name] = self.value(default, State())
+        names.update(zip(callee.parameter_names, arguments, strict=False))
+        for keyword in call.keywords:
+            if keyword.arg in names:
+                names[keyword.arg] = self.value(keyword.value, state)
+        return names
+
+    def _returned(self, callee: Function, inner: State, state: State) -> Value:
+        self.stack.append(callee)
+        self.results.append([])
+        loops, self.leaving = self.leaving, []
+        try:
+            falls_through = self.block(callee.node.body, inner)
+        finally:
+            self.stack.pop()
+            results = self.results.pop()
+            self.leaving = loops
+        if falls_through:
+            results.append((Value(kind=Kind.ABSENT), inner))
+        after = merged([at for _, at in results])
+        if after is None:  # it raises whatever happens
+            raise PathEnd
+        state.containers, state.last_key = after.containers, after.last_key
+        values = {value for value, _ in results}
+        return values.pop() if len(values) == 1 else UNKNOWN

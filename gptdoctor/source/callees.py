@@ -1,0 +1,29 @@
+"""Which function of the project a call runs: of the module, of a sibling, or a method of self."""
+
+from __future__ import annotations
+
+import ast
+
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.project import Project
+
+
+def callee_of(project: Project, function: Function, call: ast.Call) -> Function | None:
+    """The function that `call`, which stands in `function`, runs; None where it is not in sight."""
+    module, owner = function.module, function.owner
+    name = module.names.qualified(call.func) or ""
+    if owner is not None and name.startswith(("self.", "cls.")):
+        return _method(project, owner, name.partition(".")[2])
+    origin, _, last = name.rpartition(".")
+    home = project.module(origin, module) if origin else module
+    if home is None or last not in home.functions:
+        return None
+    return functions_of(project, home).get(home.functions[last])
+
+
+def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
+    for link in [owner, *project.bases(owner)]:
+        if name in link.methods:
+            return functions_of(project, link.module).get(link.methods[name])
+    return None

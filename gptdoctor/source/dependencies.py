@@ -1,0 +1,211 @@
+"""The packages that a project declares, and which of them are not installed."""
+
+from __future__ import annotations
+
+import ast
+import configparser
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from gptdoctor.source.imports import Guard, guarding, import_sites
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+from gptdoctor.source.unresolved import Lack, unresolved
+
+# Packages that are imported under another name than they are installed by. Only famous ones:
+# most names differ by "-" and "_" alone, which normalising takes care of.
+DISTRIBUTIONS = {
+    "attr": ("attrs",),
+    "bs4": ("beautifulsoup4",),
+    "cv2": ("opencv-python", "opencv-python-headless", "opencv-contrib-python"),
+    "dateutil": ("python-dateutil",),
+    "dotenv": ("python-dotenv",),
+    "faiss": ("faiss-cpu", "faiss-gpu"),
+    "fitz": ("pymupdf",),
+    "git": ("gitpython",),
+    "google": ("protobuf", "google-api-core"),
+    "hydra": ("hydra-core",),
+    "lightning_fabric": ("lightning", "pytorch-lightning"),
+    "mpl_toolkits": ("matplotlib",),
+    "OpenSSL": ("pyopenssl",),
+    "PIL": ("pillow", "pillow-simd"),
+    "pkg_resources": ("setuptools",),
+    "pl_bolts": ("lightning-bolts",),
+    "pytorch_lightning": ("lightning",),
+    "ruamel": ("ruamel-yaml",),
+    "serial": ("pyserial",),
+    "skimage": ("scikit-image",),
+    "sklearn": ("scikit-learn",),
+    "tensorboard_logger": ("tensorboard-logger",),
+    "tensorflow": ("tensorflow-cpu", "tensorflow-gpu"),
+    "transformer_engine": ("transformer-engine-torch",),
+    "umap": ("umap-learn",),
+    "yaml": ("pyyaml",),
+}
+# "flash-attn[extra]>=2 ; python_version > '3.8'" and "-e git+https://host/me/name.git#egg=name"
+REQUIREMENT = re.compile(r"^\s*([A-Za-z0-9][\w.-]*)")
+EGG = re.compile(r"#egg=([\w.-]+)")
+INCLUDED_FILE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
+REQUIRED = re.compile(r"^Requires-Dist:\s*([A-Za-z0-9][\w.-]*)", re.MULTILINE)
+CONDA_LINE = re.compile(r"^\s*-\s*['\"]?([A-Za-z][\w.-]*)", re.MULTILINE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingPackage:
+    """A package that the project declares and that the search paths do not hold."""
+
+    module: str  # top-level import name: "flash_attn"
+    distribution: str  # as it is declared, normalised: "flash-attn"
+    path: str  # of the file that imports it
+    line: int  # of the import statement
+
+
+_CACHE: WeakKeyDictionary[Project, dict[Path, frozenset[str]]] = WeakKeyDictionary()
+
+
+def declared(project: Project, importer: SourceModule) -> frozenset[str]:
+    """The normalised names of the packages that are declared for a module.
+
+    That is by the project's root, and by any folder on the way from there to the module.
+    """
+    known = _CACHE.setdefault(project, {})
+    found: set[str] = set()
+    for folder in importer.file.parents:
+        if folder not in known:
+            known[folder] = frozenset(normalised(name) for name in _names(folder))
+        found |= known[folder]
+        if folder == project.root:
+            break
+    return frozenset(found)
+
+
+def declared_distribution(project: Project, importer: SourceModule, module: str) -> str | None:
+    """The declared package that `module`, a dotted import, comes from; None: not declared."""
+    top = module.partition(".")[0]
+    known = declared(project, importer)
+    for name in (top, *DISTRIBUTIONS.get(top, ())):
+        if normalised(name) in known:
+            return normalised(name)
+    return None
+
+
+def missing_declared(project: Project, module: SourceModule) -> list[MissingPackage]:
+    """The packages that `module` needs, that the project declares, and that are not installed.
+
+    Imports with a guard and those inside functions are not needed to import the file.
+    """
+    found: dict[str, MissingPackage] = {}
+    for site in import_sites(module):
+        if site.lazy or site.stands_in_for or guarding(site).kind is not Guard.NONE:
+            continue
+        lack = unresolved(project, module, site.node)
+        if lack is None or lack.lack is not Lack.PACKAGE:
+            continue
+        distribution = declared_distribution(project, module, lack.module)
+        if distribution is not None:
+            top = lack.module.partition(".")[0]
+            found.setdefault(
+                top,
+                MissingPackage(
+                    module=top,
+                    distribution=distribution,
+                    path=module.path,
+                    line=site.node.lineno,
+                ),
+            )
+    return list(found.values())
+
+
+def normalised(name: str) -> str:
+    """The name of a package as PEP 503 compares it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _names(root: Path) -> Iterator[str]:
+    for file in root.glob("*.dist-info/METADATA"):  # installed packages, or an unpacked wheel
+        yield from REQUIRED.findall(_text(file))
+    yield from _in_pyproject(root / "pyproject.toml")
+    yield from _in_setup_cfg(root / "setup.cfg")
+    yield from _in_setup_py(root / "setup.py")
+    for file in sorted([*root.glob("requirements*.txt"), *root.glob("requirements/*.txt")]):
+        yield from _in_requirements(file, set())
+    for file in sorted([*root.glob("environment*.yml"), *root.glob("environment*.yaml")]):
+        yield from CONDA_LINE.findall(_text(file))
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
+def _in_pyproject(file: Path) -> Iterator[str]:
+    try:
+        data = tomllib.loads(_text(file))
+    except tomllib.TOMLDecodeError:
+        return
+    project = _table(data, "project")
+    groups = [
+        project.get("dependencies"),
+        *_table(project, "optional-dependencies").values(),
+        *_table(data, "dependency-groups").values(),
+    ]
+    for group in groups:
+        yield from _requirements(group if isinstance(group, list) else [])
+    poetry = _table(_table(data, "tool"), "poetry")
+    tables = [poetry, *(group for group in _table(poetry, "group").values())]
+    for table in tables:
+        for key in ("dependencies", "dev-dependencies"):
+            yield from _table(table, key)
+
+
+def _table(data: object, key: str) -> Mapping[str, object]:
+    value = data.get(key) if isinstance(data, dict) else None
+    return value if isinstance(value, dict) else {}
+
+
+def _requirements(lines: Iterable[object]) -> Iterator[str]:
+    """The names in lines as requirements are written; what is no string names nothing."""
+    for line in lines:
+        match = isinstance(line, str) and (EGG.search(line) or REQUIREMENT.match(line))
+        if match:
+            yield match[1]
+
+
+def _in_setup_cfg(file: Path) -> Iterator[str]:
+    parser = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read_string(_text(file))
+    except configparser.Error:
+        return
+    yield from _requirements(parser.get("options", "install_requires", fallback="").splitlines())
+    if parser.has_section("options.extras_require"):
+        for _, value in parser.items("options.extras_require"):
+            yield from _requirements(value.splitlines())
+
+
+def _in_setup_py(file: Path) -> Iterator[str]:
+    """The strings among the requirements of a call `setup(...)`, without running it."""
+    try:
+        tree = ast.parse(_text(file))
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg in ("install_requires", "extras_require"):
+            strings = [inner for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+            yield from _requirements(string.value for string in strings)
+
+
+def _in_requirements(file: Path, seen: set[Path]) -> Iterator[str]:
+    if file in seen:
+        return
+    seen.add(file)
+    text = _text(file)
+    yield from _requirements(text.splitlines())
+    for other in INCLUDED_FILE.findall(text):
+        yield from _in_requirements(file.parent / other, seen)

@@ -1,0 +1,224 @@
+"""Who calls a function: the call sites in its module, and in the modules that import it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.flow_attributes import attributes_of
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+# Methods of Python's own containers and texts: `parts.append(x)` calls no method of the project's
+# unless the receiver is known.
+BUILTIN_METHODS = frozenset(name for kind in (list, dict, set, str) for name in dir(kind))
+# A folder with more files is a library, not one model: its modules are taken one by one.
+MOST_NEIGHBOURS = 200
+SKIPPED_FOLDERS = frozenset({"site-packages", "node_modules", ".venv", "venv", ".git"})
+
+
+@dataclass(frozen=True, eq=False)
+class CallSite:
+    """One call of a function, or one place where it is handed on as a value."""
+
+    function: Function  # in which it stands
+    node: ast.Call
+    handed_on: bool  # an argument of `node`, as in checkpoint(self._inner, x)
+
+    def argument(self, callee: Function, name: str) -> ast.expr | None:
+        """What this call gives for a parameter, where that can be read."""
+        arguments = self.node.args[1:] if self.handed_on else self.node.args
+        for keyword in self.node.keywords:
+            if keyword.arg == name:
+                return keyword.value
+        if name not in callee.parameter_names:
+            return None
+        index = callee.parameter_names.index(name)
+        if any(isinstance(one, ast.Starred) for one in arguments[: index + 1]):
+            return None
+        return arguments[index] if index < len(arguments) else None
+
+
+def callers(project: Project, callee: Function) -> list[CallSite]:
+    """The call sites of a function: those of its own module, else of the modules beside it."""
+    here = list(_callers_in(project, callee, callee.module))
+    if here:
+        return here
+    return [
+        site
+        for module in _importers(project, callee)
+        for site in _callers_in(project, callee, module)
+    ]
+
+
+@lru_cache(maxsize=64)
+def _sites(project: Project, module: SourceModule) -> dict[str, list[CallSite]]:
+    """All call sites of a module by the last name of what is called."""
+    found: dict[str, list[CallSite]] = {}
+    for function in functions_of(project, module).values():
+        for node in own_nodes(function.node):
+            if isinstance(node, ast.Call):
+                for name in _names(node.func):
+                    found.setdefault(name, []).append(CallSite(function, node, False))
+                for argument in node.args[:1]:  # the first: checkpoint(f, x), map(f, xs)
+                    for name in _names(argument):
+                        found.setdefault(name, []).append(CallSite(function, node, True))
+    return found
+
+
+def _names(value: ast.expr) -> list[str]:
+    """The names by which a called value may be looked up."""
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    if isinstance(value, ast.Attribute):
+        return [value.attr]
+    return [value.id] if isinstance(value, ast.Name) else []
+
+
+def _callers_in(project: Project, callee: Function, module: SourceModule) -> Iterator[CallSite]:
+    sites = _sites(project, module)
+    if not callee.method or callee.owner is None:
+        for site in sites.get(callee.name, []):
+            if _is_function(_called(site), callee, module):
+                yield site
+        return
+    for site in sites.get(callee.name, []):
+        if _is_method(project, site, callee):
+            yield site
+    if callee.name in ("forward", "__call__"):
+        yield from _callers_of_module(project, callee.owner, module, sites)
+
+
+def _called(site: CallSite) -> ast.expr:
+    return site.node.args[0] if site.handed_on else site.node.func
+
+
+def _is_function(called: ast.expr, callee: Function, module: SourceModule) -> bool:
+    """Whether a called value is this function of a module's top level, or one nested in sight."""
+    if callee.outer is not None:
+        return isinstance(called, ast.Name) and module is callee.module
+    qualified = module.names.qualified(called) or ""
+    if module is callee.module and qualified == callee.name:
+        return True
+    # Re-exports shorten the path: the package and the name must agree, not all between.
+    package = callee.module.dotted.partition(".")[0]
+    return qualified.partition(".")[0] == package and qualified.endswith(f".{callee.name}")
+
+
+def _is_method(project: Project, site: CallSite, callee: Function) -> bool:
+    """Whether a call of this name calls this method, as far as the receiver tells."""
+    called, owner = _called(site), callee.owner
+    if not isinstance(called, ast.Attribute) or owner is None:
+        return False
+    receiver = called.value
+    plain = isinstance(receiver, ast.Name) and receiver.id in ("self", "cls", owner.name)
+    if plain or (isinstance(receiver, ast.Call) and _names(receiver.func) == ["super"]):
+        return site.function.owner is not None and _related(project, site.function.owner, owner)
+    known = networks_at(project, receiver, site.function)
+    if known:
+        return any(_related(project, one, owner) for one in known)
+    return callee.name not in BUILTIN_METHODS and callee.name not in ("forward", "__call__")
+
+
+def _related(project: Project, one: ClassInfo, other: ClassInfo) -> bool:
+    return one is other or other in project.bases(one) or one in project.bases(other)
+
+
+def _callers_of_module(
+    project: Project, owner: ClassInfo, module: SourceModule, sites: dict[str, list[CallSite]]
+) -> Iterator[CallSite]:
+    """Calls of an instance: `self.block(x)`, `block(x)` in a loop over `self.blocks`."""
+    for user in project.classes(module).values():
+        text = module.lines[user.node.lineno - 1 : user.node.end_lineno]
+        if not any(owner.name in line for line in text):
+            continue  # the class is not named here, so no instance of it is made here
+        attributes = attributes_of(project, user)
+        names = [name for name in attributes.assigned if owner in attributes.classes(name)]
+        for name in names:
+            for site in sites.get(name, []):
+                own = self_attribute(_without_subscript(_called(site)))
+                if own and site.function.owner is user:
+                    yield site
+        if names:
+            yield from _looped(project, owner, user)
+
+
+def _looped(project: Project, owner: ClassInfo, user: ClassInfo) -> Iterator[CallSite]:
+    for method in user.methods.values():
+        function = functions_of(project, user.module)[method]
+        for node in own_nodes(method):
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+                continue
+            if owner in networks_at(project, node.func, function):
+                yield CallSite(function, node, False)
+
+
+def _without_subscript(value: ast.expr) -> ast.expr:
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    return value
+
+
+def networks_at(project: Project, value: ast.expr, function: Function) -> frozenset[ClassInfo]:
+    """The project's networks that a receiver may be: `self.x`, `self.x[i]`, a loop's name."""
+    value = _without_subscript(value)
+    own = self_attribute(value)
+    if own and function.owner:
+        return attributes_of(project, function.owner).classes(own)
+    if not isinstance(value, ast.Name):
+        return frozenset()
+    found: frozenset[ClassInfo] = frozenset()
+    for binding in function.reaching(value):
+        source = binding.value
+        element = binding.role in (Role.ELEMENT, Role.WHOLE)
+        if element and source is not None and self_attribute(_without_subscript(source)):
+            found |= networks_at(project, source, function)
+    return found
+
+
+def _importers(project: Project, callee: Function) -> Iterator[SourceModule]:
+    """The modules beside the function's own that name its module and what is called, parsed."""
+    file = callee.module.file
+    stem = file.parent.name if file.stem == "__init__" else file.stem
+    called = callee.owner.name if callee.owner and callee.name == "forward" else callee.name
+    for other in _neighbours(*_surroundings(file)):
+        if other != file and _names_all(other, (stem, called)):
+            read = project.read(other)
+            if isinstance(read, SourceModule):
+                yield read
+
+
+def _names_all(file: Path, words: tuple[str, ...]) -> bool:
+    try:
+        text = file.read_bytes()
+    except OSError:
+        return False
+    return all(word.encode() in text for word in words)
+
+
+def _surroundings(file: Path) -> tuple[Path, bool]:
+    """The outermost package of a file, and True; or its folder, and False."""
+    top = None
+    folder = file.parent
+    while (folder / "__init__.py").is_file():
+        top, folder = folder, folder.parent
+    return (top, True) if top else (folder, False)
+
+
+@lru_cache(maxsize=64)
+def _neighbours(folder: Path, package: bool) -> tuple[Path, ...]:
+    """The Python files of a package, or of a folder and the folders in it."""
+    patterns = ("**/*.py",) if package else ("*.py", "*/*.py")
+    found: list[Path] = []
+    for one in (one for pattern in patterns for one in folder.glob(pattern)):
+        if not SKIPPED_FOLDERS.intersection(one.relative_to(folder).parts):
+            found.append(one)
+        if len(found) > MOST_NEIGHBOURS:
+            return ()
+    return tuple(sorted(found))

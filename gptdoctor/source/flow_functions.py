@@ -1,0 +1,146 @@
+"""The functions of a module, with the class and the function around each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
+from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+
+@dataclass(frozen=True, eq=False)
+class Function:
+    """One function definition, compared by its node."""
+
+    module: SourceModule
+    node: FunctionNode
+    symbol: str  # qualified name in its module: "Model.forward"
+    owner: ClassInfo | None  # the class that `self` means in it
+    method: bool  # defined in the class's body, not in another function
+    outer: Function | None  # the function it is defined in
+
+    def __eq__(self, other: object) -> bool:
+        """The same definition is the same function, however often it was looked up."""
+        return isinstance(other, Function) and self.node is other.node
+
+    def __hash__(self) -> int:
+        return hash(self.node)
+
+    @property
+    def name(self) -> str:
+        """The name of the function."""
+        return self.node.name
+
+    @cached_property
+    def bindings(self) -> Bindings:
+        """The bindings of its names."""
+        return bindings_of(self.node)
+
+    @cached_property
+    def static(self) -> bool:
+        """Whether it is called without `self` or `cls`."""
+        marks = (decorator for decorator in self.node.decorator_list)
+        return not self.method or any(
+            isinstance(mark, ast.Name) and mark.id == "staticmethod" for mark in marks
+        )
+
+    @cached_property
+    def parameter_names(self) -> tuple[str, ...]:
+        """The positional parameters in order, `self` or `cls` left out."""
+        arguments = [*self.node.args.posonlyargs, *self.node.args.args]
+        return tuple(one.arg for one in arguments[0 if self.static else 1 :])
+
+    @cached_property
+    def returned(self) -> list[ast.expr]:
+        """All expressions that it returns or yields, nested functions left out."""
+        results = ast.Return | ast.Yield | ast.YieldFrom
+        found = (node.value for node in own_nodes(self.node) if isinstance(node, results))
+        return [value for value in found if value is not None]
+
+    def reaching(self, name: ast.Name, *, carried: bool = False) -> list[Binding]:
+        """The bindings a name may have where it is read; names of outer functions included."""
+        function: Function | None = self
+        while function is not None:
+            found = function.bindings.reaching(name.id, start(name), carried=carried)
+            if found:
+                return found
+            function = function.outer
+        return []
+
+    def statements_around(self, node: ast.AST) -> list[tuple[ast.stmt, list[ast.stmt]]]:
+        """The statements that hold `node`, outermost first, each with the ones before it."""
+        found: list[tuple[ast.stmt, list[ast.stmt]]] = []
+        bodies = bodies_of(self.node)
+        while bodies:
+            here = next((body for body in bodies if _index(body, node) is not None), None)
+            if here is None:
+                break
+            index = _index(here, node) or 0
+            found.append((here[index], here[:index]))
+            bodies = bodies_of(here[index]) if here[index] is not node else []
+        return found
+
+
+@lru_cache(maxsize=64)
+def functions_of(project: Project, module: SourceModule) -> dict[FunctionNode, Function]:
+    """All functions of a module by their node, outer before inner."""
+    classes = project.classes(module)
+    return {one.node: one for one in _functions(module, module.tree, "", None, classes)}
+
+
+def _functions(
+    module: SourceModule,
+    parent: ast.AST,
+    prefix: str,
+    outer: Function | None,
+    classes: dict[str, ClassInfo],
+) -> Iterator[Function]:
+    method = isinstance(parent, ast.ClassDef)
+    owner = classes.get(prefix.rstrip(".")) if method else (outer.owner if outer else None)
+    stack = [parent]
+    while stack:
+        for node in ast.iter_child_nodes(stack.pop()):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                symbol = f"{prefix}{node.name}"
+                function = Function(module, node, symbol, owner, method, outer)
+                yield function
+                yield from _functions(module, node, f"{symbol}.", function, classes)
+            elif isinstance(node, ast.ClassDef):
+                yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
+            elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+                stack.append(node)
+
+
+def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below a function but those of functions and classes defined in it."""
+    stack = list(ast.iter_child_nodes(function))
+    while stack:
+        node = stack.pop()
+        yield node
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            stack.extend(ast.iter_child_nodes(node))
+
+
+def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:
+    """The lists of statements inside a statement: body, else, handlers, cases."""
+    bodies = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+    bodies.extend(handler.body for handler in getattr(statement, "handlers", []))
+    bodies.extend(case.body for case in getattr(statement, "cases", []))
+    return bodies
+
+
+def _index(body: list[ast.stmt], node: ast.AST) -> int | None:
+    """Which statement of a body holds `node`; decorators stand above their function's start."""
+    place = start(node)
+    for index, statement in enumerate(body):
+        decorators = getattr(statement, "decorator_list", [])
+        first = min([start(statement), *(start(one) for one in decorators)])
+        if first <= place <= end(statement):
+            return index
+    return None

@@ -1,0 +1,44 @@
+"""What a function's parameters hold, by their annotations, defaults and names."""
+
+from __future__ import annotations
+
+import ast
+
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_operations import PLAIN_ANNOTATION, PLAIN_NAME, RAW_NAME, TENSOR
+from gptdoctor.source.flow_targets import text_of
+
+
+def is_plain(function: Function, name: str) -> bool:
+    """Whether a parameter holds integers, masks or settings: by annotation, default or name."""
+    every = function.node.args
+    named = [*every.posonlyargs, *every.args]
+    defaults = dict(zip(reversed(named), reversed(every.defaults), strict=False))
+    defaults |= {
+        one: default
+        for one, default in zip(every.kwonlyargs, every.kw_defaults, strict=True)
+        if default
+    }
+    for one in [*named, *every.kwonlyargs]:
+        if one.arg == name:
+            plain = is_plain_annotation(one.annotation) or _is_number(defaults.get(one))
+            return plain or PLAIN_NAME.search(name) is not None
+    return PLAIN_NAME.search(name) is not None
+
+
+def is_plain_annotation(annotation: ast.expr | None) -> bool:
+    """Whether a type says integers, truth values or settings."""
+    text = text_of(annotation) if annotation else ""
+    return PLAIN_ANNOTATION.search(text) is not None and TENSOR.search(text) is None
+
+
+def _is_number(default: ast.expr | None) -> bool:
+    """Whether a default is a number or a text; None says nothing of what else may be given."""
+    if isinstance(default, ast.UnaryOp):
+        default = default.operand
+    return isinstance(default, ast.Constant) and default.value is not None
+
+
+def is_raw(name: str) -> bool:
+    """Whether a parameter of this name is given by the data, before any layer."""
+    return RAW_NAME.search(name) is not None

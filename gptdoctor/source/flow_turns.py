@@ -1,0 +1,97 @@
+"""Expressions that reorder the dimensions of a tensor: `.T`, transpose, permute and their kin."""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+
+from gptdoctor.source.flow_functions import Function
+
+SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
+MOVES = frozenset(["movedim", "moveaxis"])
+REVERSED = frozenset(["T", "H"])
+LAST_TWO = frozenset(["mT", "mH", "adjoint"])
+TURNING = SWAPS | MOVES | REVERSED | LAST_TWO | {"t", "t_", "permute", "permute_copy"}
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """One such expression."""
+
+    node: ast.Attribute | ast.Call
+    base: ast.expr  # the tensor before
+    spelling: str  # "T", "transpose", "permute", ...
+    dimensions: tuple[int, ...] | None  # its arguments; None where they cannot be read
+    function: Function
+
+    @property
+    def least_rank(self) -> int:
+        """The fewest dimensions a tensor must have for this expression to run."""
+        given = self.dimensions or ()
+        if self.spelling.startswith("permute"):
+            return len(given)
+        return max([2, *(one + 1 if one >= 0 else -one for one in given)])
+
+    def apply(self, order: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The dimensions after the turn, or None where that cannot be said."""
+        rank, given = len(order), self.dimensions
+        if self.spelling in REVERSED:
+            return order[::-1]
+        if self.spelling in LAST_TWO:
+            return (*order[:-2], order[-1], order[-2])
+        if self.spelling in ("t", "t_"):
+            return order[::-1]
+        if given is None or rank < self.least_rank:
+            return None
+        places = [one % rank for one in given]
+        if self.spelling.startswith("permute"):
+            whole = sorted(places) == list(range(rank))
+            return tuple(order[place] for place in places) if whole else None
+        if len(places) != 2:
+            return None
+        moved = list(order)
+        if self.spelling in SWAPS:
+            moved[places[0]], moved[places[1]] = moved[places[1]], moved[places[0]]
+        else:
+            moved.insert(places[1], moved.pop(places[0]))
+        return tuple(moved)
+
+
+def turn_of(node: ast.expr, function: Function) -> Turn | None:
+    """The turn that an expression is, or None."""
+    if isinstance(node, ast.Attribute):
+        plain = node.attr in REVERSED or node.attr in LAST_TWO
+        return Turn(node, node.value, node.attr, (), function) if plain else None
+    if not isinstance(node, ast.Call):
+        return None
+    qualified = function.module.names.called(node) or ""
+    name = qualified.rpartition(".")[2] if isinstance(node.func, ast.Name) else None
+    method = node.func.attr if isinstance(node.func, ast.Attribute) else name
+    if method not in TURNING:
+        return None
+    given = list(node.args)
+    if qualified.startswith("torch."):
+        base, given = (given[0], given[1:]) if given else (None, given)
+    else:
+        base = node.func.value if isinstance(node.func, ast.Attribute) else None
+    if base is None:
+        return None
+    given.extend(keyword.value for keyword in node.keywords if keyword.arg != "input")
+    return Turn(node, base, method, _numbers(given), function)
+
+
+def number(node: ast.expr) -> int | None:
+    """The integer that a literal is: 2, -1."""
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        sign, node = -1, node.operand
+    value = node.value if isinstance(node, ast.Constant) else None
+    return sign * value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _numbers(given: list[ast.expr]) -> tuple[int, ...] | None:
+    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
+        given = given[0].elts
+    found = [number(one) for one in given]
+    known = [one for one in found if one is not None]
+    return tuple(known) if len(known) == len(found) else None

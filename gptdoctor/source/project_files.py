@@ -1,0 +1,112 @@
+"""The Python files of a project, for questions that its imports do not answer."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import INSTALLED_FOLDERS, Project
+from gptdoctor.source.targets import SKIPPED_FOLDERS
+
+# Where a name might come from is a help, not a finding: a project of more files than this is not
+# read through for it (2000 files of ordinary size are searched in under a second).
+MOST_FILES = 2000
+# Imports further away than this have little to do with the model.
+DEEPEST_IMPORTER = 4
+
+_FILES: WeakKeyDictionary[Project, tuple[Path, ...]] = WeakKeyDictionary()
+
+
+def project_files(project: Project) -> tuple[Path, ...]:
+    """The first `MOST_FILES` Python files below the root, near the root before far.
+
+    None for a folder of installed packages: they have no business with each other.
+    """
+    if project not in _FILES:
+        own = project.root.name not in INSTALLED_FOLDERS
+        _FILES[project] = tuple(islice(_walk(project.root), MOST_FILES)) if own else ()
+    return _FILES[project]
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    queue = deque([root])
+    while queue:
+        folder = queue.popleft()
+        try:
+            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError:
+            continue
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name not in SKIPPED_FOLDERS and not _is_environment(entry.path):
+                    queue.append(Path(entry.path))
+            elif entry.name.endswith(".py"):
+                yield Path(entry.path)
+
+
+def _is_environment(folder: str) -> bool:
+    return Path(folder, "pyvenv.cfg").exists()
+
+
+def holds_module(project: Project, dotted: str) -> bool:
+    """Whether some folder of the project holds the module `dotted`: it may be on the path."""
+    tail = "/".join(dotted.split("."))
+    return any(
+        f"/{file.as_posix()}".endswith((f"/{tail}.py", f"/{tail}/__init__.py"))
+        for file in project_files(project)
+    )
+
+
+def modules_with(project: Project, word: str) -> Iterator[SourceModule]:
+    """The modules of the project whose text holds `word`."""
+    wanted = word.encode()
+    for file in project_files(project):
+        try:
+            found = wanted in file.read_bytes()
+        except OSError:
+            continue
+        module = project.read(file) if found else None
+        if isinstance(module, SourceModule):
+            yield module
+
+
+def holds_networks(project: Project, module: SourceModule) -> bool:
+    """Whether a module defines networks."""
+    return any(project.is_network(info) for info in project.classes(module).values())
+
+
+def serves_networks(project: Project, module: SourceModule) -> bool:
+    """Whether a module holds networks, or modules that hold some import it."""
+    seen: set[SourceModule] = set()
+    layer = {module}
+    for _ in range(DEEPEST_IMPORTER):
+        if any(holds_networks(project, one) for one in layer):
+            return True
+        seen |= layer
+        layer = {other for one in layer for other in _importers(project, one)} - seen
+    return False
+
+
+def _importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
+    """The modules of the project that import `module` or a name from it."""
+    stem = module.dotted.rpartition(".")[2]
+    for other in modules_with(project, stem):
+        if other is not module and _imports(project, other, module):
+            yield other
+
+
+def _imports(project: Project, other: SourceModule, module: SourceModule) -> bool:
+    origins = {*other.names.aliases.values(), *other.names.stars}
+    origins |= {origin.rpartition(".")[0] for origin in origins}
+    return any(
+        (found := project.module(origin, other)) is not None and found.file == module.file
+        for origin in origins
+        if origin
+    )

@@ -1,0 +1,223 @@
+"""Imports that find nothing: neither in the project nor among the installed packages.
+
+Only files are looked at; nothing is imported. Where the text cannot tell, nothing is said.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import sysconfig
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import Path
+
+from gptdoctor.source.exports import DYNAMIC_TEXT, offers
+from gptdoctor.source.imports import ImportNode
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import absolute_module
+from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.project_files import holds_module
+
+# The finder that an editable install leaves in site-packages maps packages to folders:
+# MAPPING: dict[str, str] = {'mypackage': '/home/me/mypackage'}
+EDITABLE_MAPPING = re.compile(r"^MAPPING\b[^{]*\{(.*)\}", re.MULTILINE)
+# A package that does one of these looks for its modules elsewhere.
+FINDING_TEXT = re.compile(r"\b__path__\b|\bmeta_path\b|\bextend_path\b|\bpath_hooks\b")
+EDITABLE_NAME = re.compile(r"['\"](\w+)['\"]\s*:")
+
+
+class Lack(Enum):
+    """What an import lacks."""
+
+    NAME = "name"  # the module is there, the name is not
+    MODULE = "module"  # its package is there, the module is not
+    PACKAGE = "package"  # not even the package is there
+    PARENT = "parent"  # a relative import climbs out of its package
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unresolved:
+    """What one import statement asks for in vain."""
+
+    lack: Lack
+    module: str  # absolute; for PARENT as it is written, with its dots
+    names: tuple[str, ...] = ()  # NAME: those that are missing; else those asked of the module
+
+
+def unresolved(project: Project, importer: SourceModule, node: ImportNode) -> Unresolved | None:
+    """The first thing that an import statement asks for in vain, or None."""
+    if isinstance(node, ast.ImportFrom):
+        if node.level:
+            return _relative(project, importer, node)
+        return _absolute(project, importer, node.module or "", node)
+    found = (_absolute(project, importer, alias.name, None) for alias in node.names)
+    return next((lack for lack in found if lack is not None), None)
+
+
+def _asked(node: ast.ImportFrom | None) -> tuple[str, ...]:
+    return tuple(alias.name for alias in node.names if alias.name != "*") if node else ()
+
+
+def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) -> Unresolved | None:
+    """Relative imports are looked up by folder: namespace packages have no `__init__.py`."""
+    folder = importer.file.parent
+    for _ in range(node.level - 1):
+        folder = folder.parent
+    module = absolute_module(node, importer.package)
+    written = "." * node.level + (node.module or "")
+    depth = len(importer.package.split(".")) if importer.package else 0
+    # One dot in a folder without `__init__.py` works wherever a loader takes the folder for a
+    # package, as the hubs of models do; two dots need a package above it within the project.
+    beyond = node.level > max(depth, 1)
+    if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
+        return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
+    place = folder.joinpath(*(node.module or "__init__").split("."))
+    file = _file_of(place)
+    if file is not None:
+        return _names_missing(project, project.read(file), module or written, node)
+    place = place if node.module else folder
+    if place.is_dir():
+        return _submodules_missing(place, module or written, node)
+    init = place.parent / "__init__.py"
+    if _compiled(place) or (init.is_file() and _may_make(init, place.name)):
+        return None
+    return Unresolved(lack=Lack.MODULE, module=module or written, names=_asked(node))
+
+
+def _absolute(
+    project: Project, importer: SourceModule, dotted: str, node: ast.ImportFrom | None
+) -> Unresolved | None:
+    found = project.resolve(dotted, importer)
+    if found.origin is not Origin.MISSING:
+        file = found.file if found.origin is not Origin.STANDARD else _standard(project, dotted)
+        own = found.origin is Origin.PROJECT
+        if node is None or file is None or not (own or _tells_its_names(file)):
+            return None
+        return _names_missing(project, project.read(file), dotted, node)
+    if _beside(project, importer, dotted):
+        return None
+    package = _nearest_package(project, importer, dotted)
+    if package is not None:
+        known = _may_make(package[0], dotted[len(package[1]) + 1 :].partition(".")[0])
+        lack = Unresolved(lack=Lack.MODULE, module=dotted, names=_asked(node))
+        return None if known else lack
+    if not _runs_models(project) or "sys.path" in importer.text:
+        return None
+    if dotted.partition(".")[0] in _editable(project) or holds_module(project, dotted):
+        return None
+    return Unresolved(lack=Lack.PACKAGE, module=dotted, names=_asked(node))
+
+
+def _standard(project: Project, dotted: str) -> Path | None:
+    """The file of a module of the standard library, where the models run on our own version."""
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if not any(version in folder.parts for folder in project.search_paths):
+        return None
+    return _file_of(Path(sysconfig.get_path("stdlib")).joinpath(*dotted.split(".")))
+
+
+@cache
+def _tells_its_names(file: Path) -> bool:
+    """Whether an installed file binds its names by plain statements; most need no parse to say."""
+    return file.suffix == ".py" and not DYNAMIC_TEXT.search(file.read_text(errors="replace"))
+
+
+def _names_missing(
+    project: Project, module: object, dotted: str, node: ast.ImportFrom
+) -> Unresolved | None:
+    if not isinstance(module, SourceModule):
+        return None
+    names = tuple(name for name in _asked(node) if offers(project, module, name) is False)
+    return Unresolved(lack=Lack.NAME, module=dotted, names=names) if names else None
+
+
+def _submodules_missing(folder: Path, dotted: str, node: ast.ImportFrom) -> Unresolved | None:
+    """A folder without `__init__.py` offers the modules in it and nothing else."""
+    names = tuple(
+        name
+        for name in _asked(node)
+        if not (_file_of(folder / name) or (folder / name).is_dir() or _compiled(folder / name))
+    )
+    return Unresolved(lack=Lack.NAME, module=dotted, names=names) if names else None
+
+
+def _beside(project: Project, importer: SourceModule, dotted: str) -> bool:
+    """Whether a folder between the importer and the root holds the module.
+
+    A script that is started there finds it, and the text does not tell what is started where.
+    """
+    parts = dotted.split(".")
+    for folder in importer.file.parents:
+        if not folder.is_relative_to(project.root):
+            return False
+        place = folder.joinpath(*parts)
+        if _file_of(place) or place.is_dir() or _compiled(place):
+            return True
+    return False
+
+
+def _nearest_package(
+    project: Project, importer: SourceModule, dotted: str
+) -> tuple[Path | None, str] | None:
+    """The file and the name of the deepest package on the way to `dotted` that is there."""
+    package = dotted.rpartition(".")[0]
+    while package:
+        found = project.resolve(package, importer)
+        if found.origin in (Origin.PROJECT, Origin.INSTALLED):
+            return found.file, package
+        package = package.rpartition(".")[0]
+    return None
+
+
+def _runs_models(project: Project) -> bool:
+    """Whether the search paths are those of an interpreter that can run models.
+
+    Where not even torch is found, other packages are missing for the same reason: the models
+    run elsewhere.
+    """
+    return any((folder / "torch" / "__init__.py").is_file() for folder in project.search_paths)
+
+
+def _editable(project: Project) -> set[str]:
+    return {name for folder in project.search_paths for name in _editable_names(folder)}
+
+
+@cache
+def _editable_names(folder: Path) -> tuple[str, ...]:
+    """The packages that editable installs map to folders outside `folder`."""
+    return tuple(name for finder in _finders(folder) for name in EDITABLE_NAME.findall(finder))
+
+
+def _finders(folder: Path) -> Iterator[str]:
+    for file in folder.glob("__editable__*finder.py"):
+        yield from EDITABLE_MAPPING.findall(file.read_text(errors="replace"))
+
+
+def _file_of(place: Path) -> Path | None:
+    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
+        if candidate.is_file():
+            return candidate
+    return None
+
+
+def _compiled(place: Path) -> bool:
+    """Whether `place` is there as a compiled module."""
+    return any(
+        file.suffix in (".so", ".pyd", ".pyc") for file in place.parent.glob(f"{place.name}.*")
+    )
+
+
+def _may_make(init: Path | None, name: str) -> bool:
+    """Whether a package may hold a module `name` that is no file of it.
+
+    A namespace and a compiled package may; another one speaks of the name somewhere in its
+    `__init__.py`, or changes where its modules are looked for.
+    """
+    if init is None or init.name != "__init__.py" or _compiled(init.parent / name):
+        return True
+    text = init.read_text(errors="replace")
+    return bool(FINDING_TEXT.search(text) or re.search(rf"\b{re.escape(name)}\b", text))
