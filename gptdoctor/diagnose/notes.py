@@ -9,8 +9,8 @@ from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.source.dependencies import declared_distribution
-from gptdoctor.source.project import Origin, Project, Resolved
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Origin, Project
 
 NAMES_SHOWN = 4  # of parameters, in one sentence
 
@@ -45,11 +45,12 @@ def _is_declared(project: Project, conviction: Conviction) -> bool:
 def _distribution(project: Project, module: str, importer: str) -> str | None:
     """The declared package that would bring `module`; None where the project itself should."""
     read = project.read(project.root / importer) if importer else None
-    if isinstance(read, SourceModule):
-        found: Resolved = project.resolve(module.partition(".")[0], read)
-        if found.origin is Origin.PROJECT:
-            return None
-    return declared_distribution(project, module)
+    if not isinstance(read, SourceModule):
+        return None
+    found = project.resolve(module.partition(".")[0], read)
+    if found.origin is Origin.PROJECT:
+        return None
+    return declared_distribution(project, read, module)
 
 
 def _packages_to_install(project: Project, record: ModelRecord) -> Iterator[str]:

@@ -69,7 +69,6 @@ class _Way:
 _WAYS = (
     _Way(rows=ROWS),
     _Way(rows=ROWS, head=True),
-    _Way(rows=ROWS, real=True),
     _Way(rows=1),
     _Way(rows=1, flat=True),
     _Way(rows=1, real=True),

@@ -33,28 +33,23 @@ def row_influence(
     forward: Callable[[Mapping[str, Any]], Tensor],
     inputs: Mapping[str, Any],
     others: Mapping[str, Any],
+    batch_dimensions: Mapping[str, int],
 ) -> float | None:
     """How far row 0 of the logits [B, T, V] moves when only the other rows' inputs change.
 
     `others` holds inputs of the same shapes with other values.  Relative to the largest logit;
     None where two equal calls differ, or the numbers are not finite.
     """
-    mixed = {name: _first_row_of(value, others[name]) for name, value in inputs.items()}
+    mixed = dict(inputs)
+    for name, dimension in batch_dimensions.items():
+        mixed[name] = others[name].clone()
+        mixed[name].select(dimension, 0).copy_(inputs[name].select(dimension, 0))
     with torch.no_grad():
         first, again, changed = forward(inputs), forward(inputs), forward(mixed)
     if not torch.equal(first, again) or not changed.isfinite().all() or not first.isfinite().all():
         return None
     scale = first.abs().max().clamp_min(torch.finfo(first.dtype).tiny)
     return ((changed[0] - first[0]).abs().max() / scale).item()
-
-
-def _first_row_of(value: Any, other: Any) -> Any:
-    """`other` with the first row of `value`, where they are batches."""
-    if not isinstance(value, Tensor) or value.dim() < 1:
-        return value
-    mixed: Tensor = other.clone()
-    mixed[0] = value[0]
-    return mixed
 
 
 class _Transposes(TorchFunctionMode):
@@ -115,7 +110,8 @@ def _influence(specimen: Specimen) -> float | None:
     inputs = specimen.make_inputs(EQUAL, EQUAL, specimen.seed)
     others = specimen.make_inputs(EQUAL, EQUAL, specimen.seed + 1)
     try:
-        return row_influence(_forward(specimen, model), inputs, others)
+        forward = _forward(specimen, model)
+        return row_influence(forward, inputs, others, specimen.batch_dimensions)
     except _FAILURES:
         return None
 

@@ -66,6 +66,9 @@ class Calls(ABC):
             receiver = self.there(self.value(node.func.value, state))
             if receiver.kind is Kind.ITEMS:
                 return self._method(node, node.func.attr, receiver, state)
+            key = key_of(node.args[0]) if len(node.args) == 1 else None
+            if receiver.kind is Kind.KEYED and node.func.attr == "get" and key:
+                return Value(kind=Kind.ABSENT, origins=(key,))
         arguments = [self.value(one, state) for one in node.args]
         named = [self.value(one.value, state) for one in node.keywords]
         qualified = self.names().called(node) or ""
@@ -205,6 +208,11 @@ class Calls(ABC):
         inner.names[name] = each
         call = ast.Call(func=test, args=[ast.Name(id=name, ctx=ast.Load())], keywords=[])
         return self.value(call, inner)
+
+
+def key_of(node: ast.expr) -> str | None:
+    """The text of a key that is written out."""
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 BUILTINS = COPYING - {"copy"} | frozenset(

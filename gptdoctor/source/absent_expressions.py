@@ -6,7 +6,7 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from gptdoctor.source.absent_calls import Calls
+from gptdoctor.source.absent_calls import Calls, key_of
 from gptdoctor.source.absent_values import (
     PRESENT,
     UNKNOWN,
@@ -218,6 +218,9 @@ class Expressions(Calls, ABC):
             self.value(other, state)
         if len(node.ops) > 1:
             return unknown(left, right)
+        if isinstance(node.ops[0], ast.In | ast.NotIn) and right.kind is Kind.KEYED:
+            key = key_of(node.left)
+            return number(isinstance(node.ops[0], ast.NotIn), (key,)) if key else UNKNOWN
         known = _compared(left, node.ops[0], right, state)
         why = (*state.why(left), *state.why(right))
         return unknown(left, right) if known is None else number(known, tuple(dict.fromkeys(why)))

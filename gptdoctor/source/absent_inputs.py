@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.absent_calls import key_of
 from gptdoctor.source.absent_statements import Statements
 from gptdoctor.source.absent_values import (
     PRESENT,
@@ -44,16 +45,51 @@ def failures_without_inputs(project: Project, function: Function) -> list[Emptin
     An input that the function uses unasked is taken as given.
     """
     optional = optional_inputs(project, function)
+    keyed, iterated = _mappings(function), _variadic(function)
     given: dict[str, Value] = {}
-    while optional:
+    while optional or keyed or iterated:
         run = _Run(project, function)
-        absent = {name: Value(kind=Kind.ABSENT, origins=(name,)) for name in optional}
-        run.whole(State(names={**given, **absent}))
+        state = State(names={**given, **{name: _absent(name) for name in optional}})
+        state.names.update(dict.fromkeys(keyed, Value(kind=Kind.KEYED)))
+        for name, mapping in iterated.items():
+            state.names[name] = state.hold((_absent(name),), mapping=mapping)
+        run.whole(state)
         if not run.needed.intersection(optional) or run.found:
             return run.found
         given.update(dict.fromkeys(run.needed, PRESENT))
         optional = [name for name in optional if name not in run.needed]
     return []
+
+
+def _absent(name: str) -> Value:
+    return Value(kind=Kind.ABSENT, origins=(name,))
+
+
+def _variadic(function: Function) -> dict[str, bool]:
+    """`*inputs` and `**inputs` that the function looks through, and whether they are a mapping."""
+    arguments = function.node.args
+    names = {one.arg: one is arguments.kwarg for one in (arguments.vararg, arguments.kwarg) if one}
+    if not names:
+        return {}
+    sources = [
+        node.iter
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
+    ]
+    read = {inner.id for one in sources for inner in ast.walk(one) if isinstance(inner, ast.Name)}
+    return {name: mapping for name, mapping in names.items() if name in read}
+
+
+def _mappings(function: Function) -> set[str]:
+    """The parameters that the function asks whether they hold a key: `"image" in batch`."""
+    asked = {
+        getattr(node.comparators[0], "id", "")
+        for node in _tests(function.node)
+        if isinstance(node, ast.Compare)
+        and isinstance(node.ops[0], ast.In | ast.NotIn)
+        and key_of(node.left)
+    }
+    return asked & {one.arg for one in parameters(function.node)}
 
 
 def optional_inputs(project: Project, function: Function) -> list[str]:
@@ -138,6 +174,9 @@ class _Run(Statements):
             return None
         inner = state.copy()
         inner.names = self._bound(call, callee, arguments, state)
+        if callee.node.args.vararg is not None:
+            rest = arguments[len(callee.parameter_names) :]
+            inner.names[callee.node.args.vararg.arg] = inner.hold(rest)
         return self._returned(callee, inner, state)
 
     def _bound(

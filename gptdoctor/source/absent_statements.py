@@ -6,6 +6,7 @@ import ast
 
 from gptdoctor.source.absent_expressions import Expressions, meet
 from gptdoctor.source.absent_values import UNKNOWN, Kind, Origins, PathEnd, State, Value
+from gptdoctor.source.flow_targets import names_in
 
 # More statements than a page of any model needs; loops and helpers count each time.
 MOST_STATEMENTS = 3000
@@ -47,15 +48,8 @@ class Statements(Expressions):
     def _skip(self, body: list[ast.stmt], why: Origins, state: State) -> None:
         """Note which containers and counts a skipped branch would have filled."""
         for node in (inner for statement in body for inner in ast.walk(statement)):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-                filled = node.func.value if node.func.attr in FILLING else None
-            elif isinstance(node, ast.AugAssign):
-                filled = node.target
-            else:
-                stored = isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
-                filled = node.value if stored and isinstance(node, ast.Subscript) else None
-            if why and isinstance(filled, ast.Name):
-                state.lack(filled.id, why)
+            for filled in _filled(node) if why else ():
+                state.lack(filled, why)
 
     def _statement(self, statement: ast.stmt, state: State) -> bool:
         method = getattr(self, f"_run_{type(statement).__name__.lower()}", None)
@@ -191,3 +185,15 @@ class Statements(Expressions):
         return False
 
     _run_break = _run_continue
+
+
+def _filled(node: ast.AST) -> list[str]:
+    """The names of the containers and counts that one node adds to."""
+    targets: list[ast.expr] = []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        targets = [node.func.value] if node.func.attr in FILLING else []
+    elif isinstance(node, ast.AugAssign):
+        targets = [node.target]
+    elif isinstance(node, ast.Assign):
+        targets = node.targets
+    return [name.id for target in targets for name in names_in(target)]

@@ -16,6 +16,7 @@ class Kind(Enum):
     ABSENT = "absent"  # None
     PRESENT = "present"  # not None
     NUMBER = "number"
+    KEYED = "keyed"  # a mapping without any of the keys that the code asks it for
     ITEMS = "items"  # a list, tuple, set, dict or iterator, kept in the state
     UNKNOWN = "unknown"
 

@@ -75,11 +75,11 @@ def declared(project: Project, importer: SourceModule) -> frozenset[str]:
     known = _CACHE.setdefault(project, {})
     found: set[str] = set()
     for folder in importer.file.parents:
+        if not folder.is_relative_to(project.root):
+            break
         if folder not in known:
             known[folder] = frozenset(normalised(name) for name in _names(folder))
         found |= known[folder]
-        if folder == project.root:
-            break
     return frozenset(found)
 
 

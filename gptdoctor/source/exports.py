@@ -21,6 +21,7 @@ DYNAMIC_TEXT = re.compile(
 GLOBAL_STATEMENT = re.compile(r"^\s+global\s+\w", re.MULTILINE)
 # Names that every module has.
 EVERY_MODULE = frozenset(["__name__", "__file__", "__doc__", "__path__", "__spec__"])
+FOUND = (Origin.PROJECT, Origin.INSTALLED)
 # Star imports further away than this are loops made by mistake.
 DEEPEST_STAR = 10
 
@@ -47,6 +48,12 @@ def exports(module: SourceModule) -> Exports:
     if module not in _CACHE:
         _CACHE[module] = _read(module)
     return _CACHE[module]
+
+
+def is_dynamic(text: str, dotted: str) -> bool:
+    """Whether a module may bind names by other means than statements."""
+    own = rf"\bsetattr\s*\(\s*{re.escape(dotted.rpartition('.')[2])}\b"
+    return bool(DYNAMIC_TEXT.search(text) or re.search(own, text))
 
 
 def offers(project: Project, module: SourceModule, name: str, depth: int = 0) -> bool | None:
@@ -79,7 +86,7 @@ def _is_submodule(project: Project, module: SourceModule, name: str) -> bool:
         (folder / f"{name}.py").is_file()
         or (folder / name).is_dir()
         or any(folder.glob(f"{name}.*so"))
-        or project.resolve(f"{module.dotted}.{name}", module).origin is not Origin.MISSING
+        or project.resolve(f"{module.dotted}.{name}", module).origin in FOUND
     )
 
 
@@ -99,7 +106,7 @@ def _read(module: SourceModule) -> Exports:
         defined=frozenset(defined | set(_declared_global(module))),
         imported=frozenset(imported | (answers or set())),
         stars=tuple(stars),
-        open=answers is None or bool(DYNAMIC_TEXT.search(module.text)),
+        open=answers is None or is_dynamic(module.text, module.dotted),
     )
 
 

@@ -40,16 +40,15 @@ ONLY_RECEIVER = _words(
 VALUES_AND_INDICES = _words("topk sort max min median mode kthvalue cummax cummin unique")
 # Parameters of these names hold integers, masks or settings, never a gradient.
 PLAIN_NAME = re.compile(
-    r"(^|_)(ids?|idx|index|indices|indexes|pos|positions?|masks?|labels?|lengths?|len|sizes?|shape"
+    r"(^|_)(ids?|idx|index|indices|indexes|pos|positions?|masks?|labels?|lengths?|lens?|sizes?|shape"
     r"|grids?|thw|steps?|timesteps?|seed|num|count|temperature|dtype|device|config|cfg|cache"
     r"|layer|level|box|boxes|bbox|ratio|training|coords?|dims?|seqlens?|offsets?|cu|rope|freqs?"
     r"|types?|n|t|height|width)(_?\d*)$"
 )
-# Parameters of these names are given by the data, before any layer.
-RAW_NAME = re.compile(
-    r"(^|_)(pixels?|images?|img|audio|waveforms?|wavs?|speech|videos?|raw|spectrograms?|mel|tokens?"
-    r"|text|targets?|input_features|input_values|inputs?|values|points?|src|tgt|samples?"
-    r"|batch|data|y)(_?\d*)$"
+# Parameters of these names hold what layers pass on; others may be given by the data.
+ACTIVATION_NAME = re.compile(
+    r"^[xhzqkvyu]\d*$|hidden|state|logit|feat|emb|attn|attention|scores?|gate|prob|weights?$|query"
+    r"|key|value|activation|residual|latent|context|memory|output"
 )
 PLAIN_ANNOTATION = re.compile(
     r"LongTensor|IntTensor|BoolTensor|\b(int|bool|float|str|device|dtype)\b"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_operations import PLAIN_ANNOTATION, PLAIN_NAME, RAW_NAME, TENSOR
+from gptdoctor.source.flow_operations import ACTIVATION_NAME, PLAIN_ANNOTATION, PLAIN_NAME, TENSOR
 from gptdoctor.source.flow_targets import text_of
 
 
@@ -39,6 +39,6 @@ def _is_number(default: ast.expr | None) -> bool:
     return isinstance(default, ast.Constant) and default.value is not None
 
 
-def is_raw(name: str) -> bool:
-    """Whether a parameter of this name is given by the data, before any layer."""
-    return RAW_NAME.search(name) is not None
+def is_activation(name: str) -> bool:
+    """Whether a parameter of this name holds what layers pass on, not what the data give."""
+    return ACTIVATION_NAME.search(name) is not None

@@ -10,7 +10,7 @@ from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_calls import CallSite, callers
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
-from gptdoctor.source.flow_parameters import is_raw
+from gptdoctor.source.flow_parameters import is_activation
 from gptdoctor.source.flow_sources import Origin, Source, Sources, farther
 from gptdoctor.source.flow_switches import decorator_switch
 from gptdoctor.source.flow_targets import text_of
@@ -116,7 +116,7 @@ class Training:
         if not sites:
             owner = function.owner
             main = owner is not None and owner.symbol in self.models
-            entry = self.is_entry(function) and not main and not is_raw(source.name)
+            entry = self.is_entry(function) and not main and is_activation(source.name)
             return frozenset({source}) if entry else frozenset()
         found: set[Source] = set()
         for site in sites:

@@ -49,7 +49,7 @@ DEEPEST_HELPER = 2
 
 
 def loss_sign(project: Project, info: ClassInfo) -> str | None:
-    """The first sign of a training loss: in a class, its bases or its parts.
+    """The first sign of a training loss: in a class, its bases, its parts or what takes it.
 
     A base from elsewhere that cannot be read is a sign as well: it may bring the loss.
     """
@@ -60,6 +60,24 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
         sign = next(_signs(project, link.module, link.node, 0), None)
         if sign is not None:
             return sign
+    return _sign_of_users(project, info)
+
+
+def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
+    """A sign in a class or function of the module that says it takes such a model."""
+    for user in info.module.tree.body:
+        if not isinstance(user, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        takes = any(
+            isinstance(node, ast.arg)
+            and node.annotation is not None
+            and re.search(rf"\b{info.name}\b", ast.unparse(node.annotation))
+            for node in ast.walk(user)
+        )
+        if takes and user is not info.node:
+            sign = next(_signs(project, info.module, user, 0), None)
+            if sign is not None:
+                return sign
     return None
 
 

@@ -28,10 +28,10 @@ NEARLY_ZERO = 0.1
 class Pick:
     """One choice of the largest entry."""
 
-    call: ast.Call  # argmax, max or topk
+    call: ast.Call  # argmax, max, topk, argsort or sort
     whole: ast.expr  # what gives the index: torch.max(x, -1)[1], x.topk(1).indices, the call
     operand: ast.expr  # what is chosen from
-    form: str  # "argmax", "max", "topk"
+    form: str  # the name of what is called
     dim: ast.expr | None
     keepdim: bool
 
@@ -41,6 +41,8 @@ def picks(function: Function) -> Iterator[Pick]:
     for node in own_nodes(function.node):
         if isinstance(node, ast.Call) and last_name(node.func) == "argmax":
             yield from _pick(node, node, function)
+        elif isinstance(node, ast.Subscript) and _takes_first(node.slice):
+            yield from _pick_of_order(node.value, node, function)
         elif isinstance(node, ast.Subscript | ast.Attribute) and _takes_indices(node):
             yield from _pick_of_pair(node.value, node, function)
         elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
@@ -57,6 +59,24 @@ def _takes_indices(node: ast.Subscript | ast.Attribute) -> bool:
     if isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub):
         index = index.operand
     return _is_one(index)
+
+
+def _takes_first(index: ast.expr) -> bool:
+    """Whether an index takes the first along the last dimension: [:, 0], [..., :1]."""
+    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else None
+    if isinstance(last, ast.Slice):
+        return last.lower is None and _is_one(last.upper)
+    return isinstance(last, ast.Constant) and last.value == 0
+
+
+def _pick_of_order(value: ast.expr, whole: ast.expr, function: Function) -> Iterator[Pick]:
+    """A choice by sorting: the first index of a falling order."""
+    if isinstance(value, ast.Subscript | ast.Attribute) and _takes_indices(value):
+        value = value.value
+    if isinstance(value, ast.Call) and last_name(value.func) in ("argsort", "sort"):
+        falling = (one.value for one in value.keywords if one.arg == "descending")
+        if any(isinstance(one, ast.Constant) and one.value is True for one in falling):
+            yield from _pick(value, whole, function)
 
 
 def _is_blank(target: ast.expr) -> bool:
@@ -97,13 +117,16 @@ def _pick(call: ast.Call, whole: ast.expr, function: Function) -> Iterator[Pick]
             operand=operand,
             form=form,
             dim=dim,
-            keepdim=form == "topk" or _keeps(keywords, arguments),
+            keepdim=_keeps(form, whole, keywords.get("keepdim"), arguments),
         )
 
 
-def _keeps(keywords: dict[str | None, ast.expr], arguments: list[ast.expr]) -> bool:
-    given = keywords.get("keepdim", arguments[2] if len(arguments) > 2 else None)
-    return isinstance(given, ast.Constant) and given.value is True
+def _keeps(form: str, whole: ast.expr, keyword: ast.expr | None, arguments: list[ast.expr]) -> bool:
+    """Whether the choice keeps the dimension that it chose along."""
+    if form in ("argsort", "sort"):
+        return isinstance(whole, ast.Subscript) and ":" in ast.unparse(whole.slice)[-3:]
+    given = keyword or (arguments[2] if len(arguments) > 2 else None)
+    return form == "topk" or (isinstance(given, ast.Constant) and given.value is True)
 
 
 def _is_one(value: ast.expr | None) -> bool:
@@ -121,6 +144,13 @@ def leaves(pick: Pick, function: Function) -> bool:
     """Whether the choice, and not only a comparison with it, is returned."""
     names = _carriers(pick, list(own_nodes(function.node)))
     return any(_carries(value, pick, names) for value in function.returned)
+
+
+def returned_beside(pick: Pick, function: Function) -> list[ast.expr]:
+    """What a function returns together with the choice."""
+    names = _carriers(pick, list(own_nodes(function.node)))
+    pairs = [value.elts for value in function.returned if isinstance(value, ast.Tuple)]
+    return [one for elements in pairs for one in elements if not _carries(one, pick, names)]
 
 
 def in_loop(pick: Pick, function: Function) -> bool:
@@ -146,11 +176,19 @@ def _carriers(pick: Pick, nodes: list[ast.AST]) -> set[str]:
         before = len(names)
         for node in nodes:
             if isinstance(node, ast.Assign) and _carries(node.value, pick, names):
-                names.update(one.id for target in node.targets for one in names_in(target))
+                targets = [_index_target(target, node, pick) for target in node.targets]
+                names.update(one.id for target in targets for one in names_in(target))
             elif isinstance(node, ast.NamedExpr) and _carries(node.value, pick, names):
                 names.add(node.target.id)
         if len(names) == before:
             return names
+
+
+def _index_target(target: ast.expr, statement: ast.Assign, pick: Pick) -> ast.expr:
+    """The part of a target that gets the choice: of `best, index = x.max(-1)` the second."""
+    pair = isinstance(target, ast.Tuple) and len(target.elts) == 2
+    whole = statement.value is pick.call
+    return target.elts[1] if pair and whole and isinstance(target, ast.Tuple) else target
 
 
 def _carries(value: ast.AST, pick: Pick, names: set[str]) -> bool:

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import cache
 from pathlib import Path
 
-from gptdoctor.source.exports import DYNAMIC_TEXT, offers
+from gptdoctor.source.exports import is_dynamic, offers
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
@@ -123,7 +123,7 @@ def _standard(project: Project, dotted: str) -> Path | None:
 @cache
 def _tells_its_names(file: Path) -> bool:
     """Whether an installed file binds its names by plain statements; most need no parse to say."""
-    return file.suffix == ".py" and not DYNAMIC_TEXT.search(file.read_text(errors="replace"))
+    return file.suffix == ".py" and not is_dynamic(file.read_text(errors="replace"), file.stem)
 
 
 def _names_missing(

@@ -200,4 +200,9 @@ def _specimen(
         return made(make_inputs=refuse, call=refuse, loss=refuse)
     recipe = best.trial.recipe
     loss = best.own[0].run if best.own else without_own_loss(recipe)
-    return made(make_inputs=recipe.inputs, call=recipe.call, loss=loss)
+    return made(
+        make_inputs=recipe.inputs,
+        call=recipe.call,
+        loss=loss,
+        batch_dimensions=recipe.batch_dimensions(),
+    )

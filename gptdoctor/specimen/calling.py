@@ -112,34 +112,49 @@ def _logits(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> torc
 
 
 def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:
-    """The recipe with as many ids as the embedding that they meet knows."""
-    generator = torch.Generator().manual_seed(seed)
-    batch, length = SHAPES[0]
-    inputs = recipe.inputs(batch, length, seed)
-    # Zeros and ones: every embedding knows them, and positions do not look so.
-    inputs[recipe.ids] = torch.randint(0, 2, (batch, length), generator=generator)
-    meeting = Meeting(inputs[recipe.ids])
-    run_quietly(model, recipe, inputs, meeting)
-    met = meeting.operation == "embedding" and meeting.width > 1
-    known = _known_ids(model, recipe, meeting.width if met else recipe.ids_below)
-    tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
-    fits = any(table.num_embeddings == known.ids_below for table in tables)
-    return replace(known, ids_sure=met or fits or names_ids(recipe.ids))
-
-
-def _known_ids(model: nn.Module, recipe: Recipe, below: int) -> Recipe:
-    """The recipe with ids under `below`, and the widths that logits over them may have."""
+    """The recipe with as many ids as the embeddings that they meet know."""
+    known = {
+        slot.name: width
+        for slot in recipe.slots
+        if slot.kind == "ids" and slot.name in recipe.forms and not slot.spread
+        for width in [_vocabulary(model, recipe, slot.name, seed)]
+        if width is not None
+    }
+    forms = {
+        name: replace(form, below=known[name]) if name in known else form
+        for name, form in recipe.forms.items()
+    }
+    below = known.get(recipe.ids, recipe.ids_below)
     heads = [
         module.out_features
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and _names_a_head(name)
     ]
-    forms = {
-        name: replace(form, below=below) if form.below == recipe.ids_below else form
-        for name, form in recipe.forms.items()
-    }
-    widths = frozenset({below, recipe.ids_below, *(width for width in heads if width >= below)})
-    return replace(recipe, ids_below=below, vocabularies=widths, forms=forms)
+    tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
+    fits = any(table.num_embeddings == below for table in tables)
+    return replace(
+        recipe,
+        forms=forms,
+        ids_below=below,
+        ids_sure=recipe.ids in known or fits or names_ids(recipe.ids),
+        vocabularies=frozenset({below, recipe.ids_below, *(w for w in heads if w >= below)}),
+    )
+
+
+def _vocabulary(model: nn.Module, recipe: Recipe, name: str, seed: int) -> int | None:
+    """How many ids the embedding knows that the input `name` meets; None: it meets none."""
+    batch, length = SHAPES[0]
+    generator = torch.Generator().manual_seed(seed)
+    inputs = recipe.inputs(batch, length, seed)
+    # Zeros and ones: every embedding knows them, and positions do not look so.
+    for slot in recipe.slots:
+        if slot.kind == "ids" and isinstance(inputs.get(slot.name), torch.Tensor):
+            size = inputs[slot.name].shape
+            inputs[slot.name] = torch.randint(0, 2, size, generator=generator)
+    meeting = Meeting(inputs[name])
+    run_quietly(model, recipe, inputs, meeting)
+    met = meeting.operation == "embedding" and meeting.width > 1
+    return meeting.width if met else None
 
 
 def _names_a_head(name: str) -> bool:

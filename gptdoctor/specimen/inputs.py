@@ -107,6 +107,14 @@ class Recipe:
             made.update({name: made[name].t().contiguous() for name in turned})
         return made
 
+    def batch_dimensions(self) -> dict[str, int]:
+        """Which dimension of each input counts the batch."""
+        return {
+            name: 1 if self.time_first and form.shape == ("B", "T") else form.shape.index("B")
+            for name, form in self.forms.items()
+            if form.shape is not None and "B" in form.shape
+        }
+
     def layout(self, inputs: Mapping[str, Any]) -> Layout:
         """What the logits for `inputs` look like."""
         sizes = tuple(inputs[self.ids].shape)

@@ -80,13 +80,20 @@ def arrange(tensor: Tensor, layout: Layout) -> Tensor | None:
         if tensor.dim() == 3 and tensor.shape[0] == batch:
             return tensor[:, -length:]  # what stands before the text belongs to other inputs
         if tensor.dim() == 2 and tensor.shape[0] == batch * length:
-            return tensor.view(batch, length, -1)  # [B * T, V]
+            return _unflatten(tensor, layout)
         if tensor.dim() == 2 and tensor.shape[0] == batch:
             return tensor.unsqueeze(1)  # [B, V]
     transposed = tensor.dim() == 3 and tensor.shape[1] in layout.vocabularies
     if transposed and tensor.shape[0] == batch and tensor.shape[2] == length:
         return tensor.transpose(1, 2)  # [B, V, T], as cross_entropy takes it
     return None
+
+
+def _unflatten(tensor: Tensor, layout: Layout) -> Tensor:
+    """Flattened logits [B * T, V], or [T * B, V], as [B, T, V]."""
+    if layout.time_first:
+        return tensor.reshape(layout.length, layout.batch, -1).transpose(0, 1)
+    return tensor.reshape(layout.batch, layout.length, -1)
 
 
 def loss_in(raw: Any, logits: Path | None) -> Tensor | None:

@@ -108,7 +108,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "heads",
     ),
     (
-        r"(?:padded_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?|n_?vocab|num_vocab"
+        r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?|n_?vocab|num_vocab"
         r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
         r"|alphabet(?:_size)?|n_?chars|num_classes|output_dim|num_text_tokens|V",
         "vocabulary",

@@ -54,6 +54,8 @@ class Specimen:
     loss: Callable[[nn.Module, Mapping[str, Any]], Tensor] = field(repr=False)
     objective: str  # "own loss", "shifted cross-entropy"
     own_losses: tuple[OwnLoss, ...] = field(default=(), repr=False)  # all that gave a number
+    # Which dimension of each input counts the batch; inputs that have none are left out.
+    batch_dimensions: Mapping[str, int] = field(default_factory=dict, repr=False)
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""

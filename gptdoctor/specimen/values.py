@@ -39,6 +39,8 @@ _REALS = (
 _TEXTS = (
     (re.compile(r".*(?:act|activation|act_fn|nonlinearity|activation_function)"), "gelu"),
     (re.compile(r".*norm.*"), "layernorm"),
+    (re.compile(r"rnn(?:_type)?|cell(?:_type)?"), "LSTM"),
+    (re.compile(r"\w+_(?:type|mode|kind|method|strategy|backend|impl)|mode|kind"), "default"),
     (re.compile(r".*device.*"), "cpu"),
     (re.compile(r".*(?:dtype|precision)"), "float32"),
 )

@@ -77,6 +77,15 @@ class Run:
         """The gradient of each named parameter, None where it has none."""
         return {name: parameter.grad for name, parameter in self.model.named_parameters()}
 
+    def add(self, other: Run) -> None:
+        """Add what another run, of a copy of the model, left behind."""
+        self.crash = self.crash or other.crash
+        self.ran |= other.ran
+        self.cuts.update(other.cuts)
+        for mine, others in zip(self.model.parameters(), other.model.parameters(), strict=True):
+            if others.grad is not None:
+                mine.grad = others.grad if mine.grad is None else mine.grad + others.grad
+
 
 def accumulate(
     run: Run,
@@ -144,10 +153,18 @@ def _names(model: nn.Module, called: set[int], used: set[int]) -> set[str]:
 
 
 def moved_run(specimen: Specimen, undone: frozenset[Cut] = frozenset(), batches: int = 2) -> Run:
-    """A run with moved weights and with the places in `undone` recording gradients."""
-    run = Run(model=jitter(specimen.copy(), JITTER, specimen.seed))
-    accumulate(run, specimen, range(specimen.seed, specimen.seed + batches), undone)
-    return run
+    """A run with moved weights and with the places in `undone` recording gradients.
+
+    Each batch has a copy of its own: a cache that now carries the graph of the batch before would
+    end the next one.
+    """
+    whole = Run(model=jitter(specimen.copy(), JITTER, specimen.seed))
+    accumulate(whole, specimen, [specimen.seed], undone)
+    for seed in range(specimen.seed + 1, specimen.seed + batches):
+        run = Run(model=jitter(specimen.copy(), JITTER, specimen.seed))
+        accumulate(run, specimen, [seed], undone)
+        whole.add(run)
+    return whole
 
 
 class Counterfactuals:

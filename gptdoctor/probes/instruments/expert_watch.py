@@ -63,7 +63,7 @@ class MemberCall:
 
     def rows_lost(self) -> int:
         """Rows that were neither left aside nor weighted by 0, and of which no gradient tells."""
-        if not self.output.requires_grad:
+        if not self.output.requires_grad or not self.rows:
             return 0
         wanted = torch.ones(self.rows, dtype=torch.bool)
         for each in (self.taken, self.weighted):
@@ -239,7 +239,7 @@ class ExpertWatch(TorchFunctionMode):
             others = [*args[:position], *args[position + 1 :]]
             for attribute, rows in _rows_used(name, position, each, others, kwargs):
                 before = getattr(call, attribute)
-                rows = rows.reshape(call.rows, -1).any(dim=-1)
+                rows = rows.reshape(call.rows, each.shape[-1] if call.rows else 0).any(dim=-1)
                 setattr(call, attribute, rows if before is None else before | rows)
 
 

@@ -1,0 +1,277 @@
+"""GD101: gradients are switched off on the way from the parameters to the loss."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.repairs import Applicability, FixPromise
+from gptdoctor.defect import Defect, Visit
+from gptdoctor.source.flow_escapes import Escapes
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_gradients import Gradients
+from gptdoctor.source.flow_reapplied import reapplied
+from gptdoctor.source.flow_sources import Sources, arguments, learned
+from gptdoctor.source.flow_switches import (
+    SWITCHES,
+    Switch,
+    block_switch,
+    decorator_switch,
+    gradient_switch,
+    statement_switch,
+)
+from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.flow_training import Training, is_off_limits
+from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.project import Project
+
+CODE = "GD101"
+PROBE = "gradient-flow"
+# Two runs in float32 differ by up to 3.3e-7 of the largest value; a gradient that is really
+# missing changes its parameter by far more than 1e-5.
+LEAST_CHANGE = 1e-5
+INTENT = re.compile(
+    r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|(not|n't|never) (be )?train\w*)", re.I
+)
+
+
+def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A decorated function whose result the training path uses."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.decorator_list:
+        function = functions_of(visit.project, visit.module)[node]
+        switch = decorator_switch(function)
+        if switch:
+            yield from _judge_decorated(switch, visit)
+
+
+def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A with block whose values the training path uses."""
+    if isinstance(node, ast.With | ast.AsyncWith) and visit.function:
+        function = functions_of(visit.project, visit.module)[visit.function]
+        switch = block_switch(node, function)
+        if switch:
+            yield from _judge_block(switch, visit)
+
+
+def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A call of set_grad_enabled(False), after which the training path goes on."""
+    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
+        return
+    if visit.function and gradient_switch(visit.module.names.called(node.value)):
+        function = functions_of(visit.project, visit.module)[visit.function]
+        switch = statement_switch(node, function)
+        if switch:
+            yield from _judge_block(switch, visit)
+
+
+@lru_cache(maxsize=8)
+def _analyses(project: Project, models: tuple[str, ...]) -> tuple[Gradients, Training]:
+    """One analysis for all switches that belong to the same models."""
+    gradients = Gradients(project)
+    return gradients, Training(project, gradients, models)
+
+
+def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
+    function = switch.function
+    gradients, training = _analyses(visit.project, visit.models)
+    if not training.may_reach(function):
+        return
+    escapes = Escapes(function, start(function.node), end(function.node), gradients)
+    kept = [one.sources for one in escapes.attributes()]
+    result = gradients.returned(function)
+    # Whether training comes by is the dearest question, so it is asked last.
+    if not any((result, *kept)) or not training.reaches(function):
+        return
+    if training.is_entry(function) or _result_used(function, training, gradients):
+        kept.append(result)
+    lost = training.origins(_joined(kept), function)
+    if learned(lost) or arguments(lost):
+        yield _suspicion(switch, lost, (), visit)
+
+
+def _result_used(function: Function, training: Training, gradients: Gradients) -> bool:
+    """Whether some call on the training path uses what the function returns."""
+    return any(
+        site.handed_on or Uses(site.function, gradients).matters(site.node)
+        for site in training.sites(function)
+    )
+
+
+def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
+    function = switch.function
+    if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
+        return
+    gradients, training = _analyses(visit.project, visit.models)
+    escapes = Escapes(function, start(switch.node), switch.last, gradients)
+    leaving = [one for one in escapes.found() if one.sources]
+    if not leaving or not training.reaches(function):
+        return
+    found = {
+        escape.name: lost
+        for escape in leaving
+        if (lost := training.origins(escape.sources, function))
+        and (learned(lost) or arguments(lost))
+        and not set(learned(lost)) <= reapplied(escape.name, escapes)
+    }
+    if found:
+        names = tuple(sorted(filter(None, found)))
+        yield _suspicion(switch, _joined(found.values()), names, visit)
+
+
+def _on_purpose(switch: Switch) -> bool:
+    """Whether a condition, or a comment at the block, says that this is not to learn."""
+    if is_off_limits(switch.function, switch.node):
+        return True
+    first = max(start(switch.node)[0] - 2, 0)
+    lines = switch.function.module.lines[first : switch.last[0]]
+    return any(INTENT.search(line) for line in lines)
+
+
+def _nested(function: Function, visit: Visit) -> bool:
+    """Whether a with block around this one switches gradients off already."""
+    blocks = (one for one in visit.parents if isinstance(one, ast.With | ast.AsyncWith))
+    return any(block_switch(block, function) for block in blocks)
+
+
+def _joined(found: Iterable[Sources]) -> Sources:
+    return frozenset().union(*found)
+
+
+def _suspicion(switch: Switch, lost: Sources, names: tuple[str, ...], visit: Visit) -> Suspicion:
+    location = visit.module.location(switch.node)
+    symbol = switch.function.symbol
+    reached = tuple(learned(lost)) or tuple(arguments(lost))
+    made = " and ".join(names) or f"the result of {switch.function.name}"
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=symbol,
+        message=(
+            f"{switch.operation} cuts the gradient of {made}, which training uses: "
+            f"{_enumerated(reached)} cannot learn through it."
+        ),
+        details={
+            "operation": switch.operation,
+            "form": switch.form,
+            "function": switch.function.name,
+            "names": names,
+            "reaches": reached,
+        },
+        extent=(location.line, switch.last[0]),
+    )
+
+
+def _enumerated(names: tuple[str, ...]) -> str:
+    """The first names of a list that may be long."""
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict where switching gradients on again reaches or changes parameters."""
+    if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
+        return
+    for cut in measurement.cuts:
+        if cut.operation in SWITCHES and cut.measured:
+            yield _conviction(cut, measurement)
+    yield Conviction(
+        rule=CODE,
+        status=Status.REFUTED,
+        probe=PROBE,
+        place=None,
+        message="Everything that ran without gradients had none to lose.",
+        values={"objective": measurement.objective},
+    )
+
+
+def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
+    changed = cut.parameters_changed if cut.largest_change > LEAST_CHANGE else 0
+    gained = len(cut.parameters_gained)
+    harmful = bool(gained or changed)
+    without = f"{gained} parameters get no gradient because of it" if gained else ""
+    wrong = f"{changed} get a wrong one" if changed else ""
+    told = " and ".join(filter(None, (without, wrong))) or "no gradient changes when it is left out"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if harmful else Status.REFUTED,
+        probe=PROBE,
+        place=Place(path=cut.path, symbol=cut.symbol, line=cut.line),
+        message=f"{cut.operation} lies between parameters and the loss: {told}.",
+        values={
+            "operation": cut.operation,
+            "objective": measurement.objective,
+            "parameters_gained": gained,
+            "parameters_gained_names": cut.parameters_gained,
+            "parameters_changed": changed,
+            "largest_relative_change": cut.largest_change,
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Halting(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.score = nn.Linear(width, 1)
+        self.step = nn.Linear(width, width)
+
+    @torch.no_grad()
+    def _chance(self, x):
+        return torch.sigmoid(self.score(x))
+
+    def forward(self, x):
+        return x + self._chance(x) * self.step(x)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="no-grad-in-forward",
+    severity=Severity.CRITICAL,
+    summary="Gradients are switched off on the way from parameters to the loss.",
+    explanation=(
+        "A function that forward or a training step calls, or a part of it, runs under "
+        "torch.no_grad, torch.inference_mode or set_grad_enabled(False), and what it computes from "
+        "parameters or activations goes on into the model's output. Generation, evaluation, "
+        "running averages, masks, position tables and integer choices are not meant: there is no "
+        "gradient to lose. Neither are networks that are frozen on purpose."
+    ),
+    harm=(
+        "Parameters that act only through this value never change, however long the training; "
+        "parameters that act in other ways too get a gradient that lacks a part."
+    ),
+    confirmed_by=(
+        "The probe gradient-flow runs forward and backward twice, once as written and once with "
+        "this place recording gradients. Parameters that gain a gradient, or whose gradient moves "
+        "by more than 1e-5 of its size, confirm it; equal gradients refute it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("    @torch.no_grad()\n", ""),
+    suspects={
+        ast.FunctionDef: see_function,
+        ast.AsyncFunctionDef: see_function,
+        ast.With: see_with,
+        ast.AsyncWith: see_with,
+        ast.Expr: see_statement,
+    },
+    convicts={PROBE: read_flow},
+    fix=FixPromise(
+        applicability=Applicability.SAFE,
+        title="Let gradients flow here",
+        safety=(
+            "Safe where a run shows that parameters lose gradient by it: the values computed stay "
+            "the same, only the gradient is added. A guess where nothing was measured, because a "
+            "part may be kept from learning on purpose."
+        ),
+        order=2,
+    ),
+)

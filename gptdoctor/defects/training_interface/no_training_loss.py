@@ -1,0 +1,153 @@
+"""GD601: a language model that gives logits and nowhere a loss to train them with."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Location, Place, Severity, Status, Suspicion
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.training_interface import TrainingInterface
+from gptdoctor.core.repairs import Applicability, FixPromise
+from gptdoctor.defect import Defect, Visit
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.losses import gives_logits, loss_sign
+
+CODE = "GD601"
+PROBE = "training-interface"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.ClassDef):
+        return
+    symbol = f"{visit.symbol}.{node.name}".lstrip(".")
+    info = visit.project.classes(visit.module).get(symbol)
+    if symbol not in visit.models or info is None or info.node is not node:
+        return
+    if loss_sign(visit.project, info) is None and gives_logits(visit.project, info):
+        yield _suspicion(info)
+
+
+def _suspicion(info: ClassInfo) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=_header(info),
+        symbol=info.symbol,
+        message=(
+            f"{info.name} returns logits and offers no loss: every training script has to bring "
+            "its own, with its own shift and its own ignored labels"
+        ),
+        details={"class": info.symbol, "methods": tuple(info.methods)},
+        extent=(info.node.lineno, info.node.end_lineno or info.node.lineno),
+    )
+
+
+def _header(info: ClassInfo) -> Location:
+    """The line that begins with `class`."""
+    whole = info.module.location(info.node)
+    line = info.module.lines[whole.line - 1].rstrip()
+    return Location(
+        path=whole.path,
+        line=whole.line,
+        column=whole.column,
+        end_line=whole.line,
+        end_column=len(line) + 1,
+    )
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, TrainingInterface):
+        return
+    target = record.target
+    offered = measurement.loss_returned or bool(measurement.loss_methods)
+    yield Conviction(
+        rule=CODE,
+        status=Status.REFUTED if offered else Status.CONFIRMED,
+        probe=PROBE,
+        place=Place(path=target.path, symbol=target.name, line=target.line),
+        message=(
+            f"{target.name} offers a loss of its own"
+            if offered
+            else f"no call of {target.name} gave a loss that reaches its parameters"
+        ),
+        values={
+            "loss_returned": measurement.loss_returned,
+            "loss_methods": measurement.loss_methods,
+            "label_parameters": measurement.label_parameters,
+            "loss_nats": measurement.loss,
+            "uniform_loss_nats": measurement.uniform_loss,
+        },
+    )
+
+
+SICK = """\
+import torch.nn as nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        return self.lm_head(self.wte(input_ids))  # logits, and no loss anywhere
+"""
+
+HEALED = """\
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        return self.lm_head(self.wte(input_ids))
+
+    def compute_loss(self, logits, labels):
+        # position t is trained on token t + 1
+        return F.cross_entropy(
+            logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=-100
+        )
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="no-training-loss",
+    severity=Severity.MEDIUM,
+    summary="A language model gives logits, and neither a method nor an output of it is a loss.",
+    explanation=(
+        "Neither the class nor a base of it in the project calls a loss function, takes labels, "
+        "or has a method such as compute_loss or training_step. Losses that only keep a router "
+        "or a codebook in order do not count. Not meant: backbones that return hidden states, "
+        "and classes whose bases come from a package that may bring the loss."
+    ),
+    harm=(
+        "A trainer cannot use the model as it is, and each script that supplies a loss can get "
+        "the shift between logits and labels, or the ignored labels, wrong by itself."
+    ),
+    confirmed_by=(
+        "The probe training-interface calls the model with labels where it takes some, and its "
+        "other methods, and looks for a scalar that reaches the parameters. None confirms, one "
+        "refutes."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    suspects={ast.ClassDef: _suspect},
+    convicts={PROBE: _convict},
+    fix=FixPromise(
+        applicability=Applicability.SAFE,
+        title="Add compute_loss with the shifted cross-entropy",
+        safety=(
+            "Safe where no loss was found by running the model: a method is added and nothing "
+            "that exists changes. That the labels are the inputs themselves, shifted by one, is "
+            "a guess for models that are not trained on the next token."
+        ),
+        order=3,
+    ),
+)

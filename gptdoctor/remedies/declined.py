@@ -1,0 +1,7 @@
+"""The one way in which a remedy says no."""
+
+from __future__ import annotations
+
+
+class Declined(Exception):  # noqa: N818  # it is an answer, not a fault
+    """Raised by a remedy that will not touch this code; its text, one sentence, says why."""

@@ -1,0 +1,44 @@
+"""Patched texts: what each file holds so far, and what that is against what is on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gptdoctor.core.repairs import Patch
+from gptdoctor.repair.texts import read_text, with_plain_ends
+
+
+@dataclass(eq=False, kw_only=True)
+class Texts:
+    """The files of a project as mended so far. Nothing here is on disk."""
+
+    root: Path
+    _original: dict[str, str] = field(default_factory=dict)
+    _mended: dict[str, str] = field(default_factory=dict)
+
+    def current(self, path: str) -> str:
+        """The text of a file as mended so far, line ends kept; raises RepairError."""
+        if path not in self._original:
+            self._original[path] = read_text(self.root / path, path).text
+        return self._mended.get(path, self._original[path])
+
+    def adopt(self, patch: Patch) -> None:
+        """Take a patch for good."""
+        self._mended[patch.path] = patch.after
+
+    def overlay(self, patch: Patch | None = None) -> Mapping[str, str]:
+        """The texts that stand for files on disk, with one more patch on top."""
+        texts = dict(self._mended)
+        if patch is not None:
+            texts[patch.path] = patch.after
+        return {path: with_plain_ends(text) for path, text in texts.items()}
+
+    def patches(self) -> tuple[Patch, ...]:
+        """One patch for each file that changed: what is on disk, and what shall be."""
+        return tuple(
+            Patch(path=path, before=self._original[path], after=text)
+            for path, text in sorted(self._mended.items())
+            if text != self._original[path]
+        )

@@ -1,0 +1,106 @@
+"""A document as GitHub-flavoured Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gptdoctor.report.blocks import Block, CodeBlock, Document, Listing, Paragraph, Section, Table
+from gptdoctor.report.prose import Inline, Span, plain
+
+# What means something anywhere in a line. An underscore inside a word is only an underscore.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
+# What means something where a block begins: a heading, a list, a quote, a rule.
+_OPENING = re.compile(r"(\s*\d*)([#+=.)-])")
+_STRONG = ("strong", "error", "severity.", "verdict.", "status.", "outcome.", "rule")
+
+
+def render(document: Document) -> str:
+    """The whole document."""
+    lines = [f"# {_escaped(document.title)}", ""]
+    for block in document.blocks:
+        lines.extend(_block(block, depth=2))
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _block(block: Block, depth: int) -> Iterator[str]:
+    """The lines of a block, an empty one at the end."""
+    match block:
+        case Section():
+            yield from (f"{'#' * min(depth, 6)} {_escaped(plain(block.title))}", "")
+            for inner in block.blocks:
+                yield from _block(inner, depth + 1)
+            return
+        case Paragraph():
+            yield _opened(_inline(block.text))
+        case Listing():
+            yield from _listing(block)
+        case Table():
+            yield from _table(block)
+        case CodeBlock():
+            yield from _code_block(block.code)
+    yield ""
+
+
+def _listing(listing: Listing) -> Iterator[str]:
+    for number, item in enumerate(listing.items, start=1):
+        mark = f"{number}." if listing.ordered else "-"
+        yield f"{mark} {_opened(_inline(item))}"
+
+
+def _table(table: Table) -> Iterator[str]:
+    yield _row(table.heads)
+    yield _row_of(["---"] * len(table.heads))
+    for row in table.rows:
+        yield _row(row)
+
+
+def _row(cells: tuple[Inline, ...]) -> str:
+    return _row_of([_inline(cell, in_table=True) for cell in cells])
+
+
+def _row_of(cells: list[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _code_block(code: str) -> Iterator[str]:
+    """Fenced code, in a fence longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`+", code)), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield f"{fence}python"
+    yield code.rstrip()
+    yield fence
+
+
+def _inline(inline: Inline, *, in_table: bool = False) -> str:
+    return "".join(_span(span, in_table=in_table) for span in inline)
+
+
+def _span(span: Span, *, in_table: bool) -> str:
+    text = " ".join(span.text.splitlines()) or span.text
+    if span.role in ("code", "path", "command") and text.strip():
+        return _code_span(text, in_table=in_table)
+    if span.role.startswith(_STRONG) and text.strip():
+        return f"**{_escaped(text.strip())}**"
+    return _escaped(text)
+
+
+def _code_span(text: str, *, in_table: bool) -> str:
+    """Code between as many backticks as it needs; a table takes a pipe for its own even there."""
+    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
+    fence = "`" * (longest + 1)
+    space = " " if text.startswith("`") or text.endswith("`") else ""
+    shown = text.replace("|", "\\|") if in_table else text
+    return f"{fence}{space}{shown}{space}{fence}"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda found: f"\\{found.group()}", text)
+
+
+def _opened(text: str) -> str:
+    """A line that a block may begin with, so that it begins none by chance."""
+    opening = _OPENING.match(text)
+    if opening is None:
+        return text
+    return f"{opening.group(1)}\\{opening.group(2)}{text[opening.end() :]}"

@@ -1,0 +1,127 @@
+"""`gptdoctor check` in the terminal: findings, verdicts, what could not be seen, what to do."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console
+from rich.text import Text
+
+from gptdoctor.core.diagnosis import Examination, SkippedFile, Verdict
+from gptdoctor.core.findings import Finding, Severity, Status
+from gptdoctor.core.repairs import Applicability
+from gptdoctor.diagnose.gate import GateResult
+from gptdoctor.report.amounts import count, duration, joined, some
+from gptdoctor.report.layout import print_labelled, print_line, print_wrapped
+from gptdoctor.report.prose import visible
+from gptdoctor.report.text_findings import FIX_FLAGS, print_findings
+from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
+
+
+def print_examination(
+    console: Console,
+    examination: Examination,
+    *,
+    gate: GateResult | None = None,
+    targets: Sequence[str] = (),
+) -> None:
+    """The whole result; `targets` are named again in the command that comes next."""
+    print_findings(console, examination.findings, live=examination.environment.live)
+    models = sorted(examination.models, key=lambda one: (one.path, one.line))
+    for model in models:
+        print_model(console, model)
+        if examination.environment.live or model is models[-1]:
+            console.print()
+    _print_errors(console, examination)
+    for line in _summary(examination, gate, targets):
+        print_wrapped(console, line, rest="  ")
+
+
+def _print_errors(console: Console, examination: Examination) -> None:
+    for error in examination.errors:
+        kind = error.kind.replace("-", " ")
+        place = visible(f"{error.path}:{error.line}")
+        print_line(console, (kind, "error"), " ", (place, "path"))
+        print_wrapped(console, Text(visible(error.message)), first="  ", rest="  ")
+    for told in _skipped(examination.skipped):
+        print_labelled(console, "skipped", "label", Text(visible(told)), indent=0)
+    if examination.errors or examination.skipped:
+        console.print()
+
+
+def _skipped(skipped: Sequence[SkippedFile]) -> Iterator[str]:
+    """The files in which there is nothing to examine, by reason."""
+    for reason in dict.fromkeys(one.reason for one in skipped):
+        yield f"{some([one.path for one in skipped if one.reason == reason])}: {reason}"
+
+
+def _summary(
+    examination: Examination, gate: GateResult | None, targets: Sequence[str]
+) -> Iterator[Text]:
+    findings = [one for one in examination.findings if one.evidence.status is not Status.REFUTED]
+    yield _counted(findings, live=examination.environment.live)
+    yield _verdicts(examination)
+    if examination.environment.trouble:
+        trouble = visible(examination.environment.trouble)
+        yield Text.assemble(("No model was run", "error"), f": {trouble}.")
+    if gate is not None and gate.reasons:
+        head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")
+        yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
+    following = _next_step(findings, targets, live=examination.environment.live)
+    if following is not None:
+        yield following
+
+
+def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
+    """How many findings, how bad and how well known."""
+    text = Text(count(len(findings), "finding").capitalize(), style="strong")
+    if not findings:
+        return text.append(".")
+    severities = Counter(one.severity for one in findings)
+    known = [severity for severity in Severity if severities[severity]]
+    for index, severity in enumerate(known):
+        text.append(", " if index else ": ", style="not bold")
+        text.append(f"{severities[severity]} {severity.value}", style=f"severity.{severity.value}")
+    if not live:
+        return text.append("; nothing was run, so all are suspected (--static).", style="not bold")
+    statuses = Counter(one.evidence.status for one in findings)
+    told = [f"{statuses[status]} {status.value}" for status in Status if statuses[status]]
+    every = "all confirmed" if len(told) == 1 and statuses[Status.CONFIRMED] > 1 else None
+    return text.append(f"; {every or ', '.join(told)}.", style="not bold")
+
+
+def _verdicts(examination: Examination) -> Text:
+    """How many models got which verdict, and how much was read."""
+    read = f" {count(examination.files, 'file').capitalize()} read in "
+    read += f"{duration(examination.seconds)}."
+    if not examination.models:
+        return Text.assemble(("No model found.", "strong"), read)
+    text = Text(count(len(examination.models), "model").capitalize(), style="strong")
+    verdicts = Counter(model.verdict for model in examination.models)
+    known = [verdict for verdict in (*Verdict, None) if verdicts[verdict]]
+    for index, verdict in enumerate(known):
+        text.append(", " if index else ": ", style="not bold")
+        text.append(f"{verdicts[verdict]} {verdict_word(verdict)}", style=verdict_role(verdict))
+    return text.append(f".{read}", style="not bold")
+
+
+def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: bool) -> Text | None:
+    """The command that helps most, with the targets of this run."""
+    if not live:
+        return _next_command("gptdoctor check", targets, " runs the models and tells what is true.")
+    offers = Counter(one.fix.applicability for one in findings if one.fix is not None)
+    for applicability in (Applicability.SAFE, Applicability.UNSAFE):
+        if offers[applicability]:
+            repairs = count(offers[applicability], "repair")
+            guess = " that guess an intent" if applicability is Applicability.UNSAFE else ""
+            told = f" shows {repairs}{guess} and proves them without touching your files."
+            command = f"gptdoctor fix {FIX_FLAGS[applicability]}".strip()
+            return _next_command(command, targets, told)
+    return None
+
+
+def _next_command(command: str, targets: Sequence[str], told: str) -> Text:
+    whole_command = " ".join((command, *(shlex.quote(target) for target in targets)))
+    return Text.assemble("Next: ", (visible(whole_command), "command"), told)

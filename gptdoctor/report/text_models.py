@@ -1,0 +1,106 @@
+"""Models in the terminal: the verdict, why, what was measured and what was not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+
+from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, Verdict
+from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
+from gptdoctor.report.layout import print_labelled, print_line, to_text
+from gptdoctor.report.prose import Inline, literally, prose, sentence, visible
+
+NOT_RUN = "not run"
+
+
+def verdict_word(verdict: Verdict | None) -> str:
+    """The verdict, or that none is given."""
+    return NOT_RUN if verdict is None else verdict.value
+
+
+def verdict_role(verdict: Verdict | None) -> str:
+    """The style role of a verdict."""
+    return "verdict.none" if verdict is None else f"verdict.{verdict.value}"
+
+
+def print_model(console: Console, model: ModelDiagnosis) -> None:
+    """One model in a few lines."""
+    print_line(
+        console,
+        (visible(model.name), "strong"),
+        " ",
+        (verdict_word(model.verdict), verdict_role(model.verdict)),
+        "  ",
+        (visible(f"{model.path}:{model.line}"), "path"),
+    )
+    for label, told in _lines(model):
+        print_labelled(console, label, "label", to_text(console, told))
+
+
+def _lines(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
+    for index, why in enumerate(reasons_of(model)):
+        yield "" if index else "because", why
+    learned = learning_sentence(model)
+    if learned is not None:
+        yield "learning", prose(learned)
+    if model.specimen is not None:
+        yield "specimen", prose(specimen_sentence(model.specimen, Values(model.facts)))
+    for index, (probes, reason) in enumerate(unmeasured_by_reason(model)):
+        names = literally(probes_named(probes), "strong")
+        yield "" if index else "unmeasured", sentence(names, f": {reason}")
+    for note in model.notes:
+        yield "note", prose(note)
+
+
+def reasons_of(model: ModelDiagnosis) -> Iterator[Inline]:
+    """Why the model has its verdict, each with the rule behind it."""
+    for index, reason in enumerate(model.reasons):
+        rule = model.reason_rules[index] if index < len(model.reason_rules) else None
+        known = rule is None or rule in reason
+        yield prose(reason if known else f"{reason} ({rule})")
+
+
+def learning_sentence(model: ModelDiagnosis) -> str | None:
+    """What some steps on one batch did to the loss, or None where that was not measured."""
+    facts = Values(model.facts)
+    first, best = facts.number("first_loss"), facts.number("best_loss")
+    steps = facts.integer("learning_steps")
+    if first is None or best is None or steps is None:
+        return None
+    told = f"loss {_loss(first)} → {_loss(best)} in {count(steps, 'step')} on one small batch"
+    tenth = facts.integer("steps_to_tenth")
+    if tenth is not None:
+        told += f", below a tenth after {tenth}"
+    elif first > 0 and best < first:
+        told += f", {percent(1 - best / first)} less"
+    each = facts.number("milliseconds_per_step")
+    return told if each is None else f"{told}; {duration(each / 1000)} a step on one CPU thread"
+
+
+def specimen_sentence(specimen: SpecimenFacts, facts: Values) -> str:
+    """How large the tiny instance was, and how it was run."""
+    batch, length = facts.integer("batch"), facts.integer("length")
+    sizes = f" with B={batch}, T={length}" if batch and length else ""
+    size = count(specimen.parameters, "parameter")
+    return f"{size}, run by `{specimen.entry}`{sizes}"
+
+
+def unmeasured_by_reason(model: ModelDiagnosis) -> list[tuple[list[str], str]]:
+    """The probes that could not run, those with the same reason together."""
+    together: dict[str, list[str]] = {}
+    for unmeasured in model.unmeasured:
+        together.setdefault(unmeasured.reason, []).append(unmeasured.probe)
+    return [(probes, reason) for reason, probes in together.items()]
+
+
+def probes_named(probes: list[str]) -> str:
+    """The probes by name, or by their number where they are many."""
+    if len(probes) <= NAMES_SHOWN:
+        return ", ".join(probes)
+    return f"{count(len(probes), 'probe')} ({some(probes)})"
+
+
+def _loss(loss: float) -> str:
+    """A loss as training logs print it."""
+    return f"{loss:.2f}" if 0.01 <= abs(loss) < 1000 else decimal(loss)

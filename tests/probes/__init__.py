@@ -1,0 +1,1 @@
+"""Tests of what the probes measure, on models written here."""

@@ -1,0 +1,1 @@
+"""Planning, proving and writing repairs, without a worker."""

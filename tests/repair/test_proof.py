@@ -1,0 +1,189 @@
+"""What counts as a proof: comparing two examinations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, UnmeasuredProbe, Verdict
+from gptdoctor.core.findings import Evidence, Finding, Location, ModelEvidence, Severity, Status
+from gptdoctor.core.repairs import Outcome
+from gptdoctor.repair.merge import merged
+from gptdoctor.repair.verify import Comparison, Proof, verify
+from tests.repair.checkups import ENVIRONMENT
+
+MEASURED = ("construction", "gradient-flow")
+
+
+def model(
+    name: str = "M", verdict: Verdict = Verdict.DEGRADED, measured: tuple[str, ...] = MEASURED
+) -> ModelDiagnosis:
+    """A model in a file of its name."""
+    return ModelDiagnosis(
+        name=name,
+        path=f"{name.lower()}.py",
+        line=1,
+        verdict=verdict,
+        reasons=(),
+        measured=measured,
+        unmeasured=(UnmeasuredProbe(probe="sampling", reason="it has no generate"),),
+    )
+
+
+def finding(
+    rule: str = "GD101",
+    status: Status = Status.CONFIRMED,
+    *,
+    path: str = "m.py",
+    symbol: str = "M.forward",
+    of: tuple[str, ...] = ("M",),
+    probe: str = "gradient-flow",
+    line: int = 3,
+) -> Finding:
+    """A finding, as some models show it."""
+    known = Evidence(status=status, probe=None if status is Status.SUSPECTED else probe)
+    return Finding(
+        rule=rule,
+        name="a-name",
+        severity=Severity.HIGH,
+        location=Location(path=path, line=line, column=1, end_line=line, end_column=9),
+        symbol=symbol,
+        message="",
+        excerpt="x",
+        evidence=known,
+        model=of[0] if of else None,
+        models=tuple(
+            ModelEvidence(name=name, path=f"{name.lower()}.py", evidence=known) for name in of
+        ),
+    )
+
+
+def examination(models: list[ModelDiagnosis], findings: list[Finding]) -> Examination:
+    """An examination with these."""
+    return Examination(
+        environment=ENVIRONMENT,
+        models=tuple(models),
+        findings=tuple(findings),
+        errors=(),
+        skipped=(),
+        files=1,
+        seconds=0.1,
+    )
+
+
+def proof(
+    before: Examination, after: Examination, of: Finding | None = None, order: int = 2
+) -> Proof:
+    """The proof of the fix of a finding."""
+    return verify(Comparison(finding=of or finding(), order=order, before=before, after=after))
+
+
+def test_a_finding_that_is_gone_while_its_probe_measured_is_proven() -> None:
+    """The plain case."""
+    found = proof(examination([model()], [finding()]), examination([model()], []))
+    assert found.outcome is Outcome.PROVEN
+    assert "gradient-flow finds M in range" in found.reason
+
+
+def test_one_of_two_signs_in_a_function_may_stay() -> None:
+    """Another place of the same rule is another fix."""
+    both = [finding(), finding(line=9)]
+    found = proof(examination([model()], both), examination([model()], both[1:]))
+    assert found.outcome is Outcome.PROVEN
+
+
+def test_a_refuted_sign_is_still_a_sign() -> None:
+    """The text must have lost it."""
+    after = examination([model()], [finding(status=Status.REFUTED)])
+    found = proof(examination([model()], [finding()]), after)
+    assert found == Proof(outcome=Outcome.FAILED, reason="the text still shows the sign")
+
+
+def test_a_model_that_is_gone_fails() -> None:
+    """The fix must not hide it."""
+    found = proof(examination([model()], [finding()]), examination([], []))
+    assert "M was not found any more" in found.reason
+
+
+def test_a_model_elsewhere_that_was_not_examined_again_is_no_loss() -> None:
+    """A proof looks at the models of one file."""
+    before = examination([model(), model("N")], [finding()])
+    assert proof(before, examination([model()], [])).outcome is Outcome.PROVEN
+
+
+def test_unexamined_after_is_worse_and_unexamined_before_is_not() -> None:
+    """What could not be run had nothing to lose."""
+    lost = model(verdict=Verdict.UNEXAMINED)
+    found = proof(examination([model()], [finding()]), examination([lost], []))
+    assert "was degraded and became unexamined" in found.reason
+    new = model(verdict=Verdict.UNTRAINABLE)
+    found = proof(examination([lost], [finding()]), examination([new], []))
+    assert found.outcome is Outcome.PROVEN
+
+
+def test_harm_that_a_new_probe_shows_is_newly_measured() -> None:
+    """It was there before, and nobody could see it."""
+    harm = finding("GD901", probe="learning", symbol="M")
+    before = examination([model()], [finding()])
+    after = examination([model(measured=(*MEASURED, "learning"))], [harm])
+    found = proof(before, after)
+    assert found.outcome is Outcome.PROVEN
+    assert "newly measured: learning" in found.reason
+
+
+def test_harm_that_an_old_probe_shows_now_was_done_by_the_fix() -> None:
+    """Unless the fix let a model run that could not."""
+    harm = finding("GD901", symbol="M")
+    before = examination([model(verdict=Verdict.UNTRAINABLE)], [finding()])
+    after = examination([model(verdict=Verdict.UNTRAINABLE)], [harm])
+    assert "GD901 a-name is confirmed for M" in proof(before, after).reason
+    assert proof(before, after, order=1).outcome is Outcome.PROVEN
+
+
+def test_a_suspicion_that_becomes_confirmed_is_no_new_harm() -> None:
+    """It was known."""
+    other = finding("GD201", Status.SUSPECTED, symbol="E.forward")
+    confirmed = finding("GD201", symbol="E.forward")
+    found = proof(examination([model()], [finding(), other]), examination([model()], [confirmed]))
+    assert found.outcome is Outcome.PROVEN
+
+
+def test_new_signs_in_the_mended_file_fail() -> None:
+    """But for an import, that may uncover what was there."""
+    sign = finding("GD301", Status.SUSPECTED, of=())
+    before, after = examination([model()], [finding()]), examination([model()], [sign])
+    assert "shows GD301 in M.forward" in proof(before, after).reason
+    assert proof(before, after, order=0).outcome is Outcome.PROVEN
+
+
+def test_a_partial_examination_keeps_what_others_say() -> None:
+    """Models and findings of files that did not change still hold."""
+    shared = finding("GD201", path="moe.py", symbol="E", of=("M", "N"))
+    other = finding("GD401", path="n.py", symbol="N.generate", of=("N",))
+    before = examination([model(), model("N")], [finding(), shared, other])
+    healed = model(verdict=Verdict.TRAINABLE)
+    again = finding("GD201", Status.SUSPECTED, path="moe.py", symbol="E", of=("M",))
+    whole = merged(before, examination([healed], [again]), "m.py")
+    assert [(one.name, one.verdict) for one in whole.models] == [
+        ("M", Verdict.TRAINABLE),
+        ("N", Verdict.DEGRADED),
+    ]
+    assert [(one.rule, one.evidence.status) for one in whole.findings] == [
+        ("GD201", Status.CONFIRMED),
+        ("GD401", Status.CONFIRMED),
+    ]
+
+
+def test_findings_of_the_mended_file_are_those_of_the_new_text() -> None:
+    """Old ones are gone, whoever showed them."""
+    before = examination([model()], [finding(), replace(finding("GD601"), models=())])
+    assert merged(before, examination([model()], []), "m.py").findings == ()
+
+
+def test_the_catalog_serves_the_remedies_of_all_defects(tmp_path: Path) -> None:
+    """Each defect that promises a fix has a codemod of its name."""
+    from gptdoctor.catalog import all_defects
+    from gptdoctor.repair.plan import remedy_of
+
+    for defect in all_defects():
+        assert (remedy_of(defect.code) is not None) == (defect.fix is not None)

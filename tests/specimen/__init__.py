@@ -1,0 +1,1 @@
+"""Tests of how a live model is made and called."""
