@@ -19,7 +19,7 @@ from gptdoctor.core.diagnosis import (
     SourceError,
 )
 from gptdoctor.core.errors import UsageError
-from gptdoctor.core.findings import Finding, Suspicion
+from gptdoctor.core.findings import Finding, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
@@ -218,6 +218,12 @@ class Checkup:
         )
 
 
+def _module_fact(project: Project, target: ModelTarget) -> dict[str, Value]:
+    """The name that the model's file is imported by, for code that a user can paste."""
+    module = project.read(project.root / target.path)
+    return {"module": module.dotted} if isinstance(module, SourceModule) else {}
+
+
 def _trouble(records: Sequence[ModelRecord]) -> str:
     """Why none of the models could be started, "" where one was."""
     if records and all(record.ending.kind == "not-started" for record in records):
@@ -266,7 +272,7 @@ def _diagnose(
         reasons=tuple(reason.text for reason in reasons),
         reason_rules=tuple(reason.rule for reason in reasons),
         specimen=specimen_of(record),
-        facts=facts_of(record),
+        facts=facts_of(record) | _module_fact(project, record.target),
         measured=measured_probes(record),
         unmeasured=unmeasured_probes(record),
         notes=notes_of(project, record),

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.text import Text
 
 ROOT = Path(__file__).parents[2]
-COLUMNS = 92  # as wide as a README shows without making the letters small
+COLUMNS = 102  # a diff of code that is 100 wide fits
 ROWS = 50
 
 
@@ -35,14 +35,14 @@ class Picture:
 
     name: str
     arguments: tuple[str, ...]
-    first: int  # lines from the beginning
-    last: int  # lines from the end
+    first: int  # lines from the beginning, at most
+    last: int  # lines from the end, at most
 
 
 PICTURES = (
-    Picture("check", ("check", "reference_models"), first=25, last=26),
-    Picture("fix", ("fix", "reference_models"), first=25, last=24),
-    Picture("report", ("report", "reference_models"), first=30, last=46),
+    Picture("check", ("check", "reference_models"), first=31, last=31),
+    Picture("fix", ("fix", "reference_models"), first=33, last=24),
+    Picture("report", ("report", "reference_models"), first=31, last=59),
 )
 
 
@@ -83,12 +83,15 @@ def chunks(terminal: int) -> Iterator[bytes]:
 
 
 def cropped(lines: Sequence[Text], picture: Picture) -> list[Text]:
-    """The lines that are shown, with a line that counts the others."""
-    left_out = len(lines) - picture.first - picture.last
-    if left_out <= 1:
+    """The lines that are shown, whole blocks of them, with a line that counts the others."""
+    empty = [index for index, line in enumerate(lines) if not line.plain.strip()]
+    stop = max((index for index in empty if index <= picture.first), default=picture.first)
+    start = len(lines) - picture.last
+    start = min((index + 1 for index in empty if index >= start), default=start)
+    if start - stop <= 1:
         return list(lines)
-    count = Text(f"  ⋮  {left_out} lines left out in this picture", style="dim italic")
-    return [*lines[: picture.first], Text(), count, Text(), *lines[-picture.last :]]
+    count = Text(f"  ⋮  {start - stop} lines left out in this picture", style="dim italic")
+    return [*lines[:stop], Text(), count, Text(), *lines[start:]]
 
 
 def draw(picture: Picture) -> Path:

@@ -84,5 +84,5 @@ def _show(
         from gptdoctor.report.consoles import stdout_console
         from gptdoctor.report.text import print_examination
 
-        print_examination(stdout_console(), wanted, gate=result)
+        print_examination(stdout_console(), wanted, gate=result, targets=options.targets)
     return result

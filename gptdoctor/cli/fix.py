@@ -58,7 +58,7 @@ def fix(
     )
     wanted = RepairOptions(unsafe_fixes=unsafe_fixes, unproven=unproven, wants=options.wants)
     before, result = _repair(options, wanted, write=apply)
-    _show(result, applied=apply)
+    _show(before, result, applied=apply)
     raise typer.Exit(gate(result.examination if apply else before, options).exit_code)
 
 
@@ -86,8 +86,15 @@ def _repair(
     return before, result
 
 
-def _show(result: RepairResult, *, applied: bool) -> None:
+def _show(before: Examination, result: RepairResult, *, applied: bool) -> None:
     from gptdoctor.report.consoles import stdout_console
     from gptdoctor.report.diff import print_repair
 
-    print_repair(stdout_console(), result.outcomes, result.patches, applied=applied)
+    print_repair(
+        stdout_console(),
+        result.outcomes,
+        result.patches,
+        applied=applied,
+        before=before,
+        after=result.examination,
+    )

@@ -9,6 +9,8 @@ from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
 from gptdoctor.core.findings import Finding, Status
 
+MOST_NAMES = 4  # in one sentence
+
 
 @dataclass(frozen=True, kw_only=True)
 class GateResult:
@@ -39,11 +41,18 @@ def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     blocking = [finding for finding in shown(examination, options) if _blocks(finding, options)]
     if blocking:
         yield f"{_count(len(blocking), 'finding')} at or above {options.fail_on.value}"
-    for model in examination.models:
-        if model.verdict is Verdict.UNTRAINABLE and not _all_ignored(model, options):
-            yield f"{model.name} is untrainable"
-        if model.verdict is Verdict.UNEXAMINED and options.strict:
-            yield f"{model.name} could not be examined (--strict)"
+    untrainable = [
+        model.name
+        for model in examination.models
+        if model.verdict is Verdict.UNTRAINABLE and not _all_ignored(model, options)
+    ]
+    if untrainable:
+        yield f"{_some(untrainable)} {'is' if len(untrainable) == 1 else 'are'} untrainable"
+    unexamined = [
+        model.name for model in examination.models if model.verdict is Verdict.UNEXAMINED
+    ]
+    if unexamined and options.strict:
+        yield f"{_some(unexamined)} could not be examined (--strict)"
     if examination.errors:
         yield f"{_count(len(examination.errors), 'file')} could not be read"
 
@@ -60,6 +69,13 @@ def _all_ignored(model: ModelDiagnosis, options: Options) -> bool:
     """
     rules = model.reason_rules
     return all(rule is not None and not options.wants(rule) for rule in rules) and bool(rules)
+
+
+def _some(names: list[str]) -> str:
+    """The names in a row, or their number where a row would be long."""
+    if len(names) > MOST_NAMES:
+        return f"{len(names)} models"
+    return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
 
 
 def _count(number: int, noun: str) -> str:

@@ -42,10 +42,13 @@ def what_blocks(record: ModelRecord) -> str | None:
 
 def missing_import(record: ModelRecord) -> str | None:
     """The first import that failed and is needed: "model.py:18 (GD501, No module named 'x')"."""
+    construction = construction_of(record)
+    crash = construction.crash if construction else None
     for measured in record.measured:
         if isinstance(measured.measurement, ImportDependencies):
             for failure in measured.measurement.failures:
-                if failure.needed or not measured.measurement.imported:
+                unguarded = not failure.guarded and not measured.measurement.imported
+                if failure.needed or unguarded or failure.explains(crash):
                     return f"{failure.path}:{failure.line} (GD501, {failure.error})"
     return None
 

@@ -30,6 +30,8 @@ LEAST_DROP = 0.10
 OWN_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS"})
 # Without these two nothing is known of training, and no verdict but "unexamined" is honest.
 DECISIVE_PROBES = ("gradient-flow", "learning")
+# What torch says of a loss without a graph.
+NO_GRAPH = "does not require grad"
 NAMES_SHOWN = 4  # of parameters, in one sentence
 
 
@@ -74,9 +76,15 @@ def confirmed_in(target: ModelTarget, findings: Sequence[Finding]) -> Iterator[F
 def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
     yield from _cannot_exist(record, confirmed)
     yield from _dies(record)
-    yield from _crashes(record, confirmed)
+    cut = list(_cut(record, confirmed))
+    # A loss that nothing reaches cannot go backward: that is the cut's symptom, not its equal.
+    yield from (
+        reason
+        for reason in _crashes(record, confirmed)
+        if not (cut and NO_GRAPH in reason.text)
+    )
     yield from _does_not_learn(record)
-    yield from _cut(record, confirmed)
+    yield from cut
 
 
 def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:

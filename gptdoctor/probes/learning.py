@@ -29,7 +29,7 @@ LEARNT = 0.1
 # Twice what nine of ten need in all: a loss that has not moved by 1 % in so many steps is stuck.
 PATIENCE, LEAST_PROGRESS = 60, 0.01
 # One run of a slow model ends after this long, but not before FEWEST_STEPS.
-SECONDS, FEWEST_STEPS = 1.0, 50
+SECONDS, FEWEST_STEPS = 1.5, 50
 _FAILURES = (Exception, SystemExit)
 
 

@@ -32,7 +32,9 @@ def accepted_inputs(
         return list(dict.fromkeys(keys))
     deciding = {name for test in tests for name in names_in(test)}
     found = [name for name in order if name in deciding]
-    return found or [one.name.value for one in parameters(function) if is_name(one.default, "None")]
+    optional = [one.name.value for one in parameters(function) if is_name(one.default, "None")]
+    # One argument that must be given holds the inputs, and is none itself.
+    return found if len(found) > 1 or set(found) & set(optional) else optional
 
 
 def _deciding(

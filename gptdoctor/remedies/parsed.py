@@ -1,9 +1,8 @@
 """One file as a lossless tree, with the place of every node in its text.
 
-libcst's metadata wrapper copies the tree that it is given, so nodes of the tree before are not
-nodes of its own. `ParsedSource` owns the wrapper, hands out its nodes alone, and ties each of
-them to characters of the text: a remedy reads the tree and edits the text, and what it does not
-edit stays as it was to the byte.
+What libcst knows of a node it knows by the node's identity. `ParsedSource` owns the tree and its
+metadata, hands out its nodes alone, and ties each of them to characters of the text: a remedy
+reads the tree and edits the text, and what it does not edit stays as it was to the byte.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import libcst as cst
-from libcst.metadata import MetadataWrapper, ParentNodeProvider, PositionProvider
+from libcst.metadata import MetadataWrapper, PositionProvider
 
 from gptdoctor.remedies.declined import Declined
 
@@ -37,7 +36,7 @@ class ParsedSource:
         wrapper = _wrapped(text[self._shift :])
         self.module = wrapper.module
         self._positions = wrapper.resolve(PositionProvider)
-        self._parents = wrapper.resolve(ParentNodeProvider)
+        self._parents = _parents(self.module)
         self._lines = [self._shift, *(end.end() for end in LINE_END.finditer(text))]
         self.newline = self.module.default_newline
         self.indent = self.module.default_indent
@@ -160,13 +159,29 @@ class ParsedSource:
 
 def _wrapped(text: str) -> MetadataWrapper:
     try:
-        wrapper = MetadataWrapper(cst.parse_module(text))
+        # The copy that the wrapper would make is for trees that hold one node twice; a tree
+        # from the parser does not, as `_parents` makes sure.
+        wrapper = MetadataWrapper(cst.parse_module(text), unsafe_skip_copy=True)
         unchanged = wrapper.module.code == text
     except (cst.ParserSyntaxError, RecursionError) as error:
         raise Declined("the file cannot be read as a lossless tree") from error
     if not unchanged:
         raise Declined("the file would not come back unchanged from the tree")
     return wrapper
+
+
+def _parents(module: cst.Module) -> dict[cst.CSTNode, cst.CSTNode]:
+    """The node around each node, by identity."""
+    found: dict[cst.CSTNode, cst.CSTNode] = {}
+    stack: list[cst.CSTNode] = [module]
+    while stack:
+        node = stack.pop()
+        for child in node.children:
+            if child in found:
+                raise Declined("the tree of the file holds one node twice")
+            found[child] = node
+            stack.append(child)
+    return found
 
 
 def walk(node: cst.CSTNode, *kinds: type[Node]) -> Iterator[Node]:

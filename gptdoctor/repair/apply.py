@@ -53,7 +53,7 @@ def _contents(root: Path, patch: Patch) -> tuple[Path, bytes, bytes]:
     file = Path(os.path.realpath(root / patch.path))  # a link stays one: its target is replaced
     try:
         data = file.read_bytes()
-        writable = os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)
+        writable = _writable(file) and _writable(file.parent)
     except OSError as error:
         raise RepairError(f"{patch.path} cannot be read: {error.strerror or error}") from error
     if not writable:
@@ -65,6 +65,10 @@ def _contents(root: Path, patch: Patch) -> tuple[Path, bytes, bytes]:
             hint="run gptdoctor fix again",
         )
     return file, data, source.encoded(patch.after)
+
+
+def _writable(place: Path) -> bool:
+    return os.access(place, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _entry(file: Path, old: bytes, new: bytes) -> Entry:

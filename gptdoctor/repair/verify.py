@@ -143,14 +143,13 @@ def _new_signs(comparison: Comparison) -> Iterator[str]:
     """The mended text must not show other signs; an import that is found may uncover some."""
     if comparison.order == 0:
         return
-    before = _signs(comparison.before, comparison.path)
-    for place, number in _signs(comparison.after, comparison.path).items():
+    own = [one for one in comparison.after.findings if one.location.path == comparison.path]
+    # What is confirmed is not for the text alone to say: see `_new_harm`.
+    shown = Counter(_place(one) for one in own if one.evidence.status is not Status.CONFIRMED)
+    before = Counter(_place(one) for one in comparison.before.findings)
+    for place, number in shown.items():
         if number > before[place]:
             yield f"the mended text shows {place[0]} in {place[2] or comparison.path}"
-
-
-def _signs(examination: Examination, path: str) -> Counter[tuple[str, str, str]]:
-    return Counter(_place(one) for one in examination.findings if one.location.path == path)
 
 
 def _judged(comparison: Comparison) -> Proof:
@@ -165,6 +164,8 @@ def _judged(comparison: Comparison) -> Proof:
     measured = [(probe, model) for probe, model in witnesses if probe in model.measured]
     if not measured:
         reason = finding.evidence.reason or "no model that was run uses this code"
+        if finding.evidence.status is Status.REFUTED:
+            reason = f"{finding.evidence.probe} had found no harm there"
         told = f"the sign is gone, but no probe could judge it: {reason}"
         return Proof(outcome=Outcome.UNPROVEN, reason=told)
     names = ", ".join(dict.fromkeys(model.name for _, model in measured))

@@ -75,7 +75,7 @@ def learning_sentence(model: ModelDiagnosis) -> str | None:
     elif first > 0 and best < first:
         told += f", {percent(1 - best / first)} less"
     each = facts.number("milliseconds_per_step")
-    return told if each is None else f"{told}; {duration(each / 1000)} a step on one CPU thread"
+    return told if each is None else f"{told}; {duration(each / 1000)} a step"
 
 
 def specimen_sentence(specimen: SpecimenFacts, facts: Values) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -27,6 +28,7 @@ from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
 DEEPEST_HELPER = 3
+MEMBERSHIP = re.compile(r"['\"] (?:not )?in ")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -82,6 +84,9 @@ def _variadic(function: Function) -> dict[str, bool]:
 
 def _mappings(function: Function) -> set[str]:
     """The parameters that the function asks whether they hold a key: `"image" in batch`."""
+    lines = function.module.lines[function.node.lineno - 1 : function.node.end_lineno]
+    if not MEMBERSHIP.search("\n".join(lines)):
+        return set()
     asked = {
         getattr(node.comparators[0], "id", "")
         for node in _tests(function.node)

@@ -44,6 +44,7 @@ class Sign(Enum):
     NOISE = "noise"
     PROBABILITIES = "probabilities"
     LOGARITHM = "logarithm"
+    GIVEN = "given"  # a parameter of a function whose caller is not looked at
 
 
 @dataclass(frozen=True)
@@ -126,10 +127,12 @@ def _met_by_name(name: ast.Name, frame: Frame, depth: int) -> Iterator[Met]:
         if binding in frame.seen:
             continue
         frame.seen.add(binding)
-        if binding.role is Role.ARGUMENT and frame.caller is not None:
+        if binding.role is Role.ARGUMENT:
             given = frame.argument(binding.name)
-            if given is not None:
+            if given is not None and frame.caller is not None:
                 yield from met(given, frame.caller, depth + 1)
+            elif frame.caller is None:
+                yield Met(Sign.GIVEN, binding.name)
         elif binding.value is not None and binding.role is not Role.COUNTER:
             if binding.role is Role.CHANGED:
                 temperature = temperature_in(binding.value, frame)

@@ -25,6 +25,7 @@ from gptdoctor.source.project_files import holds_module
 # The finder that an editable install leaves in site-packages maps packages to folders:
 # MAPPING: dict[str, str] = {'mypackage': '/home/me/mypackage'}
 EDITABLE_MAPPING = re.compile(r"^MAPPING\b[^{]*\{(.*)\}", re.MULTILINE)
+STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # A package that does one of these looks for its modules elsewhere.
 FINDING_TEXT = re.compile(r"\b__path__\b|\bmeta_path\b|\bextend_path\b|\bpath_hooks\b")
 EDITABLE_NAME = re.compile(r"['\"](\w+)['\"]\s*:")
@@ -93,9 +94,11 @@ def _absolute(
 ) -> Unresolved | None:
     found = project.resolve(dotted, importer)
     if found.origin is not Origin.MISSING:
+        if node is None:
+            return None
         file = found.file if found.origin is not Origin.STANDARD else _standard(project, dotted)
         own = found.origin is Origin.PROJECT
-        if node is None or file is None or not (own or _tells_its_names(file)):
+        if file is None or not (own or _tells_its_names(file)):
             return None
         return _names_missing(project, project.read(file), dotted, node)
     if _beside(project, importer, dotted):
@@ -117,7 +120,7 @@ def _standard(project: Project, dotted: str) -> Path | None:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if not any(version in folder.parts for folder in project.search_paths):
         return None
-    return _file_of(Path(sysconfig.get_path("stdlib")).joinpath(*dotted.split(".")))
+    return _file_of(STANDARD_LIBRARY.joinpath(*dotted.split(".")))
 
 
 @cache

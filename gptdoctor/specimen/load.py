@@ -55,6 +55,7 @@ def _import_failure(failure: Failure, construction: Construction | None) -> Impo
         line=failure.line,
         module=failure.module,
         name=failure.name,
+        asked=failure.asked,
         guarded=not (failure.escaped or fatal),
         needed=(failure.used or fatal) and not built,
         error=failure.error,

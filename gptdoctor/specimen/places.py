@@ -61,6 +61,7 @@ def crash_of(error: BaseException, root: str, stage: str) -> Crash:
         path=path,
         symbol=symbol_of(frame.f_code),
         line=line,
+        statement=statement[:MESSAGE_CHARACTERS],
         raised_there=innermost and _RAISE.search(statement) is not None,
         shapes=_shapes(frame),
     )

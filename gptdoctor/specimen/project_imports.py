@@ -26,6 +26,7 @@ class Failure:
     module: str
     name: str | None
     error: str
+    asked: tuple[str, ...]  # the names that the statement wanted from the module
     star: bool  # `from module import *`: no stand-in can know what it would have brought
     escaped: bool = False  # no handler of the user's stopped the error
     used: bool = False  # the stand-in was asked for what it cannot give
@@ -93,7 +94,7 @@ class ProjectImports:
             found = self._import(name, globals, locals, fromlist, level)
         except ImportError as error:
             if not self._from_below(error.__traceback__):
-                self._note(path, frame.f_lineno, module, None, error, star="*" in fromlist)
+                self._note(path, frame.f_lineno, module, None, error, fromlist)
             raise
         lacking = [each for each in fromlist if each != "*" and _lacks(found, each)]
         return self._complete(found, lacking, path, frame.f_lineno, module) if lacking else found
@@ -112,7 +113,7 @@ class ProjectImports:
             origin = getattr(found, "__file__", None) or "unknown location"
             text = f"cannot import name {name!r} from {module!r} ({origin})"
             errors.append(ImportError(text, name=module, path=origin))
-            self._note(path, line, module, name, errors[-1])
+            self._note(path, line, module, name, errors[-1], [name])
         if errors:
             raise errors[0]
         return Grafted(found, grafts)
@@ -124,8 +125,7 @@ class ProjectImports:
         module: str,
         name: str | None,
         error: ImportError,
-        *,
-        star: bool = False,
+        asked: Sequence[str],
     ) -> None:
         failure = Failure(
             path=path,
@@ -133,7 +133,8 @@ class ProjectImports:
             module=module,
             name=name,
             error=f"{type(error).__name__}: {error}",
-            star=star,
+            asked=tuple(asked),
+            star="*" in asked,
         )
         failure = self.failures.setdefault(failure.key, failure)
         if self._raised is not None:

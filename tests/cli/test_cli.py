@@ -102,7 +102,7 @@ def test_verdicts_are_facts_but_the_gate_can_be_told(project: Path) -> None:
     done = gptdoctor(*words, cwd=project)
     assert [one["verdict"] for one in done.document["models"]] == ["untrainable"]
     assert [one["rule"] for one in done.document["findings"]] == []
-    assert done.code in (0, 1)
+    assert done.code == 0
 
 
 def test_static_gives_no_verdict(project: Path) -> None:

@@ -227,79 +227,6 @@ def test_a_forward_without_any_gradients_is_no_crash(tmp_path: Path) -> None:
     assert len(only_cut(found).parameters_gained) >= 5
 
 
-STATES = """
-class Model(nn.Module):
-    def __init__(self, vocab_size=50257, dim=768, n_experts=8):
-        super().__init__()
-        self.e = nn.Embedding(vocab_size, dim)
-        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_experts))
-        self.router = nn.Linear(dim, n_experts)
-        self.q, self.k = nn.Linear(dim, dim), nn.Linear(dim, dim)
-        self.late = nn.Linear(dim, dim)
-        self.gate = nn.Parameter(torch.zeros(dim))
-        self.tower = nn.Linear(dim, dim)
-        self.frozen = nn.Linear(dim, dim).requires_grad_(False)
-        self.times_zero = nn.Linear(dim, dim)
-        self.functional = nn.Linear(dim, dim)
-        self.out = nn.Linear(dim, vocab_size)
-
-    def forward(self, idx, image=None):
-        x = self.e(idx)
-        choice = self.router(x).softmax(-1)
-        best, which = choice.max(-1)
-        y = torch.zeros_like(x)
-        for n, expert in enumerate(self.experts):
-            if (which == n).any():
-                y[which == n] = expert(x[which == n])
-        x = x + best[..., None] * y + self.gate * self.late(x) + self.frozen(x)
-        x = F.scaled_dot_product_attention(self.q(x), self.k(x), x, is_causal=True)
-        x = F.linear(x, self.functional.weight, self.functional.bias) + 0 * self.times_zero(x)
-        return self.out(x)
-"""
-
-
-def test_each_parameter_is_told_by_its_state(tmp_path: Path) -> None:
-    """Idle towers did not run, frozen ones are frozen, gates at zero let through when moved."""
-    found = measured(tmp_path, "", head=STATES, tail="")
-    states = {each.name: (each.state, each.ran) for each in found.parameters}
-    assert states["tower.weight"] == ("none", False)
-    assert states["frozen.weight"] == ("frozen", True)
-    assert states["times_zero.weight"] == ("zero", True)
-    flowing = (["e", "late", "gate", "functional", "router", "out", "q"], ("flows", True))
-    for name in flowing[0]:
-        key = name if name == "gate" else f"{name}.weight"
-        assert states[key] == flowing[1], key
-    assert all(states[f"experts.{n}.weight"] == ("flows", True) for n in range(5))
-    assert found.cuts == ()
-
-
-def test_a_crash_in_backward_is_told_with_its_stage(tmp_path: Path) -> None:
-    """Forward runs, backward does not."""
-    work = "    def work(self, x):\n        y = x.sigmoid()\n        y.add_(1)\n        return y\n"
-    found = measured(tmp_path, work)
-    assert found.crash is not None
-    assert found.crash.stage == "backward"
-
-
-def test_numbers_that_are_not_finite_are_a_state(tmp_path: Path) -> None:
-    """Sqrt has an infinite slope at zero."""
-    found = measured(
-        tmp_path, "    def work(self, x):\n        return x + (0 * self.g(x)).sqrt()\n"
-    )
-    assert "non-finite" in {each.state for each in found.parameters}
-
-
-def test_rounding_is_no_change() -> None:
-    """A key's bias has no gradient but noise; a difference counts from the threshold on."""
-    before = {"w": torch.tensor([1.0]), "bias": torch.tensor([1e-9]), "new": None}
-    after = {"w": torch.tensor([1.0 + 1e-6]), "bias": torch.tensor([-2e-9]), "new": None}
-    assert not gradient_difference(before, after, 1e-5)
-    found = gradient_difference(before, after | {"w": torch.tensor([1.1])}, 1e-5)
-    assert (found.changed, found.largest) == (1, pytest.approx(0.1 / 1.1))
-    found = gradient_difference(before, after | {"new": torch.tensor([0.5])}, 1e-5)
-    assert found.gained == ("new",)
-
-
 def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
     """Torch's contexts work as before, and its compiler was not loaded for nothing."""
 
@@ -311,3 +238,14 @@ def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
     measured(tmp_path, SICK["set-grad-enabled-call"][1])
     assert before == state()
     assert torch.is_grad_enabled()
+
+
+def test_rounding_is_no_change() -> None:
+    """A key's bias has no gradient but noise; a difference counts from the threshold on."""
+    before = {"w": torch.tensor([1.0]), "bias": torch.tensor([1e-9]), "new": None}
+    after = {"w": torch.tensor([1.0 + 1e-6]), "bias": torch.tensor([-2e-9]), "new": None}
+    assert not gradient_difference(before, after, 1e-5)
+    found = gradient_difference(before, after | {"w": torch.tensor([1.1])}, 1e-5)
+    assert (found.changed, found.largest) == (1, pytest.approx(0.1 / 1.1))
+    found = gradient_difference(before, after | {"new": torch.tensor([0.5])}, 1e-5)
+    assert found.gained == ("new",)

@@ -45,6 +45,24 @@ CASES = {
                 return torch.stack(found).mean(0)
         """,
     ),
+    "an assert of the inputs": (
+        """
+        class Senses(nn.Module):
+            def forward(self, text=None, sight=None):
+                assert text is not None or sight is not None
+                found = []
+                if text is not None:
+                    found.append(self.text(text))
+                if sight is not None:
+                    found.append(self.sight(sight))
+                return torch.stack(found).mean(0)  # HERE
+        """,
+        """
+                if not (text is not None or sight is not None):
+                    raise ValueError("Senses needs at least one of text, sight")
+                found = []
+        """,
+    ),
     "a helper of the model": (
         """
         class Model(nn.Module):
@@ -121,6 +139,18 @@ CASES = {
             return torch.stack(parts).mean(0)
         """,
     ),
+    "a generator without parentheses of its own": (
+        """
+        def fuse(features):
+            return sum(net(f) for f in features if known(f)) / 2  # HERE
+        """,
+        """
+            parts = [net(f) for f in features if known(f)]
+            if not parts:
+                raise ValueError("fuse needs at least one input")
+            return sum(parts) / 2
+        """,
+    ),
     "a list that is given": (
         """
         class Fuse(nn.Module):
@@ -161,10 +191,9 @@ def test_it_rewrites(name: str, tmp_path: Path) -> None:
     before, lines = CASES[name]
     text = PREFIX + dedented(before)
     new = mended(MODULE, text, tmp_path)
-    added = (
-        lines.removeprefix("\n").rstrip(" ").replace("\n        ", "\n").removeprefix("        ")
-    )
-    assert added in new, new
+    # The lines have the margin of the text that they are for.
+    added = "".join(f"{line[8:]}\n" for line in lines.strip("\n ").split("\n"))
+    assert added.strip("\n") in new, new
     assert "assert " not in new
     assert again(MODULE, text, new, tmp_path) == new
 
@@ -192,6 +221,8 @@ DECLINES = {
     ),
     "nothing that could be empty": ("def f(x):\n    return x  # HERE\n", "not clear what"),
     "a quotient of tensors": ("def f(x):\n    return x / x.norm()  # HERE\n", "not clear what"),
+    "a quotient of arguments": ("def f(x, s):\n    return x / s  # HERE\n", "not clear what"),
+    "a fold of arguments": ("def f(x, s):\n    return torch.max(x, s)  # HERE\n", "not clear what"),
     "outside a function": (
         "parts = []\nmean = sum(parts) / len(parts)  # HERE\n",
         "not in a function",

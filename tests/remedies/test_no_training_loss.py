@@ -76,7 +76,7 @@ CASES = {
         """,
         "chunk",
         [
-            "    def forward(self, chunk: Tensor, carry: Tensor | None = None) -> dict[str, Tensor]:\n",
+            "def forward(self, chunk: Tensor, carry: Tensor | None = None) -> dict[str, Tensor]:",
             "    def compute_loss(self, logits: Tensor, labels: Tensor) -> Tensor:\n",
             "    def training_step(self, batch: Tensor | dict[str, Tensor]) -> Tensor:\n",
             "return nn.functional.cross_entropy(",

@@ -75,11 +75,8 @@ def below_header(text: str) -> str:
 
 
 HOW: dict[str, Callable[[str], str]] = {
-    "CRLF": with_crlf,
-    "tabs": with_tabs,
-    "no final line end": without_end,
-    "odd things above": below_header,
-    "form feed first": lambda text: "\x0c" + text,
+    "odd things, CRLF and no end": lambda text: with_crlf(without_end(below_header(text))),
+    "a form feed and tabs": lambda text: "\x0c" + with_tabs(text),
 }
 
 

@@ -94,7 +94,7 @@ CASES = {
     "a sum in parentheses": (
         """
         a = self.to_gate(h)
-        return sum(w[..., None] * net(h) for w, net in zip((a + a).softmax(-1).T, self.nets))  # HERE
+        return sum(w[..., None] * f(h) for w, f in zip((a + a).softmax(-1).T, self.nets))  # HERE
         """,
         "zip((a + a).softmax(-1).unbind(-1), self.nets)",
     ),

@@ -132,7 +132,7 @@ GUARDED = {
     "a class": (
         '''
         import torch.nn as nn
-        from gone.parts import Projector  # HERE
+        from gone import Projector  # HERE
 
 
         class Block(nn.Module):
@@ -145,7 +145,7 @@ GUARDED = {
         '''
         import torch.nn as nn
         try:
-            from gone.parts import Projector
+            from gone import Projector
         except ImportError:
             Projector = None
 
@@ -155,36 +155,36 @@ GUARDED = {
 
             def __init__(self, dim):
                 if Projector is None:
-                    raise ImportError("Block needs Projector from gone.parts, which cannot be imported")
+                    raise ImportError("Block needs Projector from gone, which cannot be imported")
                 super().__init__()
                 self.project = Projector(dim)
         ''',
     ),
     "a function, and a name that is there": (
         """
-        from beside import here, fast_attention  # HERE
+        from beside import here, fast  # HERE
 
 
         def attend(q, k):
-            return fast_attention(q, here(k))
+            return fast(q, here(k))
         """,
         """
         from beside import here
         try:
-            from beside import fast_attention
+            from beside import fast
         except ImportError:
-            fast_attention = None
+            fast = None
 
 
         def attend(q, k):
-            if fast_attention is None:
-                raise ImportError("attend needs fast_attention from beside, which cannot be imported")
-            return fast_attention(q, here(k))
+            if fast is None:
+                raise ImportError("attend needs fast from beside, which cannot be imported")
+            return fast(q, here(k))
         """,
     ),
     "a whole module": (
         """
-        import fast_kernels as kernels  # HERE
+        import fast as kernels  # HERE
 
 
         class Block:
@@ -193,7 +193,7 @@ GUARDED = {
         """,
         """
         try:
-            import fast_kernels as kernels
+            import fast as kernels
         except ImportError:
             kernels = None
 
@@ -201,7 +201,7 @@ GUARDED = {
         class Block:
             def forward(self, x):
                 if kernels is None:
-                    raise ImportError("Block needs the module fast_kernels, which cannot be imported")
+                    raise ImportError("Block needs the module fast, which cannot be imported")
                 return kernels.mix(x)
         """,
     ),

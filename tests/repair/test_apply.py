@@ -103,19 +103,23 @@ def test_bytes_are_kept(name: str, project: Path) -> None:
 
 
 def changed_meanwhile(root: Path) -> None:
+    """The user goes on working."""
     (root / "sub" / "b.py").write_text("mine\n")
 
 
 def gone(root: Path) -> None:
+    """The file is deleted."""
     (root / "sub" / "b.py").unlink()
 
 
 def twice(root: Path) -> None:
+    """One of the files leads to the other."""
     (root / "sub" / "b.py").unlink()
     (root / "sub" / "b.py").symlink_to(root / "a.py")
 
 
 def not_text(root: Path) -> None:
+    """The file holds something else."""
     (root / "sub" / "b.py").write_bytes(b"\xff\xfe\x00")
 
 

@@ -173,6 +173,27 @@ def test_refuted_findings_are_mended_only_when_asked(tmp_path: Path) -> None:
     assert told(run(tmp_path, files, refuted=True)) == [("GD301", 1, "unproven")]
 
 
+def test_rules_that_are_not_wanted_are_left(tmp_path: Path) -> None:
+    """What `--select` and `--ignore` leave out is not mended."""
+    (tmp_path / "model.py").write_text("a = SICK_GATE\nb = SICK_GRAD\n")
+    checkup = FakeCheckup(tmp_path)
+    options = RepairOptions(wants=lambda rule: rule == "GD101")
+    result = repair(checkup, checkup.examine(), options)
+    assert told(result) == [("GD101", 2, "proven")]
+
+
+def test_a_codemod_that_breaks_declines(tmp_path: Path, remedies: dict[str, Remedy]) -> None:
+    """A fault of one of ours stops no other."""
+
+    def breaking(request: Request) -> str:
+        raise KeyError("x")
+
+    remedies["GD301"] = Remedy(mend=breaking)
+    result = run(tmp_path, {"model.py": "a = SICK_GATE\nb = SICK_GRAD\n"})
+    assert told(result) == [("GD301", 1, "declined"), ("GD101", 2, "proven")]
+    assert "the codemod failed on this code (KeyError" in result.outcomes[0].reason
+
+
 def written(result: RepairResult) -> bool:
     """Whether anything is to be written."""
     return bool(result.patches)

@@ -76,9 +76,10 @@ STYLES = {
     "        assert config.model_type is None" + body("config.{}"),
     "nested-namespace": "class Model(nn.Module):\n    def __init__(self, cfg):"
     + body("cfg.model.{}"),
-    "computed-keys": "class Model(nn.Module):\n    def __init__(self, cfg):\n"
-    "        cfg['n_embd']\n        get = lambda key: cfg['n_' + key]\n"
-    "        self.depth = get('layer') + get('head')" + body("cfg['{}']"),
+    "computed-keys": "class Model(nn.Module):\n    def __init__(self, cfg):"
+    + body(
+        "cfg[{}]", "'vocab_size' 'n_embd' 'block_size' 'n_'+'head' 'n_'+'layer'"
+    ),  # the text does not show them: the crashes do
     "module-constants": f"{CONSTANTS.replace('    ', '')}\n"
     "class Model(nn.Module):\n    def __init__(self):" + body("{}"),
     "kwargs-over-a-table": "DEFAULTS = dict(vocab_size=50257, n_embd=12288, block_size=2048, "

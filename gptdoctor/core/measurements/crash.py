@@ -15,5 +15,6 @@ class Crash:
     path: str | None = None  # relative to the root; None: no frame of the user's project
     symbol: str = ""
     line: int | None = None
+    statement: str = ""  # the text of that line, stripped
     raised_there: bool = False  # that line is a `raise` statement of the user's own
     shapes: tuple[str, ...] = ()  # "x [3, 7, 64]": tensors that were local there

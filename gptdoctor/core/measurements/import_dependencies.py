@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
+
+# What using None, or a name that was never bound, raises.
+USED_ALL_THE_SAME = frozenset({"TypeError", "AttributeError", "NameError", "UnboundLocalError"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,9 +20,18 @@ class ImportFailure:
     line: int
     module: str  # absolute, as resolved: "apt_model.modeling.blocks"
     name: str | None  # the name that the module lacks; None: the module itself is missing
+    asked: tuple[str, ...] = ()  # the names that the statement wants from the module
     guarded: bool  # the user's own try/except dealt with it
     needed: bool  # building the model used what was missing
     error: str  # "ModuleNotFoundError: No module named 'apt_model'"
+
+    def explains(self, crash: Crash | None) -> bool:
+        """Whether the crash comes from what a guard let pass: `Name = None`, and `Name(...)`."""
+        if crash is None or crash.kind not in USED_ALL_THE_SAME:
+            return False
+        wanted = self.asked or (self.name or self.module.partition(".")[0],)
+        words = set(re.findall(r"\w+", f"{crash.message} {crash.statement}"))
+        return not words.isdisjoint(wanted)
 
 
 @dataclass(frozen=True, kw_only=True)

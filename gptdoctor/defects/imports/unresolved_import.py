@@ -25,8 +25,6 @@ from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
 CODE = "GD501"
 PROBE = "import-dependencies"
-# Errors that a stand-in None, or a name left unbound, gives when it is used.
-USED_ALL_THE_SAME = frozenset({"TypeError", "NameError", "AttributeError", "UnboundLocalError"})
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -145,7 +143,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         return
     crash = _construction_crash(record)
     for failure in measurement.failures:
-        harmful = not failure.guarded or _used_all_the_same(failure, crash)
+        harmful = not failure.guarded or failure.explains(crash)
         yield _conviction(failure, Status.CONFIRMED if harmful else Status.REFUTED)
     if measurement.imported and not measurement.failures:
         yield Conviction(
@@ -163,14 +161,6 @@ def _construction_crash(record: ModelRecord) -> Crash | None:
         if isinstance(measured.measurement, Construction):
             return measured.measurement.crash
     return None
-
-
-def _used_all_the_same(failure: ImportFailure, crash: Crash | None) -> bool:
-    """Whether building the model failed because of what a guard let pass."""
-    if crash is None or not failure.needed or crash.kind not in USED_ALL_THE_SAME:
-        return False
-    wanted = failure.name or failure.module.partition(".")[0]
-    return "None" in crash.message or wanted in crash.message
 
 
 def _conviction(failure: ImportFailure, status: Status) -> Conviction:

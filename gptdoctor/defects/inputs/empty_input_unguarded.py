@@ -141,7 +141,9 @@ def _of_call(call: EmptyCall) -> Iterator[Conviction]:
             if _is_clear(crash, call.inputs):
                 yield _conviction(call, Status.REFUTED, at_function)
         elif _is_obscure(crash):
-            place = Place(path=crash.path or call.path, symbol=crash.symbol, line=crash.line)
+            # An assert stands before the line that would fail: the function decides.
+            line = None if crash.kind == "AssertionError" else crash.line
+            place = Place(path=crash.path or call.path, symbol=crash.symbol, line=line)
             yield _conviction(call, Status.CONFIRMED, place, alone=_shows_empty_list(crash))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
 from gptdoctor.core.measurements.measurement import Measurement
@@ -15,6 +16,7 @@ from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
     Pick,
@@ -47,7 +49,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     function = functions_of(visit.project, visit.module).get(node)
     for pick in picks(function) if function else ():
-        for frame in _frames(visit, function) if function else ():
+        for frame in _frames(visit, function, pick) if function else ():
             temperature = _temperature(pick, frame)
             if temperature is not None:
                 yield _suspicion(pick, frame, *temperature)
@@ -56,14 +58,19 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
     text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
-    choosing = any(word in text for word in CHOOSING)
-    return choosing and bool(TEMPERATURE.search(visit.module.text))
+    return any(word in text for word in CHOOSING) and _speaks_of_temperature(visit.module)
 
 
-def _frames(visit: Visit, function: Function) -> Iterator[Frame]:
-    """The function by itself, then as each of its callers calls it."""
+@lru_cache(maxsize=1)  # the functions of one module come one after another
+def _speaks_of_temperature(module: SourceModule) -> bool:
+    return bool(TEMPERATURE.search(module.text))
+
+
+def _frames(visit: Visit, function: Function, pick: Pick) -> Iterator[Frame]:
+    """The function by itself; where it is given what it chooses from, as each caller calls it."""
     yield Frame(visit.project, function)
-    if parameters(function.node):
+    signs = {one.sign for one in met(pick.operand, Frame(visit.project, function))}
+    if Sign.GIVEN in signs and Sign.TEMPERATURE not in signs:
         for site in callers(visit.project, function):
             if not site.handed_on:
                 caller = Frame(visit.project, site.function)

@@ -78,6 +78,8 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
             "loss_nats": measurement.loss,
             "uniform_loss_nats": measurement.uniform_loss,
         },
+        # A loss that the text has and that reaches no parameter is another defect's symptom.
+        alone=False,
     )
 
 
