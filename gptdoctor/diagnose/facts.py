@@ -43,7 +43,7 @@ def facts_of(record: ModelRecord) -> dict[str, Value]:
                 facts.update(_gradients(flow))
             case Sampling() as sampling:
                 facts["generates"] = sampling.generates
-            case Learning(crash=None) as learning if learning.runs:
+            case Learning(crash=None) as learning if any(run.steps for run in learning.runs):
                 facts.update(_learning(learning))
     return facts
 

@@ -30,8 +30,7 @@ LEAST_DROP = 0.10
 OWN_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS"})
 # Without these two nothing is known of training, and no verdict but "unexamined" is honest.
 DECISIVE_PROBES = ("gradient-flow", "learning")
-# What torch says of a loss without a graph.
-NO_GRAPH = "does not require grad"
+NO_GRAPH = "the loss reaches no parameter"
 NAMES_SHOWN = 4  # of parameters, in one sentence
 
 
@@ -77,14 +76,10 @@ def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[
     yield from _cannot_exist(record, confirmed)
     yield from _dies(record)
     cut = list(_cut(record, confirmed))
-    # A loss that nothing reaches cannot go backward: that is the cut's symptom, not its equal.
-    yield from (
-        reason
-        for reason in _crashes(record, confirmed)
-        if not (cut and NO_GRAPH in reason.text)
-    )
-    yield from _does_not_learn(record)
     yield from cut
+    symptoms = (*_crashes(record, confirmed), *_does_not_learn(record))
+    # A loss that no parameter reaches cannot go backward: the cut's symptom, not its equal.
+    yield from (one for one in symptoms if not (cut and one.text.endswith(NO_GRAPH)))
 
 
 def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
@@ -152,6 +147,9 @@ def _does_not_learn(record: ModelRecord) -> Iterator[Reason]:
         if not isinstance(measurement, Learning) or measurement.crash or not measurement.runs:
             continue
         first = measurement.runs[0].first_loss
+        if not any(run.steps for run in measurement.runs):
+            yield Reason(f"no step can be taken: {NO_GRAPH}")
+            continue
         best = min(run.best_loss for run in measurement.runs)
         steps = max(run.steps for run in measurement.runs)
         if not math.isfinite(first):

@@ -116,7 +116,7 @@ def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: boo
         if offers[applicability]:
             repairs = count(offers[applicability], "repair")
             guess = " that guess an intent" if applicability is Applicability.UNSAFE else ""
-            told = f" shows {repairs}{guess} and proves them without touching your files."
+            told = f" shows {repairs}{guess}, proven without touching your files."
             command = f"gptdoctor fix {FIX_FLAGS[applicability]}".strip()
             return _next_command(command, targets, told)
     return None

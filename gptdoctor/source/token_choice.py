@@ -206,7 +206,7 @@ def _carries(value: ast.AST, pick: Pick, names: set[str]) -> bool:
 KEEPING = JOINING | frozenset(
     {
         *("int", "tensor", "stack", "unsqueeze", "squeeze", "view", "reshape", "where"),
-        *("tolist", "item", "list", "decode"),
+        *("tolist", "item", "list", "decode", "from_numpy", "as_tensor", "LongTensor"),
     }
 )
 

@@ -108,6 +108,13 @@ def _absolute(
         known = _may_make(package[0], dotted[len(package[1]) + 1 :].partition(".")[0])
         lack = Unresolved(lack=Lack.MODULE, module=dotted, names=_asked(node))
         return None if known else lack
+    return _outside(project, importer, dotted, node)
+
+
+def _outside(
+    project: Project, importer: SourceModule, dotted: str, node: ast.ImportFrom | None
+) -> Unresolved | None:
+    """A module of which not even the package is in sight."""
     if not _runs_models(project) or "sys.path" in importer.text:
         return None
     if dotted.partition(".")[0] in _editable(project) or holds_module(project, dotted):
@@ -170,7 +177,10 @@ def _nearest_package(
     package = dotted.rpartition(".")[0]
     while package:
         found = project.resolve(package, importer)
-        if found.origin in (Origin.PROJECT, Origin.INSTALLED):
+        # A folder of the project without `__init__.py` is no package yet: it may be a folder of
+        # data that has the name of a package.
+        loose = found.origin is Origin.PROJECT and found.file is None
+        if found.origin in (Origin.PROJECT, Origin.INSTALLED) and not loose:
             return found.file, package
         package = package.rpartition(".")[0]
     return None

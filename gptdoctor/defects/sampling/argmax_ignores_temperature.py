@@ -92,7 +92,8 @@ def _temperature(pick: Pick, frame: Frame) -> tuple[str, bool] | None:
 
 def _is_token(pick: Pick, frame: Frame, temperature: str) -> bool:
     """Whether the choice becomes a token, and is no expert, code or class."""
-    known = [frame.function, frame.caller.function] if frame.caller else [frame.function]
+    near = (frame.function, frame.function.outer, frame.caller and frame.caller.function)
+    known = [function for function in near if function]
     given = {one.arg for each in known for one in parameters(each.node)}
     named = any(GENERATING.search(each.name) for each in known)
     asked = named or temperature in given
