@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.learning import Learning, LearningRun
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.training_interface import TrainingInterface
-from gptdoctor.diagnose.reasons import construction_of
+from gptdoctor.diagnose.reasons import construction_of, what_blocks
 
 MODALITIES = frozenset({"image", "audio", "video", "features"})
 
@@ -54,9 +54,11 @@ def measured_probes(record: ModelRecord) -> tuple[str, ...]:
 
 
 def unmeasured_probes(record: ModelRecord) -> tuple[UnmeasuredProbe, ...]:
-    """The probes that could not, with their reasons."""
+    """The probes that could not, with their reasons; what blocks the model blocks them all."""
+    blocked = what_blocks(record)
     return tuple(
-        UnmeasuredProbe(probe=one.probe, reason=one.reason) for one in record.unmeasured
+        UnmeasuredProbe(probe=one.probe, reason=blocked or one.reason)
+        for one in record.unmeasured
     )
 
 

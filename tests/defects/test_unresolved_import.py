@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from gptdoctor.core.findings import Conviction, Status
+from gptdoctor.core.findings import Conviction, Status, Suspicion
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.measurements.record import Measured, ModelRecord
 from gptdoctor.defects.imports.unresolved_import import DEFECT
+from gptdoctor.scan import ModelNames, scan
+from gptdoctor.source.dependencies import missing_declared
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
 from tests.defects.marks import marked, plain
 from tests.defects.records import NO_RECORD
 from tests.defects.scanning import scan_files
@@ -212,7 +218,6 @@ ASKED = {
 def findings(body: str, extra: dict[str, str] | None = None, tail: str = MODEL) -> list[int]:
     """The lines of GD501 in a model's file that starts with `body`."""
     text = f"from torch import nn\n{plain(body)}{tail}"
-    # The model lies in the root: what is installed is found by the search paths alone.
     found = scan_files({"model.py": text, **AROUND, **(extra or {})})
     return [line for rule, line in found if rule == "GD501"]
 
@@ -232,7 +237,9 @@ def test_imports_that_may_work_are_left_alone(body: str) -> None:
 @pytest.mark.parametrize(("handler", "use"), ASKED.values(), ids=ASKED)
 def test_a_guard_that_is_asked_is_left_alone(handler: str, use: str) -> None:
     """A name that may be None is no defect where the code looks before it uses it."""
-    assert findings(GUARDED.format(handler, use), tail="\n\nclass Net(nn.Module):\n    pass\n") == []
+    assert (
+        findings(GUARDED.format(handler, use), tail="\n\nclass Net(nn.Module):\n    pass\n") == []
+    )
 
 
 @pytest.mark.parametrize(
@@ -246,30 +253,29 @@ def test_a_guard_that_is_asked_is_left_alone(handler: str, use: str) -> None:
     ],
     ids=lambda value: value if "." in value[:20] else "",
 )
-def test_a_declared_package_is_no_defect(name: str, text: str, tmp_path: object) -> None:
+def test_a_declared_package_is_no_defect(name: str, text: str, tmp_path: Path) -> None:
     """That it is not installed is a note; nothing is suspected."""
-    from pathlib import Path
-
-    from gptdoctor.scan import ModelNames, scan
-    from gptdoctor.source.dependencies import missing_declared
-    from gptdoctor.source.module import SourceModule
-    from gptdoctor.source.project import Project
-
-    root = Path(str(tmp_path))
-    (root / name).write_text(text)
-    (root / "installed/torch").mkdir(parents=True)
-    (root / "installed/torch/__init__.py").touch()
-    (root / "model.py").write_text(f"from torch import nn\nfrom lost_package import Part\n{MODEL}")
-    project = Project(root=root, search_paths=(root / "installed",))
-    module = project.read(root / "model.py")
-    assert isinstance(module, SourceModule)
-    assert list(scan(project, [module], ModelNames(by_path={}))) == []
+    (tmp_path / name).write_text(text)
+    (tmp_path / "installed/torch").mkdir(parents=True)
+    (tmp_path / "installed/torch/__init__.py").write_text("from . import nn")
+    (tmp_path / "installed/torch/nn.py").touch()
+    project, module, found = scanned(tmp_path, "from lost_package import Part")
+    assert found == []
     (missing,) = missing_declared(project, module)
     assert (missing.module, missing.distribution, missing.line) == (
         "lost_package",
         "lost-package",
         2,
     )
+
+
+def scanned(root: Path, body: str) -> tuple[Project, SourceModule, list[Suspicion]]:
+    """A project whose model starts with `body`, and what is suspected there."""
+    (root / "model.py").write_text(f"from torch import nn\n{body}\n{MODEL}")
+    project = Project(root=root, search_paths=(root / "installed",))
+    module = project.read(root / "model.py")
+    assert isinstance(module, SourceModule)
+    return project, module, list(scan(project, [module], ModelNames(by_path={})))
 
 
 def test_without_an_interpreter_only_the_project_is_judged() -> None:
@@ -305,28 +311,14 @@ class Net(nn.Module):
 
         return load(name)
 """
-    assert findings("import math", tail=tail) == [10]
+    assert findings("import math", tail=tail) == [11]
 
 
-def test_the_details_tell_where_the_name_is() -> None:
-    """A module of the project that defines the name is named."""
-    import tempfile
-    from pathlib import Path
-
-    from gptdoctor.scan import ModelNames, scan
-    from gptdoctor.source.module import SourceModule
-    from gptdoctor.source.project import Project
-
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder).resolve()
-        (root / "vein.py").write_text("class Projector:\n    pass\n")
-        (root / "users.py").write_text("from vein import Projector\n")
-        text = f"from torch import nn\nfrom .blocks import Projector as Part\n{MODEL}"
-        (root / "model.py").write_text(text)
-        project = Project(root=root)
-        module = project.read(root / "model.py")
-        assert isinstance(module, SourceModule)
-        (found,) = scan(project, [module], ModelNames(by_path={}))
+def test_the_details_tell_where_the_name_is(tmp_path: Path) -> None:
+    """A module of the project that defines the name itself is named."""
+    (tmp_path / "vein.py").write_text("class Projector:\n    pass\n")
+    (tmp_path / "users.py").write_text("from vein import Projector\n")
+    _, _, (found,) = scanned(tmp_path, "from .blocks import Projector as Part")
     assert found.details == {
         "module": "blocks",
         "name": "Projector",
@@ -396,14 +388,20 @@ def test_a_guarded_failure_refutes() -> None:
 
 
 def test_a_guarded_failure_that_breaks_the_construction_confirms() -> None:
-    """None was put in its place, and then called."""
-    crash = Crash(
-        stage="construction", kind="TypeError", message="'NoneType' object is not callable"
+    """None was put in its place, and then called; another None is another matter."""
+    called, other = (
+        Crash(
+            stage="construction",
+            kind="TypeError",
+            message="'NoneType' object is not callable",
+            statement=statement,
+        )
+        for statement in ("self.part = Part(dim)", "self.rest = build(dim)")
     )
-    (found,) = convictions(failure(guarded=True), crash=crash)
+    (found,) = convictions(failure(guarded=True), crash=called)
     assert found.status is Status.CONFIRMED
-    (other,) = convictions(failure(guarded=True, needed=False), crash=crash)
-    assert other.status is Status.REFUTED
+    (found,) = convictions(failure(guarded=True), crash=other)
+    assert found.status is Status.REFUTED
 
 
 def test_a_file_that_imports_refutes() -> None:
