@@ -32,7 +32,10 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else default_folder()
     command = [sys.executable, "-m", "gptdoctor", "check", "--static", "--exit-zero"]
     done = subprocess.run(
-        [*command, "--output-format", "json", str(folder)], capture_output=True, text=True, check=True
+        [*command, "--output-format", "json", str(folder)],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     document = json.loads(done.stdout)
     findings = document["findings"]

@@ -260,9 +260,7 @@ def _not_run(model: ModelTarget) -> ModelDiagnosis:
     )
 
 
-def _diagnose(
-    project: Project, record: ModelRecord, findings: Sequence[Finding]
-) -> ModelDiagnosis:
+def _diagnose(project: Project, record: ModelRecord, findings: Sequence[Finding]) -> ModelDiagnosis:
     verdict, reasons = verdict_of(record, findings)
     return ModelDiagnosis(
         name=record.target.name,

@@ -29,7 +29,8 @@ class Done:
         try:
             return dict(json.loads(self.out))
         except ValueError as error:
-            raise AssertionError(f"exit {self.code}: {self.out[-500:]}{self.err[-2000:]}") from error
+            said = f"{self.out[-500:]}{self.err[-2000:]}"
+            raise AssertionError(f"exit {self.code}: {said}") from error
 
 
 def gptdoctor(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:

@@ -13,9 +13,7 @@ from tests.commands import ROOT, check_json, expected_in
 FIXTURES = ROOT / "fixtures"
 # The text cannot tell this file from its sick twin: only a run refutes it (tests/live).
 ONLY_A_RUN_CAN_TELL = "only_compared.py"
-CASES = sorted(
-    file for file in FIXTURES.glob("[!v]*/*/*.py") if file.name != ONLY_A_RUN_CAN_TELL
-)
+CASES = sorted(file for file in FIXTURES.glob("[!v]*/*/*.py") if file.name != ONLY_A_RUN_CAN_TELL)
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +24,7 @@ def document() -> dict[str, Any]:
 
 @pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
 def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> None:
-    """Sick lines are reported, each once, and no other line is; `healed` and `healthy` have none."""
+    """Sick lines are reported, each once, and no other line is; healthy files have none."""
     path = file.relative_to(ROOT).as_posix()
     expected = expected_in(file)
     own = {rule for rule, _ in expected} or {code_of(file)}

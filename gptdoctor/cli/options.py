@@ -39,9 +39,7 @@ FailOnOption = Annotated[
 StrictOption = Annotated[
     bool, typer.Option("--strict", help="A model that could not be examined fails, too.")
 ]
-ExitZeroOption = Annotated[
-    bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")
-]
+ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")]
 TimeoutOption = Annotated[
     float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Time limit of each model.")
 ]

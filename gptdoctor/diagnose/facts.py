@@ -57,8 +57,7 @@ def unmeasured_probes(record: ModelRecord) -> tuple[UnmeasuredProbe, ...]:
     """The probes that could not, with their reasons; what blocks the model blocks them all."""
     blocked = what_blocks(record)
     return tuple(
-        UnmeasuredProbe(probe=one.probe, reason=blocked or one.reason)
-        for one in record.unmeasured
+        UnmeasuredProbe(probe=one.probe, reason=blocked or one.reason) for one in record.unmeasured
     )
 
 

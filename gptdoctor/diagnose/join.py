@@ -48,7 +48,7 @@ def join(
 
 
 def concerns(target: ModelTarget, suspicion: Suspicion, record: ModelRecord | None) -> bool:
-    """Whether code is part of a model: its class is in the family, or the model's run entered it."""
+    """Whether code is a model's: its class is in the family, or the model's run entered it."""
     owner = f"{suspicion.location.path}::{suspicion.symbol}"
     if any(owner == part or owner.startswith(f"{part}.") for part in target.family):
         return True

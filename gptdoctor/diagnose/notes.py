@@ -72,7 +72,9 @@ def _not_exercised(record: ModelRecord) -> Iterator[str]:
         if not isinstance(measured.measurement, GradientFlow):
             continue
         idle = [
-            one.name for one in measured.measurement.parameters if one.state == "none" and not one.ran
+            one.name
+            for one in measured.measurement.parameters
+            if one.state == "none" and not one.ran
         ]
         if idle:
             rest = len(idle) - NAMES_SHOWN

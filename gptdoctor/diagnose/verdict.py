@@ -125,7 +125,9 @@ def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reas
 
 def _fails(case: ShapeCase) -> bool:
     """A crash of the user's code where sizes are sane: a single position leaves no loss."""
-    return case.outcome == "crash" and case.length > 1 and case.crash is not None and _own(case.crash)
+    return (
+        case.outcome == "crash" and case.length > 1 and case.crash is not None and _own(case.crash)
+    )
 
 
 def _own(crash: Crash) -> bool:

@@ -3,5 +3,5 @@
 from __future__ import annotations
 
 
-class Declined(Exception):  # noqa: N818  # it is an answer, not a fault
+class Declined(Exception):  # it is an answer, not a fault
     """Raised by a remedy that will not touch this code; its text, one sentence, says why."""

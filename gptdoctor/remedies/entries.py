@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gptdoctor.core.diagnosis import ModelDiagnosis
 from gptdoctor.remedies.declined import Declined
-from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
+from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
 from gptdoctor.source.project import Project
 
 # Words in the names of parameters that hold ids of tokens, surest first.
@@ -44,7 +44,7 @@ def entry_of(project: Project, info: ClassInfo, model: ModelDiagnosis | None) ->
                 name=name,
                 function=function,
                 owner=owner,
-                ids=_ids(function, known.call if known is not None else ""),
+                ids=_ids(owner, function, known.call if known is not None else ""),
                 logits=tuple(sorted(set(_logits(owner, function, 0)))),
             )
     raise Declined("no method of the class takes ids and gives logits")
@@ -62,14 +62,47 @@ def _candidates(chain: list[ClassInfo]) -> list[str]:
     return sorted(found, key=lambda name: found[name], reverse=True)
 
 
-def _ids(function: FunctionNode, call: str) -> str:
-    """The parameter that takes ids: as the specimen's call showed it, else by its name."""
+def _ids(owner: ClassInfo, function: FunctionNode, call: str) -> str:
+    """The parameter that takes ids.
+
+    As the specimen's call showed it, else by its name, else by what is embedded, else the only
+    one that must be given.
+    """
     names = [argument.arg for argument in parameters(function)]
     if function.args.posonlyargs[1:] or not names:
         raise Declined("the entry cannot be called by the names of its inputs")
     integers = set(INTEGER_INPUT.findall(call))
     measured = [name for name in names if name in integers]
-    return max(measured or names, key=_id_rank)  # the first one where no name tells anything
+    named = [name for name in names if _id_rank(name)]
+    if measured or named:
+        return max(measured or named, key=_id_rank)
+    found = [name for name in names if name in _embedded(owner, function)] or _required(function)
+    if len(found) != 1:
+        raise Declined("it is not clear which input of the entry takes ids")
+    return found[0]
+
+
+def _embedded(owner: ClassInfo, function: FunctionNode) -> set[str]:
+    """The names that are looked up in an embedding of the class."""
+    return {
+        node.args[0].id
+        for node in ast.walk(function)
+        if isinstance(node, ast.Call)
+        and len(node.args) > 0
+        and isinstance(node.args[0], ast.Name)
+        and any("Embedding" in made for made in owner.attribute_called(_own(node.func)))
+    }
+
+
+def _own(func: ast.expr) -> str:
+    return self_attribute(func) or ""
+
+
+def _required(function: FunctionNode) -> list[str]:
+    """The parameters that have no default, without `self`."""
+    plain = function.args.args
+    given = plain[: len(plain) - len(function.args.defaults)]
+    return [one.arg for one in given if one.arg not in ("self", "cls")]
 
 
 def _id_rank(name: str) -> int:

@@ -9,7 +9,7 @@ import libcst as cst
 
 from gptdoctor.remedies.calls import TensorCall, integer, plain_index, tensor_call
 from gptdoctor.remedies.declined import Declined
-from gptdoctor.remedies.flow import Binding, bindings, reaching
+from gptdoctor.remedies.flow import Binding, bindings, dominates, reaching
 from gptdoctor.remedies.parsed import is_name, walk
 from gptdoctor.remedies.remedy import Request
 from gptdoctor.remedies.scores import MOVES
@@ -17,8 +17,9 @@ from gptdoctor.remedies.scores import MOVES
 CHOOSES = frozenset({"topk", "sort", "max"})
 SHARES = frozenset({"softmax", "sigmoid"})  # scores turned into shares
 LINEAR = frozenset({"linear", "matmul", "einsum", "bmm", "mm"})
-# Operations that leave shares what they are, but for their scale or form.
-KEEPS = MOVES | {"div", "clamp", "clamp_min", "masked_fill", "view", "reshape", "type_as", "type"}
+# Operations that leave shares what they are, but for their scale; then those of another form.
+SCALES = MOVES | {"div", "clamp", "clamp_min", "masked_fill", "type_as", "type"}
+KEEPS = SCALES | {"view", "reshape"}
 # Definitions that refer to each other further than this are loops.
 DEEPEST = 8
 
@@ -58,11 +59,7 @@ def _origin(request: Request, binding: Binding, value: cst.BaseExpression) -> Or
         return Origin(binding=binding, call=value, values=_first_target(binding))
     if binding.part:
         return None
-    inner = value
-    if (isinstance(value, cst.Attribute) and value.attr.value == "indices") or (
-        isinstance(value, cst.Subscript) and integer(plain_index(value)) in (1, -1)
-    ):
-        inner = value.value
+    inner = _without_selection(value)
     if isinstance(inner, cst.Call):
         return Origin(binding=binding, call=inner, values=None)
     if isinstance(inner, cst.Name) and inner is not value:
@@ -70,6 +67,15 @@ def _origin(request: Request, binding: Binding, value: cst.BaseExpression) -> Or
         if both is not None and isinstance(both.value, cst.Call) and not both.part:
             return Origin(binding=binding, call=both.value, values=inner)
     return None
+
+
+def _without_selection(value: cst.BaseExpression) -> cst.BaseExpression:
+    """`x` of `x.indices` and of `x[1]`."""
+    named = isinstance(value, cst.Attribute) and value.attr.value == "indices"
+    second = isinstance(value, cst.Subscript) and integer(plain_index(value)) in (1, -1)
+    if isinstance(value, cst.Attribute | cst.Subscript) and (named or second):
+        return value.value
+    return value
 
 
 def _first_target(binding: Binding) -> cst.BaseExpression | None:
@@ -156,18 +162,22 @@ def router_gives_shares(request: Request, call: cst.Call) -> bool:
     return any(share in text for text in texts for share in SHARES)
 
 
-def latest_form(request: Request, scope: cst.FunctionDef, name: str, before: int) -> Binding | None:
-    """The last local before an offset that holds the weights of `name`, normalised or converted."""
+def latest_form(
+    request: Request, scope: cst.FunctionDef, name: str, use: cst.CSTNode
+) -> Binding | None:
+    """The last local before a use that holds the weights of `name`, normalised or converted."""
     last: Binding | None = None
     names = {name}
+    source = request.source
     for assignment in walk(scope, cst.Assign):
-        if request.source.span(assignment)[1] > before or len(assignment.targets) != 1:
+        if source.span(assignment)[1] > source.span(use)[0] or len(assignment.targets) != 1:
             continue
         target = assignment.targets[0].target
         if isinstance(target, cst.Name) and _is_form_of(request, assignment.value, names):
             names.add(target.value)
             found = [one for one in bindings(scope, target.value) if one.statement is assignment]
-            last = found[-1]
+            if dominates(source, found[-1], use) or target.value == name:
+                last = found[-1]
     return last
 
 
@@ -180,5 +190,5 @@ def _is_form_of(request: Request, node: cst.BaseExpression, names: set[str]) -> 
         )
     call = tensor_call(request, node)
     return call is not None and (
-        call.name in KEEPS | SHARES and _is_form_of(request, call.subject, names)
+        call.name in SCALES | SHARES and _is_form_of(request, call.subject, names)
     )

@@ -8,8 +8,9 @@ from gptdoctor.remedies.calls import tensor_call
 from gptdoctor.remedies.choices import Choice
 from gptdoctor.remedies.declined import Declined
 from gptdoctor.remedies.edits import Edits
-from gptdoctor.remedies.flow import bindings, fresh, function_of
+from gptdoctor.remedies.flow import bindings, fresh, function_of, reaching
 from gptdoctor.remedies.origins import (
+    SHARES,
     Origin,
     are_shares,
     chosen_from,
@@ -23,15 +24,15 @@ NAMES = ("weights", "top_weights", "router_weights")
 
 
 def weights_text(
-    request: Request, edits: Edits, function: cst.FunctionDef, choice: Choice, before: int
+    request: Request, edits: Edits, function: cst.FunctionDef, choice: Choice, use: cst.CSTNode
 ) -> str:
     """The weights in the place of the chosen indices; raises Declined where there are none."""
     if function_of(request.source, choice.origin.binding.statement) is not function:
         raise Declined("the experts are chosen in another function")
-    name = _name(request, edits, function, choice.origin, before)
+    name = _name(request, edits, function, choice.origin, use)
     if choice.loop is None:
         text = choice.form.replace("{}", name)
-        return _held(request, function, text, before) or text
+        return _held(request, function, text, use) or text
     source, loop = request.source, choice.loop
     one = fresh(function, "weight", "share", "router_weight")
     edits.replace(loop.target, f"{source.code(loop.target)}, {one}")
@@ -39,18 +40,20 @@ def weights_text(
     return one
 
 
-def _held(request: Request, function: cst.FunctionDef, text: str, before: int) -> str | None:
+def _held(request: Request, function: cst.FunctionDef, text: str, use: cst.CSTNode) -> str | None:
     """A local that holds this very part of the weights already."""
+    source = request.source
     for assignment in walk(function, cst.Assign):
         target = assignment.targets[0].target
-        early = request.source.span(assignment)[1] <= before
-        if early and isinstance(target, cst.Name) and request.source.code(assignment.value) == text:
-            return target.value
+        if isinstance(target, cst.Name) and source.code(assignment.value) == text:
+            seen = reaching(source, target.value, use)
+            if seen is not None and seen.statement is assignment:
+                return target.value
     return None
 
 
 def _name(
-    request: Request, edits: Edits, function: cst.FunctionDef, origin: Origin, before: int
+    request: Request, edits: Edits, function: cst.FunctionDef, origin: Origin, use: cst.CSTNode
 ) -> str:
     """The name of the whole weights, [..., K], softmax applied where they are scores."""
     call = chosen_from(request, origin)
@@ -60,7 +63,7 @@ def _name(
         are_shares(request, call.subject) if call else router_gives_shares(request, origin.call)
     )
     name = _bound(request, edits, function, origin)
-    latest = latest_form(request, function, name, before)
+    latest = latest_form(request, function, name, use)
     if latest is not None:
         name = latest.name.value
         shares = shares or _has_softmax(request, function, name)
@@ -68,8 +71,9 @@ def _name(
 
 
 def _has_softmax(request: Request, function: cst.FunctionDef, name: str) -> bool:
-    calls = (tensor_call(request, one.value) for one in bindings(function, name))
-    return any(call is not None and call.name in ("softmax", "sigmoid") for call in calls)
+    values = [one.value for one in bindings(function, name) if one.value is not None]
+    calls = [tensor_call(request, call) for value in values for call in walk(value, cst.Call)]
+    return any(call is not None and call.name in SHARES for call in calls)
 
 
 def _bound(request: Request, edits: Edits, function: cst.FunctionDef, origin: Origin) -> str:

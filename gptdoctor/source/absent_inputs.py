@@ -159,9 +159,10 @@ class _Run(Statements):
         return self.stack[-1].module.names
 
     def report(self, node: ast.expr, emptied: ast.expr, origins: Origins) -> None:
-        self.found.append(
-            Emptiness(function=self.stack[-1], node=node, emptied=emptied, inputs=origins)
-        )
+        if not self.trying:
+            self.found.append(
+                Emptiness(function=self.stack[-1], node=node, emptied=emptied, inputs=origins)
+            )
 
     def whole(self, state: State) -> None:
         """Run the outermost function."""

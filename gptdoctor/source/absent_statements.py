@@ -19,6 +19,7 @@ class Statements(Expressions):
     def __init__(self) -> None:
         self.needed: set[str] = set()  # inputs that were used as if they were there
         self.statements = 0
+        self.trying = 0  # try statements around, which may catch a failure
         self.leaving: list[list[State]] = []  # of each loop: states at continue and break
         self.results: list[list[tuple[Value, State]]] = []  # of each function: at return
 
@@ -152,7 +153,9 @@ class Statements(Expressions):
 
     def _run_try(self, statement: ast.Try, state: State) -> bool:
         before = state.copy()
+        self.trying += bool(statement.handlers)
         whole = self.block([*statement.body, *statement.orelse], state)
+        self.trying -= bool(statement.handlers)
         arrived = [state.copy()] if whole else []
         for handler in statement.handlers:
             branch = before.copy()

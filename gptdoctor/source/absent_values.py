@@ -50,7 +50,7 @@ def joined(*values: Value) -> Origins:
     return tuple(dict.fromkeys(name for value in values for name in value.origins))
 
 
-class PathEnd(Exception):  # noqa: N818 (it is how code comes to an end, and no error of ours)
+class PathEnd(Exception):
     """The code raises here, or leaves: nothing behind is run on this path."""
 
     def __init__(self, needed: Origins = ()) -> None:

@@ -74,9 +74,7 @@ def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFuncti
     return [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
-def read_module(
-    file: Path, root: Path, *, text: str | None = None
-) -> SourceModule | SourceError:
+def read_module(file: Path, root: Path, *, text: str | None = None) -> SourceModule | SourceError:
     """Parse `file`, or `text` in its place; a file that cannot be read is an error value."""
     path = file.relative_to(root).as_posix()
     try:
@@ -98,7 +96,7 @@ def read_module(
 
 
 def decode(data: bytes) -> str:
-    """Source bytes as text with "\\n" line ends, by their coding cookie or as UTF-8."""
+    """Source bytes as text with plain line ends, by their coding cookie or as UTF-8."""
     encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return io.IncrementalNewlineDecoder(None, translate=True).decode(
         data.decode(encoding), final=True

@@ -29,7 +29,8 @@ class Origin(str, Enum):
 @dataclass(frozen=True, kw_only=True)
 class Resolved:
     """What an import of a module finds. `file` is None for a package without `__init__.py`,
-    for a compiled module and for what is missing."""
+    for a compiled module and for what is missing.
+    """
 
     origin: Origin
     file: Path | None = None

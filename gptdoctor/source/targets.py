@@ -12,7 +12,17 @@ from gptdoctor.source.project import find_root
 
 # Folders that hold no source of the user's own, or copies of it.
 SKIPPED_FOLDERS = frozenset(
-    "__pycache__ build dist node_modules site-packages dist-packages test tests testing".split()
+    [
+        "__pycache__",
+        "build",
+        "dist",
+        "node_modules",
+        "site-packages",
+        "dist-packages",
+        "test",
+        "tests",
+        "testing",
+    ]
 )
 
 

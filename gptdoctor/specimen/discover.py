@@ -13,7 +13,21 @@ from gptdoctor.source.project import Project
 # Ways to turn ids into vectors: a network that does it somewhere takes tokens.
 EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag", "embedding", "one_hot"})
 ID_NAMES = frozenset(
-    "input_ids ids idx x tokens token_ids text text_ids input_tokens inp inputs src seq".split()
+    [
+        "input_ids",
+        "ids",
+        "idx",
+        "x",
+        "tokens",
+        "token_ids",
+        "text",
+        "text_ids",
+        "input_tokens",
+        "inp",
+        "inputs",
+        "src",
+        "seq",
+    ]
 )
 # Methods that call the entry, many times, and are not it.
 GENERATION_WORDS = ("generate", "sample", "decode", "encode", "complete", "beam")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import linecache
 import os
 import re
+from functools import cache
+from pathlib import Path
 from types import CodeType, FrameType, TracebackType
 
 from gptdoctor.core.findings import Place
@@ -17,15 +19,16 @@ _RAISE = re.compile(r"(?:^|[:;]\s*)raise\b")
 # Folders below the project's root that hold other people's code all the same.
 FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", ".venv", "venv", "node_modules"})
 # gptdoctor itself, which may lie in the project that it examines (our own repository does).
-OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+OURS = f"{Path(__file__).resolve().parents[1]}{os.sep}"
 
 
+@cache  # asked for every frame of a watched run
 def project_path(filename: str, root: str) -> str | None:
     """The path of `filename` relative to `root` with "/", or None where it is not the user's."""
     if not filename.startswith(root + os.sep) or filename.startswith(OURS):
         return None
     relative = filename[len(root) + 1 :]
-    parts = relative.split(os.sep)
+    parts = Path(relative).parts
     return None if FOREIGN_FOLDERS.intersection(parts) else "/".join(parts)
 
 

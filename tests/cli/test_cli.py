@@ -32,7 +32,7 @@ class Tiny(nn.Module):
 SICK = HEALTHY.replace("    def forward", "    @torch.no_grad()\n    def forward")
 
 
-@pytest.fixture()
+@pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project with one healthy and one sick file."""
     (tmp_path / "healthy.py").write_text(HEALTHY)

@@ -36,9 +36,7 @@ def ran(*lines: int) -> tuple[Measured, Measured]:
 
 def test_a_confirmation_in_the_same_function_confirms(tmp_path: Path) -> None:
     """The finding carries the measurement's numbers and a safe fix."""
-    found = joined(
-        tmp_path, [cases.suspicion()], [cases.conviction(Status.CONFIRMED)], *ran(9, 10)
-    )
+    found = joined(tmp_path, [cases.suspicion()], [cases.conviction(Status.CONFIRMED)], *ran(9, 10))
     assert [one.evidence.status for one in found] == [Status.CONFIRMED]
     assert found[0].evidence.values == {"parameters_changed": 2}
     assert found[0].model == "Net"

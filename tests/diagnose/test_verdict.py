@@ -98,9 +98,7 @@ def test_a_loss_that_is_no_number_is_untrainable() -> None:
     ],
     ids=["sane sizes", "one position leaves no loss", "the author's own requirement"],
 )
-def test_a_crash_at_sane_sizes_is_untrainable(
-    length: int, raised: bool, expected: Verdict
-) -> None:
+def test_a_crash_at_sane_sizes_is_untrainable(length: int, raised: bool, expected: Verdict) -> None:
     """Broken code counts, a refusal with a reason does not."""
     crash = dataclasses.replace(CRASH, raised_there=raised)
     assert verdict(cases.record(BUILT, shapes(length, crash), flow(), LEARNS)) is expected

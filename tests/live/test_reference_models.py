@@ -46,9 +46,7 @@ def test_each_finding_of_the_review_is_confirmed(
 ) -> None:
     """Confirmed by a measurement, on the line that the review quotes."""
     lines = (REFERENCE / file).read_text().splitlines()
-    found = [
-        one for one in sick["findings"] if one["rule"] == rule and one["path"].endswith(file)
-    ]
+    found = [one for one in sick["findings"] if one["rule"] == rule and one["path"].endswith(file)]
     assert [one["evidence"]["status"] for one in found] == ["confirmed"]
     assert text in lines[found[0]["line"] - 1]
     assert found[0]["evidence"]["values"]

@@ -36,9 +36,7 @@ def test_planted_defects_are_found_and_repaired(name: str, tmp_path: Path) -> No
     """Each on its line; after `fix --apply` the model trains and nothing is left at the gate."""
     copy = copied(name, tmp_path)
     expected = {
-        (rule, file.name, line)
-        for file in sources(copy)
-        for rule, line in expected_in(file)
+        (rule, file.name, line) for file in sources(copy) for rule, line in expected_in(file)
     }
     document = gptdoctor("check", "--output-format", "json", copy).document
     found = {
@@ -52,6 +50,4 @@ def test_planted_defects_are_found_and_repaired(name: str, tmp_path: Path) -> No
     after = gptdoctor("check", "--output-format", "json", copy)
     assert after.code == 0, after.out
     assert {one["verdict"] for one in after.document["models"]} == {"trainable"}
-    assert not [
-        one for one in after.document["findings"] if one["evidence"]["status"] != "refuted"
-    ]
+    assert not [one for one in after.document["findings"] if one["evidence"]["status"] != "refuted"]

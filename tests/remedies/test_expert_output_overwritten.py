@@ -215,6 +215,23 @@ NORMALISED = {
         """,
         ["out[mask] += w_k[mask].unsqueeze(-1) * net(z[mask])"],
     ),
+    "flattened for something else": (
+        """
+        best, index = torch.topk(self.router(z), self.k, dim=-1)
+        best = best.softmax(dim=-1).to(z.dtype)
+        load = best.view(-1)
+        if self.training:
+            shown = best / load.max()
+        out = torch.zeros_like(z)
+        for k in range(self.k):
+            for e, net in enumerate(self.experts):
+                mask = index[..., k] == e
+                if mask.any():
+                    out[mask] = net(z[mask])  # HERE
+        return out
+        """,
+        ["best[..., k][mask].unsqueeze(-1) * net(z[mask])"],
+    ),
     "softmax kept apart": (
         """
         best, index = torch.topk(self.router(z), self.k, dim=-1)

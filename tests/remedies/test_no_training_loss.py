@@ -140,6 +140,21 @@ CASES = {
         "tokens",
         ['inputs = {"tokens": batch} if isinstance(batch, torch.Tensor) else dict(batch)'],
     ),
+    "an input that is embedded": (
+        """
+        class Model(nn.Module):  # HERE
+            def __init__(self):
+                super().__init__()
+                self.wte = nn.Embedding(11, 6)
+                self.head = nn.Linear(6, 11)
+
+            def forward(self, mood=None, story=None):
+                x = self.wte(story)
+                return self.head(x)
+        """,
+        "story",
+        ['labels = inputs["story"]'],
+    ),
     "a loss that is there already": (
         """
         class Model(nn.Module):  # HERE
@@ -297,6 +312,14 @@ DECLINES = {
                 return image
         """,
         "no method of the class",
+    ),
+    "inputs of which any might be ids": (
+        """
+        class Model(nn.Module):  # HERE
+            def forward(self, left, right):
+                return self.head(left, right)
+        """,
+        "which input of the entry takes ids",
     ),
     "no class": ("x = 1  # HERE", "no such class"),
     "a class on one line": ("class Model(nn.Module): forward = f  # HERE", "no lines of its own"),

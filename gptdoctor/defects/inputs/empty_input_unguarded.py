@@ -20,15 +20,12 @@ from gptdoctor.source.module import SourceModule
 
 CODE = "GD701"
 PROBE = "empty-inputs"
-# Text cannot hold the defect where it begins no list that a condition fills, does nothing that
-# minds an empty one, or asks for nothing; most functions end here.
+# Text cannot hold the defect where it neither begins a list that a condition may fill nor counts;
+# most functions end here.
 LIST = re.compile(
     r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))|\bfilter\("
     r"|\bfor \w[^\n]* in [^\n]* if |^\s+if [\w .!=()]+$",
     re.MULTILINE,
-)
-MINDING = re.compile(
-    r"\b(?:cat|concat\w*|\w*stack|reduce|f?mean|pad_sequence|pop|max|min|len)\(|\[-?[01]\]"
 )
 COUNT = re.compile(r"\+=? ?1\b")
 # Of these messages no other cause than an empty list is known.
@@ -63,8 +60,7 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     if not (parameters(node) or node.args.vararg or node.args.kwarg):
         return False
     text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
-    counts = "/" in text and COUNT.search(text)
-    return bool(counts or (LIST.search(text) and MINDING.search(text)))
+    return bool(LIST.search(text) or ("/" in text and COUNT.search(text)))
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:

@@ -161,10 +161,9 @@ def _weighted(
         choice = picked_expert(request, write.value)
         if choice is None:
             raise Declined("it is not clear which choice of the router this answer belongs to")
-        weight = weights_text(request, edits, function, choice, source.span(write.line)[0])
+        weight = weights_text(request, edits, function, choice, write.line)
     else:
-        before = source.span(write.line)[0]
-        weight = weights_text(request, edits, function, selection.choice, before)
+        weight = weights_text(request, edits, function, selection.choice, write.line)
         pick = selection.pick
         if selection.unused is not None:
             name = fresh(function, "slot", "nth", "choice")
