@@ -34,8 +34,8 @@ class SourceModule:
 
     @cached_property
     def lines(self) -> list[str]:
-        """The text by lines, without line ends."""
-        return self.text.splitlines()
+        """The text by lines; a form feed, unlike in `splitlines`, ends none."""
+        return self.text.split("\n")
 
     @cached_property
     def names(self) -> Names:
@@ -84,14 +84,16 @@ def read_module(file: Path, root: Path, *, text: str | None = None) -> SourceMod
     except OSError as error:
         return SourceError(path=path, line=1, kind="read-error", message=_sentence(error))
     except (UnicodeDecodeError, LookupError) as error:
-        message = f"not UTF-8, and no other encoding is declared ({error})"
+        message = f"not readable as UTF-8 or as the encoding it declares ({error})"
         return SourceError(path=path, line=1, kind="encoding-error", message=message)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None) or 1
         message = getattr(error, "msg", None) or _sentence(error)
         # tokenize reports an unknown coding cookie, or bytes that break it, as a SyntaxError.
-        kind = "encoding-error" if "codec" in message or "encoding" in message else "syntax-error"
-        return SourceError(path=path, line=line, kind=kind, message=message)
+        if "codec" in message or "encoding" in message:
+            message = f"not readable as UTF-8 or as the encoding it declares ({message})"
+            return SourceError(path=path, line=line, kind="encoding-error", message=message)
+        return SourceError(path=path, line=line, kind="syntax-error", message=message)
     return SourceModule(path=path, file=file, dotted=dotted_name(file), text=text, tree=tree)
 
 

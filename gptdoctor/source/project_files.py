@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -16,8 +17,10 @@ from gptdoctor.source.targets import SKIPPED_FOLDERS
 # Where a name might come from is a help, not a finding: a project of more files than this is not
 # read through for it (2000 files of ordinary size are searched in under a second).
 MOST_FILES = 2000
-# Imports further away than this have little to do with the model.
-DEEPEST_IMPORTER = 4
+# A home folder may be a root by mistake: no more entries are looked at in search of Python files.
+MOST_ENTRIES = 50_000
+# A module that more others than this import, without a network among them, serves something else.
+MOST_IMPORTERS = 30
 
 _FILES: WeakKeyDictionary[Project, tuple[Path, ...]] = WeakKeyDictionary()
 
@@ -34,13 +37,14 @@ def project_files(project: Project) -> tuple[Path, ...]:
 
 
 def _walk(root: Path) -> Iterator[Path]:
-    queue = deque([root])
-    while queue:
+    queue, seen = deque([root]), 0
+    while queue and seen < MOST_ENTRIES:
         folder = queue.popleft()
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError:
             continue
+        seen += len(entries)
         for entry in entries:
             if entry.name.startswith("."):
                 continue
@@ -64,12 +68,12 @@ def holds_module(project: Project, dotted: str) -> bool:
     )
 
 
-def modules_with(project: Project, word: str) -> Iterator[SourceModule]:
-    """The modules of the project whose text holds `word`."""
-    wanted = word.encode()
+def modules_with(project: Project, pattern: str) -> Iterator[SourceModule]:
+    """The modules of the project in whose text a line begins with what `pattern` matches."""
+    wanted = re.compile(rf"^(?:{pattern})".encode(), re.MULTILINE)
     for file in project_files(project):
         try:
-            found = wanted in file.read_bytes()
+            found = wanted.search(file.read_bytes())
         except OSError:
             continue
         module = project.read(file) if found else None
@@ -84,20 +88,22 @@ def holds_networks(project: Project, module: SourceModule) -> bool:
 
 def serves_networks(project: Project, module: SourceModule) -> bool:
     """Whether a module holds networks, or modules that hold some import it."""
-    seen: set[SourceModule] = set()
-    layer = {module}
-    for _ in range(DEEPEST_IMPORTER):
-        if any(holds_networks(project, one) for one in layer):
+    queue, seen = deque([module]), {module}
+    while queue:
+        one = queue.popleft()
+        if holds_networks(project, one):
             return True
-        seen |= layer
-        layer = {other for one in layer for other in _importers(project, one)} - seen
+        for other in _importers(project, one) if len(seen) < MOST_IMPORTERS else ():
+            if other not in seen:
+                seen.add(other)
+                queue.append(other)
     return False
 
 
 def _importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
     """The modules of the project that import `module` or a name from it."""
-    stem = module.dotted.rpartition(".")[2]
-    for other in modules_with(project, stem):
+    stem = re.escape(module.dotted.rpartition(".")[2])
+    for other in modules_with(project, rf"[ \t]*(?:import|from)\b[^\n]*\b{stem}\b"):
         if other is not module and _imports(project, other, module):
             yield other
 

@@ -25,6 +25,7 @@ from gptdoctor.source.project_files import holds_module
 # The finder that an editable install leaves in site-packages maps packages to folders:
 # MAPPING: dict[str, str] = {'mypackage': '/home/me/mypackage'}
 EDITABLE_MAPPING = re.compile(r"^MAPPING\b[^{]*\{(.*)\}", re.MULTILINE)
+COMPILED = frozenset({".so", ".pyd", ".pyc", ".pyx", ".pyi"})
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
 # A package that does one of these looks for its modules elsewhere.
 FINDING_TEXT = re.compile(r"\b__path__\b|\bmeta_path\b|\bextend_path\b|\bpath_hooks\b")
@@ -218,10 +219,8 @@ def _file_of(place: Path) -> Path | None:
 
 
 def _compiled(place: Path) -> bool:
-    """Whether `place` is there as a compiled module."""
-    return any(
-        file.suffix in (".so", ".pyd", ".pyc") for file in place.parent.glob(f"{place.name}.*")
-    )
+    """Whether `place` is there as a compiled module, or as the source or the stub of one."""
+    return any(file.suffix in COMPILED for file in place.parent.glob(f"{place.name}.*"))
 
 
 def _may_make(init: Path | None, name: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
@@ -128,9 +129,11 @@ def _defined_in(project: Project, importer: SourceModule, lack: Unresolved) -> s
     """The file of another module of the project that defines all the missing names itself."""
     if not lack.names:
         return None
+    name = re.escape(lack.names[0])
+    binding = rf"(?:class|def|async def)[ \t]+{name}\b|{name}[ \t]*[:=]"
     homes = [
         other
-        for other in modules_with(project, lack.names[0])
+        for other in modules_with(project, binding)
         if other is not importer and exports(other).defined.issuperset(lack.names)
     ]
     # The nearest: as many folders in common as possible.

@@ -124,10 +124,11 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="A language model gives logits, and neither a method nor an output of it is a loss.",
     explanation=(
-        "Neither the class nor a base of it in the project calls a loss function, takes labels, "
-        "or has a method such as compute_loss or training_step. Losses that only keep a router "
-        "or a codebook in order do not count. Not meant: backbones that return hidden states, "
-        "and classes whose bases come from a package that may bring the loss."
+        "Neither the class nor a base or a part of it in the project calls a loss function, takes "
+        "labels, or has a method such as compute_loss or training_step. Losses that only keep a "
+        "router or a codebook in order do not count. Not meant: backbones that return hidden "
+        "states, classes whose bases come from a package that may bring the loss, and models for "
+        "which a class or function of the same file, annotated with the model, has the loss."
     ),
     harm=(
         "A trainer cannot use the model as it is, and each script that supplies a loss can get "
