@@ -82,7 +82,7 @@ def _points(finding: Finding, *, live: bool) -> Iterator[Inline]:
     separator = " " if status is Status.CONFIRMED else ": "
     yield sentence(known, f"{separator}{told}{_stop(told)}")
     if finding.fix is not None:
-        repair = fix_sentence(finding.fix, with_applicability=live)
+        repair = fix_sentence(finding, finding.fix, with_applicability=live)
         yield sentence(literally("Repair", "strong"), ": ", repair, f".{_caution(finding)}")
 
 

@@ -16,8 +16,15 @@ from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped
 from gptdoctor.report.prose import visible
-from gptdoctor.report.text_findings import FIX_FLAGS, print_findings
+from gptdoctor.report.text_findings import FIX_FLAGS, UNPROVEN, flag_of, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
+
+# By the option that the fixes wait for, the most certain first.
+NEXT_STEPS = {
+    FIX_FLAGS[Applicability.SAFE]: ", proven without touching your files.",
+    UNPROVEN: " that no probe could judge.",
+    FIX_FLAGS[Applicability.UNSAFE]: " that guess an intent.",
+}
 
 
 def print_examination(
@@ -111,14 +118,15 @@ def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: boo
     """The command that helps most, with the targets of this run."""
     if not live:
         return _next_command("gptdoctor check", targets, " runs the models and tells what is true.")
-    offers = Counter(one.fix.applicability for one in findings if one.fix is not None)
-    for applicability in (Applicability.SAFE, Applicability.UNSAFE):
-        if offers[applicability]:
-            repairs = count(offers[applicability], "repair")
-            guess = " that guess an intent" if applicability is Applicability.UNSAFE else ""
-            told = f" shows {repairs}{guess}, proven without touching your files."
-            command = f"gptdoctor fix {FIX_FLAGS[applicability]}".strip()
-            return _next_command(command, targets, told)
+    fixes = [(one, one.fix) for one in findings if one.fix is not None]
+    offers = Counter(
+        flag_of(one, fix) for one, fix in fixes if fix.applicability is not Applicability.DISPLAY
+    )
+    for flag, told in NEXT_STEPS.items():
+        if offers[flag]:
+            repairs = count(offers[flag], "repair")
+            command = f"gptdoctor fix {flag}".strip()
+            return _next_command(command, targets, f" shows {repairs}{told}")
     return None
 
 

@@ -14,6 +14,7 @@ from gptdoctor.report.prose import Inline, Span, literally, prose, sentence, vis
 from gptdoctor.report.wording import evidence_sentence, values_sentence
 
 # What `gptdoctor fix` wants to be told before it makes such a fix.
+UNPROVEN = "--unproven"
 FIX_FLAGS = {
     Applicability.SAFE: "",
     Applicability.UNSAFE: "--unsafe-fixes",
@@ -65,7 +66,7 @@ def _print_finding(console: Console, finding: Finding, *, live: bool) -> None:
     if live:
         _print_status(console, finding)
     if finding.fix is not None:
-        fix = fix_sentence(finding.fix, with_applicability=live)
+        fix = fix_sentence(finding, finding.fix, with_applicability=live)
         print_labelled(console, "fix", "label", to_text(console, fix))
 
 
@@ -84,7 +85,14 @@ def _others(finding: Finding) -> Inline:
     return literally(f"; also in {told}")
 
 
-def fix_sentence(fix: FixOffer, *, with_applicability: bool) -> Inline:
+def flag_of(finding: Finding, fix: FixOffer) -> str:
+    """The option that the fix of this finding waits for, "" for none."""
+    if finding.evidence.status is Status.SUSPECTED and fix.applicability is Applicability.UNSAFE:
+        return UNPROVEN
+    return FIX_FLAGS[fix.applicability]
+
+
+def fix_sentence(finding: Finding, fix: FixOffer, *, with_applicability: bool) -> Inline:
     """What the fix does, and how far it may go.
 
     Where nothing was run, how far it may go is not known yet.
@@ -92,7 +100,7 @@ def fix_sentence(fix: FixOffer, *, with_applicability: bool) -> Inline:
     if not with_applicability:
         return prose(fix.title)
     how = fix.applicability.value
-    flag = FIX_FLAGS[fix.applicability]
+    flag = flag_of(finding, fix)
     return (
         *prose(fix.title),
         Span(" ("),

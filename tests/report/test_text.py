@@ -79,7 +79,7 @@ def test_a_suspicion_says_why_nothing_measured_it() -> None:
     """What blocks the measurement is named, and the fix is called unsafe."""
     shown = flat(text_of(samples.REFERENCE))
     assert "suspected blocked by the import at reference_models/gpt5_model.py:18" in shown
-    assert "(unsafe: --unsafe-fixes)" in shown
+    assert "(unsafe: --unproven)" in shown
 
 
 def test_a_refuted_finding_is_one_quiet_sentence() -> None:
