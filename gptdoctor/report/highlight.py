@@ -36,9 +36,11 @@ class _Roles(SyntaxTheme):
         return Style.null()
 
 
-def code_lines(source: str) -> list[Text]:
-    """Lines of Python, highlighted, without empty ones at the end."""
-    highlighted = Syntax("", "python", theme=_Roles()).highlight(visible(source).rstrip())
+def code_lines(source: str, *, coloured: bool = True) -> list[Text]:
+    """Lines of Python without empty ones at the end, highlighted where they are `coloured`."""
+    text = visible(source).rstrip()
+    # Making the highlighter costs as much as the scan of a file, and what is piped has no colour.
+    highlighted = Syntax("", "python", theme=_Roles()).highlight(text) if coloured else Text(text)
     lines = list(highlighted.split("\n"))
     for line in lines:
         line.rstrip()

@@ -59,7 +59,7 @@ def print_code(
     console: Console, source: str, *, first_line: int | None = None, indent: str = "    "
 ) -> None:
     """Source with a bar at its left, numbered from `first_line` where that is given."""
-    lines = code_lines(source)
+    lines = code_lines(source, coloured=console.color_system is not None)
     numbers = _numbers(first_line, len(lines))
     for number, line in zip(numbers, lines, strict=True):
         gutter = f"{number} │ " if number else "│ "
