@@ -29,7 +29,7 @@ def set_aside_declared(
 
 def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
     """The notes of one model."""
-    return (*_packages_to_install(project, record), *_not_exercised(record))
+    return (*dict.fromkeys(_packages_to_install(project, record)), *_not_exercised(record))
 
 
 def _is_declared(project: Project, conviction: Conviction) -> bool:
@@ -54,12 +54,13 @@ def _distribution(project: Project, module: str, importer: str) -> str | None:
 
 
 def _packages_to_install(project: Project, record: ModelRecord) -> Iterator[str]:
+    """What a guard lets pass is optional, and no news."""
     for measured in record.measured:
         if not isinstance(measured.measurement, ImportDependencies):
             continue
         for failure in measured.measurement.failures:
             name = _distribution(project, failure.module, failure.path)
-            if name is not None:
+            if name is not None and not failure.guarded:
                 yield (
                     f"{name}, which the project declares, is not installed where the model runs: "
                     f"install it, or choose another interpreter with --python"

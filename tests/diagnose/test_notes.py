@@ -1,0 +1,85 @@
+"""What is told of a model beside its findings."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from gptdoctor.core.findings import Place, Status
+from gptdoctor.core.measurements.gradient_flow import GradientFlow, ParameterGradient
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
+from gptdoctor.diagnose.notes import notes_of, set_aside_declared
+from tests.diagnose import cases
+
+FAILURE = ImportFailure(
+    path=cases.PATH,
+    line=1,
+    module="einops.layers",
+    name=None,
+    guarded=False,
+    needed=True,
+    error="ModuleNotFoundError: No module named 'einops'",
+)
+
+
+def declare(folder: Path) -> None:
+    """The project says that it needs einops."""
+    (folder / "pyproject.toml").write_text(
+        '[project]\nname = "x"\ndependencies = ["einops>=0.7"]\n'
+    )
+
+
+def imports(*failures: ImportFailure) -> ImportDependencies:
+    """Imports that failed."""
+    return ImportDependencies(imported=False, failures=failures, seconds=0.1)
+
+
+def test_a_declared_package_is_a_note_once(tmp_path: Path) -> None:
+    """Two imports of one package that is not installed are one thing to do."""
+    declare(tmp_path)
+    record = cases.record(
+        cases.measured(
+            "import-dependencies", imports(FAILURE, dataclasses.replace(FAILURE, line=2))
+        )
+    )
+    notes = notes_of(cases.project(tmp_path), record)
+    assert len(notes) == 1
+    assert notes[0].startswith("einops")
+
+
+def test_an_optional_package_is_no_news(tmp_path: Path) -> None:
+    """What the user's own guard lets pass is not told."""
+    declare(tmp_path)
+    guarded = dataclasses.replace(FAILURE, guarded=True)
+    record = cases.record(cases.measured("import-dependencies", imports(guarded)))
+    assert notes_of(cases.project(tmp_path), record) == ()
+
+
+def test_a_declared_package_convicts_nobody(tmp_path: Path) -> None:
+    """It is missing here, not in the code; what nobody declares stays a conviction."""
+    project = cases.project(tmp_path)
+    conviction = cases.conviction(
+        Status.CONFIRMED,
+        rule="GD501",
+        probe="import-dependencies",
+        place=Place(path=cases.PATH, symbol="", line=1),
+        values={"module": "einops.layers"},
+    )
+    assert set_aside_declared(project, (conviction,)) == (conviction,)
+    declare(tmp_path)
+    assert set_aside_declared(cases.project(tmp_path), (conviction,)) == ()
+
+
+def test_idle_parts_are_a_note(tmp_path: Path) -> None:
+    """A tower that this input does not run is named, and not called healthy."""
+    idle = ParameterGradient(
+        name="vision.weight", shape=(2, 2), state="none", largest=None, ran=False
+    )
+    flow = GradientFlow(
+        objective="own loss", loss=4.6, batch=3, length=7, parameters=(idle,), cuts=(), crash=None
+    )
+    record = cases.record(cases.measured("gradient-flow", flow))
+    notes = notes_of(cases.project(tmp_path), record)
+    assert len(notes) == 1
+    assert "vision.weight" in notes[0]
+    assert "not measured" in notes[0]
