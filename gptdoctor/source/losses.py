@@ -1,10 +1,12 @@
-"""Signs of a training loss, and of logits over a vocabulary, in the text of a class."""
+"""Signs of a training loss in the text of a class and of what belongs to it."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.module import SourceModule
@@ -41,11 +43,19 @@ SIDE_WORDS = frozenset(
     }
 )
 WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
-VOCABULARY = re.compile(r"vocab|n_?tokens?$|num_tokens|dictionary|num_embeddings|n_?words")
-# Tables of these are indexed by something else than tokens.
-NO_VOCABULARY = re.compile(r"expert|pos|len|ctx|block|type|segment|layer|context")
-# A helper that a helper calls belongs to the model hardly any more.
+# Helpers of helpers of helpers belong to the model hardly any more.
 DEEPEST_HELPER = 2
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Trace:
+    """What one class or function says of a loss by its own text, and whom it calls."""
+
+    sign: str | None
+    helpers: tuple[tuple[SourceModule, FunctionNode], ...]
+
+
+_TRACES: WeakKeyDictionary[Project, dict[ast.AST, Trace]] = WeakKeyDictionary()
 
 
 def loss_sign(project: Project, info: ClassInfo) -> str | None:
@@ -57,7 +67,7 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
         if name not in LOSSLESS_BASES:
             return name
     for link in project.family(info):
-        sign = next(_signs(project, link.module, link.node, 0), None)
+        sign = _sign(project, link.module, link.node)
         if sign is not None:
             return sign
     return _sign_of_users(project, info)
@@ -74,24 +84,32 @@ def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
             and re.search(rf"\b{info.name}\b", ast.unparse(node.annotation))
             for node in ast.walk(user)
         )
-        if takes and user is not info.node:
-            sign = next(_signs(project, info.module, user, 0), None)
-            if sign is not None:
-                return sign
+        sign = _sign(project, info.module, user) if takes and user is not info.node else None
+        if sign is not None:
+            return sign
     return None
 
 
-def _signs(project: Project, module: SourceModule, node: ast.AST, depth: int) -> Iterator[str]:
-    for inner in ast.walk(node):
-        if isinstance(inner, ast.FunctionDef | ast.AsyncFunctionDef):
-            yield from _signs_of_function(inner)
-        name = _named(inner)
-        if name and is_loss_name(name):
-            yield name
-        if isinstance(inner, ast.Call) and depth < DEEPEST_HELPER:
-            helper = _helper(project, module, inner)
-            if helper is not None:
-                yield from _signs(project, *helper, depth + 1)
+def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0) -> str | None:
+    """The first sign in a class or function, or in the helpers that it calls."""
+    known = _TRACES.setdefault(project, {})
+    if node not in known:
+        known[node] = _trace(project, module, node)
+    if known[node].sign is not None or depth >= DEEPEST_HELPER:
+        return known[node].sign
+    found = (_sign(project, *helper, depth + 1) for helper in known[node].helpers)
+    return next((sign for sign in found if sign is not None), None)
+
+
+def _trace(project: Project, module: SourceModule, node: ast.AST) -> Trace:
+    nodes = list(ast.walk(node))
+    names = (name for inner in nodes if (name := _named(inner)) and is_loss_name(name))
+    functions = (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    behaviour = (sign for function in functions for sign in _signs_of_function(function))
+    sign = next(names, None) or next(behaviour, None)
+    calls = (inner for inner in nodes if isinstance(inner, ast.Call)) if sign is None else ()
+    helpers = {helper: None for call in calls if (helper := _helper(project, module, call))}
+    return Trace(sign=sign, helpers=tuple(helpers))
 
 
 def _named(node: ast.AST) -> str | None:
@@ -124,24 +142,24 @@ def _signs_of_function(function: FunctionNode) -> Iterator[str]:
     }
     yield from (arg.arg for arg in parameters(function) if arg.arg in LABELS & read)
     calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-    logs = {_called(call) for call in calls} & {"log_softmax", "logsumexp"}
+    logs = {called_name(call) for call in calls} & {"log_softmax", "logsumexp"}
     if logs and any(_picks_likelihood(call, function) for call in calls):
         yield "gather"
 
 
 def _picks_likelihood(call: ast.Call, function: FunctionNode) -> bool:
     """Whether a call gathers from what log_softmax gave, or from logits beside a logsumexp."""
-    if _called(call) != "gather" or not isinstance(call.func, ast.Attribute):
+    if called_name(call) != "gather" or not isinstance(call.func, ast.Attribute):
         return False
     source = call.func.value
     if getattr(source, "id", "") == "torch" and call.args:
         source = call.args[0]
     logs = {"log_softmax", "logsumexp"}
-    if _called(source) in logs:
+    if called_name(source) in logs:
         return True
     assigned = (node for node in ast.walk(function) if isinstance(node, ast.Assign))
     return any(
-        _called(node.value) in logs and getattr(target, "id", "") == getattr(source, "id", None)
+        called_name(node.value) in logs and getattr(target, "id", "") == getattr(source, "id", None)
         for node in assigned
         for target in node.targets
     )
@@ -163,65 +181,7 @@ def _helper(
     return other, other.functions[last]
 
 
-def _called(node: ast.AST) -> str:
+def called_name(node: ast.AST) -> str:
     """The last name of what a call calls, "" where `node` is no call."""
     function = node.func if isinstance(node, ast.Call) else None
     return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
-
-
-def gives_logits(project: Project, info: ClassInfo) -> bool:
-    """Whether a class, or a part of it, projects to the vocabulary."""
-    family = project.family(info)
-    calls = [node for part in family for node in ast.walk(part.node) if isinstance(node, ast.Call)]
-    tables = {
-        size
-        for call in calls
-        if _called(call) == "Embedding"
-        and (size := _size(call, 0, "num_embeddings"))
-        and not NO_VOCABULARY.search(size.lower())
-    }
-    for call in calls:
-        if "Linear" in _called(call) or _called(call) in ("Conv1d", "Dense"):
-            size = _size(call, 1, "out_features")
-            if size and (size in tables or VOCABULARY.search(size.lower())):
-                return True
-    return any(_ties(node) for part in family for node in ast.walk(part.node))
-
-
-def _size(call: ast.Call, index: int, keyword: str) -> str | None:
-    """The last name, or the number, of the size given to a layer."""
-    value = next((one.value for one in call.keywords if one.arg == keyword), None)
-    if value is None and len(call.args) > index:
-        value = call.args[index]
-    if isinstance(value, ast.Subscript):
-        value = value.slice
-    if isinstance(value, ast.Attribute):
-        return value.attr
-    return value.id if isinstance(value, ast.Name) else _number(value)
-
-
-def _number(value: ast.expr | None) -> str | None:
-    return str(value.value) if isinstance(value, ast.Constant) else None
-
-
-def _ties(node: ast.AST) -> bool:
-    """Whether a node multiplies by a table's weight, or gives one layer the weight of another."""
-    if isinstance(node, ast.Assign):
-        return _is_table(node.value) and any(_is_weight(target) for target in node.targets)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
-        return any(_is_table(inner) for inner in ast.walk(node.right))
-    if isinstance(node, ast.Call) and _called(node) in ("linear", "matmul", "einsum", "mm"):
-        return any(_is_table(inner) for argument in node.args for inner in ast.walk(argument))
-    return False
-
-
-def _is_weight(node: ast.AST) -> bool:
-    return isinstance(node, ast.Attribute) and node.attr == "weight"
-
-
-def _is_table(node: ast.AST) -> bool:
-    """`self.wte.weight` and the like: the weight of something that embeds tokens."""
-    if not isinstance(node, ast.Attribute) or node.attr != "weight":
-        return False
-    name = node.value.attr if isinstance(node.value, ast.Attribute) else ""
-    return bool(re.search(r"emb|wte|tok", name.lower())) and not NO_VOCABULARY.search(name.lower())

@@ -196,6 +196,10 @@ LEFT_ALONE_WHOLE = {
             value, index = (x @ w / temperature).softmax(-1).max(dim=-1)
             return value, index
     """,
+    "greedy by name": """
+        def greedy_search(model, ids, temperature):
+            return (model(ids)[:, -1] / temperature).argmax(-1)
+    """,
     "a local that is temporary": """
         def generate(model, ids):
             temp = model.scale(ids)

@@ -114,6 +114,11 @@ BASES = {
     "a base from a package": "library.LanguageModel",
 }
 
+TABLES = {
+    "a lookup by product": "return one_hot(ids) @ self.wte.weight",
+    "another class uses the head": "return self.wte(ids)",
+}
+
 OTHER_OUTPUTS = {
     "a backbone": "nn.Linear(dim, dim)",
     "a classifier": "nn.Linear(dim, n_classes)",
@@ -179,6 +184,9 @@ def test_a_head_in_a_part_is_known() -> None:
                 super().__init__()
                 self.leaves = nn.ModuleList([nn.Linear(dim, vocab_size) for _ in range(2)])
 
+            def forward(self, x):
+                return sum(leaf(x) for leaf in self.leaves)
+
         class Net(nn.Module):
             def __init__(self, vocab_size):
                 super().__init__()
@@ -188,7 +196,7 @@ def test_a_head_in_a_part_is_known() -> None:
             def forward(self, ids):
                 return self.vote(self.wte(ids))
     """
-    assert lines_of("GD601", HEAD + plain(text)) == [12]
+    assert lines_of("GD601", HEAD + plain(text)) == [15]
 
 
 @pytest.mark.parametrize("rest", WITH_LOSS.values(), ids=WITH_LOSS)
@@ -223,6 +231,22 @@ def test_models_without_logits_are_left_alone(head: str) -> None:
     """An encoder or a classifier has another loss than the next token."""
     text = model().replace("nn.Linear(dim, vocab)", head)
     assert lines_of("GD601", text) == []
+
+
+@pytest.mark.parametrize("use", TABLES.values(), ids=TABLES)
+def test_models_that_use_no_head_are_left_alone(use: str) -> None:
+    """A table that looks tokens up is no head, nor is a layer that the class does not run."""
+    text = f"""
+        class Net(nn.Module):
+            def __init__(self, n):
+                super().__init__()
+                self.wte = nn.Embedding(n, 64)
+                self.head = nn.Linear(64, n)
+
+            def forward(self, ids):
+                {use}
+    """
+    assert lines_of("GD601", HEAD + plain(text)) == []
 
 
 def test_the_place_is_the_first_line_and_the_extent_the_class() -> None:

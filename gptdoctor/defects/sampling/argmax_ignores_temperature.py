@@ -19,6 +19,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
+    GREEDY,
     Pick,
     in_loop,
     is_greedy_by_choice,
@@ -95,6 +96,8 @@ def _is_token(pick: Pick, frame: Frame, temperature: str) -> bool:
     near = (frame.function, frame.function.outer, frame.caller and frame.caller.function)
     known = [function for function in near if function]
     given = {one.arg for each in known for one in parameters(each.node)}
+    if any(GREEDY.search(each.name) for each in known):
+        return False
     named = any(GENERATING.search(each.name) for each in known)
     asked = named or temperature in given
     if joins(pick, frame.function) and (asked or in_loop(pick, frame.function)):

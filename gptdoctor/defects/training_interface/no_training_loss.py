@@ -12,7 +12,8 @@ from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.losses import gives_logits, loss_sign
+from gptdoctor.source.losses import loss_sign
+from gptdoctor.source.vocabulary import gives_logits
 
 CODE = "GD601"
 PROBE = "training-interface"

@@ -1,0 +1,136 @@
+"""Whether a model gives logits over a vocabulary, as far as its text tells."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.losses import called_name
+from gptdoctor.source.project import Project
+
+# Sizes with these in their names count tokens.
+VOCABULARY = re.compile(r"vocab|n_?tokens?$|num_tokens|dictionary|num_embeddings|n_?words")
+# Tables of these are indexed by something else than tokens.
+NO_VOCABULARY = re.compile(r"expert|pos|len|ctx|block|type|segment|layer|context")
+TABLE = re.compile(r"emb|wte|tok")
+TURNED = frozenset({"T", "mT", "t", "transpose", "permute", "swapaxes"})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Projections:
+    """The tables and linear layers of one class, by the last name of the size that is given."""
+
+    tables: frozenset[str]
+    heads: tuple[tuple[str, str | None], ...]  # size, and the attribute that holds the layer
+    read: frozenset[str]  # attributes that methods other than the constructor read
+    ties: bool  # the weight of a table serves as a head
+
+
+_CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
+
+
+def gives_logits(project: Project, info: ClassInfo) -> bool:
+    """Whether a class, or a part of it, projects to the vocabulary, and uses the projection."""
+    family = [_projections(part) for part in project.family(info)]
+    tables = {size for one in family for size in one.tables}
+    read = {name for one in family for name in one.read}
+    return any(one.ties for one in family) or any(
+        size in tables or VOCABULARY.search(size.lower())
+        for one in family
+        for size, attribute in one.heads
+        if attribute is None or attribute in read
+    )
+
+
+def _projections(info: ClassInfo) -> Projections:
+    if info not in _CACHE:
+        nodes = list(ast.walk(info.node))
+        calls = [node for node in nodes if isinstance(node, ast.Call)]
+        holders = {
+            inner: name
+            for name, values in info.attributes.items()
+            for value in values
+            for inner in ast.walk(value)
+        }
+        sizes = (_size(call, 0, "num_embeddings") for call in calls if _is_embedding(call))
+        _CACHE[info] = Projections(
+            tables=frozenset(
+                size for size in sizes if size and not NO_VOCABULARY.search(size.lower())
+            ),
+            heads=tuple(
+                (size, holders.get(call))
+                for call in calls
+                if _is_linear(call) and (size := _size(call, 1, "out_features"))
+            ),
+            read=frozenset(_read(info)),
+            ties=any(_ties(node) for node in nodes),
+        )
+    return _CACHE[info]
+
+
+def _is_embedding(call: ast.Call) -> bool:
+    # PatchEmbedding(width, ...) and the like are networks of somebody's own.
+    name = called_name(call)
+    return name == "Embedding" or name.endswith("ParallelEmbedding")
+
+
+def _is_linear(call: ast.Call) -> bool:
+    name = called_name(call)
+    return "Linear" in name or name in ("Conv1d", "Dense")
+
+
+def _read(info: ClassInfo) -> set[str]:
+    return {
+        node.attr
+        for name, method in info.methods.items()
+        if name != "__init__"
+        for node in ast.walk(method)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    }
+
+
+def _size(call: ast.Call, index: int, keyword: str) -> str | None:
+    """The last name, or the number, of the size given to a layer."""
+    value = next((one.value for one in call.keywords if one.arg == keyword), None)
+    if value is None and len(call.args) > index:
+        value = call.args[index]
+    if isinstance(value, ast.Subscript):
+        value = value.slice
+    if isinstance(value, ast.Attribute):
+        return value.attr
+    if isinstance(value, ast.Constant):
+        return str(value.value)
+    return value.id if isinstance(value, ast.Name) else None
+
+
+def _ties(node: ast.AST) -> bool:
+    """Whether a node multiplies by a turned table, or gives a layer the weight of a table."""
+    if isinstance(node, ast.Assign):
+        weights = (one for one in node.targets if isinstance(one, ast.Attribute))
+        return _is_table(node.value) and any(one.attr == "weight" for one in weights)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult):
+        return _is_turned_table(node.right)
+    name = called_name(node)
+    if isinstance(node, ast.Call) and name in ("linear", "einsum"):
+        return any(_is_table(argument) for argument in node.args)
+    if isinstance(node, ast.Call) and name in ("matmul", "mm"):
+        return any(_is_turned_table(argument) for argument in node.args)
+    return False
+
+
+def _is_turned_table(node: ast.AST) -> bool:
+    """`self.wte.weight.T`: without the turn, the product looks vectors up."""
+    if isinstance(node, ast.Call):
+        node = node.func
+    return isinstance(node, ast.Attribute) and node.attr in TURNED and _is_table(node.value)
+
+
+def _is_table(node: ast.AST) -> bool:
+    """`self.wte.weight` and the like: the weight of something that embeds tokens."""
+    if not isinstance(node, ast.Attribute) or node.attr != "weight":
+        return False
+    name = node.value.attr.lower() if isinstance(node.value, ast.Attribute) else ""
+    return bool(TABLE.search(name)) and not NO_VOCABULARY.search(name)
