@@ -12,7 +12,7 @@ from gptdoctor.remedies.remedy import Request
 from gptdoctor.source.exports import exports
 from gptdoctor.source.imports import import_sites
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.project_files import modules_with
+from gptdoctor.source.project_files import modules_defining
 
 
 def home_of(request: Request, name: str) -> SourceModule | None:
@@ -20,7 +20,7 @@ def home_of(request: Request, name: str) -> SourceModule | None:
     importer = request.module
     found = [
         other
-        for other in modules_with(request.project, name)
+        for other in modules_defining(request.project, name)
         if other.file != importer.file and name in exports(other).defined
     ]
     if not found:

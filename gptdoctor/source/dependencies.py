@@ -84,13 +84,17 @@ def declared(project: Project, importer: SourceModule) -> frozenset[str]:
 
 
 def declared_distribution(project: Project, importer: SourceModule, module: str) -> str | None:
-    """The declared package that `module`, a dotted import, comes from; None: not declared."""
+    """The declared package that `module`, a dotted import, comes from; None: not declared.
+
+    Where no name fits, one that has the module's name among its words may be it: `trainer`
+    comes from `coqui-tts-trainer`.
+    """
     top = module.partition(".")[0]
     known = declared(project, importer)
     for name in (top, *DISTRIBUTIONS.get(top, ())):
         if normalised(name) in known:
             return normalised(name)
-    return None
+    return next((name for name in sorted(known) if f"-{normalised(top)}-" in f"-{name}-"), None)
 
 
 def missing_declared(project: Project, module: SourceModule) -> list[MissingPackage]:

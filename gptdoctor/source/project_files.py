@@ -22,6 +22,10 @@ MOST_ENTRIES = 50_000
 # A module that more others than this import, without a network among them, serves something else.
 MOST_IMPORTERS = 30
 
+IMPORT = re.compile(rb"^[ \t]*(?:import|from)\b[^\n(]*(?:\([^)]*\))?", re.MULTILINE)
+WORD = re.compile(rb"\w+")
+
+_WORDS: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
 _FILES: WeakKeyDictionary[Project, tuple[Path, ...]] = WeakKeyDictionary()
 
 
@@ -68,15 +72,17 @@ def holds_module(project: Project, dotted: str) -> bool:
     )
 
 
+def modules_defining(project: Project, name: str) -> Iterator[SourceModule]:
+    """The modules of the project with a line that begins by binding `name` itself."""
+    word = re.escape(name)
+    return modules_with(project, rf"(?:class|def|async def)[ \t]+{word}\b|{word}[ \t]*[:=]")
+
+
 def modules_with(project: Project, pattern: str) -> Iterator[SourceModule]:
     """The modules of the project in whose text a line begins with what `pattern` matches."""
     wanted = re.compile(rf"^(?:{pattern})".encode(), re.MULTILINE)
     for file in project_files(project):
-        try:
-            found = wanted.search(file.read_bytes())
-        except OSError:
-            continue
-        module = project.read(file) if found else None
+        module = project.read(file) if wanted.search(_bytes(file)) else None
         if isinstance(module, SourceModule):
             yield module
 
@@ -102,10 +108,29 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
 
 def _importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
     """The modules of the project that import `module` or a name from it."""
-    stem = re.escape(module.dotted.rpartition(".")[2])
-    for other in modules_with(project, rf"[ \t]*(?:import|from)\b[^\n]*\b{stem}\b"):
-        if other is not module and _imports(project, other, module):
+    for file in _imported_words(project).get(module.dotted.rpartition(".")[2], ()):
+        other = project.read(file) if file != module.file else None
+        if isinstance(other, SourceModule) and _imports(project, other, module):
             yield other
+
+
+def _imported_words(project: Project) -> dict[str, list[Path]]:
+    """The files by the words of their import statements."""
+    if project not in _WORDS:
+        found: dict[str, list[Path]] = {}
+        for file in project_files(project):
+            statements = IMPORT.findall(_bytes(file))
+            for word in {word for one in statements for word in WORD.findall(one)}:
+                found.setdefault(word.decode(errors="replace"), []).append(file)
+        _WORDS[project] = found
+    return _WORDS[project]
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:
+        return b""
 
 
 def _imports(project: Project, other: SourceModule, module: SourceModule) -> bool:

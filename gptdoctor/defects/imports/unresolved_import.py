@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
@@ -21,7 +20,7 @@ from gptdoctor.source.imports import Guard, ImportSite, bound_names, guarding, i
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import modules_with, serves_networks
+from gptdoctor.source.project_files import modules_defining, serves_networks
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
 CODE = "GD501"
@@ -129,11 +128,9 @@ def _defined_in(project: Project, importer: SourceModule, lack: Unresolved) -> s
     """The file of another module of the project that defines all the missing names itself."""
     if not lack.names:
         return None
-    name = re.escape(lack.names[0])
-    binding = rf"(?:class|def|async def)[ \t]+{name}\b|{name}[ \t]*[:=]"
     homes = [
         other
-        for other in modules_with(project, binding)
+        for other in modules_defining(project, lack.names[0])
         if other is not importer and exports(other).defined.issuperset(lack.names)
     ]
     # The nearest: as many folders in common as possible.
