@@ -73,7 +73,8 @@ def _summary(
     if examination.environment.trouble:
         trouble = visible(examination.environment.trouble)
         yield Text.assemble(("No model was run", "error"), f": {trouble}.")
-    if gate is not None and gate.reasons:
+    trouble_alone = gate is not None and gate.reasons == (examination.environment.trouble,)
+    if gate is not None and gate.reasons and not trouble_alone:
         head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")
         yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
     following = _next_step(findings, targets, live=examination.environment.live)

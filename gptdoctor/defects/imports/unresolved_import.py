@@ -240,11 +240,11 @@ DEFECT = Defect(
     convicts={PROBE: _convict},
     fix=FixPromise(
         applicability=Applicability.SAFE,
-        title="Import the name from where it is, or guard the import with a working stand-in",
+        title="Import the name from the module that defines it",
         safety=(
-            "Safe where the import was shown to fail: the file could not be imported before. "
-            "What the stand-in computes is a guess wherever no module of the project defines the "
-            "missing name."
+            "Safe where the import was shown to fail and one module of the project defines the "
+            "name: the file could not be imported before. Where none does, the import is guarded "
+            "and building the model raises a clear error: that is a guess, and never safe."
         ),
         order=0,
     ),

@@ -22,10 +22,12 @@ CODE = "GD701"
 PROBE = "empty-inputs"
 # Text cannot hold the defect where it neither begins a list that a condition may fill nor counts;
 # most functions end here.
-LIST = re.compile(
-    r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))|\bfilter\("
-    r"|\bfor \w[^\n]* in [^\n]* if |^\s+if [\w .!=()]+$",
-    re.MULTILINE,
+# Each pattern by itself: joined by "|", or led by "\b", they take ten times as long.
+LIST = (
+    re.compile(r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))"),
+    re.compile(r"filter\("),
+    re.compile(r" for [^\n]+ in [^\n]+ if "),
+    re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
 )
 COUNT = re.compile(r"\+=? ?1\b")
 # Of these messages no other cause than an empty list is known.
@@ -60,7 +62,8 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     if not (parameters(node) or node.args.vararg or node.args.kwarg):
         return False
     text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
-    return bool(LIST.search(text) or ("/" in text and COUNT.search(text)))
+    counts = "/" in text and COUNT.search(text)
+    return bool(counts or any(pattern.search(text) for pattern in LIST))
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:

@@ -34,7 +34,8 @@ CODE = "GD401"
 PROBE = "sampling"
 # Text without these cannot hold the defect; most functions end here.
 CHOOSING = ("argmax", ".max(", "topk", "sort(")
-TEMPERATURE = re.compile(r"temperature|temps?\b|temp_|tau\b|[(,]\s*T\s*[:=,)]", re.IGNORECASE)
+TEMPERATURE = re.compile(r"temp(?:erature|s?\b|_)|tau\b")
+LETTER = re.compile(r"[(,]\s*T\s*[:=,)]")
 # Methods that choose tokens, by name; others that hold a temperature may route or quantise.
 GENERATING = re.compile(r"generat|sampl|decod|next|predict|token|complet|continu|reply", re.I)
 # All rows of a greedy method draw the likeliest token. On the probe's logits, linspace(0, 3, V),
@@ -64,7 +65,7 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
 
 @lru_cache(maxsize=1)  # the functions of one module come one after another
 def _speaks_of_temperature(module: SourceModule) -> bool:
-    return bool(TEMPERATURE.search(module.text))
+    return bool(TEMPERATURE.search(module.text.lower()) or LETTER.search(module.text))
 
 
 def _frames(visit: Visit, function: Function, pick: Pick) -> Iterator[Frame]:
