@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from gptdoctor.config import Options
 from gptdoctor.core import events
@@ -34,7 +35,9 @@ from gptdoctor.source.project import Project
 from gptdoctor.source.targets import Targets, find_targets
 from gptdoctor.specimen.discover import discover, entry_of, target_of
 from gptdoctor.worker.interpreter import choose_python, search_paths
-from gptdoctor.worker.session import Session
+
+if TYPE_CHECKING:
+    from gptdoctor.worker.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +76,9 @@ class Checkup:
     def __enter__(self) -> Checkup:
         """Start the worker, unless nothing is to be run."""
         if not self.options.static:
+            # A static scan has no worker, and should not pay for loading its half of the code.
+            from gptdoctor.worker.session import Session
+
             self._session = Session(self._python, str(self.root))
         return self
 
