@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.imports import bound_names
+from gptdoctor.source.imports import BLOCKS, bound_names
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import Origin, Project
@@ -147,12 +147,13 @@ def _compares(statement: ast.stmt) -> bool:
 
 def _top_level(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """The statements that run when the module is imported, but for those in class bodies."""
-    for node in body:
+    stack = list(body)[::-1]
+    while stack:
+        node = stack.pop()
         yield node
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            continue
-        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
-            yield from _top_level(getattr(node, field, ()))
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inner = [one for block in BLOCKS for one in getattr(node, block, ())]
+            stack.extend(reversed(inner))
 
 
 def _defined(node: ast.AST) -> Iterator[str]:

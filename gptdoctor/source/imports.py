@@ -60,17 +60,15 @@ class Guarding:
 
 def import_sites(module: SourceModule) -> Iterator[ImportSite]:
     """All import statements of a module, at any depth, in the order of the text."""
-    yield from _sites(module.tree, ())
-
-
-def _sites(node: ast.AST, parents: tuple[ast.AST, ...]) -> Iterator[ImportSite]:
-    below = (*parents, node)
-    for block in BLOCKS:
-        for child in getattr(node, block, ()):
-            if isinstance(child, ast.Import | ast.ImportFrom):
-                yield ImportSite(node=child, parents=below)
-            elif hasattr(child, "body"):
-                yield from _sites(child, below)
+    stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())]
+    while stack:  # no recursion: a long chain of `elif` is deep
+        node, parents = stack.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield ImportSite(node=node, parents=parents)
+        elif hasattr(node, "body"):
+            below = (*parents, node)
+            inner = [(one, below) for block in BLOCKS for one in getattr(node, block, ())]
+            stack.extend(reversed(inner))
 
 
 def bound_names(node: ImportNode) -> Iterator[str]:

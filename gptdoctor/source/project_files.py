@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 from collections import deque
@@ -10,7 +11,9 @@ from itertools import islice
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import INSTALLED_FOLDERS, Project
 from gptdoctor.source.targets import SKIPPED_FOLDERS
 
@@ -134,10 +137,25 @@ def _bytes(file: Path) -> bytes:
 
 
 def _imports(project: Project, other: SourceModule, module: SourceModule) -> bool:
-    origins = {*other.names.aliases.values(), *other.names.stars}
-    origins |= {origin.rpartition(".")[0] for origin in origins}
-    return any(
-        (found := project.module(origin, other)) is not None and found.file == module.file
-        for origin in origins
-        if origin
+    """Whether `other` cannot be imported without `module`."""
+    needed = (
+        site
+        for site in import_sites(other)
+        if not site.lazy and not site.stands_in_for and guarding(site).kind is Guard.NONE
     )
+    return any(
+        (found := project.module(name, other)) is not None and found.file == module.file
+        for site in needed
+        for name in _modules_named(site.node, other.package)
+    )
+
+
+def _modules_named(node: ImportNode, package: str) -> Iterator[str]:
+    """The modules that a statement imports, or may import where a name is a module."""
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    origin = absolute_module(node, package)
+    if origin:
+        yield origin
+    yield from (f"{origin}.{alias.name}".lstrip(".") for alias in node.names)

@@ -29,6 +29,20 @@ LIST = (
     re.compile(r" for [^\n]+ in [^\n]+ if "),
     re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
 )
+# What minds an empty list, or hands a new one to a helper.
+MINDING = (
+    "cat(",
+    "stack(",
+    "concat",
+    "reduce(",
+    "max(",
+    "min(",
+    "len(",
+    "pop(",
+    "[0]",
+    "[-1]",
+    "([",
+)
 COUNT = re.compile(r"\+=? ?1\b")
 # Of these messages no other cause than an empty list is known.
 EMPTY_LIST = (
@@ -62,8 +76,10 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     if not (parameters(node) or node.args.vararg or node.args.kwarg):
         return False
     text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
-    counts = "/" in text and COUNT.search(text)
-    return bool(counts or any(pattern.search(text) for pattern in LIST))
+    if "/" in text and "= 0" in text and COUNT.search(text):
+        return True
+    minds = any(word in text for word in MINDING)
+    return minds and any(pattern.search(text) for pattern in LIST)
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:

@@ -81,6 +81,13 @@ def _frames(visit: Visit, function: Function, pick: Pick) -> Iterator[Frame]:
 
 def _temperature(pick: Pick, frame: Frame) -> tuple[str, bool] | None:
     """The temperature that the choice ignores, and whether it chooses from probabilities."""
+    try:
+        return _ignored(pick, frame)
+    except RecursionError:  # sums of a thousand terms: no choice of a token that anyone wrote
+        return None
+
+
+def _ignored(pick: Pick, frame: Frame) -> tuple[str, bool] | None:
     signs = list(met(pick.operand, frame))
     temperature = next((one.name for one in signs if one.sign is Sign.TEMPERATURE), None)
     if temperature is None or Met(Sign.NOISE) in signs or not _is_token(pick, frame, temperature):
