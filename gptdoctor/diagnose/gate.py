@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
 from gptdoctor.core.findings import Finding, Status
-
-MOST_NAMES = 4  # in one sentence
+from gptdoctor.diagnose.words import NAMES_SHOWN, count
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +39,7 @@ def shown(examination: Examination, options: Options) -> tuple[Finding, ...]:
 def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     blocking = [finding for finding in shown(examination, options) if _blocks(finding, options)]
     if blocking:
-        yield f"{_count(len(blocking), 'finding')} at or above {options.fail_on.value}"
+        yield f"{count(len(blocking), 'finding')} at or above {options.fail_on.value}"
     untrainable = [
         model.name
         for model in examination.models
@@ -52,7 +51,7 @@ def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     if unexamined and options.strict:
         yield f"{_some(unexamined)} could not be examined (--strict)"
     if examination.errors:
-        yield f"{_count(len(examination.errors), 'file')} could not be read"
+        yield f"{count(len(examination.errors), 'file')} could not be read"
 
 
 def _blocks(finding: Finding, options: Options) -> bool:
@@ -71,10 +70,6 @@ def _all_ignored(model: ModelDiagnosis, options: Options) -> bool:
 
 def _some(names: list[str]) -> str:
     """The names in a row, or their number where a row would be long."""
-    if len(names) > MOST_NAMES:
+    if len(names) > NAMES_SHOWN:
         return f"{len(names)} models"
     return " and ".join([", ".join(names[:-1]), names[-1]]) if len(names) > 1 else names[0]
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gptdoctor.catalog import all_defects
+from gptdoctor.catalog import defect_named
 from gptdoctor.core.findings import (
     Conviction,
     Evidence,
@@ -63,7 +63,7 @@ def concerns(target: ModelTarget, suspicion: Suspicion, record: ModelRecord | No
 def _finding(
     project: Project, suspicion: Suspicion, judged: Sequence[Judged], *, live: bool
 ) -> Finding:
-    defect = _defect(suspicion.rule)
+    defect = defect_named(suspicion.rule)
     models = tuple(
         ModelEvidence(
             name=one.target.name, path=one.target.path, evidence=_evidence(defect, suspicion, one)
@@ -176,7 +176,7 @@ def _unsuspected(
             if location is not None:
                 seen.setdefault((conviction.rule, location), []).append((one, conviction))
     for (rule, location), witnesses in seen.items():
-        yield _measured_finding(project, _defect(rule), location, witnesses)
+        yield _measured_finding(project, defect_named(rule), location, witnesses)
 
 
 def _measured_finding(
@@ -251,7 +251,3 @@ def _excerpt(project: Project, location: Location) -> str:
 def _module(project: Project, path: str) -> SourceModule | None:
     read = project.read(project.root / path)
     return read if isinstance(read, SourceModule) else None
-
-
-def _defect(code: str) -> Defect:
-    return next(defect for defect in all_defects() if defect.code == code)

@@ -8,11 +8,10 @@ from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.diagnose.words import some
 from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Origin, Project
-
-NAMES_SHOWN = 4  # of parameters, in one sentence
 
 
 def set_aside_declared(
@@ -78,9 +77,4 @@ def _not_exercised(record: ModelRecord) -> Iterator[str]:
             if one.state == "none" and not one.ran
         ]
         if idle:
-            rest = len(idle) - NAMES_SHOWN
-            more = f" and {rest} more" if rest > 0 else ""
-            yield (
-                f"not exercised by this input: {', '.join(idle[:NAMES_SHOWN])}{more}; "
-                f"their gradients were not measured"
-            )
+            yield (f"not exercised by this input: {some(idle)}; their gradients were not measured")

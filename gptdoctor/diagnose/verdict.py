@@ -21,6 +21,7 @@ from gptdoctor.diagnose.reasons import (
     missing_import,
     what_blocks,
 )
+from gptdoctor.diagnose.words import count, some
 
 # A healthy model of the tool's sizes loses 10 % of its first loss within 28 steps (nine in ten of
 # 163 measured); one that has not after hundreds makes no progress on a batch it could memorise.
@@ -30,8 +31,6 @@ LEAST_DROP = 0.10
 OWN_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS"})
 # Without these two nothing is known of training, and no verdict but "unexamined" is honest.
 DECISIVE_PROBES = ("gradient-flow", "learning")
-NO_GRAPH = "the loss reaches no parameter"
-NAMES_SHOWN = 4  # of parameters, in one sentence
 
 
 @dataclass(frozen=True)
@@ -77,9 +76,8 @@ def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[
     yield from _dies(record)
     cut = list(_cut(record, confirmed))
     yield from cut
-    symptoms = (*_crashes(record, confirmed), *_does_not_learn(record))
-    # A loss that no parameter reaches cannot go backward: the cut's symptom, not its equal.
-    yield from (one for one in symptoms if not (cut and one.text.endswith(NO_GRAPH)))
+    yield from _crashes(record, confirmed)
+    yield from _does_not_learn(record, explained=bool(cut))
 
 
 def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
@@ -143,14 +141,16 @@ def _rule_at(crash: Crash, confirmed: Sequence[Finding]) -> str | None:
     return None
 
 
-def _does_not_learn(record: ModelRecord) -> Iterator[Reason]:
+def _does_not_learn(record: ModelRecord, *, explained: bool) -> Iterator[Reason]:
+    """The loss does not fall; where a cut explains that no step is possible, it alone is told."""
     for measured in record.measured:
         measurement = measured.measurement
         if not isinstance(measurement, Learning) or measurement.crash or not measurement.runs:
             continue
         first = measurement.runs[0].first_loss
         if not any(run.steps for run in measurement.runs):
-            yield Reason(f"no step can be taken: {NO_GRAPH}")
+            if not explained:
+                yield Reason("no step can be taken: the loss reaches no parameter")
             continue
         best = min(run.best_loss for run in measurement.runs)
         steps = max(run.steps for run in measurement.runs)
@@ -173,8 +173,8 @@ def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
             if cut.parameters_gained and rule is not None:
                 yield Reason(
                     f"{cut.operation} at {cut.path}:{cut.line} keeps the gradient from "
-                    f"{_count(len(cut.parameters_gained), 'parameter')} "
-                    f"({_some(cut.parameters_gained)})",
+                    f"{count(len(cut.parameters_gained), 'parameter')} "
+                    f"({some(cut.parameters_gained)})",
                     rule,
                 )
 
@@ -211,12 +211,3 @@ def _unmeasured(record: ModelRecord) -> Iterator[str]:
 def _finding_sentence(finding: Finding) -> str:
     place = f"{finding.location.path}:{finding.location.line}"
     return f"{finding.rule} {finding.name} at {place}, confirmed by {finding.evidence.probe}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
-def _some(names: Sequence[str]) -> str:
-    rest = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

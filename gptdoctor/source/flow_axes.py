@@ -31,6 +31,7 @@ from gptdoctor.source.flow_operations import VALUES_AND_INDICES
 from gptdoctor.source.flow_parameters import is_plain
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import Turn, number, turn_of
+from gptdoctor.source.imports import is_none
 from gptdoctor.source.project import Project
 
 ACTIVATION = 3  # dimensions of what layers pass on: batch, time, channels
@@ -158,9 +159,9 @@ class AxesReader:
             if axes is None:
                 return None
             if isinstance(place, ast.Constant) and place.value is Ellipsis:
-                rest = [one for one in places[index + 1 :] if not _is_none(one)]
+                rest = [one for one in places[index + 1 :] if not is_none(one)]
                 axis = axes.rank - len(rest)
-            elif _is_none(place):
+            elif is_none(place):
                 axes = widened(axes, axis)
                 axis += 1
             elif isinstance(place, ast.Slice):
@@ -246,10 +247,6 @@ def _shape_of(node: ast.expr) -> str | None:
     if asks and isinstance(method, ast.Attribute) and isinstance(method.value, ast.Name):
         return method.value.id
     return None
-
-
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
 
 
 def _is_counter(node: ast.expr, function: Function) -> bool:
