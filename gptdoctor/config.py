@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from gptdoctor.core.findings import Severity
 
 # A tiny model's examination takes about 2 s; a minute leaves room for a slow import.
 DEFAULT_TIMEOUT_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelConfig:
+    """What the user says of one model in `pyproject.toml`, where guessing ends."""
+
+    build: str | None = None  # an expression that gives the instance
+    call: str | None = None  # an expression that runs `model`
+    ignore: bool = False  # not to be examined
+    causal: bool | None = None  # False: a position may see later ones by design
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,14 @@ class Options:
     seed: int = 0
     python: Path | None = None  # the interpreter that runs the models; None: chosen
     devices: bool = False  # let the models see accelerators
+    memory_bytes: int | None = None  # of each model, above what torch maps; None: chosen
+    jobs: int | None = None  # models examined at once; None: as many as cores and memory allow
+    show_output: bool = False  # tell what the models' code printed
+    cache: bool = True  # answer from results of earlier runs, and keep new ones
+    build: str | None = None  # an expression that builds the one model that was named
+    call: str | None = None  # an expression that runs it
+    # By "path.py:Class" of the project, from [tool.gptdoctor.models] of pyproject.toml.
+    models: Mapping[str, ModelConfig] = field(default_factory=dict)
 
     def wants(self, code: str) -> bool:
         """Whether findings of this rule are asked for; the longer prefix wins, then `ignore`."""

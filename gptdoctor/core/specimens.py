@@ -11,10 +11,11 @@ class ModelTarget:
     """A main model that the text shows."""
 
     path: str  # of its file, relative to the project's root, with "/"
-    name: str  # of the class
+    name: str  # of the class, or of the function that makes it
     line: int
     end_line: int
     entry: str  # the method that takes ids: "forward", "forward_step"
+    factory: bool = False  # `name` is a function that returns the model
     # Names of the classes that this model is made of (itself included), by walking the text.
     family: tuple[str, ...] = ()
 
@@ -29,6 +30,8 @@ class ExamineRequest:
     timeout_seconds: float
     probes: tuple[str, ...] = ()  # empty: all of them
     build: str | None = None  # an expression to build the model with, instead of guessing
+    call: str | None = None  # an expression that runs `model`, instead of guessing
+    memory_bytes: int | None = None  # above what torch itself maps; None: half of the machine's
     # Text that stands for files on disk, by path relative to the root: how repairs are proven.
     overlay: Mapping[str, str] = field(default_factory=dict)
     devices: bool = False  # let the model see accelerators

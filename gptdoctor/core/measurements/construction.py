@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gptdoctor.core.measurements.crash import Crash
@@ -15,6 +16,16 @@ class InputFact:
     name: str  # of the parameter
     kind: str  # "ids", "labels", "image", "audio", "features", "mask", "positions", "other"
     shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SizedCrash:
+    """The user's code failed at sane sizes, though it may work at others."""
+
+    build: str  # code that made the instance, or was to make it
+    call: str  # "" where it was not made
+    sizes: Mapping[str, int]  # by what they measure: "width", "heads", "batch", "length"
+    crash: Crash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,3 +49,5 @@ class Construction(Measurement):
     returns: str  # "logits", "logits and loss", "dict with logits", "nothing usable"
     crash: Crash | None
     tried: tuple[str, ...]
+    # At which sane sizes the code crashes, also where the model was built with others.
+    failures: tuple[SizedCrash, ...] = ()

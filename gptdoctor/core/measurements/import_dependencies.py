@@ -35,9 +35,23 @@ class ImportFailure:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SkippedStatement:
+    """A statement at the top level of a file that was not run: it works rather than defines."""
+
+    path: str
+    line: int
+    end_line: int
+    kind: str  # "loop", "call", "download", "window", "arguments", "training", "failed"
+    text: str  # its first line, stripped
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImportDependencies(Measurement):
     """Probe import-dependencies: the import statements that ran, and those that failed."""
 
     imported: bool  # the file was imported (with stand-ins for what failed)
     failures: tuple[ImportFailure, ...]
     seconds: float
+    skipped: tuple[SkippedStatement, ...] = ()
+    # The files of the project that were loaded, the model's own first, relative with "/".
+    files: tuple[str, ...] = ()
