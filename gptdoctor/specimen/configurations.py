@@ -17,8 +17,8 @@ from torch import nn
 from gptdoctor.specimen.hints import has_factory, hint_of, is_plain
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
-from gptdoctor.specimen.sizes import Variant
 from gptdoctor.specimen.values import MISSING, NoIdeaError, Written, literal, small
+from gptdoctor.specimen.variants import Variant
 
 _CONFIG_CLASS = re.compile(
     r".*(?:Config|Configuration|Cfg|Args|Arguments|Settings|H?Params|Options)"

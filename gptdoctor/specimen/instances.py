@@ -19,8 +19,8 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reads import project_modules
-from gptdoctor.specimen.sizes import VARIANTS
 from gptdoctor.specimen.values import NoIdeaError, Written
+from gptdoctor.specimen.variants import VARIANTS
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
 MOST_PARAMETERS = 20_000_000

@@ -11,7 +11,8 @@ from typing import Any, Literal, get_args, get_origin
 
 import torch
 
-from gptdoctor.specimen.sizes import Variant, role_of, size_for
+from gptdoctor.specimen.sizes import role_of, size_for
+from gptdoctor.specimen.variants import Variant
 
 MISSING: Any = inspect.Parameter.empty  # there is no default
 # Names of things that are drawn at random: a specimen is to answer the same twice.

@@ -6,7 +6,8 @@ import itertools
 
 import pytest
 
-from gptdoctor.specimen.sizes import VARIANTS, role_of, size_for
+from gptdoctor.specimen.sizes import role_of, size_for
+from gptdoctor.specimen.variants import VARIANTS
 
 COHERENT = VARIANTS[0]
 

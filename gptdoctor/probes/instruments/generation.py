@@ -16,7 +16,8 @@ from gptdoctor.core.findings import Place
 from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.places import project_path, symbol_of
 from gptdoctor.specimen.roles import kind_of
-from gptdoctor.specimen.sizes import VARIANTS, size_for
+from gptdoctor.specimen.sizes import size_for
+from gptdoctor.specimen.variants import VARIANTS
 
 _GENERATES = re.compile(
     r".*(?:generat|sampl|decod|complet|continu|repl|respon|infer|predict|next|stream|chat|write"
