@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import partial
 from types import ModuleType
@@ -51,8 +52,15 @@ def build_specimen(
     There is a specimen wherever there is an instance, also where no call works: some probes need
     no forward pass.
     """
+    return specimen_from(instances(module, request), request)
+
+
+def specimen_from(
+    candidates: Iterable[Instance], request: ExamineRequest
+) -> tuple[Construction, Specimen | None]:
+    """The specimen of the first of some instances that can be called, with its call."""
     attempts: list[_Called] = []
-    for instance in instances(module, request):
+    for instance in candidates:
         attempts.append(_called(instance, request))
         if attempts[-1].works:
             break

@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import os
 import re
+import traceback
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -68,6 +69,16 @@ def crash_of(error: BaseException, root: str, stage: str) -> Crash:
         raised_there=innermost and _RAISE.search(statement) is not None,
         shapes=_shapes(frame),
     )
+
+
+def told(error: BaseException, root: str) -> str:
+    """An error in one line: what, and where in the user's code, or else in ours."""
+    crash = crash_of(error, root, "")
+    path, line = crash.path, crash.line
+    if path is None:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        path, line = "/".join(Path(last.filename).parts[-2:]), last.lineno
+    return f"{crash.kind}: {crash.message} at {path}:{line}"
 
 
 def _text(error: BaseException) -> str:

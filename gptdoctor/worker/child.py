@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import pkgutil
 import random
 import sys
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
-from importlib import import_module
 from os import _exit, chdir, getpid, write
-from pathlib import Path
 from typing import NoReturn
 
 import torch
 
-import gptdoctor.probes
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import Measured, Unmeasured
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.build import build_specimen
 from gptdoctor.specimen.load import Loaded, load_module
-from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.worker.protocol import CHANNEL_LOST, ChildReply, Finished, Stage, encode
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
@@ -35,7 +31,7 @@ Send = Callable[[ChildReply], None]
 
 def preload() -> None:
     """Import all that a job will need, in the fork server: no child pays for it again."""
-    list(_probes(()))
+    list(chosen_probes(()))
     seed_everything(0)  # numpy.random is imported when it is first asked for, in 20 ms
 
 
@@ -88,11 +84,11 @@ def run_job(request: ExamineRequest, send: Send) -> None:
         # Only building the model shows whether it needs what could not be imported.
         send(Measured(probe="import-dependencies", measurement=again, executed=executed))
     _tell(send, "construction", construction, lines)
-    for probe in _probes(request.probes):
+    for probe in chosen_probes(request.probes):
         if isinstance(probe, Unmeasured):
             send(probe)
         elif specimen is None:
-            send(Unmeasured(probe=probe.name, reason=_why_not_built(construction)))
+            send(Unmeasured(probe=probe.name, reason=why_not_built(construction)))
         else:
             _run_probe(probe, specimen, request, send)
 
@@ -116,7 +112,7 @@ def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, S
     try:
         return build_specimen(loaded.module, request)
     except BaseException as error:
-        return _not_built(request, "not-built", tried=(_told(error, request.root),)), None
+        return _not_built(request, "not-built", tried=(told(error, request.root),)), None
 
 
 def _out_of_memory(crash: Crash) -> bool:
@@ -148,7 +144,7 @@ def _not_built(
     )
 
 
-def _why_not_built(construction: Construction) -> str:
+def why_not_built(construction: Construction) -> str:
     """Why no probe could run, in the words that each of them is given."""
     crash = construction.crash
     if crash is None:
@@ -156,23 +152,6 @@ def _why_not_built(construction: Construction) -> str:
     place = f" at {crash.path}:{crash.line}" if crash.path else ""
     how = "cannot be imported" if crash.stage == "import" else "crashed"
     return f"{how}: {crash.kind}: {crash.message}{place}"
-
-
-def _probes(names: tuple[str, ...]) -> Iterator[Probe | Unmeasured]:
-    """The probes that were asked for, in their order; first those that cannot be loaded."""
-    found = []
-    for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
-        name = entry.name.replace("_", "-")
-        if names and name not in names:
-            continue
-        try:
-            probe = getattr(import_module(f"gptdoctor.probes.{entry.name}"), "PROBE", None)
-        except Exception as error:
-            yield Unmeasured(probe=name, reason=f"gptdoctor's own fault: {_told(error, '')}")
-            continue
-        if isinstance(probe, Probe):
-            found.append(probe)
-    yield from sorted(found, key=lambda probe: (probe.order, probe.name))
 
 
 def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: Send) -> None:
@@ -188,7 +167,7 @@ def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: 
     except Abstention as abstention:
         send(Unmeasured(probe=probe.name, reason=str(abstention)))
     except BaseException as error:  # the user's code may raise what it likes, SystemExit too
-        send(Unmeasured(probe=probe.name, reason=_told(error, request.root)))
+        send(Unmeasured(probe=probe.name, reason=told(error, request.root)))
     else:
         _tell(send, probe.name, measurement, lines)
 
@@ -198,13 +177,3 @@ def _tell(send: Send, probe: str, measurement: Measurement, lines: Lines) -> Non
         send(Measured(probe=probe, measurement=measurement, executed=as_executed(lines)))
     except ProtocolError as error:
         send(Unmeasured(probe=probe, reason=f"gptdoctor's own fault: {error}"))
-
-
-def _told(error: BaseException, root: str) -> str:
-    """An error in one line: what, and where in the user's code, or else in ours."""
-    crash = crash_of(error, root, "")
-    path, line = crash.path, crash.line
-    if path is None:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        path, line = "/".join(Path(last.filename).parts[-2:]), last.lineno
-    return f"{crash.kind}: {crash.message} at {path}:{line}"

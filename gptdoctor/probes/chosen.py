@@ -1,0 +1,29 @@
+"""All probes, found by walking this folder."""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+
+import gptdoctor.probes
+from gptdoctor.core.measurements.record import Unmeasured
+from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.places import told
+
+
+def chosen_probes(names: tuple[str, ...]) -> Iterator[Probe | Unmeasured]:
+    """The probes that were asked for, in their order; first those that cannot be loaded."""
+    found = []
+    for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
+        name = entry.name.replace("_", "-")
+        if names and name not in names:
+            continue
+        try:
+            probe = getattr(import_module(f"gptdoctor.probes.{entry.name}"), "PROBE", None)
+        except Exception as error:
+            yield Unmeasured(probe=name, reason=f"gptdoctor's own fault: {told(error, '')}")
+            continue
+        if isinstance(probe, Probe):
+            found.append(probe)
+    yield from sorted(found, key=lambda probe: (probe.order, probe.name))
