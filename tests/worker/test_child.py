@@ -47,7 +47,7 @@ def examine(tmp_path: Path, same_process: None, monkeypatch: pytest.MonkeyPatch)
             ), (module.Tiny() if built == "built" else None)
 
         monkeypatch.setattr(child, "build_specimen", build or stand_in)
-        monkeypatch.setattr(child, "_probes", lambda names: iter(probes))
+        monkeypatch.setattr(child, "chosen_probes", lambda names: iter(probes))
         write(tmp_path, {"m.py": text})
         messages: list[ChildReply] = []
 
@@ -199,7 +199,7 @@ def test_random_numbers_start_the_same_for_each_probe(examine: Examine) -> None:
 
 def test_all_probes_of_the_package_can_be_loaded() -> None:
     """Every module in `probes/` but the form itself holds a probe of its own name."""
-    found = list(child._probes(()))
+    found = list(child.chosen_probes(()))
     assert all(isinstance(each, Probe) for each in found), found
     assert sorted(found, key=lambda each: each.order) == found
-    assert not list(child._probes(("none",)))
+    assert not list(child.chosen_probes(("none",)))
