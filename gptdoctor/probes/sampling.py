@@ -143,9 +143,16 @@ class _Sampler:
         """What the method is given to continue: ids [B, T], or logits [B, V]."""
         if method.takes_logits:
             return self._logits.expand(way.rows, -1).clone()
-        prompt: Tensor = self._specimen.make_inputs(1, PROMPT, self._specimen.seed)[self._ids]
-        prompt = prompt.reshape(1, -1)
+        prompt = self._prompt().reshape(1, -1)
         return prompt[0].clone() if way.flat else prompt.expand(way.rows, -1).clone()
+
+    def _prompt(self) -> Tensor:
+        """Ids of one row [T], or [1, T]."""
+        if not self._specimen.only_at:
+            made: Tensor = self._specimen.make_inputs(1, PROMPT, self._specimen.seed)[self._ids]
+            return made
+        known: Tensor = self._specimen.inputs()[self._ids]
+        return known.flatten()[:PROMPT]
 
 
 def _real_output(specimen: Specimen) -> tuple[Any, Path]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes, TransposeWarning
-from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
@@ -130,6 +130,7 @@ def _forward(specimen: Specimen, model: nn.Module) -> Callable[[Mapping[str, Any
 def measure(specimen: Specimen) -> Shapes:
     """All cases, the transposes on the way, and the influence of rows on each other."""
     require_known_call(specimen)
+    require_any_size(specimen)
     transposes = _Transposes(specimen.root)
     with warnings.catch_warnings(), transposes:
         warnings.simplefilter("ignore")  # torch would print the same, once, for our own frame

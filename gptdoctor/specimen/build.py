@@ -13,7 +13,9 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.construction import Construction, InputFact
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.call_expression import parse_call
 from gptdoctor.specimen.calling import find_call
+from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, is_rigid
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, instances, refuses
 from gptdoctor.specimen.objective import (
@@ -52,7 +54,11 @@ def build_specimen(
     There is a specimen wherever there is an instance, also where no call works: some probes need
     no forward pass.
     """
-    return specimen_from(instances(module, request), request)
+    candidates = instances(module, request)
+    if request.call is not None:
+        given = partial(parse_call, request.call, module=module, root=request.root)
+        candidates = (replace(instance, call=given) for instance in candidates)
+    return specimen_from(candidates, request)
 
 
 def specimen_from(
@@ -78,23 +84,32 @@ def _called(instance: Instance, request: ExamineRequest) -> _Called:
         return _Called(instance=instance, crash=instance.crash, note=instance.note)
     entry = request.target.entry
     try:
-        trial = find_call(instance.model, entry, instance.vocabulary, request.seed)
+        trial = _trial(instance.model, instance, request)
     except (
         NoCallError,
         AttributeError,
         ValueError,
         TypeError,
     ) as error:  # no such method, no signature
-        return _Called(instance=instance, note=f"{entry}: {error}")
+        called = entry if instance.call is None else f"{THE_CALL} cannot be made"
+        return _Called(instance=instance, note=f"{called}: {error}")
     if not trial.works:
         return _uncalled(instance, trial, request)
     trial, own = _with_loss(instance.model, trial, request)
     return _Called(instance=instance, trial=trial, own=own)
 
 
+def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial:
+    """The best call: among those that can be guessed, or of the one that the user gave."""
+    if instance.call is None:
+        return find_call(model, request.target.entry, instance.vocabulary, request.seed)
+    return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
+
+
 def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> _Called:
     """The instance, with the reason why its call does not work."""
     call = trial.recipe.code(trial.batch, trial.length)
+    call = call if instance.call is None else f"{THE_CALL}, {call}"
     if trial.error is None:
         raw = trial.outputs.raw if trial.outputs is not None else None
         shape = list(raw.shape) if isinstance(raw, Tensor) else type(raw).__name__
@@ -109,6 +124,8 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> _Cal
 
 def _guessed(recipe: Recipe) -> bool:
     """Whether an input is given of which we could only guess what it is."""
+    if isinstance(recipe, GivenCall):
+        return is_rigid(recipe)  # it may be that no sizes of ours go with what it holds
     known = ("ids", "flag", "mask", "positions", "labels")
     return not recipe.ids_sure or any(
         slot.required and slot.kind not in known for slot in recipe.slots
@@ -121,6 +138,8 @@ def _with_loss(
     """The trial and the model's own loss; the ids alone where more inputs keep it from its loss."""
     inputs = trial.recipe.inputs(trial.batch, trial.length, request.seed)
     own = own_losses(model, trial.recipe, inputs, request.root)
+    if isinstance(trial.recipe, GivenCall):
+        return trial, own
     needed = {slot.name for slot in trial.recipe.slots if slot.required} | {trial.recipe.ids}
     forms = {name: form for name, form in trial.recipe.forms.items() if name in needed}
     if own or forms.keys() == trial.recipe.forms.keys():
@@ -142,7 +161,7 @@ def _construction(best: _Called, notes: tuple[str, ...], request: ExamineRequest
         outcome="built" if best.works else "crashed" if best.crash is not None else "not-built",
         build=best.instance.code,
         call=recipe.code(batch, length) if recipe is not None else "",
-        entry=request.target.entry,
+        entry=request.target.entry if recipe is None else recipe.entry,
         parameters=sum(parameter.numel() for parameter in parameters),
         vocabulary=_vocabulary(trial),
         batch=batch,
@@ -193,7 +212,7 @@ def _specimen(
     made = partial(
         Specimen,
         model=model,
-        target=request.target,
+        target=replace(request.target, entry=construction.entry),
         root=request.root,
         seed=request.seed,
         construction=construction,
@@ -213,4 +232,5 @@ def _specimen(
         call=recipe.call,
         loss=loss,
         batch_dimensions=recipe.batch_dimensions(),
+        only_at=recipe.only_at if isinstance(recipe, GivenCall) else "",
     )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,8 +15,9 @@ from torch import nn
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
+from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
-from gptdoctor.specimen.reads import project_modules
+from gptdoctor.specimen.reach import OtherNames
 from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS
 
@@ -40,6 +39,7 @@ class Instance:
     crash: Crash | None  # the user's code failed, at sizes that it did not refuse
     note: str  # for `Construction.tried`; "" where all is well
     vocabulary: int = VARIANTS[0].sizes["vocabulary"]  # ids, as far as the constructor was told
+    call: Callable[[nn.Module], Supply] | None = None  # how the user says that it is called
 
 
 def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]:
@@ -138,31 +138,12 @@ def refuses(crash: Crash, error: BaseException) -> bool:
     return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)
 
 
-class _Names(dict[str, Any]):
-    """Names that the model's module does not know: those of the project's other modules."""
-
-    def __init__(self, module: ModuleType, root: str) -> None:
-        super().__init__()
-        self._module = module
-        self._root = root
-
-    def __missing__(self, name: str) -> Any:
-        if name in vars(self._module) or hasattr(builtins, name):
-            raise KeyError(name)
-        if name == "SimpleNamespace":  # as our own code for a configuration writes it
-            return SimpleNamespace
-        for other in [*project_modules(self._root), sys.modules.get(name)]:
-            if other is not None and (other.__name__ == name or name in vars(other)):
-                return other if other.__name__ == name else vars(other)[name]
-        raise KeyError(name)
-
-
 def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instance:
     """The instance that the user's own expression makes."""
     torch.manual_seed(request.seed)
     try:
         expression = compile(ast.parse(code.strip(), mode="eval"), "<build>", "eval")
-        value = eval(expression, vars(module), _Names(module, request.root))  # noqa: S307 - asked for
+        value = eval(expression, vars(module), OtherNames(module, request.root))  # noqa: S307 - asked for
     except _FAILURES as error:
         return _failed(code, error, request)
     return _accepted(Written(value, code.strip()))

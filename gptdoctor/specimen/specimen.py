@@ -56,6 +56,7 @@ class Specimen:
     own_losses: tuple[OwnLoss, ...] = field(default=(), repr=False)  # all that gave a number
     # Which dimension of each input counts the batch; inputs that have none are left out.
     batch_dimensions: Mapping[str, int] = field(default_factory=dict, repr=False)
+    only_at: str = ""  # why there are inputs of the construction's B and T alone; "": of any
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""

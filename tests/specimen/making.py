@@ -26,7 +26,12 @@ _NUMBERS = itertools.count()
 
 
 def build(
-    folder: Path, text: str, entry: str = "forward", name: str = "Model", build: str | None = None
+    folder: Path,
+    text: str,
+    entry: str = "forward",
+    name: str = "Model",
+    build: str | None = None,
+    call: str | None = None,
 ) -> tuple[Construction, Specimen | None]:
     """What becomes of class `name` in a file of `folder` that holds `text`."""
     file = folder / f"examined_{next(_NUMBERS)}.py"
@@ -39,14 +44,14 @@ def build(
     spec.loader.exec_module(module)
     target = ModelTarget(path=file.name, name=name, line=1, end_line=1, entry=entry)
     request = ExamineRequest(
-        target=target, root=str(folder), seed=0, timeout_seconds=60.0, build=build
+        target=target, root=str(folder), seed=0, timeout_seconds=60.0, build=build, call=call
     )
     return build_specimen(module, request)
 
 
-def specimen(folder: Path, text: str, entry: str = "forward") -> Specimen:
+def specimen(folder: Path, text: str, entry: str = "forward", call: str | None = None) -> Specimen:
     """The specimen of class `Model`, which can be built and called."""
-    construction, made = build(folder, text, entry)
+    construction, made = build(folder, text, entry, call=call)
     assert construction.outcome == "built", construction
     assert made is not None
     return made

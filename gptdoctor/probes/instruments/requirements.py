@@ -18,3 +18,9 @@ def require_forward(specimen: Specimen) -> None:
     require_known_call(specimen)
     if specimen.construction.outcome != "built":
         raise Abstention("no forward pass works")
+
+
+def require_any_size(specimen: Specimen) -> None:
+    """Abstain where there are inputs of one batch and one length alone."""
+    if specimen.only_at:
+        raise Abstention(specimen.only_at)
