@@ -24,6 +24,7 @@ from gptdoctor.core.findings import Finding, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
+from gptdoctor.diagnose.cells import told_by_cell
 from gptdoctor.diagnose.facts import facts_of, measured_probes, specimen_of, unmeasured_probes
 from gptdoctor.diagnose.join import Judged, join
 from gptdoctor.diagnose.notes import notes_of, set_aside_declared
@@ -113,7 +114,7 @@ class Checkup:
         suspicions = self._scan(prepared)
         records = list(jobs)
         findings, models = self._weigh(prepared, suspicions, records)
-        return Examination(
+        found = Examination(
             environment=self._environment(records),
             models=models,
             findings=tuple(findings),
@@ -122,6 +123,7 @@ class Checkup:
             files=len(self.targets.files),
             seconds=time.monotonic() - started,
         )
+        return told_by_cell(found, prepared.modules)
 
     def _prepare(self, project: Project, paths: frozenset[str] | None) -> Prepared:
         read = [project.read(file) for file in self.targets.files]
@@ -138,7 +140,7 @@ class Checkup:
             project=project,
             modules=tuple(_read_all(project, wanted)),
             models=tuple(models),
-            errors=tuple(one for one in read if isinstance(one, SourceError)),
+            errors=tuple(_errors(read)),
             skipped=tuple(self._skipped(modules, models)),
         )
 
@@ -156,7 +158,7 @@ class Checkup:
         for module in modules:
             if not module.text.strip():
                 if module.file in self.targets.named or module.file.name != "__init__.py":
-                    yield SkippedFile(path=module.path, reason="empty")
+                    yield SkippedFile(path=module.path, reason=_why_empty(module))
             elif module.file in self.targets.named and module.path not in holding:
                 yield SkippedFile(path=module.path, reason="no model found")
 
@@ -228,6 +230,17 @@ def _module_fact(project: Project, target: ModelTarget) -> dict[str, Value]:
     """The name that the model's file is imported by, for code that a user can paste."""
     module = project.read(project.root / target.path)
     return {"module": module.dotted} if isinstance(module, SourceModule) else {}
+
+
+def _errors(read: Iterable[SourceModule | SourceError]) -> Iterator[SourceError]:
+    """The files that could not be read, and the broken cells of notebooks."""
+    for one in read:
+        yield from (one,) if isinstance(one, SourceError) else one.errors
+
+
+def _why_empty(module: SourceModule) -> str:
+    language = "python" if module.notebook is None else module.notebook.language
+    return "empty" if language == "python" else f"a notebook in {language}"
 
 
 def _trouble(records: Sequence[ModelRecord]) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gptdoctor.core.cells import CellLine
 from gptdoctor.core.findings import Finding, Value
 
 
@@ -52,16 +53,18 @@ class ModelDiagnosis:
     measured: tuple[str, ...] = ()
     unmeasured: tuple[UnmeasuredProbe, ...] = ()
     notes: tuple[str, ...] = ()
+    in_cell: CellLine | None = None  # where `line` is, in a notebook
 
 
 @dataclass(frozen=True, kw_only=True)
 class SourceError:
-    """A file that could not be read or parsed."""
+    """A file, or a cell of a notebook, that could not be read or parsed."""
 
     path: str
     line: int
     kind: str  # "syntax-error", "encoding-error", "read-error"
     message: str
+    in_cell: CellLine | None = None  # where `line` is, in a notebook
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +72,7 @@ class SkippedFile:
     """A file that was read and in which there is nothing to examine."""
 
     path: str
-    reason: str  # "empty", "no model found"
+    reason: str  # "empty", "no model found", "a notebook in R"
 
 
 @dataclass(frozen=True, kw_only=True)

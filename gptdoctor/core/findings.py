@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from gptdoctor.core.cells import CellLine, place_words
 from gptdoctor.core.repairs import FixOffer
 
 # What a piece of evidence may hold: numbers with their unit in the key, short texts, lists of them.
@@ -45,13 +46,27 @@ class Status(str, Enum):
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Location:
-    """A range in a file: 1-based lines and columns, columns in characters, end exclusive."""
+    """A range in a file: 1-based lines and columns, columns in characters, end exclusive.
+
+    The lines of a notebook are those of its code cells, one after another.
+    """
 
     path: str  # relative to the project's root, with "/"
     line: int
     column: int
     end_line: int
     end_column: int
+    in_cell: CellLine | None = field(default=None, compare=False)  # where `line` is, in a notebook
+
+    @property
+    def words(self) -> str:
+        """The place as a reader finds it."""
+        return place_words(self.path, self.line, self.in_cell)
+
+    @property
+    def shown_line(self) -> int:
+        """The number that the line has where a reader sees it."""
+        return self.line if self.in_cell is None else self.in_cell.line
 
     def covers(self, line: int) -> bool:
         """Whether `line` lies in this range."""

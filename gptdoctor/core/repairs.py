@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from gptdoctor.core.cells import CellLine
+
 
 class Applicability(str, Enum):
     """How far a fix may go by itself."""
@@ -63,3 +65,4 @@ class RepairOutcome:
     outcome: Outcome
     reason: str  # proven: what was shown; otherwise why not
     patch: Patch | None  # of this fix alone, against the file as mended so far
+    in_cell: CellLine | None = None  # where `line` is, in a notebook

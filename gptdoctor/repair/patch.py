@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gptdoctor.core.repairs import Patch
 from gptdoctor.repair.texts import read_text, with_plain_ends
+from gptdoctor.source.notebooks import python_of
 
 
 @dataclass(eq=False, kw_only=True)
@@ -21,7 +22,7 @@ class Texts:
     def current(self, path: str) -> str:
         """The text of a file as mended so far, line ends kept; raises RepairError."""
         if path not in self._original:
-            self._original[path] = read_text(self.root / path, path).text
+            self._original[path] = python_of(path, read_text(self.root / path, path).text)
         return self._mended.get(path, self._original[path])
 
     def adopt(self, patch: Patch) -> None:

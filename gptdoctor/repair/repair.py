@@ -30,6 +30,9 @@ from gptdoctor.source.project import Project
 
 # Each success may uncover others; more than this many for each finding of the start is a loop.
 MOST_TRIES_EACH = 5
+# Why a fix is shown and not written.
+SHOWN = "it is only shown: what should stand there is for you to say"
+NOTEBOOK = "it is only shown: gptdoctor writes into no notebook, so change the cell yourself"
 
 
 class CheckupLike(Protocol):
@@ -152,7 +155,7 @@ class _Work:
             self._tell(fix, Proof(outcome=Outcome.DECLINED, reason=str(reason)), None)
             return
         if fix.applicability is Applicability.DISPLAY:
-            shown = "it is only shown: what should stand there is for you to say"
+            shown = NOTEBOOK if fix.finding.location.in_cell else SHOWN
             self._tell(fix, Proof(outcome=Outcome.UNPROVEN, reason=shown), patch)
             return
         after = self.checkup.examine(self.texts.overlay(patch), paths=frozenset({patch.path}))
@@ -171,7 +174,9 @@ class _Work:
         new = _run(fix, request)
         if new == text:
             raise Declined("the codemod has nothing to change there")
-        return limited(fix, fix.remedy.limit(request)), Patch(path=path, before=text, after=new)
+        in_notebook = fix.finding.location.in_cell is not None
+        limit = Applicability.DISPLAY if in_notebook else fix.remedy.limit(request)
+        return limited(fix, limit), Patch(path=path, before=text, after=new)
 
     def _request(self, finding: Finding, text: str, overlay: Mapping[str, str]) -> Request:
         project = self.checkup.project_with(overlay)
@@ -236,4 +241,5 @@ class _Work:
             outcome=proof.outcome,
             reason=proof.reason,
             patch=patch,
+            in_cell=finding.location.in_cell,
         )

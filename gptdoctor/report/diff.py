@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.repairs import Applicability, Outcome, Patch, RepairOutcome
 from gptdoctor.report.amounts import count
@@ -108,7 +109,7 @@ def _print_outcome(console: Console, outcome: RepairOutcome, *, with_diff: bool)
         " ",
         (f"{outcome.rule} {outcome.name}", "rule"),
         "  ",
-        (visible(f"{outcome.path}:{outcome.line}"), "path"),
+        (visible(place_words(outcome.path, outcome.line, outcome.in_cell)), "path"),
     )
     how = outcome.applicability.value
     title = sentence(outcome.title, " (", literally(how, f"applicability.{how}"), ")")
@@ -116,7 +117,10 @@ def _print_outcome(console: Console, outcome: RepairOutcome, *, with_diff: bool)
     reason = to_text(console, prose(outcome.reason))
     print_labelled(console, _LABELS[outcome.outcome], "label", reason)
     if with_diff and outcome.patch is not None:
-        print_labelled(console, "not taken", "label", Text("it would write this:"))
+        told = "it would write this:"
+        if outcome.in_cell is not None:
+            told = "the change, in the code of all cells together:"
+        print_labelled(console, "not taken", "label", Text(told))
         print_diff(console, outcome.patch, indent="    ")
 
 

@@ -99,7 +99,9 @@ def _unseen(examination: Examination) -> Iterator[Block]:
     """Files that could not be read, and those in which there is nothing."""
     items = [
         sentence(
-            place(one.path, one.line), f": {one.kind.replace('-', ' ')}, ", literally(one.message)
+            place(one.path, one.line, one.in_cell),
+            f": {one.kind.replace('-', ' ')}, ",
+            literally(one.message),
         )
         for one in examination.errors
     ]
@@ -146,7 +148,7 @@ def _measured(model: ModelDiagnosis) -> Inline:
         parts.append(f"not measured by {probes_named(probes)}: {reason}")
     parts.extend(model.notes)
     told = "; ".join(parts) or NOT_MEASURED
-    where = place(model.path, model.line)
+    where = place(model.path, model.line, model.in_cell)
     return sentence(literally(model.name, "strong"), " (", where, f"): {told}.")
 
 

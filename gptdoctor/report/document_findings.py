@@ -11,7 +11,7 @@ from gptdoctor.core.repairs import Applicability
 from gptdoctor.defect import Defect
 from gptdoctor.report.amounts import capital, joined
 from gptdoctor.report.blocks import Block, CodeBlock, Listing, Paragraph, Section
-from gptdoctor.report.document_words import place, with_status
+from gptdoctor.report.document_words import with_status
 from gptdoctor.report.prose import Inline, code, literally, prose, sentence
 from gptdoctor.report.text_findings import fix_sentence, worst_first
 from gptdoctor.report.wording import evidence_sentence, values_sentence
@@ -64,14 +64,14 @@ def _of_rule(findings: Sequence[Finding], *, live: bool) -> Section:
 
 
 def _told(finding: Finding, *, live: bool) -> Iterator[Block]:
-    where = place(finding.location.path, finding.location.line)
+    where = literally(finding.location.words, "path")
     parts = [sentence(", in ", code(finding.symbol))] if finding.symbol else []
     models = [one.name for one in finding.models]
     if models and models != finding.symbol.split(".")[:1]:
         parts.append(sentence(f", part of {joined(models)}"))
     yield Paragraph(sentence(where, *parts, f": {finding.message}{_stop(finding.message)}"))
     if finding.excerpt:
-        yield CodeBlock(finding.excerpt, first_line=finding.location.line)
+        yield CodeBlock(finding.excerpt, first_line=finding.location.shown_line)
     yield Listing(tuple(_points(finding, live=live)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gptdoctor.core.cells import CellLine, place_words
 from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.report.prose import Inline, literally, prose, sentence
@@ -15,9 +16,9 @@ def titled(*heads: str) -> tuple[Inline, ...]:
     return tuple(prose(head) for head in heads)
 
 
-def place(path: str, line: int) -> Inline:
-    """A line of a file."""
-    return literally(f"{path}:{line}", "path")
+def place(path: str, line: int, in_cell: CellLine | None) -> Inline:
+    """A line of a file or of a notebook."""
+    return literally(place_words(path, line, in_cell), "path")
 
 
 def verdict(found: Verdict | None) -> Inline:
@@ -37,6 +38,6 @@ def named(finding: Finding) -> Inline:
 
 def with_status(finding: Finding) -> Inline:
     """A finding by its rule and place, and that it is only suspected where it is."""
-    where = place(finding.location.path, finding.location.line)
+    where = literally(finding.location.words, "path")
     known = " (suspected)" if finding.evidence.status is Status.SUSPECTED else ""
     return sentence(named(finding), " at ", where, known)

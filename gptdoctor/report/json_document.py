@@ -12,7 +12,8 @@ from dataclasses import asdict
 from typing import Any
 
 from gptdoctor import __version__
-from gptdoctor.core.diagnosis import Examination, ModelDiagnosis
+from gptdoctor.core.cells import CellLine
+from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SourceError
 from gptdoctor.core.findings import Evidence, Finding, Location, Severity, Status
 from gptdoctor.core.repairs import FixOffer
 from gptdoctor.diagnose.gate import GateResult
@@ -30,7 +31,7 @@ def to_document(examination: Examination, *, gate: GateResult | None = None) -> 
         "environment": asdict(examination.environment),
         "models": [_model(model) for model in examination.models],
         "findings": [_finding(finding) for finding in examination.findings],
-        "errors": [asdict(error) for error in examination.errors],
+        "errors": [_error(error) for error in examination.errors],
         "skipped": [asdict(skipped) for skipped in examination.skipped],
         "summary": _summary(examination, gate),
     }
@@ -51,6 +52,7 @@ def _model(model: ModelDiagnosis) -> Document:
         "name": model.name,
         "path": model.path,
         "line": model.line,
+        **_in_cell(model.in_cell),
         "verdict": None if model.verdict is None else model.verdict.value,
         "reasons": list(model.reasons),
         "reason_rules": list(model.reason_rules),
@@ -89,6 +91,22 @@ def _location(location: Location) -> Document:
         "column": location.column,
         "end_line": location.end_line,
         "end_column": location.end_column,
+        **_in_cell(location.in_cell),
+    }
+
+
+def _in_cell(place: CellLine | None) -> Document:
+    """The cell and the line in it, where the file is a notebook."""
+    return {} if place is None else {"cell": place.cell, "cell_line": place.line}
+
+
+def _error(error: SourceError) -> Document:
+    return {
+        "path": error.path,
+        "line": error.line,
+        **_in_cell(error.in_cell),
+        "kind": error.kind,
+        "message": error.message,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import (
     Environment,
     Examination,
@@ -81,6 +82,7 @@ def _model(node: Node) -> ModelDiagnosis:
         measured=node.texts("measured"),
         unmeasured=_all(node, "unmeasured", _unmeasured),
         notes=node.texts("notes"),
+        in_cell=_in_cell(node),
     )
 
 
@@ -122,7 +124,14 @@ def _location(node: Node) -> Location:
         column=column,
         end_line=node.integer("end_line", line),
         end_column=node.integer("end_column", column),
+        in_cell=_in_cell(node),
     )
+
+
+def _in_cell(node: Node) -> CellLine | None:
+    if not node.has("cell"):
+        return None
+    return CellLine(cell=node.integer("cell"), line=node.integer("cell_line"))
 
 
 def _evidence(node: Node) -> Evidence:
@@ -152,6 +161,7 @@ def _error(node: Node) -> SourceError:
         line=node.integer("line"),
         kind=node.text("kind"),
         message=node.text("message"),
+        in_cell=_in_cell(node),
     )
 
 

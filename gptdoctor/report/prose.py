@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 # Code between backticks, and places in files.
-_MARKED = re.compile(r"(`[^`]+`|[\w./-]+\.py(?::\d+)+)")
+_MARKED = re.compile(r"(`[^`]+`|[\w./-]+\.(?:py|ipynb:cell \d+)(?::\d+)+)")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination, SkippedFile, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.repairs import Applicability
@@ -49,7 +50,7 @@ def print_examination(
 def _print_errors(console: Console, examination: Examination) -> None:
     for error in examination.errors:
         kind = error.kind.replace("-", " ")
-        place = visible(f"{error.path}:{error.line}")
+        place = visible(place_words(error.path, error.line, error.in_cell))
         print_line(console, (kind, "error"), " ", (place, "path"))
         print_wrapped(console, Text(visible(error.message)), first="  ", rest="  ")
     for told in _skipped(examination.skipped):

@@ -47,7 +47,7 @@ def print_findings(console: Console, findings: Sequence[Finding], *, live: bool)
 def place_of(finding: Finding) -> str:
     """Path, line and column in the form that terminals make a link of."""
     where = finding.location
-    return visible(f"{where.path}:{where.line}:{where.column}")
+    return visible(f"{where.words}:{where.column}")
 
 
 def _print_finding(console: Console, finding: Finding, *, live: bool) -> None:
@@ -61,7 +61,7 @@ def _print_finding(console: Console, finding: Finding, *, live: bool) -> None:
     symbol = f"  {visible(finding.symbol)}" if finding.symbol else ""
     print_line(console, "  ", (place_of(finding), "path"), (symbol, "aside"))
     if finding.excerpt:
-        print_code(console, finding.excerpt, first_line=finding.location.line)
+        print_code(console, finding.excerpt, first_line=finding.location.shown_line)
     print_wrapped(console, to_text(console, prose(finding.message)), first="  ", rest="  ")
     if live:
         _print_status(console, finding)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from rich.console import Console
 
+from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, Verdict
 from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
 from gptdoctor.report.layout import print_labelled, print_line, to_text
@@ -32,7 +33,7 @@ def print_model(console: Console, model: ModelDiagnosis) -> None:
         " ",
         (verdict_word(model.verdict), verdict_role(model.verdict)),
         "  ",
-        (visible(f"{model.path}:{model.line}"), "path"),
+        (visible(place_words(model.path, model.line, model.in_cell)), "path"),
     )
     for label, told in _lines(model):
         print_labelled(console, label, "label", to_text(console, told))

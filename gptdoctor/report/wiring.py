@@ -18,6 +18,7 @@ from gptdoctor.report.amounts import Values
 
 # Columns: with its indent the code fits a terminal of 80. Longer calls get a line an argument.
 WIDEST_CODE = 76
+GIVEN = "model"  # how a model was built that the user gave
 STEPS = 50  # enough to see the loss of a tiny model fall
 USUAL_LEARNING_RATE = 3e-4
 _OWN_NAMES = frozenset({"torch", "SimpleNamespace", "dict", *dir(builtins)})
@@ -93,7 +94,8 @@ def _is_time_first(ids: str, facts: Values) -> bool:
 
 
 def _imports(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
-    folder, module = _home(model)
+    at_hand = specimen.build == GIVEN or model.in_cell is not None
+    folder, module = ("", "") if at_hand else _home(model)
     if folder:
         yield "import sys"
         yield ""
@@ -103,6 +105,8 @@ def _imports(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
     yield "import torch"
     if loss_source(model) == "logits":
         yield "import torch.nn.functional as F"
+    if at_hand:
+        return
     yield ""
     if folder:
         yield f'sys.path.insert(0, "{folder}")  # seen from the root of the project'
@@ -144,10 +148,14 @@ def _construction(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[st
     constants, build = _constants(specimen.build)
     rate = Values(model.facts).number("learning_rate") or USUAL_LEARNING_RATE
     yield "torch.manual_seed(0)"
-    if constants:
-        yield f"vars({_home(model)[1]}).update({constants})  # sizes that the file keeps"
-    yield "# The tiny instance that was examined: put your own sizes in."
-    yield laid_out(f"model = {build}")
+    if build == GIVEN:
+        yield "# `model` is the instance that was examined."
+    else:
+        if constants:
+            holder = "globals()" if model.in_cell is not None else f"vars({_home(model)[1]})"
+            yield f"{holder}.update({constants})  # sizes that the file keeps"
+        yield "# The tiny instance that was examined: put your own sizes in."
+        yield laid_out(f"model = {build}")
     yield "model.train()"
     if rate != USUAL_LEARNING_RATE:
         yield f"# This rate fits the tiny size; {USUAL_LEARNING_RATE:g} is usual for large ones."

@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.core.findings import Location
 from gptdoctor.source.names import Names, collect_names
+from gptdoctor.source.notebooks import SUFFIX, Cell, NotANotebookError, Notebook, read_notebook
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,6 +26,17 @@ class SourceModule:
     dotted: str  # the name it is imported by: "package.module", or "module" for a script
     text: str
     tree: ast.Module = field(repr=False)
+    notebook: Notebook | None = field(default=None, repr=False)  # that `text` is made of
+
+    @property
+    def errors(self) -> tuple[SourceError, ...]:
+        """The cells that are no Python; the others were read."""
+        cells = () if self.notebook is None else self.notebook.cells
+        return tuple(_cell_error(self.path, cell) for cell in cells if cell.error is not None)
+
+    def in_cell(self, line: int) -> CellLine | None:
+        """The cell that a line is in, where this is a notebook."""
+        return None if self.notebook is None else self.notebook.place(line)
 
     @property
     def package(self) -> str:
@@ -77,10 +90,16 @@ def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFuncti
 def read_module(file: Path, root: Path, *, text: str | None = None) -> SourceModule | SourceError:
     """Parse `file`, or `text` in its place; a file that cannot be read is an error value."""
     path = file.relative_to(root).as_posix()
+    notebook = None
     try:
         if text is None:
             text = decode(file.read_bytes())
+        if file.suffix == SUFFIX:
+            notebook = read_notebook(text)
+            text = notebook.text
         tree = _parse(text, path)
+    except NotANotebookError as error:
+        return SourceError(path=path, line=error.line, kind="read-error", message=str(error))
     except OSError as error:
         return SourceError(path=path, line=1, kind="read-error", message=_sentence(error))
     except (UnicodeDecodeError, LookupError) as error:
@@ -94,7 +113,22 @@ def read_module(file: Path, root: Path, *, text: str | None = None) -> SourceMod
             message = f"not readable as UTF-8 or as the encoding it declares ({message})"
             return SourceError(path=path, line=line, kind="encoding-error", message=message)
         return SourceError(path=path, line=line, kind="syntax-error", message=message)
-    return SourceModule(path=path, file=file, dotted=dotted_name(file), text=text, tree=tree)
+    dotted = dotted_name(file)
+    return SourceModule(
+        path=path, file=file, dotted=dotted, text=text, tree=tree, notebook=notebook
+    )
+
+
+def _cell_error(path: str, cell: Cell) -> SourceError:
+    error = cell.error or SyntaxError()
+    line = min(error.lineno or 1, cell.text.count("\n") + 1)
+    return SourceError(
+        path=path,
+        line=cell.first + line - 1,
+        kind="syntax-error",
+        message=error.msg or "no Python",
+        in_cell=CellLine(cell=cell.number, line=line),
+    )
 
 
 def decode(data: bytes) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptdoctor.core.errors import UsageError
+from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
 from gptdoctor.source.project import find_root
 
 # Folders that hold no source of the user's own, or copies of it.
@@ -64,7 +65,7 @@ def _target(word: str, here: Path) -> tuple[Path, str | None]:
         return _module_file(dotted, here), name
     raise UsageError(
         f"there is no file or folder {path!r}",
-        hint="name a .py file, a folder, FILE::Class or package.module:Class",
+        hint="name a .py or .ipynb file, a folder, FILE::Class or package.module:Class",
     )
 
 
@@ -87,7 +88,7 @@ def _common_root(places: list[Path]) -> Path:
 
 
 def _files(place: Path) -> Iterator[Path]:
-    """`place` itself when it is a file, else the Python files below it that are worth reading."""
+    """`place` itself when it is a file, else the sources below it that are worth reading."""
     if place.is_file():
         yield place
         return
@@ -102,6 +103,7 @@ def _skipped(folder: Path) -> bool:
 
 
 def _is_source(name: str) -> bool:
-    if not name.endswith(".py") or name.startswith("."):
+    stem, suffix = Path(name).stem, Path(name).suffix
+    if suffix not in (".py", NOTEBOOK) or name.startswith("."):
         return False
-    return not (name.startswith("test_") or name.endswith("_test.py") or name == "conftest.py")
+    return not (stem.startswith("test_") or stem.endswith("_test") or stem == "conftest")

@@ -11,6 +11,9 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
+from gptdoctor.source.notebooks import python_of
+
 
 class OverlayLoader(SourceFileLoader):
     """Loads a module from given text, under the file's own path and without its bytecode."""
@@ -41,26 +44,28 @@ class Overlay:
     def install(self) -> None:
         """Answer all imports from now on, and the tracebacks that quote the text."""
         for path, text in self._texts.items():
-            # Without a time of change linecache never looks at the disk for this file.
-            linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+            _quote(path, text)
         if self._texts:
             sys.meta_path.insert(0, self)
 
     def loader(self, fullname: str, path: str) -> SourceFileLoader:
         """The loader of a source file, overlaid or not."""
         text = self._texts.get(path)
+        if path.endswith(NOTEBOOK):
+            text = self.read(Path(path))
+            _quote(path, text)
         if text is None:
             return SourceFileLoader(fullname, path)
         return OverlayLoader(fullname, path, text)
 
     def read(self, path: Path) -> str:
-        """The text of a source file, overlaid or not; "" where it cannot be read."""
+        """The Python text of a source file, overlaid or not; "" where it cannot be read."""
         text = self._texts.get(str(path))
         if text is not None:
-            return text
+            return python_of(path.name, text)
         try:
             with tokenize.open(path) as stream:
-                return stream.read()
+                return python_of(path.name, stream.read())
         except (OSError, SyntaxError, UnicodeDecodeError):
             return ""  # importing it will say what is wrong
 
@@ -75,3 +80,11 @@ class Overlay:
                     spec.loader = self.loader(fullname, spec.origin)
                 return spec
         return None
+
+
+def _quote(path: str, text: str) -> None:
+    """Let tracebacks quote this text for the file.
+
+    Without a time of change linecache never looks at the disk for it.
+    """
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
