@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
@@ -33,24 +34,32 @@ class Done:
             raise AssertionError(f"exit {self.code}: {said}") from error
 
 
-def gptdoctor(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
-    """Run `gptdoctor WORDS` in `cwd`."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"}
-    done = subprocess.run(
-        [sys.executable, "-m", "gptdoctor", *map(str, words)],
-        cwd=cwd,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+def gptdoctor(
+    *words: str | Path, cwd: Path = ROOT, seconds: float = 240, cache: Path | None = None
+) -> Done:
+    """Run `gptdoctor WORDS` in `cwd`, answered from the results in `cache`; None: from none."""
+    with TemporaryDirectory() as empty:
+        done = subprocess.run(
+            [sys.executable, "-m", "gptdoctor", *map(str, words)],
+            cwd=cwd,
+            env={
+                **os.environ,
+                "PYTHONPATH": str(ROOT),
+                "COLUMNS": "100",
+                "NO_COLOR": "1",
+                "GPTDOCTOR_CACHE_DIR": str(cache or empty),
+            },
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+            check=False,
+        )
     return Done(done.returncode, done.stdout, done.stderr)
 
 
-def check_json(*words: str | Path, cwd: Path = ROOT) -> dict[str, Any]:
+def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) -> dict[str, Any]:
     """The document of `gptdoctor check --output-format json`."""
-    return gptdoctor("check", "--output-format", "json", *words, cwd=cwd).document
+    return gptdoctor("check", "--output-format", "json", *words, cwd=cwd, cache=cache).document
 
 
 def expected_in(file: Path) -> set[tuple[str, int]]:

@@ -33,6 +33,7 @@ def check(
     seed: shared.SeedOption = 0,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
+    no_cache: shared.NoCacheOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
@@ -48,6 +49,7 @@ def check(
         seed=seed,
         python=python,
         devices=devices,
+        no_cache=no_cache,
     )
     examination = examine(options)
     result = _show(examination, options, output_format)

@@ -37,6 +37,7 @@ def fix(
     seed: shared.SeedOption = 0,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
+    no_cache: shared.NoCacheOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Repair the source: show a diff and its proof; write it with --apply.
@@ -55,6 +56,7 @@ def fix(
         seed=seed,
         python=python,
         devices=devices,
+        no_cache=no_cache,
     )
     wanted = RepairOptions(unsafe_fixes=unsafe_fixes, unproven=unproven, wants=options.wants)
     before, result = _repair(options, wanted, write=apply)

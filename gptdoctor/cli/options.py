@@ -55,6 +55,10 @@ PythonOption = Annotated[
 DevicesOption = Annotated[
     bool, typer.Option("--devices", help="Let the models see accelerators (hidden by default).")
 ]
+NoCacheOption = Annotated[
+    bool,
+    typer.Option("--no-cache", help="Run every model, though nothing has changed since it ran."),
+]
 # Read by `main`, which prints errors; here only so that it is accepted and documented.
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Print a traceback when gptdoctor fails.")
@@ -81,6 +85,7 @@ def make_options(
     seed: int = 0,
     python: Path | None = None,
     devices: bool = False,
+    no_cache: bool = False,
 ) -> Options:
     """The options of one run; raises UsageError for an unknown rule."""
     return Options(
@@ -95,6 +100,7 @@ def make_options(
         seed=seed,
         python=python,
         devices=devices,
+        cache=not no_cache,
     )
 
 

@@ -38,6 +38,7 @@ def report(
     seed: shared.SeedOption = 0,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
+    no_cache: shared.NoCacheOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Write the trainability report: models, bugs, what to fix first, how to wire training."""
@@ -47,7 +48,12 @@ def report(
         examination = _load(source)
     else:
         options = shared.make_options(
-            targets, timeout=timeout, seed=seed, python=python, devices=devices
+            targets,
+            timeout=timeout,
+            seed=seed,
+            python=python,
+            devices=devices,
+            no_cache=no_cache,
         )
         examination = examine(options)
     _write(examination, output)

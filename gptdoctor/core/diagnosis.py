@@ -54,6 +54,7 @@ class ModelDiagnosis:
     unmeasured: tuple[UnmeasuredProbe, ...] = ()
     notes: tuple[str, ...] = ()
     in_cell: CellLine | None = None  # where `line` is, in a notebook
+    cached: bool = False  # measured by an earlier run, and nothing that it rests on has changed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,22 @@ class ProofStarted:
     total: int
 
 
-Event = ScanStarted | ScanFinished | ModelStarted | ProbeStarted | ModelFinished | ProofStarted
+@dataclass(frozen=True)
+class Trouble:
+    """Something that does not change the result went wrong; one sentence."""
+
+    text: str
+
+
+Event = (
+    ScanStarted
+    | ScanFinished
+    | ModelStarted
+    | ProbeStarted
+    | ModelFinished
+    | ProofStarted
+    | Trouble
+)
 Listener = Callable[[Event], None]
 
 

@@ -61,6 +61,7 @@ def _model(model: ModelDiagnosis) -> Document:
         "measured": list(model.measured),
         "unmeasured": [asdict(unmeasured) for unmeasured in model.unmeasured],
         "notes": list(model.notes),
+        "cached": model.cached,
     }
 
 

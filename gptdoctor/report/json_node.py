@@ -53,9 +53,9 @@ class Node:
             return float(value)
         return refuse(self._at(key), "is not a number")
 
-    def flag(self, key: str) -> bool:
+    def flag(self, key: str, fallback: bool | None = None) -> bool:
         """True or false."""
-        value = self._get(key)
+        value = self._get(key, fallback)
         return value if isinstance(value, bool) else refuse(self._at(key), "is not true or false")
 
     def word(self, key: str, kind: type[_Word]) -> _Word:

@@ -83,6 +83,7 @@ def _model(node: Node) -> ModelDiagnosis:
         unmeasured=_all(node, "unmeasured", _unmeasured),
         notes=node.texts("notes"),
         in_cell=_in_cell(node),
+        cached=node.flag("cached", False),
     )
 
 

@@ -36,6 +36,7 @@ class Progress:
         self._proof = ""
         self._finished = 0
         self._running: dict[tuple[str, str], str] = {}  # by model: the probe, "" while it is built
+        self._troubles: list[str] = []  # told when the drawing has ended
         self._spinner = Spinner("dots", style="progress.spinner")
         self._live: Live | None = None
         self._timer: threading.Timer | None = None
@@ -60,6 +61,8 @@ class Progress:
             timer.cancel()
         if live is not None:
             live.stop()
+        for text in self._troubles:
+            self._console.print(f"gptdoctor: {text}", soft_wrap=True)
 
     def listen(self, event: events.Event) -> None:
         """Take note of an event."""
@@ -102,6 +105,8 @@ class Progress:
             case events.ModelFinished():
                 self._running.pop((event.path, event.name), None)
                 self._finished += 1
+            case events.Trouble():
+                self._troubles.append(event.text)
             case events.ProofStarted():
                 self._finished = 0
                 self._proof = f"proving fix {event.index} of {event.total}: {event.rule}"

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gptdoctor.core.cells import place_words
-from gptdoctor.core.diagnosis import Examination, SkippedFile, Verdict
+from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SkippedFile, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.repairs import Applicability
 from gptdoctor.diagnose.gate import GateResult
@@ -104,7 +104,7 @@ def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
 def _verdicts(examination: Examination) -> Text:
     """How many models got which verdict, and how much was read."""
     read = f" {count(examination.files, 'file').capitalize()} read in "
-    read += f"{duration(examination.seconds)}."
+    read += f"{duration(examination.seconds)}{_from_cache(examination.models)}."
     if not examination.models:
         return Text.assemble(("No model found.", "strong"), read)
     text = Text(count(len(examination.models), "model").capitalize(), style="strong")
@@ -114,6 +114,14 @@ def _verdicts(examination: Examination) -> Text:
         text.append(", " if index else ": ", style="not bold")
         text.append(f"{verdicts[verdict]} {verdict_word(verdict)}", style=verdict_role(verdict))
     return text.append(f".{read}", style="not bold")
+
+
+def _from_cache(models: Sequence[ModelDiagnosis]) -> str:
+    """How many of the models were not run because their results are known."""
+    cached = sum(model.cached for model in models)
+    if not cached:
+        return ""
+    return ", results from the cache" if cached == len(models) else f", {cached} from the cache"
 
 
 def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: bool) -> Text | None:

@@ -19,6 +19,7 @@ from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.specimen.overlay import Overlay
 from gptdoctor.specimen.places import crash_of, project_path
 from gptdoctor.specimen.project_imports import Failure, ProjectImports
@@ -33,6 +34,7 @@ class Loaded:
     crash: Crash | None  # None: imported
     seconds: float
     imports: ProjectImports
+    path: str  # of the file, relative to the project's root
 
     def dependencies(self, construction: Construction | None = None) -> ImportDependencies:
         """The measurement, as far as it is known before or after the model was built."""
@@ -41,7 +43,12 @@ class Loaded:
             imported=self.module is not None,
             failures=tuple(_import_failure(each, construction) for each in failures),
             seconds=self.seconds,
+            files=self.files(),
         )
+
+    def files(self) -> tuple[str, ...]:
+        """The source files at work that are loaded now, the model's own first."""
+        return tuple(dict.fromkeys((self.path, *loaded_files(self.imports.root))))
 
 
 def _import_failure(failure: Failure, construction: Construction | None) -> ImportFailure:
@@ -82,6 +89,7 @@ def load_module(request: ExamineRequest) -> Loaded:
         crash=None if error is None else _import_crash(error, request.root),
         seconds=perf_counter() - started,
         imports=imports,
+        path=request.target.path,
     )
 
 

@@ -42,7 +42,7 @@ class ProjectImports:
 
     def __init__(self, root: str) -> None:
         self.failures: dict[_Key, Failure] = {}
-        self._root = root
+        self.root = root
         self._paths: dict[str, str | None] = {}
         self._refusals: dict[_Key, Refusal] = {}  # of the stand-ins, by what they stand for
         # The errors of the present attempt, to be found again in the one that ends it.
@@ -144,7 +144,7 @@ class ProjectImports:
         try:
             return self._paths[filename]
         except KeyError:
-            return self._paths.setdefault(filename, project_path(filename, self._root))
+            return self._paths.setdefault(filename, project_path(filename, self.root))
 
     def _from_below(self, trace: TracebackType | None) -> bool:
         """Whether a module of the user's raised the error, and so the failure is noted there."""

@@ -6,6 +6,7 @@ import random
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import replace
 from os import _exit, chdir, getpid, write
 from typing import NoReturn
 
@@ -91,6 +92,10 @@ def run_job(request: ExamineRequest, send: Send) -> None:
             send(Unmeasured(probe=probe.name, reason=why_not_built(construction)))
         else:
             _run_probe(probe, specimen, request, send)
+    files = loaded.files()
+    if files != again.files:  # a function imported something when a probe called it
+        late = replace(again, files=files)
+        send(Measured(probe="import-dependencies", measurement=late, executed=executed))
 
 
 def seed_everything(seed: int) -> None:

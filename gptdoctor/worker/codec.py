@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from gptdoctor.core.errors import ProtocolError
+from gptdoctor.core.findings import Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import Measured
 
@@ -61,6 +62,8 @@ def _form(declared: Any) -> _Form:
     origin = get_origin(declared)
     if declared in (bool, int, float, str):
         return _scalar(declared)
+    if declared == Value:
+        return _value()
     if origin in (Union, UnionType):
         return _optional(declared)
     if origin is tuple:
@@ -89,6 +92,27 @@ def _scalar(declared: type) -> _Form:
         return declared(value)
 
     return _Form(encode=check, decode=check)
+
+
+def _value() -> _Form:
+    """A `Value`: what JSON tells apart by itself, but for tuples, which come back from lists."""
+
+    def encode(value: Any, where: str) -> Any:
+        if isinstance(value, tuple):
+            return [scalar(each, where) for each in value]
+        return scalar(value, where)
+
+    def decode(plain: Any, where: str) -> Any:
+        if isinstance(plain, list):
+            return tuple(scalar(each, where) for each in plain)
+        return scalar(plain, where)
+
+    def scalar(value: Any, where: str) -> Any:
+        if value is None or type(value) in (bool, int, float, str):
+            return value
+        raise _mismatch(where, "Value", value)
+
+    return _Form(encode=encode, decode=decode)
 
 
 def _optional(declared: Any) -> _Form:

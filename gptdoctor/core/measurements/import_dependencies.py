@@ -53,5 +53,6 @@ class ImportDependencies(Measurement):
     failures: tuple[ImportFailure, ...]
     seconds: float
     skipped: tuple[SkippedStatement, ...] = ()
-    # The files of the project that were loaded, the model's own first, relative with "/".
+    # The files at work that were loaded, the model's own first: those of the project relative with
+    # "/", absolute those of packages that are installed in place or found by PYTHONPATH.
     files: tuple[str, ...] = ()

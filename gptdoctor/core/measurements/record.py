@@ -53,3 +53,4 @@ class ModelRecord:
     seconds: float
     torch: str | None
     python: str
+    cached: bool = False  # told by an earlier run

@@ -1,0 +1,113 @@
+"""What the text gives before anything is scanned or run: which files, and which models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from gptdoctor.core.diagnosis import SkippedFile, SourceError
+from gptdoctor.core.errors import UsageError
+from gptdoctor.core.findings import Suspicion
+from gptdoctor.core.specimens import ModelTarget
+from gptdoctor.scan import ModelNames, scan
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+from gptdoctor.source.targets import Targets
+from gptdoctor.specimen.discover import discover, entry_of, target_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """What is to be scanned and run."""
+
+    project: Project
+    modules: tuple[SourceModule, ...]  # to scan: what was named, and what its models are made of
+    models: tuple[ModelTarget, ...]
+    errors: tuple[SourceError, ...]
+    skipped: tuple[SkippedFile, ...]
+
+
+def prepare(project: Project, targets: Targets, paths: frozenset[str] | None) -> Prepared:
+    """Read the targets; `paths` limits it to the models that are made of one of these files."""
+    read = [project.read(file) for file in targets.files]
+    modules = [one for one in read if isinstance(one, SourceModule)]
+    models = [
+        model
+        for model in _models(project, targets, modules)
+        if paths is None or paths & _files_of(model)
+    ]
+    wanted = {path for model in models for path in _files_of(model)} | (paths or set())
+    if paths is None:
+        wanted |= {module.path for module in modules}
+    return Prepared(
+        project=project,
+        modules=tuple(_read_all(project, wanted)),
+        models=tuple(models),
+        errors=tuple(_errors(read)),
+        skipped=tuple(_skipped(targets, modules, models)),
+    )
+
+
+def suspect(prepared: Prepared) -> list[Suspicion]:
+    """All that the text of the prepared modules shows."""
+    names: dict[str, tuple[str, ...]] = {}
+    for model in prepared.models:
+        names[model.path] = (*names.get(model.path, ()), model.name)
+    return list(scan(prepared.project, prepared.modules, ModelNames(by_path=names)))
+
+
+def _models(
+    project: Project, targets: Targets, modules: list[SourceModule]
+) -> Iterator[ModelTarget]:
+    """The models to run: those the user named by class, and in other files the main ones."""
+    asked = {file for file, _ in targets.classes}
+    for file, name in sorted(targets.classes):
+        yield _named_class(project, file, name)
+    yield from discover(project, [one for one in modules if one.file not in asked])
+
+
+def _named_class(project: Project, file: Path, name: str) -> ModelTarget:
+    module = project.read(file)
+    if isinstance(module, SourceError):
+        raise UsageError(f"{module.path}:{module.line} cannot be read: {module.message}")
+    info = project.classes(module).get(name)
+    if info is None:
+        known = ", ".join(project.classes(module)) or "none"
+        raise UsageError(f"there is no class {name!r} in {module.path}", hint=f"it has {known}")
+    return target_of(project, info, entry_of(project, info) or "forward")
+
+
+def _errors(read: Iterable[SourceModule | SourceError]) -> Iterator[SourceError]:
+    """The files that could not be read, and the broken cells of notebooks."""
+    for one in read:
+        yield from (one,) if isinstance(one, SourceError) else one.errors
+
+
+def _skipped(
+    targets: Targets, modules: Iterable[SourceModule], models: Sequence[ModelTarget]
+) -> Iterator[SkippedFile]:
+    holding = {path for model in models for path in _files_of(model)}
+    for module in modules:
+        if not module.text.strip():
+            if module.file in targets.named or module.file.name != "__init__.py":
+                yield SkippedFile(path=module.path, reason=_why_empty(module))
+        elif module.file in targets.named and module.path not in holding:
+            yield SkippedFile(path=module.path, reason="no model found")
+
+
+def _why_empty(module: SourceModule) -> str:
+    language = "python" if module.notebook is None else module.notebook.language
+    return "empty" if language == "python" else f"a notebook in {language}"
+
+
+def _files_of(model: ModelTarget) -> frozenset[str]:
+    """The files that the classes of a model are written in."""
+    return frozenset({model.path, *(part.partition("::")[0] for part in model.family)})
+
+
+def _read_all(project: Project, paths: Iterable[str]) -> Iterator[SourceModule]:
+    for path in sorted(paths):
+        module = project.read(project.root / path)
+        if isinstance(module, SourceModule):
+            yield module
