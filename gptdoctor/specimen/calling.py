@@ -174,6 +174,8 @@ _CHOICES: Mapping[str, tuple[Form, ...]] = {
     "labels": (_NOTHING,),
     "other": (_NOTHING,),
 }
+_CACHE_FLAG = "use_cache"
+_OFF = Form(shape=None, constant=False)
 _FLAG_VALUES = {"bool": False, "int": 0, "float": 1.0, "str": ""}
 
 
@@ -188,6 +190,9 @@ def _required(slots: tuple[Slot, ...], ids: Slot, vocabulary: int) -> Iterator[d
     every = {slot.name: ids_form for slot in slots if slot.kind == "ids"}
     if not every.keys() <= choices.keys():  # an encoder and a decoder, neither of them required
         yield {name: forms[0] for name, forms in choices.items()} | every
+    # A training step keeps no cache, and some models make one that they cannot use.
+    if any(slot.name == _CACHE_FLAG and not slot.required for slot in slots):
+        yield {name: forms[0] for name, forms in choices.items()} | {_CACHE_FLAG: _OFF}
 
 
 def _choices(slot: Slot, ids_form: Form) -> tuple[Form, ...]:

@@ -42,15 +42,28 @@ class Maker:
     variant: Variant
     learned: set[str] = dataclasses.field(default_factory=set)
 
-    def instance(self, made: Callable[..., Any], depth: int = 0) -> Written:
-        """An object of class `made` with small sizes."""
+    def instance(self, made: Callable[..., Any], depth: int = 0, like: Any = None) -> Written:
+        """An object of class `made` with small sizes; what is no size is as in `like`, if given."""
         if depth > _DEEPEST:
             raise NoIdeaError(made.__name__)
-        arguments = dict(self.arguments(made, depth))
+        arguments = dict(self.arguments(made, depth, like))
         if not arguments and not _is_module(made):
             return self._without_arguments(made)
-        values = {name: value.value for name, value in arguments.items()}
-        return Written(made(**values), f"{made.__name__}({_call_code(made, arguments)})")
+        value = made(**{name: value.value for name, value in arguments.items()})
+        inner = {} if _is_module(made) else dict(self._left_large(made, value, arguments, depth))
+        if inner:
+            arguments |= inner
+            value = made(**{name: value.value for name, value in arguments.items()})
+        return Written(value, f"{made.__name__}({_call_code(made, arguments)})")
+
+    def _left_large(
+        self, made: Callable[..., Any], value: Any, given: Mapping[str, Written], depth: int
+    ) -> Iterator[tuple[str, Written]]:
+        """Configurations that `value` made for itself where it was given none: at full size."""
+        for name in inspect.signature(made).parameters:
+            inner = None if name in given else _attribute(value, name)
+            if self._buildable(type(inner), inner):
+                yield name, self.instance(type(inner), depth + 1, inner)
 
     def _without_arguments(self, made: Callable[..., Any]) -> Written:
         """A configuration whose sizes are constants of the class, or set by its constructor."""
@@ -70,17 +83,27 @@ class Maker:
         code = f"SimpleNamespace(**(vars({made.__name__}()) | dict({_keywords(changed)})))"
         return Written(types.SimpleNamespace(**(own | values)), code)
 
-    def arguments(self, made: Callable[..., Any], depth: int) -> Iterator[tuple[str, Written]]:
+    def arguments(
+        self, made: Callable[..., Any], depth: int, like: Any = None
+    ) -> Iterator[tuple[str, Written]]:
         """The arguments of a call of `made` that its defaults do not serve."""
         parameters = inspect.signature(made).parameters
         siblings = frozenset(parameters)
         for name, parameter in parameters.items():
+            if like is not None and _is_told(_attribute(like, name), parameter):
+                yield name, self._as_in(like, name, siblings)
+                continue
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
                 yield from self._extra(name, made, siblings)
             elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
                 value = self._argument(name, parameter, made, siblings, depth)
                 if value is not None:
                     yield name, value
+
+    def _as_in(self, like: Any, name: str, siblings: frozenset[str]) -> Written:
+        """The attribute of another instance, made small where it is a size."""
+        value = getattr(like, name)
+        return small(name, value, None, self.variant, siblings) or literal(value)
 
     def _argument(
         self,
@@ -246,6 +269,20 @@ def _call_code(made: Callable[..., Any], arguments: Mapping[str, Written]) -> st
     if len(arguments) == 1 and first in arguments and arguments[first].code.endswith((")", "}")):
         return arguments[first].code
     return _keywords(arguments)
+
+
+def _attribute(holder: Any, name: str) -> Any:
+    """An attribute of the user's object, None where it has none or will not tell."""
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # a property of theirs that wants another state
+        return None
+
+
+def _is_told(value: Any, parameter: inspect.Parameter) -> bool:
+    """Whether another instance has a plain value here that is not the default."""
+    plain = isinstance(value, bool | int | float | str)
+    return plain and (value != parameter.default or type(value) is not type(parameter.default))
 
 
 def _is_module(made: Any) -> bool:

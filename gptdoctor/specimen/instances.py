@@ -18,6 +18,7 @@ from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
+from gptdoctor.specimen.size_limit import TooLargeError, limited
 from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS
 
@@ -75,7 +76,11 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
     for _ in range(_MOST_LEARNED):
         torch.manual_seed(request.seed)
         try:
-            written = maker.instance(made)
+            with limited(MOST_PARAMETERS):
+                written = maker.instance(made)
+        except TooLargeError as error:
+            note = f"{made.__name__}: {error}: nothing we gave it made it small"
+            return Instance(code="", model=None, crash=None, note=note)
         except NoIdeaError as error:
             note = f"{made.__name__}: nothing tells what to give for {error}"
             return Instance(code="", model=None, crash=None, note=note)

@@ -11,7 +11,10 @@ from gptdoctor.specimen.variants import Variant
 _COUNT = r"(?:n|num|nr|number_of)?_?"
 _WIDE = r"(?:dim|dims|dimension|width|size|channels|features|feats?|embd?|embed|embedding|hidden)"
 _PATTERNS: tuple[tuple[str, str], ...] = (
-    (r"(?:random_)?seed|ignore_index|padding_idx|world_size|tp_size|verbose", "kept"),
+    (
+        r".*(?:config|cfg)|(?:random_)?seed|ignore_index|padding_idx|world_size|tp_size|verbose|audio_channels",
+        "kept",
+    ),
     (r".*token_?(?:id|idx|index)|(?:pad|bos|eos|unk|sep|cls)_?(?:id|idx|index)?", "token"),
     (r"(?:max_)?batch(?:_size|es)?|max_bsz|bsz", "batch"),
     (r"type_vocab_size|num_segments|n_segments", "pair"),
@@ -99,11 +102,12 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "layers",
     ),
     (
-        rf"{_COUNT}(?:attention_|attn_|att_|self_|q_|query_)?(?:heads?)(?:_count)?|nheads?|n_mod|H",
+        rf"{_COUNT}(?:encoder_|decoder_|dec_|enc_)?(?:attention_|attn_|att_|self_|q_|query_)?"
+        r"(?:heads?)(?:_count)?|nheads?|n_mod|H",
         "heads",
     ),
     (
-        r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?|n_?vocab|num_vocab"
+        r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?(?:_per_\w+)?|n_?vocab|num_vocab"
         r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
         r"|alphabet(?:_size)?|n_?chars|num_classes|output_dim|num_text_tokens|V",
         "vocabulary",
@@ -140,6 +144,8 @@ _TABLE = tuple((re.compile(pattern), role) for pattern, role in _PATTERNS)
 _AT_MOST = frozenset({"top_k", "steps", "one", "multiple", "kernel", "pair"})
 # Roles of which 0 or -1 does not mean "switched off".
 _NEVER_OFF = frozenset({"vocabulary", "width", "heads", "layers", "context"})
+# Tiny layers are cheap, and no published model of a usual width has more of them.
+_DEEPEST = 96
 # An unknown number up to this is cheap whatever it is for, and may be a design (a stride).
 _HARMLESS = 64
 
@@ -170,6 +176,8 @@ def size_for(
         return _unknown_size(default)
     if default is not None and default <= 0 and role not in _NEVER_OFF:
         return default  # 0 and -1 switch a feature off
+    if variant.own_depth and role == "layers" and default is not None:
+        return min(default, _DEEPEST)
     size = variant.sizes[role]
     return size if default is None or role not in _AT_MOST else min(size, default)
 

@@ -85,16 +85,26 @@ def small(
     if default is MISSING:
         return _required(name, hint, variant, siblings)
     if isinstance(default, bool):
-        return None
+        wanted = variant.flags.get(name, default)
+        return None if wanted is default else literal(wanted)
     if isinstance(default, int | float) and _DROPOUT.fullmatch(name.lower()):
         return literal(type(default)(0))
     if isinstance(default, int) and not isinstance(default, Enum):
         return literal(size_for(name, default, variant, siblings))
-    if default is None and hint is int:  # `x: int = None` means: you must say it
-        return literal(size_for(name, None, variant, siblings))
+    if default is None and (hint is int or _is_left_out(name, hint, variant, siblings)):
+        return literal(size_for(name, None, variant, siblings))  # `x: int = None`: you must say it
     if isinstance(default, list | tuple) and default and all(type(n) is int for n in default):
         return literal(type(default)(size_for(name, n, variant, siblings) for n in default))
     return None
+
+
+def _is_left_out(name: str, hint: Any, variant: Variant, siblings: frozenset[str]) -> bool:
+    """Whether a None is to be a size in this variant."""
+    return (
+        variant.fills_none
+        and hint is None
+        and role_of(name, siblings) not in (None, "kept", "token")
+    )
 
 
 def _required(name: str, hint: Any, variant: Variant, siblings: frozenset[str]) -> Written:

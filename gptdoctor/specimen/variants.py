@@ -8,7 +8,7 @@ that were mixed up cannot agree by chance.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +17,13 @@ class Variant:
 
     name: str
     sizes: Mapping[str, int]
+    # Whether `x: Optional[int] = None` is given a size, too: usually None means "derive it", but
+    # some configurations leave what the model cannot do without to their checkpoints.
+    fills_none: bool = False
+    # Whether depths stay as they are: lists of the configuration may hold an entry a layer.
+    own_depth: bool = False
+    # Flags by name that are not left at their defaults.
+    flags: Mapping[str, bool] = field(default_factory=dict)
 
 
 _BASE = {
@@ -51,8 +58,12 @@ _BASE = {
     "colours": 3,
     "kernel": 4,
 }
+# A training step keeps no cache, and what can be encoder or decoder is asked for as a decoder.
+_AS_TRAINED = {"use_cache": False, "is_decoder": True}
 # The second serves models that want powers of two or as many keys as queries, the third those
-# that assume every inner width to be the model's own.
+# that assume every inner width to be the model's own, the fourth those whose layers differ by a
+# pattern (one of four attends, one of six) and those whose heads span twice the width, the last
+# those that list what each layer is.
 VARIANTS = (
     Variant(name="coherent", sizes=_BASE),
     Variant(
@@ -86,4 +97,11 @@ VARIANTS = (
             "head_dim": 64,
         },
     ),
+    Variant(
+        name="nothing left out",
+        sizes={**_BASE, "layers": 8, "heads": 8, "kv_heads": 4, "half_head": 16},
+        fills_none=True,
+        flags=_AS_TRAINED,
+    ),
+    Variant(name="own depth", sizes=_BASE, own_depth=True, flags=_AS_TRAINED),
 )
