@@ -14,10 +14,25 @@ from typing import Any
 
 from torch import nn
 
-from gptdoctor.specimen.hints import has_factory, hint_of, is_plain
+from gptdoctor.specimen.hints import (
+    attribute_of,
+    has_factory,
+    hint_of,
+    is_plain,
+    is_told,
+    keys_of,
+)
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
-from gptdoctor.specimen.values import MISSING, NoIdeaError, Written, literal, small
+from gptdoctor.specimen.values import (
+    MISSING,
+    NoIdeaError,
+    Written,
+    called,
+    keywords,
+    literal,
+    small,
+)
 from gptdoctor.specimen.variants import Variant
 
 _CONFIG_CLASS = re.compile(
@@ -47,40 +62,38 @@ class Maker:
         if depth > _DEEPEST:
             raise NoIdeaError(made.__name__)
         arguments = dict(self.arguments(made, depth, like))
-        if not arguments and not _is_module(made):
-            return self._without_arguments(made)
-        value = made(**{name: value.value for name, value in arguments.items()})
-        inner = {} if _is_module(made) else dict(self._left_large(made, value, arguments, depth))
+        written = called(made, arguments)
+        if _is_module(made):
+            return written
+        inner = dict(self._left_large(made, written.value, arguments, depth))
         if inner:
-            arguments |= inner
-            value = made(**{name: value.value for name, value in arguments.items()})
-        return Written(value, f"{made.__name__}({_call_code(made, arguments)})")
+            return called(made, arguments | inner)
+        return written if arguments else self._without_arguments(made, written.value)
 
     def _left_large(
         self, made: Callable[..., Any], value: Any, given: Mapping[str, Written], depth: int
     ) -> Iterator[tuple[str, Written]]:
         """Configurations that `value` made for itself where it was given none: at full size."""
         for name in inspect.signature(made).parameters:
-            inner = None if name in given else _attribute(value, name)
+            inner = None if name in given else attribute_of(value, name)
             if self._buildable(type(inner), inner):
                 yield name, self.instance(type(inner), depth + 1, inner)
 
-    def _without_arguments(self, made: Callable[..., Any]) -> Written:
+    def _without_arguments(self, made: Callable[..., Any], plain: Any) -> Written:
         """A configuration whose sizes are constants of the class, or set by its constructor."""
         constants = self._class_attributes(made)
         if constants:
             values = {key: value.value for key, value in constants.items()}
             derived: Any = type("Tiny", (made,), values)  # type: ignore[arg-type]
             return Written(
-                derived(), f'type("Tiny", ({made.__name__},), dict({_keywords(constants)}))()'
+                derived(), f'type("Tiny", ({made.__name__},), dict({keywords(constants)}))()'
             )
-        plain = made()
         own: dict[str, Any] = dict(getattr(plain, "__dict__", {}))
         changed = self._shrunk(own)
         if not changed:
             return Written(plain, f"{made.__name__}()")
         values = {key: value.value for key, value in changed.items()}
-        code = f"SimpleNamespace(**(vars({made.__name__}()) | dict({_keywords(changed)})))"
+        code = f"SimpleNamespace(**(vars({made.__name__}()) | dict({keywords(changed)})))"
         return Written(types.SimpleNamespace(**(own | values)), code)
 
     def arguments(
@@ -90,7 +103,7 @@ class Maker:
         parameters = inspect.signature(made).parameters
         siblings = frozenset(parameters)
         for name, parameter in parameters.items():
-            if like is not None and _is_told(_attribute(like, name), parameter):
+            if like is not None and is_told(attribute_of(like, name), parameter):
                 yield name, self._as_in(like, name, siblings)
                 continue
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -220,7 +233,7 @@ class Maker:
                     continue
                 if not (dataclasses.is_dataclass(known) or _CONFIG_CLASS.fullmatch(known.__name__)):
                     continue
-                score = len(reads.keys.keys() & _keys_of(known)) + 0.1  # the first of equals
+                score = len(reads.keys.keys() & keys_of(known)) + 0.1  # the first of equals
                 if score > most:
                     best, most = known, score
         return best
@@ -244,7 +257,7 @@ class Maker:
         if reads.subscripted:
             inner = ", ".join(f"{key!r}: {value.code}" for key, value in values.items())
             return Written(plain, "{" + inner + "}")
-        return Written(types.SimpleNamespace(**plain), f"SimpleNamespace({_keywords(values)})")
+        return Written(types.SimpleNamespace(**plain), f"SimpleNamespace({keywords(values)})")
 
     def _value(
         self, key: str, reads: Reads, template: Mapping[str, Any], siblings: frozenset[str]
@@ -258,46 +271,9 @@ class Maker:
         return literal(default) if value is None else value
 
 
-def _keywords(values: Mapping[str, Written]) -> str:
-    """The code of keyword arguments."""
-    return ", ".join(f"{name}={value.code}" for name, value in values.items())
-
-
-def _call_code(made: Callable[..., Any], arguments: Mapping[str, Written]) -> str:
-    """The code of a call's arguments; a configuration that is the only one goes without name."""
-    first = next(iter(inspect.signature(made).parameters), "")
-    if len(arguments) == 1 and first in arguments and arguments[first].code.endswith((")", "}")):
-        return arguments[first].code
-    return _keywords(arguments)
-
-
-def _attribute(holder: Any, name: str) -> Any:
-    """An attribute of the user's object, None where it has none or will not tell."""
-    try:
-        return getattr(holder, name, None)
-    except Exception:  # a property of theirs that wants another state
-        return None
-
-
-def _is_told(value: Any, parameter: inspect.Parameter) -> bool:
-    """Whether another instance has a plain value here that is not the default."""
-    plain = isinstance(value, bool | int | float | str)
-    return plain and (value != parameter.default or type(value) is not type(parameter.default))
-
-
 def _is_module(made: Any) -> bool:
     """Whether `made` is a class of modules, not of configurations."""
     return isinstance(made, type) and issubclass(made, nn.Module)
-
-
-def _keys_of(known: type) -> set[str]:
-    """The attributes that instances of a configuration class will have."""
-    names = {name for base in known.__mro__ for name in getattr(base, "__annotations__", {})}
-    names |= {name for name in dir(known) if not name.startswith("_")}
-    try:
-        return names | set(inspect.signature(known).parameters)
-    except (TypeError, ValueError):
-        return names
 
 
 def _literal_default(node: ast.expr | None) -> Any:

@@ -1,4 +1,4 @@
-"""What the annotation of a parameter tells."""
+"""What annotations, defaults and existing instances tell of an argument."""
 
 from __future__ import annotations
 
@@ -42,3 +42,27 @@ def is_plain(hint: Any) -> bool:
 def has_factory(default: Any) -> bool:
     """Whether a dataclass makes this default anew each time."""
     return type(default).__name__ == "_HAS_DEFAULT_FACTORY_CLASS"
+
+
+def keys_of(known: type) -> set[str]:
+    """The attributes that instances of a configuration class will have."""
+    names = {name for base in known.__mro__ for name in getattr(base, "__annotations__", {})}
+    names |= {name for name in dir(known) if not name.startswith("_")}
+    try:
+        return names | set(inspect.signature(known).parameters)
+    except (TypeError, ValueError):
+        return names
+
+
+def is_told(value: Any, parameter: inspect.Parameter) -> bool:
+    """Whether another instance has a plain value here that is not the default."""
+    plain = isinstance(value, bool | int | float | str)
+    return plain and (value != parameter.default or type(value) is not type(parameter.default))
+
+
+def attribute_of(holder: Any, name: str) -> Any:
+    """An attribute of the user's object, None where it has none or will not tell."""
+    try:
+        return getattr(holder, name, None)
+    except Exception:  # a property of theirs that wants another state
+        return None

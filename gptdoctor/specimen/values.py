@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, get_args, get_origin
@@ -150,3 +150,22 @@ def _by_name(name: str, variant: Variant, siblings: frozenset[str]) -> Any:
 def _first(table: Any, name: str, otherwise: Any) -> Any:
     """The value of the first pattern of `table` that matches `name`."""
     return next((v for pattern, v in table if pattern.fullmatch(name.lower())), otherwise)
+
+
+def keywords(values: Mapping[str, Written]) -> str:
+    """The code of keyword arguments."""
+    return ", ".join(f"{name}={value.code}" for name, value in values.items())
+
+
+def _arguments_code(made: Callable[..., Any], arguments: Mapping[str, Written]) -> str:
+    """The code of a call's arguments; a configuration that is the only one goes without name."""
+    first = next(iter(inspect.signature(made).parameters), "")
+    if len(arguments) == 1 and first in arguments and arguments[first].code.endswith((")", "}")):
+        return arguments[first].code
+    return keywords(arguments)
+
+
+def called(made: Callable[..., Any], arguments: Mapping[str, Written]) -> Written:
+    """What a call of `made` gives, and its code."""
+    value = made(**{name: value.value for name, value in arguments.items()})
+    return Written(value, f"{made.__name__}({_arguments_code(made, arguments)})")

@@ -99,7 +99,7 @@ VARIANTS = (
     ),
     Variant(
         name="nothing left out",
-        sizes={**_BASE, "layers": 8, "heads": 8, "kv_heads": 4, "half_head": 16},
+        sizes={**_BASE, "layers": 8, "heads": 8, "kv_heads": 4, "rank": 32, "ffn": 144},
         fills_none=True,
         flags=_AS_TRAINED,
     ),
