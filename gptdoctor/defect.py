@@ -70,8 +70,14 @@ class Defect:
     explanation: str  # how to recognise it, and what is not meant
     harm: str  # why it hurts training or generation
     confirmed_by: str  # how a probe confirms and refutes it
-    sick: str  # a short example; the static rule must see it
-    healed: str  # the same, mended; no rule may see anything
+    # A short example; the text must show the defect, or, where no text can, a run of it must.
+    sick: str
+    healed: str  # the same, mended; nothing may show anything
     suspects: Mapping[type[ast.AST], SuspectHandler] = field(default_factory=dict)
     convicts: Mapping[str, ConvictHandler] = field(default_factory=dict)  # by probe's name
     fix: FixPromise | None = None
+
+    @property
+    def in_text(self) -> bool:
+        """Whether the text can raise the suspicion; else only a run shows the defect."""
+        return bool(self.suspects)

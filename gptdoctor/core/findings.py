@@ -107,6 +107,8 @@ class Conviction:
     message: str  # one sentence for the finding when no text raised a suspicion
     values: Mapping[str, Value]
     alone: bool = True  # False: only confirms or refutes what the text raised
+    # True: of no interest where another rule of the family is confirmed in the same class.
+    symptom: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,6 +21,7 @@ from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.defect import Defect
 from gptdoctor.diagnose.reasons import why_not_measured
+from gptdoctor.diagnose.symptoms import is_explained
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -44,6 +45,7 @@ def join(
     """One finding for each rule and place, by path, line and rule."""
     findings = [_finding(project, suspicion, judged, live=live) for suspicion in suspicions]
     findings += _unsuspected(project, suspicions, judged)
+    findings += _unsuspected(project, suspicions, judged, roots=findings)
     return sorted(findings, key=lambda finding: (finding.location, finding.rule))
 
 
@@ -162,15 +164,23 @@ def _offer(defect: Defect, status: Status) -> FixOffer | None:
 
 
 def _unsuspected(
-    project: Project, suspicions: Sequence[Suspicion], judged: Sequence[Judged]
+    project: Project,
+    suspicions: Sequence[Suspicion],
+    judged: Sequence[Judged],
+    roots: Sequence[Finding] | None = None,
 ) -> Iterator[Finding]:
-    """Findings that only the run shows, each place once for each rule."""
+    """Findings that only the run shows, each place once for each rule.
+
+    With `roots`, the symptoms that none of these explains; without, all but symptoms.
+    """
     seen: dict[tuple[str, Location], list[tuple[Judged, Conviction]]] = {}
     for one in judged:
         for conviction in one.convictions:
             if conviction.status is not Status.CONFIRMED or not conviction.alone:
                 continue
             if any(_meets(suspicion, conviction, one.record) for suspicion in suspicions):
+                continue
+            if conviction.symptom is (roots is None) or is_explained(conviction, one.target, roots):
                 continue
             location = _location(project, conviction)
             if location is not None:

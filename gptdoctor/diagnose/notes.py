@@ -8,6 +8,7 @@ from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.diagnose.sane_sizes import requirements
 from gptdoctor.diagnose.words import some
 from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.module import SourceModule
@@ -28,7 +29,11 @@ def set_aside_declared(
 
 def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
     """The notes of one model."""
-    return (*dict.fromkeys(_packages_to_install(project, record)), *_not_exercised(record))
+    return (
+        *dict.fromkeys(_packages_to_install(project, record)),
+        *_not_exercised(record),
+        *requirements(record),
+    )
 
 
 def _is_declared(project: Project, conviction: Conviction) -> bool:

@@ -12,7 +12,6 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.diagnose.reasons import (
     construction_of,
@@ -21,6 +20,7 @@ from gptdoctor.diagnose.reasons import (
     missing_import,
     what_blocks,
 )
+from gptdoctor.diagnose.sane_sizes import size_crashes
 from gptdoctor.diagnose.words import count, some
 
 # A healthy model of the tool's sizes loses 10 % of its first loss within 28 steps (nine in ten of
@@ -106,31 +106,16 @@ def _dies(record: ModelRecord) -> Iterator[Reason]:
 
 def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
     """Forward, backward or the optimizer step fails at sane sizes."""
+    for condition, sized in size_crashes(record):
+        text = f"fails {condition}: {crash_sentence(sized)}"
+        yield Reason(text, _rule_at(sized, confirmed))
     for measured in record.measured:
         measurement = measured.measurement
-        if isinstance(measurement, Shapes):
-            for case in [case for case in measurement.cases if _fails(case)][:1]:
-                if case.crash is not None:
-                    sizes = f"B={case.batch}, T={case.length}"
-                    text = f"forward fails at {sizes}: {crash_sentence(case.crash)}"
-                    yield Reason(text, _rule_at(case.crash, confirmed))
-        elif isinstance(measurement, GradientFlow | Learning):
+        if isinstance(measurement, GradientFlow | Learning):
             crash = measurement.crash
-            if crash is not None and crash.stage in ("backward", "step") and _own(crash):
+            if crash is not None and crash.stage in ("backward", "step") and not crash.raised_there:
                 text = f"{crash.stage} fails: {crash_sentence(crash)}"
                 yield Reason(text, _rule_at(crash, confirmed))
-
-
-def _fails(case: ShapeCase) -> bool:
-    """A crash of the user's code where sizes are sane: a single position leaves no loss."""
-    return (
-        case.outcome == "crash" and case.length > 1 and case.crash is not None and _own(case.crash)
-    )
-
-
-def _own(crash: Crash) -> bool:
-    """The code broke, rather than refused: a `raise` of the user's own states a requirement."""
-    return not crash.raised_there
 
 
 def _rule_at(crash: Crash, confirmed: Sequence[Finding]) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -86,6 +86,25 @@ def _case(specimen: Specimen, batch: int, length: int) -> ShapeCase:
     return ShapeCase(batch=batch, length=length, outcome=outcome, logits_shape=shape, crash=crash)
 
 
+def _counterfactuals(specimen: Specimen, cases: tuple[ShapeCase, ...]) -> Iterator[ShapeCase]:
+    """Where a case crashed: one that works, and another batch at its length.
+
+    What fails there as well fails by its batch, and not by its length.
+    """
+    known = (specimen.construction.batch, specimen.construction.length)
+    works = [(case.batch, case.length) for case in cases if case.outcome == "ok"]
+    settled = {1, *(length for _, length in works)}  # a single position is too few to tell
+    if min(known) < 1 or all(case.crash is None or case.length in settled for case in cases):
+        return
+    works = [each for each in works if min(each) > 1]
+    if not works and known not in CASES:
+        yield _case(specimen, *known)
+    batch, length = works[0] if works else known
+    other = next(each for each, _ in CASES if each != batch)
+    if length > 1 and (other, length) not in CASES:
+        yield _case(specimen, other, length)
+
+
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:
     """Whether the outputs have the form that the known call gives, at this batch and length."""
     if outputs.logits is None:
@@ -135,6 +154,7 @@ def measure(specimen: Specimen) -> Shapes:
     with warnings.catch_warnings(), transposes:
         warnings.simplefilter("ignore")  # torch would print the same, once, for our own frame
         cases = tuple(_case(specimen, batch, length) for batch, length in CASES)
+        cases += tuple(_counterfactuals(specimen, cases))
     equal = next(case for case in cases if case.batch == case.length == EQUAL)
     return Shapes(
         cases=cases,

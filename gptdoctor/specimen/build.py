@@ -3,47 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
+from time import monotonic
 from types import ModuleType
 from typing import Any, NoReturn
 
-from torch import Tensor, nn
+from torch import nn
 
-from gptdoctor.core.measurements.construction import Construction, InputFact
-from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.construction import Construction, InputFact, SizedCrash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.call_expression import parse_call
-from gptdoctor.specimen.calling import find_call
-from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, is_rigid
+from gptdoctor.specimen.called import Called, called
+from gptdoctor.specimen.failing_sizes import Make, failures_of
+from gptdoctor.specimen.given_call import GivenCall
 from gptdoctor.specimen.inputs import Recipe
-from gptdoctor.specimen.instances import Instance, instances, refuses
-from gptdoctor.specimen.objective import (
-    OWN,
-    SHIFTED,
-    label_parameters,
-    own_losses,
-    without_own_loss,
-)
+from gptdoctor.specimen.instances import Instance, constants_kept, instance_like, instances
+from gptdoctor.specimen.objective import OWN, SHIFTED, label_parameters, without_own_loss
 from gptdoctor.specimen.outputs import describe
-from gptdoctor.specimen.places import crash_of
-from gptdoctor.specimen.specimen import OwnLoss, Specimen
-from gptdoctor.specimen.trial import NoCallError, Trial, attempt
+from gptdoctor.specimen.specimen import Specimen
+from gptdoctor.specimen.trial import NoCallError, Trial
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Called:
-    """One instance with the best call that was found for it."""
-
-    instance: Instance
-    trial: Trial | None = None
-    own: tuple[OwnLoss, ...] = ()
-    crash: Crash | None = None
-    note: str = ""  # why the call does not work
-
-    @property
-    def works(self) -> bool:
-        return self.trial is not None and self.trial.works
+# Further sets of sizes are tried until so much of the time is gone: the rest is for the probes,
+# and a reason that is told in time says more than a time-out.
+_MOST_OF_THE_TIME = 1 / 3
 
 
 def build_specimen(
@@ -58,100 +41,39 @@ def build_specimen(
     if request.call is not None:
         given = partial(parse_call, request.call, module=module, root=request.root)
         candidates = (replace(instance, call=given) for instance in candidates)
-    return specimen_from(candidates, request)
+    make = partial(instance_like, module=module, request=request)
+    return specimen_from(candidates, request, make)
 
 
 def specimen_from(
-    candidates: Iterable[Instance], request: ExamineRequest
+    candidates: Iterable[Instance], request: ExamineRequest, make: Make | None = None
 ) -> tuple[Construction, Specimen | None]:
-    """The specimen of the first of some instances that can be called, with its call."""
-    attempts: list[_Called] = []
+    """The specimen of the first of some instances that can be called, with its call.
+
+    `make` makes another instance with certain sizes, where there can be others.
+    """
+    attempts: list[Called] = []
+    deadline = monotonic() + request.timeout_seconds * _MOST_OF_THE_TIME
     for instance in candidates:
-        attempts.append(_called(instance, request))
-        if attempts[-1].works:
+        attempts.append(called(instance, request))
+        if attempts[-1].works or monotonic() > deadline:
             break
     # the first of equals: its sizes are the most telling ones
-    best = max(attempts, key=lambda called: (called.works, called.instance.model is not None))
+    best = max(attempts, key=lambda one: (one.works, one.instance.model is not None))
     notes = tuple(dict.fromkeys(each.note for each in attempts if each.note))
-    construction = _construction(best, notes, request)
+    with constants_kept(request.root):
+        failures = failures_of(attempts, best, make, request)
+    construction = _construction(best, notes, failures, request)
     model = best.instance.model
     return construction, None if model is None else _specimen(model, best, construction, request)
 
 
-def _called(instance: Instance, request: ExamineRequest) -> _Called:
-    """The instance with the best call that was found for it."""
-    if instance.model is None:
-        return _Called(instance=instance, crash=instance.crash, note=instance.note)
-    entry = request.target.entry
-    try:
-        trial = _trial(instance.model, instance, request)
-    except (
-        NoCallError,
-        AttributeError,
-        ValueError,
-        TypeError,
-    ) as error:  # no such method, no signature
-        called = entry if instance.call is None else f"{THE_CALL} cannot be made"
-        return _Called(instance=instance, note=f"{called}: {error}")
-    if not trial.works:
-        return _uncalled(instance, trial, request)
-    trial, own = _with_loss(instance.model, trial, request)
-    return _Called(instance=instance, trial=trial, own=own)
-
-
-def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial:
-    """The best call: among those that can be guessed, or of the one that the user gave."""
-    if instance.call is None:
-        return find_call(model, request.target.entry, instance.vocabulary, request.seed)
-    return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
-
-
-def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> _Called:
-    """The instance, with the reason why its call does not work."""
-    call = trial.recipe.code(trial.batch, trial.length)
-    call = call if instance.call is None else f"{THE_CALL}, {call}"
-    if trial.error is None:
-        raw = trial.outputs.raw if trial.outputs is not None else None
-        shape = list(raw.shape) if isinstance(raw, Tensor) else type(raw).__name__
-        note = f"{call} returned {shape}, not logits [B, T, V]"
-        return _Called(instance=instance, trial=trial, note=note)
-    crash = crash_of(trial.error, request.root, "forward")
-    where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
-    note = f"{call}: {crash.kind}: {crash.message}{where}"
-    blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
-    return _Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
-
-
-def _guessed(recipe: Recipe) -> bool:
-    """Whether an input is given of which we could only guess what it is."""
-    if isinstance(recipe, GivenCall):
-        return is_rigid(recipe)  # it may be that no sizes of ours go with what it holds
-    known = ("ids", "flag", "mask", "positions", "labels")
-    return not recipe.ids_sure or any(
-        slot.required and slot.kind not in known for slot in recipe.slots
-    )
-
-
-def _with_loss(
-    model: nn.Module, trial: Trial, request: ExamineRequest
-) -> tuple[Trial, tuple[OwnLoss, ...]]:
-    """The trial and the model's own loss; the ids alone where more inputs keep it from its loss."""
-    inputs = trial.recipe.inputs(trial.batch, trial.length, request.seed)
-    own = own_losses(model, trial.recipe, inputs, request.root)
-    if isinstance(trial.recipe, GivenCall):
-        return trial, own
-    needed = {slot.name for slot in trial.recipe.slots if slot.required} | {trial.recipe.ids}
-    forms = {name: form for name, form in trial.recipe.forms.items() if name in needed}
-    if own or forms.keys() == trial.recipe.forms.keys():
-        return trial, own
-    recipe = replace(trial.recipe, forms=forms)
-    plain = attempt(model, recipe, trial.batch, trial.length, request.seed)
-    inputs = recipe.inputs(plain.batch, plain.length, request.seed)
-    own = own_losses(model, recipe, inputs, request.root) if plain.works else ()
-    return (plain, own) if own else (trial, ())
-
-
-def _construction(best: _Called, notes: tuple[str, ...], request: ExamineRequest) -> Construction:
+def _construction(
+    best: Called,
+    notes: tuple[str, ...],
+    failures: tuple[SizedCrash, ...],
+    request: ExamineRequest,
+) -> Construction:
     """The measurement."""
     trial, model = best.trial, best.instance.model
     recipe = trial.recipe if trial is not None else None
@@ -171,6 +93,8 @@ def _construction(best: _Called, notes: tuple[str, ...], request: ExamineRequest
         returns=_returns(best),
         crash=best.crash,
         tried=notes,
+        sizes=best.instance.sizes,
+        failures=failures,
     )
 
 
@@ -192,7 +116,7 @@ def _optional(recipe: Recipe, batch: int, length: int) -> tuple[InputFact, ...]:
     )
 
 
-def _returns(best: _Called) -> str:
+def _returns(best: Called) -> str:
     """What the entry returns, in words."""
     outputs = best.trial.outputs if best.trial is not None else None
     if best.trial is None or outputs is None or not best.works:
@@ -206,7 +130,7 @@ def _returns(best: _Called) -> str:
 
 
 def _specimen(
-    model: nn.Module, best: _Called, construction: Construction, request: ExamineRequest
+    model: nn.Module, best: Called, construction: Construction, request: ExamineRequest
 ) -> Specimen:
     """The specimen; where no call was found, one whose calls say so."""
     made = partial(

@@ -23,7 +23,7 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
     ids = continued(slots)
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
-    first = None
+    recipes = []
     for forms in _required(slots, ids, vocabulary):
         recipe = Recipe(
             entry=entry,
@@ -33,27 +33,30 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
             ids_below=vocabulary,
             vocabularies=frozenset({vocabulary}),
         )
-        recipe = _with_vocabulary(model, recipe, seed)
-        trial = _over_shapes(model, recipe, seed)
-        first = first or trial
-        if trial.works:
-            return with_modalities(model, trial, seed)
-    assert first is not None  # noqa: S101 - `_required` yields at least once
-    return all_modalities(model, first, seed) or _flat(model, first.recipe, seed) or first
+        recipes.append(_with_vocabulary(model, recipe, seed))
+    trial = _over_shapes(model, recipes, seed)
+    if trial.works:
+        return with_modalities(model, trial, seed)
+    return all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed) or trial
 
 
-def _over_shapes(model: nn.Module, recipe: Recipe, seed: int) -> Trial:
-    """The first of the shapes that gives all logits, else the last ones, else the first shape's."""
+def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
+    """The first that gives all logits, else the last ones, else the first of all.
+
+    Every recipe is tried at the first shape before any is at the next: where B equals T, an input
+    of the wrong form may fit by chance.
+    """
     trials: list[Trial] = []
     for batch, length in SHAPES:
         if length == 1 and any(trial.works for trial in trials):
             break  # the last of seven positions tells more than one position
-        trial = attempt(model, recipe, batch, length, seed)
-        if not trial.full and trial.error is None:
-            trial = _with_labels(model, trial, seed)
-        if trial.full:
-            return _in_order(model, trial, seed)
-        trials.append(trial)
+        for recipe in recipes:
+            trial = attempt(model, recipe, batch, length, seed)
+            if not trial.full and trial.error is None:
+                trial = _with_labels(model, trial, seed)
+            if trial.full:
+                return _in_order(model, trial, seed)
+            trials.append(trial)
     return next((trial for trial in trials if trial.works), trials[0])
 
 

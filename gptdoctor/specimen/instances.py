@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -18,9 +19,10 @@ from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
+from gptdoctor.specimen.reads import project_modules
 from gptdoctor.specimen.size_limit import TooLargeError, limited
 from gptdoctor.specimen.values import NoIdeaError, Written
-from gptdoctor.specimen.variants import VARIANTS
+from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
 MOST_PARAMETERS = 20_000_000
@@ -41,6 +43,8 @@ class Instance:
     note: str  # for `Construction.tried`; "" where all is well
     vocabulary: int = VARIANTS[0].sizes["vocabulary"]  # ids, as far as the constructor was told
     call: Callable[[nn.Module], Supply] | None = None  # how the user says that it is called
+    sizes: Mapping[str, int] = field(default_factory=dict)  # that it asked for, by role
+    variant: Variant | None = None  # that the sizes are of; None: the user said how it is built
 
 
 def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]:
@@ -48,18 +52,63 @@ def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]
     if request.build is not None:
         yield _evaluated(request.build, module, request)
         return
+    tried: list[Mapping[str, int]] = []
+    for variant in VARIANTS:
+        if variant.is_plain and any(_same(variant, sizes) for sizes in tried):
+            continue  # nothing that this model asks for is different
+        instance = instance_of(variant, module, request)
+        if variant.is_plain:
+            tried.append(instance.sizes)
+        yield instance
+
+
+def _same(variant: Variant, sizes: Mapping[str, int]) -> bool:
+    """Whether `sizes`, which a model asked for, are those of `variant`."""
+    return bool(sizes) and all(variant.sizes[role] == size for role, size in sizes.items())
+
+
+def instance_of(variant: Variant, module: ModuleType, request: ExamineRequest) -> Instance:
+    """The attempt with one set of sizes."""
     try:
         made: Any = _attribute(module, request.target.name)
     except AttributeError as error:
-        yield Instance(code="", model=None, crash=None, note=str(error))
-        return
+        return Instance(code="", model=None, crash=None, note=str(error))
     family = frozenset(
         part.rpartition("::")[2].rpartition(".")[2] for part in request.target.family
     )
-    for variant in VARIANTS:
-        maker = Maker(root=request.root, module=module, family=family, variant=variant)
-        built = _instance(made, maker, request)
-        yield replace(built, vocabulary=variant.sizes["vocabulary"])
+    asked = Asked(variant.sizes)
+    noted = replace(variant, sizes=asked)
+    maker = Maker(root=request.root, module=module, family=family, variant=noted)
+    built = _instance(made, maker, request)
+    vocabulary = variant.sizes["vocabulary"]
+    return replace(built, vocabulary=vocabulary, sizes=dict(asked.used), variant=variant)
+
+
+def instance_like(
+    instance: Instance, changes: Mapping[str, int], module: ModuleType, request: ExamineRequest
+) -> Instance:
+    """The same as a guessed `instance` but for `changes` of its sizes, by role."""
+    variant = instance.variant or VARIANTS[0]
+    changed = replace(variant, sizes={**variant.sizes, **changes})
+    return instance_of(changed, module, request)
+
+
+@contextmanager
+def constants_kept(root: str) -> Iterator[None]:
+    """Give the user's modules their numbers back: an instance may read them when it runs."""
+    held = [
+        (vars(each), {name: value for name, value in vars(each).items() if _is_plain(value)})
+        for each in project_modules(root)
+    ]
+    try:
+        yield
+    finally:
+        for namespace, values in held:
+            namespace.update(values)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, int | float | tuple | list)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:
@@ -140,6 +189,8 @@ def refuses(crash: Crash, error: BaseException) -> bool:
         trace = trace.tb_next
     where = trace.tb_frame.f_code.co_filename if trace is not None else ""
     foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)
+    if crash.kind == "EinopsError":  # the pattern that does not fit the shape is the user's own
+        return False
     return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)
 
 

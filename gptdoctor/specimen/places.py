@@ -105,6 +105,6 @@ def _shapes(frame: FrameType) -> tuple[str, ...]:
     shapes = (
         (name, getattr(value, "shape", None))
         for name, value in frame.f_locals.items()
-        if name.isidentifier()
+        if name.isidentifier() and hasattr(value, "dtype")  # modules have shapes of their own
     )
     return tuple(f"{name} {list(shape)}" for name, shape in shapes if isinstance(shape, tuple))

@@ -7,8 +7,26 @@ that were mixed up cannot agree by chance.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+
+class Asked(Mapping[str, int]):
+    """Sizes that remember which of them somebody asked for: the others do not matter."""
+
+    def __init__(self, sizes: Mapping[str, int]) -> None:
+        self._sizes = dict(sizes)
+        self.used: dict[str, int] = {}
+
+    def __getitem__(self, role: str) -> int:
+        self.used[role] = self._sizes[role]
+        return self._sizes[role]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sizes)
+
+    def __len__(self) -> int:
+        return len(self._sizes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +42,11 @@ class Variant:
     own_depth: bool = False
     # Flags by name that are not left at their defaults.
     flags: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its sizes are all that it asks for."""
+        return not (self.fills_none or self.own_depth or self.flags)
 
 
 _BASE = {
@@ -58,12 +81,15 @@ _BASE = {
     "colours": 3,
     "kernel": 4,
 }
+# One head: the keys are as many, and the head is as wide as the model.
+ONE_HEAD = {"heads": 1, "kv_heads": 1, "head_dim": 64, "half_head": 32}
 # A training step keeps no cache, and what can be encoder or decoder is asked for as a decoder.
 _AS_TRAINED = {"use_cache": False, "is_decoder": True}
 # The second serves models that want powers of two or as many keys as queries, the third those
 # that assume every inner width to be the model's own, the fourth those whose layers differ by a
-# pattern (one of four attends, one of six) and those whose heads span twice the width, the last
-# those that list what each layer is.
+# pattern (one of four attends, one of six) and those whose heads span twice the width, the fifth
+# those that list what each layer is.  The last two are for models that are right for one of a kind
+# only: they are examined all the same, and what fails is told.
 VARIANTS = (
     Variant(name="coherent", sizes=_BASE),
     Variant(
@@ -104,4 +130,9 @@ VARIANTS = (
         flags=_AS_TRAINED,
     ),
     Variant(name="own depth", sizes=_BASE, own_depth=True, flags=_AS_TRAINED),
+    Variant(name="one head", sizes={**_BASE, **ONE_HEAD}),
+    Variant(
+        name="one of each",
+        sizes={**_BASE, **ONE_HEAD, "layers": 1, "experts": 1, "top_k": 1},
+    ),
 )

@@ -127,3 +127,19 @@ def test_without_a_run_everything_stays_suspected(tmp_path: Path) -> None:
     found = join(cases.project(tmp_path), [cases.suspicion()], [], live=False)
     assert found[0].evidence.status is Status.SUSPECTED
     assert "--static" in (found[0].evidence.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("symbol", "expected"),
+    [("Net.other", ["GD301"]), ("Mixture.forward", ["GD301", "GD302"])],
+    ids=["explained", "another class"],
+)
+def test_a_symptom_is_folded_under_the_rule_that_explains_it(
+    tmp_path: Path, symbol: str, expected: list[str]
+) -> None:
+    """A crash is no second finding where a transposed gate is confirmed in the same class."""
+    root = cases.conviction(Status.CONFIRMED, rule="GD301")
+    crash = Place(path=cases.PATH, symbol=symbol, line=12)
+    symptom = cases.conviction(Status.CONFIRMED, rule="GD302", place=crash, symptom=True)
+    found = joined(tmp_path, [], [symptom, root], *ran(9, 12))
+    assert [one.rule for one in found] == expected

@@ -35,10 +35,11 @@ def flow(*cuts: GradientCut) -> Measured:
 
 
 def shapes(length: int, crash: Crash) -> Measured:
-    """A shapes probe with one crash at this length."""
+    """A shapes probe with one crash at this length, and one pass at T = 7."""
     case = ShapeCase(batch=3, length=length, outcome="crash", logits_shape=None, crash=crash)
+    works = ShapeCase(batch=7, length=7, outcome="ok", logits_shape=(7, 7, 97), crash=None)
     return cases.measured(
-        "shapes", Shapes(cases=(case,), transpose_warnings=(), row_influence=None)
+        "shapes", Shapes(cases=(case, works), transpose_warnings=(), row_influence=None)
     )
 
 
@@ -93,10 +94,16 @@ def test_a_loss_that_is_no_number_is_untrainable() -> None:
     ("length", "raised", "expected"),
     [
         (7, False, Verdict.UNTRAINABLE),
+        (8, False, Verdict.TRAINABLE),
         (1, False, Verdict.TRAINABLE),
         (7, True, Verdict.TRAINABLE),
     ],
-    ids=["sane sizes", "one position leaves no loss", "the author's own requirement"],
+    ids=[
+        "sane sizes",
+        "a length that is refused at any batch",
+        "one position leaves no loss",
+        "the author's own requirement",
+    ],
 )
 def test_a_crash_at_sane_sizes_is_untrainable(length: int, raised: bool, expected: Verdict) -> None:
     """Broken code counts, a refusal with a reason does not."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
@@ -26,6 +26,20 @@ class SizedCrash:
     call: str  # "" where it was not made
     sizes: Mapping[str, int]  # by what they measure: "width", "heads", "batch", "length"
     crash: Crash
+    # The one size that decides: with `works_at` of it the same call works, all else being equal.
+    # "": not proven of any size; the sizes may as well break a requirement of the model.
+    decisive: str = ""
+    works_at: int | None = None
+
+    @property
+    def condition(self) -> str:
+        """When it fails and when it does not: "with 4 heads, and works with 1"."""
+        size = self.sizes.get(self.decisive)
+        if self.decisive == "batch":
+            length = self.sizes.get("length")
+            return f"at B={size}, T={length}, and works at B={self.works_at}, T={length}"
+        noun = {"kv_heads": "key-value heads"}.get(self.decisive, self.decisive)
+        return f"with {size} {noun}, and works with {self.works_at}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,5 +63,6 @@ class Construction(Measurement):
     returns: str  # "logits", "logits and loss", "dict with logits", "nothing usable"
     crash: Crash | None
     tried: tuple[str, ...]
+    sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
     # At which sane sizes the code crashes, also where the model was built with others.
     failures: tuple[SizedCrash, ...] = ()

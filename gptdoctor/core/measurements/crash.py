@@ -18,3 +18,8 @@ class Crash:
     statement: str = ""  # the text of that line, stripped
     raised_there: bool = False  # that line is a `raise` statement of the user's own
     shapes: tuple[str, ...] = ()  # "x [3, 7, 64]": tensors that were local there
+
+    @property
+    def own(self) -> bool:
+        """The user's code broke, rather than refused: a check of theirs states a requirement."""
+        return self.path is not None and not self.raised_there and self.kind != "AssertionError"

@@ -38,3 +38,17 @@ class Shapes(Measurement):
     # At B = T: largest change of row 0's logits when only the other rows' inputs change,
     # relative to the largest logit. None: not measured.
     row_influence: float | None
+
+    def failing_batches(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
+        """Each case whose batch makes the user's code crash, with one of its length that works.
+
+        A length may be refused: a model may want whole chunks, or no more than it has positions
+        for.  A single position leaves no loss.
+        """
+        works = {case.length: case for case in self.cases if case.outcome == "ok"}
+        return tuple(
+            (case, works[case.length])
+            for case in self.cases
+            if case.crash is not None and case.crash.own
+            if case.length > 1 and case.length in works
+        )

@@ -1,0 +1,145 @@
+"""GD302: the code crashes at sizes that every model must allow."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from gptdoctor.core.dimensions import symbolic
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.construction import Construction, SizedCrash
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.shapes import Shapes
+from gptdoctor.defect import Defect
+
+CODE = "GD302"
+SHAPES_SHOWN = 4  # of the tensors local to the line that fails; all of them are in the values
+
+
+def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each crash that one size alone decides."""
+    if not isinstance(measurement, Construction):
+        return
+    for failure in measurement.failures:
+        if failure.decisive:
+            yield from _conviction("construction", failure)
+
+
+def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a crash at one batch where another works at the same length."""
+    if not isinstance(measurement, Shapes):
+        return
+    found = (one.measurement for one in record.measured)
+    built = next((one for one in found if isinstance(one, Construction)), None)
+    if built is None or not _is_plain(built):
+        return
+    told = {(one.crash.path, one.crash.line) for one in built.failures if one.decisive}
+    for failed, works in measurement.failing_batches()[:1]:
+        if failed.crash is not None and (failed.crash.path, failed.crash.line) not in told:
+            sizes = {**built.sizes, "batch": failed.batch, "length": failed.length}
+            failure = SizedCrash(
+                build=built.build,
+                call=built.call,
+                sizes=sizes,
+                crash=failed.crash,
+                decisive="batch",
+                works_at=works.batch,
+            )
+            yield from _conviction("shapes", failure)
+
+
+def _is_plain(built: Construction) -> bool:
+    """Whether the call gives nothing of which the form was a guess, be it a mask or a picture."""
+    plain = ("ids", "positions", "labels")
+    return all(one.kind in plain or not one.shape for one in built.inputs)
+
+
+def _conviction(probe: str, failure: SizedCrash) -> Iterator[Conviction]:
+    crash = failure.crash
+    if crash.path is None or crash.line is None:
+        return
+    shapes = _named(crash, failure.sizes)
+    told = f" Tensors there: {'; '.join(shapes[:SHAPES_SHOWN])}." if shapes else ""
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=probe,
+        place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
+        message=(
+            f"The {_stage(crash)} fails here {failure.condition}, all else being equal: "
+            f"{crash.kind}: {_first_line(crash.message)}.{told}"
+        ),
+        values={
+            "fails": failure.condition,
+            "error": f"{crash.kind}: {crash.message}",
+            "shapes": shapes,
+            "build": failure.build,
+            "call": failure.call,
+        },
+        symptom=True,
+    )
+
+
+def _named(crash: Crash, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """The shapes with their dimensions named; tensors of the line that fails come first."""
+    words = set(re.findall(r"\w+", crash.statement))
+    shapes = sorted(crash.shapes, key=lambda shape: shape.partition(" ")[0] not in words)
+    return tuple(symbolic(shape, sizes) for shape in shapes)
+
+
+def _stage(crash: Crash) -> str:
+    return "forward pass" if crash.stage == "forward" else crash.stage
+
+
+def _first_line(message: str) -> str:
+    return next(iter(message.strip().splitlines()), "").rstrip(".")
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class FadingReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        batch, length = ids.shape
+        x = self.embedding(ids)
+        weight = torch.linspace(0.5, 1.0, batch)
+        logits = self.head((x * weight[None, :, None]).cumsum(dim=1))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="crash-at-sane-sizes",
+    severity=Severity.HIGH,
+    summary="The code crashes at sizes that every model must allow.",
+    explanation=(
+        "The model runs with one head, with as many key-value heads as heads, with one layer or "
+        "where batch size and length are equal, and fails where they differ: two dimensions that "
+        "agree by chance were taken for one another. A check of the model's own that states a "
+        "requirement is not meant, nor is a length that it cannot take. The text does not show "
+        "this; only a run does."
+    ),
+    harm=(
+        "Training stops at the first batch of another size, or as soon as the model is built with "
+        "the sizes that it was meant for."
+    ),
+    confirmed_by=(
+        "The model is built and called with sizes that differ from each other. Where that fails "
+        "and other sizes work, one size at a time is changed from those that work, and the same "
+        "call is run again: a crash that comes with that one change confirms it. The probe shapes "
+        "does the same with batch sizes. A crash that no single size explains is a note."
+    ),
+    sick=SICK,
+    healed=SICK.replace("1.0, batch)", "1.0, length)"),
+    convicts={"construction": read_construction, "shapes": read_shapes},
+)

@@ -1,0 +1,81 @@
+"""Crashes at sizes that every model must allow, and those that may break a requirement."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.shapes import Shapes
+from gptdoctor.diagnose.reasons import construction_of, crash_sentence
+
+LENGTHS_SHOWN = 3
+
+
+def size_crashes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
+    """When the code fails and when it works, and the crash: once for each line."""
+    told = set()
+    for condition, crash in (*_of_construction(record), *_of_shapes(record)):
+        if (crash.path, crash.line) not in told:
+            told.add((crash.path, crash.line))
+            yield condition, crash
+
+
+def _of_construction(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
+    construction = construction_of(record)
+    for failure in construction.failures if construction is not None else ():
+        if failure.decisive:
+            yield failure.condition, failure.crash
+
+
+def _of_shapes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
+    for case, works in _shapes(record).failing_batches()[:1]:
+        if case.crash is not None:
+            sizes = f"B={case.batch}, T={case.length}"
+            yield f"at {sizes}, and works at B={works.batch}, T={works.length}", case.crash
+
+
+def _shapes(record: ModelRecord) -> Shapes:
+    found = (one.measurement for one in record.measured)
+    nothing = Shapes(cases=(), transpose_warnings=(), row_influence=None)
+    return next((one for one in found if isinstance(one, Shapes)), nothing)
+
+
+def requirements(record: ModelRecord) -> Iterator[str]:
+    """Notes on what failed at sizes of which none is proven to be guilty."""
+    construction = construction_of(record)
+    if construction is None or construction.outcome != "built":
+        return
+    told = set()
+    for failure in construction.failures:
+        place = failure.crash.path, failure.crash.line
+        if not failure.decisive and place not in told:
+            told.add(place)
+            yield (
+                f"{failure.build} fails ({crash_sentence(failure.crash)}); no single size is "
+                f"proven to be the cause, so its sizes may break a requirement of the model"
+            )
+    yield from _lengths(record, construction)
+
+
+def _lengths(record: ModelRecord, construction: Construction) -> Iterator[str]:
+    """A note on lengths that the model does not take."""
+    shapes = _shapes(record)
+    guilty = {crash.line for _, crash in size_crashes(record)}
+    refused = [
+        case
+        for case in shapes.cases
+        if case.crash is not None and case.length > 1 and case.crash.line not in guilty
+    ]
+    works = sorted({case.length for case in shapes.cases if case.outcome == "ok"})
+    works = works or [construction.length]
+    lengths = list(dict.fromkeys(case.length for case in refused if case.length not in works))
+    if lengths and refused[0].crash is not None:
+        yield (
+            f"takes T={_some(works)} and not T={_some(lengths)}: {crash_sentence(refused[0].crash)}"
+        )
+
+
+def _some(lengths: list[int]) -> str:
+    return ", ".join(map(str, lengths[:LENGTHS_SHOWN]))

@@ -1,0 +1,107 @@
+"""An instance with the call that runs it, or the reason why none does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from torch import Tensor, nn
+
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.calling import find_call
+from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, is_rigid
+from gptdoctor.specimen.inputs import Recipe
+from gptdoctor.specimen.instances import Instance, refuses
+from gptdoctor.specimen.objective import own_losses
+from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.specimen import OwnLoss
+from gptdoctor.specimen.trial import NoCallError, Trial, attempt
+
+
+@dataclass(frozen=True, kw_only=True)
+class Called:
+    """One instance with the best call that was found for it."""
+
+    instance: Instance
+    trial: Trial | None = None
+    own: tuple[OwnLoss, ...] = ()
+    crash: Crash | None = None
+    note: str = ""  # why the call does not work
+
+    @property
+    def works(self) -> bool:
+        """Whether there is a call that runs the instance."""
+        return self.trial is not None and self.trial.works
+
+
+def called(instance: Instance, request: ExamineRequest) -> Called:
+    """The instance with the best call that was found for it."""
+    if instance.model is None:
+        return Called(instance=instance, crash=instance.crash, note=instance.note)
+    entry = request.target.entry
+    try:
+        trial = _trial(instance.model, instance, request)
+    except (
+        NoCallError,
+        AttributeError,
+        ValueError,
+        TypeError,
+    ) as error:  # no such method, no signature
+        tried = entry if instance.call is None else f"{THE_CALL} cannot be made"
+        return Called(instance=instance, note=f"{tried}: {error}")
+    if not trial.works:
+        return _uncalled(instance, trial, request)
+    trial, own = _with_loss(instance.model, trial, request)
+    return Called(instance=instance, trial=trial, own=own)
+
+
+def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial:
+    """The best call: among those that can be guessed, or of the one that the user gave."""
+    if instance.call is None:
+        return find_call(model, request.target.entry, instance.vocabulary, request.seed)
+    return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
+
+
+def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Called:
+    """The instance, with the reason why its call does not work."""
+    call = trial.recipe.code(trial.batch, trial.length)
+    call = call if instance.call is None else f"{THE_CALL}, {call}"
+    if trial.error is None:
+        raw = trial.outputs.raw if trial.outputs is not None else None
+        shape = list(raw.shape) if isinstance(raw, Tensor) else type(raw).__name__
+        note = f"{call} returned {shape}, not logits [B, T, V]"
+        return Called(instance=instance, trial=trial, note=note)
+    crash = crash_of(trial.error, request.root, "forward")
+    where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
+    note = f"{call}: {crash.kind}: {crash.message}{where}"
+    blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
+    return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
+
+
+def _guessed(recipe: Recipe) -> bool:
+    """Whether an input is given of which we could only guess what it is."""
+    if isinstance(recipe, GivenCall):
+        return is_rigid(recipe)  # it may be that no sizes of ours go with what it holds
+    known = ("ids", "flag", "mask", "positions", "labels")
+    return not recipe.ids_sure or any(
+        slot.required and slot.kind not in known for slot in recipe.slots
+    )
+
+
+def _with_loss(
+    model: nn.Module, trial: Trial, request: ExamineRequest
+) -> tuple[Trial, tuple[OwnLoss, ...]]:
+    """The trial and the model's own loss; the ids alone where more inputs keep it from its loss."""
+    inputs = trial.recipe.inputs(trial.batch, trial.length, request.seed)
+    own = own_losses(model, trial.recipe, inputs, request.root)
+    if isinstance(trial.recipe, GivenCall):
+        return trial, own
+    needed = {slot.name for slot in trial.recipe.slots if slot.required} | {trial.recipe.ids}
+    forms = {name: form for name, form in trial.recipe.forms.items() if name in needed}
+    if own or forms.keys() == trial.recipe.forms.keys():
+        return trial, own
+    recipe = replace(trial.recipe, forms=forms)
+    plain = attempt(model, recipe, trial.batch, trial.length, request.seed)
+    inputs = recipe.inputs(plain.batch, plain.length, request.seed)
+    own = own_losses(model, recipe, inputs, request.root) if plain.works else ()
+    return (plain, own) if own else (trial, ())

@@ -1,0 +1,87 @@
+"""What no text shows: a run of the sick reports it, a run of the healthy does not."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gptdoctor.catalog import all_defects, module_of
+from tests.commands import ROOT, check_json, expected_in
+
+BY_RUN = [defect for defect in all_defects() if not defect.in_text]
+FOLDERS = {
+    defect.code: ROOT / "fixtures" / module_of(defect).replace(".", "/") for defect in BY_RUN
+}
+CASES = [file for folder in FOLDERS.values() for file in sorted(folder.glob("*.py"))]
+
+
+@pytest.fixture(scope="module")
+def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """One examination of the fixtures and of the examples of all these rules."""
+    examples = tmp_path_factory.mktemp("examples")
+    (examples / "pyproject.toml").write_text("")
+    for defect in BY_RUN:
+        (examples / f"sick_{defect.code}.py").write_text(defect.sick)
+        (examples / f"healed_{defect.code}.py").write_text(defect.healed)
+    for code, folder in FOLDERS.items():
+        for file in folder.glob("*.py"):
+            (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
+    return check_json(".", cwd=examples)
+
+
+def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
+    """Rule and line of each confirmed or suspected finding in a file that matters to training."""
+    return sorted(
+        (one["rule"], one["line"])
+        for one in document["findings"]
+        if one["path"] == path and one["evidence"]["status"] != "refuted"
+        if one["rule"] not in ("GD601", "GD701")
+    )
+
+
+@pytest.mark.parametrize("code", FOLDERS)
+def test_the_examples_of_a_rule_are_true(document: dict[str, Any], code: str) -> None:
+    """The sick example shows the rule when it is run, the healed one shows no rule at all."""
+    assert code in [rule for rule, _ in found_in(document, f"sick_{code}.py")]
+    assert found_in(document, f"healed_{code}.py") == []
+
+
+@pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> None:
+    """Sick lines are confirmed, each once, and no other line is; healthy files have none."""
+    code = next(code for code, folder in FOLDERS.items() if folder == file.parent)
+    path = f"fixture_{file.stem}_{code}.py"
+    assert found_in(document, path) == sorted(expected_in(file))
+    verdicts = {one["name"]: one["verdict"] for one in document["models"] if one["path"] == path}
+    expected = "untrainable" if file.stem == "sick" else "trainable"
+    assert verdicts == dict.fromkeys(verdicts, expected)
+    assert verdicts
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (
+            "RotaryOfTheWholeWidth",
+            r"with 4 heads, and works with 1.*= \[B, heads, T, width/heads\]",
+        ),
+        ("PaddingOverTheScores", r"at B=3, T=5, and works at B=5, T=5.*scores .*= \[B, T, T\]"),
+        ("KeysNotRepeated", r"with 2 key-value heads, and works with 4"),
+        ("WideningLayers", r"with 2 layers, and works with 1"),
+        ("OneRowLost", r"at B=1, T=7, and works at B=3, T=7"),
+    ],
+)
+def test_the_message_names_the_size_and_the_shapes(
+    document: dict[str, Any], model: str, told: str
+) -> None:
+    """What fails, what works, and which dimension is which."""
+    messages = [
+        one["message"]
+        for one in document["findings"]
+        if one["rule"] == "GD302" and any(each["name"] == model for each in one["models"])
+    ]
+    assert len(messages) == 1
+    assert re.search(told, messages[0]), messages[0]
