@@ -22,6 +22,7 @@ from gptdoctor.specimen.hints import (
     is_told,
     keys_of,
 )
+from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
 from gptdoctor.specimen.values import (
@@ -46,22 +47,20 @@ _ENOUGH = 0.5
 
 @dataclasses.dataclass
 class Maker:
-    """Makes instances with the sizes of one variant.
-
-    `learned` holds keys that the text did not show, and that a crash asked for.
-    """
+    """Makes instances with the sizes of one variant, and with what refusals have taught."""
 
     root: str
     module: types.ModuleType
     family: frozenset[str]
     variant: Variant
-    learned: set[str] = dataclasses.field(default_factory=set)
+    lessons: Lessons = dataclasses.field(default_factory=Lessons)
 
     def instance(self, made: Callable[..., Any], depth: int = 0, like: Any = None) -> Written:
         """An object of class `made` with small sizes; what is no size is as in `like`, if given."""
         if depth > _DEEPEST:
             raise NoIdeaError(made.__name__)
         arguments = dict(self.arguments(made, depth, like))
+        self.lessons.given[made] = {name: value.value for name, value in arguments.items()}
         written = called(made, arguments)
         if _is_module(made):
             return written
@@ -129,6 +128,12 @@ class Maker:
         """A value for one parameter, or None where the default serves."""
         default = MISSING if has_factory(parameter.default) else parameter.default
         hint = hint_of(parameter.annotation, made)
+        if (made, name) in self.lessons.values:
+            return self.lessons.values[made, name]
+        if (made, name) in self.lessons.classes:
+            return self.instance(self.lessons.classes[made, name], depth + 1)
+        if (made, name) in self.lessons.needed:
+            default = MISSING
         if self._buildable(hint, default):
             return self.instance(hint, depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
@@ -168,7 +173,9 @@ class Maker:
             return
         reads = reads_of(name, self._classes())
         table = self._table_in(made)
-        reads.keys.update({str(key): Reads() for key in table})
+        reads.keys.update(
+            {str(key): Reads() for key in (*table, *self.lessons.extra.get(made, ()))}
+        )
         for key in sorted(reads.keys.keys() - siblings):
             value = self._value(key, reads, table, frozenset(reads.keys))
             if key not in table or value.value != table[key]:
@@ -220,7 +227,7 @@ class Maker:
                 return self.instance(known, 1)
         if not reads.keys and not required:
             return None
-        for key in self.learned:
+        for key in self.lessons.keys:
             reads.at([key])
         return self._fill(reads, self._template(reads))
 

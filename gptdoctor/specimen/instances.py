@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.given_call import Supply
+from gptdoctor.specimen.lessons import missing_key
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
 from gptdoctor.specimen.reads import project_modules
@@ -26,8 +27,8 @@ from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
 MOST_PARAMETERS = 20_000_000
-# Keys of a configuration that the text does not show are learned from the crashes they cause;
-# more than this many and something else is wrong.
+# What the text does not show is learned from the refusals it causes; more than this many and
+# something else is wrong.
 _MOST_LEARNED = 24
 _FAILURES = (Exception, SystemExit)
 _TORCH = str(Path(torch.__file__).parent)
@@ -134,13 +135,11 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             note = f"{made.__name__}: nothing tells what to give for {error}"
             return Instance(code="", model=None, crash=None, note=note)
         except _FAILURES as error:
-            key = _missing_key(error)
-            if key is None or key in maker.learned:
+            if not maker.lessons.learn(error):
                 return _failed(made.__name__, error, request)
-            maker.learned.add(key)
         else:
             return _accepted(_with_constants(written, constants))
-    return Instance(code="", model=None, crash=None, note=f"{made.__name__}: keys without end")
+    return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
 
 
 def _with_constants(written: Written, constants: Mapping[str, Written]) -> Written:
@@ -164,19 +163,10 @@ def _accepted(written: Written) -> Instance:
     return Instance(code=written.code, model=model, crash=None, note="")
 
 
-def _missing_key(error: BaseException) -> str | None:
-    """The key that a configuration of ours lacked."""
-    if isinstance(error, KeyError) and error.args and isinstance(error.args[0], str):
-        return error.args[0]
-    if isinstance(error, AttributeError) and isinstance(error.obj, SimpleNamespace):
-        return error.name
-    return None
-
-
 def _failed(code: str, error: BaseException, request: ExamineRequest) -> Instance:
     """An attempt that raised: the user's fault, unless the code refused what we gave."""
     crash = crash_of(error, request.root, "construction")
-    refused = crash.path is None or refuses(crash, error) or _missing_key(error) is not None
+    refused = crash.path is None or refuses(crash, error) or missing_key(error) is not None
     where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
     note = f"{code}: {crash.kind}: {crash.message}{where}"
     return Instance(code=code, model=None, crash=None if refused else crash, note=note)

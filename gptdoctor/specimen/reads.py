@@ -10,6 +10,7 @@ import ast
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.abc import InspectLoader
 from types import ModuleType
 
@@ -77,14 +78,17 @@ def source_of(module: ModuleType) -> str:
 
 def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[ast.ClassDef]:
     """The class statements of `modules`; those called one of `names` where names are given."""
-    found = []
-    for module in modules:
-        try:
-            tree = ast.parse(source_of(module))
-        except (SyntaxError, ValueError):
-            continue
-        found += [node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
+    found = [node for module in modules for node in _class_statements(source_of(module))]
     return [node for node in found if not names or node.name in names]
+
+
+@cache  # asked for each constructor, each variant and each lesson of a refusal
+def _class_statements(text: str) -> tuple[ast.ClassDef, ...]:
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError):
+        return ()
+    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
 
 
 def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:

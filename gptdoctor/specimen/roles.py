@@ -31,14 +31,14 @@ _KINDS = (
     ("features", r".*(?:feats?|features?|embeds?|embedding|encoder_out(?:puts?)?|context|cond).*"),
     (
         "ids",
-        r"x|idx|.*(?:ids?|idx|tokens?|text|words?|prompt|chunk|seqs?|sequence)|inputs?|in_idx|inp"
+        r"x|idx|.*(?:ids?|idx|tokens?|text|words?|prompt|chunk|seqs?|sequence)|seq_(?:in|out)|inputs?|in_idx|inp"
         r"|src|tgt|trg|source|dec(?:oder)?_inputs?|enc(?:oder)?_inputs?|batch_x|chars?",
     ),
 )
 _TABLE = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)
 _STATES = tuple(pattern for kind, pattern in _TABLE if kind == "other")
 # The ids that an encoder-decoder continues, rather than those it reads.
-_CONTINUED = re.compile(r"tgt.*|trg.*|dec.*|target_.*")
+_CONTINUED = re.compile(r"tgt.*|trg.*|dec.*|target_.*|seq_out")
 # Parameters that hold inputs rather than being one.
 _HOLDERS = re.compile(r"batch|data|samples?|parts|modalities|streams|args|kwargs")
 _HELD = re.compile(r"(?:typing\.)?(?:dict|Dict|list|List|Mapping|Sequence|tuple|Tuple)\b")

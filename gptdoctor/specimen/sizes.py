@@ -107,13 +107,14 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "heads",
     ),
     (
-        r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?(?:_per_\w+)?|n_?vocab|num_vocab"
+        r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?(?:_(?:per|or)_\w+)?|n_?vocab|num_vocab"
         r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
         r"|alphabet(?:_size)?|n_?chars|num_classes|output_dim|num_text_tokens|V",
         "vocabulary",
     ),
     (
-        r"(?:sliding_|local_|attention_|attn_)?window(?:_size|_len|_length)?|chunk_?(?:size|len|length)?"
+        r"(?:sliding_|local_|attention_|attn_|local_attn_|lsh_)*window(?:_size|_len|_length)?"
+        r"|chunk_?(?:size|len|length)?|block_width|bucket_size|(?:seg|segment)_?size"
         r"|local_context|segment_len(?:gth)?",
         "window",
     ),
@@ -137,6 +138,8 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"d_conv|conv_?(?:kernel|width)?|kernel_?size?|conv_size", "kernel"),
     (r"(?:d_\w+|\w+_(?:dim|width))", "width"),
 )
+# Which part of a model a size belongs to.
+_PART = re.compile(r"(?:enc|dec|encoder|decoder|src|tgt|text|lm|model|transformer|net)_(?=\w)")
 _TABLE = tuple((re.compile(pattern), role) for pattern, role in _PATTERNS)
 
 # Roles in which the user's own smaller number is better than ours: it says how the model is meant
@@ -155,6 +158,8 @@ def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
     lowered = name.strip("_")
     lowered = lowered if len(lowered) == 1 else lowered.lower()
     role = next((role for pattern, role in _TABLE if pattern.fullmatch(lowered)), None)
+    if role is None and (part := _PART.match(lowered)):
+        return role_of(lowered[part.end() :], siblings)  # dec_num_tokens is num_tokens
     if role != "hidden_dim":
         return role
     # hidden_dim is the model's width where nothing else is, else that of its feed-forward part

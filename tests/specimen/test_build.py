@@ -157,7 +157,7 @@ def test_a_constructor_that_fails_on_its_own_has_crashed(tmp_path: Path) -> None
     "text",
     [
         SIMPLE + "        assert dim > 1_000_000" + FORWARD,
-        SIMPLE + "        if dim != 300: raise ValueError('300 or nothing')" + FORWARD,
+        SIMPLE + "        if dim != 300_000: raise ValueError('300 000 or nothing')" + FORWARD,
         SIMPLE.replace("self,", "self, folder: pathlib.Path,").replace("class", IMPORT)
         + FORWARD[1:],
     ],
@@ -173,7 +173,7 @@ def test_what_refuses_our_guess_is_not_built(tmp_path: Path, text: str) -> None:
 
 def test_a_second_variant_serves_what_the_first_does_not(tmp_path: Path) -> None:
     """And says which sizes did not work."""
-    text = SIMPLE + "        assert vocab_size == 2 ** (vocab_size - 1).bit_length()" + FORWARD
+    text = SIMPLE + "        assert bin(vocab_size).count('1') == 1" + FORWARD
     construction, _ = build(tmp_path, text)
     assert construction.outcome == "built"
     assert construction.vocabulary == 128

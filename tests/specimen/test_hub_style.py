@@ -116,7 +116,7 @@ def test_a_size_that_none_leaves_out_is_given_where_the_model_needs_it(tmp_path:
 def test_lists_with_an_entry_a_layer_keep_the_depth(tmp_path: Path) -> None:
     """Two layers do not fit twelve kinds; twelve tiny layers do."""
     construction = built(tmp_path, KINDS)
-    assert "num_layers" not in construction.build
+    assert "num_layers=2" not in construction.build
     assert "hidden_size=64" in construction.build
 
 
