@@ -103,7 +103,7 @@ class Checkup:
         from gptdoctor.prepare import prepare
         from gptdoctor.weigh import weigh
 
-        prepared = prepare(self.project_with(overlay), self.targets, paths)
+        prepared = prepare(self.project_with(overlay), self.targets, paths, self.options)
         requests = self._requests(prepared.models, overlay)
         jobs: Iterable[ModelRecord] = ()
         if self._running is not None:
@@ -136,17 +136,22 @@ class Checkup:
     def _requests(
         self, models: Sequence[ModelTarget], overlay: Mapping[str, str]
     ) -> list[ExamineRequest]:
+        from gptdoctor.told_models import config_of
+
         return [
             ExamineRequest(
                 target=model,
                 root=str(self.root),
                 seed=self.options.seed,
                 timeout_seconds=self.options.timeout_seconds,
-                build=self._recipes.get((model.path, model.name)),
+                build=said.build or self._recipes.get((model.path, model.name)),
+                told=said.build is not None,
+                call=said.call,
                 overlay=overlay,
                 devices=self.options.devices,
             )
             for model in models
+            for said in [config_of(self.options, model)]
         ]
 
     def _remember_recipes(self, models: Iterable[ModelDiagnosis]) -> None:

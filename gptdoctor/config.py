@@ -30,7 +30,7 @@ class Options:
     static: bool = False
     select: tuple[str, ...] = ()  # codes or prefixes of codes; empty: all
     ignore: tuple[str, ...] = ()
-    fail_on: Severity = Severity.HIGH
+    fail_on: Severity = Severity.HIGH  # less is worth knowing, and no reason to stop a team
     strict: bool = False
     exit_zero: bool = False
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS

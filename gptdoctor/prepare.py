@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
@@ -15,6 +16,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.targets import Targets
 from gptdoctor.specimen.discover import discover, entry_of, target_of
+from gptdoctor.told_models import entered, is_ignored, require_entries, require_one, told
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,19 +26,25 @@ class Prepared:
     project: Project
     modules: tuple[SourceModule, ...]  # to scan: what was named, and what its models are made of
     models: tuple[ModelTarget, ...]
+    ignored: tuple[ModelTarget, ...]  # those that the user wants left alone
     errors: tuple[SourceError, ...]
     skipped: tuple[SkippedFile, ...]
 
 
-def prepare(project: Project, targets: Targets, paths: frozenset[str] | None) -> Prepared:
-    """Read the targets; `paths` limits it to the models that are made of one of these files."""
+def prepare(
+    project: Project, targets: Targets, paths: frozenset[str] | None, options: Options
+) -> Prepared:
+    """Read the targets; `paths` limits it to the models that are made of one of these files.
+
+    Raises UsageError and ConfigError for what `options` say of models that are not there.
+    """
+    require_entries(project, options)
     read = [project.read(file) for file in targets.files]
     modules = [one for one in read if isinstance(one, SourceModule)]
-    models = [
-        model
-        for model in _models(project, targets, modules)
-        if paths is None or paths & _files_of(model)
-    ]
+    found = told(_models(project, targets, modules, options), options)
+    require_one(options, [model for model in found if not is_ignored(model, options)])
+    found = [model for model in found if paths is None or paths & _files_of(model)]
+    models = [model for model in found if not is_ignored(model, options)]
     wanted = {path for model in models for path in _files_of(model)} | (paths or set())
     if paths is None:
         wanted |= {module.path for module in modules}
@@ -44,8 +52,9 @@ def prepare(project: Project, targets: Targets, paths: frozenset[str] | None) ->
         project=project,
         modules=tuple(_read_all(project, wanted)),
         models=tuple(models),
+        ignored=tuple(model for model in found if model not in models),
         errors=tuple(_errors(read)),
-        skipped=tuple(_skipped(targets, modules, models)),
+        skipped=tuple(_skipped(targets, modules, found)),
     )
 
 
@@ -58,13 +67,23 @@ def suspect(prepared: Prepared) -> list[Suspicion]:
 
 
 def _models(
-    project: Project, targets: Targets, modules: list[SourceModule]
+    project: Project, targets: Targets, modules: list[SourceModule], options: Options
 ) -> Iterator[ModelTarget]:
-    """The models to run: those the user named by class, and in other files the main ones."""
+    """The models to run: those the user named by class, and in other files the main ones.
+
+    So are those of which pyproject.toml says how they are built or called.
+    """
     asked = {file for file, _ in targets.classes}
     for file, name in sorted(targets.classes):
         yield _named_class(project, file, name)
-    yield from discover(project, [one for one in modules if one.file not in asked])
+    others = [one for one in modules if one.file not in asked]
+    discovered = discover(project, others)
+    yield from discovered
+    known = {(model.path, model.name) for model in discovered}
+    for module in others:
+        for name in entered(options, module.path):
+            if (module.path, name) not in known:
+                yield _named_class(project, module.file, name)
 
 
 def _named_class(project: Project, file: Path, name: str) -> ModelTarget:

@@ -16,6 +16,7 @@ from gptdoctor.judge import judge
 from gptdoctor.prepare import Prepared
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.told_models import ignored
 
 
 def weigh(
@@ -32,9 +33,11 @@ def weigh(
         for record in records
     ]
     findings = tuple(join(project, list(suspicions), judged, live=live))
+    left_alone = tuple(ignored(model, live=live) for model in prepared.ignored)
     if not records:
-        return findings, tuple(_not_run(model) for model in prepared.models)
-    return findings, tuple(_diagnose(project, record, findings) for record in records)
+        return findings, (*(_not_run(model) for model in prepared.models), *left_alone)
+    told = (_diagnose(project, record, findings) for record in records)
+    return findings, (*told, *left_alone)
 
 
 def _not_run(model: ModelTarget) -> ModelDiagnosis:

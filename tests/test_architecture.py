@@ -19,12 +19,14 @@ TEXT_SIDE = {"core", "config", "source", "defect", "defects", "catalog", "judge"
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), set()),
     "config": ({"core"}, set()),
+    "config_file": ({"core", "config"}, set()),
     "source": ({"core", "config"}, set()),
     "defect": ({"core", "source"}, set()),
     "defects": ({"core", "source", "defect"}, set()),
     "catalog": ({"core", "defect", "defects"}, set()),
     "judge": ({"core", "defect", "catalog"}, set()),
     "diagnose": ({"core", "config", "source", "defect", "catalog", "judge"}, set()),
+    "told_models": ({"core", "config", "source"}, set()),
     "scan": (TEXT_SIDE, set()),
     "remedies": ({"core", "source", "defect"}, {"libcst"}),
     "specimen.discover": ({"core", "source"}, set()),
@@ -35,11 +37,15 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "worker.session": ({"core", "worker"}, set()),
     "worker": ({"core", "specimen", "probes", "worker"}, {"torch"}),
     "cache": ({"core", "config", "source", "worker.codec"}, {"diskcache", "platformdirs"}),
-    "prepare": ({"core", "source", "scan", "specimen.discover"}, set()),
-    "weigh": (TEXT_SIDE | {"prepare"}, set()),
+    "prepare": (
+        {"core", "config", "source", "scan", "specimen.discover", "told_models"},
+        set(),
+    ),
+    "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
     "running": ({"core", "cache", "worker"}, set()),
     "checkup": (
-        {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"},
+        {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"}
+        | {"told_models"},
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
-from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
+from gptdoctor.config import Options
 
 if TYPE_CHECKING:
     from gptdoctor.core.diagnosis import Examination
@@ -21,36 +21,26 @@ FormatOption = Annotated[
 
 
 def check(
+    context: typer.Context,
     targets: shared.TargetsArgument = None,
     static: shared.StaticOption = False,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
-    fail_on: shared.FailOnOption = shared.DEFAULT_FAIL_ON,
-    strict: shared.StrictOption = False,
+    fail_on: shared.FailOnOption = None,
+    strict: shared.StrictOption = None,
     output_format: FormatOption = shared.OutputFormat.TEXT,
     exit_zero: shared.ExitZeroOption = False,
-    timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
-    seed: shared.SeedOption = 0,
+    timeout_seconds: shared.TimeoutOption = None,
+    seed: shared.SeedOption = None,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
-    no_cache: shared.NoCacheOption = False,
+    cache: shared.CacheOption = None,
+    build: shared.BuildOption = None,
+    call: shared.CallOption = None,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
-    options = shared.make_options(
-        targets,
-        static=static,
-        select=select,
-        ignore=ignore,
-        fail_on=fail_on,
-        strict=strict,
-        exit_zero=exit_zero,
-        timeout=timeout,
-        seed=seed,
-        python=python,
-        devices=devices,
-        no_cache=no_cache,
-    )
+    options = shared.options_of(context)
     examination = examine(options)
     result = _show(examination, options, output_format)
     raise typer.Exit(result.exit_code)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
-from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
+from gptdoctor.config import Options
 
 if TYPE_CHECKING:
     from gptdoctor.core.diagnosis import Examination
@@ -26,18 +26,21 @@ UnprovenOption = Annotated[
 
 
 def fix(
+    context: typer.Context,
     targets: shared.TargetsArgument = None,
     apply: ApplyOption = False,
     unsafe_fixes: UnsafeOption = False,
     unproven: UnprovenOption = False,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
-    fail_on: shared.FailOnOption = shared.DEFAULT_FAIL_ON,
-    timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
-    seed: shared.SeedOption = 0,
+    fail_on: shared.FailOnOption = None,
+    timeout_seconds: shared.TimeoutOption = None,
+    seed: shared.SeedOption = None,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
-    no_cache: shared.NoCacheOption = False,
+    cache: shared.CacheOption = None,
+    build: shared.BuildOption = None,
+    call: shared.CallOption = None,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Repair the source: show a diff and its proof; write it with --apply.
@@ -47,17 +50,7 @@ def fix(
     from gptdoctor.diagnose.gate import gate
     from gptdoctor.repair.repair import RepairOptions
 
-    options = shared.make_options(
-        targets,
-        select=select,
-        ignore=ignore,
-        fail_on=fail_on,
-        timeout=timeout,
-        seed=seed,
-        python=python,
-        devices=devices,
-        no_cache=no_cache,
-    )
+    options = shared.options_of(context)
     wanted = RepairOptions(unsafe_fixes=unsafe_fixes, unproven=unproven, wants=options.wants)
     before, result = _repair(options, wanted, write=apply)
     _show(before, result, applied=apply)

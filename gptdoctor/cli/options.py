@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from enum import Enum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
-
-# Medium and low defects are worth knowing and no reason to stop a team.
-DEFAULT_FAIL_ON = Severity.HIGH
 
 TargetsArgument = Annotated[
     list[str] | None,
@@ -33,17 +32,29 @@ SelectOption = Annotated[
 IgnoreOption = Annotated[
     list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these rules.")
 ]
+# Options without a default here have theirs in `Options`: what is None was not given, and
+# pyproject.toml may say it.
 FailOnOption = Annotated[
-    Severity, typer.Option("--fail-on", help="The least severity that fails the gate.")
+    Severity | None,
+    typer.Option("--fail-on", help="The least severity that fails the gate; default: high."),
 ]
 StrictOption = Annotated[
-    bool, typer.Option("--strict", help="A model that could not be examined fails, too.")
+    bool | None,
+    typer.Option("--strict/--no-strict", help="A model that could not be examined fails, too."),
 ]
 ExitZeroOption = Annotated[bool, typer.Option("--exit-zero", help="Exit with 0 whatever is found.")]
 TimeoutOption = Annotated[
-    float, typer.Option("--timeout", metavar="SECONDS", min=0.1, help="Time limit of each model.")
+    float | None,
+    typer.Option(
+        "--timeout",
+        metavar="SECONDS",
+        min=0.1,
+        help=f"Time limit of each model; default: {DEFAULT_TIMEOUT_SECONDS:g}.",
+    ),
 ]
-SeedOption = Annotated[int, typer.Option("--seed", help="Seed of weights, inputs and draws.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", help="Seed of weights, inputs and draws; default: 0.")
+]
 PythonOption = Annotated[
     Path | None,
     typer.Option(
@@ -55,9 +66,27 @@ PythonOption = Annotated[
 DevicesOption = Annotated[
     bool, typer.Option("--devices", help="Let the models see accelerators (hidden by default).")
 ]
-NoCacheOption = Annotated[
-    bool,
-    typer.Option("--no-cache", help="Run every model, though nothing has changed since it ran."),
+CacheOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--cache/--no-cache", help="Answer from earlier runs of what has not changed (the default)."
+    ),
+]
+BuildOption = Annotated[
+    str | None,
+    typer.Option(
+        "--build",
+        metavar="EXPR",
+        help="Builds the one model that is named, in its file: 'MyGPT(MyConfig(n_layer=2))'.",
+    ),
+]
+CallOption = Annotated[
+    str | None,
+    typer.Option(
+        "--call",
+        metavar="EXPR",
+        help="Calls it, as `model`, with ids, labels, B, T, V: 'model(ids, torch.zeros(B, 4))'.",
+    ),
 ]
 # Read by `main`, which prints errors; here only so that it is accepted and documented.
 TracebackOption = Annotated[
@@ -72,47 +101,46 @@ class OutputFormat(str, Enum):
     JSON = "json"
 
 
+def options_of(context: typer.Context) -> Options:
+    """The options of a command whose parameters are called as the fields of `Options` are."""
+    known = {each.name for each in dataclasses.fields(Options)}
+    return make_options(**{k: value for k, value in context.params.items() if k in known})
+
+
 def make_options(
-    targets: list[str] | None,
+    targets: list[str] | None = None,
     *,
-    static: bool = False,
     select: list[str] | None = None,
     ignore: list[str] | None = None,
-    fail_on: Severity = Severity.HIGH,
-    strict: bool = False,
-    exit_zero: bool = False,
-    timeout: float = DEFAULT_TIMEOUT_SECONDS,
-    seed: int = 0,
-    python: Path | None = None,
-    devices: bool = False,
-    no_cache: bool = False,
+    **given: Any,
 ) -> Options:
-    """The options of one run; raises UsageError for an unknown rule."""
-    return Options(
-        targets=tuple(targets or ()),
-        static=static,
-        select=_codes(select),
-        ignore=_codes(ignore),
-        fail_on=fail_on,
-        strict=strict,
-        exit_zero=exit_zero,
-        timeout_seconds=timeout,
-        seed=seed,
-        python=python,
-        devices=devices,
-        cache=not no_cache,
-    )
+    """The options of one run: what was given, else what pyproject.toml says, else the defaults.
+
+    `given`: fields of `Options`; None where nothing was given.  Raises UsageError for an unknown
+    rule and a target that does not exist, ConfigError for a pyproject.toml that is not right.
+    """
+    from gptdoctor.config_file import FILE, read_config
+    from gptdoctor.source.targets import root_of
+
+    words = tuple(targets or ())
+    file = read_config(root_of(words, Path.cwd()))
+    chosen = dict(file.values)
+    for name, codes in (("select", select), ("ignore", ignore)):
+        if codes:
+            chosen[name] = _codes(codes)
+        elif name in chosen:
+            chosen[name] = _codes(chosen[name], place=f"{FILE}: [tool.gptdoctor] {name}: ")
+    chosen |= {name: value for name, value in given.items() if value is not None}
+    return Options(targets=words, models=file.models, **chosen)
 
 
-def _codes(words: list[str] | None) -> tuple[str, ...]:
+def _codes(words: Iterable[str], place: str = "") -> tuple[str, ...]:
     """Codes or prefixes of codes, given one by one or joined by commas."""
-    if not words:
-        return ()
     from gptdoctor.catalog import all_defects
 
     codes = [code.strip().upper() for word in words for code in word.split(",")]
-    known = [defect.code for defect in all_defects()]
+    known = [defect.code for defect in all_defects()] if codes else []
     for code in codes:
         if not any(one.startswith(code) for one in known) or not code:
-            raise UsageError(f"no rule begins with {code!r}", hint=f"the rules are {known}")
+            raise UsageError(f"{place}no rule begins with {code!r}", hint=f"the rules are {known}")
     return tuple(codes)

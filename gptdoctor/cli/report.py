@@ -10,7 +10,6 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.check import examine
-from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS
 from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
 
 if TYPE_CHECKING:
@@ -31,14 +30,17 @@ FromOption = Annotated[
 
 
 def report(
+    context: typer.Context,
     targets: shared.TargetsArgument = None,
     output: OutputOption = None,
     source: FromOption = None,
-    timeout: shared.TimeoutOption = DEFAULT_TIMEOUT_SECONDS,
-    seed: shared.SeedOption = 0,
+    timeout_seconds: shared.TimeoutOption = None,
+    seed: shared.SeedOption = None,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
-    no_cache: shared.NoCacheOption = False,
+    cache: shared.CacheOption = None,
+    build: shared.BuildOption = None,
+    call: shared.CallOption = None,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Write the trainability report: models, bugs, what to fix first, how to wire training."""
@@ -47,14 +49,7 @@ def report(
     if source is not None:
         examination = _load(source)
     else:
-        options = shared.make_options(
-            targets,
-            timeout=timeout,
-            seed=seed,
-            python=python,
-            devices=devices,
-            no_cache=no_cache,
-        )
+        options = shared.options_of(context)
         examination = examine(options)
     _write(examination, output)
 

@@ -27,6 +27,7 @@ class SpecimenFacts:
     call: str  # "model(text_ids)  # text_ids: int64 [3, 7]"
     parameters: int
     entry: str  # name of the method that was called: "forward", "forward_step"
+    expression: str = ""  # the call as `--call` takes it: "model(text_ids=ids)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,7 @@ class ModelDiagnosis:
     measured: tuple[str, ...] = ()
     unmeasured: tuple[UnmeasuredProbe, ...] = ()
     notes: tuple[str, ...] = ()
+    ignored: bool = False  # left alone, as the user wants it
     in_cell: CellLine | None = None  # where `line` is, in a notebook
     cached: bool = False  # measured by an earlier run, and nothing that it rests on has changed
 

@@ -34,3 +34,7 @@ class RepairError(DoctorError):
 
 class ResultFileError(DoctorError):
     """A result file given to `report --from` cannot be read."""
+
+
+class ConfigError(DoctorError):
+    """`[tool.gptdoctor]` of a pyproject.toml is not what it may be; names the key."""

@@ -18,6 +18,8 @@ class ModelTarget:
     factory: bool = False  # `name` is a function that returns the model
     # Names of the classes that this model is made of (itself included), by walking the text.
     family: tuple[str, ...] = ()
+    # What the user says: True, that a position sees none after it; False, that it may by design.
+    causal: bool | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +32,7 @@ class ExamineRequest:
     timeout_seconds: float
     probes: tuple[str, ...] = ()  # empty: all of them
     build: str | None = None  # an expression to build the model with, instead of guessing
+    told: bool = False  # `build` is the user's own, and not one that was found before
     call: str | None = None  # an expression that runs `model`, instead of guessing
     memory_bytes: int | None = None  # above what torch itself maps; None: half of the machine's
     # Text that stands for files on disk, by path relative to the root: how repairs are proven.

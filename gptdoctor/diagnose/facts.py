@@ -27,6 +27,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         call=construction.call,
         parameters=construction.parameters,
         entry=construction.entry,
+        expression=construction.expression,
     )
 
 

@@ -47,7 +47,11 @@ def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     ]
     if untrainable:
         yield f"{_some(untrainable)} {'is' if len(untrainable) == 1 else 'are'} untrainable"
-    unexamined = [model.name for model in examination.models if model.verdict is Verdict.UNEXAMINED]
+    unexamined = [
+        model.name
+        for model in examination.models
+        if model.verdict is Verdict.UNEXAMINED and not model.ignored
+    ]
     if unexamined and options.strict:
         yield f"{_some(unexamined)} could not be examined (--strict)"
     if examination.errors:

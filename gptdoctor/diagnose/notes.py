@@ -33,7 +33,14 @@ def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
         *dict.fromkeys(_packages_to_install(project, record)),
         *_not_exercised(record),
         *requirements(record),
+        *_nature(record),
     )
+
+
+def _nature(record: ModelRecord) -> Iterator[str]:
+    """What the user says of the model, where that changes what is held against it."""
+    if record.target.causal is False:
+        yield "not causal, as pyproject.toml says: a position may see later ones by design"
 
 
 def _is_declared(project: Project, conviction: Conviction) -> bool:

@@ -82,6 +82,7 @@ def _model(node: Node) -> ModelDiagnosis:
         measured=node.texts("measured"),
         unmeasured=_all(node, "unmeasured", _unmeasured),
         notes=node.texts("notes"),
+        ignored=node.flag("ignored", False),
         in_cell=_in_cell(node),
         cached=node.flag("cached", False),
     )

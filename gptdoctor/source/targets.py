@@ -55,6 +55,11 @@ def find_targets(words: tuple[str, ...], here: Path) -> Targets:
     )
 
 
+def root_of(words: tuple[str, ...], here: Path) -> Path:
+    """The project's root of the same words; raises UsageError as `find_targets` does."""
+    return _common_root([_target(word, here)[0] for word in words or (".",)])
+
+
 def _target(word: str, here: Path) -> tuple[Path, str | None]:
     """The file or folder of one word, and the class in it when one is named."""
     path, separator, name = word.partition("::")

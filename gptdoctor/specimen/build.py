@@ -95,6 +95,7 @@ def _construction(
         tried=notes,
         sizes=best.instance.sizes,
         failures=failures,
+        expression=recipe.expression() if recipe is not None else "",
     )
 
 

@@ -33,6 +33,10 @@ class Supply(Protocol):
         """The method that is called: "forward" where it is the model itself."""
 
     @property
+    def text(self) -> str:
+        """The call as `--call` takes it; "" where it is made of values."""
+
+    @property
     def slots(self) -> tuple[Slot, ...]:
         """The parameters of the entry."""
 
@@ -85,6 +89,10 @@ class GivenCall(Recipe):
     def code(self, batch: int, length: int) -> str:
         """The call as code that a user can paste behind `model = ...`."""
         return self.supply.code(batch, length, self.ids_below)
+
+    def expression(self) -> str:
+        """The call as the user wrote it."""
+        return self.supply.text
 
 
 def find_given_call(model: nn.Module, supply: Supply, vocabulary: int, seed: int) -> Trial:

@@ -21,6 +21,7 @@ class GivenValues:
     slots: tuple[Slot, ...]
     values: Mapping[str, Any] = field(repr=False)  # by parameter
     signature: inspect.Signature = field(repr=False)
+    text: str = ""  # no expression makes them
 
     @property
     def sizes(self) -> tuple[tuple[int, int], ...]:

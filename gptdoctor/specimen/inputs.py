@@ -54,18 +54,31 @@ class Form:
             return distinct_ids(sizes, self.below, generator)
         return torch.randn(sizes, generator=generator)
 
-    def code(self, batch: int, length: int) -> str:
-        """Code that makes such a value."""
+    def code(self, batch: int, length: int, *, turned: bool = False) -> str:
+        """Code that makes such a value; `turned`: as [T, B] where it is [B, T]."""
+        return self._written([str(size) for size in self.sizes(batch, length)], turned=turned)
+
+    def expression(self, *, turned: bool = False) -> str:
+        """The same for the B and T that names stand for."""
+        frames = str(_FRAMES[0])
+        names = [frames if d == "N" else str(d) for d in self.shape or ()]
+        return self._written(names, turned=turned)
+
+    def _written(self, sizes: list[str], *, turned: bool) -> str:
         if self.shape is None:
             return repr(self.constant)
-        sizes = self.sizes(batch, length)
         if self.fill == "arange":
-            return f"torch.arange({sizes[-1]})"
+            row = f"torch.arange({sizes[-1]})"
+            made = row if len(sizes) == 1 else f"{row}.repeat({', '.join(sizes[:-1])}, 1)"
+            return f"{made}.t()" if turned else made
+        shape = ", ".join(sizes[::-1] if turned else sizes) + ("," if len(sizes) == 1 else "")
         if self.fill:
-            return f"torch.ones({sizes}, dtype=torch.{'long' if self.fill == 'ones' else 'bool'})"
-        return (
-            f"torch.randn{sizes}" if self.below is None else f"torch.randint({self.below}, {sizes})"
-        )
+            kind = "long" if self.fill == "ones" else "bool"
+            made = f"torch.ones(({shape}), dtype=torch.{kind})"
+            return f"{made}.tril()" if self.fill == "causal" else made
+        if self.below is None:
+            return f"torch.randn({', '.join(sizes[::-1] if turned else sizes)})"
+        return f"torch.randint({self.below}, ({shape}))"
 
 
 def distinct_ids(sizes: tuple[int, ...], below: int, generator: Generator) -> Tensor:
@@ -103,7 +116,7 @@ class Recipe:
         generator = torch.Generator().manual_seed(seed)
         made = {name: form.make(batch, length, generator) for name, form in self.forms.items()}
         if self.time_first:
-            turned = {name for name, form in self.forms.items() if form.shape == ("B", "T")}
+            turned = {name for name, form in self.forms.items() if self._is_turned(form)}
             made.update({name: made[name].t().contiguous() for name in turned})
         return made
 
@@ -173,11 +186,35 @@ class Recipe:
 
     def code(self, batch: int, length: int) -> str:
         """The call as code that a user can paste behind `model = ...`."""
+        codes = {
+            name: form.code(batch, length, turned=self._is_turned(form))
+            for name, form in self.forms.items()
+        }
+        return self._written(codes)
+
+    def expression(self) -> str:
+        """The call for any batch and length, as `--call` takes it."""
+        codes = {name: self._expression(form) for name, form in self.forms.items()}
+        if self.labels is not None:
+            codes[self.labels] = "labels.t()" if self.time_first else "labels"
+        return self._written(codes)
+
+    def _expression(self, form: Form) -> str:
+        turned = self._is_turned(form)
+        if form.shape == ("B", "T") and form.below == self.ids_below:
+            return "ids.t()" if turned else "ids"
+        return form.expression(turned=turned)
+
+    def _is_turned(self, form: Form) -> bool:
+        """Whether a value of this form is given as [T, B]."""
+        return self.time_first and form.shape == ("B", "T")
+
+    def _written(self, codes: Mapping[str, str]) -> str:
+        """The call with the code of each parameter that is given."""
         called = "model" if self.entry == "forward" else f"model.{self.entry}"
-        turned = (length, batch) if self.time_first else (batch, length)
-        given = ", ".join(
-            (form.code(*turned) if slot.spread else f"{slot.name}={form.code(*turned)}")
+        given = (
+            codes[slot.name] if slot.spread else f"{slot.name}={codes[slot.name]}"
             for slot in self.slots
-            if (form := self.forms.get(slot.name)) is not None
+            if slot.name in codes
         )
-        return f"{called}({given})"
+        return f"{called}({', '.join(given)})"

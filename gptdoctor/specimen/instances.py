@@ -150,15 +150,15 @@ def _with_constants(written: Written, constants: Mapping[str, Written]) -> Writt
     return Written(written.value, f"(globals().update({changed}), {written.code})[1]")
 
 
-def _accepted(written: Written) -> Instance:
+def _accepted(written: Written, called: str = "") -> Instance:
     """An attempt that gave an object, if that is a module of a bearable size."""
-    model = written.value
+    model, called = written.value, called or written.code
     if not isinstance(model, nn.Module):
-        note = f"{written.code} is no torch.nn.Module"
+        note = f"{called} is no torch.nn.Module"
         return Instance(code=written.code, model=None, crash=None, note=note)
     count = sum(parameter.numel() for parameter in model.parameters())
     if count > MOST_PARAMETERS:
-        note = f"{written.code} has {count} parameters: too large to be examined"
+        note = f"{called} has {count} parameters: too large to be examined"
         return Instance(code=written.code, model=None, crash=None, note=note)
     return Instance(code=written.code, model=model, crash=None, note="")
 
@@ -191,5 +191,11 @@ def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instan
         expression = compile(ast.parse(code.strip(), mode="eval"), "<build>", "eval")
         value = eval(expression, vars(module), OtherNames(module, request.root))  # noqa: S307 - asked for
     except _FAILURES as error:
-        return _failed(code, error, request)
-    return _accepted(Written(value, code.strip()))
+        failed = _failed(f"{_called(code, request)} fails", error, request)
+        return replace(failed, code=code.strip())
+    return _accepted(Written(value, code.strip()), _called(code, request))
+
+
+def _called(code: str, request: ExamineRequest) -> str:
+    """How notes call a build that is not guessed."""
+    return f"the build that you gave, {code.strip()}," if request.told else code.strip()

@@ -64,5 +64,6 @@ class Construction(Measurement):
     crash: Crash | None
     tried: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
+    expression: str = ""  # the call for any B and T, as `--call` takes it
     # At which sane sizes the code crashes, also where the model was built with others.
     failures: tuple[SizedCrash, ...] = ()
