@@ -75,7 +75,8 @@ def _watched(specimen: Specimen, index: int) -> _Watched:
     specimen.reseed()
     with warnings.catch_warnings(), watch:
         warnings.simplefilter("ignore")  # torch would name the watch's frame for the user's
-        logits = specimen.call(model, inputs).logits
+        outputs = specimen.call(model, inputs)
+    logits = outputs.features if outputs.logits is None else outputs.logits
     if logits is not None and logits.requires_grad:
         random_objective(logits).backward()  # type: ignore[no-untyped-call]
     return _Watched(lists=tuple(_expert_lists(watch)))

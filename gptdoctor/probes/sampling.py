@@ -18,7 +18,7 @@ from gptdoctor.probes.instruments.generation import (
     methods_of,
     new_tokens,
 )
-from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.instruments.requirements import require_logits
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.places import crash_of
@@ -188,7 +188,7 @@ def _sampled(method: Method, draws: tuple[TemperatureDraw, ...]) -> SampledMetho
 
 def measure(specimen: Specimen) -> Sampling:
     """The draws of all methods that take a temperature, and whether any method gives tokens."""
-    require_known_call(specimen)
+    require_logits(specimen)
     sampler = _Sampler(specimen)
     drawn = [(method, sampler.draw(method)) for method in sampler.methods()]
     return Sampling(

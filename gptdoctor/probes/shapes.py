@@ -16,6 +16,7 @@ from gptdoctor.probes.instruments.requirements import require_any_size, require_
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.objective import EXCHANGED
 from gptdoctor.specimen.outputs import LAST_ONLY, tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Outputs, Specimen
@@ -108,7 +109,8 @@ def _counterfactuals(specimen: Specimen, cases: tuple[ShapeCase, ...]) -> Iterat
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:
     """Whether the outputs have the form that the known call gives, at this batch and length."""
     if outputs.logits is None:
-        return outputs.loss is not None
+        bare = specimen.objective == EXCHANGED and outputs.features is not None
+        return bare or outputs.loss is not None
     construction = specimen.construction
     last_only = LAST_ONLY in construction.returns or construction.length == 1
     positions = 1 if last_only else length
@@ -138,10 +140,11 @@ def _influence(specimen: Specimen) -> float | None:
 def _forward(specimen: Specimen, model: nn.Module) -> Callable[[Mapping[str, Any]], Tensor]:
     def forward(inputs: Mapping[str, Any]) -> Tensor:
         specimen.reseed()
-        logits = specimen.call(model, inputs).logits
-        if logits is None:
-            raise ValueError("no logits")
-        return logits
+        outputs = specimen.call(model, inputs)
+        vectors = outputs.features if outputs.logits is None else outputs.logits
+        if vectors is None:
+            raise ValueError("neither logits nor other vectors")
+        return vectors
 
     return forward
 

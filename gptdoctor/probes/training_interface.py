@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.training_interface import TrainingInterface
-from gptdoctor.probes.instruments.requirements import require_forward
+from gptdoctor.probes.instruments.requirements import require_forward, require_logits
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
 
@@ -38,6 +38,7 @@ def measure(specimen: Specimen) -> TrainingInterface:
     """The label parameters of the entry, and the losses that the model really gave."""
     construction = specimen.construction
     require_forward(specimen)
+    require_logits(specimen)
     facts = {fact.name: fact for fact in (*construction.inputs, *construction.optional_inputs)}
     labels = tuple(name for name, fact in facts.items() if fact.kind == "labels")
     heard = _heard(specimen)

@@ -19,7 +19,14 @@ from gptdoctor.specimen.failing_sizes import Make, failures_of
 from gptdoctor.specimen.given_call import GivenCall
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, constants_kept, instance_like, instances
-from gptdoctor.specimen.objective import OWN, SHIFTED, label_parameters, without_own_loss
+from gptdoctor.specimen.objective import (
+    EXCHANGED,
+    OWN,
+    SHIFTED,
+    exchanged_rows,
+    label_parameters,
+    without_own_loss,
+)
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
@@ -130,6 +137,12 @@ def _returns(best: Called) -> str:
     return describe(outputs.raw, path, with_loss, last_only=not best.trial.full)
 
 
+def _has_logits(best: Called) -> bool:
+    """Whether the call gives logits, or else fails, in which case it may promise them."""
+    outputs = best.trial.outputs if best.trial is not None else None
+    return outputs is None or outputs.features is None
+
+
 def _specimen(
     model: nn.Module, best: Called, construction: Construction, request: ExamineRequest
 ) -> Specimen:
@@ -141,7 +154,7 @@ def _specimen(
         root=request.root,
         seed=request.seed,
         construction=construction,
-        objective=OWN if best.own else SHIFTED,
+        objective=OWN if best.own else SHIFTED if _has_logits(best) else EXCHANGED,
         own_losses=best.own,
     )
     if best.trial is None:
@@ -151,7 +164,8 @@ def _specimen(
 
         return made(make_inputs=refuse, call=refuse, loss=refuse)
     recipe = best.trial.recipe
-    loss = best.own[0].run if best.own else without_own_loss(recipe)
+    bare = exchanged_rows(model, recipe) if not _has_logits(best) else None
+    loss = best.own[0].run if best.own else bare or without_own_loss(recipe)
     return made(
         make_inputs=recipe.inputs,
         call=recipe.call,

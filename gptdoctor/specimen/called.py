@@ -31,7 +31,7 @@ class Called:
     @property
     def works(self) -> bool:
         """Whether there is a call that runs the instance."""
-        return self.trial is not None and self.trial.works
+        return self.trial is not None and self.trial.runs
 
 
 def called(instance: Instance, request: ExamineRequest) -> Called:
@@ -49,7 +49,7 @@ def called(instance: Instance, request: ExamineRequest) -> Called:
     ) as error:  # no such method, no signature
         tried = entry if instance.call is None else f"{THE_CALL} cannot be made"
         return Called(instance=instance, note=f"{tried}: {error}")
-    if not trial.works:
+    if not trial.runs:
         return _uncalled(instance, trial, request)
     trial, own = _with_loss(instance.model, trial, request)
     return Called(instance=instance, trial=trial, own=own)
@@ -103,5 +103,5 @@ def _with_loss(
     recipe = replace(trial.recipe, forms=forms)
     plain = attempt(model, recipe, trial.batch, trial.length, request.seed)
     inputs = recipe.inputs(plain.batch, plain.length, request.seed)
-    own = own_losses(model, recipe, inputs, request.root) if plain.works else ()
+    own = own_losses(model, recipe, inputs, request.root) if plain.runs else ()
     return (plain, own) if own else (trial, ())

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gptdoctor.specimen.activations import with_activations
 from gptdoctor.specimen.inputs import Form, Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
@@ -37,7 +38,10 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
     trial = _over_shapes(model, recipes, seed)
     if trial.works:
         return with_modalities(model, trial, seed)
-    return all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed) or trial
+    richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
+    if richer is None and not trial.runs:
+        richer = with_activations(model, trial, seed)
+    return richer or trial
 
 
 def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
@@ -57,7 +61,8 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
             if trial.full:
                 return _in_order(model, trial, seed)
             trials.append(trial)
-    return next((trial for trial in trials if trial.works), trials[0])
+    working = next((trial for trial in trials if trial.works), None)
+    return working or next((trial for trial in trials if trial.runs), trials[0])
 
 
 def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:

@@ -56,7 +56,7 @@ class _Outcome:
 
     @property
     def works(self) -> bool:
-        return self.trial is not None and self.trial.works
+        return self.trial is not None and self.trial.runs
 
 
 def failures_of(

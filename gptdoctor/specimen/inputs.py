@@ -11,7 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from gptdoctor.core.measurements.construction import InputFact
-from gptdoctor.specimen.outputs import Layout, Path, arrange, logits_in, loss_in
+from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
 from gptdoctor.specimen.roles import Slot, entry_of
 from gptdoctor.specimen.specimen import Outputs
 
@@ -130,7 +130,7 @@ class Recipe:
 
     def layout(self, inputs: Mapping[str, Any]) -> Layout:
         """What the logits for `inputs` look like."""
-        sizes = tuple(inputs[self.ids].shape)
+        sizes = tuple(inputs[self.ids].shape[:2])  # activations have a width as well
         if len(sizes) == 1:  # one token a row, or one row without a batch
             sizes = (*sizes, 1) if self.forms[self.ids].shape == ("B",) else (1, *sizes)
         batch, length = sizes[::-1] if self.time_first else sizes
@@ -160,10 +160,12 @@ class Recipe:
         )
         # a loss alone needs no labels to be one; a score for each of B = 1 rows is none
         labelled = labelled or (isinstance(raw, Tensor) and raw.dim() == 0)
+        loss = loss_in(raw, found[0] if found else None) if labelled else None
         return Outputs(
             logits=None if found is None else arrange(found[1], layout),
-            loss=loss_in(raw, found[0] if found else None) if labelled else None,
+            loss=loss,
             raw=raw,
+            features=features_in(raw, layout) if found is None and loss is None else None,
         )
 
     def logits_path(self, raw: Any, inputs: Mapping[str, Any]) -> Path | None:

@@ -21,6 +21,7 @@ from gptdoctor.specimen.specimen import OwnLoss
 Loss = Callable[[nn.Module, Mapping[str, Any]], Tensor]
 OWN = "own loss"
 SHIFTED = "shifted cross-entropy"
+EXCHANGED = "exchanged rows"
 _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
@@ -58,6 +59,33 @@ def without_own_loss(recipe: Recipe) -> Loss:
         return shifted_cross_entropy(logits, text_of(recipe, inputs))
 
     return loss
+
+
+def exchanged_rows(start: nn.Module, recipe: Recipe) -> Loss:
+    """How far the vectors of each row are from what the next row's were at the `start`.
+
+    A backbone or a classifier has no task of its own here.  This is one that suits whatever it
+    gives, since it gave it itself; the mean square is relative to that of the aim.
+    """
+
+    def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+        with torch.no_grad():
+            aim = _features(recipe, copy.deepcopy(start).train(), inputs)
+        aim = aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
+        features = _features(recipe, model, inputs)
+        return (features - aim).square().mean() / aim.square().mean().clamp_min(_TINY)
+
+    return loss
+
+
+_TINY = 1e-12  # of an aim that is nothing but zeros
+
+
+def _features(recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+    features = recipe.call(model, inputs).features
+    if features is None:
+        raise ValueError(f"{recipe.entry} returned no vectors for each row")
+    return features
 
 
 def label_parameters(recipe: Recipe) -> tuple[str, ...]:

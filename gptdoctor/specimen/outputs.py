@@ -57,6 +57,15 @@ def logits_in(raw: Any, layout: Layout) -> tuple[Path, Tensor] | None:
     return None if best is None or best[0] <= 0 else (best[2], best[3])
 
 
+def features_in(raw: Any, layout: Layout) -> Tensor | None:
+    """The first floating tensor with a row for each of the batch: hidden states, class scores."""
+    rows = {layout.batch, layout.length} if layout.time_first else {layout.batch}
+    found = (tensor for _, tensor in tensors_in(raw))
+    return next(
+        (t for t in found if t.is_floating_point() and t.dim() and t.shape[0] in rows), None
+    )
+
+
 def _likeness(path: Path, tensor: Tensor, layout: Layout) -> int:
     """How much a tensor looks like logits; 0: not at all."""
     if not tensor.is_floating_point() or tensor.dim() not in (2, 3):
@@ -138,9 +147,9 @@ def substitute(raw: Any, path: Path, tensor: Tensor) -> Any:
 
 
 def describe(raw: Any, logits: Path | None, loss: bool, last_only: bool) -> str:
-    """What the entry returns, in words: "logits", "tuple with logits", "nothing usable"."""
+    """What the entry returns, in words: "logits", "tuple with logits", "no logits"."""
     if logits is None:
-        return "loss" if loss else "nothing usable"
+        return "loss" if loss else "no logits"
     what = "logits and loss" if loss else LAST_ONLY if last_only else "logits"
     if isinstance(raw, Tensor) or (loss and isinstance(raw, tuple) and len(raw) == 2):
         return what

@@ -23,6 +23,8 @@ class Outputs:
     logits: Tensor | None  # [B, T, V]
     loss: Tensor | None  # scalar of the model's own
     raw: Any
+    # [B, ...], where there are neither logits nor a loss: what a backbone or a classifier gives
+    features: Tensor | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,9 +52,10 @@ class Specimen:
     make_inputs: Callable[[int, int, int], dict[str, Any]] = field(repr=False)
     call: Callable[[nn.Module, Mapping[str, Any]], Outputs] = field(repr=False)
     # The loss to train with, for inputs as `make_inputs` gives them: the model's own where it
-    # has one, else shifted cross-entropy of the logits against the ids.
+    # has one, else shifted cross-entropy of the logits against the ids; without logits, how far
+    # the output of each row is from what another row's was at first.
     loss: Callable[[nn.Module, Mapping[str, Any]], Tensor] = field(repr=False)
-    objective: str  # "own loss", "shifted cross-entropy"
+    objective: str  # "own loss", "shifted cross-entropy", "exchanged rows"
     own_losses: tuple[OwnLoss, ...] = field(default=(), repr=False)  # all that gave a number
     # Which dimension of each input counts the batch; inputs that have none are left out.
     batch_dimensions: Mapping[str, int] = field(default_factory=dict, repr=False)

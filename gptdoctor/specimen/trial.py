@@ -50,6 +50,12 @@ class Trial:
         logits = None if self.outputs is None else self.outputs.logits
         return self.full or (logits is not None and logits.shape[:2] == (self.batch, 1))
 
+    @property
+    def runs(self) -> bool:
+        """Whether the call gives anything to train with: also vectors that are no logits."""
+        bare = self.outputs is not None and self.outputs.features is not None
+        return self.works or bare
+
 
 def attempt(model: nn.Module, recipe: Recipe, batch: int, length: int, seed: int) -> Trial:
     """Run one call on a copy, so that a forward that writes state leaves the model as it was."""

@@ -139,7 +139,7 @@ def test_another_form_of_logits_is_right_as_long_as_it_stays(
 
 def test_a_model_that_cannot_be_called_is_left_unmeasured(tmp_path: Path) -> None:
     """With the reason; never counted as passed."""
-    _, made = build(tmp_path, HEAD + "        return x\n")
+    _, made = build(tmp_path, HEAD + "        return None\n")
     assert made is not None
     with pytest.raises(Abstention, match="not logits"):
         PROBE.measure(made)

@@ -228,8 +228,8 @@ def test_a_module_that_takes_no_ids_is_not_held_to_have_crashed(tmp_path: Path) 
     """Given ids for what may be activations, it fails by our fault."""
     text = (
         "class Model(nn.Module):\n    def __init__(self, dim=64):\n        super().__init__()\n"
-        "        self.f = nn.Linear(dim, dim)\n\n"
-        "    def forward(self, x):\n        return self.f(x)\n"
+        "        self.f = nn.Bilinear(dim, dim, dim)\n\n"
+        "    def forward(self, x):\n        return self.f(x, x[:, :, None])\n"
     )
     construction, made = build(tmp_path, text)
     assert made is not None

@@ -60,8 +60,8 @@ REFUSALS = {
     "wants-a-flag": START.format("strict=False") + "        assert strict" + FORWARD,
     "hands-on-what-it-does-not-name": INNER
     + "class Model(nn.Module):\n    def __init__(self, dim, **kwargs):\n"
-    "        super().__init__()\n        self.net = GPT(dim=dim, **kwargs)\n\n    def forward(self, x):\n"
-    "        return self.net(x)\n",
+    "        super().__init__()\n        self.net = GPT(dim=dim, **kwargs)\n\n"
+    "    def forward(self, x):\n        return self.net(x)\n",
     "sorts-what-it-hands-on-by-prefix": INNER + "def part(prefix, kwargs):\n    n = len(prefix)\n"
     "    return {k[n:]: v for k, v in kwargs.items() if k.startswith(prefix)}\n\n"
     "class Model(nn.Module):\n    def __init__(self, dim, **kwargs):\n        super().__init__()\n"

@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 class Backward(Measurement):
     """Probe backward: the loss of the specimen's own call, and who hears of it."""
 
-    objective: str  # "own loss", "shifted cross-entropy"
+    objective: str  # "own loss", "shifted cross-entropy", "exchanged rows"
     loss: float | None  # nats; None: the forward pass crashed
     parameters: int  # tensors that ask for a gradient
     reached: int  # of them, those that got one

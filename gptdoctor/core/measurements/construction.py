@@ -60,7 +60,7 @@ class Construction(Measurement):
     length: int  # T
     inputs: tuple[InputFact, ...]
     optional_inputs: tuple[InputFact, ...]  # accepted, and not needed by the call
-    returns: str  # "logits", "logits and loss", "dict with logits", "nothing usable"
+    returns: str  # "logits", "logits and loss", "dict with logits", "no logits", "nothing usable"
     crash: Crash | None
     tried: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`

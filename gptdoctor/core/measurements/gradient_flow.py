@@ -39,7 +39,7 @@ class GradientCut:
 class GradientFlow(Measurement):
     """Probe gradient-flow."""
 
-    objective: str  # "own loss", "shifted cross-entropy"
+    objective: str  # "own loss", "shifted cross-entropy", "exchanged rows"
     loss: float | None
     batch: int
     length: int

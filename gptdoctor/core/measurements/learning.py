@@ -23,7 +23,7 @@ class LearningRun:
 class Learning(Measurement):
     """Probe learning: Adam on one batch of tokens with distinct prefixes."""
 
-    objective: str  # "own loss", "shifted cross-entropy"
+    objective: str  # "own loss", "shifted cross-entropy", "exchanged rows"
     batch: int
     length: int
     runs: tuple[LearningRun, ...]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gptdoctor.probes.probe import Abstention
+from gptdoctor.specimen.objective import EXCHANGED
 from gptdoctor.specimen.specimen import Specimen
 
 
@@ -18,6 +19,13 @@ def require_forward(specimen: Specimen) -> None:
     require_known_call(specimen)
     if specimen.construction.outcome != "built":
         raise Abstention("no forward pass works")
+
+
+def require_logits(specimen: Specimen) -> None:
+    """Abstain where the forward pass works and gives no logits: it is no language model."""
+    require_known_call(specimen)
+    if specimen.objective == EXCHANGED:
+        raise Abstention("the model gives no logits")
 
 
 def require_any_size(specimen: Specimen) -> None:
