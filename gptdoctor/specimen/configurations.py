@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import re
 import sys
 import types
 import typing
@@ -20,8 +19,8 @@ from gptdoctor.specimen.hints import (
     hint_of,
     is_plain,
     is_told,
-    keys_of,
 )
+from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, filled, template_for, value_for
 from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
@@ -36,13 +35,8 @@ from gptdoctor.specimen.values import (
 )
 from gptdoctor.specimen.variants import Variant
 
-_CONFIG_CLASS = re.compile(
-    r".*(?:Config|Configuration|Cfg|Args|Arguments|Settings|H?Params|Options)"
-)
 # A config in a config in a config is common; a class that contains itself must not loop.
 _DEEPEST = 4
-# A class or dictionary serves as configuration if it knows at least this share of the keys read.
-_ENOUGH = 0.5
 
 
 @dataclasses.dataclass
@@ -157,7 +151,7 @@ class Maker:
             return False
         if issubclass(hint, nn.Module):
             return default is MISSING and self._own(hint)
-        return dataclasses.is_dataclass(hint) or _CONFIG_CLASS.fullmatch(hint.__name__) is not None
+        return dataclasses.is_dataclass(hint) or CONFIG_CLASS.fullmatch(hint.__name__) is not None
 
     def _own(self, known: type) -> bool:
         """Whether a class is the user's."""
@@ -177,7 +171,7 @@ class Maker:
             {str(key): Reads() for key in (*table, *self.lessons.extra.get(made, ()))}
         )
         for key in sorted(reads.keys.keys() - siblings):
-            value = self._value(key, reads, table, frozenset(reads.keys))
+            value = value_for(key, reads, table, self.variant)
             if key not in table or value.value != table[key]:
                 yield key, value
 
@@ -216,76 +210,26 @@ class Maker:
         """The class statements that this model is made of."""
         return classes_in(project_modules(self.root), self.family)
 
+    def _modules(self) -> list[types.ModuleType]:
+        """The user's modules, the model's own first."""
+        return [self.module, *project_modules(self.root)]
+
     def _holder(self, name: str, required: bool) -> Written | None:
         """An object for a parameter that holds all sizes and does not tell its class."""
         reads = reads_of(name, self._classes())
         if not reads.keys and name not in CONFIG_NAMES:
             return None
         if not reads.subscripted:
-            known = self._config_class(reads)
+            known = config_class(reads, self._modules())
             if known is not None:
                 return self.instance(known, 1)
         if not reads.keys and not required:
             return None
         for key in self.lessons.keys:
             reads.at([key])
-        return self._fill(reads, self._template(reads))
-
-    def _config_class(self, reads: Reads) -> type | None:
-        """The class of the user's that knows most of the keys that are read."""
-        best, most = None, _ENOUGH * len(reads.keys)
-        for module in [self.module, *project_modules(self.root)]:
-            for known in vars(module).values():
-                if not isinstance(known, type) or issubclass(known, nn.Module):
-                    continue
-                if not (dataclasses.is_dataclass(known) or _CONFIG_CLASS.fullmatch(known.__name__)):
-                    continue
-                score = len(reads.keys.keys() & keys_of(known)) + 0.1  # the first of equals
-                if score > most:
-                    best, most = known, score
-        return best
-
-    def _template(self, reads: Reads) -> Mapping[str, Any]:
-        """A dictionary at the top of the user's modules with most of the keys that are read."""
-        best: Mapping[str, Any] = {}
-        for module in [self.module, *project_modules(self.root)]:
-            for value in vars(module).values():
-                if isinstance(value, dict) and not value.keys() >= {"__name__"}:
-                    shared = len(reads.keys.keys() & value.keys())
-                    if shared > len(best.keys() & reads.keys.keys()):
-                        best = value
-        return best
-
-    def _fill(self, reads: Reads, template: Mapping[str, Any]) -> Written:
-        """A dictionary or a namespace with a value for each key that is read."""
-        siblings = frozenset(reads.keys)
-        values = {k: self._value(k, reads, template, siblings) for k in sorted(reads.keys)}
-        plain = {key: value.value for key, value in values.items()}
-        if reads.subscripted:
-            inner = ", ".join(f"{key!r}: {value.code}" for key, value in values.items())
-            return Written(plain, "{" + inner + "}")
-        return Written(types.SimpleNamespace(**plain), f"SimpleNamespace({keywords(values)})")
-
-    def _value(
-        self, key: str, reads: Reads, template: Mapping[str, Any], siblings: frozenset[str]
-    ) -> Written:
-        """A value for one key: as the template has it, made small, or by its name."""
-        inner = template.get(key, MISSING)
-        if reads.keys[key].keys:
-            return self._fill(reads.keys[key], inner if isinstance(inner, Mapping) else {})
-        default = inner if key in template else _literal_default(reads.defaults.get(key))
-        value = small(key, default, None, self.variant, siblings)
-        return literal(default) if value is None else value
+        return filled(reads, template_for(reads, self._modules()), self.variant)
 
 
 def _is_module(made: Any) -> bool:
     """Whether `made` is a class of modules, not of configurations."""
     return isinstance(made, type) and issubclass(made, nn.Module)
-
-
-def _literal_default(node: ast.expr | None) -> Any:
-    """The value of a default in the text, where it is a plain one."""
-    try:
-        return MISSING if node is None else ast.literal_eval(node)
-    except ValueError:
-        return MISSING
