@@ -11,6 +11,7 @@ import os
 import sqlite3
 import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,11 @@ import platformdirs
 FOLDER_VARIABLE = "GPTDOCTOR_CACHE_DIR"
 # A model's record takes 5 to 50 KB: some thousands of models. What was stored first goes first.
 _MOST_BYTES = 100 * 1024 * 1024
+# Nothing is lost with a result: the disk need not be waited for (30 ms of every run). What a loss
+# of power may break is started anew.
+_SYNCHRONOUS_OFF = 0
 # Another process holds the lock for milliseconds; whoever waits longer is better off without.
 _LOCK_SECONDS = 2.0
-_TROUBLE = (OSError, sqlite3.Error, diskcache.Timeout)
 
 
 class JsonDisk(diskcache.Disk):  # type: ignore[misc]
@@ -75,7 +78,7 @@ class Store:
             return self._cache.get(key)
         except ValueError:
             return None  # a broken value is written anew
-        except _TROUBLE as error:
+        except Exception as error:  # whatever a broken database makes the library do
             self._give_up(error)
             return None
 
@@ -85,7 +88,7 @@ class Store:
             return
         try:
             self._cache.set(key, value)
-        except _TROUBLE as error:
+        except Exception as error:
             self._give_up(error)
 
     def clear(self) -> int:
@@ -96,25 +99,39 @@ class Store:
         """Let go of the folder; safe to call again."""
         cache, self._cache = self._cache, None
         if cache is not None:
-            cache.close()
+            with suppress(sqlite3.Error):
+                cache.close()
 
     def _open(self) -> diskcache.Cache | None:
         try:
             # Results quote the user's code: they are nobody else's to read.
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             return diskcache.Cache(
-                str(self._folder), timeout=_LOCK_SECONDS, disk=JsonDisk, size_limit=_MOST_BYTES
+                str(self._folder),
+                timeout=_LOCK_SECONDS,
+                disk=JsonDisk,
+                size_limit=_MOST_BYTES,
+                sqlite_synchronous=_SYNCHRONOUS_OFF,
             )
-        except _TROUBLE as error:
+        except Exception as error:
             self._give_up(error)
             return None
 
     def _give_up(self, error: Exception) -> None:
         self._cache = None
-        self._tell(f"the result cache in {self._folder} is not used ({error})")
+        told = f"the result cache in {self._folder} is not used ({error})"
+        if type(error) is sqlite3.DatabaseError:  # malformed; its subclasses mean other things
+            self._remove()
+            told += "; the next run starts a new one"
+        self._tell(told)
+
+    def _remove(self) -> None:
+        for file in self._folder.glob(f"{diskcache.core.DBNAME}*"):
+            with suppress(OSError):
+                file.unlink()
 
 
 def cache_folder() -> Path:
     """Where results are kept: what GPTDOCTOR_CACHE_DIR names, else the platform's place."""
     named = os.environ.get(FOLDER_VARIABLE)
-    return Path(named).expanduser() if named else platformdirs.user_cache_path("gptdoctor")
+    return Path(named) if named else platformdirs.user_cache_path("gptdoctor")

@@ -1,49 +1,26 @@
-"""Python in colours that a terminal's owner has made readable."""
+"""Lines of Python as they are printed."""
 
 from __future__ import annotations
 
-from rich.style import Style
-from rich.syntax import Syntax, SyntaxTheme, TokenType
 from rich.text import Text
 
 from gptdoctor.report.prose import visible
-from gptdoctor.report.theme import STYLES
-
-# The beginnings of pygments' token types that are coloured; all else is as it stands.
-_ROLES: dict[TokenType, str] = {
-    ("Comment",): "python.comment",
-    ("Keyword",): "python.keyword",
-    ("Operator", "Word"): "python.keyword",
-    ("Literal", "String"): "python.string",
-    ("Literal", "Number"): "python.number",
-    ("Name", "Decorator"): "python.decorator",
-}
-
-
-class _Roles(SyntaxTheme):
-    """A theme of the roles that `theme.py` names."""
-
-    def get_style_for_token(self, token_type: TokenType) -> Style:
-        """The style of the role that a token plays."""
-        for length in (1, 2):
-            role = _ROLES.get(tuple(token_type[:length]))
-            if role is not None:
-                return Style.parse(STYLES[role])
-        return Style.null()
-
-    def get_background_style(self) -> Style:
-        """The terminal's own."""
-        return Style.null()
 
 
 def code_lines(source: str, *, coloured: bool = True) -> list[Text]:
     """Lines of Python without empty ones at the end, highlighted where they are `coloured`."""
     text = visible(source).rstrip()
-    # Making the highlighter costs as much as the scan of a file, and what is piped has no colour.
-    highlighted = Syntax("", "python", theme=_Roles()).highlight(text) if coloured else Text(text)
-    lines = list(highlighted.split("\n"))
+    lines = list((_highlighted(text) if coloured else Text(text)).split("\n"))
     for line in lines:
         line.rstrip()
     while lines and not lines[-1].plain:
         lines.pop()
     return lines
+
+
+def _highlighted(text: str) -> Text:
+    # Loading and making the highlighter costs as much as the scan of a file, and what is piped
+    # has no colour.
+    from gptdoctor.report.python_colours import highlighted
+
+    return highlighted(text)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import cached_property
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
-from rich.live import Live
-from rich.spinner import Spinner
 from rich.text import Text
 
 from gptdoctor.core import events
 from gptdoctor.report.amounts import count
 from gptdoctor.report.prose import visible
+
+if TYPE_CHECKING:
+    # What draws is loaded when something is drawn.
+    from rich.live import Live
+    from rich.spinner import Spinner
 
 SILENT_SECONDS = 1.0  # what is over sooner needs no progress
 MOST_LINES = 6  # of models that run at once
@@ -37,7 +42,6 @@ class Progress:
         self._finished = 0
         self._running: dict[tuple[str, str], str] = {}  # by model: the probe, "" while it is built
         self._troubles: list[str] = []  # told when the drawing has ended
-        self._spinner = Spinner("dots", style="progress.spinner")
         self._live: Live | None = None
         self._timer: threading.Timer | None = None
 
@@ -80,6 +84,8 @@ class Progress:
         return Group(self._spinner, *lines[:MOST_LINES], *more)
 
     def _appear(self) -> None:
+        from rich.live import Live
+
         with self._stage:
             if self._timer is None:  # the work ended while we were on our way
                 return
@@ -90,6 +96,12 @@ class Progress:
                 refresh_per_second=_FRAMES_PER_SECOND,
             )
             self._live.start()
+
+    @cached_property
+    def _spinner(self) -> Spinner:
+        from rich.spinner import Spinner
+
+        return Spinner("dots", style="progress.spinner")
 
     def _note(self, event: events.Event) -> None:
         match event:
