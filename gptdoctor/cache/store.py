@@ -91,6 +91,10 @@ class Store:
         except Exception as error:
             self._give_up(error)
 
+    def count(self) -> int:
+        """How many values there are."""
+        return 0 if self._cache is None else len(self._cache)
+
     def clear(self) -> int:
         """Forget everything; returns how many values there were."""
         return 0 if self._cache is None else int(self._cache.clear())

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gptdoctor import __version__
-from gptdoctor.cli import check, explain, fix, report, rules
+from gptdoctor.cli import cache, check, explain, fix, report, rules
 from gptdoctor.core.errors import DoctorError
 
 # 0 clean, 1 findings or an untrainable model, 2 could not run; 130 is the shell's for Ctrl-C.
@@ -29,6 +29,7 @@ app.command()(fix.fix)
 app.command()(report.report)
 app.command()(explain.explain)
 app.command()(rules.rules)
+app.command()(cache.cache)
 
 
 def _version(wanted: bool) -> None:
