@@ -104,7 +104,12 @@ class OutputFormat(str, Enum):
 def options_of(context: typer.Context) -> Options:
     """The options of a command whose parameters are called as the fields of `Options` are."""
     known = {each.name for each in dataclasses.fields(Options)}
-    return make_options(**{k: value for k, value in context.params.items() if k in known})
+    given = {k: value for k, value in context.params.items() if k in known and value is not None}
+    # The context holds words where the command's own parameters would be values.
+    kinds = {
+        name: kind for name, kind in (("fail_on", Severity), ("python", Path)) if name in given
+    }
+    return make_options(**given | {name: kind(given[name]) for name, kind in kinds.items()})
 
 
 def make_options(

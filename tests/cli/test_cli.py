@@ -190,3 +190,15 @@ def test_an_interpreter_that_is_none_is_an_error(project: Path) -> None:
     done = gptdoctor("check", "--python", "no/such/python", "healthy.py", cwd=project)
     assert done.code == 2
     assert "no/such/python" in done.err
+
+
+def test_a_medium_finding_passes_the_gate_unless_it_is_asked_for(project: Path) -> None:
+    """The default gate is `high`."""
+    greedy = "\n    def generate(self, idx, temperature=1.0):\n"
+    greedy += "        return (self(idx)[0] / temperature)[:, -1].argmax(-1)\n"
+    (project / "greedy.py").write_text(HEALTHY + greedy)
+    codes = [
+        gptdoctor("check", "--static", *words, "greedy.py", cwd=project).code
+        for words in ([], ["--fail-on", "medium"])
+    ]
+    assert codes == [0, 1]
