@@ -28,6 +28,7 @@ class SpecimenFacts:
     parameters: int
     entry: str  # name of the method that was called: "forward", "forward_step"
     expression: str = ""  # the call as `--call` takes it: "model(text_ids=ids)"
+    imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         parameters=construction.parameters,
         entry=construction.entry,
         expression=construction.expression,
+        imports=construction.imports,
     )
 
 

@@ -47,7 +47,7 @@ def from_document(document: object) -> Examination:
 
 
 def _model(model: ModelDiagnosis) -> Document:
-    specimen = None if model.specimen is None else asdict(model.specimen)
+    specimen = None if model.specimen is None else to_json(asdict(model.specimen))
     return {
         "name": model.name,
         "path": model.path,

@@ -94,6 +94,8 @@ def _specimen(node: Node) -> SpecimenFacts:
         call=node.text("call"),
         parameters=node.integer("parameters"),
         entry=node.text("entry", "forward"),
+        expression=node.text("expression", ""),
+        imports=node.texts("imports"),
     )
 
 

@@ -47,6 +47,9 @@ def _lines(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
         yield "learning", prose(learned)
     if model.specimen is not None:
         yield "specimen", prose(specimen_sentence(model.specimen, Values(model.facts)))
+        # Without backticks: they are there to be pasted.
+        yield "build", literally(model.specimen.build)
+        yield "call", literally(model.specimen.call)
     for index, (probes, reason) in enumerate(unmeasured_by_reason(model)):
         names = literally(probes_named(probes), "strong")
         yield "" if index else "unmeasured", sentence(names, f": {reason}")

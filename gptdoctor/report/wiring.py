@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -112,7 +112,29 @@ def _imports(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
         yield f'sys.path.insert(0, "{folder}")  # seen from the root of the project'
     if _constants(specimen.build)[0]:
         yield f"import {module}"
-    yield f"from {module} import {', '.join(_names(specimen.build)) or model.name}"
+    yield from _named(model, specimen, module)
+
+
+def _named(model: ModelDiagnosis, specimen: SpecimenFacts, module: str) -> Iterator[str]:
+    """The imports of what the construction names: from the model's file, and from others."""
+    names = _names(specimen.build)
+    told = [line for line in specimen.imports if _imported(line) in names]
+    if told:
+        yield from _together(told)
+    else:
+        yield f"from {module} import {', '.join(names) or model.name}"
+
+
+def _imported(line: str) -> str:
+    return line.rpartition(" ")[2]
+
+
+def _together(lines: Sequence[str]) -> Iterator[str]:
+    """Import statements, those from one module in one line."""
+    groups: dict[str, list[str]] = {}
+    for line in lines:
+        groups.setdefault(line.rpartition(" ")[0], []).append(_imported(line))
+    yield from (f"{start} {', '.join(names)}" for start, names in groups.items())
 
 
 def _home(model: ModelDiagnosis) -> tuple[str, str]:
@@ -133,12 +155,12 @@ def _names(build: str) -> list[str]:
 def _constants(build: str) -> tuple[str, str]:
     """Sizes that the file keeps as constants, and the construction without them.
 
-    Such a build reads "(globals().update(SIZE=8), Model())[1]".
+    Such a build reads "(vars(sys.modules[Model.__module__]).update(SIZE=8), Model())[1]".
     """
     tree = ast.parse(build.strip(), mode="eval").body
     if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.Tuple):
         update, made = tree.value.elts
-        if isinstance(update, ast.Call) and ast.unparse(update.func) == "globals().update":
+        if isinstance(update, ast.Call) and ast.unparse(update.func).endswith(").update"):
             keywords = ", ".join(ast.unparse(keyword) for keyword in update.keywords)
             return keywords, ast.unparse(made)
     return "", build.strip()

@@ -28,6 +28,7 @@ from gptdoctor.specimen.objective import (
     without_own_loss,
 )
 from gptdoctor.specimen.outputs import describe
+from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
 
@@ -44,10 +45,13 @@ def build_specimen(
     There is a specimen wherever there is an instance, also where no call works: some probes need
     no forward pass.
     """
-    candidates = instances(module, request)
+    call = None
     if request.call is not None:
-        given = partial(parse_call, request.call, module=module, root=request.root)
-        candidates = (replace(instance, call=given) for instance in candidates)
+        call = partial(parse_call, request.call, module=module, root=request.root)
+    candidates = (
+        replace(one, call=call, imports=imports_for(one.code, module, request.root))
+        for one in instances(module, request)
+    )
     make = partial(instance_like, module=module, request=request)
     return specimen_from(candidates, request, make)
 
@@ -89,6 +93,7 @@ def _construction(
     return Construction(
         outcome="built" if best.works else "crashed" if best.crash is not None else "not-built",
         build=best.instance.code,
+        imports=best.instance.imports,
         call=recipe.code(batch, length) if recipe is not None else "",
         entry=request.target.entry if recipe is None else recipe.entry,
         parameters=sum(parameter.numel() for parameter in parameters),

@@ -31,6 +31,7 @@ from gptdoctor.specimen.values import (
     called,
     keywords,
     literal,
+    name_of,
     small,
 )
 from gptdoctor.specimen.variants import Variant
@@ -79,14 +80,14 @@ class Maker:
             values = {key: value.value for key, value in constants.items()}
             derived: Any = type("Tiny", (made,), values)  # type: ignore[arg-type]
             return Written(
-                derived(), f'type("Tiny", ({made.__name__},), dict({keywords(constants)}))()'
+                derived(), f'type("Tiny", ({name_of(made)},), dict({keywords(constants)}))()'
             )
         own: dict[str, Any] = dict(getattr(plain, "__dict__", {}))
         changed = self._shrunk(own)
         if not changed:
-            return Written(plain, f"{made.__name__}()")
+            return Written(plain, f"{name_of(made)}()")
         values = {key: value.value for key, value in changed.items()}
-        code = f"SimpleNamespace(**(vars({made.__name__}()) | dict({keywords(changed)})))"
+        code = f"SimpleNamespace(**(vars({name_of(made)}()) | dict({keywords(changed)})))"
         return Written(types.SimpleNamespace(**(own | values)), code)
 
     def arguments(

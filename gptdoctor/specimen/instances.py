@@ -22,7 +22,7 @@ from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
 from gptdoctor.specimen.reads import project_modules
 from gptdoctor.specimen.size_limit import TooLargeError, limited
-from gptdoctor.specimen.values import NoIdeaError, Written
+from gptdoctor.specimen.values import NoIdeaError, Written, keywords, name_of
 from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
@@ -45,6 +45,7 @@ class Instance:
     vocabulary: int = VARIANTS[0].sizes["vocabulary"]  # ids, as far as the constructor was told
     call: Callable[[nn.Module], Supply] | None = None  # how the user says that it is called
     sizes: Mapping[str, int] = field(default_factory=dict)  # that it asked for, by role
+    imports: tuple[str, ...] = ()  # with which the code runs in a file of its own
     variant: Variant | None = None  # that the sizes are of; None: the user said how it is built
 
 
@@ -138,16 +139,21 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             if not maker.lessons.learn(error):
                 return _failed(made.__name__, error, request)
         else:
-            return _accepted(_with_constants(written, constants))
+            return _accepted(_with_constants(written, constants, made, maker.module))
     return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
 
 
-def _with_constants(written: Written, constants: Mapping[str, Written]) -> Written:
+def _with_constants(
+    written: Written, constants: Mapping[str, Written], made: Any, module: ModuleType
+) -> Written:
     """The code of an instance whose sizes are, in part, constants at the top of its module."""
     if not constants:
         return written
-    changed = ", ".join(f"{name}={value.code}" for name, value in constants.items())
-    return Written(written.value, f"(globals().update({changed}), {written.code})[1]")
+    own = getattr(made, "__module__", None) == module.__name__
+    # also where it is pasted into another file
+    holder = f"vars(sys.modules[{name_of(made)}.__module__])" if own else "globals()"
+    changed = f"{holder}.update({keywords(constants)})"
+    return Written(written.value, f"({changed}, {written.code})[1]")
 
 
 def _accepted(written: Written, called: str = "") -> Instance:

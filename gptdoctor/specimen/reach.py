@@ -11,6 +11,15 @@ from typing import Any
 
 from gptdoctor.specimen.reads import project_modules
 
+# Names that our own code for an instance uses, whatever the user's file imports.
+_LENT = {
+    "torch": "import torch",
+    "sys": "import sys",
+    "SimpleNamespace": "from types import SimpleNamespace",
+}
+# A file whose name is a module's of somebody else's is loaded under this prefix.
+RENAMED = "examined_"
+
 
 class OtherNames(dict[str, Any]):
     """Names that the model's module does not know: those of the project's other modules."""
@@ -25,10 +34,17 @@ class OtherNames(dict[str, Any]):
             raise KeyError(name)
         if name == "SimpleNamespace":  # as our own code for a configuration writes it
             return SimpleNamespace
+        home = self.home_of(name)
+        if home is None:
+            raise KeyError(name)
+        return home if home.__name__ == name else vars(home)[name]
+
+    def home_of(self, name: str) -> ModuleType | None:
+        """The module that is called `name`, or holds it."""
         for other in [*project_modules(self._root), sys.modules.get(name)]:
             if other is not None and (other.__name__ == name or name in vars(other)):
-                return other if other.__name__ == name else vars(other)[name]
-        raise KeyError(name)
+                return other
+        return None
 
 
 def namespace(
@@ -47,6 +63,24 @@ def namespace(
         except KeyError:
             continue
     return found | dict(given)
+
+
+def imports_for(code: str, module: ModuleType, root: str) -> tuple[str, ...]:
+    """The import statements with which `code` can be run in a file of its own."""
+    others = OtherNames(module, root)
+    lines = {"import torch"}
+    for name in {each.id for each in ast.walk(ast.parse(code)) if isinstance(each, ast.Name)}:
+        home = module if name in vars(module) else others.home_of(name)
+        if name in _LENT:
+            lines.add(_LENT[name])
+        elif home is not None and not hasattr(builtins, name):
+            whole = home.__name__ == name
+            lines.add(f"import {name}" if whole else f"from {_importable(home)} import {name}")
+    return tuple(sorted(lines))
+
+
+def _importable(module: ModuleType) -> str:
+    return module.__name__.removeprefix(RENAMED)
 
 
 def compiled(node: ast.expr, origin: str) -> CodeType:

@@ -12,6 +12,7 @@ from types import ModuleType
 
 from gptdoctor.specimen.overlay import Overlay
 from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.reach import RENAMED
 
 
 class TargetFile:
@@ -85,7 +86,7 @@ class TargetFile:
         """Take no name by which Python, torch or gptdoctor may want a module of their own."""
         top = self._modules[0][0]
         if top in self._before or top in sys.stdlib_module_names:
-            safe = f"examined_{top}"
+            safe = f"{RENAMED}{top}"
             self._modules = [(safe + name[len(top) :], path) for name, path in self._modules]
 
 

@@ -74,7 +74,7 @@ class Written:
 def literal(value: Any) -> Written:
     """A value whose `repr` is its code."""
     if isinstance(value, Enum):
-        return Written(value, f"{type(value).__name__}.{value.name}")
+        return Written(value, f"{name_of(type(value))}.{value.name}")
     return Written(value, repr(value))
 
 
@@ -165,7 +165,13 @@ def _arguments_code(made: Callable[..., Any], arguments: Mapping[str, Written]) 
     return keywords(arguments)
 
 
+def name_of(made: Any) -> str:
+    """The name of a class or function as its module knows it: "Outer.Inner"."""
+    name: str = getattr(made, "__qualname__", made.__name__)
+    return made.__name__ if "<locals>" in name else name
+
+
 def called(made: Callable[..., Any], arguments: Mapping[str, Written]) -> Written:
     """What a call of `made` gives, and its code."""
     value = made(**{name: value.value for name, value in arguments.items()})
-    return Written(value, f"{made.__name__}({_arguments_code(made, arguments)})")
+    return Written(value, f"{name_of(made)}({_arguments_code(made, arguments)})")

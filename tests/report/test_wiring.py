@@ -143,7 +143,7 @@ CASES = {
         "def forward(self, ids):\n    assert SIZE == 8\n    return self.logits(ids)",
         f"model(ids={IDS})",
         {"returns": "logits"},
-        build="(globals().update(SIZE=8), Tiny())[1]",
+        build="(vars(sys.modules[Tiny.__module__]).update(SIZE=8), Tiny())[1]",
     ),
     "a file in a folder": Case(
         "def forward(self, ids):\n    return self.logits(ids)",

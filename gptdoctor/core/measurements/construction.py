@@ -65,5 +65,6 @@ class Construction(Measurement):
     tried: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
     expression: str = ""  # the call for any B and T, as `--call` takes it
+    imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
     # At which sane sizes the code crashes, also where the model was built with others.
     failures: tuple[SizedCrash, ...] = ()
