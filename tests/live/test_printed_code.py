@@ -1,0 +1,112 @@
+"""The build and the call that are printed run in a plain Python process, without gptdoctor."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import ROOT, check_json
+
+HEAD = "import torch\nfrom torch import nn\n"
+NETWORK = """
+        self.table = nn.Embedding({vocab}, {width})
+        self.out = nn.Linear({width}, {vocab})
+
+    def forward(self, ids{more}):
+        return self.out(self.table(ids))
+"""
+FILES = {
+    "keywords.py": HEAD
+    + "class Keywords(nn.Module):\n    def __init__(self, vocab_size=50257, d_model=768):\n"
+    + "        super().__init__()"
+    + NETWORK.format(vocab="vocab_size", width="d_model", more=""),
+    "settings.py": "from dataclasses import dataclass\n\n@dataclass\nclass Settings:\n"
+    "    vocab_size: int = 50257\n    n_embd: int = 768\n",
+    "imported.py": HEAD
+    + "import settings\n\nclass Imported(nn.Module):\n"
+    + "    def __init__(self, config: 'settings.Settings'):\n        super().__init__()"
+    + NETWORK.format(vocab="config.vocab_size", width="config.n_embd", more=""),
+    "mapping.py": HEAD
+    + "class Mapped(nn.Module):\n    def __init__(self, cfg):\n        super().__init__()"
+    + NETWORK.format(vocab='cfg["vocab_size"]', width='cfg["emb_dim"]', more=""),
+    "loose.py": HEAD
+    + "class Loose(nn.Module):\n    def __init__(self, config):\n        super().__init__()"
+    + NETWORK.format(vocab="config.vocab_size", width="config.n_embd", more=""),
+    "constants.py": HEAD
+    + "vocab_size = 50257\nn_embd = 768\n\nclass Constant(nn.Module):\n"
+    + "    def __init__(self):\n        super().__init__()"
+    + NETWORK.format(vocab="vocab_size", width="n_embd", more=""),
+    "attributes.py": HEAD
+    + "class Config:\n    vocab_size = 50257\n    n_embd = 768\n\n"
+    + "class Attributes(nn.Module):\n    def __init__(self, config):\n        super().__init__()"
+    + NETWORK.format(vocab="config.vocab_size", width="config.n_embd", more=""),
+    "nested.py": HEAD
+    + "class Nested(nn.Module):\n    class Options:\n"
+    + "        def __init__(self, vocab_size=50257, width=768):\n"
+    + "            self.vocab_size, self.width = vocab_size, width\n\n"
+    + "    def __init__(self, options: 'Nested.Options'):\n        super().__init__()"
+    + NETWORK.format(vocab="options.vocab_size", width="options.width", more=""),
+    "package/__init__.py": "",
+    "package/sizes.py": "class SizesConfig:\n    def __init__(self, vocab_size=50257, dim=768):\n"
+    "        self.vocab_size, self.dim = vocab_size, dim\n",
+    "package/packed.py": HEAD
+    + "from .sizes import SizesConfig\n\nclass Packed(nn.Module):\n"
+    + "    def __init__(self, sizes: SizesConfig):\n        super().__init__()"
+    + NETWORK.format(vocab="sizes.vocab_size", width="sizes.dim", more=", mask, start_pos"),
+}
+
+
+@pytest.fixture(scope="module")
+def examined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The project, and what is said of its models by name."""
+    root = tmp_path_factory.mktemp("project")
+    for path, text in FILES.items():
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text)
+    (root / "pyproject.toml").write_text("")
+    document = check_json(".", cwd=root)
+    return root, {model["name"]: model for model in document["models"]}
+
+
+def pasted(specimen: dict[str, Any]) -> str:
+    """The code as a user would put it together."""
+    lines = [*specimen["imports"], f"model = {specimen['build']}", f"out = {specimen['call']}"]
+    return "\n".join([*lines, "print(sum(p.numel() for p in model.parameters()), len(out.shape))"])
+
+
+def test_builds_and_calls_run_where_they_are_pasted(
+    examined: tuple[Path, dict[str, Any]],
+) -> None:
+    """Each in its project, with the imports that are told, and of the size that was examined."""
+    root, models = examined
+    assert len(models) == 8, models.keys()
+    for name, model in models.items():
+        assert model["specimen"] is not None, (name, model["reasons"])
+        code = pasted(model["specimen"])
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+        )
+        assert done.stderr == "", code
+        assert done.stdout.split() == [str(model["specimen"]["parameters"]), "3"], code
+
+
+def test_the_reference_models_can_be_pasted_too() -> None:
+    """In their own folder."""
+    document = check_json("reference_models", cwd=ROOT)
+    built = [model for model in document["models"] if model["specimen"] is not None]
+    assert len(built) >= 2  # the import that one of them lacks is one of its bugs
+    for model in built:
+        lines = [*model["specimen"]["imports"], f"model = {model['specimen']['build']}"]
+        code = "\n".join([*lines, model["specimen"]["call"]])
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT / "reference_models",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{code}\n{done.stderr}"
