@@ -135,7 +135,9 @@ def main() -> None:
     """Examine, print the table and the totals."""
     started = time.perf_counter()
     rows = list(examined(Path(sys.argv[1]).resolve(), sys.argv[2:]))
-    print("| package | model | outcome | what it returns, or the reason | s |\n|---|---|---|---|---|")
+    print(
+        "| package | model | outcome | what it returns, or the reason | s |\n|---|---|---|---|---|"
+    )
     for one in rows:
         place = f"`{one.path}::{one.name}`"
         outcome = one.kind or "examined"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -11,10 +11,11 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.activations import with_activations
+from gptdoctor.specimen.choices import required_forms
 from gptdoctor.specimen.inputs import Form, Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
-from gptdoctor.specimen.roles import MODALITIES, Slot, continued, names_ids, signature_of, slots_of
+from gptdoctor.specimen.roles import continued, names_ids, signature_of, slots_of
 from gptdoctor.specimen.trial import FAILURES, SHAPES, NoCallError, Trial, attempt, run_quietly
 
 
@@ -25,7 +26,7 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
     recipes = []
-    for forms in _required(slots, ids, vocabulary):
+    for forms in required_forms(model, slots, ids, vocabulary):
         recipe = Recipe(
             entry=entry,
             slots=slots,
@@ -56,7 +57,7 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
             break  # the last of seven positions tells more than one position
         for recipe in recipes:
             trial = attempt(model, recipe, batch, length, seed)
-            if not trial.full and trial.error is None:
+            if not trial.full:
                 trial = _with_labels(model, trial, seed)
             if trial.full:
                 return _in_order(model, trial, seed)
@@ -77,9 +78,10 @@ def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:
 
 
 def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:
-    """The same call with labels, for a model that else gives the last position's logits only."""
+    """The same call with labels, for a model that else gives less than it could, or refuses."""
+    refused = trial.error is None or isinstance(trial.error, AssertionError | ValueError)
     labels = next((slot.name for slot in trial.recipe.slots if slot.kind == "labels"), None)
-    if labels is None:
+    if labels is None or not refused:
         return trial
     recipe = replace(trial.recipe, labels=labels)
     again = attempt(model, recipe, trial.batch, trial.length, seed)
@@ -168,48 +170,3 @@ def _vocabulary(model: nn.Module, recipe: Recipe, name: str, seed: int) -> int |
 def _names_a_head(name: str) -> bool:
     last = name.rsplit(".", maxsplit=1)[-1].lower()
     return any(word in last for word in ("head", "logit", "vocab", "unembed", "output", "lm"))
-
-
-# What is given for required parameters that are no ids: each in turn, the likeliest first.
-_NOTHING = Form(shape=None)
-_CHOICES: Mapping[str, tuple[Form, ...]] = {
-    "mask": (
-        _NOTHING,
-        Form(shape=("B", "T"), fill="ones"),
-        Form(shape=("T", "T"), fill="causal"),
-    ),
-    "positions": (Form(shape=("B", "T"), fill="arange"), Form(shape=("T",), fill="arange")),
-    "labels": (_NOTHING,),
-    "other": (_NOTHING,),
-}
-_CACHE_FLAG = "use_cache"
-_OFF = Form(shape=None, constant=False)
-_FLAG_VALUES = {"bool": False, "int": 0, "float": 1.0, "str": ""}
-
-
-def _required(slots: tuple[Slot, ...], ids: Slot, vocabulary: int) -> Iterator[dict[str, Form]]:
-    """Forms for the parameters that must be given, in a few combinations."""
-    ids_form = Form(shape=("B", "T"), below=vocabulary)
-    needed = [slot for slot in slots if (slot.required or slot is ids)]
-    needed = [slot for slot in needed if slot.kind not in MODALITIES]
-    choices = {slot.name: _choices(slot, ids_form) for slot in needed}
-    for index in range(max(len(forms) for forms in choices.values())):
-        yield {name: forms[min(index, len(forms) - 1)] for name, forms in choices.items()}
-    every = {slot.name: ids_form for slot in slots if slot.kind == "ids"}
-    if not every.keys() <= choices.keys():  # an encoder and a decoder, neither of them required
-        yield {name: forms[0] for name, forms in choices.items()} | every
-    # A training step keeps no cache, and some models make one that they cannot use.
-    if any(slot.name == _CACHE_FLAG and not slot.required for slot in slots):
-        yield {name: forms[0] for name, forms in choices.items()} | {_CACHE_FLAG: _OFF}
-
-
-def _choices(slot: Slot, ids_form: Form) -> tuple[Form, ...]:
-    if slot.kind == "ids":
-        return (ids_form,)
-    if slot.kind == "flag":
-        return (Form(shape=None, constant=_FLAG_VALUES.get(slot.annotation)),)
-    if slot.kind == "labels":
-        return (_NOTHING, ids_form)
-    if slot.kind == "positions" and any(word in slot.name for word in ("start", "offset", "step")):
-        return (Form(shape=None, constant=0),)
-    return _CHOICES[slot.kind]

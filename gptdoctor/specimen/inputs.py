@@ -21,17 +21,38 @@ _FRAMES = (5, 2, 13)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Promised:
+    """Stands for what a method of the model's will make, when there is a model: a first state."""
+
+    method: str
+    names: tuple[str, ...]  # of the parameters that it is given
+
+    def keep(self, model: nn.Module, batch: int) -> Any:
+        """What the method makes for B = `batch`."""
+        given = {name: "cpu" if name == "device" else batch for name in self.names}
+        return getattr(model, self.method)(**given)
+
+    def code(self, batch: str) -> str:
+        """The call of the method as code."""
+        given = (f"{name}={repr('cpu') if name == 'device' else batch}" for name in self.names)
+        return f"model.{self.method}({', '.join(given)})"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Form:
     """What is given for one parameter: a tensor whose shape may name B, T and N, or a constant.
 
     `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "ones",
-    "causal" or "arange" where the numbers are not to be random.
+    "true", "causal" or "arange" where the numbers are not to be random.  `wrap`: a class of the
+    user's that holds the tensor.  `made_by`: what the model is to make instead.
     """
 
     shape: tuple[str | int, ...] | None
     below: int | None = None
     fill: str = ""
     constant: Any = None
+    wrap: type | None = None
+    made_by: Promised | None = None
 
     def sizes(self, batch: int, length: int) -> tuple[int, ...]:
         """The shape in numbers."""
@@ -40,12 +61,19 @@ class Form:
         return tuple(known[d] if isinstance(d, str) else d for d in self.shape or ())
 
     def make(self, batch: int, length: int, generator: Generator) -> Any:
-        """The value itself."""
+        """The value itself; what the model is to make stands for itself until it is called."""
+        if self.made_by is not None:
+            return self.made_by
         if self.shape is None:
             return self.constant
-        sizes = self.sizes(batch, length)
+        tensor = self._tensor(self.sizes(batch, length), generator)
+        return tensor if self.wrap is None else self.wrap(tensor)
+
+    def _tensor(self, sizes: tuple[int, ...], generator: Generator) -> Tensor:
         if self.fill == "ones":
             return torch.ones(sizes, dtype=torch.long)
+        if self.fill == "true":
+            return torch.ones(sizes, dtype=torch.bool)
         if self.fill == "causal":
             return torch.ones(sizes, dtype=torch.bool).tril()
         if self.fill == "arange":
@@ -56,13 +84,20 @@ class Form:
 
     def code(self, batch: int, length: int, *, turned: bool = False) -> str:
         """Code that makes such a value; `turned`: as [T, B] where it is [B, T]."""
-        return self._written([str(size) for size in self.sizes(batch, length)], turned=turned)
+        sizes = [str(size) for size in self.sizes(batch, length)]
+        return self._whole(sizes, str(batch), turned=turned)
 
     def expression(self, *, turned: bool = False) -> str:
         """The same for the B and T that names stand for."""
         frames = str(_FRAMES[0])
         names = [frames if d == "N" else str(d) for d in self.shape or ()]
-        return self._written(names, turned=turned)
+        return self._whole(names, "B", turned=turned)
+
+    def _whole(self, sizes: list[str], batch: str, *, turned: bool) -> str:
+        if self.made_by is not None:
+            return self.made_by.code(batch)
+        written = self._written(sizes, turned=turned)
+        return written if self.wrap is None else f"{self.wrap.__name__}({written})"
 
     def _written(self, sizes: list[str], *, turned: bool) -> str:
         if self.shape is None:
@@ -125,7 +160,7 @@ class Recipe:
         return {
             name: 1 if self.time_first and form.shape == ("B", "T") else form.shape.index("B")
             for name, form in self.forms.items()
-            if form.shape is not None and "B" in form.shape
+            if form.shape is not None and "B" in form.shape and form.wrap is None
         }
 
     def layout(self, inputs: Mapping[str, Any]) -> Layout:
@@ -144,8 +179,17 @@ class Recipe:
     def run(self, model: nn.Module, inputs: Mapping[str, Any]) -> Any:
         """Call the entry and give what it returns."""
         spread = [slot.name for slot in self.slots if slot.spread and slot.name in inputs]
+        inputs = self._kept(model, inputs)
         named = {name: value for name, value in inputs.items() if name not in spread}
         return entry_of(model, self.entry)(*(inputs[name] for name in spread), **named)
+
+    def _kept(self, model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """The inputs with what the model makes in the place of what stands for it."""
+        batch = self.layout(inputs).batch
+        return {
+            name: value.keep(model, batch) if isinstance(value, Promised) else value
+            for name, value in inputs.items()
+        }
 
     def call(self, model: nn.Module, inputs: Mapping[str, Any]) -> Outputs:
         """Run the entry and normalise what it returns: logits [B, T, V], and its loss."""

@@ -6,6 +6,7 @@ import copy
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -26,6 +27,8 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
+# A switch of the entry that makes it return its loss.
+_LOSS_FLAG = re.compile(r"(?:return|compute|calculate|with|get)_(?:\w+_)?loss")
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
 # Names under which labels are already shifted by one (nanoGPT's convention).
 _SHIFTED_NAMES = re.compile(r"targets?|y|next_.*|shifted_.*")
@@ -127,6 +130,9 @@ def own_losses(
 def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
     """All ways that might give a loss: the entry, with labels or without, then other methods."""
     yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe))
+    for slot in recipe.slots:
+        if slot.kind == "flag" and _LOSS_FLAG.fullmatch(slot.name):
+            yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe, {slot.name: True}))
     for name in label_parameters(recipe):
         yield OwnLoss(name=name, run=_entry_with_labels(recipe, name))
     for name, method in loss_methods(model, root):
@@ -163,9 +169,9 @@ def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..
             yield name, signature_of(model, name)
 
 
-def _entry_alone(recipe: Recipe) -> Loss:
+def _entry_alone(recipe: Recipe, flags: Mapping[str, bool] = MappingProxyType({})) -> Loss:
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-        outputs = recipe.call(model, inputs)
+        outputs = recipe.call(model, {**inputs, **flags})
         if outputs.loss is None or outputs.logits is not None:
             raise ValueError(f"{recipe.entry} returns logits")
         return outputs.loss

@@ -10,6 +10,8 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.hints import hint_of, is_plain
+
 # In this order: the first pattern that matches the whole name wins.
 _KINDS = (
     (
@@ -56,12 +58,13 @@ class Slot:
     required: bool
     annotation: str  # its text, "" where there is none
     spread: bool = False  # `*inputs`: given by position
+    wants: type | None = None  # a class of the user's own that the annotation names
 
 
 def slots_of(entry: Callable[..., Any]) -> tuple[Slot, ...]:
     """The parameters of the bound method `entry`; exactly one kind each, ids at least once."""
     parameters = inspect.signature(entry).parameters.values()
-    slots = [_slot(parameter) for parameter in parameters if _is_usable(parameter)]
+    slots = [_slot(parameter, entry) for parameter in parameters if _is_usable(parameter)]
     if any(slot.kind == "ids" for slot in slots):
         return tuple(slots)
     return tuple(_with_ids(slots))
@@ -104,17 +107,19 @@ def _is_usable(parameter: inspect.Parameter) -> bool:
     return parameter.kind is not inspect.Parameter.VAR_KEYWORD
 
 
-def _slot(parameter: inspect.Parameter) -> Slot:
+def _slot(parameter: inspect.Parameter, entry: Callable[..., Any]) -> Slot:
     annotation = parameter.annotation
     told = annotation is not inspect.Parameter.empty
     text = str(getattr(annotation, "__name__", annotation)) if told else ""
     spread = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+    hint = hint_of(annotation, entry) if told else None
     return Slot(
         name=parameter.name,
         kind="flag" if _is_flag(parameter, text) else kind_of(parameter.name),
         required=parameter.default is inspect.Parameter.empty and not spread,
         annotation=text,
         spread=spread,
+        wants=None if hint is None or is_plain(hint) else hint,
     )
 
 
