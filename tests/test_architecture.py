@@ -50,6 +50,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),
     "report": ({"core", "config", "defect", "catalog", "diagnose"}, {"rich"}),
+    # The Python API is reached from the package itself, and loaded only when it is called.
+    "": ({"integrations"}, {"torch"}),
+    "integrations": ({"*"}, {"torch", "rich", "psutil"}),
     "cli": ({"*"}, {"typer"}),
     "__main__": ({"cli"}, set()),
 }

@@ -104,3 +104,9 @@ class Examination:
     skipped: tuple[SkippedFile, ...]  # of the files that the user named, and empty ones
     files: int  # source files read
     seconds: float
+
+    @property
+    def trainable(self) -> bool:
+        """Whether every model was examined and can be trained; False where there is none."""
+        verdicts = {model.verdict for model in self.models}
+        return verdicts == {Verdict.TRAINABLE}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TextIO
+from typing import Literal, TextIO
 
 from rich.console import Console
 
@@ -19,6 +19,21 @@ def stdout_console() -> Console:
 def stderr_console() -> Console:
     """The console that progress and trouble are printed on."""
     return _console(sys.stderr)
+
+
+def text_console(stream: TextIO, *, width: int, coloured: bool) -> Console:
+    """A console that prints into a text, as wide as is asked for."""
+    system: Literal["truecolor"] | None = "truecolor" if coloured else None
+    return Console(
+        file=stream,
+        theme=THEME,
+        width=width,
+        color_system=system,
+        force_terminal=coloured,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
 
 
 def _console(stream: TextIO) -> Console:

@@ -16,7 +16,7 @@ from gptdoctor.core.repairs import Applicability
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped
-from gptdoctor.report.prose import visible
+from gptdoctor.report.prose import Inline, Span, literally, visible
 from gptdoctor.report.text_findings import FIX_FLAGS, UNPROVEN, flag_of, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
 
@@ -78,9 +78,9 @@ def _summary(
     if gate is not None and gate.reasons and not trouble_alone:
         head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")
         yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
-    following = _next_step(findings, targets, live=examination.environment.live)
-    if following is not None:
-        yield following
+    following = next_step(findings, targets, live=examination.environment.live)
+    if following:
+        yield Text.assemble(*((span.text, span.role) for span in following))
 
 
 def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
@@ -124,8 +124,8 @@ def _from_cache(models: Sequence[ModelDiagnosis]) -> str:
     return ", results from the cache" if cached == len(models) else f", {cached} from the cache"
 
 
-def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: bool) -> Text | None:
-    """The command that helps most, with the targets of this run."""
+def next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: bool) -> Inline:
+    """The command that helps most, with the targets of this run; empty where none does."""
     if not live:
         return _next_command("gptdoctor check", targets, " runs the models and tells what is true.")
     fixes = [(one, one.fix) for one in findings if one.fix is not None]
@@ -137,9 +137,9 @@ def _next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: boo
             repairs = count(offers[flag], "repair")
             command = f"gptdoctor fix {flag}".strip()
             return _next_command(command, targets, f" shows {repairs}{told}")
-    return None
+    return ()
 
 
-def _next_command(command: str, targets: Sequence[str], told: str) -> Text:
+def _next_command(command: str, targets: Sequence[str], told: str) -> Inline:
     whole_command = " ".join((command, *(shlex.quote(target) for target in targets)))
-    return Text.assemble("Next: ", (visible(whole_command), "command"), told)
+    return (Span("Next: "), *literally(whole_command, "command"), Span(told))

@@ -35,11 +35,12 @@ def print_model(console: Console, model: ModelDiagnosis) -> None:
         "  ",
         (visible(place_words(model.path, model.line, model.in_cell)), "path"),
     )
-    for label, told in _lines(model):
+    for label, told in lines_of(model):
         print_labelled(console, label, "label", to_text(console, told))
 
 
-def _lines(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
+def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
+    """All that is told of a model, each with its label; "" for more of the same."""
     for index, why in enumerate(reasons_of(model)):
         yield "" if index else "because", why
     learned = learning_sentence(model)

@@ -6,6 +6,8 @@ import linecache
 import os
 import re
 import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import CodeType, FrameType, TracebackType
@@ -19,17 +21,42 @@ MESSAGE_CHARACTERS = 500
 _RAISE = re.compile(r"(?:^|[:;]\s*)raise\b")
 # Folders below the project's root that hold other people's code all the same.
 FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", ".venv", "venv", "node_modules"})
+# What no project among installed packages is: the code that all models run on.
+MACHINERY = frozenset({"functorch", "numpy", "torch"})
 # gptdoctor itself, which may lie in the project that it examines (our own repository does).
 OURS = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+
+
+# Paths of files by the names that running code has for them, where no rule tells one from other.
+_KNOWN_AS: dict[str, str] = {}
+
+
+@contextmanager
+def known_as(paths: Mapping[str, str]) -> Iterator[None]:
+    """Take code that was compiled under one of these names for code of that path of the project.
+
+    Cells of a notebook have such names, and scripts that were started by a relative path.
+    """
+    _KNOWN_AS.update(paths)
+    project_path.cache_clear()
+    try:
+        yield
+    finally:
+        _KNOWN_AS.clear()
+        project_path.cache_clear()
 
 
 @cache  # asked for every frame of a watched run
 def project_path(filename: str, root: str) -> str | None:
     """The path of `filename` relative to `root` with "/", or None where it is not the user's."""
+    if filename in _KNOWN_AS:
+        return _KNOWN_AS[filename]
     if not filename.startswith(root + os.sep) or filename.startswith(OURS):
         return None
     relative = filename[len(root) + 1 :]
     parts = Path(relative).parts
+    if parts[0] in MACHINERY and Path(root).name in FOREIGN_FOLDERS:
+        return None
     return None if FOREIGN_FOLDERS.intersection(parts) else "/".join(parts)
 
 

@@ -1,0 +1,1 @@
+"""gptdoctor inside other programs: Python code, notebooks, tests."""

@@ -1,0 +1,66 @@
+"""The state of the user's process that an examination must leave as it was."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import random
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+
+@contextmanager
+def untouched() -> Iterator[io.StringIO]:
+    """Run with one thread and gradients on; afterwards all settings are as they were.
+
+    Random numbers of Python, numpy and torch on all devices, and torch's own settings.  One
+    thread: tiny models run many times faster so.  What is printed meanwhile goes into the
+    stream that is given.
+    """
+    printed = io.StringIO()
+    with ExitStack() as stack:
+        for restore in _restorers():
+            stack.callback(restore)
+        # A model that is built in inference mode could never be trained.
+        stack.enter_context(torch.inference_mode(mode=False))
+        stack.enter_context(torch.enable_grad())
+        stack.enter_context(warnings.catch_warnings())
+        stack.enter_context(contextlib.redirect_stdout(printed))
+        stack.enter_context(contextlib.redirect_stderr(printed))
+        torch.set_num_threads(1)
+        yield printed
+
+
+def _restorers() -> Iterator[Callable[[], Any]]:
+    """For each state a function that brings it back."""
+    yield _bring_back(random.setstate, random.getstate())
+    numpy = sys.modules.get("numpy")
+    if numpy is not None:
+        yield _bring_back(numpy.random.set_state, numpy.random.get_state())
+    yield _bring_back(torch.set_rng_state, torch.get_rng_state())
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        yield _bring_back(torch.cuda.set_rng_state_all, torch.cuda.get_rng_state_all())
+    if torch.backends.mps.is_available():
+        yield _bring_back(torch.mps.set_rng_state, torch.mps.get_rng_state())
+    yield _bring_back(torch.set_num_threads, torch.get_num_threads())
+    yield _bring_back(torch.set_default_dtype, torch.get_default_dtype())
+    deterministic = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    yield lambda: torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
+    yield _bring_back(torch.set_float32_matmul_precision, torch.get_float32_matmul_precision())
+    for name in ("benchmark", "deterministic", "enabled"):
+        yield _attribute(torch.backends.cudnn, name)
+
+
+def _bring_back(setter: Callable[[Any], Any], state: Any) -> Callable[[], Any]:
+    return lambda: setter(state)
+
+
+def _attribute(holder: Any, name: str) -> Callable[[], None]:
+    value = getattr(holder, name)
+    return lambda: setattr(holder, name, value)
