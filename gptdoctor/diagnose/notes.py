@@ -6,13 +6,17 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
-from gptdoctor.core.measurements.import_dependencies import ImportDependencies
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, SkippedStatement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.diagnose.sane_sizes import requirements
 from gptdoctor.diagnose.words import some
 from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Origin, Project
+
+# A script of a few dozen steps is told by its first ones.
+MOST_TOLD = 6
+_KINDS = {"arguments": "command line", "data": "files"}
 
 
 def set_aside_declared(
@@ -31,6 +35,7 @@ def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
     """The notes of one model."""
     return (
         *dict.fromkeys(_packages_to_install(project, record)),
+        *_not_run(record),
         *_not_exercised(record),
         *requirements(record),
         *_nature(record),
@@ -76,6 +81,35 @@ def _packages_to_install(project: Project, record: ModelRecord) -> Iterator[str]
                     f"{name}, which the project declares, is not installed where the model runs: "
                     f"install it, or choose another interpreter with --python"
                 )
+
+
+def _not_run(record: ModelRecord) -> Iterator[str]:
+    """What of the files' top level was left out, by file."""
+    for measured in record.measured:
+        if not isinstance(measured.measurement, ImportDependencies):
+            continue
+        by_path: dict[str, list[SkippedStatement]] = {}
+        for one in measured.measurement.skipped:
+            by_path.setdefault(one.path, []).append(one)
+        for path, skipped in by_path.items():
+            yield f"not run, as the model is defined without it: {_list(path, skipped)}"
+
+
+def _list(path: str, skipped: list[SkippedStatement]) -> str:
+    """The statements of one file: "gpt.py:30 (files), 40-48 (training) and 3 more"."""
+    roots = [one for one in skipped if one.kind != "dependent"]
+    told = [f"{_lines(one)} ({_why(one)})" for one in roots[:MOST_TOLD]]
+    more = len(skipped) - len(told)
+    return f"{path}:{', '.join(told)}" + (f" and {more} more" if more else "")
+
+
+def _why(one: SkippedStatement) -> str:
+    """What kind of work it is, or what it failed with."""
+    return _KINDS.get(one.kind, one.kind) if not one.error else one.error.partition(":")[0]
+
+
+def _lines(one: SkippedStatement) -> str:
+    return str(one.line) if one.line == one.end_line else f"{one.line}-{one.end_line}"
 
 
 def _not_exercised(record: ModelRecord) -> Iterator[str]:

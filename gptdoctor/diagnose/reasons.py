@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from gptdoctor.core.accelerators import device_in, package_of
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.import_dependencies import ImportDependencies
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.measurements.record import Ending, ModelRecord
 from gptdoctor.defect import Defect
 
@@ -32,6 +33,9 @@ def what_blocks(record: ModelRecord) -> str | None:
         return ending_sentence(record.ending)
     if construction.outcome == "built":
         return None
+    lack = machine_lacks(record)
+    if lack is not None:
+        return f"needs {lack}"
     missing = missing_import(record)
     if missing is not None:
         return f"blocked by the import at {missing}"
@@ -40,8 +44,41 @@ def what_blocks(record: ModelRecord) -> str | None:
     return f"the model was not built: {'; '.join(construction.tried) or 'no way was found'}"
 
 
+def machine_lacks(record: ModelRecord) -> str | None:
+    """A device or its package that the model is made for and this machine has not, or None.
+
+    That is no defect of the model: "flash-attn, which is not installed (gpt.py:3)".
+    """
+    construction = construction_of(record)
+    if construction is not None and construction.lack:
+        return construction.lack
+    failure = needed_failure(record)
+    if failure is None:
+        return None
+    place = f"{failure.path}:{failure.line}"
+    package = package_of(failure.module)
+    if package is not None and "No module named" in failure.error:
+        return f"{package}, which is not installed ({place})"
+    device = device_in(failure.error)
+    if package is None and device is None:
+        return None
+    return f"{device or package}, which does not work here ({place}: {failure.error})"
+
+
+def tells_of_lack(crash: Crash) -> bool:
+    """Whether the code broke where it asks for what is not here, of which another reason tells."""
+    refused = crash.kind in ("MissingError", "NotRunError")
+    return refused or device_in(crash.message) is not None
+
+
 def missing_import(record: ModelRecord) -> str | None:
     """The first import that failed and is needed: "model.py:18 (GD501, No module named 'x')"."""
+    failure = needed_failure(record)
+    return None if failure is None else f"{failure.path}:{failure.line} (GD501, {failure.error})"
+
+
+def needed_failure(record: ModelRecord) -> ImportFailure | None:
+    """The first import that failed and that the model needs."""
     construction = construction_of(record)
     crash = construction.crash if construction else None
     for measured in record.measured:
@@ -49,7 +86,7 @@ def missing_import(record: ModelRecord) -> str | None:
             for failure in measured.measurement.failures:
                 unguarded = not failure.guarded and not measured.measurement.imported
                 if failure.needed or unguarded or failure.explains(crash):
-                    return f"{failure.path}:{failure.line} (GD501, {failure.error})"
+                    return failure
     return None
 
 

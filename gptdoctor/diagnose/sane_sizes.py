@@ -8,7 +8,7 @@ from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
-from gptdoctor.diagnose.reasons import construction_of, crash_sentence
+from gptdoctor.diagnose.reasons import construction_of, crash_sentence, tells_of_lack
 
 LENGTHS_SHOWN = 3
 
@@ -17,7 +17,7 @@ def size_crashes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
     """When the code fails and when it works, and the crash: once for each line."""
     told = set()
     for condition, crash in (*_of_construction(record), *_of_shapes(record)):
-        if (crash.path, crash.line) not in told:
+        if (crash.path, crash.line) not in told and not tells_of_lack(crash):
             told.add((crash.path, crash.line))
             yield condition, crash
 

@@ -17,7 +17,9 @@ from gptdoctor.diagnose.reasons import (
     construction_of,
     crash_sentence,
     ending_sentence,
+    machine_lacks,
     missing_import,
+    tells_of_lack,
     what_blocks,
 )
 from gptdoctor.diagnose.sane_sizes import size_crashes
@@ -72,8 +74,10 @@ def confirmed_in(target: ModelTarget, findings: Sequence[Finding]) -> Iterator[F
 
 
 def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
-    yield from _cannot_exist(record, confirmed)
     yield from _dies(record)
+    if machine_lacks(record) is not None:
+        return  # what fails then says nothing of the model
+    yield from _cannot_exist(record, confirmed)
     cut = list(_cut(record, confirmed))
     yield from cut
     yield from _crashes(record, confirmed)
@@ -113,7 +117,9 @@ def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reas
         measurement = measured.measurement
         if isinstance(measurement, GradientFlow | Learning):
             crash = measurement.crash
-            if crash is not None and crash.stage in ("backward", "step") and not crash.raised_there:
+            if crash is None or crash.raised_there or tells_of_lack(crash):
+                continue
+            if crash.stage in ("backward", "step"):
                 text = f"{crash.stage} fails: {crash_sentence(crash)}"
                 yield Reason(text, _rule_at(crash, confirmed))
 

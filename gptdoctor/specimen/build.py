@@ -41,7 +41,6 @@ def build_specimen(
     module: ModuleType, request: ExamineRequest
 ) -> tuple[Construction, Specimen | None]:
     """Build the model that `request` names from its loaded `module`, and find a call for it.
-
     There is a specimen wherever there is an instance, also where no call works: some probes need
     no forward pass.
     """
@@ -108,6 +107,7 @@ def _construction(
         sizes=best.instance.sizes,
         failures=failures,
         expression=recipe.expression() if recipe is not None else "",
+        lack=best.lack,
     )
 
 

@@ -15,6 +15,7 @@ from gptdoctor.specimen.instances import Instance, refuses
 from gptdoctor.specimen.objective import own_losses
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import OwnLoss
+from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.trial import NoCallError, Trial, attempt
 
 
@@ -27,6 +28,7 @@ class Called:
     own: tuple[OwnLoss, ...] = ()
     crash: Crash | None = None
     note: str = ""  # why the call does not work
+    lack: str = ""  # what this machine lacks for it
 
     @property
     def works(self) -> bool:
@@ -37,7 +39,8 @@ class Called:
 def called(instance: Instance, request: ExamineRequest) -> Called:
     """The instance with the best call that was found for it."""
     if instance.model is None:
-        return Called(instance=instance, crash=instance.crash, note=instance.note)
+        lack, note = instance.lack, instance.note
+        return Called(instance=instance, crash=instance.crash, note=note, lack=lack)
     entry = request.target.entry
     try:
         trial = _trial(instance.model, instance, request)
@@ -74,6 +77,9 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
     crash = crash_of(trial.error, request.root, "forward")
     where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
     note = f"{call}: {crash.kind}: {crash.message}{where}"
+    lack = lacking(trial.error, crash)
+    if lack:
+        return Called(instance=instance, trial=trial, note=note, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
     return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
 

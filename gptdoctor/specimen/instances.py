@@ -22,6 +22,9 @@ from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
 from gptdoctor.specimen.reads import project_modules
 from gptdoctor.specimen.size_limit import TooLargeError, limited
+from gptdoctor.specimen.small_names import given_in
+from gptdoctor.specimen.stand_in import NotRunError
+from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.values import NoIdeaError, Written, keywords, name_of
 from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
 
@@ -42,6 +45,7 @@ class Instance:
     model: nn.Module | None
     crash: Crash | None  # the user's code failed, at sizes that it did not refuse
     note: str  # for `Construction.tried`; "" where all is well
+    lack: str = ""  # what this machine lacks to make it
     vocabulary: int = VARIANTS[0].sizes["vocabulary"]  # ids, as far as the constructor was told
     call: Callable[[nn.Module], Supply] | None = None  # how the user says that it is called
     sizes: Mapping[str, int] = field(default_factory=dict)  # that it asked for, by role
@@ -122,7 +126,8 @@ def _attribute(module: ModuleType, name: str) -> Any:
 
 def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -> Instance:
     """An instance with the maker's sizes; keys that a crash asks for are learned."""
-    constants = maker.constants()
+    given = {name: Written(one.value, one.code) for name, one in given_in(maker.module).items()}
+    constants = given | maker.constants()
     vars(maker.module).update({name: value.value for name, value in constants.items()})
     for _ in range(_MOST_LEARNED):
         torch.manual_seed(request.seed)
@@ -175,7 +180,9 @@ def _failed(code: str, error: BaseException, request: ExamineRequest) -> Instanc
     refused = crash.path is None or refuses(crash, error) or missing_key(error) is not None
     where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
     note = f"{code}: {crash.kind}: {crash.message}{where}"
-    return Instance(code=code, model=None, crash=None if refused else crash, note=note)
+    lack = lacking(error, crash)
+    blamed = None if refused or lack else crash
+    return Instance(code=code, model=None, crash=blamed, note=note, lack=lack)
 
 
 def refuses(crash: Crash, error: BaseException) -> bool:
@@ -184,6 +191,8 @@ def refuses(crash: Crash, error: BaseException) -> bool:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     where = trace.tb_frame.f_code.co_filename if trace is not None else ""
+    if isinstance(error, NotRunError):
+        return True  # our own doing
     foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)
     if crash.kind == "EinopsError":  # the pattern that does not fit the shape is the user's own
         return False

@@ -3,12 +3,14 @@
 The first attempt lets every error rise, so that the user's own fallbacks work.  Where an import
 that did not resolve ends it, the user's modules are dropped and loaded again with a stand-in for
 exactly that import, in that file alone: the model may do without it.  Their top level therefore
-runs, and prints, once for each such import.  Whether a stand-in was needed is learned later, when
-the model is built: `Loaded.dependencies` is to be asked before and after.
+runs, and prints, once for each such import.  Work at the top level is left out (`module_run`).
+Whether a stand-in was needed is learned later, when the model is built: `Loaded.dependencies` is
+to be asked before and after.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,9 +22,13 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.loaded_files import loaded_files
+from gptdoctor.specimen.module_run import ModuleRunner
 from gptdoctor.specimen.overlay import Overlay
 from gptdoctor.specimen.places import crash_of, project_path
 from gptdoctor.specimen.project_imports import Failure, ProjectImports
+from gptdoctor.specimen.small_names import give
+from gptdoctor.specimen.stand_in import RefusedError, StandIn
+from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.target_file import TargetFile
 
 
@@ -30,11 +36,13 @@ from gptdoctor.specimen.target_file import TargetFile
 class Loaded:
     """The imported file, or why it could not be imported."""
 
+    path: str  # of the file, relative to the root
     module: ModuleType | None
     crash: Crash | None  # None: imported
+    lack: str  # what this machine lacks to import it, "" where that is not why it failed
     seconds: float
     imports: ProjectImports
-    path: str  # of the file, relative to the project's root
+    runner: ModuleRunner
 
     def dependencies(self, construction: Construction | None = None) -> ImportDependencies:
         """The measurement, as far as it is known before or after the model was built."""
@@ -43,6 +51,7 @@ class Loaded:
             imported=self.module is not None,
             failures=tuple(_import_failure(each, construction) for each in failures),
             seconds=self.seconds,
+            skipped=tuple(one for file in self.runner.skipped.values() for one in file),
             files=self.files(),
         )
 
@@ -57,6 +66,8 @@ def _import_failure(failure: Failure, construction: Construction | None) -> Impo
     # An import inside a function, unguarded: the crash is at that very statement.
     fatal = crash is not None and (crash.path, crash.line) == (failure.path, failure.line)
     built = construction is not None and construction.outcome == "built"
+    # Without a decorator or mixin, what fails afterwards may fail for want of it.
+    blamed = failure.dropped and crash is not None
     return ImportFailure(
         path=failure.path,
         line=failure.line,
@@ -64,7 +75,7 @@ def _import_failure(failure: Failure, construction: Construction | None) -> Impo
         name=failure.name,
         asked=failure.asked,
         guarded=not (failure.escaped or fatal),
-        needed=(failure.used or fatal) and not built,
+        needed=(failure.used or fatal or blamed) and not built,
         error=failure.error,
     )
 
@@ -73,24 +84,51 @@ def load_module(request: ExamineRequest) -> Loaded:
     """Import the file of `request`.  It changes this process for good, which is a job's child."""
     started = perf_counter()
     root = Path(request.root)
-    overlay = Overlay(root, request.overlay)
-    target = TargetFile(root / request.target.path, root, overlay)
+    file = root / request.target.path
     imports = ProjectImports(request.root)
+    runner = ModuleRunner(root=request.root, target=file, wanted=_wanted(request), imports=imports)
+    overlay = Overlay(root, request.overlay, runner)
+    target = TargetFile(file, root, overlay)
     target.prepare_process()
     overlay.install()
     imports.install()
     module, error = _attempt(target.load)
     while error is not None and imports.stand_in_for(error):
         target.forget()
+        runner.forget()
         module, error = _attempt(target.load)
     imports.settle()
+    if module is not None:
+        give(module, runner.given)
+        error = _cause_of_lack(module, request.target.name, runner)
+    crash = None if error is None else _import_crash(error, request.root)
     return Loaded(
-        module=module,
-        crash=None if error is None else _import_crash(error, request.root),
+        path=request.target.path,
+        module=module if error is None else None,
+        crash=crash,
+        lack="" if error is None or crash is None else lacking(error, crash),
         seconds=perf_counter() - started,
         imports=imports,
-        path=request.target.path,
+        runner=runner,
     )
+
+
+def _wanted(request: ExamineRequest) -> frozenset[str]:
+    """The names that the request itself asks of the file."""
+    texts = (request.target.name, request.build or "", request.call or "")
+    return frozenset(re.findall(r"[^\W\d]\w*", " ".join(texts)))
+
+
+def _cause_of_lack(module: ModuleType, name: str, runner: ModuleRunner) -> BaseException | None:
+    """Why the model's own class could not be defined, where something stands for it."""
+    name = name.partition(".")[0]
+    made = vars(module).get(name)
+    if not isinstance(made, StandIn):
+        return None
+    try:
+        made.refuse()  # it is needed, and the import behind it is to know
+    except RefusedError as refused:
+        return runner.causes.get((module.__name__, name), refused)
 
 
 def _attempt(load: Callable[[], ModuleType]) -> tuple[ModuleType | None, BaseException | None]:

@@ -10,6 +10,11 @@ from pathlib import Path
 
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, project_path
 
+# Asked before the user's code runs, which may leave no search path to find the answer by.
+_STANDARD = tuple(
+    folder + os.sep for name, folder in sysconfig.get_paths().items() if name.endswith("lib")
+)
+
 
 def loaded_files(root: str) -> tuple[str, ...]:
     """The files of all modules that are loaded now and whose text is anyone's to change.
@@ -21,9 +26,6 @@ def loaded_files(root: str) -> tuple[str, ...]:
 
 
 def _found(root: str) -> Iterator[str]:
-    standard = tuple(
-        folder + os.sep for name, folder in sysconfig.get_paths().items() if name.endswith("lib")
-    )
     for module in list(sys.modules.values()):
         file = getattr(module, "__dict__", {}).get("__file__")
         if not isinstance(file, str) or not file.endswith(".py"):
@@ -31,7 +33,7 @@ def _found(root: str) -> Iterator[str]:
         path = project_path(file, root)
         if path is not None:
             yield path
-        elif not file.startswith((*standard, OURS)) and _is_at_work(file):
+        elif not file.startswith((*_STANDARD, OURS)) and _is_at_work(file):
             yield file
 
 

@@ -1,4 +1,7 @@
-"""Text that stands for files of the user's: how a repair is proven before a file is touched."""
+"""How the user's files are loaded: from given text, or from the disk, and run in parts.
+
+Text that stands for a file is how a repair is proven before the file is touched.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,37 @@ import linecache
 import sys
 import tokenize
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
 from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
 from gptdoctor.source.notebooks import python_of
+from gptdoctor.specimen.module_run import ModuleRunner
 
 
-class OverlayLoader(SourceFileLoader):
-    """Loads a module from given text, under the file's own path and without its bytecode."""
+class UserLoader(SourceFileLoader):
+    """Loads a module of the user's under the file's own path, and lets `runner` run it."""
 
-    def __init__(self, fullname: str, path: str, text: str) -> None:
+    def __init__(self, fullname: str, path: str, runner: ModuleRunner) -> None:
         super().__init__(fullname, path)
+        self._runner = runner
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Run the module in parts where that is called for, else as it is."""
+        text = None
+        with suppress(ImportError, OSError, SyntaxError, UnicodeDecodeError):
+            text = self.get_source(module.__name__)
+        if text is None or not self._runner.run(module, self.path, text):
+            super().exec_module(module)
+
+
+class OverlayLoader(UserLoader):
+    """Loads a module from given text, without the bytecode of what is on the disk."""
+
+    def __init__(self, fullname: str, path: str, runner: ModuleRunner, text: str) -> None:
+        super().__init__(fullname, path, runner)
         self._text = text
 
     def get_data(self, path: str) -> bytes:
@@ -36,17 +57,17 @@ class OverlayLoader(SourceFileLoader):
 
 
 class Overlay:
-    """Finds modules where the other finders do, and exchanges the text of those overlaid."""
+    """Finds modules where the other finders do, and loads the user's own in another way."""
 
-    def __init__(self, root: Path, overlay: Mapping[str, str]) -> None:
+    def __init__(self, root: Path, overlay: Mapping[str, str], runner: ModuleRunner) -> None:
         self._texts = {str(root / path): text for path, text in overlay.items()}
+        self._runner = runner
 
     def install(self) -> None:
         """Answer all imports from now on, and the tracebacks that quote the text."""
         for path, text in self._texts.items():
             _quote(path, text)
-        if self._texts:
-            sys.meta_path.insert(0, self)
+        sys.meta_path.insert(0, self)
 
     def loader(self, fullname: str, path: str) -> SourceFileLoader:
         """The loader of a source file, overlaid or not."""
@@ -54,9 +75,11 @@ class Overlay:
         if path.endswith(NOTEBOOK):
             text = self.read(Path(path))
             _quote(path, text)
-        if text is None:
-            return SourceFileLoader(fullname, path)
-        return OverlayLoader(fullname, path, text)
+        if text is not None:
+            return OverlayLoader(fullname, path, self._runner, text)
+        if self._runner.applies(path):
+            return UserLoader(fullname, path, self._runner)
+        return SourceFileLoader(fullname, path)
 
     def read(self, path: Path) -> str:
         """The Python text of a source file, overlaid or not; "" where it cannot be read."""
@@ -76,7 +99,7 @@ class Overlay:
         for finder in sys.meta_path:
             spec = None if finder is self else finder.find_spec(fullname, path, target)
             if spec is not None:
-                if spec.origin in self._texts:
+                if type(spec.loader) is SourceFileLoader and spec.origin is not None:
                     spec.loader = self.loader(fullname, spec.origin)
                 return spec
         return None

@@ -12,7 +12,7 @@ from types import ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from gptdoctor.specimen.places import project_path
-from gptdoctor.specimen.stand_in import Grafted, Refusal, StandIn
+from gptdoctor.specimen.stand_in import Grafted, Refusal, RefusedError, StandIn
 
 _Key = tuple[str, str, str | None]  # file, module, name in it
 
@@ -30,11 +30,25 @@ class Failure:
     star: bool  # `from module import *`: no stand-in can know what it would have brought
     escaped: bool = False  # no handler of the user's stopped the error
     used: bool = False  # the stand-in was asked for what it cannot give
+    dropped: bool = False  # decorators or mixins that it would have brought were done without
 
     @property
     def key(self) -> _Key:
         """What makes two failures the same, whichever line each is on."""
         return self.path, self.module, self.name
+
+
+class MissingError(RefusedError, ImportError):
+    """An import that did not resolve is needed after all.
+
+    An ImportError, as the user's own handlers around the place where it is needed may expect.
+    """
+
+    origin: Failure
+
+    def withdraw(self) -> None:
+        """What needed the import could be done without."""
+        self.origin.used = False
 
 
 class ProjectImports:
@@ -47,7 +61,7 @@ class ProjectImports:
         self._refusals: dict[_Key, Refusal] = {}  # of the stand-ins, by what they stand for
         # The errors of the present attempt, to be found again in the one that ends it.
         # None: the file is loaded, and a handler that runs in every forward must cost nothing.
-        self._raised: list[tuple[ImportError, Failure]] | None = []
+        self._raised: list[tuple[Exception, Failure]] | None = []
         self._import = builtins.__import__
 
     def install(self) -> None:
@@ -57,6 +71,11 @@ class ProjectImports:
     def settle(self) -> None:
         """The file is loaded; what is caught from now on need not be kept."""
         self._raised = None
+
+    @property
+    def has_stand_ins(self) -> bool:
+        """Whether some import is answered with a stand-in, which other files may import in turn."""
+        return bool(self._refusals)
 
     def stand_in_for(self, error: BaseException) -> bool:
         """Provide stand-ins for the failures behind `error`; False where there is none to give."""
@@ -92,8 +111,10 @@ class ProjectImports:
             return StandIn(module, refuse) if fromlist else _grafted(module, refuse)
         try:
             found = self._import(name, globals, locals, fromlist, level)
-        except ImportError as error:
-            if not self._from_below(error.__traceback__):
+        except (RefusedError, MemoryError):
+            raise
+        except Exception as error:  # a package may fail as it likes where its device is missing
+            if not self._from_below(error):
                 self._note(path, frame.f_lineno, module, None, error, fromlist)
             raise
         lacking = [each for each in fromlist if each != "*" and _lacks(found, each)]
@@ -124,7 +145,7 @@ class ProjectImports:
         line: int,
         module: str,
         name: str | None,
-        error: ImportError,
+        error: Exception,
         asked: Sequence[str],
     ) -> None:
         failure = Failure(
@@ -146,8 +167,11 @@ class ProjectImports:
         except KeyError:
             return self._paths.setdefault(filename, project_path(filename, self.root))
 
-    def _from_below(self, trace: TracebackType | None) -> bool:
-        """Whether a module of the user's raised the error, and so the failure is noted there."""
+    def _from_below(self, error: Exception) -> bool:
+        """Whether a module of the user's raised the error, or is it: then it is told there."""
+        if isinstance(error, SyntaxError) and self._path(error.filename or "") is not None:
+            return True
+        trace: TracebackType | None = error.__traceback__
         while trace is not None:
             filename = trace.tb_frame.f_code.co_filename
             if filename != __file__ and self._path(filename) is not None:
@@ -161,9 +185,11 @@ def _refusal(failure: Failure) -> Refusal:
 
     def refuse(needed: str) -> NoReturn:
         failure.used = True
-        raise ImportError(
+        raise MissingError(
             f"{needed} is needed here, and the import in line {failure.line} of {failure.path} "
-            f"failed with {failure.error}"
+            f"failed with {failure.error}",
+            refuse,
+            failure,
         )
 
     return refuse

@@ -14,8 +14,25 @@ from typing import Any, NoReturn
 Refusal = Callable[[str], NoReturn]
 
 
+class RefusedError(Exception):
+    """What stands for something was asked for the thing itself."""
+
+    def __init__(self, text: str, refuse: Refusal, origin: Any) -> None:
+        """`refuse` raises the same again for another name; `origin` is the record of the lack."""
+        super().__init__(text)
+        self.refuse = refuse
+        self.origin = origin
+
+    def withdraw(self) -> None:
+        """What was asked for could be done without."""
+
+
+class NotRunError(RefusedError):
+    """A statement at the top level of a file would have made what is needed, and was not run."""
+
+
 class StandIn:
-    """An object that was to be imported and does not exist, and all its attributes."""
+    """An object that was to be imported or made and does not exist, and all its attributes."""
 
     def __init__(self, name: str, refuse: Refusal) -> None:
         """`refuse` is called with the name of what is needed after all, and raises."""
@@ -23,7 +40,11 @@ class StandIn:
         self._refuse = refuse
 
     def __repr__(self) -> str:
-        return f"<stand-in for {self._name}, which could not be imported>"
+        return f"<stand-in for {self._name}, which is not there>"
+
+    def refuse(self) -> NoReturn:
+        """Say what is missing, as if it had been used here."""
+        self._refuse(self._name)
 
     def __getattr__(self, name: str) -> StandIn:
         # Special names are how Python, copy and inspect ask for abilities that this has not.

@@ -37,8 +37,10 @@ class TargetFile:
         first = [self._base, self._root, self._root / "src"]
         if self._base in self._root.parents and not (self._root / "__init__.py").is_file():
             first.remove(self._base)  # only there to count names from: it is not the project's
-        # Last, for packages whose files import their siblings as scripts do.
-        paths = [*map(str, first), *sys.path, str(self._file.parent)]
+        # Last, for packages whose files import their siblings as scripts do, and for folders that
+        # serve as packages though none is marked as one.
+        above = [one for one in self._file.parents if one.is_relative_to(self._root)]
+        paths = [*map(str, first), *sys.path, *map(str, above)]
         sys.path[:] = dict.fromkeys(paths)
         sys.argv[:] = [str(self._file)]
         importlib.invalidate_caches()
@@ -56,9 +58,13 @@ class TargetFile:
     def forget(self) -> None:
         """Drop the modules of the user's that were imported, so that all of them run anew."""
         ours = {name for name, _ in self._modules}
-        for name, module in list(sys.modules.items()):
-            if name not in self._before and (name in ours or self._is_users(module)):
-                del sys.modules[name]
+        gone = [
+            name
+            for name, module in list(sys.modules.items())
+            if name not in self._before and (name in ours or self._is_users(module))
+        ]
+        for name in gone:  # afterwards: a namespace package asks its parent where it lies
+            del sys.modules[name]
 
     def _is_users(self, module: ModuleType) -> bool:
         known = getattr(module, "__dict__", {})
@@ -78,7 +84,7 @@ class TargetFile:
         # Relative imports that need more packages than there are `__init__.py` files: folders
         # serve as packages, as they do for `python -m` in the project's root.
         base = self._root
-        while levels > len(self._file.parent.relative_to(base).parts):
+        while levels > len(self._file.parent.relative_to(base).parts) and base != base.parent:
             base = base.parent
         return base
 

@@ -45,6 +45,7 @@ _TEXTS = (
     (re.compile(r".*device.*"), "cpu"),
     (re.compile(r".*(?:dtype|precision)"), "float32"),
 )
+_DEVICE = re.compile(r"(?:cuda|mps|xpu|npu|hpu|hip|tpu)(?::\d+)?$")
 # What selects a pretrained or preset model: left empty.
 _PRESET = re.compile(
     r"(?:model_)?(?:type|name|path|preset|size_name|checkpoint|weights|pretrained.*)"
@@ -87,6 +88,8 @@ def small(
     if isinstance(default, bool):
         wanted = variant.flags.get(name, default)
         return None if wanted is default else literal(wanted)
+    if isinstance(default, str | torch.device):
+        return _here(name, default)
     if isinstance(default, int | float) and _DROPOUT.fullmatch(name.lower()):
         return literal(type(default)(0))
     if isinstance(default, int) and not isinstance(default, Enum):
@@ -105,6 +108,17 @@ def _is_left_out(name: str, hint: Any, variant: Variant, siblings: frozenset[str
         and hint is None
         and role_of(name, siblings) not in (None, "kept", "token")
     )
+
+
+def _here(name: str, default: str | torch.device) -> Written | None:
+    """The CPU in the place of a device that is not here."""
+    device = _DEVICE.match(str(default))
+    named = "device" in name.lower() or isinstance(default, torch.device)
+    if device is None or not named or torch.cuda.is_available():
+        return None
+    if isinstance(default, str):
+        return literal("cpu")
+    return Written(torch.device("cpu"), "torch.device('cpu')")
 
 
 def _required(name: str, hint: Any, variant: Variant, siblings: frozenset[str]) -> Written:

@@ -112,6 +112,9 @@ def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, S
     if loaded.crash is not None and _out_of_memory(loaded.crash):
         tried = f"its import asks for more memory than there is ({loaded.crash.message})"
         return _not_built(request, "not-built", tried=(tried,)), None
+    if loaded.crash is not None and loaded.lack:
+        tried = f"its import fails: {loaded.crash.message}"
+        return _not_built(request, "not-built", tried=(tried,), lack=loaded.lack), None
     if loaded.module is None:
         return _not_built(request, "crashed", crash=loaded.crash), None
     try:
@@ -131,6 +134,7 @@ def _not_built(
     *,
     crash: Crash | None = None,
     tried: tuple[str, ...] = (),
+    lack: str = "",
 ) -> Construction:
     return Construction(
         outcome=outcome,
@@ -146,6 +150,7 @@ def _not_built(
         returns="",
         crash=crash,
         tried=tried,
+        lack=lack,
     )
 
 

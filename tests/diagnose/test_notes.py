@@ -7,7 +7,11 @@ from pathlib import Path
 
 from gptdoctor.core.findings import Place, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, ParameterGradient
-from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
+from gptdoctor.core.measurements.import_dependencies import (
+    ImportDependencies,
+    ImportFailure,
+    SkippedStatement,
+)
 from gptdoctor.diagnose.notes import notes_of, set_aside_declared
 from tests.diagnose import cases
 
@@ -83,3 +87,27 @@ def test_idle_parts_are_a_note(tmp_path: Path) -> None:
     assert len(notes) == 1
     assert "vision.weight" in notes[0]
     assert "not measured" in notes[0]
+
+
+def test_what_was_not_run_is_one_note_for_each_file(tmp_path: Path) -> None:
+    """Lines and kinds of the first ones; how many more there are, and what fails for want of it."""
+
+    def left_out(path: str, line: int, kind: str, error: str = "") -> SkippedStatement:
+        return SkippedStatement(
+            path=path, line=line, end_line=line + line % 2, kind=kind, text="", error=error
+        )
+
+    skipped = (
+        left_out("model.py", 3, "failed", "FileNotFoundError: no such file"),
+        left_out("model.py", 5, "dependent"),
+        *(left_out("model.py", line, "call") for line in range(10, 24, 2)),
+        left_out("data.py", 4, "arguments"),
+    )
+    measurement = dataclasses.replace(imports(), skipped=skipped)
+    record = cases.record(cases.measured("import-dependencies", measurement))
+    told = "not run, as the model is defined without it: "
+    assert notes_of(cases.project(tmp_path), record) == (
+        f"{told}model.py:3-4 (FileNotFoundError), 10 (call), 12 (call), 14 (call), 16 (call), "
+        "18 (call) and 3 more",
+        f"{told}data.py:4 (command line)",
+    )

@@ -14,7 +14,12 @@ MODEL = """
 import torch
 from torch import nn
 import torch.nn.functional as F
-{work}
+
+def work():
+    {work}
+
+class Works:
+    work()  # what a class needs to be defined is run; work for nothing is left out
 
 class Tiny{name}(nn.Module):
     def __init__(self, vocab_size=50257, n_embd=768):
@@ -33,7 +38,7 @@ HOSTILE = {
     "Leaves": "import os; os._exit(0)",
     "Segfaults": "import ctypes; ctypes.string_at(0)",
     "Shouts": "print('x' * 1_000_000)",
-    "Healthy": "",
+    "Healthy": "pass",
 }
 
 

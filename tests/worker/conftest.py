@@ -7,6 +7,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -40,6 +41,11 @@ def write(root: Path, files: Mapping[str, str]) -> None:
         file.write_text(text)
 
 
+def defining(text: str) -> str:
+    """Code that runs `text` because a class needs it."""
+    return f"def work():\n{indent(text, '    ')}\nclass Works:\n    work()\n"
+
+
 def request_for(root: Path, path: str, **named: object) -> ExamineRequest:
     """A request to examine the class `Tiny` of a file."""
     fields = {"seed": 0, "timeout_seconds": 20.0, "probes": NO_PROBES} | named
@@ -56,8 +62,13 @@ def same_process(tmp_path: Path) -> Iterator[None]:
     sys.path[:], sys.argv[:], sys.meta_path[:] = path, argv, finders
     builtins.__import__ = importer
     random.setstate(state)
-    for name, module in list(sys.modules.items()):
-        known = getattr(module, "__dict__", {})
-        places = [known.get("__file__"), *(known.get("__path__") or ())]
-        if any(str(place).startswith(str(tmp_path)) for place in places):
-            del sys.modules[name]
+    gone = [name for name, module in sys.modules.items() if lies_in(module, tmp_path)]
+    for name in gone:  # afterwards: a namespace package asks its parent where it lies
+        del sys.modules[name]
+
+
+def lies_in(module: object, folder: Path) -> bool:
+    """Whether a module's file or one of its folders is in `folder`."""
+    known = getattr(module, "__dict__", {})
+    places = [known.get("__file__"), *(known.get("__path__") or ())]
+    return any(str(place).startswith(str(folder)) for place in places)

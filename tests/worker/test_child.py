@@ -131,7 +131,11 @@ def test_a_measurement_that_is_not_as_declared_is_told(examine: Examine) -> None
     [
         (HEALTHY, "not-built", "not built: Tiny()"),
         (HEALTHY, "crashed", "crashed: KeyError: 'd' at m.py:7"),
-        ("import sys\nsys.exit('bye')", "built", "cannot be imported: SystemExit: bye at m.py:2"),
+        (
+            "import sys\nclass Tiny:\n    sys.exit('bye')",
+            "built",
+            "cannot be imported: SystemExit: bye at m.py:3",
+        ),
         ("x = 1\ny = z\n", "built", "cannot be imported: NameError: name 'z' is not"),
     ],
 )

@@ -16,11 +16,12 @@ from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import Measured, ModelRecord
 from gptdoctor.worker.interpreter import choose_python
 from gptdoctor.worker.session import Session
-from tests.worker.conftest import HEALTHY, request_for, write
+from tests.worker.conftest import HEALTHY, defining, request_for, write
 
 pytest.importorskip("torch")
 
-# What each file does before its model, which is a healthy one.
+# What each file does to define its model, which is a healthy one.  It is done in the body of a
+# class: work that defines nothing would be left out.
 CASES = {
     "hang": "import time\nprint('before')\ntime.sleep(600)\n",
     "spin": "while True: pass\n",
@@ -68,7 +69,7 @@ LIMIT_SECONDS = 1.0
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of nothing but trouble."""
     root = tmp_path_factory.mktemp("hostile").resolve()
-    write(root, {f"{name}.py": text + HEALTHY for name, text in CASES.items()})
+    write(root, {f"{name}.py": defining(text) + HEALTHY for name, text in CASES.items()})
     write(root, {"healthy_0.py": HEALTHY, "healthy_1.py": HEALTHY})
     return root
 
@@ -176,7 +177,7 @@ def test_output_is_kept_and_cut(records: dict[str, ModelRecord]) -> None:
 
 def test_a_crash_of_the_interpreter_names_the_line(records: dict[str, ModelRecord]) -> None:
     """The captured output says where a segmentation fault happened."""
-    assert 'segfault.py", line 2' in records["segfault"].output
+    assert 'segfault.py", line 3' in records["segfault"].output
 
 
 def test_the_user_code_sees_a_plain_process(records: dict[str, ModelRecord], root: Path) -> None:

@@ -262,25 +262,24 @@ def test_binding_and_annotating_do_not_need_what_is_missing(load: Load) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "use",
-    [
-        "class M(A): ...",
-        "A()",
-        "@A\ndef f(): ...",
-        "for _ in A.b: ...",
-        "A.__version__ > '2'",
-        "if A.FLAG: ...",
-        "A.SIZE * 2",
-        "2 ** A.SIZE",
-        "with A: ...",
-        "B, C = A",
-        "range(A.N)",
-    ],
-)
+USES = [
+    "class M(A): ...",
+    "A()",
+    "for _ in A.b: ...",
+    "A.__version__ > '2'",
+    "if A.FLAG: ...",
+    "A.SIZE * 2",
+    "2 ** A.SIZE",
+    "with A: ...",
+    "B, C = A",
+    "range(A.N)",
+]
+
+
+@pytest.mark.parametrize("use", USES)
 def test_using_what_is_missing_says_that_it_is_needed(load: Load, use: str) -> None:
-    """Calling, subclassing or computing with a stand-in is a crash at that line of the user's."""
-    loaded = load({"model.py": f"from gone.mod import A\n{use}\n"})
+    """A class of the model's that calls, subclasses or computes with a stand-in is a crash."""
+    loaded = load({"model.py": f"from gone.mod import A\nclass Tiny:\n    {use}\n"})
     assert loaded.module is None
     assert loaded.crash is not None
     assert (
@@ -288,10 +287,74 @@ def test_using_what_is_missing_says_that_it_is_needed(load: Load, use: str) -> N
         loaded.crash.kind,
         loaded.crash.path,
         loaded.crash.line,
-    ) == ("import", "ImportError", "model.py", 2)
+    ) == ("import", "MissingError", "model.py", 3)
     assert "line 1 of model.py failed with ModuleNotFoundError" in loaded.crash.message
     assert facts(loaded) == [("model.py", 1, "gone.mod", None, False, True)]
     assert not loaded.dependencies().imported
+
+
+@pytest.mark.parametrize("use", USES)
+def test_what_the_model_does_without_is_set_aside(load: Load, use: str) -> None:
+    """The same at the top level costs the model nothing, and is told."""
+    loaded = load({"model.py": f"from gone.mod import A\n{use}\nclass Tiny: ...\n"})
+    assert loaded.crash is None
+    assert facts(loaded) == [("model.py", 1, "gone.mod", None, False, False)]
+
+
+def test_what_a_set_aside_statement_would_have_made_is_a_stand_in_too(load: Load) -> None:
+    """Through any number of names the import is to blame where the model needs it after all."""
+    text = "from gone import A\nB = A()\nclass C(B): ...\nclass Tiny:\n    def run(self): C()\n"
+    loaded = load({"model.py": text})
+    assert loaded.module is not None
+    assert not loaded.dependencies().failures[0].needed
+    with pytest.raises(ImportError, match=r"line 1 of model\.py"):
+        loaded.module.Tiny().run()
+    assert loaded.dependencies(construction("crashed")).failures[0].needed
+
+
+def test_the_models_own_base_is_needed(load: Load) -> None:
+    """A model that descends from what is missing cannot be made: at the line of its class."""
+    loaded = load({"model.py": "from gone import A\nclass Part(A): ...\nclass Tiny(Part): ...\n"})
+    assert loaded.module is None
+    assert loaded.crash is not None
+    assert (loaded.crash.kind, loaded.crash.line) == ("MissingError", 3)
+    assert facts(loaded) == [("model.py", 1, "gone", None, False, True)]
+
+
+DECORATED = """\
+from gone import register, checked, HubMixin
+class Base: ...
+@register("tiny")
+class Tiny(Base, HubMixin, repo="x"):
+    @checked
+    def size(self): return 3
+    @property
+    def twice(self): return 2 * self.size()
+@checked
+def helper(): return 4
+"""
+
+
+def test_missing_decorators_and_mixins_are_done_without(load: Load) -> None:
+    """What they decorate stays as it is; if the model then fails, they are to blame."""
+    loaded = load({"model.py": DECORATED})
+    assert loaded.module is not None
+    assert loaded.module.Tiny().twice == 6
+    assert loaded.module.helper() == 4
+    assert not loaded.dependencies(construction("built")).failures[0].needed
+    crash = Crash(stage="construction", kind="TypeError", message="", path="model.py", line=8)
+    assert loaded.dependencies(construction("crashed", crash)).failures[0].needed
+
+
+def test_no_function_stands_for_a_kernel(load: Load) -> None:
+    """What a missing compiler of kernels would have made says so when it is launched."""
+    text = "import triton\n@triton.jit\ndef kernel(x): ...\nclass Tiny: ...\n"
+    if "triton" in sys.modules:
+        pytest.skip("triton is here")
+    loaded = load({"model.py": text})
+    assert loaded.module is not None
+    with pytest.raises(ImportError, match="kernel is needed here"):
+        loaded.module.kernel[(1,)](3)
 
 
 def test_need_is_learned_when_the_model_is_built(load: Load) -> None:
@@ -378,8 +441,8 @@ def test_stand_ins_answer_no_other_file(load: Load, tmp_path: Path) -> None:
     ("text", "kind", "line"),
     [
         ("x = 1\ny = undefined\n", "NameError", 2),
-        ("def f():\n    f()\nf()\n", "RecursionError", 2),
-        ("import sys\nsys.exit(3)\n", "SystemExit", 2),
+        ("def f():\n    f()\nclass Tiny:\n    f()\n", "RecursionError", 2),
+        ("import sys\nclass Tiny:\n    sys.exit(3)\n", "SystemExit", 3),
         ("raise KeyboardInterrupt\n", "KeyboardInterrupt", 1),
         ("x = 1\nif x\n", "SyntaxError", 2),
         ("import bad\n", "SyntaxError", 3),

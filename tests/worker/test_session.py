@@ -20,7 +20,7 @@ from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.worker.interpreter import choose_python
 from gptdoctor.worker.session import Session
-from tests.worker.conftest import HEALTHY, request_for, write
+from tests.worker.conftest import HEALTHY, defining, request_for, write
 
 pytest.importorskip("torch")
 
@@ -44,17 +44,17 @@ Family = Callable[[], list[psutil.Process]]
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project of some models."""
     root = tmp_path_factory.mktemp("session").resolve()
-    slow = "import time\ntime.sleep(0.4)\n"
+    slow = defining("import time\ntime.sleep(0.4)\n")
     write(
         root,
         {
             "a.py": HEALTHY,
             "b.py": HEALTHY,
             "slow.py": slow + HEALTHY,
-            "forever.py": "import time\ntime.sleep(600)\n" + HEALTHY,
+            "forever.py": defining("import time\ntime.sleep(600)\n") + HEALTHY,
             "random.py": "raise RuntimeError('the wrong random')\n",
-            "kills_the_server.py": KILLS_THE_SERVER + HEALTHY,
-            "finds_the_descriptor.py": FINDS_THE_DESCRIPTOR + HEALTHY,
+            "kills_the_server.py": defining(KILLS_THE_SERVER) + HEALTHY,
+            "finds_the_descriptor.py": defining(FINDS_THE_DESCRIPTOR) + HEALTHY,
         },
     )
     return root

@@ -66,5 +66,7 @@ class Construction(Measurement):
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
     expression: str = ""  # the call for any B and T, as `--call` takes it
     imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
+    # What this machine lacks to build or run it, with the line that asks: "CUDA (gpt.py:12: ...)".
+    lack: str = ""
     # At which sane sizes the code crashes, also where the model was built with others.
     failures: tuple[SizedCrash, ...] = ()

@@ -41,8 +41,11 @@ class SkippedStatement:
     path: str
     line: int
     end_line: int
-    kind: str  # "loop", "call", "download", "window", "arguments", "training", "failed"
+    # "loop", "call", "download", "window", "arguments", "training", "data"; "failed": it was run,
+    # and what it asks for is not here; "dependent": it needs what such a statement would have made
+    kind: str
     text: str  # its first line, stripped
+    error: str = ""  # "FileNotFoundError: ..." of one that failed
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,284 @@
+"""Which statements at the top level of a file define things, and which do work.
+
+A file that trains, downloads, opens windows or reads its command line when it is imported still
+defines a model.  What the definitions need is kept, through as many names as it takes; clear work
+that they do not need is left out.  A file without clear work is left whole.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from gptdoctor.source.classes import MODULE_BASES
+from gptdoctor.source.names import Names, collect_names
+from gptdoctor.source.top_level import (
+    base_name,
+    bound,
+    calls_in,
+    changed,
+    here,
+    is_main_guard,
+    mentions,
+    reads,
+    reads_now,
+)
+from gptdoctor.source.work_calls import is_cheap, is_setting, kind_of, never_runs
+
+_IMPORTS = (ast.Import, ast.ImportFrom)
+_LOOPS = (ast.For, ast.AsyncFor, ast.While)
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign, ast.AugAssign)
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_TAKES_OR_SHOWS = ("training", "window", "arguments", "download")
+
+
+@dataclass(frozen=True, eq=False)
+class LeftOut:
+    """A statement that is not run, and what kind of work it would do."""
+
+    node: ast.stmt
+    kind: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The statements of a module in their order: to be run, or left out."""
+
+    steps: tuple[ast.stmt | LeftOut, ...]
+    needed: frozenset[str]  # names that the definitions read, through others
+    plain: bool  # nothing is left out, and nothing asks the world outside for anything
+
+    def left_out(self) -> list[LeftOut]:
+        """All that is left out at the top level, parts of other statements not counted."""
+        return [step for step in self.steps if isinstance(step, LeftOut)]
+
+
+def plan_of(tree: ast.Module, wanted: Iterable[str] | None) -> Plan:
+    """The plan of a module of which `wanted` names are asked for; None: whatever it binds."""
+    sorter = _Sorter(tree, wanted)
+    steps = tuple(step for node in tree.body for step in sorter.sort(node))
+    if not sorter.works:
+        return Plan(steps=tuple(tree.body), needed=sorter.needed, plain=sorter.is_plain(tree.body))
+    return Plan(steps=steps, needed=sorter.needed, plain=False)
+
+
+@dataclass
+class _Sorter:
+    """Sorts the statements of one module; `works` once there was clear work among them."""
+
+    tree: ast.Module
+    wanted: Iterable[str] | None
+    works: bool = False
+    names: Names = field(init=False)
+    needed: frozenset[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = collect_names(self.tree, "")
+        self._imported = {
+            name
+            for node in ast.walk(self.tree)
+            if isinstance(node, _IMPORTS)
+            for name in bound(node)
+        }
+        self._functions = {
+            node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)
+        }
+        self._networks = {
+            node.name
+            for node in self.tree.body
+            if isinstance(node, ast.ClassDef) and any(map(self._is_network_base, node.bases))
+        }
+        self.needed = self._needs()
+
+    def sort(self, node: ast.stmt) -> Iterator[ast.stmt | LeftOut]:
+        """What becomes of one statement: itself, a part of it, or the note that it is left out."""
+        if is_main_guard(node) or isinstance(
+            node, (*_IMPORTS, *_DEFINITIONS, ast.Raise, ast.Assert)
+        ):
+            yield node
+        elif isinstance(node, ast.If | ast.Try):
+            yield from self._block(node)
+        elif isinstance(node, _ASSIGNMENTS):
+            yield from self._assignment(node)
+        elif isinstance(node, ast.Expr):
+            yield from self._expression(node)
+        elif isinstance(node, (*_LOOPS, ast.With, ast.AsyncWith, ast.Match)):
+            yield from self._work(node)
+        else:
+            yield node  # `del`, `pass`, `global`
+
+    def is_plain(self, body: Iterable[ast.stmt]) -> bool:
+        """Whether statements only import, define and compute: nothing outside can fail them."""
+        for node in body:
+            if isinstance(node, ast.If | ast.Try):
+                inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
+                if not is_main_guard(node) and not self.is_plain(inner):
+                    return False
+            elif not isinstance(node, (*_IMPORTS, *_DEFINITIONS, ast.Pass)):
+                asks = mentions(node, "environ") or mentions(node, "argv")
+                if asks or not all(map(is_cheap, self._called(node))):
+                    return False
+        return True
+
+    def _needs(self) -> frozenset[str]:
+        """The names that the module's definitions read, those read for them, and so on."""
+        classes = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+        needed = set() if self.wanted is None else set(self.wanted)
+        for node in self.tree.body:
+            if isinstance(node, _DEFINITIONS):
+                needed |= reads_now(node)
+            elif self.wanted is None and not isinstance(node, (*_IMPORTS, *_LOOPS)):
+                needed |= bound(node)
+        if self.wanted is None:
+            needed -= {name for node in self.tree.body for name in self._built_by(node)}
+        needed |= {name for node in classes for name in (node.name, *reads(node))}
+        parts = [(bound(node) | changed(node), node) for node in self.tree.body]
+        parts = [(names - self._imported, node) for names, node in parts]
+        before = -1
+        while before != len(needed):
+            before = len(needed)
+            waiting = [part for part in parts if not part[0].isdisjoint(needed)]
+            parts = [part for part in parts if part[0].isdisjoint(needed)]
+            needed.update(*(reads(node) for _, node in waiting))
+        return frozenset(needed)
+
+    def _built_by(self, node: ast.stmt) -> frozenset[str]:
+        """The names to which an assignment gives a whole model, or what trains one."""
+        if not isinstance(node, _ASSIGNMENTS):
+            return frozenset()
+        called = self._called(node)
+        builds = kind_of(called) == "training" or not self._networks.isdisjoint(called)
+        return bound(node) if builds else frozenset()
+
+    def _block(self, node: ast.If | ast.Try) -> Iterator[ast.stmt | LeftOut]:
+        """An `if` or `try`, without the work in it; left out where nothing but work is in it."""
+        blocks = [node.body, node.orelse]
+        if isinstance(node, ast.Try):
+            blocks += [node.finalbody, *(handler.body for handler in node.handlers)]
+        sorted_blocks = [[step for one in block for step in self.sort(one)] for block in blocks]
+        out = [step for block in sorted_blocks for step in block if isinstance(step, LeftOut)]
+        if not out:
+            yield node
+            return
+        kept = [[one for one in block if not isinstance(one, LeftOut)] for block in sorted_blocks]
+        if not any(kept) or all(isinstance(one, ast.Pass) for block in kept for one in block):
+            yield LeftOut(node, out[0].kind)
+            return
+        yield _with_blocks(node, kept)
+        yield from out
+
+    def _assignment(self, node: ast.stmt) -> Iterator[ast.stmt | LeftOut]:
+        called = self._called(node)
+        kind = kind_of(called)
+        if any(map(never_runs, called)):
+            yield self._out(node, kind or "call")
+        elif self._serves(node) or all(is_cheap(one) or is_setting(one) for one in called):
+            yield node
+        else:
+            # `logger = get_logger()` alone makes no script of a file
+            builds = any(name in self._networks for name in called)
+            yield self._out(node, kind or "call", clear=kind is not None or builds)
+
+    def _expression(self, node: ast.Expr) -> Iterator[ast.stmt | LeftOut]:
+        if isinstance(node.value, ast.Constant):
+            if node is self.tree.body[0]:
+                yield node
+            return
+        called = self._called(node)
+        first = self.names.called(node.value)
+        if first == "print" or not called:
+            # it defines nothing; in a file that works it mostly tells of that work
+            yield LeftOut(node, "print")
+        elif first is not None and self._keeps(node, first, called):
+            yield node
+        else:
+            yield self._out(node, kind_of(called) or "call")
+
+    def _keeps(self, node: ast.Expr, first: str, called: list[str]) -> bool:
+        """Whether a call sets something, or fills what the definitions need."""
+        if any(map(never_runs, called)):
+            return False
+        if is_setting(first) or first.rpartition(".")[2] == "super":
+            return True
+        if first in self._functions:
+            return self._fills(first)
+        if kind_of(called) not in (None, "arguments", "data"):
+            return False
+        base = base_name(node.value.func) if isinstance(node.value, ast.Call) else None
+        owned = base in self.needed and base not in self._imported
+        return owned and base not in self._networks
+
+    def _fills(self, name: str) -> bool:
+        """Whether a function of the module does no more than fill what the definitions need."""
+        function = self._functions[name]
+        inner = [below for node in function.body for below in ast.walk(node)]
+        names = [self.names.called(below) for below in inner if isinstance(below, ast.Call)]
+        if kind_of(one for one in names if one) in _TAKES_OR_SHOWS:
+            return False
+        shared = {one for node in inner if isinstance(node, ast.Global) for one in node.names}
+        filled = {name for node in function.body for name in changed(node)} - self._imported
+        return not self.needed.isdisjoint(shared | filled)
+
+    def _work(self, node: ast.stmt) -> Iterator[ast.stmt | LeftOut]:
+        """A loop, a `with` or a `match`: kept where definitions need what it makes."""
+        called = self._called(node)
+        kind = kind_of(called)
+        endless = isinstance(node, ast.While) and isinstance(node.test, ast.Constant)
+        defines = any(isinstance(below, _DEFINITIONS) for below in here(node))
+        takes = kind in _TAKES_OR_SHOWS and isinstance(node, _LOOPS)
+        unwanted = endless or takes or any(map(never_runs, called))
+        if (defines and not isinstance(node, _LOOPS)) or (self._serves(node) and not unwanted):
+            yield node
+        else:
+            loop = "loop" if isinstance(node, _LOOPS) else "call"
+            known = (
+                "arguments" if "argv" in {getattr(one, "attr", "") for one in here(node)} else loop
+            )
+            yield self._out(node, kind if kind in ("training", "download") else known)
+
+    def _serves(self, node: ast.stmt) -> bool:
+        """Whether the definitions need a name that the statement binds or changes."""
+        own = bound(node) | (changed(node) - self._imported)
+        return not own.isdisjoint(self.needed)
+
+    def _called(self, node: ast.AST) -> list[str]:
+        """Qualified names of the calls that run with `node`; of a computed one its last name."""
+        found = []
+        for call in calls_in(node):
+            name = self.names.called(call)
+            if name is None:
+                name = f"?.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "?"
+            found.append(name)
+        return found
+
+    def _out(self, node: ast.stmt, kind: str, *, clear: bool = True) -> LeftOut:
+        self.works = self.works or clear
+        return LeftOut(node, kind)
+
+    def _is_network_base(self, base: ast.expr) -> bool:
+        name = self.names.qualified(base) or ""
+        return name.startswith("torch.nn.") or name.rpartition(".")[2] in MODULE_BASES
+
+
+def _with_blocks(node: ast.If | ast.Try, blocks: list[list[ast.stmt]]) -> ast.If | ast.Try:
+    """A copy of a statement with other statements in its blocks, at the same places."""
+    body, orelse, *others = blocks
+    body = body or [ast.copy_location(ast.Pass(), node)]
+    if isinstance(node, ast.If):
+        return ast.copy_location(ast.If(test=node.test, body=body, orelse=orelse), node)
+    final, *bodies = others
+    handlers = [
+        ast.copy_location(
+            ast.ExceptHandler(
+                type=handler.type,
+                name=handler.name,
+                body=inner or [ast.copy_location(ast.Pass(), handler)],
+            ),
+            handler,
+        )
+        for handler, inner in zip(node.handlers, bodies, strict=True)
+    ]
+    return ast.copy_location(
+        ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final), node
+    )
