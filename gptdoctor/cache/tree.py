@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from gptdoctor.cache import fingerprint
 
-# More files than this are a home folder or a whole environment: to look at each would take longer
-# than to read again what matters (looking takes 3 microseconds a file).
-MOST_FILES = 20_000
+# More entries than this are a home folder or a store of data: to look at each would take longer
+# than to read again what matters (looking takes 3 microseconds an entry).
+MOST_ENTRIES = 50_000
 # What the text side reads: sources, compiled modules, and what declares packages.
 _SUFFIXES = (".py", ".pyi", ".so", ".pyd", ".ipynb", ".toml", ".cfg", ".txt", ".yml", ".yaml")
 _NAMES = frozenset({"METADATA"})
@@ -28,15 +29,19 @@ class TreeState:
 
 
 def tree_state(folders: tuple[Path, ...]) -> TreeState | None:
-    """The state now; None where there are more files than are worth looking at.
+    """The state now; None where there are more entries than are worth looking at.
 
-    The time of change is the one that the system sets: no program can turn it back.
+    So it is for a folder of installed packages, which have no business with each other.  The time
+    of change is the one that the system sets: no program can turn it back.
     """
-    stamps: list[tuple[str, int, int, int]] = []
-    for stamp in _walk([str(folder) for folder in folders]):
-        stamps.append(stamp)
-        if len(stamps) > MOST_FILES:
+    if any(folder.name in _FOREIGN for folder in folders):
+        return None
+    stamps = []
+    for number, entry in enumerate(_entries([str(folder) for folder in folders])):
+        if number >= MOST_ENTRIES:
             return None
+        if entry.name.endswith(_SUFFIXES) or entry.name in _NAMES or entry.is_dir():
+            stamps.append(_stamp(entry))
     return TreeState(
         fingerprint=fingerprint.of_value(sorted(stamps)),
         files=frozenset(path for path, *_ in stamps),
@@ -44,30 +49,31 @@ def tree_state(folders: tuple[Path, ...]) -> TreeState | None:
     )
 
 
-def _walk(waiting: list[str]) -> Iterator[tuple[str, int, int, int]]:
-    """Path, size, time of modification and time of change of each file and folder, each once."""
+def _entries(waiting: list[str]) -> Iterator[os.DirEntry[str]]:
+    """All entries of the folders and of those below them, each folder once."""
     seen = set(waiting)
     while waiting:
-        try:
-            entries = list(os.scandir(waiting.pop()))
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.name.startswith(".") or entry.name in _FOREIGN:
-                continue
-            if entry.is_dir():
-                place = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
-                if place not in seen and not os.path.exists(f"{place}/pyvenv.cfg"):  # noqa: PTH110
-                    seen.add(place)
-                    waiting.append(entry.path)
-                    yield entry.path, 0, 0, 0
-            elif entry.name.endswith(_SUFFIXES) or entry.name in _NAMES:
-                yield _stamp(entry)
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                if entry.name.startswith(".") or entry.name in _FOREIGN:
+                    continue
+                yield entry
+                if entry.is_dir():
+                    place = os.path.realpath(entry.path) if entry.is_symlink() else entry.path
+                    if place not in seen and not Path(place, "pyvenv.cfg").exists():
+                        seen.add(place)
+                        waiting.append(entry.path)
 
 
 def _stamp(entry: os.DirEntry[str]) -> tuple[str, int, int, int]:
+    """Path, size, time of modification and time of change; of a folder its name is enough."""
     try:
         status = entry.stat()
+        times = (
+            (0, 0, 0)
+            if entry.is_dir()
+            else (status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        )
     except OSError:
-        return entry.path, -1, 0, 0
-    return entry.path, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+        times = (-1, 0, 0)
+    return entry.path, *times

@@ -62,9 +62,11 @@ def settled(witness: Witness, root: Path, since_ns: int) -> bool:
 
 def _changed_ns(path: Path) -> int:
     try:
-        return path.stat().st_ctime_ns  # set by the system: no program can turn it back
+        status = path.stat()
     except OSError:
         return 0
+    # The second is set by the system, and no program can turn it back; Windows does not have it.
+    return max(status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _found(folders: list[Path], names: tuple[str, ...]) -> list[list[str]]:
