@@ -20,6 +20,8 @@ class ModelTarget:
     family: tuple[str, ...] = ()
     # What the user says: True, that a position sees none after it; False, that it may by design.
     causal: bool | None = None
+    # What its files import of installed packages: "einops", "transformers:GPT2Config".
+    imports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
+from gptdoctor.source.installed_imports import installed_imports
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -56,13 +57,15 @@ def discover(project: Project, modules: Iterable[SourceModule]) -> list[ModelTar
 
 def target_of(project: Project, info: ClassInfo, entry: str) -> ModelTarget:
     """The target that asks for this class."""
+    family = project.family(info)
     return ModelTarget(
         path=info.module.path,
         name=info.symbol,
         line=info.node.lineno,
         end_line=info.node.end_lineno or info.node.lineno,
         entry=entry,
-        family=tuple(f"{part.module.path}::{part.symbol}" for part in project.family(info)),
+        family=tuple(f"{part.module.path}::{part.symbol}" for part in family),
+        imports=installed_imports(project, family),
     )
 
 

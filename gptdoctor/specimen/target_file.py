@@ -90,10 +90,18 @@ class TargetFile:
 
     def _avoid_clash(self) -> None:
         """Take no name by which Python, torch or gptdoctor may want a module of their own."""
-        top = self._modules[0][0]
+        top, place = self._modules[0]
+        if _is_at(sys.modules.get(top), place):
+            return  # the package itself, preloaded
         if top in self._before or top in sys.stdlib_module_names:
             safe = f"{RENAMED}{top}"
             self._modules = [(safe + name[len(top) :], path) for name, path in self._modules]
+
+
+def _is_at(module: ModuleType | None, place: Path) -> bool:
+    """Whether a loaded module is the package or the file at `place`."""
+    known = getattr(module, "__dict__", {})
+    return str(place) in [known.get("__file__"), *(known.get("__path__") or ())]
 
 
 def _dotted(base: Path, folders: tuple[str, ...]) -> list[tuple[str, Path]]:

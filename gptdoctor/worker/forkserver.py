@@ -9,14 +9,14 @@ import gc
 import os
 import sys
 import traceback
-from pathlib import Path
 from typing import NoReturn
 
 from gptdoctor.core.specimens import ExamineRequest
-from gptdoctor.specimen.places import project_path
 from gptdoctor.worker import isolation
 from gptdoctor.worker.protocol import Ready
+from gptdoctor.worker.search_path import only_installed
 from gptdoctor.worker.server_loop import NO_JOB, Run, ServerLoop
+from gptdoctor.worker.stand_by import end_like
 
 _NO_TORCH = (
     f"{sys.executable} has no torch: install it there ({sys.executable} -m pip install torch), "
@@ -39,7 +39,7 @@ def serve(control: int, replies: int, root: str) -> NoReturn:
         run(request, descriptor)
 
     gc.freeze()
-    server = ServerLoop(control, replies, run_child)
+    server = ServerLoop(control, replies, root, run_child)
     server.tell(NO_JOB, ready)
     try:
         server.run()
@@ -47,13 +47,18 @@ def serve(control: int, replies: int, root: str) -> NoReturn:
         traceback.print_exc()  # into the file that the parent quotes from
     finally:
         server.kill_all()
+        if server.ended_like is not None:
+            end_like(server.ended_like)
         os._exit(0)  # taking torch's modules apart would take longer than importing them
 
 
 def _prepare(root: str) -> tuple[Ready, Run]:
     """Import all that the children need, with the user's folders off the search path."""
-    path = list(sys.path)
-    sys.path[:] = [entry for entry in path if not _is_users(entry, root)]
+    with only_installed(root):
+        return _import_torch()
+
+
+def _import_torch() -> tuple[Ready, Run]:
     python = sys.version.split()[0]
     try:
         import torch
@@ -68,7 +73,6 @@ def _prepare(root: str) -> tuple[Ready, Run]:
     from gptdoctor.worker.child import preload, run_child
 
     preload()
-    sys.path[:] = path
     return Ready(torch=torch.__version__, python=python, error=""), run_child
 
 
@@ -81,11 +85,3 @@ def _unusable(error: Exception) -> str:
 
 def _unreachable(request: ExamineRequest, descriptor: int) -> NoReturn:
     raise RuntimeError("a job was sent to a fork server that said it has no torch")
-
-
-def _is_users(entry: str, root: str) -> bool:
-    """Whether a folder of the search path holds the user's own modules, `random.py` perhaps."""
-    folder = Path(entry).absolute()
-    if any(folder.is_relative_to(prefix) for prefix in (sys.prefix, sys.base_prefix)):
-        return False
-    return str(folder) == root or project_path(str(folder), root) is not None

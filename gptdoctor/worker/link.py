@@ -10,17 +10,31 @@ from contextlib import suppress
 from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from time import monotonic
+from typing import TypeVar
 
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.worker import processes
-from gptdoctor.worker.protocol import Ready, Request, Stop, decode_reply, encode, split_reply
+from gptdoctor.worker.protocol import (
+    Preload,
+    Prepared,
+    Ready,
+    Request,
+    Stop,
+    decode_reply,
+    encode,
+    split_reply,
+)
 
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # Importing torch takes 1.5 s, from a cold network disk up to a minute; this is well above.
 _START_SECONDS = 180.0
+# The server gives up after three imports that hang, 30 s each.
+_PREPARE_SECONDS = 120.0
 # The server kills its jobs and exits within milliseconds; one that does not is killed itself.
 _CLOSE_SECONDS = 2.0
 _READ_BYTES = 1024 * 1024
+
+_Awaited = TypeVar("_Awaited", Ready, Prepared)
 
 
 class LinkClosedError(Exception):
@@ -48,7 +62,7 @@ class Link:
         """What the interpreter can do, as soon as it has said so."""
         if self._ready is None:
             try:
-                self._ready = self._await_ready()
+                self._ready = self._await(Ready, _START_SECONDS)
             except (LinkClosedError, ProtocolError) as error:
                 self._ready = self._unusable(f"cannot run models ({error})")
         return self._ready
@@ -71,6 +85,11 @@ class Link:
             raise LinkClosedError(self._obituary())
         *lines, self._partial = (self._partial + data).split(b"\n")
         return lines
+
+    def prepare(self, modules: tuple[str, ...]) -> tuple[str, ...]:
+        """Have installed modules imported ahead, when no job runs; returns those that failed."""
+        self.send(Preload(modules=modules))
+        return self._await(Prepared, _PREPARE_SECONDS).failed
 
     def close(self) -> None:
         """End the server and all that it started; safe to call again."""
@@ -106,14 +125,15 @@ class Link:
             self._ready = self._unusable(f"cannot be started ({error.strerror})")
             return None
 
-    def _await_ready(self) -> Ready:
-        deadline = monotonic() + _START_SECONDS
+    def _await(self, kind: type[_Awaited], seconds: float) -> _Awaited:
+        """The reply of this kind; others are not expected before it, and are dropped."""
+        deadline = monotonic() + seconds
         while monotonic() < deadline:
             for line in self.receive(deadline - monotonic()):
                 message = decode_reply(split_reply(line)[1])
-                if isinstance(message, Ready):
+                if isinstance(message, kind):
                     return message
-        raise LinkClosedError(f"it was not ready after {_START_SECONDS:g} s")
+        raise LinkClosedError(f"it had not answered after {seconds:g} s")
 
     def _unusable(self, why: str) -> Ready:
         error = f"{self._python} {why}: choose another interpreter with --python"

@@ -14,7 +14,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-# prctl option of <linux/prctl.h>.
+# prctl options of <linux/prctl.h>.
+_PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
 
 
@@ -23,12 +24,22 @@ def adopt_orphans() -> None:
 
     Linux only: elsewhere a process that leaves its group and outlives its parent is lost sight of.
     """
-    if sys.platform != "linux":
-        return
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """Be killed when the process `parent`, that started this one, dies.  Linux only."""
+    _prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+    if os.getppid() != parent:
+        os._exit(0)  # it was quicker
+
+
+def _prctl(option: int, value: int) -> None:
+    """Ask Linux for a property of this process; nothing elsewhere."""
     import ctypes
 
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
 
 
 def descendants(ancestor: int) -> list[int]:

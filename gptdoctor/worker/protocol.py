@@ -50,12 +50,29 @@ class Stop:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preload:
+    """Request, while no job runs: import these for all jobs that follow, and nothing else.
+
+    "einops", or "transformers:GPT2Config" with a name; none of them: as it was at the start.
+    """
+
+    modules: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Ready:
     """Reply, before all others: the interpreter runs, and here is what it can do."""
 
     torch: str | None
     python: str
     error: str  # why no job can be run and what to do, one sentence; "" when all is well
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """Reply to `Preload`: jobs can be sent."""
+
+    failed: tuple[str, ...]  # modules that did harm and were not imported
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +109,9 @@ class Ended:
     seconds: float
 
 
-Request: TypeAlias = Examine | Cancel | Stop
+Request: TypeAlias = Examine | Cancel | Preload | Stop
 ChildReply: TypeAlias = Stage | Measured | Unmeasured | Finished
-Reply: TypeAlias = Ready | Started | Output | Ended | ChildReply
+Reply: TypeAlias = Ready | Prepared | Started | Output | Ended | ChildReply
 
 
 def encode(message: Request | Reply) -> bytes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,12 +22,15 @@ from typing import NoReturn
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.worker import isolation, processes
 from gptdoctor.worker.job import Job
+from gptdoctor.worker.make_way import make_way
 from gptdoctor.worker.protocol import (
     OWN_FAULT,
     Cancel,
     Ended,
     Examine,
     Output,
+    Preload,
+    Prepared,
     Reply,
     Request,
     Started,
@@ -34,6 +38,8 @@ from gptdoctor.worker.protocol import (
     decode_request,
     encode,
 )
+from gptdoctor.worker.search_path import only_installed
+from gptdoctor.worker.stand_by import RELEASED, preload, released
 
 NO_JOB = 0  # the number of replies that belong to none
 _REQUEST_BYTES = 1024 * 1024  # overlays hold whole files
@@ -47,20 +53,22 @@ Run = Callable[[ExamineRequest, int], NoReturn]
 class ServerLoop:
     """The loop, and what it knows of the jobs that run."""
 
-    def __init__(self, control: int, replies: int, run: Run) -> None:
+    def __init__(self, control: int, replies: int, root: str, run: Run) -> None:
+        self.ended_like: int | None = None  # the status of the copy that served in our place
         self._control = control
+        self._root = root
         self._replies = replies
         self._run_child = run
         self._open = True
         self._request = b""
         self._outgoing = bytearray()
         self._jobs: dict[int, Job] = {}  # by the number of the process
+        self._loaded: frozenset[str] = frozenset()  # modules that a copy of us imported ahead
         self._selector = DefaultSelector()
         self._wake, self._alarm = os.pipe()
         for descriptor in (replies, self._wake, self._alarm):
             os.set_blocking(descriptor, False)
-        self._selector.register(control, EVENT_READ, self._read_requests)
-        self._selector.register(self._wake, EVENT_READ, self._reap)
+        self._listen()
         # A dead child wakes the loop, even where its descendants keep its pipes open.
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
@@ -91,6 +99,13 @@ class ServerLoop:
             processes.kill(below)
             sleep(0.005)
 
+    def _listen(self) -> None:
+        """Open a selector of our own: a copy of this process has none, or shares the original's."""
+        self._selector.close()
+        self._selector = DefaultSelector()
+        self._selector.register(self._control, EVENT_READ, self._read_requests)
+        self._selector.register(self._wake, EVENT_READ, self._reap)
+
     def _patience(self) -> float | None:
         """Seconds until the next time limit."""
         deadlines = [job.deadline for job in self._jobs.values() if not job.doomed]
@@ -108,12 +123,29 @@ class ServerLoop:
         match request:
             case Examine():
                 self._start(request.job, request.request)
+            case Preload():
+                self._preload(request.modules)
             case Cancel():
                 for job in self._jobs.values():
                     if job.number == request.job:
                         job.kill("cancelled")
             case _:
                 self._open = False
+
+    def _preload(self, modules: tuple[str, ...]) -> None:
+        """Have modules imported by a copy that takes our place, or be the copy and make way."""
+        if self._loaded:
+            _exit(RELEASED)
+        before = frozenset(sys.modules)
+        with only_installed(self._root):
+            outcome = preload(modules, self._control)
+        if outcome.copy:
+            self._loaded = frozenset(sys.modules) - before
+        elif outcome.ended is not None and not released(outcome.ended):
+            self.ended_like, self._open = outcome.ended, False
+            return
+        self._listen()
+        self.tell(NO_JOB, Prepared(failed=outcome.failed))
 
     def _start(self, number: int, request: ExamineRequest) -> None:
         results, output = os.pipe(), os.pipe()
@@ -144,6 +176,7 @@ class ServerLoop:
             ours |= {self._replies, self._alarm, self._selector.fileno(), results[0], output[0]}
             descriptor = isolation.enter_cell(results[1], output[1], ours)
             gc.enable()
+            make_way(request, self._loaded)
             self._run_child(request, descriptor)
         except BaseException:
             traceback.print_exc()  # into the job's output

@@ -24,6 +24,7 @@ from gptdoctor.core.measurements.record import Ending, ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.worker import processes
 from gptdoctor.worker.link import Link, LinkClosedError
+from gptdoctor.worker.preloading import Packages, Preloading
 from gptdoctor.worker.progress import Progress
 from gptdoctor.worker.protocol import Cancel, Examine, Ready, decode_reply, split_reply
 
@@ -44,6 +45,8 @@ class Session:
         self._numbers = count(1)  # 0 is for what belongs to no job
         self._waiting: deque[Progress] = deque()
         self._running: dict[int, Progress] = {}
+        self._preloading = Preloading()
+        self._loaded: Packages = frozenset()  # in the present fork server
 
     def __enter__(self) -> Session:
         return self
@@ -67,8 +70,9 @@ class Session:
 
         Two examinations of one session must not be interleaved.
         """
+        self._preloading.expect(requests)
         jobs = [Progress(request=request, listener=listener) for request in requests]
-        self._waiting = deque(jobs)
+        self._waiting = deque(sorted(jobs, key=self._turn))
         ready = self.ready()
         try:
             for job in jobs:
@@ -88,7 +92,7 @@ class Session:
         """Send as many jobs as may run beside those that do."""
         while self._waiting:
             alone = self._waiting[0].alone or any(job.alone for job in self._running.values())
-            if len(self._running) >= (1 if alone else self._jobs):
+            if len(self._running) >= (1 if alone else self._jobs) or not self._prepare():
                 return
             job, number = self._waiting.popleft(), next(self._numbers)
             self._running[number] = job
@@ -98,6 +102,31 @@ class Session:
             except LinkClosedError as error:
                 self._recover(str(error))
                 return
+
+    def _turn(self, job: Progress) -> tuple[bool, list[str]]:
+        """Jobs that share packages follow each other; first those for which nothing is loaded."""
+        packages = self._preloading.packages_for(job.request)
+        return packages != self._loaded, sorted(packages)
+
+    def _prepare(self) -> bool:
+        """Have loaded what the next job may find loaded; False where that has to wait."""
+        job = self._waiting[0]
+        packages = frozenset() if job.alone else self._preloading.packages_for(job.request)
+        if packages == self._loaded:
+            return True
+        if self._running:
+            return False
+        modules = self._preloading.modules_of(packages)
+        try:
+            if self._loaded:
+                self._link.prepare(())
+            self._preloading.forbid(self._link.prepare(modules) if modules else ())
+        except (LinkClosedError, ProtocolError) as error:
+            self._preloading.forbid(modules)
+            self._recover(str(error))
+            return False
+        self._loaded = packages
+        return True
 
     def _listen(self) -> None:
         """Wait for the next lines, and give each to its job."""
@@ -144,6 +173,7 @@ class Session:
             for job in lost:
                 job.start_over()
             self._waiting.extendleft(lost)
+        self._loaded = frozenset()
         self._link = Link(self._python, self._root)
 
     def _abandon(self) -> None:
