@@ -24,6 +24,7 @@ from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, filled, templ
 from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
+from gptdoctor.specimen.submodules import decoding, is_layer, is_part, part_for
 from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
@@ -101,7 +102,8 @@ class Maker:
                 yield name, self._as_in(like, name, siblings)
                 continue
             if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-                yield from self._extra(name, made, siblings)
+                extra = self._extra(name, made, siblings)
+                yield from (each for each in extra if (made, each[0]) not in self.lessons.withheld)
             elif parameter.kind is not inspect.Parameter.VAR_POSITIONAL:
                 value = self._argument(name, parameter, made, siblings, depth)
                 if value is not None:
@@ -130,14 +132,18 @@ class Maker:
         if (made, name) in self.lessons.needed:
             default = MISSING
         if self._buildable(hint, default):
-            return self.instance(hint, depth + 1)
+            return self.instance(decoding(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
         if has_factory(parameter.default):
             return None
+        if default is MISSING and is_part(name, hint):
+            part = part_for(name, made, self._modules(), self._own)
+            if part is not None:
+                return self.instance(part, depth + 1)
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
         if loose and default in (MISSING, None) and _is_module(made):
-            holder = self._holder(name, required=default is MISSING)
+            holder = self._holder(name, made, required=default is MISSING)
             if holder is not None:
                 return holder
         if default is MISSING and not is_plain(hint):
@@ -151,7 +157,7 @@ class Maker:
         if is_plain(hint):
             return False
         if issubclass(hint, nn.Module):
-            return default is MISSING and self._own(hint)
+            return default is MISSING and (self._own(hint) or is_layer(hint))
         return dataclasses.is_dataclass(hint) or CONFIG_CLASS.fullmatch(hint.__name__) is not None
 
     def _own(self, known: type) -> bool:
@@ -165,6 +171,7 @@ class Maker:
         """What `**kwargs` may take: constants of a configuration class, keys that are read."""
         if not _is_module(made):
             yield from self._class_attributes(made).items()
+            yield from self._inherited(made, siblings)
             return
         reads = reads_of(name, self._classes())
         table = self._table_in(made)
@@ -175,6 +182,18 @@ class Maker:
             value = value_for(key, reads, table, self.variant)
             if key not in table or value.value != table[key]:
                 yield key, value
+
+    def _inherited(
+        self, made: Callable[..., Any], siblings: frozenset[str]
+    ) -> Iterator[tuple[str, Written]]:
+        """The sizes that the constructor of a base takes, to which `**kwargs` are handed on."""
+        chain = [base for base in inspect.getmro(made) if "__init__" in vars(base)]  # type: ignore[arg-type]
+        for base in chain[1:]:
+            for name, parameter in inspect.signature(base).parameters.items():
+                told = name not in siblings and isinstance(parameter.default, int | float)
+                value = told and small(name, parameter.default, None, self.variant, siblings)
+                if value and value.value != parameter.default:
+                    yield name, value
 
     def _table_in(self, made: Callable[..., Any]) -> Mapping[str, Any]:
         """The dictionary of defaults that a constructor lays under its `**kwargs`."""
@@ -215,8 +234,11 @@ class Maker:
         """The user's modules, the model's own first."""
         return [self.module, *project_modules(self.root)]
 
-    def _holder(self, name: str, required: bool) -> Written | None:
+    def _holder(self, name: str, made: Any, required: bool) -> Written | None:
         """An object for a parameter that holds all sizes and does not tell its class."""
+        known = getattr(made, "config_class", None)  # as the models of hubs tell it
+        if name in CONFIG_NAMES and isinstance(known, type):
+            return self.instance(known, 1)
         reads = reads_of(name, self._classes())
         if not reads.keys and name not in CONFIG_NAMES:
             return None

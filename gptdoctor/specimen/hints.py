@@ -30,7 +30,9 @@ def hint_of(annotation: Any, made: Callable[..., Any]) -> Any:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         inner = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
         optional_int = len(inner) < len(typing.get_args(annotation)) and inner == [int]
-        return None if optional_int or len(inner) != 1 else inner[0]
+        if len(inner) > 1:  # one of several configurations: the first is as good as any
+            return next((kind for kind in inner if not is_plain(kind)), None)
+        return None if optional_int or not inner else inner[0]
     return annotation
 
 

@@ -17,7 +17,7 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.given_call import Supply
-from gptdoctor.specimen.lessons import missing_key
+from gptdoctor.specimen.lessons import Lessons, missing_key
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
 from gptdoctor.specimen.reads import project_modules
@@ -142,7 +142,7 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             return Instance(code="", model=None, crash=None, note=note)
         except _FAILURES as error:
             if not maker.lessons.learn(error):
-                return _failed(made.__name__, error, request)
+                return _failed(made.__name__, error, request, maker.lessons)
         else:
             return _accepted(_with_constants(written, constants, made, maker.module))
     return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
@@ -174,10 +174,13 @@ def _accepted(written: Written, called: str = "") -> Instance:
     return Instance(code=written.code, model=model, crash=None, note="")
 
 
-def _failed(code: str, error: BaseException, request: ExamineRequest) -> Instance:
+def _failed(
+    code: str, error: BaseException, request: ExamineRequest, lessons: Lessons | None = None
+) -> Instance:
     """An attempt that raised: the user's fault, unless the code refused what we gave."""
     crash = crash_of(error, request.root, "construction")
     refused = crash.path is None or refuses(crash, error) or missing_key(error) is not None
+    refused = refused or (lessons is not None and lessons.lacks(error))
     where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
     note = f"{code}: {crash.kind}: {crash.message}{where}"
     lack = lacking(error, crash)
@@ -196,6 +199,8 @@ def refuses(crash: Crash, error: BaseException) -> bool:
     foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)
     if crash.kind == "EinopsError":  # the pattern that does not fit the shape is the user's own
         return False
+    if "SimpleNamespace" in crash.message:  # what we gave was meant to be something else
+        return True
     return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)
 
 

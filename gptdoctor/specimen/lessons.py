@@ -23,6 +23,9 @@ from gptdoctor.specimen.values import Written, literal
 
 _Made = Callable[..., Any]
 _MISSING = re.compile(r"missing \d+ required (?:positional|keyword-only) arguments?: (.*)")
+_UNWANTED = re.compile(
+    r"(?:unexpected keyword argument|multiple values for (?:keyword )?argument) '(\w+)'"
+)
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _REFUSALS = (AssertionError, ValueError)
 # A check that wants a larger number than this wants no tiny model.
@@ -35,7 +38,8 @@ class Lessons:
 
     `keys`: of a configuration of ours. `extra`: what a class's `**kwargs` must hold. `needed`:
     arguments that must be given though they have a default. `values`: those to be given instead
-    of what the names suggest. `classes`: of which class an argument is to be.
+    of what the names suggest. `classes`: of which class an argument is to be. `withheld`: what
+    `**kwargs` must not hold.
     """
 
     keys: set[str] = field(default_factory=set)
@@ -43,6 +47,7 @@ class Lessons:
     needed: set[tuple[_Made, str]] = field(default_factory=set)
     values: dict[tuple[_Made, str], Written] = field(default_factory=dict)
     classes: dict[tuple[_Made, str], type] = field(default_factory=dict)
+    withheld: set[tuple[_Made, str]] = field(default_factory=set)
     # what was last given to each class and function that was made
     given: dict[_Made, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -53,6 +58,9 @@ class Lessons:
         if key is not None:
             return self._learn_key(key, frames)
         if isinstance(error, TypeError):
+            unwanted = _UNWANTED.search(str(error))
+            if unwanted:
+                return self._withhold(unwanted[1], frames)
             missing = _MISSING.search(str(error))
             names = re.findall(r"'(\w+)'", missing[1]) if missing else []
             return sum(self._learn_extra(name, frames) for name in names) > 0
@@ -62,6 +70,10 @@ class Lessons:
             checked = any(self._satisfy(demand, frame, frames) for demand in wanted)
             return checked or self._learn_named(str(error), frames)
         return False
+
+    def lacks(self, error: BaseException) -> bool:
+        """Whether an object of a class that a check named lacks what the code reads from it."""
+        return isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
 
     def _learn_key(self, key: str, frames: list[tuple[FrameType, int]]) -> bool:
         if key not in self.keys:
@@ -80,6 +92,15 @@ class Lessons:
                 if candidate not in held and candidate not in self.given[made]:
                     held[candidate] = None
                     return True
+        return False
+
+    def _withhold(self, name: str, frames: list[tuple[FrameType, int]]) -> bool:
+        """Give `name` no more in the `**kwargs` of what was being made."""
+        for made, _ in self._made_in(frames):
+            named = name in inspect.signature(made).parameters
+            if name in self.given.get(made, {}) and not named:
+                self.withheld.add((made, name))
+                return True
         return False
 
     def _satisfy(

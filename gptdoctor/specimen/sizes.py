@@ -109,7 +109,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?(?:_(?:per|or)_\w+)?|n_?vocab|num_vocab"
         r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
-        r"|alphabet(?:_size)?|n_?chars|num_classes|output_dim|num_text_tokens|V",
+        r"|alphabet(?:_size)?|n_?chars|(?:n_?|num_)(?:word_?)?(?:pieces|fillers)|num_classes|output_dim|num_text_tokens|V",
         "vocabulary",
     ),
     (
@@ -129,7 +129,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         r"d_?model|n_?emb(?:d|ed)?|num_embd|hidden_?(?:size|units|width|channels)?|model_?(?:dim|size|width)"
         r"|dims?|(?:tok_|token_|text_|word_)?emb(?:ed|d|edding)?s?_?(?:dim|dims|size|width|length)?"
-        r"|d_emb(?:ed|edding)?|ninp|width|channels|d_hidden|units|n_units|n_state|C|D|d|features|d_dim"
+        r"|d_emb(?:ed|edding)?|ninp|width|channels|d_hidden|units|n_units|n_state|C|D|d|(?:in_|out_)?features|normalized_shape|d_dim"
         r"|(?:residual|trunk|base|inner_model)_dim",
         "width",
     ),
@@ -138,6 +138,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (r"d_conv|conv_?(?:kernel|width)?|kernel_?size?|conv_size", "kernel"),
     (r"(?:d_\w+|\w+_(?:dim|width))", "width"),
 )
+_LENGTH = re.compile(r"max_?seq(?:uence)?_?len(?:gth)?|context_len(?:gth)?")
 # Which part of a model a size belongs to.
 _PART = re.compile(r"(?:enc|dec|encoder|decoder|src|tgt|text|lm|model|transformer|net)_(?=\w)")
 _TABLE = tuple((re.compile(pattern), role) for pattern, role in _PATTERNS)
@@ -160,11 +161,18 @@ def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
     role = next((role for pattern, role in _TABLE if pattern.fullmatch(lowered)), None)
     if role is None and (part := _PART.match(lowered)):
         return role_of(lowered[part.end() :], siblings)  # dec_num_tokens is num_tokens
+    if role == "context" and lowered == "block_size" and _names_context(siblings - {name}):
+        return "window"  # beside the length, it is what the length is divided into
     if role != "hidden_dim":
         return role
     # hidden_dim is the model's width where nothing else is, else that of its feed-forward part
     others = (role_of(sibling) for sibling in siblings if sibling != name)
     return "ffn" if "width" in others else "width"
+
+
+def _names_context(names: frozenset[str]) -> bool:
+    """Whether one of the names is the length of a text for certain."""
+    return any(_LENGTH.fullmatch(name) for name in names)
 
 
 def size_for(

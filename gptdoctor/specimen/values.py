@@ -127,6 +127,8 @@ def _required(name: str, hint: Any, variant: Variant, siblings: frozenset[str]) 
         return literal(next(iter(hint)))
     if get_origin(hint) is Literal:
         return literal(get_args(hint)[0])
+    if hint is set or get_origin(hint) is set:
+        return literal({1})
     if hint in (list, tuple) or get_origin(hint) in (list, tuple):
         return literal(get_origin(hint)([2, 2]) if get_origin(hint) else hint([2, 2]))
     makers: dict[type, Callable[[], Any]] = {
@@ -181,8 +183,11 @@ def _arguments_code(made: Callable[..., Any], arguments: Mapping[str, Written]) 
 
 def name_of(made: Any) -> str:
     """The name of a class or function as its module knows it: "Outer.Inner"."""
-    name: str = getattr(made, "__qualname__", made.__name__)
-    return made.__name__ if "<locals>" in name else name
+    plain: str = made.__name__
+    if vars(torch.nn).get(plain) is made:
+        return f"torch.nn.{plain}"
+    name: str = getattr(made, "__qualname__", plain)
+    return plain if "<locals>" in name else name
 
 
 def called(made: Callable[..., Any], arguments: Mapping[str, Written]) -> Written:

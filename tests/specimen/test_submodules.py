@@ -1,0 +1,127 @@
+"""Modules that want other modules, in the ways that packages write it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.specimen.making import build
+
+PARTS = """\
+class Layers(nn.Module):
+    def __init__(self, dim, depth, heads=8, causal=False):
+        super().__init__()
+        self.dim, self.causal = dim, causal
+        self.layers = nn.ModuleList([nn.Linear(dim, dim) for _ in range(depth)])
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x)
+        return x
+
+class Encoder(Layers):
+    pass
+
+class Decoder(Layers):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs, causal=True)
+
+class GPT(nn.Module):
+    def __init__(self, num_tokens, layers: Layers):
+        super().__init__()
+        assert layers.causal
+        self.e = nn.Embedding(num_tokens, layers.dim)
+        self.layers = layers
+        self.out = nn.Linear(layers.dim, num_tokens)
+
+    def forward(self, x):
+        return self.out(self.layers(self.e(x)))
+
+"""
+START = "class Model(nn.Module):\n    def __init__(self, {}):\n        super().__init__()\n"
+FORWARD = "\n\n    def forward(self, ids):\n        return "
+STYLES = {
+    "a-base-of-which-one-child-decodes": PARTS.replace("class GPT", "class Model"),
+    "net": PARTS
+    + START.format("net, pad_value=0")
+    + "        self.net, self.limit = net, net.layers.dim"
+    + FORWARD
+    + "self.net(ids)",
+    "any-module-by-a-word-of-its-name": PARTS
+    + START.format("n_vocab: int, d_model: int, decoder: nn.Module")
+    + "        self.e, self.decoder = nn.Embedding(n_vocab, d_model), decoder\n"
+    "        self.out = nn.Linear(d_model, n_vocab)"
+    + FORWARD
+    + "self.out(self.decoder(self.e(ids)))",
+    "layers-of-torch": START.format("table: nn.Embedding, norm: nn.LayerNorm, head: nn.Linear")
+    + "        self.table, self.norm = table, norm\n"
+    "        self.head = nn.Linear(norm.normalized_shape[0], table.num_embeddings)"
+    + FORWARD
+    + "self.head(self.norm(self.table(ids)))",
+}
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_part_is_made_where_a_module_is_wanted(tmp_path: Path, style: str) -> None:
+    """Of the class that is meant, with sizes that belong to those of the whole."""
+    construction, _ = build(tmp_path, STYLES[style])
+    assert construction.outcome == "built", construction.tried
+    assert (construction.vocabulary, construction.returns) == (97, "logits")
+
+
+CONFIGS = """
+class Base:
+    def __init__(self, hidden_width=4096, vocab_size=50000, layers=48):
+        self.hidden_width, self.vocab_size, self.layers = hidden_width, vocab_size, layers
+
+class Child(Base):
+    def __init__(self, *args, flavour="sweet", layers=48, **kwargs):
+        super().__init__(*args, layers=2, **kwargs)
+
+class Model(nn.Module):
+    {}
+        super().__init__()
+        assert isinstance(config, Base), "a Base, please"
+        self.e = nn.Embedding(config.vocab_size, config.hidden_width)
+        self.out = nn.Linear(config.hidden_width, config.vocab_size)
+
+    def forward(self, ids):
+        return self.out(self.e(ids))
+"""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "def __init__(self, config: Child):",
+        "config_class = Child\n\n    def __init__(self, config):",
+        "def __init__(self, config: 'Child | Base'):",
+    ],
+    ids=["handed-on-to-its-base", "told-by-the-model", "one-of-two"],
+)
+def test_the_configuration_that_is_meant_is_made(tmp_path: Path, head: str) -> None:
+    """Small, also where its sizes are those of a base that takes the rest of its arguments."""
+    text = CONFIGS.format(head).replace("Child", "ChildConfig").replace("Base", "BaseConfig")
+    construction, _ = build(tmp_path, text)
+    assert construction.outcome == "built", construction.tried
+    assert construction.parameters < 50_000
+
+
+def test_a_class_that_a_check_named_is_not_held_to_be_complete(tmp_path: Path) -> None:
+    """A bare base satisfies the check, and lacks what the model reads: by our fault."""
+    text = """
+class Base:
+    pass
+
+class Model(nn.Module):
+    def __init__(self, thing):
+        super().__init__()
+        assert isinstance(thing, Base)
+        self.e = nn.Embedding(thing.vocabulary, 8)
+
+    def forward(self, ids):
+        return self.e(ids)
+"""
+    construction, _ = build(tmp_path, text)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
