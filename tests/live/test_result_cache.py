@@ -128,6 +128,12 @@ def examined(root: Path, seed: int = 0) -> Examination:
         return one.examine()
 
 
+def built_by(name: str, statement: str) -> str:
+    """A model whose constructor does something first."""
+    head = "def __init__(self, vocab_size=32, dim=16):\n"
+    return HEALTHY.replace("Tiny", name).replace(head, f"{head}        {statement}\n")
+
+
 def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
     """Time-outs and ends of the process are never kept, and do not keep others from it."""
     write(
@@ -135,8 +141,8 @@ def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
         {
             "pyproject.toml": "",
             "well.py": HEALTHY.replace("Tiny", "Well"),
-            "hangs.py": "import time\ntime.sleep(60)\n" + HEALTHY.replace("Tiny", "Hangs"),
-            "dies.py": "import os\nos._exit(0)\n" + HEALTHY.replace("Tiny", "Dies"),
+            "hangs.py": built_by("Hangs", "import time; time.sleep(60)"),
+            "dies.py": built_by("Dies", "import os; os._exit(0)"),
         },
     )
     for expected in ({"Well": False}, {"Well": True}):
