@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,6 +52,13 @@ class Options:
         selected = _longest(code, self.select) if self.select else 0
         ignored = _longest(code, self.ignore)
         return selected >= 0 and selected > ignored if ignored >= 0 else selected >= 0
+
+
+def toml_string(code: str) -> str:
+    """Code as a string of TOML: in single quotes where it has none itself but double ones."""
+    if '"' in code and "'" not in code and code.isprintable():
+        return f"'{code}'"
+    return json.dumps(code, ensure_ascii=False)
 
 
 def _longest(code: str, prefixes: tuple[str, ...]) -> int:

@@ -11,6 +11,7 @@ from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.diagnose.facts import facts_of, measured_probes, specimen_of, unmeasured_probes
 from gptdoctor.diagnose.join import Judged, join
 from gptdoctor.diagnose.notes import notes_of, set_aside_declared
+from gptdoctor.diagnose.to_write import to_write
 from gptdoctor.diagnose.verdict import verdict_of
 from gptdoctor.judge import judge
 from gptdoctor.prepare import Prepared
@@ -60,6 +61,7 @@ def _diagnose(project: Project, record: ModelRecord, findings: Sequence[Finding]
         measured=measured_probes(record),
         unmeasured=unmeasured_probes(record),
         notes=notes_of(project, record),
+        to_write=to_write(project, record),
         cached=record.cached,
     )
 

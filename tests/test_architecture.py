@@ -20,6 +20,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), set()),
     "config": ({"core"}, set()),
     "config_file": ({"core", "config"}, set()),
+    "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
     "source": ({"core", "config"}, set()),
     "defect": ({"core", "source"}, set()),
     "defects": ({"core", "source", "defect"}, set()),

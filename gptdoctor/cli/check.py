@@ -10,6 +10,7 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.config import Options
+from gptdoctor.core.errors import UsageError
 
 if TYPE_CHECKING:
     from gptdoctor.core.diagnosis import Examination
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
 
 FormatOption = Annotated[
     shared.OutputFormat, typer.Option("--output-format", help="How the result is printed.")
+]
+
+WriteConfigOption = Annotated[
+    bool,
+    typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
 ]
 
 
@@ -37,13 +43,30 @@ def check(
     cache: shared.CacheOption = None,
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
+    write_config: WriteConfigOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
     options = shared.options_of(context)
+    if write_config and options.static:
+        raise UsageError("--write-config tells what running the models showed; --static runs none")
     examination = examine(options)
     result = _show(examination, options, output_format)
+    if write_config:
+        _write_config(examination, options)
     raise typer.Exit(result.exit_code)
+
+
+def _write_config(examination: Examination, options: Options) -> None:
+    """Write the entries, and tell on stderr what was written: stdout may be JSON."""
+    from gptdoctor.report.consoles import stderr_console
+    from gptdoctor.report.written_config import print_written
+    from gptdoctor.source.targets import root_of
+    from gptdoctor.write_config import write_config
+
+    root = root_of(options.targets, Path.cwd())
+    written = write_config(root, examination.models)
+    print_written(stderr_console(), root, written.added, written.kept)
 
 
 def examine(options: Options) -> Examination:

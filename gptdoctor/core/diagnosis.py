@@ -32,6 +32,15 @@ class SpecimenFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ToWrite:
+    """The expressions with which a model could be run, with "..." for what nobody could guess."""
+
+    build: str  # "GPT(config=...)"
+    call: str  # "model(ids, memory=...)"
+    built: bool  # whether `build` works, and the call alone is missing
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnmeasuredProbe:
     """A probe that could not run, and why. Never counted as passed."""
 
@@ -55,6 +64,7 @@ class ModelDiagnosis:
     measured: tuple[str, ...] = ()
     unmeasured: tuple[UnmeasuredProbe, ...] = ()
     notes: tuple[str, ...] = ()
+    to_write: ToWrite | None = None  # where it could not be built or called
     ignored: bool = False  # left alone, as the user wants it
     in_cell: CellLine | None = None  # where `line` is, in a notebook
     cached: bool = False  # measured by an earlier run, and nothing that it rests on has changed

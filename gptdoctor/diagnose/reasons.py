@@ -41,7 +41,10 @@ def what_blocks(record: ModelRecord) -> str | None:
         return f"blocked by the import at {missing}"
     if construction.crash is not None:
         return f"blocked by {crash_sentence(construction.crash)}"
-    return f"the model was not built: {'; '.join(construction.tried) or 'no way was found'}"
+    tried = "; ".join(construction.tried) or "no way was found"
+    if construction.parameters:
+        return f"the model was built, and no call of it works: {tried}"
+    return f"the model was not built: {tried}"
 
 
 def machine_lacks(record: ModelRecord) -> str | None:

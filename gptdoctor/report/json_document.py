@@ -62,6 +62,7 @@ def _model(model: ModelDiagnosis) -> Document:
         "unmeasured": [asdict(unmeasured) for unmeasured in model.unmeasured],
         "notes": list(model.notes),
         "cached": model.cached,
+        "to_write": None if model.to_write is None else asdict(model.to_write),
         "ignored": model.ignored,
     }
 

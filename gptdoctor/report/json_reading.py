@@ -13,6 +13,7 @@ from gptdoctor.core.diagnosis import (
     SkippedFile,
     SourceError,
     SpecimenFacts,
+    ToWrite,
     UnmeasuredProbe,
     Verdict,
 )
@@ -82,6 +83,7 @@ def _model(node: Node) -> ModelDiagnosis:
         measured=node.texts("measured"),
         unmeasured=_all(node, "unmeasured", _unmeasured),
         notes=node.texts("notes"),
+        to_write=_to_write(node.node("to_write")) if node.has("to_write") else None,
         ignored=node.flag("ignored", False),
         in_cell=_in_cell(node),
         cached=node.flag("cached", False),
@@ -97,6 +99,10 @@ def _specimen(node: Node) -> SpecimenFacts:
         expression=node.text("expression", ""),
         imports=node.texts("imports"),
     )
+
+
+def _to_write(node: Node) -> ToWrite:
+    return ToWrite(build=node.text("build"), call=node.text("call"), built=node.flag("built"))
 
 
 def _unmeasured(node: Node) -> UnmeasuredProbe:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from rich.console import Console
 
+from gptdoctor.config import toml_string
 from gptdoctor.core.cells import place_words
-from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, Verdict
+from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, ToWrite, Verdict
 from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
 from gptdoctor.report.layout import print_labelled, print_line, to_text
 from gptdoctor.report.prose import Inline, literally, prose, sentence, visible
@@ -54,8 +56,22 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
     for index, (probes, reason) in enumerate(unmeasured_by_reason(model)):
         names = literally(probes_named(probes), "strong")
         yield "" if index else "unmeasured", sentence(names, f": {reason}")
+    if model.to_write is not None:
+        yield from _to_write(model, model.to_write)
     for note in model.notes:
         yield "note", prose(note)
+
+
+def _to_write(model: ModelDiagnosis, wanted: ToWrite) -> Iterator[tuple[str, Inline]]:
+    """The command and the entry that would help, with places to fill in."""
+    words = ["gptdoctor", "check", f"{model.path}::{model.name}"]
+    if not wanted.built:
+        words += ["--build", wanted.build]
+    yield "write", literally(shlex.join([*words, "--call", wanted.call]))
+    yield "", prose("or in pyproject.toml (`--write-config` prepares it):")
+    yield "", literally(f'[tool.gptdoctor.models."{model.path}:{model.name}"]')
+    yield "", literally(f"build = {toml_string(wanted.build)}")
+    yield "", literally(f"call = {toml_string(wanted.call)}")
 
 
 def reasons_of(model: ModelDiagnosis) -> Iterator[Inline]:
