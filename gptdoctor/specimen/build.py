@@ -18,7 +18,7 @@ from gptdoctor.specimen.called import Called, called
 from gptdoctor.specimen.failing_sizes import Make, failures_of
 from gptdoctor.specimen.given_call import GivenCall
 from gptdoctor.specimen.inputs import Recipe
-from gptdoctor.specimen.instances import Instance, constants_kept, instance_like, instances
+from gptdoctor.specimen.instances import Instance, instance_like, instances
 from gptdoctor.specimen.objective import (
     EXCHANGED,
     OWN,
@@ -71,8 +71,9 @@ def specimen_from(
     # the first of equals: its sizes are the most telling ones
     best = max(attempts, key=lambda one: (one.works, one.instance.model is not None))
     notes = tuple(dict.fromkeys(each.note for each in attempts if each.note))
-    with constants_kept(request.root):
-        failures = failures_of(attempts, best, make, request)
+    failures = failures_of(attempts, best, make, request)
+    for change in best.instance.changes:  # it may read them when it runs
+        change.make()
     construction = _construction(best, notes, failures, request)
     model = best.instance.model
     return construction, None if model is None else _specimen(model, best, construction, request)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import inspect
-import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -22,8 +21,15 @@ from gptdoctor.specimen.hints import (
 )
 from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, filled, template_for, value_for
 from gptdoctor.specimen.lessons import Lessons
-from gptdoctor.specimen.places import project_path
-from gptdoctor.specimen.reads import CONFIG_NAMES, Reads, classes_in, project_modules, reads_of
+from gptdoctor.specimen.module_sizes import Change, changes
+from gptdoctor.specimen.reads import (
+    CONFIG_NAMES,
+    Reads,
+    classes_in,
+    is_own_module,
+    project_modules,
+    reads_of,
+)
 from gptdoctor.specimen.submodules import decoding, is_layer, is_part, part_for
 from gptdoctor.specimen.values import (
     MISSING,
@@ -76,13 +82,9 @@ class Maker:
 
     def _without_arguments(self, made: Callable[..., Any], plain: Any) -> Written:
         """A configuration whose sizes are constants of the class, or set by its constructor."""
-        constants = self._class_attributes(made)
-        if constants:
-            values = {key: value.value for key, value in constants.items()}
-            derived: Any = type("Tiny", (made,), values)  # type: ignore[arg-type]
-            return Written(
-                derived(), f'type("Tiny", ({name_of(made)},), dict({keywords(constants)}))()'
-            )
+        derived = self._constants_of(made)
+        if derived is not None:
+            return Written(derived.value(), f"{derived.code}()")
         own: dict[str, Any] = dict(getattr(plain, "__dict__", {}))
         changed = self._shrunk(own)
         if not changed:
@@ -90,6 +92,15 @@ class Maker:
         values = {key: value.value for key, value in changed.items()}
         code = f"SimpleNamespace(**(vars({name_of(made)}()) | dict({keywords(changed)})))"
         return Written(types.SimpleNamespace(**(own | values)), code)
+
+    def _constants_of(self, made: Any) -> Written | None:
+        """A class like `made` whose constants are small; None where there are none to change."""
+        constants = self._class_attributes(made)
+        if not constants:
+            return None
+        values = {key: value.value for key, value in constants.items()}
+        code = f'type("Tiny", ({name_of(made)},), dict({keywords(constants)}))'
+        return Written(type("Tiny", (made,), values), code)
 
     def arguments(
         self, made: Callable[..., Any], depth: int, like: Any = None
@@ -135,6 +146,8 @@ class Maker:
             return self.instance(decoding(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
+        if isinstance(default, type) and self._own(default) and not _is_module(default):
+            return self._constants_of(default)
         if has_factory(parameter.default):
             return None
         if default is MISSING and is_part(name, hint):
@@ -142,6 +155,7 @@ class Maker:
             if part is not None:
                 return self.instance(part, depth + 1)
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
+        loose = loose or (name in CONFIG_NAMES and not is_plain(hint))  # a Namespace, a DictConfig
         if loose and default in (MISSING, None) and _is_module(made):
             holder = self._holder(name, made, required=default is MISSING)
             if holder is not None:
@@ -158,12 +172,13 @@ class Maker:
             return False
         if issubclass(hint, nn.Module):
             return default is MISSING and (self._own(hint) or is_layer(hint))
-        return dataclasses.is_dataclass(hint) or CONFIG_CLASS.fullmatch(hint.__name__) is not None
+        if dataclasses.is_dataclass(hint) or CONFIG_CLASS.fullmatch(hint.__name__) is not None:
+            return True
+        return default is MISSING and self._own(hint)
 
     def _own(self, known: type) -> bool:
         """Whether a class is the user's."""
-        filename = getattr(sys.modules.get(known.__module__), "__file__", None)
-        return isinstance(filename, str) and project_path(filename, self.root) is not None
+        return is_own_module(known.__module__, self.root)
 
     def _extra(
         self, name: str, made: Callable[..., Any], siblings: frozenset[str]
@@ -210,16 +225,9 @@ class Maker:
                 found.update(vars(base))
         return self._shrunk({k: v for k, v in found.items() if not k.startswith("_")})
 
-    def constants(self) -> dict[str, Written]:
-        """The numbers at the top of the model's module that its classes read, made small."""
-        names = {
-            node.id
-            for statement in classes_in([self.module], self.family)
-            for node in ast.walk(statement)
-            if isinstance(node, ast.Name)
-        }
-        own = {key: value for key, value in vars(self.module).items() if key in names}
-        return self._shrunk(own)
+    def changes(self) -> list[Change]:
+        """What makes the sizes small that the model reads from its modules."""
+        return list(changes(self.module, self.root, self.family, self._shrunk))
 
     def _shrunk(self, values: Mapping[str, Any]) -> dict[str, Written]:
         """Of `values` those that a tiny model wants changed."""

@@ -127,7 +127,11 @@ def _by_sizes(
     sizes = best.instance.sizes
 
     def tried(changes: Mapping[str, int]) -> _Outcome:
-        return _call(make(best.instance, changes), trial, request)
+        other = make(best.instance, changes)
+        outcome = _call(other, trial, request)
+        for change in other.changes:
+            change.undo()
+        return outcome
 
     if sizes.get("heads") == 1:
         yield from _by_heads(tried)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -18,14 +17,13 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.lessons import Lessons, missing_key
+from gptdoctor.specimen.module_sizes import Change
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
 from gptdoctor.specimen.reach import OtherNames
-from gptdoctor.specimen.reads import project_modules
 from gptdoctor.specimen.size_limit import TooLargeError, limited
-from gptdoctor.specimen.small_names import given_in
 from gptdoctor.specimen.stand_in import NotRunError
 from gptdoctor.specimen.surroundings import lacking
-from gptdoctor.specimen.values import NoIdeaError, Written, keywords, name_of
+from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
@@ -51,6 +49,7 @@ class Instance:
     sizes: Mapping[str, int] = field(default_factory=dict)  # that it asked for, by role
     imports: tuple[str, ...] = ()  # with which the code runs in a file of its own
     variant: Variant | None = None  # that the sizes are of; None: the user said how it is built
+    changes: tuple[Change, ...] = ()  # made in the user's modules, of which it reads its sizes
 
 
 def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]:
@@ -66,6 +65,8 @@ def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]
         if variant.is_plain:
             tried.append(instance.sizes)
         yield instance
+        for change in instance.changes:  # the next one starts from what the user wrote
+            change.undo()
 
 
 def _same(variant: Variant, sizes: Mapping[str, int]) -> bool:
@@ -85,36 +86,32 @@ def instance_of(variant: Variant, module: ModuleType, request: ExamineRequest) -
     asked = Asked(variant.sizes)
     noted = replace(variant, sizes=asked)
     maker = Maker(root=request.root, module=module, family=family, variant=noted)
+    changes = tuple(maker.changes())
+    for change in changes:
+        change.make()
     built = _instance(made, maker, request)
-    vocabulary = variant.sizes["vocabulary"]
-    return replace(built, vocabulary=vocabulary, sizes=dict(asked.used), variant=variant)
+    return replace(
+        built,
+        code=_with_changes(built.code, changes),
+        vocabulary=variant.sizes["vocabulary"],
+        sizes=dict(asked.used),
+        variant=variant,
+        changes=changes,
+    )
 
 
 def instance_like(
     instance: Instance, changes: Mapping[str, int], module: ModuleType, request: ExamineRequest
 ) -> Instance:
-    """The same as a guessed `instance` but for `changes` of its sizes, by role."""
+    """The same as a guessed `instance` but for `changes` of its sizes, by role.
+
+    What either of them changed in the user's modules is for the caller to put right.
+    """
+    for change in instance.changes:
+        change.undo()
     variant = instance.variant or VARIANTS[0]
     changed = replace(variant, sizes={**variant.sizes, **changes})
     return instance_of(changed, module, request)
-
-
-@contextmanager
-def constants_kept(root: str) -> Iterator[None]:
-    """Give the user's modules their numbers back: an instance may read them when it runs."""
-    held = [
-        (vars(each), {name: value for name, value in vars(each).items() if _is_plain(value)})
-        for each in project_modules(root)
-    ]
-    try:
-        yield
-    finally:
-        for namespace, values in held:
-            namespace.update(values)
-
-
-def _is_plain(value: Any) -> bool:
-    return isinstance(value, int | float | tuple | list)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:
@@ -126,9 +123,6 @@ def _attribute(module: ModuleType, name: str) -> Any:
 
 def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -> Instance:
     """An instance with the maker's sizes; keys that a crash asks for are learned."""
-    given = {name: Written(one.value, one.code) for name, one in given_in(maker.module).items()}
-    constants = given | maker.constants()
-    vars(maker.module).update({name: value.value for name, value in constants.items()})
     for _ in range(_MOST_LEARNED):
         torch.manual_seed(request.seed)
         try:
@@ -144,21 +138,15 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             if not maker.lessons.learn(error):
                 return _failed(made.__name__, error, request, maker.lessons)
         else:
-            return _accepted(_with_constants(written, constants, made, maker.module))
+            return _accepted(written)
     return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
 
 
-def _with_constants(
-    written: Written, constants: Mapping[str, Written], made: Any, module: ModuleType
-) -> Written:
-    """The code of an instance whose sizes are, in part, constants at the top of its module."""
-    if not constants:
-        return written
-    own = getattr(made, "__module__", None) == module.__name__
-    # also where it is pasted into another file
-    holder = f"vars(sys.modules[{name_of(made)}.__module__])" if own else "globals()"
-    changed = f"{holder}.update({keywords(constants)})"
-    return Written(written.value, f"({changed}, {written.code})[1]")
+def _with_changes(code: str, changes: tuple[Change, ...]) -> str:
+    """The code of an instance whose sizes are, in part, at the top of its modules."""
+    if not changes or not code:
+        return code
+    return f"({', '.join(change.code for change in changes)}, {code})[-1]"
 
 
 def _accepted(written: Written, called: str = "") -> Instance:

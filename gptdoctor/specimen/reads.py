@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.abc import InspectLoader
@@ -39,6 +39,9 @@ CONFIG_NAMES = frozenset(
         "spec",
     }
 )
+
+
+Bound = Mapping[str, list[str]]  # names, and the keys from the object to what each stands for
 
 
 @dataclass
@@ -82,13 +85,28 @@ def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[ast
     return [node for node in found if not names or node.name in names]
 
 
+def is_own_module(name: str, root: str) -> bool:
+    """Whether the loaded module called `name` is the user's."""
+    filename = getattr(sys.modules.get(name), "__file__", None)
+    return isinstance(filename, str) and project_path(filename, root) is not None
+
+
+def tree_of(module: ModuleType) -> ast.Module:
+    """The text of a module, parsed."""
+    return _parsed(source_of(module))
+
+
 @cache  # asked for each constructor, each variant and each lesson of a refusal
-def _class_statements(text: str) -> tuple[ast.ClassDef, ...]:
+def _parsed(text: str) -> ast.Module:
     try:
-        tree = ast.parse(text)
+        return ast.parse(text)
     except (SyntaxError, ValueError):
-        return ()
-    return tuple(node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+        return ast.Module(body=[], type_ignores=[])
+
+
+@cache
+def _class_statements(text: str) -> tuple[ast.ClassDef, ...]:
+    return tuple(node for node in ast.walk(_parsed(text)) if isinstance(node, ast.ClassDef))
 
 
 def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
@@ -96,12 +114,34 @@ def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
     aliases = CONFIG_NAMES if parameter in CONFIG_NAMES else frozenset({parameter})
     reads = Reads()
     for node in classes:
-        bound = aliases & _constructor_parameters(node)
+        bound = _bound(node, aliases & _constructor_parameters(node))
         called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
         for access in ast.walk(node):
             if id(access) not in called:  # a method of the object is no key
                 _collect(access, bound, reads)
     return reads
+
+
+def _bound(node: ast.ClassDef, names: frozenset[str]) -> Bound:
+    """What stands for the object or for a part of it: `model = cfg["model"]` as well."""
+    bound: dict[str, list[str]] = {name: [] for name in names}
+    bound |= {f"self.{name}": [] for name in names}
+    for statement in ast.walk(node) if names else ():
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            target, path = _dotted(statement.targets[0]), _path(statement.value, bound)
+            if path and target is not None:  # a name that is given away again keeps its meaning
+                bound.setdefault(target, path)
+    return bound
+
+
+def _dotted(node: ast.expr) -> str | None:
+    """`name` or `self.name`."""
+    if isinstance(node, ast.Name):
+        return node.id
+    own = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    if own and isinstance(node, ast.Attribute) and ast.unparse(node.value) == "self":
+        return f"self.{node.attr}"
+    return None
 
 
 def _constructor_parameters(node: ast.ClassDef) -> frozenset[str]:
@@ -115,7 +155,7 @@ def _constructor_parameters(node: ast.ClassDef) -> frozenset[str]:
     return frozenset()
 
 
-def _collect(node: ast.AST, bound: frozenset[str], reads: Reads) -> None:
+def _collect(node: ast.AST, bound: Bound, reads: Reads) -> None:
     """Note `node` where it reads a key of one of the names `bound`."""
     if isinstance(node, ast.Call):
         _collect_call(node, bound, reads)
@@ -129,7 +169,7 @@ def _collect(node: ast.AST, bound: frozenset[str], reads: Reads) -> None:
         holder.subscripted |= isinstance(node, ast.Subscript)
 
 
-def _collect_call(node: ast.Call, bound: frozenset[str], reads: Reads) -> None:
+def _collect_call(node: ast.Call, bound: Bound, reads: Reads) -> None:
     """`cfg.get("key", default)`, `cfg.pop("key", default)` and `getattr(cfg, "key", default)`."""
     called, arguments = node.func, node.args
     if isinstance(called, ast.Attribute) and called.attr in ("get", "pop"):
@@ -148,14 +188,12 @@ def _collect_call(node: ast.Call, bound: frozenset[str], reads: Reads) -> None:
         holder.defaults.setdefault(key.value, arguments[1])
 
 
-def _path(node: ast.expr, bound: frozenset[str]) -> list[str] | None:
+def _path(node: ast.expr, bound: Bound) -> list[str] | None:
     """The keys from a bound name (or `self.` that name) to `node`; None: it leads elsewhere."""
-    if isinstance(node, ast.Name):
-        return [] if node.id in bound else None
+    name = _dotted(node)
+    if name is not None:
+        return bound.get(name)
     if isinstance(node, ast.Attribute):
-        own = isinstance(node.value, ast.Name) and node.value.id == "self"
-        if own:
-            return [] if node.attr in bound else None
         path = _path(node.value, bound)
         return None if path is None else [*path, node.attr]
     if isinstance(node, ast.Subscript):

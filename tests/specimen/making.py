@@ -16,7 +16,7 @@ from gptdoctor.specimen.specimen import Specimen
 
 torch.set_num_threads(1)  # 14 times faster on models of this size
 IMPORTS = """\
-import enum, math, torch
+import argparse, enum, math, torch, typing
 import torch.nn.functional as F
 from dataclasses import dataclass, field
 from torch import nn

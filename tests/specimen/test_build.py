@@ -82,6 +82,25 @@ STYLES = {
     ),  # the text does not show them: the crashes do
     "module-constants": f"{CONSTANTS.replace('    ', '')}\n"
     "class Model(nn.Module):\n    def __init__(self):" + body("{}"),
+    "object-at-the-top": f"@dataclass(frozen=True)\nclass Sizes:\n{FIELDS}\nS = Sizes()\n\n"
+    "class Model(nn.Module):\n    def __init__(self):" + body("S.{}"),
+    "class-at-the-top": f"class Sizes:\n{CONSTANTS}\n"
+    "class Model(nn.Module):\n    def __init__(self):" + body("Sizes.{}"),
+    "dictionary-at-the-top": "CFG = dict(vocab_size=50257, n_embd=12288, block_size=2048, "
+    "n_head=96, n_layer=96)\n\nclass Model(nn.Module):\n    def __init__(self):"
+    + body("CFG['{}']"),
+    "class-as-default": f"class Sizes:\n{CONSTANTS}\n    head_dim = n_embd // n_head\n\n"
+    "class Model(nn.Module):\n    def __init__(self, hp=Sizes):\n"
+    "        assert hp.head_dim * hp.n_head == hp.n_embd" + body("hp.{}"),
+    "named-tuple": f"class Shape(typing.NamedTuple):\n{FIELDS}\n"
+    "class Model(nn.Module):\n    def __init__(self, shape: Shape):" + body("shape.{}"),
+    "plain-class": "class Shape:\n    def __init__(self, vocab_size, n_embd, block_size, n_head, "
+    "n_layer):\n        vars(self).update({k: v for k, v in locals().items() if k != 'self'})\n\n"
+    "class Model(nn.Module):\n    def __init__(self, shape: Shape):" + body("shape.{}"),
+    "parsed-arguments": "class Model(nn.Module):\n    def __init__(self, args: argparse.Namespace):"
+    + body("args.{}"),
+    "parts-of-a-dictionary": "class Model(nn.Module):\n    def __init__(self, config):\n"
+    "        model = config['net']['model']" + body("model['{}']"),
     "kwargs-over-a-table": "DEFAULTS = dict(vocab_size=50257, n_embd=12288, block_size=2048, "
     "n_head=96, n_layer=96)\n\nclass Model(nn.Module):\n    def __init__(self, **hyper):\n"
     "        hp = DEFAULTS | hyper" + body("hp['{}']"),
