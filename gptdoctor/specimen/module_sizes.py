@@ -75,11 +75,8 @@ def _of_module(
     for node in (node for reader in readers for node in ast.walk(reader)):
         if isinstance(node, ast.Name):
             names.add(node.id)
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            keys.setdefault(node.value.id, set()).add(node.attr)
-        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Constant):
-            if isinstance(node.value, ast.Name):
-                keys.setdefault(node.value.id, set()).add(str(node.slice.value))
+        elif isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.value, ast.Name):
+            keys.setdefault(node.value.id, set()).add(_key(node))
     known = vars(module)
     given = {name: Written(one.value, one.code) for name, one in given_in(module).items()}
     chosen = given | shrink({name: known[name] for name in names if name in known})
@@ -91,6 +88,13 @@ def _of_module(
     for name, read in keys.items():
         if _may_hold(known.get(name), root):
             yield from _of_holder(known[name], name, read, shrink)
+
+
+def _key(node: ast.Attribute | ast.Subscript) -> str:
+    """What is read: the attribute's name, or the key where it is a constant."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return str(node.slice.value) if isinstance(node.slice, ast.Constant) else ""
 
 
 def _may_hold(holder: Any, root: str) -> bool:
