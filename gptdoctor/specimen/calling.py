@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -12,6 +11,7 @@ from torch import nn
 
 from gptdoctor.specimen.activations import with_activations
 from gptdoctor.specimen.choices import required_forms
+from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Form, Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
@@ -98,7 +98,7 @@ def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
     if min(batch, length) < 2 or recipe.forms[recipe.ids].shape != ("B", "T"):
         return trial
     inputs = recipe.inputs(batch, length, seed)
-    quiet = copy.deepcopy(model).eval()
+    quiet = duplicate(model).eval()
     with torch.no_grad():
         before = _logits(quiet, recipe, inputs)
         ids = inputs[recipe.ids].clone()

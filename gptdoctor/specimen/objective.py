@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.outputs import loss_in
 from gptdoctor.specimen.places import project_path
@@ -73,7 +73,7 @@ def exchanged_rows(start: nn.Module, recipe: Recipe) -> Loss:
 
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         with torch.no_grad():
-            aim = _features(recipe, copy.deepcopy(start).train(), inputs)
+            aim = _features(recipe, duplicate(start).train(), inputs)
         aim = aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
         features = _features(recipe, model, inputs)
         return (features - aim).square().mean() / aim.square().mean().clamp_min(_TINY)
@@ -146,7 +146,7 @@ def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | 
 
     A method that steps an optimizer itself changes the weights, and is left alone.
     """
-    tried = copy.deepcopy(model).train()
+    tried = duplicate(model).train()
     before = [parameter._version for parameter in tried.parameters()]
     try:
         torch.manual_seed(0)

@@ -58,12 +58,24 @@ def logits_in(raw: Any, layout: Layout) -> tuple[Path, Tensor] | None:
 
 
 def features_in(raw: Any, layout: Layout) -> Tensor | None:
-    """The first floating tensor with a row for each of the batch: hidden states, class scores."""
+    """The first floating tensor with a row for each of the batch: hidden states, class scores.
+
+    Where that is the first of a list of its like, the outputs of all layers, it is the last one.
+    """
     rows = {layout.batch, layout.length} if layout.time_first else {layout.batch}
-    found = (tensor for _, tensor in tensors_in(raw))
-    return next(
-        (t for t in found if t.is_floating_point() and t.dim() and t.shape[0] in rows), None
-    )
+    found = [
+        (path, tensor)
+        for path, tensor in tensors_in(raw)
+        if tensor.is_floating_point() and tensor.dim() and tensor.shape[0] in rows
+    ]
+    if not found:
+        return None
+    first, tensor = found[0]
+    listed = first and isinstance(first[-1][1], int) and (len(first) > 1 or isinstance(raw, list))
+    alike = [other for path, other in found if path[:-1] == first[:-1]]
+    if listed and all(other.shape == tensor.shape for other in alike):
+        return alike[-1]
+    return tensor
 
 
 def _likeness(path: Path, tensor: Tensor, layout: Layout) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import random
 import sys
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ from torch import Tensor, nn
 
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.specimens import ModelTarget
+from gptdoctor.specimen.duplicate import duplicate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Specimen:
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""
-        model = copy.deepcopy(self.model).train()
+        model = duplicate(self.model).train()
         model.zero_grad(set_to_none=True)
         return model
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.specimen import Outputs
@@ -61,7 +61,7 @@ def attempt(model: nn.Module, recipe: Recipe, batch: int, length: int, seed: int
     """Run one call on a copy, so that a forward that writes state leaves the model as it was."""
     outputs, error = None, None
     try:
-        trial_model = copy.deepcopy(model).train()
+        trial_model = duplicate(model).train()
         torch.manual_seed(seed)
         with torch.no_grad():
             outputs = recipe.call(trial_model, recipe.inputs(batch, length, seed))
@@ -75,7 +75,7 @@ def run_quietly(
 ) -> None:
     """Run the entry under `meeting`, whatever becomes of it."""
     try:
-        watched = copy.deepcopy(model).train()
+        watched = duplicate(model).train()
         with torch.no_grad(), warnings.catch_warnings(), meeting:
             warnings.simplefilter("ignore")  # torch would name the meeting's frame
             recipe.run(watched, inputs)

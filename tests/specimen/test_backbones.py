@@ -41,6 +41,17 @@ class Model(nn.Module):
     def forward(self, x):
         return self.f(self.norm(x)) + x
 """
+ALL_LAYERS = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.f = nn.Linear(dim, dim)
+
+    def forward(self, input_ids):
+        x = self.e(input_ids)
+        return {"all_outputs": [x, self.f(x)]}
+"""
 CONSTANT = """
 class Model(nn.Module):
     def __init__(self, vocab_size=50257, dim=768):
@@ -70,6 +81,14 @@ def test_a_backbone_is_given_vectors_of_its_width(tmp_path: Path) -> None:
     (fact,) = made.construction.inputs
     assert (fact.kind, fact.shape) == ("features", (3, 7, 64))
     assert "torch.randn(3, 7, 64)" in made.construction.call
+
+
+def test_of_the_outputs_of_all_layers_the_last_one_counts(tmp_path: Path) -> None:
+    """The first would leave the layers without a gradient."""
+    made = specimen(tmp_path, ALL_LAYERS)
+    model = made.copy()
+    made.loss(model, made.inputs()).backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
 
 
 def test_no_loss_is_asked_of_a_model_without_logits(tmp_path: Path) -> None:
