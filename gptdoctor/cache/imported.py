@@ -37,7 +37,7 @@ def imported(project: Project, loaded: Iterable[Path], sources: Iterable[Path]) 
         module = project.read(file)
         if isinstance(module, SourceModule):
             asked = set(_asked(module))
-            names |= asked
+            names |= {module.dotted, *asked}  # its own, for an import that computes the name
             files |= {one for name in asked for one in _files_of(project, name, module, around)}
     return Imported(files=frozenset(files), folders=frozenset(folders), names=frozenset(names))
 

@@ -48,6 +48,11 @@ def test_names_that_are_nowhere_are_told(tmp_path: Path) -> None:
     assert paths(tmp_path, found) == {"m.py"}
 
 
+def test_the_files_own_names_are_told(tmp_path: Path) -> None:
+    """An import may compute the name; a file that hides this one is another answer."""
+    assert "pkg.models.gpt" in of(tmp_path, PACKAGE, "pkg/models/gpt.py").names
+
+
 def test_what_only_type_checkers_import_is_left_out(tmp_path: Path) -> None:
     """No run depends on it."""
     text = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import words"
