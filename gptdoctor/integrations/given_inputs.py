@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.specimen.forms import distinct_ids
 from gptdoctor.specimen.given_values import GivenValues, given_values
-from gptdoctor.specimen.inputs import distinct_ids
 from gptdoctor.specimen.roles import Slot
 
 _PLAIN = (bool, int, float, str, type(None))

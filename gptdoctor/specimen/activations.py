@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from gptdoctor.specimen.inputs import Form
+from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.roles import names_ids
 from gptdoctor.specimen.trial import SHAPES, Trial, attempt, run_quietly

@@ -17,8 +17,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.specimen.forms import distinct_ids
 from gptdoctor.specimen.given_values import by_parameter, called, sizes_of
-from gptdoctor.specimen.inputs import distinct_ids
 from gptdoctor.specimen.reach import compiled, namespace
 from gptdoctor.specimen.roles import Slot, entry_of, signature_of, slots_of
 from gptdoctor.specimen.trial import FAILURES, NoCallError

@@ -12,7 +12,8 @@ from torch import nn
 from gptdoctor.specimen.activations import with_activations
 from gptdoctor.specimen.choices import required_forms
 from gptdoctor.specimen.duplicate import duplicate
-from gptdoctor.specimen.inputs import Form, Recipe
+from gptdoctor.specimen.forms import Form
+from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
 from gptdoctor.specimen.roles import continued, names_ids, signature_of, slots_of
@@ -55,13 +56,18 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
     for batch, length in SHAPES:
         if length == 1 and any(trial.works for trial in trials):
             break  # the last of seven positions tells more than one position
+        here = []
         for recipe in recipes:
             trial = attempt(model, recipe, batch, length, seed)
             if not trial.full:
                 trial = _with_labels(model, trial, seed)
-            if trial.full:
+            if trial.full and _is_masked_right(model, trial, seed):
                 return _in_order(model, trial, seed)
-            trials.append(trial)
+            here.append(trial)
+        full = next((trial for trial in here if trial.full), None)
+        if full is not None:
+            return _in_order(model, full, seed)
+        trials += here
     working = next((trial for trial in trials if trial.works), None)
     return working or next((trial for trial in trials if trial.runs), trials[0])
 
@@ -97,20 +103,41 @@ def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
     recipe, batch, length = trial.recipe, trial.batch, trial.length
     if min(batch, length) < 2 or recipe.forms[recipe.ids].shape != ("B", "T"):
         return trial
-    inputs = recipe.inputs(batch, length, seed)
-    quiet = duplicate(model).eval()
-    with torch.no_grad():
-        before = _logits(quiet, recipe, inputs)
-        ids = inputs[recipe.ids].clone()
-        ids[0, 0] = ids[0, 0] % (recipe.ids_below - 1) + 1  # another id
-        after = _logits(quiet, recipe, {**inputs, recipe.ids: ids})
-    if before is None or after is None or before.shape != after.shape:
+    moved = _moved(model, trial, (0, 0), seed)
+    if moved is None or moved.dim() != 2:
         return trial
-    moved = (before != after).any(dim=-1)  # [B, T]
     if moved[0, 1:].any() or not moved[1:, 0].any() or moved[1:, 1:].any():
         return trial
     turned = attempt(model, replace(recipe, time_first=True), batch, length, seed)
     return turned if turned.works else trial
+
+
+def _is_masked_right(model: nn.Module, trial: Trial, seed: int) -> bool:
+    """Whether a mask that must be given, in this form, hides the last token from those before.
+
+    The opposite of a mask, or one that is added instead of being chosen by, mostly runs as well.
+    """
+    recipe = trial.recipe
+    given = (slot for slot in recipe.slots if slot.kind == "mask" and slot.required)
+    if all(recipe.forms[slot.name].shape is None for slot in given) or trial.length < 2:
+        return True
+    moved = _moved(model, trial, (slice(None), -1), seed)
+    return moved is None or not bool(moved[:, :-1].any())
+
+
+def _moved(model: nn.Module, trial: Trial, where: Any, seed: int) -> torch.Tensor | None:
+    """Which logits [B, T] change with the ids at `where`, or are no numbers; None: not known."""
+    recipe = trial.recipe
+    inputs = recipe.inputs(trial.batch, trial.length, seed)
+    quiet = duplicate(model).eval()
+    with torch.no_grad():
+        before = _logits(quiet, recipe, inputs)
+        ids = inputs[recipe.ids].clone()
+        ids[where] = ids[where] % (recipe.ids_below - 1) + 1  # another id
+        after = _logits(quiet, recipe, {**inputs, recipe.ids: ids})
+    if before is None or after is None or before.shape != after.shape:
+        return None
+    return (before != after).any(dim=-1)  # NaN is unlike itself
 
 
 def _logits(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> torch.Tensor | None:

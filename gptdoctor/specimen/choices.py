@@ -9,22 +9,26 @@ from dataclasses import replace
 
 from torch import nn
 
-from gptdoctor.specimen.inputs import Form, Promised
+from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.roles import MODALITIES, Slot
 
 # What is given for required parameters that are no ids: each in turn, the likeliest first.
 _NOTHING = Form(shape=None)
 _CHOICES: Mapping[str, tuple[Form, ...]] = {
-    "mask": (
-        _NOTHING,
-        Form(shape=("B", "T"), fill="ones"),
-        Form(shape=("T", "T"), fill="causal"),
-    ),
     "positions": (Form(shape=("B", "T"), fill="arange"), Form(shape=("T",), fill="arange")),
     "labels": (_NOTHING,),
     # segments, or a number for each token
     "other": (_NOTHING, Form(shape=("B", "T"), below=2), Form(shape=("B", "T"))),
 }
+# Over the tokens of each row: 1 or True for a token, in torch's own layers False.
+_TOKEN_MASKS = tuple(Form(shape=("B", "T"), fill=fill) for fill in ("ones", "true", "false"))
+# Over pairs of positions: what may be seen, what may not, what is added to scores.
+_PAIR_MASKS = tuple(
+    Form(shape=shape, fill=fill)
+    for shape in (("T", "T"), ("B", 1, "T", "T"))
+    for fill in ("causal", "future", "added", "causal ones")
+)
+_TOKEN_MASK = re.compile(r".*(?:pad|key|valid|input_|attention_mask|src_mask).*")
 _BOOLEAN_MASKS = (Form(shape=("B", "T"), fill="true"), Form(shape=("T", "T"), fill="causal"))
 # How a method is called that makes the state a first call starts with.
 _MAKES = r"_?(?:create|init|initial|make|new|get|get_initial|empty|zero|begin|build)_{}s?"
@@ -55,6 +59,10 @@ def _choices(model: nn.Module, slot: Slot, ids_form: Form) -> tuple[Form, ...]:
     """The forms of one parameter, the likeliest first."""
     if slot.kind == "mask" and slot.wants is not None:
         return tuple(replace(form, wrap=slot.wants) for form in _BOOLEAN_MASKS)
+    if slot.kind == "mask":
+        over_tokens = _TOKEN_MASK.fullmatch(slot.name.lower()) is not None
+        first, second = (_TOKEN_MASKS, _PAIR_MASKS)[:: 1 if over_tokens else -1]
+        return (*first, *second, _NOTHING)
     made = _made_by(model, slot.name) if slot.kind == "other" else None
     if made is not None:
         return (Form(shape=None, made_by=made),)

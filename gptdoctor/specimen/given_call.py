@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.construction import InputFact
-from gptdoctor.specimen.inputs import Form, Recipe
+from gptdoctor.specimen.forms import Form
+from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.roles import Slot, continued
 from gptdoctor.specimen.trial import SHAPES, NoCallError, Trial, attempt, run_quietly

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from gptdoctor.specimen.inputs import Form, distinct_ids
+from gptdoctor.specimen.forms import Form, distinct_ids
 from tests.specimen.making import build, specimen
 
 HEAD = """
