@@ -88,6 +88,27 @@ def test_measurements_carry_the_lines_that_ran(examine: Examine) -> None:
     assert executed[3] == {}
 
 
+def test_a_file_that_a_probe_made_the_code_load_is_told_at_the_end(
+    examine: Examine, tmp_path: Path
+) -> None:
+    """A result rests on it as on those that the import loaded."""
+    write(tmp_path, {"loaded_late.py": ""})
+    text = HEALTHY.replace("return self.head", "import loaded_late; return self.head")
+
+    def call(model: Any) -> ExpertRouting:
+        model(torch.zeros(1, 2, dtype=torch.int64))
+        return ROUTING
+
+    messages = examine(probe(call), text=text)
+    files = [
+        # The tests themselves are loaded here, outside the project.
+        [file for file in each.measurement.files if not Path(file).is_absolute()]
+        for each in messages
+        if isinstance(each, Measured) and isinstance(each.measurement, ImportDependencies)
+    ]
+    assert files == [["m.py"], ["m.py", "loaded_late.py"]]
+
+
 def fails(error: BaseException) -> Callable[[Any], Any]:
     """A measuring function that raises."""
 

@@ -14,7 +14,7 @@ import pytest
 
 import gptdoctor.core.measurements as measurements
 from gptdoctor.core.errors import ProtocolError
-from gptdoctor.core.findings import Severity
+from gptdoctor.core.findings import Severity, Value
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.learning import Learning, LearningRun
@@ -118,6 +118,22 @@ def test_enums_cross_as_their_values() -> None:
     assert from_plain("high", Severity) is Severity.HIGH
     with pytest.raises(ProtocolError, match="Severity: expected Severity, found str"):
         from_plain("awful", Severity)
+
+
+@pytest.mark.parametrize(
+    "value", ["a", 1, 1.5, True, None, (), ("a", "b"), (1, 2), (0.5, 1.0)], ids=repr
+)
+def test_values_of_findings_cross_with_their_types(value: Value) -> None:
+    """A list of JSON's is a tuple again; 1 stays whole and 1.0 does not become whole."""
+    crossed = from_plain(to_plain(value, Value), Value)
+    assert (crossed, repr(crossed)) == (value, repr(value))
+
+
+@pytest.mark.parametrize("wrong", [{}, {"a": 1}, [[1]], [{}]], ids=repr)
+def test_what_is_no_value_is_refused(wrong: object) -> None:
+    """Nothing nested crosses as a value."""
+    with pytest.raises(ProtocolError, match="expected Value"):
+        from_plain(wrong, Value)
 
 
 PLAIN = to_plain(Crash(stage="s", kind="k", message="m", shapes=("x [3]",)), Crash)
