@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from gptdoctor.core.diagnosis import SpecimenFacts, UnmeasuredProbe
 from gptdoctor.core.findings import Value
 from gptdoctor.core.measurements.construction import Construction, InputFact
+from gptdoctor.core.measurements.full_size import FullSize
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.learning import Learning, LearningRun
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.training_interface import TrainingInterface
+from gptdoctor.diagnose.full_sizes import full_size_facts
 from gptdoctor.diagnose.reasons import construction_of, what_blocks
 
 MODALITIES = frozenset({"image", "audio", "video", "features"})
@@ -45,6 +47,8 @@ def facts_of(record: ModelRecord) -> dict[str, Value]:
                 facts.update(_gradients(flow))
             case Sampling() as sampling:
                 facts["generates"] = sampling.generates
+            case FullSize() as full_size:
+                facts.update(full_size_facts(full_size))
             case Learning(crash=None) as learning if any(run.steps for run in learning.runs):
                 facts.update(_learning(learning))
     return facts

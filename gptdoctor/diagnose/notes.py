@@ -8,6 +8,7 @@ from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, SkippedStatement
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.diagnose.full_sizes import full_size_notes
 from gptdoctor.diagnose.sane_sizes import requirements
 from gptdoctor.diagnose.words import some
 from gptdoctor.source.dependencies import declared_distribution
@@ -38,6 +39,7 @@ def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
         *_not_run(record),
         *_not_exercised(record),
         *requirements(record),
+        *full_size_notes(record),
         *_nature(record),
     )
 

@@ -21,6 +21,24 @@ def whole(number: int) -> str:
     return f"{number:,}"
 
 
+def thousands(number: int) -> str:
+    """A count of parameters as people name models by it: "950k", "124M", "6.7B"."""
+    for unit, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
+        if number >= unit:
+            share = number / unit
+            return f"{share:.1f}{letter}" if share < 10 else f"{share:.0f}{letter}"
+    return str(number)
+
+
+def size_in_bytes(number: int) -> str:
+    """An amount of memory in decimal units: "512 bytes", "30 kB", "0.5 GB", "107 GB"."""
+    for unit, name in ((10**9, "GB"), (10**6, "MB"), (10**3, "kB")):
+        if number * 2 >= unit:
+            share = number / unit
+            return f"{share:.1f} {name}" if share < 10 else f"{share:,.0f} {name}"
+    return f"{number} bytes"
+
+
 def decimal(number: float) -> str:
     """A measured number with three significant digits, without an exponent where that is short."""
     if math.isnan(number):

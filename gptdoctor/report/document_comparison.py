@@ -10,6 +10,7 @@ from gptdoctor.report.amounts import Values, count, duration, joined, whole
 from gptdoctor.report.blocks import Block, Listing, Paragraph, Section, Table
 from gptdoctor.report.document_findings import defect_of
 from gptdoctor.report.document_words import NOT_MEASURED, verdict, with_status
+from gptdoctor.report.full_sizes import full_size_cell
 from gptdoctor.report.prose import Inline, literally, prose, sentence
 from gptdoctor.report.standing import best_first, findings_of, severities, status_in
 
@@ -59,6 +60,10 @@ def _size(model: ModelDiagnosis, findings: Sequence[Finding]) -> Inline:
     return prose(whole(model.specimen.parameters) if model.specimen else NOT_MEASURED)
 
 
+def _full(model: ModelDiagnosis, findings: Sequence[Finding]) -> Inline:
+    return prose(full_size_cell(Values(model.facts)) or NOT_MEASURED)
+
+
 def _found(model: ModelDiagnosis, findings: Sequence[Finding]) -> Inline:
     held = findings_of(model, findings)
     found = severities(held)
@@ -80,6 +85,7 @@ _TRAITS: tuple[_Trait, ...] = (
     ("loss below a tenth", _steps),
     ("one CPU thread", _cost),
     ("parameters run", _size),
+    ("full size", _full),
     ("findings", _found),
     ("probes", _probes),
 )

@@ -11,6 +11,7 @@ from gptdoctor.config import toml_string
 from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, ToWrite, Verdict
 from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
+from gptdoctor.report.full_sizes import full_size_sentences
 from gptdoctor.report.layout import print_labelled, print_line, to_text
 from gptdoctor.report.prose import Inline, literally, prose, sentence, visible
 
@@ -53,6 +54,8 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
         # Without backticks: they are there to be pasted.
         yield "build", literally(model.specimen.build)
         yield "call", literally(model.specimen.call)
+    for index, told in enumerate(full_size_sentences(Values(model.facts))):
+        yield "" if index else "full size", prose(told)
     for index, (probes, reason) in enumerate(unmeasured_by_reason(model)):
         names = literally(probes_named(probes), "strong")
         yield "" if index else "unmeasured", sentence(names, f": {reason}")

@@ -16,6 +16,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.call_expression import parse_call
 from gptdoctor.specimen.called import Called, called
 from gptdoctor.specimen.failing_sizes import Make, failures_of
+from gptdoctor.specimen.full_sizes import full_sizes
 from gptdoctor.specimen.given_call import GivenCall
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, instance_like, instances
@@ -27,6 +28,7 @@ from gptdoctor.specimen.objective import (
     label_parameters,
     without_own_loss,
 )
+from gptdoctor.specimen.originals import Originals
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.specimen import Specimen
@@ -45,6 +47,7 @@ def build_specimen(
     no forward pass.
     """
     call = None
+    originals = Originals.of(module, request.root)
     if request.call is not None:
         call = partial(parse_call, request.call, module=module, root=request.root)
     candidates = (
@@ -52,7 +55,10 @@ def build_specimen(
         for one in instances(module, request)
     )
     make = partial(instance_like, module=module, request=request)
-    return specimen_from(candidates, request, make)
+    construction, specimen = specimen_from(candidates, request, make)
+    if specimen is not None:
+        specimen = replace(specimen, full_sizes=partial(full_sizes, module, request, originals))
+    return construction, specimen
 
 
 def specimen_from(
@@ -176,6 +182,7 @@ def _specimen(
         make_inputs=recipe.inputs,
         call=recipe.call,
         loss=loss,
+        recipe=recipe if isinstance(recipe, Recipe) else None,
         batch_dimensions=recipe.batch_dimensions(),
         only_at=recipe.only_at if isinstance(recipe, GivenCall) else "",
     )

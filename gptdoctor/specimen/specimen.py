@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +15,10 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.specimen.duplicate import duplicate
+
+if TYPE_CHECKING:  # both are made of what is here
+    from gptdoctor.specimen.full_sizes import FullSize
+    from gptdoctor.specimen.inputs import Recipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +65,11 @@ class Specimen:
     # Which dimension of each input counts the batch; inputs that have none are left out.
     batch_dimensions: Mapping[str, int] = field(default_factory=dict, repr=False)
     only_at: str = ""  # why there are inputs of the construction's B and T alone; "": of any
+    recipe: Recipe | None = field(default=None, repr=False)  # behind the call, if it was found
+    # The sizes that the user's file gives, while the context lasts; None: nobody knows the file.
+    full_sizes: Callable[[], AbstractContextManager[Iterator[FullSize]]] | None = field(
+        default=None, repr=False
+    )
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""

@@ -1,0 +1,302 @@
+"""Tensors without data: models of any size are built and run for the price of their shapes.
+
+torch's FakeTensorMode answers every operation with a tensor that has a shape, a dtype and nothing
+else.  What asks such a tensor for a value stops.  Much of what models ask for is small and known
+all the same: the ids, the positions, a schedule of rates.  So tensors that are small, and made of
+nothing but small known ones, keep their values here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import math
+import sys
+import types
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from time import process_time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_map
+
+# Elements of a tensor that keeps its values: enough for two rows of 4096 ids or positions, and a
+# hundred layers of biases still fit into some megabytes.
+_SMALL = 1 << 14
+
+
+# Seconds of the processor for one construction, or one forward and backward.
+_TIME = 3.0
+
+
+# What initialises weights: of a tensor without data it changes nothing, and torch takes its time
+# over that.
+_FILLS = frozenset(
+    {
+        "aten.normal_.default",
+        "aten.uniform_.default",
+        "aten.zero_.default",
+        "aten.fill_.Scalar",
+        "aten.erfinv_.default",
+        "aten.clamp_.default",
+        "aten.bernoulli_.float",
+    }
+)
+
+
+class NoFakeTensorsError(Exception):
+    """This torch cannot do it; the text says why."""
+
+
+class OutOfTimeError(BaseException):
+    """The time of one run is over: not an Exception, which the user's code might catch."""
+
+
+class _KnownValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Over a fake mode: runs for real what is small and known.  Notes the largest tensor made."""
+
+    def __init__(self, fake: Any, small: int) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.largest_bytes = 0
+        self.end = math.inf  # on the clock of `process_time`
+        self._fake = fake
+        self._small = small
+        self._stale: dict[int, Tensor] = {}  # real ones that were written into without values
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func.namespace == "prim":  # asks for a property, where C++ can stand no exception
+            return func(*args, **kwargs)
+        if process_time() > self.end:
+            raise OutOfTimeError
+        if str(func) in _FILLS and isinstance(args[0], self._fake.tensor):
+            return args[0]
+        tensors = list(_tensors_in((*args, *kwargs.values())))
+        real = [each for each in tensors if not isinstance(each, self._fake.tensor)]
+        if len(real) < len(tensors) or not all(self._known(each) for each in real):
+            return self._unknown(func, args, kwargs, real)
+        try:
+            made = func(*self._faked(args), **self._faked(kwargs))
+        except self._fake.asks_for_values:
+            if not tensors:
+                raise
+        else:
+            self._note(func, made)
+            if sum(each.numel() for each in _tensors_in((made,))) > self._small:
+                return made
+        with self._fake.unset():
+            return func(*args, **kwargs)
+
+    def _known(self, tensor: Tensor) -> bool:
+        return tensor.numel() <= self._small and _storage(tensor) not in self._stale
+
+    def _unknown(self, func: Any, args: Any, kwargs: Any, real: list[Tensor]) -> Any:
+        """An operation on tensors some of which have no values; those it writes to lose theirs."""
+        if real:
+            args, kwargs = self._faked(args), self._faked(kwargs)
+        made = func(*args, **kwargs)
+        if getattr(getattr(func, "_schema", None), "is_mutable", False):
+            self._stale.update({_storage(tensor): tensor for tensor in real})
+        self._note(func, made)
+        return made
+
+    def _faked(self, arguments: Any) -> Any:
+        """The arguments with a tensor without data in the place of each that has some."""
+
+        def faked(value: Any) -> Any:
+            plain = isinstance(value, Tensor) and not isinstance(value, self._fake.tensor)
+            if not plain or value.layout is not torch.strided:
+                return value
+            form = {"dtype": value.dtype, "device": value.device}
+            return torch.empty_strided(value.size(), value.stride(), **form)
+
+        return tree_map(faked, arguments)
+
+    def _note(self, func: Any, made: Any) -> None:
+        """Remember the size of the largest new tensor; a view of another one is none."""
+        schema = getattr(func, "_schema", None)  # a higher-order operator has none
+        if schema is None or any(each.alias_info is not None for each in schema.returns):
+            return
+        for each in _tensors_in((made,)):
+            self.largest_bytes = max(self.largest_bytes, each.numel() * each.element_size())
+
+
+def _tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
+    """The tensors among arguments or results, which are at most lists of tensors."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from (each for each in value if isinstance(each, Tensor))
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+class _Fake:
+    """What is used of torch's own, whose places have changed and may again."""
+
+    def __init__(self) -> None:
+        try:
+            module = importlib.import_module("torch._subclasses.fake_tensor")
+            with _without_compiler():
+                # Small parameters and tensors of the user's modules keep their values.
+                self.mode = module.FakeTensorMode(allow_non_fake_inputs=True)
+            self.tensor: type = module.FakeTensor
+            self.unset = module.unset_fake_temporarily
+            self.asks_for_values: tuple[type[Exception], ...] = (
+                module.DataDependentOutputException,
+                module.DynamicOutputShapeException,
+            )
+            self.unsupported: tuple[type[Exception], ...] = (
+                module.UnsupportedOperatorException,
+                NotImplementedError,
+            )
+        except (ImportError, AttributeError, TypeError) as error:
+            text = (
+                f"torch {torch.__version__} has no FakeTensorMode as this probe knows it: {error}"
+            )
+            raise NoFakeTensorsError(text) from error
+
+
+class FakeTensors:
+    """A context in which tensors have no data; `known` says whether small ones keep theirs.
+
+    Raises NoFakeTensorsError.
+    """
+
+    def __init__(self, *, known: bool = True) -> None:
+        self._fake = _Fake()
+        self._values = _KnownValues(self._fake, _SMALL if known else -1)
+
+    @contextlib.contextmanager
+    def __call__(self) -> Iterator[None]:
+        """While this lasts, tensors have no data."""
+        with _without_compiler(), _in_place(), self._fake.mode, self._values:
+            yield
+
+    @contextlib.contextmanager
+    def in_time(self) -> Iterator[None]:
+        """Operations raise OutOfTimeError when this has lasted too long."""
+        self._values.end = process_time() + _TIME
+        try:
+            yield
+        finally:
+            self._values.end = math.inf
+
+    @property
+    def largest_bytes(self) -> int:
+        """Bytes of the largest tensor that any operation made since the last `forget`."""
+        return self._values.largest_bytes
+
+    def forget(self) -> None:
+        """Start the search for the largest tensor anew."""
+        self._values.largest_bytes = 0
+
+    def wants_values(self, error: BaseException) -> bool:
+        """Whether code asked a tensor without data for its values."""
+        if isinstance(error, self._fake.asks_for_values):
+            return True
+        words = ("not supported for tensor subclasses", "data-dependent", "storage of FakeTensor")
+        return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
+
+    def is_unsupported(self, error: BaseException) -> bool:
+        """Whether torch cannot do without data what it can do with data."""
+        return isinstance(error, self._fake.unsupported)
+
+
+@contextlib.contextmanager
+def _without_compiler() -> Iterator[None]:
+    """No compilation, and where `torch._dynamo` is not there yet, a stand-in that knows how not to.
+
+    To compile code for tensors without data ends in a crash of the interpreter.  And torch imports
+    its compiler, 0.9 s, to ask it how fake tensors are to be cached and that it stay away.
+    """
+    compile_, torch.compile = torch.compile, _uncompiled
+    absent = "torch._dynamo" not in sys.modules
+    try:
+        if absent:
+            _put_in_place(_stand_in())
+        else:
+            _stand_aside(True)
+        yield
+    finally:
+        torch.compile = compile_
+        if not absent:
+            _stand_aside(False)
+        elif isinstance(sys.modules.get("torch._dynamo"), _StandIn):
+            _drop_stand_in()
+
+
+@contextlib.contextmanager
+def _in_place() -> Iterator[None]:
+    """Let `module.to(dtype)` change fake parameters: torch wants to swap them, and cannot."""
+    swap = torch.utils.swap_tensors
+
+    def put(target: Tensor, source: Tensor) -> None:
+        target.data = source.data
+
+    torch.utils.swap_tensors = put
+    try:
+        yield
+    finally:
+        torch.utils.swap_tensors = swap
+
+
+def _uncompiled(model: Any = None, **_: Any) -> Any:
+    return model if model is not None else lambda function: function
+
+
+def _stand_aside(aside: bool) -> None:
+    """Let what was compiled before run as it was written."""
+    with contextlib.suppress(AttributeError, ValueError, RuntimeError):  # from torch 2.6 on
+        torch.compiler.set_stance("force_eager" if aside else "default")
+
+
+class _StandIn(types.ModuleType):
+    """The compiler's package without its content, which is fetched for whoever wants more."""
+
+    folder: str | None = None  # where `config` is found, while that is imported
+
+    @property
+    def __path__(self) -> Any:  # type: ignore[override]
+        return [self.folder] if self.folder is not None else self._real().__path__
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self._real(), name)
+
+    def _real(self) -> Any:
+        _drop_stand_in()
+        return importlib.import_module("torch._dynamo")
+
+
+def _stand_in() -> _StandIn:
+    module = _StandIn("torch._dynamo")
+
+    def disable(function: Any = None, *_: Any, **__: Any) -> Any:
+        return function if function is not None else lambda inner: inner
+
+    module.disable = disable  # type: ignore[attr-defined]
+    return module
+
+
+def _put_in_place(module: _StandIn) -> None:
+    sys.modules["torch._dynamo"] = module
+    torch._dynamo = module
+    module.folder = str(Path(torch.__file__).parent / "_dynamo")
+    importlib.import_module("torch._dynamo.config")
+    module.folder = None
+
+
+def _drop_stand_in() -> None:
+    for name in [each for each in sys.modules if each.startswith("torch._dynamo")]:
+        del sys.modules[name]
+    vars(torch).pop("_dynamo", None)
