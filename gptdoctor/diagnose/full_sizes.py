@@ -36,8 +36,9 @@ def _check(one: Configuration) -> str:
         return f"fails: {one.reason}{ours}"
     if one.reached == "nothing":
         return f"not built: {one.reason}{ours}"
-    far = "forward runs, backward does not" if one.reached == "forward" else "built, not run"
-    return f"{far}: {one.reason}{ours}"
+    if one.reached == "forward":
+        return f"forward runs{call}; backward was checked on the specimen alone: {one.reason}{ours}"
+    return f"shapes were checked on the specimen alone: {one.reason}{ours}"
 
 
 def full_size_notes(record: ModelRecord) -> Iterator[str]:

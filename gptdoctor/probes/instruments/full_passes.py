@@ -28,7 +28,8 @@ from gptdoctor.specimen.specimen import Outputs, Specimen
 _MISMATCH = re.compile(
     r"size of tensor a|must match the (?:existing )?size|cannot be multiplied|reduction dim"
     r"|invalid for input of size|sizes of tensors must match|(?:cannot|could not) be broadcast"
-    r"|not broadcastable|split_with_sizes|(?:size|shape) mismatch|mismatch in (?:size|shape)"
+    r"|attempting to broadcast|broadcastable|split_with_sizes|(?:size|shape) mismatch"
+    r"|mismatch in (?:size|shape)"
     r"|expected (?:size|.* to have size|input\b.*\bto have)|given normalized_shape|einsum"
     r"|exceeds dimension size|divisible|number of sizes provided|does not broadcast"
     r"|(?:must|should) have (?:the )?same (?:size|shape|number)|dimensions? .* do(?:es)? not match",
@@ -187,9 +188,9 @@ def stop_of(
     if isinstance(error, OutOfTimeError):
         return Stop(text=f"{_TOO_LONG}{where}")
     if fakes.wants_values(error):
-        return Stop(text=f"it reads values, and there are none{where}")
+        return Stop(text=f"data-dependent code{where}")
     if isinstance(error, MemoryError) or "allocate memory" in crash.message:
-        return Stop(text=f"it allocates memory by itself{where}")
+        return Stop(text=f"memory for real data is asked for{where}")
     if fakes.is_unsupported(error):
         return Stop(text=f"torch cannot run this without data{where}: {_first_line(crash)}")
     text = f"{crash.kind} in {stage}{where}: {_first_line(crash)}"
