@@ -42,11 +42,12 @@ def _check(one: Configuration) -> str:
 
 
 def full_size_notes(record: ModelRecord) -> Iterator[str]:
-    """Configurations of the file's own at which its code does not run."""
+    """Configurations of the file's own at which its code does not run, where none is a finding."""
     for measured in record.measured:
         if isinstance(measured.measurement, FullSize):
+            told = measured.measurement.convicted()
             for one in measured.measurement.configurations:
-                if one.failure is not None:
+                if one.failure is not None and one not in told:
                     yield (
                         f"at the sizes of its own `{one.build}` the model does not run: "
                         f"{crash_sentence(one.failure.crash)}"

@@ -12,12 +12,11 @@ from dataclasses import replace
 
 from torch import nn
 
-from gptdoctor.core.measurements.full_size import Configuration, FullSize
+from gptdoctor.core.measurements.full_size import DEFAULT, Configuration, FullSize
 from gptdoctor.probes.instruments.apart import Limits, Send, run_apart
 from gptdoctor.probes.instruments.fake_tensors import FakeTensors, NoFakeTensorsError
 from gptdoctor.probes.instruments.full_passes import Passes, Stop, control, run_passes, stop_of
 from gptdoctor.probes.probe import Abstention, Probe
-from gptdoctor.specimen.full_sizes import DEFAULT
 from gptdoctor.specimen.full_sizes import FullSize as Size
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from gptdoctor.specimen.configurations import Maker
@@ -26,6 +26,12 @@ class AsWritten(Maker):
         if parameter.default is not MISSING and parameter.default is not None:
             return None
         return super()._argument(name, parameter, made, siblings, depth)
+
+    def _left_large(
+        self, made: Callable[..., Any], value: Any, given: Mapping[str, Written], depth: int
+    ) -> Iterator[tuple[str, Written]]:
+        """Nothing: that is how large it is meant to be."""
+        yield from ()
 
     def _shrunk(self, values: Mapping[str, Any]) -> dict[str, Written]:
         """Nothing: the sizes stay."""

@@ -182,7 +182,7 @@ def _specimen(
         make_inputs=recipe.inputs,
         call=recipe.call,
         loss=loss,
-        recipe=recipe if isinstance(recipe, Recipe) else None,
+        recipe=None if isinstance(recipe, GivenCall) else recipe,
         batch_dimensions=recipe.batch_dimensions(),
         only_at=recipe.only_at if isinstance(recipe, GivenCall) else "",
     )

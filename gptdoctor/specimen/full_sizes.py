@@ -15,6 +15,7 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.core.measurements.full_size import DEFAULT
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.as_written import AsWritten, filled_in
 from gptdoctor.specimen.hints import is_plain
@@ -25,7 +26,6 @@ from gptdoctor.specimen.sizes import role_of
 from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS
 
-DEFAULT = "default"
 # Each costs up to a second and a line in the report: the default, and the largest few of a family
 # that is often called small, medium, large and xl.
 MOST_CONFIGURATIONS = 4

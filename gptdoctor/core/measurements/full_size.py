@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gptdoctor.core.measurements.construction import SizedCrash
 from gptdoctor.core.measurements.measurement import Measurement
 
+DEFAULT = "default"  # the name of what the model is when nothing is said of its size
+
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
@@ -43,3 +45,15 @@ class FullSize(Measurement):
     configurations: tuple[Configuration, ...]  # the default first, then the largest ones
     seconds: float
     stopped: str  # why the search ended early; "" where it did not
+
+    def convicted(self) -> tuple[Configuration, ...]:
+        """The default, where the code breaks at it.
+
+        A check of the user's own that refuses, or a size that is named for another use, is not
+        the code's fault.
+        """
+        return tuple(
+            one
+            for one in self.configurations
+            if one.name == DEFAULT and one.failure is not None and one.failure.crash.own
+        )

@@ -9,6 +9,7 @@ from gptdoctor.core.dimensions import symbolic
 from gptdoctor.core.findings import Conviction, Place, Severity, Status
 from gptdoctor.core.measurements.construction import Construction, SizedCrash
 from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.full_size import FullSize
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
@@ -50,14 +51,26 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
             yield from _conviction("shapes", failure)
 
 
+def read_full_size(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a default of the file's own at which its code breaks, rather than refuses."""
+    if not isinstance(measurement, FullSize):
+        return
+    for one in measurement.convicted():
+        if one.failure is not None:
+            condition = f"at the sizes of its own {one.build}, and works at smaller ones"
+            yield from _conviction("full-size", one.failure, condition)
+
+
 def _is_plain(built: Construction) -> bool:
     """Whether the call gives nothing of which the form was a guess, be it a mask or a picture."""
     plain = ("ids", "positions", "labels")
     return all(one.kind in plain or not one.shape for one in built.inputs)
 
 
-def _conviction(probe: str, failure: SizedCrash) -> Iterator[Conviction]:
-    crash = failure.crash
+def _conviction(
+    probe: str, failure: SizedCrash, condition: str | None = None
+) -> Iterator[Conviction]:
+    crash, condition = failure.crash, condition or failure.condition
     if crash.path is None or crash.line is None:
         return
     shapes = _named(crash, failure.sizes)
@@ -68,11 +81,11 @@ def _conviction(probe: str, failure: SizedCrash) -> Iterator[Conviction]:
         probe=probe,
         place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
         message=(
-            f"The {_stage(crash)} fails here {failure.condition}, all else being equal: "
+            f"The {_stage(crash)} fails here {condition}, all else being equal: "
             f"{crash.kind}: {_first_line(crash.message)}.{told}"
         ),
         values={
-            "fails": failure.condition,
+            "fails": condition,
             "error": f"{crash.kind}: {crash.message}",
             "shapes": shapes,
             "build": failure.build,
@@ -137,9 +150,14 @@ DEFECT = Defect(
         "The model is built and called with sizes that differ from each other. Where that fails "
         "and other sizes work, one size at a time is changed from those that work, and the same "
         "call is run again: a crash that comes with that one change confirms it. The probe shapes "
-        "does the same with batch sizes. A crash that no single size explains is a note."
+        "does the same with batch sizes. The probe full-size runs the model, without data, at the "
+        "sizes of its own default. A crash that no single size explains is a note."
     ),
     sick=SICK,
     healed=SICK.replace("1.0, batch)", "1.0, length)"),
-    convicts={"construction": read_construction, "shapes": read_shapes},
+    convicts={
+        "construction": read_construction,
+        "shapes": read_shapes,
+        "full-size": read_full_size,
+    },
 )
