@@ -60,9 +60,7 @@ def _be_the_copy(work: Callable[[Send], None], descriptor: int, limits: Limits) 
     status = 1
     try:
         _limit(limits)
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, 1)  # what is printed here was printed before, or would puzzle the user
-        os.dup2(nothing, 2)
+        _fall_silent()
 
         def send(message: Any) -> None:
             # Both ends run the user's code with the same rights: pickle gives nothing away.
@@ -76,6 +74,14 @@ def _be_the_copy(work: Callable[[Send], None], descriptor: int, limits: Limits) 
         status = 0
     finally:
         os._exit(status)
+
+
+def _fall_silent() -> None:
+    """Let nothing be printed: it was printed before by the specimen, or would puzzle the user."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    for standard in (1, 2):
+        os.dup2(nothing, standard)
+    sys.stdout = sys.stderr = os.fdopen(nothing, "w")
 
 
 def _limit(limits: Limits) -> None:
