@@ -28,7 +28,6 @@ from gptdoctor.specimen.objective import (
     label_parameters,
     without_own_loss,
 )
-from gptdoctor.specimen.originals import Originals
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.specimen import Specimen
@@ -47,7 +46,6 @@ def build_specimen(
     no forward pass.
     """
     call = None
-    originals = Originals.of(module, request.root)
     if request.call is not None:
         call = partial(parse_call, request.call, module=module, root=request.root)
     candidates = (
@@ -57,7 +55,8 @@ def build_specimen(
     make = partial(instance_like, module=module, request=request)
     construction, specimen = specimen_from(candidates, request, make)
     if specimen is not None:
-        specimen = replace(specimen, full_sizes=partial(full_sizes, module, request, originals))
+        offer = partial(full_sizes, module, request, specimen.changes)
+        specimen = replace(specimen, full_sizes=offer)
     return construction, specimen
 
 
@@ -168,6 +167,7 @@ def _specimen(
         construction=construction,
         objective=OWN if best.own else SHIFTED if _has_logits(best) else EXCHANGED,
         own_losses=best.own,
+        changes=best.instance.changes,
     )
     if best.trial is None:
 

@@ -7,7 +7,7 @@ without memory.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import ModuleType, SimpleNamespace
@@ -19,9 +19,9 @@ from gptdoctor.core.measurements.full_size import DEFAULT
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.as_written import AsWritten, filled_in
 from gptdoctor.specimen.hints import is_plain
+from gptdoctor.specimen.module_sizes import Change
 from gptdoctor.specimen.named_configurations import Holder, Named, named_configurations
 from gptdoctor.specimen.numbers import numbers_in, volume
-from gptdoctor.specimen.originals import Originals
 from gptdoctor.specimen.sizes import role_of
 from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS
@@ -60,18 +60,31 @@ class FullSize:
 
 @contextmanager
 def full_sizes(
-    module: ModuleType, request: ExamineRequest, originals: Originals
+    module: ModuleType, request: ExamineRequest, changes: Sequence[Change]
 ) -> Iterator[Iterator[FullSize]]:
     """The default first, then what the file names, largest first.
 
-    While this lasts the modules are as the user wrote them.  To look for the sizes runs code of
-    the user's: constructors of configurations and functions that return one.
+    While this lasts, `changes` that made numbers of the modules small are undone.  To look for
+    the sizes runs code of the user's: constructors of configurations, functions that return one.
     """
-    with originals.restored():
-        yield _all(module, request)
+    for change in changes:
+        change.undo()
+    try:
+        yield _all(module, request, _numbers_before(changes))
+    finally:
+        for change in changes:
+            change.make()
 
 
-def _all(module: ModuleType, request: ExamineRequest) -> Iterator[FullSize]:
+def _numbers_before(changes: Sequence[Change]) -> dict[str, int]:
+    """The numbers that the model reads from its modules, as the user wrote them."""
+    held = [(name, value) for change in changes for name, value in change.before.items()]
+    return {name: value for name, value in held if type(value) is int}
+
+
+def _all(
+    module: ModuleType, request: ExamineRequest, constants: Mapping[str, int]
+) -> Iterator[FullSize]:
     made = _attribute(module, request.target.name)
     family = frozenset(
         part.rpartition("::")[2].rpartition(".")[2] for part in request.target.family
@@ -80,7 +93,7 @@ def _all(module: ModuleType, request: ExamineRequest) -> Iterator[FullSize]:
     arguments = _arguments(maker, made)
     holder = _holder(maker, made, arguments)
     if arguments is not None and not _invented(arguments):
-        yield _default(made, arguments, maker.constants_read())
+        yield _default(made, arguments, constants)
     found = list(named_configurations(module, request.root, made, holder))
     found.sort(key=lambda each: volume(numbers_in(each.value)), reverse=True)
     for named in _different(found)[: MOST_CONFIGURATIONS - 1]:
@@ -129,7 +142,7 @@ def _holder(
 
 
 def _default(
-    made: Callable[..., Any], arguments: Mapping[str, Written], constants: Mapping[str, Any]
+    made: Callable[..., Any], arguments: Mapping[str, Written], constants: Mapping[str, int]
 ) -> FullSize:
     """The model as its own defaults make it."""
     values = {name: value.value for name, value in arguments.items()}
@@ -139,8 +152,7 @@ def _default(
         for name, parameter in inspect.signature(made).parameters.items()
         if parameter.default is not parameter.empty
     }
-    plain = {name: value for name, value in constants.items() if type(value) is int}
-    numbers = numbers_in({**plain, **defaults, **values})
+    numbers = numbers_in({**constants, **defaults, **values})
     return FullSize(
         name=DEFAULT,
         code=code,

@@ -16,9 +16,10 @@ from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.specimen.duplicate import duplicate
 
-if TYPE_CHECKING:  # both are made of what is here
+if TYPE_CHECKING:  # they are made of what is here
     from gptdoctor.specimen.full_sizes import FullSize
     from gptdoctor.specimen.inputs import Recipe
+    from gptdoctor.specimen.module_sizes import Change
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +67,8 @@ class Specimen:
     batch_dimensions: Mapping[str, int] = field(default_factory=dict, repr=False)
     only_at: str = ""  # why there are inputs of the construction's B and T alone; "": of any
     recipe: Recipe | None = field(default=None, repr=False)  # behind the call, if it was found
+    # What made the sizes small that the model reads from its modules.
+    changes: tuple[Change, ...] = field(default=(), repr=False)
     # The sizes that the user's file gives, while the context lasts; None: nobody knows the file.
     full_sizes: Callable[[], AbstractContextManager[Iterator[FullSize]]] | None = field(
         default=None, repr=False
