@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from gptdoctor.specimen.inputs import Form, Recipe
+from gptdoctor.specimen.forms import Form
+from gptdoctor.specimen.inputs import Recipe
 
 
 def at_size_of(model: nn.Module, recipe: Recipe) -> Recipe | None:
