@@ -81,6 +81,7 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
     if lack:
         return Called(instance=instance, trial=trial, note=note, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
+    blameless = blameless or instance.guessed
     return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
 
 

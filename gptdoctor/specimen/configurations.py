@@ -136,12 +136,11 @@ class Maker:
         """A value for one parameter, or None where the default serves."""
         default = MISSING if has_factory(parameter.default) else parameter.default
         hint = hint_of(parameter.annotation, made)
-        if (made, name) in self.lessons.values:
-            return self.lessons.values[made, name]
-        if (made, name) in self.lessons.classes:
-            return self.instance(self.lessons.classes[made, name], depth + 1)
         if (made, name) in self.lessons.needed:
             default = MISSING
+        special = self._learned(made, name, depth) or self._part(made, name, hint, default, depth)
+        if special is not None:
+            return special
         if self._buildable(hint, default):
             return self.instance(decoding(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
@@ -150,10 +149,6 @@ class Maker:
             return self._constants_of(default)
         if has_factory(parameter.default):
             return None
-        if default is MISSING and is_part(name, hint):
-            part = part_for(name, made, self._modules(), self._own)
-            if part is not None:
-                return self.instance(part, depth + 1)
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
         loose = loose or (name in CONFIG_NAMES and not is_plain(hint))  # a Namespace, a DictConfig
         if loose and default in (MISSING, None) and _is_module(made):
@@ -165,6 +160,25 @@ class Maker:
         value = small(name, default, hint, self.variant, siblings)
         same = value is not None and default is not MISSING and value.value == default
         return None if same else value
+
+    def _learned(self, made: Callable[..., Any], name: str, depth: int) -> Written | None:
+        """What a refusal taught to give."""
+        if (made, name) in self.lessons.values:
+            return self.lessons.values[made, name]
+        kind = self.lessons.classes.get((made, name))
+        return None if kind is None else self.instance(kind, depth + 1)
+
+    def _part(
+        self, made: Callable[..., Any], name: str, hint: Any, default: Any, depth: int
+    ) -> Written | None:
+        """A module, where one is wanted of which no class is told."""
+        if default is not MISSING or not is_part(name, hint):
+            return None
+        kind = part_for(name, made, self._modules(), self._own, self.root)
+        if kind is None:
+            return None
+        self.lessons.guessed = True
+        return self.instance(kind, depth + 1)
 
     def _buildable(self, hint: Any, default: Any) -> bool:
         """Whether `hint` is a configuration, or a class of the user's that is required here."""

@@ -49,6 +49,7 @@ class Instance:
     sizes: Mapping[str, int] = field(default_factory=dict)  # that it asked for, by role
     imports: tuple[str, ...] = ()  # with which the code runs in a file of its own
     variant: Variant | None = None  # that the sizes are of; None: the user said how it is built
+    guessed: bool = False  # a part of it is of a class that nothing told for certain
     changes: tuple[Change, ...] = ()  # made in the user's modules, of which it reads its sizes
 
 
@@ -138,7 +139,7 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             if not maker.lessons.learn(error):
                 return _failed(made.__name__, error, request, maker.lessons)
         else:
-            return _accepted(written)
+            return replace(_accepted(written), guessed=maker.lessons.guessed)
     return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
 
 

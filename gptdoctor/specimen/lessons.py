@@ -48,6 +48,7 @@ class Lessons:
     values: dict[tuple[_Made, str], Written] = field(default_factory=dict)
     classes: dict[tuple[_Made, str], type] = field(default_factory=dict)
     withheld: set[tuple[_Made, str]] = field(default_factory=set)
+    guessed: bool = False  # a part was made of a class that nothing told for certain
     # what was last given to each class and function that was made
     given: dict[_Made, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -72,8 +73,10 @@ class Lessons:
         return False
 
     def lacks(self, error: BaseException) -> bool:
-        """Whether an object of a class that a check named lacks what the code reads from it."""
-        return isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
+        """Whether a part whose class we chose may lack what the code wants of it."""
+        return self.guessed or (
+            isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
+        )
 
     def _learn_key(self, key: str, frames: list[tuple[FrameType, int]]) -> bool:
         if key not in self.keys:

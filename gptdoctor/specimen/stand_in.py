@@ -86,7 +86,7 @@ def _needed(self: StandIn, *arguments: Any, **named: Any) -> NoReturn:
 _VALUE_METHODS = """
     call bool len iter next contains enter exit await int float index complex lt le gt ge neg abs
     invert add radd sub rsub mul rmul matmul rmatmul truediv rtruediv floordiv rfloordiv mod rmod
-    pow rpow and rand
+    pow rpow and rand fspath
 """
 for _method in _VALUE_METHODS.split():
     setattr(StandIn, f"__{_method}__", _needed)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from importlib.util import find_spec, resolve_name
 from types import ModuleType
 from typing import Any
 
 from torch import nn
+
+from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.reads import source_of
 
 # Parameters that hold a whole network and do not say which.
 _WHOLE = frozenset(
@@ -26,20 +32,56 @@ def is_part(name: str, hint: Any) -> bool:
 
 
 def part_for(
-    name: str, made: Callable[..., Any], modules: Iterable[ModuleType], own: Callable[[type], bool]
+    name: str,
+    made: Callable[..., Any],
+    modules: Iterable[ModuleType],
+    own: Callable[[type], bool],
+    root: str,
 ) -> type | None:
     """The class of the user's that a parameter `name` of `made` wants most likely.
 
     Classes that the file of `made` knows come first, then those of other files; among them one
-    with a word of the name in its own, else, for a whole network, one that embeds ids.
+    with a word of the name in its own, else, for a whole network, one that embeds ids.  What
+    the functions of the file import comes first of all, and one class alone needs no such sign.
     """
     home = sys.modules.get(made.__module__)
-    for module in (home, *modules) if home is not None else modules:
-        known = [each for each in vars(module).values() if _may_be(each, made, own)]
+    inner = [] if home is None else list(imported_late(home, root))
+    loaded = modules if home is None else (home, *modules)
+    groups = (
+        [each for each in known if _may_be(each, made, own)]
+        for known in (inner, *(vars(module).values() for module in loaded))
+    )
+    alone = None
+    for known in groups:
         found = _named(name, known) or _embedding(name, known)
         if found is not None:
             return found
-    return None
+        alone = alone or (known[0] if len(known) == 1 else None)
+    return alone
+
+
+def imported_late(home: ModuleType, root: str) -> Iterator[Any]:
+    """What the functions of a file import from other files of the user's."""
+    try:
+        tree = ast.parse(source_of(home))
+    except (SyntaxError, ValueError):
+        return
+    top = set(tree.body)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node not in top and node.module:
+            module = _imported(node, home, root)
+            yield from (vars(module).get(each.name) for each in node.names if module is not None)
+
+
+def _imported(node: ast.ImportFrom, home: ModuleType, root: str) -> ModuleType | None:
+    """The module that an import names, if it is the user's and can be imported."""
+    try:
+        name = resolve_name("." * node.level + (node.module or ""), home.__package__ or "")
+        spec = find_spec(name.partition(".")[0])
+        where = "" if spec is None else spec.origin or ""
+        return import_module(name) if project_path(where, root) is not None else None
+    except Exception:  # nobody has called that function
+        return None
 
 
 def decoding(hint: type, own: Callable[[type], bool]) -> type:
@@ -64,9 +106,14 @@ def _may_be(known: Any, made: Callable[..., Any], own: Callable[[type], bool]) -
 def _named(name: str, known: list[type]) -> type | None:
     """The class that shares most words with the name; of equals the last: wholes follow parts."""
     words = {word.rstrip("s") for word in name.lower().split("_")} - _EMPTY
-    scored = [(sum(word in each.__name__.lower() for word in words), each) for each in known]
+    scored = [(_likeness(words, each.__name__.lower()), each) for each in known]
     most = max((score for score, _ in scored), default=0)
     return [each for score, each in scored if score == most][-1] if most else None
+
+
+def _likeness(words: set[str], name: str) -> int:
+    """How many of the words the class has; one that is at its end says what it is."""
+    return sum((word in name) + name.endswith(word) for word in words)
 
 
 def _embedding(name: str, known: list[type]) -> type | None:

@@ -70,6 +70,36 @@ def test_a_part_is_made_where_a_module_is_wanted(tmp_path: Path, style: str) -> 
     assert (construction.vocabulary, construction.returns) == (97, "logits")
 
 
+def test_a_part_that_was_guessed_wrong_is_not_held_against_the_model(tmp_path: Path) -> None:
+    """What it is called with may be right for the part that was meant."""
+    text = (
+        PARTS
+        + START.format("n_vocab: int, d_model: int, decoder: nn.Module")
+        + "        self.e, self.decoder = nn.Embedding(n_vocab, d_model), decoder"
+        + FORWARD
+        + "self.decoder(self.e(ids), None, None)"
+    )
+    construction, _ = build(tmp_path, text)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
+
+
+def test_a_part_that_a_function_of_the_file_imports_is_found(tmp_path: Path) -> None:
+    """As a file of experiments chooses its parts by options."""
+    (tmp_path / "parts_of_its_own.py").write_text("from torch import nn\n" + PARTS)
+    text = (
+        "import sys\nsys.path.insert(0, str(__import__('pathlib').Path(__file__).parent))\n"
+        + "def option():\n    from parts_of_its_own import Decoder as D\n    return D\n\n"
+        + START.format("n_vocab: int, d_model: int, mixer: nn.Module")
+        + "        self.e, self.mixer = nn.Embedding(n_vocab, d_model), mixer\n"
+        + "        self.out = nn.Linear(d_model, n_vocab)"
+        + FORWARD
+        + "self.out(self.mixer(self.e(ids)))"
+    )
+    construction, _ = build(tmp_path, text)
+    assert construction.outcome == "built", construction.tried
+    assert "Decoder(" in construction.build
+
+
 CONFIGS = """
 class Base:
     def __init__(self, hidden_width=4096, vocab_size=50000, layers=48):
