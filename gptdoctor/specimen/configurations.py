@@ -204,11 +204,11 @@ class Maker:
             return
         reads = reads_of(name, self._classes())
         table = self._table_in(made)
-        reads.keys.update(
-            {str(key): Reads() for key in (*table, *self.lessons.extra.get(made, ()))}
-        )
+        reads.keys.update({str(key): Reads() for key in (*table, *self.lessons.extra_for(made))})
         for key in sorted(reads.keys.keys() - siblings):
-            value = value_for(key, reads, table, self.variant)
+            value = self.lessons.values.get((made, key)) or value_for(
+                key, reads, table, self.variant
+            )
             if key not in table or value.value != table[key]:
                 yield key, value
 

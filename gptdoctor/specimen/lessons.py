@@ -78,6 +78,11 @@ class Lessons:
             isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
         )
 
+    def extra_for(self, made: _Made) -> list[str]:
+        """What the `**kwargs` of `made` must hold."""
+        told = [name for owner, name in (*self.values, *self.needed) if owner is made]
+        return [*self.extra.get(made, ()), *told]
+
     def _learn_key(self, key: str, frames: list[tuple[FrameType, int]]) -> bool:
         if key not in self.keys:
             self.keys.add(key)
@@ -157,7 +162,7 @@ class Lessons:
                 if is_it and made not in seen:
                     seen.append(made)
         for made in (*seen, *(made for made in reversed(self.given) if made not in seen)):
-            yield made, {*inspect.signature(made).parameters, *self.extra.get(made, {})}
+            yield made, {*_parameters(made), *self.extra.get(made, {})}
 
     def _learn_named(self, message: str, frames: list[tuple[FrameType, int]]) -> bool:
         """Give an argument that a message names and that was left to a default of None."""
@@ -207,6 +212,16 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 def _takes_more(made: _Made) -> bool:
     kinds = [each.kind for each in inspect.signature(made).parameters.values()]
     return inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def _parameters(made: _Made) -> set[str]:
+    """What `made` can be given: also what a base of it takes, to which `**kwargs` are handed on."""
+    names = set(inspect.signature(made).parameters)
+    if isinstance(made, type) and _takes_more(made):
+        chain = [base for base in inspect.getmro(made) if "__init__" in vars(base)]
+        for base in chain[1:2]:
+            names |= _parameters(base)
+    return names
 
 
 def _runs(made: _Made, frame: FrameType) -> bool:

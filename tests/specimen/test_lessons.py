@@ -67,6 +67,14 @@ REFUSALS = {
     "class Model(nn.Module):\n    def __init__(self, dim, **kwargs):\n        super().__init__()\n"
     "        self.dec = GPT(dim=dim, **part('dec_', kwargs))\n\n    def forward(self, x):\n"
     "        return self.dec(x)\n",
+    "wants-a-flag-of-the-base-of-a-part": INNER.replace("*, num_tokens", "num_tokens")
+    + "class Base(nn.Module):\n    def __init__(self, dim, causal=False):\n"
+    "        super().__init__()\n        self.dim, self.causal = dim, causal\n\n"
+    "class Layers(Base):\n    def __init__(self, **kwargs):\n        super().__init__(**kwargs)\n\n"
+    "class Model(nn.Module):\n    def __init__(self, num_tokens, layers: Layers):\n"
+    "        super().__init__()\n        assert layers.causal, 'decoders only'\n"
+    "        self.net = GPT(num_tokens=num_tokens, dim=layers.dim, depth=1)\n\n"
+    "    def forward(self, x):\n        return self.net(x)\n",
     "wants-a-module-of-one-class": INNER
     + "class Model(nn.Module):\n    def __init__(self, net):\n        super().__init__()\n"
     "        assert isinstance(net, GPT), 'a GPT only'\n        self.net = net\n\n"
