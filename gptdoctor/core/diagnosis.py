@@ -19,6 +19,9 @@ class Verdict(str, Enum):
     TRAINABLE = "trainable"
 
 
+GIVEN = "model"  # `SpecimenFacts.build` of a model that the user handed over, built
+
+
 @dataclass(frozen=True, kw_only=True)
 class SpecimenFacts:
     """The tiny instance that was examined, as code that a user can paste."""

@@ -16,7 +16,7 @@ from gptdoctor.core.findings import Finding
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.diagnose.cells import told_by_cell
-from gptdoctor.integrations.given_model import device_of, unwrapped
+from gptdoctor.integrations.given_model import device_of, size_of, unwrapped
 from gptdoctor.integrations.in_process import Given, run_probes
 from gptdoctor.integrations.live_source import LiveSource, live_source
 from gptdoctor.integrations.relocated import relocated
@@ -125,7 +125,7 @@ def _noted(model: ModelDiagnosis, source: LiveSource) -> ModelDiagnosis:
     device = device_of(source.model)
     if device.type != "cpu":
         notes.append(f"examined on {device}, where the model is")
-    size = sum(parameter.numel() for parameter in source.model.parameters())
+    size = size_of(source.model)
     if size > LARGE_PARAMETERS:
         notes.append(
             f"{size / 1e6:.0f} million parameters make the examination slow: an instance with "
@@ -133,4 +133,6 @@ def _noted(model: ModelDiagnosis, source: LiveSource) -> ModelDiagnosis:
         )
     if not any(module.text.strip() for module in source.modules):
         notes.append("the text of its class cannot be had, so that only the run was judged")
-    return replace(model, notes=tuple(notes))
+    if model.to_write is not None:
+        notes.append("how it is called was not found out: gptdoctor.examine(model, ids) says it")
+    return replace(model, notes=tuple(notes), to_write=None)

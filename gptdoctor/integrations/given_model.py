@@ -29,7 +29,7 @@ class OutOfTime(BaseException):
 
 
 class Clock:
-    """Ends an examination when a forward pass begins too late.
+    """Ends an examination when a copy is made or a forward pass begins too late.
 
     A hook of the copies; they share it, and so it is not copied with them.
     """
@@ -38,6 +38,7 @@ class Clock:
         self._deadline = monotonic() + seconds
 
     def __deepcopy__(self, memo: object) -> Clock:
+        self.check()
         return self
 
     def check(self) -> None:
@@ -112,6 +113,11 @@ def copied(model: nn.Module, clock: Clock) -> nn.Module:
     return made
 
 
+def size_of(model: nn.Module) -> int:
+    """The number of its parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
 def device_of(model: nn.Module) -> torch.device:
     """The device of the first parameter, which meets the inputs."""
     first = next(model.parameters(), None)
@@ -134,6 +140,8 @@ class _Mover:
 
 
 def _to_cpu(module: nn.Module, arguments: Any, outputs: Any) -> Any:
+    """Logits and losses for those who compare them; a cache stays where the model wants it."""
     for path, tensor in list(tensors_in(outputs)):
-        outputs = substitute(outputs, path, tensor.cpu())
+        if len(path) <= 1:
+            outputs = substitute(outputs, path, tensor.cpu())
     return outputs

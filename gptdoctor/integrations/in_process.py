@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import platform
 from collections.abc import Iterator
@@ -14,11 +15,12 @@ from typing import Any
 import torch
 from torch import nn
 
+from gptdoctor.core.diagnosis import GIVEN
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import Ending, Measured, ModelRecord, Unmeasured
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.integrations.given_inputs import given_inputs
-from gptdoctor.integrations.given_model import Clock, OutOfTime, copied
+from gptdoctor.integrations.given_model import Clock, OutOfTime, copied, size_of
 from gptdoctor.integrations.untouched import untouched
 from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
@@ -30,7 +32,8 @@ from gptdoctor.worker.child import seed_everything, why_not_built
 from gptdoctor.worker.job import OUTPUT_BYTES
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
 
-NAME = "model"  # of the model in the code that is shown
+# Models beyond this have matrices in which more than one thread finds work.
+TINY_PARAMETERS = 5_000_000
 _FAILURES = (Exception, SystemExit)
 
 
@@ -48,10 +51,15 @@ def run_probes(given: Given, request: ExamineRequest) -> ModelRecord:
     it was.  Only what the user himself does (Ctrl-C) ends it early.
     """
     started = monotonic()
-    with untouched() as printed:
+    tiny = size_of(given.model) < TINY_PARAMETERS
+    with untouched(one_thread=tiny) as printed:
         clock = Clock(request.timeout_seconds)
         model = copied(given.model, clock)
-        found = list(_measurements(given, model, request, clock))
+        found = []
+        for one in _measurements(given, model, request, clock):
+            found.append(one)
+            if not tiny:
+                gc.collect()  # copies of modules are in circles, and stay until they are looked for
     return ModelRecord(
         target=request.target,
         measured=tuple(one for one in found if isinstance(one, Measured)),
@@ -89,7 +97,7 @@ def _called(
     given: Given, model: nn.Module, request: ExamineRequest
 ) -> tuple[Construction, Specimen | None]:
     """The model with a call that runs it: the user's own, or one that is found."""
-    instance = Instance(code=NAME, model=model, crash=None, note="", vocabulary=_vocabulary(model))
+    instance = Instance(code=GIVEN, model=model, crash=None, note="", vocabulary=_vocabulary(model))
     if given.inputs or given.named:
         call = partial(
             given_inputs,
@@ -116,10 +124,10 @@ def _vocabulary(model: nn.Module) -> int:
 def _not_called(request: ExamineRequest, model: nn.Module, why: str) -> Construction:
     return Construction(
         outcome="not-built",
-        build=NAME,
+        build=GIVEN,
         call="",
         entry=request.target.entry,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=size_of(model),
         vocabulary=0,
         batch=0,
         length=0,

@@ -15,12 +15,12 @@ import torch
 
 
 @contextmanager
-def untouched() -> Iterator[io.StringIO]:
-    """Run with one thread and gradients on; afterwards all settings are as they were.
+def untouched(*, one_thread: bool) -> Iterator[io.StringIO]:
+    """Run with gradients on; afterwards all settings are as they were.
 
-    Random numbers of Python, numpy and torch on all devices, and torch's own settings.  One
-    thread: tiny models run many times faster so.  What is printed meanwhile goes into the
-    stream that is given.
+    Random numbers of Python, numpy and torch on all devices, and torch's own settings.  With
+    `one_thread` tiny models run many times faster, and large ones slower.  What is printed
+    meanwhile goes into the stream that is given.
     """
     printed = io.StringIO()
     with ExitStack() as stack:
@@ -32,7 +32,8 @@ def untouched() -> Iterator[io.StringIO]:
         stack.enter_context(warnings.catch_warnings())
         stack.enter_context(contextlib.redirect_stdout(printed))
         stack.enter_context(contextlib.redirect_stderr(printed))
-        torch.set_num_threads(1)
+        if one_thread:
+            torch.set_num_threads(1)
         yield printed
 
 

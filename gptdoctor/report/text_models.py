@@ -9,7 +9,7 @@ from rich.console import Console
 
 from gptdoctor.config import toml_string
 from gptdoctor.core.cells import place_words
-from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, ToWrite, Verdict
+from gptdoctor.core.diagnosis import GIVEN, ModelDiagnosis, SpecimenFacts, ToWrite, Verdict
 from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
 from gptdoctor.report.full_sizes import full_size_sentences
 from gptdoctor.report.layout import print_labelled, print_line, to_text
@@ -52,7 +52,8 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
     if model.specimen is not None:
         yield "specimen", prose(specimen_sentence(model.specimen, Values(model.facts)))
         # Without backticks: they are there to be pasted.
-        yield "build", literally(model.specimen.build)
+        if model.specimen.build != GIVEN:
+            yield "build", literally(model.specimen.build)
         yield "call", literally(model.specimen.call)
     for index, told in enumerate(full_size_sentences(Values(model.facts))):
         yield "" if index else "full size", prose(told)

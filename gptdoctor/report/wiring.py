@@ -13,12 +13,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts
+from gptdoctor.core.diagnosis import GIVEN, ModelDiagnosis, SpecimenFacts
 from gptdoctor.report.amounts import Values
 
 # Columns: with its indent the code fits a terminal of 80. Longer calls get a line an argument.
 WIDEST_CODE = 76
-GIVEN = "model"  # how a model was built that the user gave
 STEPS = 50  # enough to see the loss of a tiny model fall
 USUAL_LEARNING_RATE = 3e-4
 _OWN_NAMES = frozenset({"torch", "SimpleNamespace", "dict", *dir(builtins)})
