@@ -14,6 +14,7 @@ from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, refuses
 from gptdoctor.specimen.objective import own_losses
 from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.preparations import prepared
 from gptdoctor.specimen.specimen import OwnLoss
 from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.trial import NoCallError, Trial, attempt
@@ -37,7 +38,16 @@ class Called:
 
 
 def called(instance: Instance, request: ExamineRequest) -> Called:
-    """The instance with the best call that was found for it."""
+    """The instance with the best call that was found for it, made ready where it wants that."""
+    first = _called(instance, request)
+    if first.works or instance.call is not None:
+        return first
+    ready = (_called(each, request) for each in prepared(instance, request.root))
+    return next((each for each in ready if each.works), first)
+
+
+def _called(instance: Instance, request: ExamineRequest) -> Called:
+    """The instance as it is, with the best call that was found for it."""
     if instance.model is None:
         lack, note = instance.lack, instance.note
         return Called(instance=instance, crash=instance.crash, note=note, lack=lack)

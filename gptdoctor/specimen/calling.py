@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.activations import with_activations
+from gptdoctor.specimen.batches import holder_of
 from gptdoctor.specimen.choices import required_forms
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.forms import Form
@@ -22,8 +23,11 @@ from gptdoctor.specimen.trial import FAILURES, SHAPES, NoCallError, Trial, attem
 
 def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial:
     """The best call found: one that works, else the first that was tried."""
-    slots = slots_of(signature_of(model, entry))
+    slots, holder = slots_of(signature_of(model, entry)), None
     ids = continued(slots)
+    if ids is None:
+        holder, slots = holder_of(model, entry) or (None, slots)
+        ids = continued(slots)
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
     recipes = []
@@ -35,6 +39,7 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
             ids=ids.name,
             ids_below=vocabulary,
             vocabularies=frozenset({vocabulary}),
+            holder=holder,
         )
         recipes.append(_with_vocabulary(model, recipe, seed))
     trial = _over_shapes(model, recipes, seed)
@@ -108,8 +113,9 @@ def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
         return trial
     if moved[0, 1:].any() or not moved[1:, 0].any() or moved[1:, 1:].any():
         return trial
-    turned = attempt(model, replace(recipe, time_first=True), batch, length, seed)
-    return turned if turned.works else trial
+    recipe = replace(recipe, time_first=True)
+    tried = (attempt(model, recipe, *shape, seed) for shape in (SHAPES[0], (batch, length)))
+    return next((turned for turned in tried if turned.works), trial)
 
 
 def _is_masked_right(model: nn.Module, trial: Trial, seed: int) -> bool:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.construction import InputFact
+from gptdoctor.specimen.batches import Holder
 from gptdoctor.specimen.forms import Form, Promised
+from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
 from gptdoctor.specimen.roles import Slot, entry_of
 from gptdoctor.specimen.specimen import Outputs
@@ -29,6 +31,7 @@ class Recipe:
     ids_sure: bool = False  # the ids are ids: by their name, or because an embedding took them
     time_first: bool = False
     labels: str | None = None  # labels that must be given to get the logits of every position
+    holder: Holder | None = None  # the one parameter that takes all inputs in one value
 
     def inputs(self, batch: int, length: int, seed: int) -> dict[str, Any]:
         """The keyword arguments of the entry for B = `batch` and T = `length`, without labels."""
@@ -64,6 +67,9 @@ class Recipe:
         """Call the entry and give what it returns."""
         spread = [slot.name for slot in self.slots if slot.spread and slot.name in inputs]
         inputs = self._kept(model, inputs)
+        if self.holder is not None:
+            ordered = {slot.name: inputs[slot.name] for slot in self.slots if slot.name in inputs}
+            return entry_of(model, self.entry)(self.holder.held(ordered))
         named = {name: value for name, value in inputs.items() if name not in spread}
         return entry_of(model, self.entry)(*(inputs[name] for name in spread), **named)
 
@@ -80,6 +86,7 @@ class Recipe:
         given = dict(inputs)
         if self.labels is not None and self.labels not in given:
             given[self.labels] = given[self.ids]
+        before = kept_loss(model)
         raw = self.run(model, given)
         layout = self.layout(given)
         found = logits_in(raw, layout)
@@ -89,6 +96,9 @@ class Recipe:
         # a loss alone needs no labels to be one; a score for each of B = 1 rows is none
         labelled = labelled or (isinstance(raw, Tensor) and raw.dim() == 0)
         loss = loss_in(raw, found[0] if found else None) if labelled else None
+        kept = kept_loss(model)
+        if labelled and loss is None and kept is not before:
+            loss = kept
         return Outputs(
             logits=None if found is None else arrange(found[1], layout),
             loss=loss,
@@ -142,6 +152,9 @@ class Recipe:
     def _written(self, codes: Mapping[str, str]) -> str:
         """The call with the code of each parameter that is given."""
         called = "model" if self.entry == "forward" else f"model.{self.entry}"
+        if self.holder is not None:
+            ordered = {slot.name: codes[slot.name] for slot in self.slots if slot.name in codes}
+            return f"{called}({self.holder.code(ordered)})"
         given = (
             codes[slot.name] if slot.spread else f"{slot.name}={codes[slot.name]}"
             for slot in self.slots

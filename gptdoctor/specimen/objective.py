@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Recipe
+from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.outputs import loss_in
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.roles import kind_of, signature_of
@@ -135,6 +136,7 @@ def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
             yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe, {slot.name: True}))
     for name in label_parameters(recipe):
         yield OwnLoss(name=name, run=_entry_with_labels(recipe, name))
+    yield OwnLoss(name=recipe.entry, run=_left_behind(recipe))
     for name, method in loss_methods(model, root):
         if name != recipe.entry:
             for arguments in _arguments_of(method, recipe):
@@ -175,6 +177,20 @@ def _entry_alone(recipe: Recipe, flags: Mapping[str, bool] = MappingProxyType({}
         if outputs.loss is None or outputs.logits is not None:
             raise ValueError(f"{recipe.entry} returns logits")
         return outputs.loss
+
+    return loss
+
+
+def _left_behind(recipe: Recipe) -> Loss:
+    """The loss that the entry computes of the ids alone, and keeps on the model."""
+
+    def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+        before = kept_loss(model)
+        recipe.run(model, inputs)
+        kept = kept_loss(model)
+        if kept is None or kept is before:
+            raise ValueError(f"{recipe.entry} leaves no loss behind")
+        return kept
 
     return loss
 

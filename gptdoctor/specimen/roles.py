@@ -93,6 +93,11 @@ def names_ids(name: str) -> bool:
     return _SURE.fullmatch(name.lower()) is not None
 
 
+def holds_inputs(name: str, annotation: str) -> bool:
+    """Whether a parameter takes more than one input in one value."""
+    return bool(_HOLDERS.fullmatch(name) or _HELD.match(annotation))
+
+
 def entry_of(model: nn.Module, name: str) -> Callable[..., Any]:
     """The bound method that runs `model`: the module itself for `forward`, with its hooks."""
     return model if name == "forward" else getattr(model, name)
@@ -134,7 +139,7 @@ def _with_ids(slots: list[Slot]) -> Iterator[Slot]:
     taken = False
     for slot in slots:
         fits = slot.kind in ("other", "features") and (slot.required or slot.spread)
-        fits = fits and not _HOLDERS.fullmatch(slot.name) and not _HELD.match(slot.annotation)
+        fits = fits and not holds_inputs(slot.name, slot.annotation)
         if fits and not taken:
             taken = True
             yield Slot(**{**vars(slot), "kind": "ids"})

@@ -109,7 +109,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     (
         r"(?:\w+_)?vocab(?:ulary)?(?:_?(?:size|len|length|sz|dim))?(?:_(?:per|or)_\w+)?|n_?vocab|num_vocab"
         r"|(?:n_?|num_)?tokens?|(?:num_)?words|n_?words|num_embeddings|dict(?:ionary)?_size"
-        r"|alphabet(?:_size)?|(?:n_?|num_)?symbols|lexicon(?:_size)?|num_classes|output_dim|V"
+        r"|alphabet(?:_size)?|(?:n_?|num_)?(?:symbols|letters)|lexicon(?:_size)?|num_classes|output_dim|V"
         r"|n_?chars|(?:n_?|num_)(?:word_?)?(?:pieces|fillers)|num_text_tokens",
         "vocabulary",
     ),

@@ -1,0 +1,77 @@
+"""Calls that a model wants before its first run: caches for a batch and a length, weights."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.instances import Instance
+from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.sizes import role_of
+from gptdoctor.specimen.values import Written, keywords, literal
+from gptdoctor.specimen.variants import VARIANTS
+
+_PREPARES = re.compile(
+    r"(?:set_?up|init(?:iali[sz]e)?|build|create|make|allocate|reset|prepare|post_init)"
+    r"(?:_(?:kv_)?(?:caches?|weights|parameters?|params|model|buffers?|masks?|layers|modules?"
+    r"|tables?|rope|embeddings?))?"
+)
+# What is given by name to those that take arguments: batches and lengths that no probe exceeds.
+_ROLES = ("batch", "context")
+_FAILURES = (Exception, SystemExit)
+
+
+def prepared(instance: Instance, root: str) -> Iterator[Instance]:
+    """The instance after each of the user's methods that may be meant to be called first."""
+    model = instance.model
+    if model is None:
+        return
+    for name, method in _preparing(model, root):
+        given = _arguments(method)
+        if given is None:
+            continue
+        ready = duplicate(model)
+        try:
+            torch.manual_seed(0)
+            with torch.no_grad():
+                getattr(ready, name)(**{key: value.value for key, value in given.items()})
+        except _FAILURES:
+            continue
+        call = f"model.{name}({keywords(given)})"
+        code = f"(lambda model: ({call}, model)[1])({instance.code})"
+        yield replace(instance, model=ready, code=code)
+
+
+def _preparing(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of the user's whose names promise to prepare something."""
+    for name, method in inspect.getmembers(type(model), inspect.isfunction):
+        code = getattr(inspect.unwrap(method), "__code__", None)
+        own = code is not None and project_path(code.co_filename, root) is not None
+        if own and _PREPARES.fullmatch(name):
+            yield name, getattr(model, name)
+
+
+def _arguments(method: Callable[..., Any]) -> dict[str, Written] | None:
+    """What a preparing method must be given; None: nobody knows."""
+    given: dict[str, Written] = {}
+    for name, parameter in inspect.signature(method).parameters.items():
+        role = role_of(name)
+        if role in _ROLES:
+            given[name] = literal(VARIANTS[0].sizes[role])
+        elif "dtype" in name:
+            given[name] = literal(torch.float32)
+        elif name == "device":
+            given[name] = literal("cpu")
+        elif parameter.default is parameter.empty and parameter.kind not in (
+            parameter.VAR_KEYWORD,
+            parameter.VAR_POSITIONAL,
+        ):
+            return None
+    return given
