@@ -120,8 +120,9 @@ def _keys(function: ast.FunctionDef, name: str) -> _Taken:
 
 def _attributes(function: ast.FunctionDef, name: str) -> _Taken:
     """`batch.input_ids`, `getattr(batch, "labels", None)`."""
+    called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
     for node in ast.walk(function):
-        if isinstance(node, ast.Attribute) and _is(node.value, name):
+        if isinstance(node, ast.Attribute) and _is(node.value, name) and id(node) not in called:
             yield node.attr, True
         elif isinstance(node, ast.Call) and len(node.args) > 1 and _is(node.args[0], name):
             yield from ((key, False) for key in _text(node.args[1]))

@@ -100,8 +100,10 @@ def _guessed(recipe: Recipe) -> bool:
     if isinstance(recipe, GivenCall):
         return is_rigid(recipe)  # it may be that no sizes of ours go with what it holds
     known = ("ids", "flag", "mask", "positions", "labels")
-    return not recipe.ids_sure or any(
-        slot.required and slot.kind not in known for slot in recipe.slots
+    return (
+        recipe.holder is not None
+        or not recipe.ids_sure
+        or any(slot.required and slot.kind not in known for slot in recipe.slots)
     )
 
 

@@ -225,7 +225,10 @@ def test_a_picture_has_as_many_parts_as_neither_batch_nor_text(
 
 def test_a_mapping_as_only_input_is_not_taken_for_ids(tmp_path: Path) -> None:
     """The tool says that it does not know, rather than that the model crashed."""
-    text = HEAD + "    def forward(self, batch):\n        return self.run(self.e(batch['ids']))\n"
+    text = HEAD + (
+        "    def forward(self, batch):\n"
+        "        return self.run(self.e(next(iter(batch.values()))))\n"
+    )
     construction, _ = build(tmp_path, text)
     assert (construction.outcome, construction.crash) == ("not-built", None)
 
