@@ -55,7 +55,14 @@ class Checkup:
         if not self.options.static:
             self._cache = self._open_cache() if self.options.cache else None
             records = None if self._cache is None else self._cache.records
-            self._running = Running(self._python, self.root, records, self._listener)
+            self._running = Running(
+                self._python,
+                self.root,
+                records,
+                self._listener,
+                jobs=self.options.jobs,
+                devices=self.options.devices,
+            )
         return self
 
     def __exit__(
@@ -91,7 +98,11 @@ class Checkup:
         if examination is None:
             examination = self._examine(overlay or {}, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
-        return dataclasses.replace(examination, seconds=time.monotonic() - started)
+        models = examination.models
+        if not self.options.show_output:
+            models = tuple(dataclasses.replace(model, output="") for model in models)
+        seconds = time.monotonic() - started
+        return dataclasses.replace(examination, models=models, seconds=seconds)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -148,6 +159,7 @@ class Checkup:
                 told=said.build is not None,
                 call=said.call,
                 overlay=overlay,
+                memory_bytes=self.options.memory_bytes,
                 devices=self.options.devices,
             )
             for model in models
@@ -169,6 +181,7 @@ class Checkup:
             seed=self.options.seed,
             live=not self.options.static,
             trouble=_trouble(records),
+            unlimited=ran.unlimited if ran else (),
         )
 
     @cached_property

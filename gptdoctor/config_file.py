@@ -17,7 +17,8 @@ from gptdoctor.core.findings import Severity
 FILE = "pyproject.toml"
 TABLE = "tool.gptdoctor"
 _UNITS = {"B": 1, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]?i?B)", re.IGNORECASE)
+_UNITS |= {"K": 2**10, "M": 2**20, "G": 2**30}  # as ulimit, docker and Java take them
+_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]|[KMG]?i?B)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,7 @@ def table_in(file: Path) -> Mapping[str, Any]:
 
 
 def bytes_of(size: str | int) -> int:
-    """A size such as 2000000, "512MiB" or "1.5 GB" in bytes; ValueError for anything else."""
+    """A size such as 2000000, "512MiB" or "1.5G" in bytes; ValueError for anything else."""
     if isinstance(size, int) and not isinstance(size, bool):
         if size > 0:
             return size

@@ -19,12 +19,21 @@ class Running:
     """The worker of one checkup, which is started only when a model has to be run."""
 
     def __init__(
-        self, python: str, root: Path, records: RecordCache | None, listener: Listener
+        self,
+        python: str,
+        root: Path,
+        records: RecordCache | None,
+        listener: Listener,
+        *,
+        jobs: int | None = None,
+        devices: bool = False,
     ) -> None:
         self._python = python
         self._root = root
         self._records = records
         self._listener = listener
+        self._jobs = jobs
+        self._devices = devices
         self._session: Session | None = None
 
     def start(self) -> Session:
@@ -32,7 +41,9 @@ class Running:
         if self._session is None:
             from gptdoctor.worker.session import Session
 
-            self._session = Session(self._python, str(self._root))
+            self._session = Session(
+                self._python, str(self._root), jobs=self._jobs, devices=self._devices
+            )
         return self._session
 
     def examine(self, requests: Sequence[ExamineRequest]) -> Iterator[ModelRecord]:

@@ -62,6 +62,7 @@ def _diagnose(project: Project, record: ModelRecord, findings: Sequence[Finding]
         unmeasured=unmeasured_probes(record),
         notes=notes_of(project, record),
         to_write=to_write(project, record),
+        output=record.output,
         cached=record.cached,
     )
 

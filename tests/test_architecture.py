@@ -36,6 +36,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "worker.codec": ({"core"}, set()),
     "worker.protocol": ({"core", "worker.codec"}, set()),
     "worker.session": ({"core", "worker"}, set()),
+    # The parent's side alone may use psutil: the model's interpreter need not have it.
+    "worker.capacity": (set(), {"psutil"}),
+    "worker.spawned": ({"core", "worker"}, {"psutil"}),
     "worker": ({"core", "specimen", "probes", "worker"}, {"torch"}),
     "cache": ({"core", "config", "source", "worker.codec"}, {"diskcache", "platformdirs"}),
     "prepare": (

@@ -35,6 +35,8 @@ def fix(
     ignore: shared.IgnoreOption = None,
     fail_on: shared.FailOnOption = None,
     timeout_seconds: shared.TimeoutOption = None,
+    memory_bytes: shared.MemoryOption = None,
+    jobs: shared.JobsOption = None,
     seed: shared.SeedOption = None,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,

@@ -88,6 +88,40 @@ CallOption = Annotated[
         help="Calls it, as `model`, with ids, labels, B, T, V: 'model(ids, torch.zeros(B, 4))'.",
     ),
 ]
+
+
+def _bytes(size: str) -> int:
+    from gptdoctor.config_file import bytes_of
+
+    try:
+        return bytes_of(int(size) if size.isdigit() else size)
+    except ValueError:
+        raise typer.BadParameter(f"{size!r} is no size such as 2G or 800M") from None
+
+
+MemoryOption = Annotated[
+    int | None,
+    typer.Option(
+        "--memory",
+        metavar="SIZE",
+        parser=_bytes,
+        help="Memory limit of each model, such as 2G or 800M; default: half of the machine's.",
+        show_default=False,
+    ),
+]
+JobsOption = Annotated[
+    int | None,
+    typer.Option(
+        "--jobs",
+        metavar="N",
+        min=1,
+        help="Models examined at once; default: as many as cores and free memory allow.",
+        show_default=False,
+    ),
+]
+ShowOutputOption = Annotated[
+    bool, typer.Option("--show-output", help="Show what the models' code printed.")
+]
 # Read by `main`, which prints errors; here only so that it is accepted and documented.
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Print a traceback when gptdoctor fails.")

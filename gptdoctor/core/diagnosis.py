@@ -70,6 +70,7 @@ class ModelDiagnosis:
     to_write: ToWrite | None = None  # where it could not be built or called
     ignored: bool = False  # left alone, as the user wants it
     in_cell: CellLine | None = None  # where `line` is, in a notebook
+    output: str = ""  # what its code printed, where the user wants to see it
     cached: bool = False  # measured by an earlier run, and nothing that it rests on has changed
 
 
@@ -104,6 +105,7 @@ class Environment:
     live: bool
     # Why no model at all could be run, though that was asked for: no torch, no such interpreter.
     trouble: str = ""
+    unlimited: tuple[str, ...] = ()  # limits that this system cannot keep, in words
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,7 @@ def _overview(examination: Examination) -> Section:
     if environment.trouble:
         trouble = literally("No model was run", "error")
         blocks.append(Paragraph(sentence(trouble, f": {environment.trouble}.")))
+    blocks += [Paragraph(sentence(f"This system keeps no {one}.")) for one in environment.unlimited]
     if examination.models:
         heads = titled("Model", "Called by", "Inputs", "Returns")
         rows = tuple(_model_row(model) for model in examination.models)

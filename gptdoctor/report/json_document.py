@@ -28,7 +28,7 @@ def to_document(examination: Examination, *, gate: GateResult | None = None) -> 
     return {
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
-        "environment": asdict(examination.environment),
+        "environment": to_json(asdict(examination.environment)),
         "models": [_model(model) for model in examination.models],
         "findings": [_finding(finding) for finding in examination.findings],
         "errors": [_error(error) for error in examination.errors],
@@ -61,6 +61,7 @@ def _model(model: ModelDiagnosis) -> Document:
         "measured": list(model.measured),
         "unmeasured": [asdict(unmeasured) for unmeasured in model.unmeasured],
         "notes": list(model.notes),
+        "output": model.output or None,
         "cached": model.cached,
         "to_write": None if model.to_write is None else asdict(model.to_write),
         "ignored": model.ignored,

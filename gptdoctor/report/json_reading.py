@@ -67,6 +67,7 @@ def _environment(node: Node) -> Environment:
         seed=node.integer("seed", 0),
         live=node.flag("live"),
         trouble=node.text("trouble", ""),
+        unlimited=node.texts("unlimited"),
     )
 
 
@@ -86,6 +87,7 @@ def _model(node: Node) -> ModelDiagnosis:
         to_write=_to_write(node.node("to_write")) if node.has("to_write") else None,
         ignored=node.flag("ignored", False),
         in_cell=_in_cell(node),
+        output=node.optional_text("output") or "",
         cached=node.flag("cached", False),
     )
 

@@ -74,6 +74,8 @@ def _summary(
     if examination.environment.trouble:
         trouble = visible(examination.environment.trouble)
         yield Text.assemble(("No model was run", "error"), f": {trouble}.")
+    for limit in examination.environment.unlimited:
+        yield Text(f"This system keeps no {limit}.")
     trouble_alone = gate is not None and gate.reasons == (examination.environment.trouble,)
     if gate is not None and gate.reasons and not trouble_alone:
         head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")

@@ -64,6 +64,8 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
         yield from _to_write(model, model.to_write)
     for note in model.notes:
         yield "note", prose(note)
+    for index, line in enumerate(model.output.splitlines()):
+        yield "" if index else "output", literally(line)
 
 
 def _to_write(model: ModelDiagnosis, wanted: ToWrite) -> Iterator[tuple[str, Inline]]:

@@ -1,4 +1,7 @@
-"""The first lines that run in the model's interpreter: `python bootstrap.py CONTROL REPLIES ROOT`.
+"""The first lines that run in the model's interpreter: `python bootstrap.py ROOT CONTROL REPLIES`.
+
+With both descriptors it becomes the fork server; without them it examines one model, and speaks by
+its standard streams.
 
 That interpreter has no gptdoctor of its own.  This makes the package importable from here without
 putting our site-packages, and all that lies in it, on the stranger's search path.  The file keeps
@@ -17,7 +20,8 @@ OLDEST = (3, 11)  # the first with `co_qualname`, which says in which function a
 def main() -> None:
     """Say that this Python is too old, or become the fork server."""
     sys.dont_write_bytecode = True
-    control, replies, root = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    root = sys.argv[1]
+    descriptors = [int(number) for number in sys.argv[2:4]]
     here = Path(__file__).resolve().parent
     if sys.path and Path(sys.path[0]).resolve() == here:
         del sys.path[0]
@@ -27,13 +31,19 @@ def main() -> None:
             f"{sys.executable} is Python {version}, and models can be run with 3.11 or newer: "
             "choose another interpreter with --python"
         )
-        ready = {"Ready": {"torch": None, "python": version, "error": error}}
-        os.write(replies, b"0 " + json.dumps(ready).encode() + b"\n")
+        said = {"torch": None, "python": version, "error": error, "unlimited": ()}
+        line = json.dumps({"Ready": said}).encode() + b"\n"
+        os.write(descriptors[1] if descriptors else 1, b"0 " + line if descriptors else line)
         return
     _make_package(here.parent)
-    from gptdoctor.worker.forkserver import serve
+    if descriptors:
+        from gptdoctor.worker.forkserver import serve
 
-    serve(control, replies, root)
+        control, replies = descriptors
+        serve(control, replies, root)
+    from gptdoctor.worker.single import serve_one
+
+    serve_one(root)
 
 
 def _make_package(folder: Path) -> None:

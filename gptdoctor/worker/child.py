@@ -8,7 +8,6 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from os import _exit, chdir, getpid, write
-from typing import NoReturn
 
 import torch
 
@@ -24,6 +23,7 @@ from gptdoctor.specimen.build import build_specimen
 from gptdoctor.specimen.load import Loaded, load_module
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
+from gptdoctor.worker.limits import memory_lack
 from gptdoctor.worker.protocol import CHANNEL_LOST, ChildReply, Finished, Stage, encode
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
 
@@ -36,8 +36,10 @@ def preload() -> None:
     seed_everything(0)  # numpy.random is imported when it is first asked for, in 20 ms
 
 
-def run_child(request: ExamineRequest, descriptor: int) -> NoReturn:
-    """Do the job, write its messages to `descriptor`, and be gone without cleaning up."""
+def run_child(request: ExamineRequest, descriptor: int) -> None:
+    """Do the job and write its messages to `descriptor`; then this process is to end at once,
+    for no exit handler or thread of the user's may hold it up.
+    """
     streams = sys.stdout, sys.stderr  # the user's code may put others in their place
     send = _Sender(descriptor)
     chdir(request.root)  # where the user runs it, as far as anyone can tell
@@ -46,7 +48,6 @@ def run_child(request: ExamineRequest, descriptor: int) -> NoReturn:
         with suppress(OSError, ValueError):
             stream.flush()
     send(Finished())
-    _exit(0)  # no exit handler or thread of the user's holds it up
 
 
 class _Sender:
@@ -109,23 +110,27 @@ def seed_everything(seed: int) -> None:
 
 def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, Specimen | None]:
     """The specimen, or why there is none; a fault of ours leaves the model unexamined."""
-    if loaded.crash is not None and _out_of_memory(loaded.crash):
+    lack = memory_lack(request.memory_bytes, loaded.crash)
+    if loaded.crash is not None and lack:
         tried = f"its import asks for more memory than there is ({loaded.crash.message})"
-        return _not_built(request, "not-built", tried=(tried,)), None
+        return _not_built(request, "not-built", tried=(tried,), lack=lack), None
     if loaded.crash is not None and loaded.lack:
         tried = f"its import fails: {loaded.crash.message}"
         return _not_built(request, "not-built", tried=(tried,), lack=loaded.lack), None
     if loaded.module is None:
         return _not_built(request, "crashed", crash=loaded.crash), None
     try:
-        return build_specimen(loaded.module, request)
+        construction, specimen = build_specimen(loaded.module, request)
+        lack = (
+            ""
+            if construction.outcome == "built"
+            else memory_lack(request.memory_bytes, construction)
+        )
+        if not lack:
+            return construction, specimen
+        return _not_built(request, "not-built", tried=construction.tried, lack=lack), None
     except BaseException as error:
         return _not_built(request, "not-built", tried=(told(error, request.root),)), None
-
-
-def _out_of_memory(crash: Crash) -> bool:
-    """Whether the limit of this machine was met: no fault of a model that is made for others."""
-    return crash.kind == "MemoryError" or "allocate memory" in crash.message  # torch's words
 
 
 def _not_built(

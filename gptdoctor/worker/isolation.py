@@ -5,15 +5,12 @@ from __future__ import annotations
 import faulthandler
 import os
 import random
-import resource
 import signal
 import sys
 import warnings
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from fcntl import F_DUPFD_CLOEXEC, fcntl
 from io import TextIOWrapper
-from pathlib import Path
 
 # Of the fork server and, unless the request says otherwise, of its children: no accelerator is
 # seen.  Metal has no such variable; `hide_metal` sees to that.
@@ -40,17 +37,15 @@ QUIET = {
 # counting up from 3, below the limit of 256 open files that macOS sets.
 _FIRST_RESULT_DESCRIPTOR = 100
 _RESULT_DESCRIPTORS = 100
-# Linux kills the process with the highest score first when memory runs out; this is the highest.
-_OOM_SCORE = "1000"
 
 
 def quiet_process() -> dict[str, str | None]:
     """Set the variables of a process that imports torch; returns those of devices as they were."""
     before = {name: os.environ.get(name) for name in HIDDEN_DEVICES}
     os.environ.update(HIDDEN_DEVICES | QUIET)
-    # macOS ends a forked process that touches Objective-C, as numpy's Accelerate does.
-    os.environ["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
-    with suppress(ValueError, OSError):
+    with suppress(ImportError, ValueError, OSError):
+        import resource
+
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     # Newer Pythons warn of a fork with threads; numpy and torch are held to one.
     warnings.filterwarnings("ignore", message=".*multi-threaded, use of fork.*")
@@ -86,38 +81,38 @@ def enter_cell(results: int, output: int, inherited: Iterable[int]) -> int:
     for descriptor in inherited:
         with suppress(OSError):
             os.close(descriptor)
-    lowest = _FIRST_RESULT_DESCRIPTOR + random.SystemRandom().randrange(_RESULT_DESCRIPTORS)
-    hidden = fcntl(results, F_DUPFD_CLOEXEC, lowest)
+    hidden = hidden_copy(results)
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, standard in ((nothing, 0), (output, 1), (output, 2)):
         os.dup2(source, standard)
     for descriptor in (nothing, output, results):
         os.close(descriptor)
-    # Line by line, so that a crash loses nothing; and no character can make a print fail.
-    sys.stdout = _text_stream(1)
-    sys.stderr = _text_stream(2)
+    open_text_streams()
     # A crash of the interpreter then names the user's line in the captured output.
     faulthandler.enable(file=2, all_threads=False)
     return hidden
+
+
+def hidden_copy(descriptor: int) -> int:
+    """A copy of a descriptor under a number that nobody can guess, closed where a program starts
+    another one.
+    """
+    lowest = _FIRST_RESULT_DESCRIPTOR + random.SystemRandom().randrange(_RESULT_DESCRIPTORS)
+    copies = [os.dup(descriptor)]
+    while copies[-1] < lowest:  # fcntl could say it at once, and not every system has it
+        copies.append(os.dup(descriptor))
+    for low in copies[:-1]:
+        os.close(low)
+    return copies[-1]
+
+
+def open_text_streams() -> None:
+    """Print line by line, so that a crash loses nothing; and no character makes a print fail."""
+    sys.stdout = _text_stream(1)
+    sys.stderr = _text_stream(2)
 
 
 def _text_stream(descriptor: int) -> TextIOWrapper:
     return open(
         descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
     )
-
-
-def limit_memory() -> None:
-    """Let a model that is built at full size fail here, before the machine runs out of memory.
-
-    The limit is half of the machine's memory above what is mapped already, which with torch's
-    libraries can be some GiB of addresses.  macOS does not keep such limits.
-    """
-    if sys.platform != "linux":
-        return
-    with suppress(OSError, ValueError):
-        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
-        page = os.sysconf("SC_PAGE_SIZE")
-        mapped = int(Path("/proc/self/statm").read_text().split()[0]) * page
-        limit = mapped + os.sysconf("SC_PHYS_PAGES") * page // 2
-        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))

@@ -14,7 +14,15 @@ from gptdoctor.worker.protocol import CHANNEL_LOST, OWN_FAULT, Finished, encode
 # Of what the user's code prints; the rest is read and thrown away, so that printing never blocks.
 OUTPUT_BYTES = 64 * 1024
 _PIPE_BYTES = 64 * 1024  # what a pipe holds on Linux: one read empties it
-_FINISHED = encode(Finished())
+FINISHED = encode(Finished())
+# Exit codes by which Windows tells what others tell by a signal (from ntstatus.h).
+_CRASHES = {
+    0xC0000005: "SIGSEGV",  # access violation
+    0xC00000FD: "SIGSEGV",  # stack overflow
+    0xC0000409: "SIGABRT",  # abort()
+    0xC000001D: "SIGILL",  # illegal instruction
+    0xC0000094: "SIGFPE",  # division of integers by zero
+}
 _BROKEN = {
     CHANNEL_LOST: "the code closed the descriptor that its results go through",
     OWN_FAULT: "gptdoctor's own code failed; the captured output tells where",
@@ -61,8 +69,8 @@ class Job:
         data = _read(self.results)
         *lines, self._partial = (self._partial + (data or b"")).split(b"\n")
         whole = [line + b"\n" for line in lines]
-        self.finished = self.finished or _FINISHED in whole
-        return [line for line in whole if line != _FINISHED], data != b""
+        self.finished = self.finished or FINISHED in whole
+        return [line for line in whole if line != FINISHED], data != b""
 
     def read_output(self) -> bool:
         """Take in what was printed since the last time; False once no more can come."""
@@ -72,17 +80,22 @@ class Job:
 
     def ending(self, status: int) -> Ending:
         """How it ended, from the status that waiting for it gave."""
-        if self.finished:
-            return Ending(kind="finished", stage="", detail="")
-        if self._stopped == "timeout":
-            return Ending(kind="timeout", stage="", detail=f"{self.limit_seconds:g} s")
-        if os.WIFSIGNALED(status):
-            name = signal.Signals(os.WTERMSIG(status)).name
-            return Ending(kind="signal", stage="", detail=self._stopped or name)
         code = os.waitstatus_to_exitcode(status)
-        if code in _BROKEN:
-            return Ending(kind="broken", stage="", detail=_BROKEN[code])
-        return Ending(kind="exit", stage="", detail=f"status {code}")
+        return ending_of(code, self._stopped, self.limit_seconds, finished=self.finished)
+
+
+def ending_of(code: int, stopped: str, limit_seconds: float, *, finished: bool) -> Ending:
+    """How a process ended: from its exit code, negative for a signal, and why it was killed."""
+    if finished:
+        return Ending(kind="finished", stage="", detail="")
+    if stopped == "timeout":
+        return Ending(kind="timeout", stage="", detail=f"{limit_seconds:g} s")
+    crashed = signal.Signals(-code).name if code < 0 else _CRASHES.get(code, "")
+    if stopped or crashed:
+        return Ending(kind="signal", stage="", detail=stopped or crashed)
+    if code in _BROKEN:
+        return Ending(kind="broken", stage="", detail=_BROKEN[code])
+    return Ending(kind="exit", stage="", detail=f"status {code}")
 
 
 def _read(descriptor: int) -> bytes | None:

@@ -33,6 +33,12 @@ _PREPARE_SECONDS = 120.0
 # The server kills its jobs and exits within milliseconds; one that does not is killed itself.
 _CLOSE_SECONDS = 2.0
 _READ_BYTES = 1024 * 1024
+_SERVER_VARIABLES = {
+    "PYTHONDONTWRITEBYTECODE": "1",
+    # macOS ends a forked process that touches Objective-C, as numpy's Accelerate does, and reads
+    # this when a process starts.
+    "OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES",
+}
 
 _Awaited = TypeVar("_Awaited", Ready, Prepared)
 
@@ -43,6 +49,8 @@ class LinkClosedError(Exception):
 
 class Link:
     """A fork server, started at once and not waited for."""
+
+    patience_seconds = 0.0  # a job starts as soon as it is sent
 
     def __init__(self, python: str, root: str) -> None:
         self._python = python
@@ -64,7 +72,7 @@ class Link:
             try:
                 self._ready = self._await(Ready, _START_SECONDS)
             except (LinkClosedError, ProtocolError) as error:
-                self._ready = self._unusable(f"cannot run models ({error})")
+                self._ready = unusable(self._python, f"cannot run models ({error})")
         return self._ready
 
     def send(self, request: Request) -> None:
@@ -113,16 +121,16 @@ class Link:
     def _start(self, root: str, control: int, replies: int) -> subprocess.Popen[bytes] | None:
         try:
             return subprocess.Popen(  # noqa: S603  the interpreter that the user chose
-                [self._python, str(_BOOTSTRAP), str(control), str(replies), root],
+                [self._python, str(_BOOTSTRAP), root, str(control), str(replies)],
                 stdin=subprocess.DEVNULL,
                 stdout=self._said,
                 stderr=self._said,
                 pass_fds=(control, replies),
-                env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, **_SERVER_VARIABLES},
                 start_new_session=True,  # Ctrl-C is the parent's to handle
             )
         except OSError as error:
-            self._ready = self._unusable(f"cannot be started ({error.strerror})")
+            self._ready = unusable(self._python, f"cannot be started ({error.strerror})")
             return None
 
     def _await(self, kind: type[_Awaited], seconds: float) -> _Awaited:
@@ -134,10 +142,6 @@ class Link:
                 if isinstance(message, kind):
                     return message
         raise LinkClosedError(f"it had not answered after {seconds:g} s")
-
-    def _unusable(self, why: str) -> Ready:
-        error = f"{self._python} {why}: choose another interpreter with --python"
-        return Ready(torch=None, python="", error=error)
 
     def _obituary(self) -> str:
         """How the server ended, in the last words that it printed, or else by its status."""
@@ -152,3 +156,9 @@ class Link:
         if code is not None and code < 0:
             return f"it was killed by {signal.Signals(-code).name}"
         return said[-1] if said else f"it ended with status {code}"
+
+
+def unusable(python: str, why: str) -> Ready:
+    """What is said in the place of an interpreter that cannot say it."""
+    error = f"{python} {why}: choose another interpreter with --python"
+    return Ready(torch=None, python="", error=error)

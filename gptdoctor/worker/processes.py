@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 # prctl options of <linux/prctl.h>.
 _PR_SET_PDEATHSIG = 1
@@ -61,9 +62,16 @@ def kill(processes: Iterable[int]) -> None:
 
 
 def kill_group(leader: int) -> None:
-    """End the process group of this number, if anyone is left in it."""
-    with suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)
+    """End the process group of this number, if there are groups, and anyone is left in it."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(leader, signal.SIGKILL)
+
+
+def kill_own_group() -> NoReturn:
+    """End this process, at once, and its group with it."""
+    kill_group(os.getpid())
+    os._exit(0)
 
 
 def _parents() -> list[tuple[int, int]]:

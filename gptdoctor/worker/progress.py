@@ -47,6 +47,7 @@ class Progress:
         match message:
             case Started():
                 self.process = message.process
+                self._began = monotonic()  # the limit counts from here, not from torch's import
             case Output():
                 self._output = message.text
             case Ended():
@@ -94,4 +95,5 @@ class Progress:
             seconds=self._seconds,
             torch=ready.torch,
             python=ready.python,
+            unlimited=ready.unlimited,
         )

@@ -66,6 +66,7 @@ class Ready:
     torch: str | None
     python: str
     error: str  # why no job can be run and what to do, one sentence; "" when all is well
+    unlimited: tuple[str, ...] = ()  # limits that this system cannot keep, in words
 
 
 @dataclass(frozen=True, kw_only=True)

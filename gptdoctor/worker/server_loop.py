@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 import traceback
-from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from os import _exit  # held, for the user's code may put another in its place
@@ -23,6 +22,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.worker import isolation, processes
 from gptdoctor.worker.job import Job
 from gptdoctor.worker.make_way import make_way
+from gptdoctor.worker.prepare_torch import Run
 from gptdoctor.worker.protocol import (
     OWN_FAULT,
     Cancel,
@@ -45,9 +45,6 @@ NO_JOB = 0  # the number of replies that belong to none
 _REQUEST_BYTES = 1024 * 1024  # overlays hold whole files
 # A killed process is gone within microseconds; these rounds of 5 ms are for one that forks.
 _KILL_ROUNDS = 100
-
-# What a child does with a request and the descriptor for its results; it never returns.
-Run = Callable[[ExamineRequest, int], NoReturn]
 
 
 class ServerLoop:
@@ -178,6 +175,7 @@ class ServerLoop:
             gc.enable()
             make_way(request, self._loaded)
             self._run_child(request, descriptor)
+            _exit(0)
         except BaseException:
             traceback.print_exc()  # into the job's output
         finally:

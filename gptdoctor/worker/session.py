@@ -23,25 +23,30 @@ from gptdoctor.core.events import Listener, ignore
 from gptdoctor.core.measurements.record import Ending, ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.worker import processes
-from gptdoctor.worker.link import Link, LinkClosedError
+from gptdoctor.worker.capacity import jobs_at_once
+from gptdoctor.worker.link import LinkClosedError
 from gptdoctor.worker.preloading import Packages, Preloading
 from gptdoctor.worker.progress import Progress
 from gptdoctor.worker.protocol import Cancel, Examine, Ready, decode_reply, split_reply
-
-# One for each of two cores.  More gain little: each child computes with one thread, and what the
-# models read from the disk they share.
-_JOBS = 2
+from gptdoctor.worker.ways import can_fork, start_link
 
 
 class Session:
     """A fork server in the model's interpreter, started at once, and the jobs that run below it."""
 
-    def __init__(self, python: str, root: str, *, jobs: int = _JOBS) -> None:
-        """`python` runs the models of the project at `root`, an absolute path without links."""
+    def __init__(
+        self, python: str, root: str, *, jobs: int | None = None, devices: bool = False
+    ) -> None:
+        """`python` runs the models of the project at `root`, an absolute path without links.
+
+        `jobs` models at once, None: as many as cores and free memory allow. With `devices` the
+        requests may show the models accelerators.
+        """
         self._python = python
         self._root = root
-        self._jobs = jobs
-        self._link = Link(python, root)
+        self._devices = devices
+        self._link = start_link(python, root, devices=devices)
+        self._jobs = jobs or jobs_at_once(shared=can_fork(devices=devices))
         self._numbers = count(1)  # 0 is for what belongs to no job
         self._waiting: deque[Progress] = deque()
         self._running: dict[int, Progress] = {}
@@ -133,6 +138,7 @@ class Session:
         if not self._running:
             return
         overdue = min(job.overdue for job in self._running.values())
+        overdue += self._link.patience_seconds
         try:
             for line in self._link.receive(overdue - monotonic()):
                 number, message = split_reply(line)
@@ -174,7 +180,7 @@ class Session:
                 job.start_over()
             self._waiting.extendleft(lost)
         self._loaded = frozenset()
-        self._link = Link(self._python, self._root)
+        self._link = start_link(self._python, self._root, devices=self._devices)
 
     def _abandon(self) -> None:
         """Nobody waits for these jobs any more."""

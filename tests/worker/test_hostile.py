@@ -1,11 +1,12 @@
 """User code that hangs, dies, lies and breaks things: a clear record, and nothing left behind.
 
-All cases are examined in one session, two at a time, with a healthy model before, between and
-after them.
+All cases are examined in one session of forked processes, and the most telling ones in one of fresh
+processes; some at a time, with a healthy model before and after them.
 """
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -62,7 +63,29 @@ HEALTHY_ALL_THE_SAME = {
     *("chatter", "forger", "closer", "sleeper", "daemon", "forker", "forker_of_many", "mover"),
     *("tracer", "reader", "threads", "leaver", "looks_about", "healthy_0", "healthy_1"),
 }
+# A fresh process takes a second or two: those cases in which the two ways do something different.
+ALSO_SPAWNED = {
+    *(
+        "hang",
+        "daemon_in_hang",
+        "exit_now",
+        "segfault",
+        "closes_all",
+        "closer",
+        "chatter",
+        "forger",
+    ),
+    *("daemon", "forker", "forker_of_many", "replacer", "threads", "glutton", "looks_about"),
+    *("healthy_0", "healthy_1"),
+}
 LIMIT_SECONDS = 1.0
+
+
+class Records(dict[str, ModelRecord]):
+    """Records by the name of the case; a test of a case that was not run is skipped."""
+
+    def __missing__(self, name: str) -> ModelRecord:
+        pytest.skip(f"{name} is not run in fresh processes")
 
 
 @pytest.fixture(scope="module")
@@ -74,19 +97,25 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module")
-def records(root: Path) -> dict[str, ModelRecord]:
-    """The record of each case, by its name."""
+@pytest.fixture(scope="module", params=["fork", "spawn"])
+def records(root: Path, request: pytest.FixtureRequest) -> dict[str, ModelRecord]:
+    """The record of each case, by its name: from forked processes, and from fresh ones."""
+    if request.param == "fork" and not hasattr(os, "fork"):
+        pytest.skip("there is no fork here")
     names = ["healthy_0", *CASES, "healthy_1"]
+    if request.param == "spawn":
+        names = [name for name in names if name in ALSO_SPAWNED]
     requests = [
         request_for(
             root, f"{name}.py", timeout_seconds=LIMIT_SECONDS if name in IMPATIENT else 20.0
         )
         for name in names
     ]
-    with Session(choose_python(None, str(root)), str(root)) as session:
-        found = list(session.examine(requests))
-    return dict(zip(names, found, strict=True))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPTDOCTOR_WORKER", request.param)
+        with Session(choose_python(None, str(root)), str(root)) as session:
+            found = list(session.examine(requests))
+    return Records(zip(names, found, strict=True))
 
 
 def built(record: ModelRecord) -> bool:
@@ -164,6 +193,7 @@ def test_too_much_memory_is_no_crash_of_the_models(records: dict[str, ModelRecor
     assert isinstance(construction, Construction)
     assert construction.outcome == "not-built"
     assert "more memory than there is" in construction.tried[0]
+    assert "GiB of memory, the limit of each model" in construction.lack
 
 
 def test_output_is_kept_and_cut(records: dict[str, ModelRecord]) -> None:
@@ -214,4 +244,5 @@ def sleepers() -> list[str]:
 def test_nothing_is_written_into_the_project(records: dict[str, ModelRecord], root: Path) -> None:
     """Not even bytecode lies beside the files that were imported."""
     assert records
-    assert {f"{name}.py" for name in records} == {path.name for path in root.iterdir()}
+    names = ["healthy_0", *CASES, "healthy_1"]
+    assert {f"{name}.py" for name in names} == {path.name for path in root.iterdir()}

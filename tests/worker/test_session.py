@@ -164,7 +164,7 @@ def test_a_dead_fork_server_is_replaced(root: Path, python: str, strangers: Fami
         ("exit 3", "cannot run models (it ended with status 3): choose another"),
         ("echo 'no libc' >&2; exit 1", "cannot run models (no libc): choose another"),
         ("kill -9 $$", "cannot run models (it was killed by SIGKILL): choose another"),
-        ("echo '0 nonsense' >&$3", "cannot run models (a line is not JSON"),
+        ("echo '0 nonsense' >&$4", "cannot run models (a line is not JSON"),
         (f'exec {sys.executable} -S "$@"', "has no torch: install it there"),
     ],
     ids=["absent", "fails", "complains", "killed", "babbles", "no-torch"],
@@ -176,7 +176,7 @@ def test_an_unusable_interpreter_is_told_in_every_record(
     python = tmp_path / "python"
     if script is not None:
         # The descriptors are the second and third argument; a shell knows them below ten alone.
-        python.write_text(f"#!/bin/bash\n{script.replace('>&$3', '>&${3}')}\n")
+        python.write_text(f"#!/bin/bash\n{script.replace('>&$4', '>&${4}')}\n")
         python.chmod(0o755)
     with Session(str(python), str(root)) as session:
         records = list(session.examine([request_for(root, "a.py")] * 2))
@@ -195,7 +195,7 @@ def test_an_old_python_says_so(root: Path) -> None:
     ast.parse(bootstrap, feature_version=(3, 6))
     code = f"import sys; sys.version_info = (3, 9, 1)\n{bootstrap}"
     done = subprocess.run(
-        [sys.executable, "-c", code.replace("__file__", "''"), "0", "1", str(root)],
+        [sys.executable, "-c", code.replace("__file__", "''"), str(root), "0", "1"],
         capture_output=True,
         check=True,
     )

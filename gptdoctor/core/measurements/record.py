@@ -53,4 +53,5 @@ class ModelRecord:
     seconds: float
     torch: str | None
     python: str
+    unlimited: tuple[str, ...] = ()  # limits that the system it ran on cannot keep, in words
     cached: bool = False  # told by an earlier run
