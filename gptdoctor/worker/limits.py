@@ -55,7 +55,8 @@ def memory_lack(memory_bytes: int | None, said: Construction | Crash | None) -> 
     if not any(word in text for text in texts for word in _WORDS):
         return ""
     limit = memory_bytes or _default_bytes()
-    return f"more than {limit / 2**30:.3g} GiB of memory, the limit of each model (--memory)"
+    size = f"{limit / 2**30:.3g} GiB" if limit >= 2**30 else f"{limit / 2**20:.4g} MiB"
+    return f"more than {size} of memory, the limit of each model (--memory)"
 
 
 def _mapped() -> int:
