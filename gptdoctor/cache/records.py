@@ -13,6 +13,7 @@ from gptdoctor.cache.store import Store
 from gptdoctor.cache.surroundings import Surroundings
 from gptdoctor.cache.witness import Witness, observe, settled, still_true
 from gptdoctor.core.errors import ProtocolError
+from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
@@ -122,6 +123,8 @@ def _files_of(record: ModelRecord) -> Iterator[str]:
         yield from measured.executed
         if isinstance(measured.measurement, ImportDependencies):
             yield from measured.measurement.files
+        if isinstance(measured.measurement, Construction):
+            yield from measured.measurement.read
 
 
 def _failed_names(record: ModelRecord) -> Iterator[str]:

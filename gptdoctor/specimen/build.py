@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.construction import Construction, InputFact, Si
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.call_expression import parse_call
 from gptdoctor.specimen.called import Called, called
+from gptdoctor.specimen.demonstrated import calls_of, consulted
 from gptdoctor.specimen.failing_sizes import Make, failures_of
 from gptdoctor.specimen.full_sizes import full_sizes
 from gptdoctor.specimen.given_call import GivenCall
@@ -32,6 +33,7 @@ from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
+from gptdoctor.specimen.variants import VARIANTS
 
 # Further sets of sizes are tried until so much of the time is gone: the rest is for the probes,
 # and a reason that is told in time says more than a time-out.
@@ -49,7 +51,12 @@ def build_specimen(
     if request.call is not None:
         call = partial(parse_call, request.call, module=module, root=request.root)
     candidates = (
-        replace(one, call=call, imports=imports_for(one.code, module, request.root))
+        replace(
+            one,
+            call=call,
+            shown=partial(calls_of, module, request, one.variant or VARIANTS[0]),
+            imports=imports_for(one.code, module, request.root),
+        )
         for one in instances(module, request)
     )
     make = partial(instance_like, module=module, request=request)
@@ -99,6 +106,7 @@ def _construction(
         outcome="built" if best.works else "crashed" if best.crash is not None else "not-built",
         build=best.instance.code,
         imports=best.instance.imports,
+        read=consulted(request.root),
         call=recipe.code(batch, length) if recipe is not None else "",
         entry=request.target.entry if recipe is None else recipe.entry,
         parameters=sum(parameter.numel() for parameter in parameters),

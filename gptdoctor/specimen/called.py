@@ -19,6 +19,8 @@ from gptdoctor.specimen.specimen import OwnLoss
 from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.trial import NoCallError, Trial, attempt
 
+_UNCALLED = (NoCallError, AttributeError, ValueError, TypeError)  # no such method, no signature
+
 
 @dataclass(frozen=True, kw_only=True)
 class Called:
@@ -54,12 +56,7 @@ def _called(instance: Instance, request: ExamineRequest) -> Called:
     entry = request.target.entry
     try:
         trial = _trial(instance.model, instance, request)
-    except (
-        NoCallError,
-        AttributeError,
-        ValueError,
-        TypeError,
-    ) as error:  # no such method, no signature
+    except _UNCALLED as error:
         tried = entry if instance.call is None else f"{THE_CALL} cannot be made"
         return Called(instance=instance, note=f"{tried}: {error}")
     if not trial.runs:
@@ -69,10 +66,31 @@ def _called(instance: Instance, request: ExamineRequest) -> Called:
 
 
 def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial:
-    """The best call: among those that can be guessed, or of the one that the user gave."""
-    if instance.call is None:
-        return find_call(model, request.target.entry, instance.vocabulary, request.seed)
-    return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
+    """The best call: among those that can be guessed or are shown, or of the one that is given."""
+    if instance.call is not None:
+        return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
+    trial, error = None, None
+    try:
+        trial = find_call(model, request.target.entry, instance.vocabulary, request.seed)
+    except _UNCALLED as caught:
+        error = caught
+    if trial is None or not trial.runs:
+        trial = _shown(model, instance, request) or trial
+    if trial is None:
+        raise error or NoCallError("no call was found")
+    return trial
+
+
+def _shown(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial | None:
+    """A call that works as one of the user's own demonstrations makes it."""
+    for supply in () if instance.shown is None else instance.shown():
+        try:
+            trial = find_given_call(model, supply(model), instance.vocabulary, request.seed)
+        except _UNCALLED:
+            continue
+        if trial.works:
+            return trial
+    return None
 
 
 def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Called:

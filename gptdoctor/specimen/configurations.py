@@ -199,8 +199,8 @@ class Maker:
     ) -> Iterator[tuple[str, Written]]:
         """What `**kwargs` may take: constants of a configuration class, keys that are read."""
         if not _is_module(made):
-            yield from self._class_attributes(made).items()
-            yield from self._inherited(made, siblings)
+            found = {**self._class_attributes(made), **dict(self._inherited(made, siblings))}
+            yield from (found | self._shown(made)).items()
             return
         reads = reads_of(name, self._classes())
         table = self._table_in(made)
@@ -211,6 +211,12 @@ class Maker:
             )
             if key not in table or value.value != table[key]:
                 yield key, value
+
+    def _shown(self, made: Callable[..., Any]) -> dict[str, Written]:
+        """What is known to be given in the `**kwargs` of `made`."""
+        values = self.lessons.values
+        extra = self.lessons.extra.get(made, ())
+        return {key: values[made, key] for key in extra if (made, key) in values}
 
     def _inherited(
         self, made: Callable[..., Any], siblings: frozenset[str]

@@ -64,7 +64,11 @@ def failures_of(
 ) -> tuple[SizedCrash, ...]:
     """The crashes on the way to `best`: those of which one size is proven guilty come first."""
     proven: list[SizedCrash] = []
-    crashed = [one for one in attempts if one.crash is not None]
+    # What a demonstration of the user's puts right was wrong in the arguments, not in the sizes.
+    like = best.instance.demo if best.works else None
+    crashed = [
+        one for one in attempts if one.crash is not None and (not like or one.instance.demo is like)
+    ]
     if best.works and best.trial is not None and _is_certain(best.trial.recipe):
         proven += _by_batch(best, best.trial, request)
         guessed = best.instance.variant is not None and best.instance.call is None

@@ -242,7 +242,7 @@ def _with_limits(model: nn.Module, trial: Trial, seed: int) -> Trial:
     for batch, length in ((2, 11), (5, 5)):
         other = attempt(model, call, batch, length, seed)
         if isinstance(other.error, NoCallError) or (not other.works and is_rigid(call)):
-            reason = f"{THE_CALL} holds tensors of B={trial.batch}, T={trial.length} alone"
+            reason = f"its call holds tensors of B={trial.batch}, T={trial.length} alone"
             return replace(trial, recipe=replace(call, only_at=reason))
     return trial
 

@@ -15,6 +15,8 @@ from torch import nn
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
+from gptdoctor.specimen.demonstrated import demos_of, lessons_of
+from gptdoctor.specimen.demos import Demo
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.lessons import Lessons, missing_key
 from gptdoctor.specimen.module_sizes import Change
@@ -31,6 +33,8 @@ MOST_PARAMETERS = 20_000_000
 # What the text does not show is learned from the refusals it causes; more than this many and
 # something else is wrong.
 _MOST_LEARNED = 24
+# The sets of sizes in which a demonstration is followed: it tells what is no size by itself.
+_DEMO_VARIANTS = 2
 _FAILURES = (Exception, SystemExit)
 _TORCH = str(Path(torch.__file__).parent)
 
@@ -50,6 +54,8 @@ class Instance:
     imports: tuple[str, ...] = ()  # with which the code runs in a file of its own
     variant: Variant | None = None  # that the sizes are of; None: the user said how it is built
     guessed: bool = False  # a part of it is of a class that nothing told for certain
+    demo: Demo | None = None  # of the user's own, that it follows
+    shown: Callable[[], Iterator[Callable[[nn.Module], Supply]]] | None = None  # calls in demos
     changes: tuple[Change, ...] = ()  # made in the user's modules, of which it reads its sizes
 
 
@@ -58,6 +64,14 @@ def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]
     if request.build is not None:
         yield _evaluated(request.build, module, request)
         return
+    for instance in _guesses(module, request):
+        yield instance
+        for change in instance.changes:  # the next one starts from what the user wrote
+            change.undo()
+
+
+def _guesses(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]:
+    """By rules alone first: most models need no more, and their tests need not be read."""
     tried: list[Mapping[str, int]] = []
     for variant in VARIANTS:
         if variant.is_plain and any(_same(variant, sizes) for sizes in tried):
@@ -66,8 +80,9 @@ def instances(module: ModuleType, request: ExamineRequest) -> Iterator[Instance]
         if variant.is_plain:
             tried.append(instance.sizes)
         yield instance
-        for change in instance.changes:  # the next one starts from what the user wrote
-            change.undo()
+    for demo in demos_of(module, request):
+        for variant in VARIANTS[:_DEMO_VARIANTS]:
+            yield instance_of(variant, module, request, demo)
 
 
 def _same(variant: Variant, sizes: Mapping[str, int]) -> bool:
@@ -75,8 +90,10 @@ def _same(variant: Variant, sizes: Mapping[str, int]) -> bool:
     return bool(sizes) and all(variant.sizes[role] == size for role, size in sizes.items())
 
 
-def instance_of(variant: Variant, module: ModuleType, request: ExamineRequest) -> Instance:
-    """The attempt with one set of sizes."""
+def instance_of(
+    variant: Variant, module: ModuleType, request: ExamineRequest, demo: Demo | None = None
+) -> Instance:
+    """The attempt with one set of sizes, all else being as in `demo` where that is given."""
     try:
         made: Any = _attribute(module, request.target.name)
     except AttributeError as error:
@@ -86,7 +103,8 @@ def instance_of(variant: Variant, module: ModuleType, request: ExamineRequest) -
     )
     asked = Asked(variant.sizes)
     noted = replace(variant, sizes=asked)
-    maker = Maker(root=request.root, module=module, family=family, variant=noted)
+    lessons = Lessons() if demo is None else lessons_of(demo, made, module, request.root, noted)
+    maker = Maker(root=request.root, module=module, family=family, variant=noted, lessons=lessons)
     changes = tuple(maker.changes())
     for change in changes:
         change.make()
@@ -97,6 +115,7 @@ def instance_of(variant: Variant, module: ModuleType, request: ExamineRequest) -
         vocabulary=variant.sizes["vocabulary"],
         sizes=dict(asked.used),
         variant=variant,
+        demo=demo,
         changes=changes,
     )
 
@@ -112,7 +131,7 @@ def instance_like(
         change.undo()
     variant = instance.variant or VARIANTS[0]
     changed = replace(variant, sizes={**variant.sizes, **changes})
-    return instance_of(changed, module, request)
+    return instance_of(changed, module, request, instance.demo)
 
 
 def _attribute(module: ModuleType, name: str) -> Any:

@@ -11,18 +11,16 @@ from gptdoctor.config_file import read_config
 from tests.commands import Done, check_json, gptdoctor
 
 HEAD = "import torch\nfrom torch import nn\n"
-# Nothing tells what a Secret is made of, or what `state` is.
+# No rule finds the word that the constructor wants.
 HARD = """
-class Secret:
-    def __init__(self, words, other):
-        self.words = words
-
 class Hard(nn.Module):
-    def __init__(self, secret: Secret):
+    def __init__(self, words, secret):
         super().__init__()
-        self.e = nn.Embedding(secret.words, 8)
+        if sum(map(ord, str(secret))) != 638:
+            raise ValueError("wrong secret")
+        self.e = nn.Embedding(words, 8)
         self.state = nn.Linear(5, 8)
-        self.out = nn.Linear(8, secret.words)
+        self.out = nn.Linear(8, words)
 
     def forward(self, zork, state):
         return self.out(self.e(zork) + self.state(state)[:, None])
@@ -39,7 +37,7 @@ class {name}(nn.Module):
 """
 TOML = """
 [tool.gptdoctor.models."src/hard.py:Hard"]
-build = "Hard(Secret(50, None))"
+build = "Hard(50, 'sesame')"
 call = "model(ids, torch.zeros(B, 5))"
 causal = false
 
@@ -69,7 +67,7 @@ def test_entries_of_the_file_are_used_and_reported(project: Path) -> None:
     (project / "pyproject.toml").write_text(TOML)
     models = by_name(check_json("src", "--strict", cwd=project))
     assert models["Hard"]["verdict"] == "trainable"
-    assert models["Hard"]["specimen"]["build"] == "Hard(Secret(50, None))"
+    assert models["Hard"]["specimen"]["build"] == "Hard(50, 'sesame')"
     assert "shapes" in models["Hard"]["measured"]
     assert any("not causal" in note for note in models["Hard"]["notes"])
     assert models["Ignored"]["verdict"] == "unexamined"
@@ -83,7 +81,7 @@ def test_entries_of_the_file_are_used_and_reported(project: Path) -> None:
 def test_a_class_named_in_either_way_finds_its_entry(project: Path, target: str) -> None:
     """As FILE::Class and as module:Class; the command line counts before the file."""
     (project / "pyproject.toml").write_text(TOML)
-    document = check_json(target, "--build", "Hard(Secret(60, 1))", cwd=project)
+    document = check_json(target, "--build", "Hard(60, 'sesame')", cwd=project)
     assert document["models"][0]["facts"]["vocabulary"] == 60
 
 
@@ -93,7 +91,7 @@ def test_what_was_found_is_written_and_gives_the_same_again(project: Path) -> No
     models = read_config(project).models
     assert models.keys() == {"src/easy.py:Easy", "src/easy.py:Ignored"}
     text = (project / "pyproject.toml").read_text()
-    assert '# build = "Hard(secret=...)"' in text
+    assert '# build = "Hard(words=..., secret=...)"' in text
     assert '# call = "model(ids, state=...)"' in text
     assert '[tool.gptdoctor.models."src/easy.py:Easy"]' in first.err
     before, after = by_name(first.document), by_name(check_json("src", cwd=project))
@@ -106,8 +104,8 @@ def test_what_was_found_is_written_and_gives_the_same_again(project: Path) -> No
 def test_what_to_write_is_told_where_guessing_ends(project: Path) -> None:
     """The command with places to fill in, and the entry."""
     told = gptdoctor("check", "src/hard.py", cwd=project).out
-    assert "nothing tells what to give for secret" in told
-    assert "gptdoctor check src/hard.py::Hard --build 'Hard(secret=...)'" in told
+    assert "wrong secret" in told
+    assert "gptdoctor check src/hard.py::Hard --build 'Hard(words=..., secret=...)'" in told
     assert '[tool.gptdoctor.models."src/hard.py:Hard"]' in told
 
 
