@@ -17,7 +17,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.diagnose.cells import told_by_cell
 from gptdoctor.integrations.given_model import device_of, size_of, unwrapped
-from gptdoctor.integrations.in_process import Given, run_probes
+from gptdoctor.integrations.in_process import Given, probe_name, run_probes
 from gptdoctor.integrations.live_source import LiveSource, live_source
 from gptdoctor.integrations.relocated import relocated
 from gptdoctor.integrations.shown import ShownExamination, shown
@@ -70,7 +70,7 @@ class Examiner:
         return shown(replace(examination, seconds=time.monotonic() - started), source)
 
     def _refuse_unknown(self, model: nn.Module) -> None:
-        known = sorted(probe.name for probe in chosen_probes(()) if not hasattr(probe, "reason"))
+        known = sorted(map(probe_name, chosen_probes(())))
         for name in self.probes:
             if name not in known:
                 raise UsageError(f"there is no probe {name!r}", hint=f"there are {known}")

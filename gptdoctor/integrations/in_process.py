@@ -32,6 +32,8 @@ from gptdoctor.worker.child import seed_everything, why_not_built
 from gptdoctor.worker.job import OUTPUT_BYTES
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
 
+# What only a model that was built small can be asked: this one has the size it has.
+NOT_ASKED = frozenset({"full-size"})
 # Models beyond this have matrices in which more than one thread finds work.
 TINY_PARAMETERS = 5_000_000
 _FAILURES = (Exception, SystemExit)
@@ -85,12 +87,19 @@ def _measurements(
         construction, specimen = _called(given, model, request)
     yield Measured(probe="construction", measurement=construction, executed=as_executed(lines))
     for probe in chosen_probes(request.probes):
+        if probe_name(probe) in NOT_ASKED and not request.probes:
+            continue
         if isinstance(probe, Unmeasured):
             yield probe
         elif specimen is None:
             yield Unmeasured(probe=probe.name, reason=why_not_built(construction))
         else:
             yield _probed(probe, specimen, request, clock)
+
+
+def probe_name(probe: Probe | Unmeasured) -> str:
+    """The name of a probe, or of one that could not be loaded."""
+    return probe.name if isinstance(probe, Probe) else probe.probe
 
 
 def _called(

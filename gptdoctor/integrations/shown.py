@@ -28,6 +28,10 @@ class ShownExamination(Examination):
     targets: tuple[str, ...] = field(default=(), compare=False)  # what to give `gptdoctor fix`
 
     def __repr__(self) -> str:
+        """The verdict first: a failing `assert` of pytest shows how this begins, and its end."""
+        return f"{self._headline()}\n\n{self}"
+
+    def __str__(self) -> str:
         return self._text(WIDTH)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -42,6 +46,15 @@ class ShownExamination(Examination):
         from gptdoctor.report.card import examination_html
 
         return examination_html(self, targets=self.targets)
+
+    def _headline(self) -> str:
+        """Each model with its verdict and the first reason of it."""
+        told = []
+        for model in self.models:
+            verdict = model.verdict.value if model.verdict is not None else "not run"
+            why = f": {model.reasons[0]}" if model.reasons else ""
+            told.append(f"{model.name} is {verdict}{why}")
+        return "; ".join(told) or "no model"
 
     def _text(self, width: int, *, coloured: bool = False) -> str:
         from gptdoctor.report.consoles import text_console

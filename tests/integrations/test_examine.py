@@ -44,6 +44,7 @@ def test_a_healthy_model_is_trainable(healthy: ShownExamination) -> None:
     assert {"gradient-flow", "learning", "shapes"} <= set(model.measured)
     assert model.specimen is not None
     assert model.specimen.build == "model"
+    assert not model.unmeasured
     assert model.facts["own_loss"] is True
 
 

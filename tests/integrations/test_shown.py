@@ -103,6 +103,7 @@ def test_pythons_prompt_shows_the_whole_result_in_plain_text() -> None:
     """`repr` tells findings and verdicts, without colours."""
     told = repr(shown(samples.REFERENCE))
     assert "\x1b" not in told
+    assert told.startswith("GPT4oModel is untrainable: ")
     assert "GD101 no-grad-in-forward" in told
     assert "gptdoctor fix 'models/my gpt.py'" in " ".join(told.split())
 
