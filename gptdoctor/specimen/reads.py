@@ -114,7 +114,10 @@ def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
     aliases = CONFIG_NAMES if parameter in CONFIG_NAMES else frozenset({parameter})
     reads = Reads()
     for node in classes:
-        bound = _bound(node, aliases & _constructor_parameters(node))
+        given = aliases & _constructor_parameters(node)
+        if not given:
+            continue  # most classes, of which some are long
+        bound = _bound(node, given)
         called = {id(call.func) for call in ast.walk(node) if isinstance(call, ast.Call)}
         for access in ast.walk(node):
             if id(access) not in called:  # a method of the object is no key
@@ -126,7 +129,7 @@ def _bound(node: ast.ClassDef, names: frozenset[str]) -> Bound:
     """What stands for the object or for a part of it: `model = cfg["model"]` as well."""
     bound: dict[str, list[str]] = {name: [] for name in names}
     bound |= {f"self.{name}": [] for name in names}
-    for statement in ast.walk(node) if names else ():
+    for statement in ast.walk(node):
         if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
             target, path = _dotted(statement.targets[0]), _path(statement.value, bound)
             if path and target is not None:  # a name that is given away again keeps its meaning
