@@ -12,10 +12,17 @@ from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.scan import ModelNames, scan
+from gptdoctor.source.factories import factory_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.targets import Targets
-from gptdoctor.specimen.discover import discover, entry_of, target_of
+from gptdoctor.specimen.discover import (
+    discover,
+    entry_made,
+    entry_of,
+    factory_target,
+    target_of,
+)
 from gptdoctor.told_models import entered, is_ignored, require_entries, require_one, told
 
 
@@ -91,10 +98,15 @@ def _named_class(project: Project, file: Path, name: str) -> ModelTarget:
     if isinstance(module, SourceError):
         raise UsageError(f"{module.path}:{module.line} cannot be read: {module.message}")
     info = project.classes(module).get(name)
-    if info is None:
-        known = ", ".join(project.classes(module)) or "none"
-        raise UsageError(f"there is no class {name!r} in {module.path}", hint=f"it has {known}")
-    return target_of(project, info, entry_of(project, info) or "forward")
+    if info is not None:
+        return target_of(project, info, entry_of(project, info) or "forward")
+    factory = factory_of(project, module, name)
+    if factory is not None:
+        return factory_target(project, factory, entry_made(project, factory))
+    known = ", ".join(project.classes(module)) or "none"
+    raise UsageError(
+        f"there is no class or function {name!r} in {module.path}", hint=f"its classes: {known}"
+    )
 
 
 def _errors(read: Iterable[SourceModule | SourceError]) -> Iterator[SourceError]:

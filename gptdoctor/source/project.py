@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from gptdoctor.source.classes import MODULE_BASES, ClassInfo, classes_of
 from gptdoctor.source.module import SourceModule, read_module
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
+# Endings of the names of whole models that libraries offer as bases.
+NETWORK_ENDINGS = ("PreTrainedModel", "ForCausalLM", "LMHeadModel", "LightningModule")
 # Bases further away than this are not followed: longer chains are loops made by mistake.
 DEEPEST_BASE = 20
 
@@ -138,10 +141,10 @@ class Project:
     def is_network(self, info: ClassInfo) -> bool:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
-            self._networks[info] = any(
-                name.startswith("torch.nn.") or name.rpartition(".")[2] in MODULE_BASES
-                for name in self.external_bases(info)
-            )
+            bases = self.external_bases(info)
+            known = any(name.startswith("torch.nn.") or _is_network_base(name) for name in bases)
+            hidden = any(not _is_pythons(name) for name in bases)
+            self._networks[info] = known or (hidden and _acts_as_network(info))
         return self._networks[info]
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
@@ -177,6 +180,25 @@ class Project:
             return [top] if dotted.partition(".")[0] == own else []
         folders = [top, self.root, self.root / "src"]
         return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+
+
+def _is_network_base(name: str) -> bool:
+    last = name.rpartition(".")[2]
+    return last in MODULE_BASES or last.endswith(NETWORK_ENDINGS)
+
+
+def _is_pythons(name: str) -> bool:
+    """Whether a base is one of Python's own classes."""
+    return hasattr(builtins, name) or name.partition(".")[0] in sys.stdlib_module_names
+
+
+def _acts_as_network(info: ClassInfo) -> bool:
+    """Whether a class whose base is out of sight is written as a module of layers is."""
+    return "forward" in info.methods and any(
+        called.startswith("torch.nn.") and called.rpartition(".")[2][:1].isupper()
+        for name in info.attributes
+        for called in info.attribute_called(name)
+    )
 
 
 def _below(folder: Path, dotted: str) -> tuple[Path | None] | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import inspect
 import types
@@ -24,6 +23,7 @@ from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.module_sizes import Change, changes
 from gptdoctor.specimen.reads import (
     CONFIG_NAMES,
+    Makes,
     Reads,
     classes_in,
     is_own_module,
@@ -58,13 +58,16 @@ class Maker:
     lessons: Lessons = dataclasses.field(default_factory=Lessons)
 
     def instance(self, made: Callable[..., Any], depth: int = 0, like: Any = None) -> Written:
-        """An object of class `made` with small sizes; what is no size is as in `like`, if given."""
+        """What `made`, a class or a function, gives for small sizes.
+
+        What is no size is as in `like`, if given.
+        """
         if depth > _DEEPEST:
             raise NoIdeaError(made.__name__)
         arguments = dict(self.arguments(made, depth, like))
         self.lessons.given[made] = {name: value.value for name, value in arguments.items()}
         written = called(made, arguments)
-        if _is_module(made):
+        if _makes_modules(made):
             return written
         inner = dict(self._left_large(made, written.value, arguments, depth))
         if inner:
@@ -145,13 +148,13 @@ class Maker:
             return self.instance(decoding(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
-        if isinstance(default, type) and self._own(default) and not _is_module(default):
+        if isinstance(default, type) and self._own(default) and not issubclass(default, nn.Module):
             return self._constants_of(default)
         if has_factory(parameter.default):
             return None
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
         loose = loose or (name in CONFIG_NAMES and not is_plain(hint))  # a Namespace, a DictConfig
-        if loose and default in (MISSING, None) and _is_module(made):
+        if loose and default in (MISSING, None) and _makes_modules(made):
             holder = self._holder(name, made, required=default is MISSING)
             if holder is not None:
                 return holder
@@ -198,7 +201,7 @@ class Maker:
         self, name: str, made: Callable[..., Any], siblings: frozenset[str]
     ) -> Iterator[tuple[str, Written]]:
         """What `**kwargs` may take: constants of a configuration class, keys that are read."""
-        if not _is_module(made):
+        if not _makes_modules(made):
             found = {**self._class_attributes(made), **dict(self._inherited(made, siblings))}
             yield from (found | self._shown(made)).items()
             return
@@ -254,7 +257,7 @@ class Maker:
         chosen = {k: small(k, v, None, self.variant, frozenset(values)) for k, v in values.items()}
         return {k: v for k, v in chosen.items() if v is not None and v.value != values[k]}
 
-    def _classes(self) -> list[ast.ClassDef]:
+    def _classes(self) -> list[Makes]:
         """The class statements that this model is made of."""
         return classes_in(project_modules(self.root), self.family)
 
@@ -281,6 +284,6 @@ class Maker:
         return filled(reads, template_for(reads, self._modules()), self.variant)
 
 
-def _is_module(made: Any) -> bool:
-    """Whether `made` is a class of modules, not of configurations."""
-    return isinstance(made, type) and issubclass(made, nn.Module)
+def _makes_modules(made: Any) -> bool:
+    """Whether `made` gives modules, not configurations: a class of them, or a function."""
+    return not isinstance(made, type) or issubclass(made, nn.Module)

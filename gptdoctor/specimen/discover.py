@@ -3,55 +3,102 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 
 from gptdoctor.core.specimens import ModelTarget
-from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
+from gptdoctor.source.classes import (
+    MODULE_BASES,
+    ClassInfo,
+    FunctionNode,
+    parameters,
+    self_attribute,
+)
+from gptdoctor.source.embeddings import EMBEDDINGS, ID_NAMES, embeds_ids, last
+from gptdoctor.source.factories import Factory, composes, factories_of, returned, takes_parts
 from gptdoctor.source.installed_imports import installed_imports
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
-# Ways to turn ids into vectors: a network that does it somewhere takes tokens.
-EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag", "embedding", "one_hot"})
-ID_NAMES = frozenset(
-    [
-        "input_ids",
-        "ids",
-        "idx",
-        "x",
-        "tokens",
-        "token_ids",
-        "text",
-        "text_ids",
-        "input_tokens",
-        "inp",
-        "inputs",
-        "src",
-        "seq",
-    ]
-)
 # Methods that call the entry, many times, and are not it.
 GENERATION_WORDS = ("generate", "sample", "decode", "encode", "complete", "beam")
+# First inputs that are no ids: of a backbone, or of a model of pictures, sound or noise.
+_NO_IDS = re.compile(
+    r"pixel_values|images?|imgs?|pixels|videos?|audios?|wav(?:e|eform)?|mels?|spec(?:trogram)?"
+    r"|(?:input_|audio_|image_)?features|hidden_states?|inputs_embeds|embeddings|noise|noisy\w*"
+    r"|latents?|x_t|timesteps?|sigma|input_values"
+)
+# What may be given beside them, and is no ids either.
+_BESIDES = re.compile(
+    r"t|y|.*mask.*|(?:return|output|use|interpolate|bool|head)_\w+|\w*cache\w*|labels?|targets?"
+    r"|class_labels|position_\w+|cond|kwargs|training"
+)
+# Heads for other tasks than language, which come in one file with a language model.
+_OTHER_TASK = re.compile(
+    r".*For(?:\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction"
+    r"|Regression|Reward\w*)|.*(?:RewardModel|DoubleHeadsModel)"
+)
+# Bases that bring no forward pass of their own.
+_CONTAINERS = MODULE_BASES | {"ABC", "Generic", "Protocol", "object", "ModuleList", "ModuleDict"}
 
 
 def discover(project: Project, modules: Iterable[SourceModule]) -> list[ModelTarget]:
-    """The main models of `modules`: networks that embed ids and are no part of another one."""
+    """The main models of `modules`: networks that embed ids and are no part of another one.
+
+    A model whose layers have to be given to it is asked of the function that makes it, and so is
+    one that a function composes of a library's classes.
+    """
     modules = list(modules)
+    mains = _mains(project, modules)
+    factories = factories_of(project, modules)
+    targets = []
+    for info, entry in mains:
+        factory = _maker_of(project, info, factories) if takes_parts(project, info) else None
+        targets.append(
+            target_of(project, info, entry)
+            if factory is None
+            else factory_target(project, factory, entry)
+        )
+    known = {info for info, _ in mains}
+    composed = _composing(project, modules, [one for one in factories if one.made not in known])
+    targets += [factory_target(project, one, entry_made(project, one)) for one in composed]
+    return targets
+
+
+def _mains(project: Project, modules: list[SourceModule]) -> list[tuple[ClassInfo, str]]:
+    """The main classes with the methods that take their ids."""
     networks = [
         info
         for module in modules
         for info in project.classes(module).values()
         if project.is_network(info)
     ]
-    parts = {part for info in networks for part in project.parts(info)}
     bases = {base for info in networks for base in project.bases(info)}
-    return [
-        target_of(project, info, entry)
+    models = [
+        (info, entry)
         for info in networks
-        if info not in parts and _embeds(project, info)
+        if embeds_ids(project, info)
         for entry in [entry_of(project, info)]
         # A base without `forward` leaves the work to its children.
         if entry is not None and (entry == "forward" or info not in bases)
+        if _may_take_ids(project, info, entry)
+    ]
+    # What only something else than a model instantiates is the main one all the same.
+    parts = {
+        part
+        for info, _ in models
+        for one in project.family(info)
+        for part in project.parts(one)
+        if part is not info
+    }
+    mains = [(info, entry) for info, entry in models if info not in parts]
+    known = {info for info, _ in mains}
+    mains = [pair for pair in mains if not _only_sets(project, pair[0], known)]
+    languages = {info.module for info, _ in mains if not _OTHER_TASK.fullmatch(info.name)}
+    return [
+        pair
+        for pair in mains
+        if pair[0].module not in languages or not _OTHER_TASK.fullmatch(pair[0].name)
     ]
 
 
@@ -64,15 +111,87 @@ def target_of(project: Project, info: ClassInfo, entry: str) -> ModelTarget:
         line=info.node.lineno,
         end_line=info.node.end_lineno or info.node.lineno,
         entry=entry,
-        family=tuple(f"{part.module.path}::{part.symbol}" for part in family),
+        family=_names(family),
         imports=installed_imports(project, family),
     )
+
+
+def factory_target(project: Project, factory: Factory, entry: str) -> ModelTarget:
+    """The target that asks for what this function makes."""
+    module, node = factory.module, factory.node
+    called = {
+        module.names.called(below) or "" for below in ast.walk(node) if isinstance(below, ast.Call)
+    }
+    parts = [project.class_named(name, module) for name in sorted(called)]
+    networks = [
+        one for one in (factory.made, *parts) if one is not None and project.is_network(one)
+    ]
+    family = list(dict.fromkeys(part for info in networks for part in project.family(info)))
+    return ModelTarget(
+        path=module.path,
+        name=factory.symbol,
+        line=node.lineno,
+        end_line=node.end_lineno or node.lineno,
+        entry=entry,
+        factory=True,
+        family=(f"{module.path}::{factory.symbol}", *_names(family)),
+        imports=installed_imports(project, family),
+    )
+
+
+def _names(family: Iterable[ClassInfo]) -> tuple[str, ...]:
+    """The classes that a model is made of, as a target names them."""
+    return tuple(f"{part.module.path}::{part.symbol}" for part in family)
+
+
+def _maker_of(project: Project, info: ClassInfo, factories: list[Factory]) -> Factory | None:
+    """The factory of a class that leaves most to its caller."""
+    fitting = [one for one in factories if one.made is info]
+    return max(fitting, key=lambda one: one.rank, default=None)
+
+
+def _composing(
+    project: Project, modules: list[SourceModule], factories: list[Factory]
+) -> Iterator[Factory]:
+    """Functions that compose a model of which no class of the files is the main one.
+
+    One for each class that is made, and none that makes a part for a network or another function.
+    """
+    used = {name for module in modules for name in _called_in(project, module)}
+    best: dict[tuple[SourceModule, str], Factory] = {}
+    for one in factories:
+        if (one.module, one.symbol) in used or not composes(project, one):
+            continue
+        key = one.module, one.called
+        if key not in best or one.rank > best[key].rank:
+            best[key] = one
+    yield from best.values()
+
+
+def _called_in(project: Project, module: SourceModule) -> Iterator[tuple[SourceModule, str]]:
+    """The functions of the module that make parts: for its networks, or for other functions."""
+    networks = [info for info in project.classes(module).values() if project.is_network(info)]
+    for info in networks:
+        yield from ((module, name) for name in info.called if name in module.functions)
+    for user in module.functions.values():
+        # a preset gives back what another function makes, and that is the better one to ask
+        passed_on = {module.names.called(call) for call in returned(user)}
+        for node in ast.walk(user):
+            name = module.names.called(node) if isinstance(node, ast.Call) else None
+            if name in module.functions and name not in passed_on and name != user.name:
+                yield module, name
+
+
+def entry_made(project: Project, factory: Factory) -> str:
+    """The entry of what a factory makes."""
+    made = factory.made
+    return "forward" if made is None else entry_of(project, made) or "forward"
 
 
 def entry_of(project: Project, info: ClassInfo) -> str | None:
     """The method that takes ids: `forward`, else the one that looks most like a step."""
     chain = [info, *project.bases(info)]
-    if any("forward" in link.methods for link in chain):
+    if any("forward" in link.methods for link in chain) or _inherits_forward(project, info):
         return "forward"
     embeddings = {name for link in chain for name in _embedding_attributes(link)}
     candidates = [
@@ -83,6 +202,33 @@ def entry_of(project: Project, info: ClassInfo) -> str | None:
     ]
     best = max(candidates, default=(0, ""))
     return best[1] if best[0] > 0 else None
+
+
+def _inherits_forward(project: Project, info: ClassInfo) -> bool:
+    """Whether a base of a library is a whole network, such as nn.Sequential."""
+    return any(
+        last(base) not in _CONTAINERS and not last(base).endswith("Mixin")
+        for base in project.external_bases(info)
+    )
+
+
+def _may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
+    """Whether the entry's parameters leave room for ids."""
+    chain = [info, *project.bases(info)]
+    method = next((link.methods[entry] for link in chain if entry in link.methods), None)
+    names = [one.arg for one in parameters(method)] if method is not None else []
+    senses = [name for name in names if _NO_IDS.fullmatch(name)]
+    return not senses or any(
+        not _NO_IDS.fullmatch(name) and not _BESIDES.fullmatch(name) for name in names
+    )
+
+
+def _only_sets(project: Project, info: ClassInfo, mains: set[ClassInfo]) -> bool:
+    """Whether a class only sets sizes of another main model, with which it is examined."""
+    if not any(base in mains for base in project.bases(info)):
+        return False
+    plain = {"__init__", "__repr__", "__str__"}
+    return set(info.methods) <= plain and not any(project.parts(info)) and not info.attributes
 
 
 def _likeness(name: str, method: FunctionNode, embeddings: set[str]) -> int:
@@ -103,13 +249,5 @@ def _likeness(name: str, method: FunctionNode, embeddings: set[str]) -> int:
 def _embedding_attributes(info: ClassInfo) -> Iterator[str]:
     """The attributes that hold a table of embeddings."""
     for name in info.attributes:
-        if any(called.rpartition(".")[2] in EMBEDDINGS for called in info.attribute_called(name)):
+        if any(last(called) in EMBEDDINGS for called in info.attribute_called(name)):
             yield name
-
-
-def _embeds(project: Project, info: ClassInfo) -> bool:
-    return any(
-        called.rpartition(".")[2] in EMBEDDINGS
-        for part in project.family(info)
-        for called in part.called
-    )

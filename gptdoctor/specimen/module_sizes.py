@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import nn
 
-from gptdoctor.specimen.reads import classes_in, is_own_module, project_modules, tree_of
+from gptdoctor.specimen.reads import Makes, classes_in, is_own_module, project_modules, tree_of
 from gptdoctor.specimen.small_names import given_in
 from gptdoctor.specimen.values import Written, keywords
 
@@ -67,7 +67,7 @@ def _functions(module: types.ModuleType) -> Iterator[ast.AST]:
 
 
 def _of_module(
-    module: types.ModuleType, classes: list[ast.ClassDef], root: str, shrink: Shrink
+    module: types.ModuleType, classes: list[Makes], root: str, shrink: Shrink
 ) -> Iterator[Change]:
     """What changes the constants of one module, and the holders that it knows by name."""
     names, keys = set(), dict[str, set[str]]()

@@ -79,10 +79,18 @@ def source_of(module: ModuleType) -> str:
     return ""
 
 
-def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[ast.ClassDef]:
-    """The class statements of `modules`; those called one of `names` where names are given."""
-    found = [node for module in modules for node in _class_statements(source_of(module))]
-    return [node for node in found if not names or node.name in names]
+Makes = ast.ClassDef | ast.FunctionDef  # what a model is made by
+
+
+def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[Makes]:
+    """The class statements of `modules`, and functions where their names are among those given.
+
+    Without `names` all classes; else those that are called so.
+    """
+    found = [node for module in modules for node in _definitions(source_of(module))]
+    if not names:
+        return [node for node in found if isinstance(node, ast.ClassDef)]
+    return [node for node in found if node.name in names]
 
 
 def is_own_module(name: str, root: str) -> bool:
@@ -105,11 +113,14 @@ def _parsed(text: str) -> ast.Module:
 
 
 @cache
-def _class_statements(text: str) -> tuple[ast.ClassDef, ...]:
-    return tuple(node for node in ast.walk(_parsed(text)) if isinstance(node, ast.ClassDef))
+def _definitions(text: str) -> tuple[Makes, ...]:
+    tree = _parsed(text)
+    classes = (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    functions = (node for node in tree.body if isinstance(node, ast.FunctionDef))
+    return (*classes, *functions)
 
 
-def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
+def reads_of(parameter: str, classes: Iterable[Makes]) -> Reads:
     """What `classes` read from the object that their constructors call `parameter` or the like."""
     aliases = CONFIG_NAMES if parameter in CONFIG_NAMES else frozenset({parameter})
     reads = Reads()
@@ -125,7 +136,7 @@ def reads_of(parameter: str, classes: Iterable[ast.ClassDef]) -> Reads:
     return reads
 
 
-def _bound(node: ast.ClassDef, names: frozenset[str]) -> Bound:
+def _bound(node: Makes, names: frozenset[str]) -> Bound:
     """What stands for the object or for a part of it: `model = cfg["model"]` as well."""
     bound: dict[str, list[str]] = {name: [] for name in names}
     bound |= {f"self.{name}": [] for name in names}
@@ -147,10 +158,11 @@ def _dotted(node: ast.expr) -> str | None:
     return None
 
 
-def _constructor_parameters(node: ast.ClassDef) -> frozenset[str]:
-    """The names of the parameters of `__init__`."""
-    for item in node.body:
-        if isinstance(item, ast.FunctionDef) and item.name == "__init__":
+def _constructor_parameters(node: Makes) -> frozenset[str]:
+    """The names of the parameters of `__init__`, or of the function."""
+    own = [node] if isinstance(node, ast.FunctionDef) else node.body
+    for item in own:
+        if isinstance(item, ast.FunctionDef) and (item is node or item.name == "__init__"):
             arguments = item.args
             every = arguments.posonlyargs + arguments.args + arguments.kwonlyargs
             extra = [arguments.kwarg] if arguments.kwarg else []
