@@ -94,6 +94,8 @@ def _not_run(record: ModelRecord) -> Iterator[str]:
         for one in measured.measurement.skipped:
             by_path.setdefault(one.path, []).append(one)
         for path, skipped in by_path.items():
+            if all(one.kind == "dependent" for one in skipped):
+                continue  # of the failed import behind them a finding or another note tells
             yield f"not run, as the model is defined without it: {_list(path, skipped)}"
 
 

@@ -105,7 +105,7 @@ class ModuleRunner:
                 _borrow(cause, dropped)
                 self._execute(running, slim)
                 return
-        kind = "dependent" if isinstance(cause, NotRunError) else "failed"
+        kind = "dependent" if isinstance(cause, RefusedError) else "failed"
         self._leave_out(running, node, kind, cause)
 
     def _leave_out(
