@@ -42,7 +42,8 @@ class SkippedStatement:
     line: int
     end_line: int
     # "loop", "call", "download", "window", "arguments", "training", "data"; "failed": it was run,
-    # and what it asks for is not here; "dependent": it needs what such a statement, or a failed import, would have made
+    # and what it asks for is not here; "dependent": it needs what such a statement, or a failed
+    # import, would have made
     kind: str
     text: str  # its first line, stripped
     error: str = ""  # "FileNotFoundError: ..." of one that failed
