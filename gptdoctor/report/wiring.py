@@ -20,7 +20,7 @@ from gptdoctor.report.amounts import Values
 WIDEST_CODE = 76
 STEPS = 50  # enough to see the loss of a tiny model fall
 USUAL_LEARNING_RATE = 3e-4
-_OWN_NAMES = frozenset({"torch", "SimpleNamespace", "dict", *dir(builtins)})
+_OWN_NAMES = frozenset({"torch", "sys", "SimpleNamespace", *dir(builtins)})
 # Under these names labels are the ids that come next (nanoGPT); elsewhere the model shifts.
 _NEXT_IDS = re.compile(r"targets?|y|next_.*|shifted_.*")
 
@@ -95,7 +95,7 @@ def _is_time_first(ids: str, facts: Values) -> bool:
 def _imports(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
     at_hand = specimen.build == GIVEN or model.in_cell is not None
     folder, module = ("", "") if at_hand else _home(model)
-    if folder:
+    if folder or "sys." in specimen.build:
         yield "import sys"
         yield ""
     if "SimpleNamespace(" in specimen.build:
@@ -109,8 +109,6 @@ def _imports(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
     yield ""
     if folder:
         yield f'sys.path.insert(0, "{folder}")  # seen from the root of the project'
-    if _constants(specimen.build)[0]:
-        yield f"import {module}"
     yield from _named(model, specimen, module)
 
 
@@ -146,35 +144,37 @@ def _home(model: ModelDiagnosis) -> tuple[str, str]:
 
 
 def _names(build: str) -> list[str]:
-    """What the construction takes from the model's file, in alphabetical order."""
-    nodes = ast.walk(ast.parse(_constants(build)[1], mode="eval"))
-    return sorted({node.id for node in nodes if isinstance(node, ast.Name)} - _OWN_NAMES)
+    """What the construction takes from the model's file and others, in alphabetical order."""
+    nodes = list(ast.walk(ast.parse(build.strip(), mode="eval")))
+    bound = {arg.arg for node in nodes if isinstance(node, ast.arguments) for arg in node.args}
+    loops = [node.target for node in nodes if isinstance(node, ast.comprehension)]
+    bound |= {name.id for loop in loops for name in ast.walk(loop) if isinstance(name, ast.Name)}
+    used = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return sorted(used - bound - _OWN_NAMES)
 
 
-def _constants(build: str) -> tuple[str, str]:
-    """Sizes that the file keeps as constants, and the construction without them.
+def _changes(build: str) -> tuple[list[str], str]:
+    """What changes sizes that the files keep, and the construction without that.
 
-    Such a build reads "(vars(sys.modules[Model.__module__]).update(SIZE=8), Model())[1]".
+    Such a build reads "(vars(sys.modules[Model.__module__]).update(SIZE=8), Model())[-1]".
     """
     tree = ast.parse(build.strip(), mode="eval").body
     if isinstance(tree, ast.Subscript) and isinstance(tree.value, ast.Tuple):
-        update, made = tree.value.elts
-        if isinstance(update, ast.Call) and ast.unparse(update.func).endswith(").update"):
-            keywords = ", ".join(ast.unparse(keyword) for keyword in update.keywords)
-            return keywords, ast.unparse(made)
-    return "", build.strip()
+        *changes, made = tree.value.elts
+        return [ast.unparse(change) for change in changes], ast.unparse(made)
+    return [], build.strip()
 
 
 def _construction(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
-    constants, build = _constants(specimen.build)
+    changes, build = _changes(specimen.build)
     rate = Values(model.facts).number("learning_rate") or USUAL_LEARNING_RATE
     yield "torch.manual_seed(0)"
     if build == GIVEN:
         yield "# `model` is the instance that was examined."
     else:
-        if constants:
-            holder = "globals()" if model.in_cell is not None else f"vars({_home(model)[1]})"
-            yield f"{holder}.update({constants})  # sizes that the file keeps"
+        if changes:
+            yield "# Sizes that are kept in the file."
+            yield from changes
         yield "# The tiny instance that was examined: put your own sizes in."
         yield laid_out(f"model = {build}")
     yield "model.train()"

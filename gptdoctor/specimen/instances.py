@@ -21,7 +21,7 @@ from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.lessons import Lessons, missing_key
 from gptdoctor.specimen.module_sizes import Change
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
-from gptdoctor.specimen.reach import OtherNames
+from gptdoctor.specimen.reach import compiled, other_names
 from gptdoctor.specimen.size_limit import TooLargeError, limited
 from gptdoctor.specimen.stand_in import NotRunError
 from gptdoctor.specimen.surroundings import lacking
@@ -216,8 +216,10 @@ def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instan
     """The instance that the user's own expression makes."""
     torch.manual_seed(request.seed)
     try:
-        expression = compile(ast.parse(code.strip(), mode="eval"), "<build>", "eval")
-        value = eval(expression, vars(module), OtherNames(module, request.root))  # noqa: S307 - asked for
+        tree = ast.parse(code.strip(), mode="eval").body
+        for name, found in other_names(tree, module, request.root).items():
+            vars(module).setdefault(name, found)  # inner functions see nothing but globals
+        value = eval(compiled(tree, "<build>"), vars(module))  # noqa: S307 - asked for
     except _FAILURES as error:
         failed = _failed(f"{_called(code, request)} fails", error, request)
         return replace(failed, code=code.strip())

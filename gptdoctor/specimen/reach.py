@@ -6,6 +6,7 @@ import ast
 import builtins
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from types import CodeType, ModuleType, SimpleNamespace
 from typing import Any
 
@@ -55,21 +56,24 @@ def namespace(
     A dictionary of its own, since functions inside an expression see nothing but globals, and
     the module's own names must stay as they are.
     """
+    return vars(module) | other_names(node, module, root) | dict(given)
+
+
+def other_names(node: ast.AST, module: ModuleType, root: str) -> dict[str, Any]:
+    """What the names in `node` mean that the module does not know, as far as anything knows it."""
     others = OtherNames(module, root)
-    found = dict(vars(module))
+    found = {}
     for used in {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}:
-        try:
-            found.setdefault(used, others[used])
-        except KeyError:
-            continue
-    return found | dict(given)
+        with suppress(KeyError):
+            found[used] = others[used]
+    return found
 
 
 def imports_for(code: str, module: ModuleType, root: str) -> tuple[str, ...]:
     """The import statements with which `code` can be run in a file of its own."""
     others = OtherNames(module, root)
     lines = {"import torch"}
-    for name in {each.id for each in ast.walk(ast.parse(code)) if isinstance(each, ast.Name)}:
+    for name in _read_in(code):
         home = module if name in vars(module) else others.home_of(name)
         if name in _LENT:
             lines.add(_LENT[name])
@@ -77,6 +81,13 @@ def imports_for(code: str, module: ModuleType, root: str) -> tuple[str, ...]:
             whole = home.__name__ == name
             lines.add(f"import {name}" if whole else f"from {_importable(home)} import {name}")
     return tuple(sorted(lines))
+
+
+def _read_in(code: str) -> set[str]:
+    """The names that an expression takes from outside of it."""
+    found = [each for each in ast.walk(ast.parse(code)) if isinstance(each, ast.Name)]
+    bound = {each.id for each in found if isinstance(each.ctx, ast.Store)}
+    return {each.id for each in found} - bound
 
 
 def _importable(module: ModuleType) -> str:

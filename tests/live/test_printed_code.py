@@ -50,6 +50,17 @@ FILES = {
     + "            self.vocab_size, self.width = vocab_size, width\n\n"
     + "    def __init__(self, options: 'Nested.Options'):\n        super().__init__()"
     + NETWORK.format(vocab="options.vocab_size", width="options.width", more=""),
+    "kept.py": HEAD
+    + "class Sizes:\n    vocab = 50257\n\nCFG = {'width': 768}\nLAYERS = 48\n\n"
+    + "class Kept(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+    + "        self.more = nn.ModuleList(nn.Linear(1, 1) for _ in range(LAYERS))"
+    + NETWORK.format(vocab="Sizes.vocab", width="CFG['width']", more=""),
+    "shown.py": HEAD
+    + "class Shown(nn.Module):\n    def __init__(self, kind, vocab_size=50257, n_embd=768):\n"
+    + "        super().__init__()\n        self.kind = {'zip': nn.GELU}[kind]()"
+    + NETWORK.format(vocab="vocab_size", width="n_embd", more=", zeal")
+    + "\nif __name__ == '__main__':\n    net = Shown('zip')\n"
+    + "    net(torch.randint(0, 50257, (2, 16)), zeal=[1])\n",
     "package/__init__.py": "",
     "package/sizes.py": "class SizesConfig:\n    def __init__(self, vocab_size=50257, dim=768):\n"
     "        self.vocab_size, self.dim = vocab_size, dim\n",
@@ -83,7 +94,7 @@ def test_builds_and_calls_run_where_they_are_pasted(
 ) -> None:
     """Each in its project, with the imports that are told, and of the size that was examined."""
     root, models = examined
-    assert len(models) == 8, models.keys()
+    assert len(models) == 10, models.keys()
     for name, model in models.items():
         assert model["specimen"] is not None, (name, model["reasons"])
         code = pasted(model["specimen"])

@@ -145,6 +145,13 @@ CASES = {
         {"returns": "logits"},
         build="(vars(sys.modules[Tiny.__module__]).update(SIZE=8), Tiny())[1]",
     ),
+    "sizes that are kept in several places": Case(
+        "def forward(self, ids):\n    assert SIZE == 8\n    return self.logits(ids)",
+        f"model(ids={IDS})",
+        {"returns": "logits"},
+        build="(vars(sys.modules[Tiny.__module__]).update(SIZE=8), [setattr(Options, *each) "
+        "for each in dict(width=4).items()], Tiny())[-1]",
+    ),
     "a file in a folder": Case(
         "def forward(self, ids):\n    return self.logits(ids)",
         f"model(ids={IDS})",
