@@ -71,6 +71,7 @@ def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> N
         ("PaddingOverTheScores", r"at B=3, T=5, and works at B=5, T=5.*scores .*= \[B, T, T\]"),
         ("KeysNotRepeated", r"with 2 key-value heads, and works with 4"),
         ("WideningLayers", r"with 2 layers, and works with 1"),
+        ("HalfAHead", r"at all sizes that were tried.*cannot be multiplied.*= \[B, T, width\]"),
         ("OneRowLost", r"at B=1, T=7, and works at B=3, T=7"),
     ],
 )

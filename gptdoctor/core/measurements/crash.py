@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+# How torch says that two sizes do not fit.
+_MISMATCH = re.compile(
+    r"size of tensor|must match|shapes? cannot be multiplied|mismatch|not broadcastable|"
+    r"expects a tensor with <= 2|Expected size|invalid for input of size",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +26,11 @@ class Crash:
     statement: str = ""  # the text of that line, stripped
     raised_there: bool = False  # that line is a `raise` statement of the user's own
     shapes: tuple[str, ...] = ()  # "x [3, 7, 64]": tensors that were local there
+
+    @property
+    def is_mismatch(self) -> bool:
+        """Whether two sizes do not fit."""
+        return _MISMATCH.search(self.message) is not None
 
     @property
     def own(self) -> bool:

@@ -20,12 +20,18 @@ SHAPES_SHOWN = 4  # of the tensors local to the line that fails; all of them are
 
 
 def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    """Convict each crash that one size alone decides."""
+    """Convict each crash that one size alone decides, and one that no sizes prevent."""
     if not isinstance(measurement, Construction):
         return
     for failure in measurement.failures:
         if failure.decisive:
             yield from _conviction("construction", failure)
+    crash = measurement.crash
+    if measurement.outcome != "crashed" or crash is None or not crash.is_mismatch:
+        return
+    here = [one for one in measurement.failures if one.crash.line == crash.line]
+    if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
+        yield from _conviction("construction", here[0], "at all sizes that were tried")
 
 
 def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -81,7 +87,7 @@ def _conviction(
         probe=probe,
         place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
         message=(
-            f"The {_stage(crash)} fails here {condition}, all else being equal: "
+            f"The {_stage(crash)} fails here {condition}: "
             f"{crash.kind}: {_first_line(crash.message)}.{told}"
         ),
         values={
@@ -151,7 +157,8 @@ DEFECT = Defect(
         "and other sizes work, one size at a time is changed from those that work, and the same "
         "call is run again: a crash that comes with that one change confirms it. The probe shapes "
         "does the same with batch sizes. The probe full-size runs the model, without data, at the "
-        "sizes of its own default. A crash that no single size explains is a note."
+        "sizes of its own default. Sizes that do not fit whatever they are confirm it as well; a "
+        "crash that comes with some sizes and that no single one explains is a note."
     ),
     sick=SICK,
     healed=SICK.replace("1.0, batch)", "1.0, length)"),

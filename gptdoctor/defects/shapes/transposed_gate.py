@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -26,12 +25,6 @@ PROBE = "shapes"
 # Rows influence each other by up to 3.3e-7 of the largest logit by rounding alone; the smallest
 # real leak seen is 7e-4.
 LEAST_INFLUENCE = 1e-5
-# How torch says that two sizes do not fit.
-SIZE_MISMATCH = re.compile(
-    r"size of tensor|must match|shapes? cannot be multiplied|mismatch|not broadcastable|"
-    r"expects a tensor with <= 2|Expected size|invalid for input of size",
-    re.IGNORECASE,
-)
 
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -179,7 +172,7 @@ def _sizes(case: ShapeCase) -> str:
 
 
 def _is_mismatch(crash: Crash) -> bool:
-    return crash.path is not None and SIZE_MISMATCH.search(crash.message) is not None
+    return crash.path is not None and crash.is_mismatch
 
 
 SICK = """\
