@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, SkippedStatement
@@ -36,7 +37,7 @@ def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
     """The notes of one model."""
     return (
         *dict.fromkeys(_packages_to_install(project, record)),
-        *_not_run(record),
+        *_not_run(project, record),
         *_not_exercised(record),
         *requirements(record),
         *full_size_notes(record),
@@ -85,7 +86,7 @@ def _packages_to_install(project: Project, record: ModelRecord) -> Iterator[str]
                 )
 
 
-def _not_run(record: ModelRecord) -> Iterator[str]:
+def _not_run(project: Project, record: ModelRecord) -> Iterator[str]:
     """What of the files' top level was left out, by file."""
     for measured in record.measured:
         if not isinstance(measured.measurement, ImportDependencies):
@@ -96,13 +97,14 @@ def _not_run(record: ModelRecord) -> Iterator[str]:
         for path, skipped in by_path.items():
             if all(one.kind == "dependent" for one in skipped):
                 continue  # of the failed import behind them a finding or another note tells
-            yield f"not run, as the model is defined without it: {_list(path, skipped)}"
+            told = _list(path, skipped, project.read(project.root / path))
+            yield f"not run, as the model is defined without it: {told}"
 
 
-def _list(path: str, skipped: list[SkippedStatement]) -> str:
+def _list(path: str, skipped: list[SkippedStatement], home: SourceModule | SourceError) -> str:
     """The statements of one file: "gpt.py:30 (files), 40-48 (training) and 3 more"."""
     roots = [one for one in skipped if one.kind != "dependent"]
-    told = [f"{_lines(one)} ({_why(one)})" for one in roots[:MOST_TOLD]]
+    told = [f"{_lines(one, home)} ({_why(one)})" for one in roots[:MOST_TOLD]]
     more = len(skipped) - len(told)
     return f"{path}:{', '.join(told)}" + (f" and {more} more" if more else "")
 
@@ -112,8 +114,13 @@ def _why(one: SkippedStatement) -> str:
     return _KINDS.get(one.kind, one.kind) if not one.error else one.error.partition(":")[0]
 
 
-def _lines(one: SkippedStatement) -> str:
-    return str(one.line) if one.line == one.end_line else f"{one.line}-{one.end_line}"
+def _lines(one: SkippedStatement, home: SourceModule | SourceError) -> str:
+    """The lines of a statement, "40-48"; in a notebook those of its cell, "cell 3:2-10"."""
+    place = home.in_cell(one.line) if isinstance(home, SourceModule) else None
+    first = one.line if place is None else place.line
+    last = first + one.end_line - one.line
+    lines = str(first) if first == last else f"{first}-{last}"
+    return lines if place is None else f"cell {place.cell}:{lines}"
 
 
 def _not_exercised(record: ModelRecord) -> Iterator[str]:

@@ -37,11 +37,20 @@ class CellGPT(nn.Module):
 """
 
 
+TRAINING = """model = CellGPT()
+optimizer = torch.optim.AdamW(model.parameters())
+for step in range(10_000):
+    model(torch.randint(97, (2, 9))).sum().backward()
+    optimizer.step()
+"""
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two notebooks: a model in several cells, one of them broken, and one in another language."""
     place = tmp_path_factory.mktemp("study")
     cells = ["%matplotlib inline\n!pip install x\nimport torch", BLOCK, "oh no (", MODEL]
+    cells.append(TRAINING)
     (place / "study.ipynb").write_text(notebook("# A study", code=cells))
     (place / "stats.ipynb").write_text(notebook(code=["x <- 1"], language="R"))
     return place
@@ -67,6 +76,7 @@ def test_findings_models_and_errors_name_the_cell_and_its_line(checked: dict[str
     (model,) = checked["models"]
     assert (model["name"], model["cell"], model["cell_line"]) == ("CellGPT", 5, 2)
     assert any("study.ipynb:cell 3:7" in reason for reason in model["reasons"])
+    assert any("cell 6:3-5 (training)" in one for one in model["notes"])
     (error,) = checked["errors"]
     assert (error["kind"], error["cell"], error["cell_line"]) == ("syntax-error", 4, 1)
     skipped = {one["path"]: one["reason"] for one in checked["skipped"]}
