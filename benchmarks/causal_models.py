@@ -141,12 +141,14 @@ def plain(names: list[str]) -> None:
 
     from gptdoctor.probes import backward
     from gptdoctor.specimen.build import build_specimen
+    from gptdoctor.specimen.places import settle_package
 
     torch.set_num_threads(1)
     folder = package()
     done = 0
     for target in targets(folder, names):
         module = importlib.import_module(target.path.removesuffix(".py").replace("/", "."))
+        settle_package(str(folder.parent), target.path)
         _, specimen = build_specimen(module, request(target, folder.parent))
         done += specimen is not None and backward.measure(specimen).crash is None
     print(json.dumps(done))

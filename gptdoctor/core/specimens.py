@@ -18,6 +18,12 @@ class ModelTarget:
     factory: bool = False  # `name` is a function that returns the model
     # Names of the classes that this model is made of (itself included), by walking the text.
     family: tuple[str, ...] = ()
+
+    @property
+    def class_names(self) -> frozenset[str]:
+        """The plain names of the classes of the family, and of those that they are nested in."""
+        symbols = (part.rpartition("::")[2] for part in self.family)
+        return frozenset(name for symbol in symbols for name in symbol.split("."))
     # What the user says: True, that a position sees none after it; False, that it may by design.
     causal: bool | None = None
     # What its files import of installed packages: "einops", "transformers:GPT2Config".

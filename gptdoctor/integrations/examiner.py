@@ -23,7 +23,7 @@ from gptdoctor.integrations.relocated import relocated
 from gptdoctor.integrations.shown import ShownExamination, shown
 from gptdoctor.prepare import Prepared, suspect
 from gptdoctor.probes.chosen import chosen_probes
-from gptdoctor.specimen.places import known_as
+from gptdoctor.specimen.places import known_as, settle_package
 from gptdoctor.weigh import weigh
 
 # Beyond this, what a probe repeats hundreds of times takes minutes; as for models that we build.
@@ -63,6 +63,7 @@ class Examiner:
             timeout_seconds=self.timeout_seconds,
             probes=self.probes,
         )
+        settle_package(request.root, request.target.path)
         with known_as(source.known_as):
             record = run_probes(given, request)
         record = relocated(record, source.cells.first_lines())

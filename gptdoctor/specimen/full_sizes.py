@@ -86,9 +86,7 @@ def _all(
     module: ModuleType, request: ExamineRequest, constants: Mapping[str, int]
 ) -> Iterator[FullSize]:
     made = _attribute(module, request.target.name)
-    family = frozenset(
-        part.rpartition("::")[2].rpartition(".")[2] for part in request.target.family
-    )
+    family = request.target.class_names
     maker = AsWritten(root=request.root, module=module, family=family, variant=VARIANTS[0])
     arguments = _arguments(maker, made)
     holder = _holder(maker, made, arguments)

@@ -98,9 +98,7 @@ def instance_of(
         made: Any = _attribute(module, request.target.name)
     except AttributeError as error:
         return Instance(code="", model=None, crash=None, note=str(error))
-    family = frozenset(
-        part.rpartition("::")[2].rpartition(".")[2] for part in request.target.family
-    )
+    family = request.target.class_names
     asked = Asked(variant.sizes)
     noted = replace(variant, sizes=asked)
     lessons = Lessons() if demo is None else lessons_of(demo, made, module, request.root, noted)

@@ -24,7 +24,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.specimen.module_run import ModuleRunner
 from gptdoctor.specimen.overlay import Overlay
-from gptdoctor.specimen.places import crash_of, project_path
+from gptdoctor.specimen.places import crash_of, project_path, settle_package
 from gptdoctor.specimen.project_imports import Failure, ProjectImports
 from gptdoctor.specimen.small_names import give
 from gptdoctor.specimen.stand_in import RefusedError, StandIn
@@ -83,6 +83,7 @@ def _import_failure(failure: Failure, construction: Construction | None) -> Impo
 def load_module(request: ExamineRequest) -> Loaded:
     """Import the file of `request`.  It changes this process for good, which is a job's child."""
     started = perf_counter()
+    settle_package(request.root, request.target.path)
     root = Path(request.root)
     file = root / request.target.path
     imports = ProjectImports(request.root)

@@ -11,10 +11,12 @@ import ast
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.places import FOREIGN_FOLDERS
 from gptdoctor.specimen.reads import Makes, classes_in, is_own_module, project_modules, tree_of
 from gptdoctor.specimen.small_names import given_in
 from gptdoctor.specimen.values import Written, keywords
@@ -54,7 +56,9 @@ def changes(
     module: types.ModuleType, root: str, family: frozenset[str], shrink: Shrink
 ) -> Iterator[Change]:
     """What makes the sizes small that the classes called `family` read from their modules."""
-    for each in dict.fromkeys([module, *project_modules(root)]):
+    # The modules that an installed package shares among its models are no place to set sizes.
+    others = () if Path(root).name in FOREIGN_FOLDERS else project_modules(root)
+    for each in dict.fromkeys([module, *others]):
         classes = classes_in([each], family)
         if classes:
             yield from _of_module(each, classes, root, shrink)

@@ -46,6 +46,18 @@ def known_as(paths: Mapping[str, str]) -> Iterator[None]:
         project_path.cache_clear()
 
 
+# By root: in a folder of installed packages the project is one of them, and its neighbours are
+# not its own.
+_PACKAGES: dict[str, str] = {}
+
+
+def settle_package(root: str, path: str) -> None:
+    """Hold nothing in a folder of installed packages for the user's but what `path` lies in."""
+    if Path(root).name in FOREIGN_FOLDERS:
+        _PACKAGES[root] = path.partition("/")[0]
+        project_path.cache_clear()
+
+
 @cache  # asked for every frame of a watched run
 def project_path(filename: str, root: str) -> str | None:
     """The path of `filename` relative to `root` with "/", or None where it is not the user's."""
@@ -55,6 +67,8 @@ def project_path(filename: str, root: str) -> str | None:
         return None
     relative = filename[len(root) + 1 :]
     parts = Path(relative).parts
+    if parts[0] != _PACKAGES.get(root, parts[0]):
+        return None
     if parts[0] in MACHINERY and Path(root).name in FOREIGN_FOLDERS:
         return None
     return None if FOREIGN_FOLDERS.intersection(parts) else "/".join(parts)

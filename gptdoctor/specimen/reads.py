@@ -87,7 +87,9 @@ def classes_in(modules: Iterable[ModuleType], names: frozenset[str]) -> list[Mak
 
     Without `names` all classes; else those that are called so.
     """
-    found = [node for module in modules for node in _definitions(source_of(module))]
+    # Parsing the hundreds of modules of a large package would take seconds.
+    holding = (module for module in modules if not names or names & vars(module).keys())
+    found = [node for module in holding for node in _definitions(source_of(module))]
     if not names:
         return [node for node in found if isinstance(node, ast.ClassDef)]
     return [node for node in found if node.name in names]
