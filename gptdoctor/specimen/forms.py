@@ -60,7 +60,8 @@ class Form:
 
     `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "arange" or
     names one of the masks below where the numbers are not to be random.  `wrap`: a class of the
-    user's that holds the tensor.  `made_by`: what the model is to make instead.
+    user's that holds the tensor.  `made_by`: what the model is to make instead.  `first`: the id
+    that begins each row and is nowhere else, in the place of which a picture is put.
     """
 
     shape: tuple[str | int, ...] | None
@@ -69,6 +70,7 @@ class Form:
     constant: Any = None
     wrap: type | None = None
     made_by: Promised | None = None
+    first: int | None = None
 
     def sizes(self, batch: int, length: int) -> tuple[int, ...]:
         """The shape in numbers."""
@@ -91,7 +93,8 @@ class Form:
         if self.fill:
             return _FILLS[self.fill][0](sizes)
         if self.below is not None:
-            return distinct_ids(sizes, self.below, generator)
+            ids = distinct_ids(sizes, self.below, generator)
+            return ids if self.first is None else _begun(ids, self.first, self.below)
         return torch.randn(sizes, generator=generator)
 
     def code(self, batch: int, length: int, *, turned: bool = False) -> str:
@@ -123,7 +126,19 @@ class Form:
             return _FILLS[self.fill][1].format(shape)
         if self.below is None:
             return f"torch.randn({', '.join(sizes[::-1] if turned else sizes)})"
-        return f"torch.randint({self.below}, ({shape}))"
+        made = f"torch.randint({self.below}, ({shape}))"
+        if self.first is None:
+            return made
+        # from the next id on, so that this one is nowhere else
+        made = f"torch.randint({max(self.first, 0) + 1}, {self.below}, ({shape}))"
+        return f"{made}.index_fill(1, torch.tensor([0]), {self.first})"
+
+
+def _begun(ids: Tensor, first: int, below: int) -> Tensor:
+    """Ids [B, T], each row of which begins with `first`, which is nowhere else."""
+    ids = torch.where(ids == first, (first + 1) % below, ids)
+    ids[:, 0] = first
+    return ids
 
 
 def distinct_ids(sizes: tuple[int, ...], below: int, generator: Generator) -> Tensor:

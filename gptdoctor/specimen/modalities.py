@@ -10,6 +10,7 @@ from torch import nn
 
 from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.meeting import Meeting
+from gptdoctor.specimen.placeholders import placed
 from gptdoctor.specimen.roles import MODALITIES, Slot, is_state
 from gptdoctor.specimen.trial import SHAPES, Trial, attempt, run_quietly
 
@@ -35,9 +36,12 @@ def _may_be_features(slot: Slot) -> bool:
 def _with_slot(model: nn.Module, trial: Trial, slot: Slot, seed: int) -> Iterator[Trial]:
     """The calls that work with `slot` given in one of the forms that its weight suggests."""
     for form in _met(model, trial, slot, seed) or _guessed(slot):
-        richer = attempt(model, _given(trial, slot, form).recipe, trial.batch, trial.length, seed)
-        if richer.full or (richer.works and not trial.full):
-            yield richer
+        for base in (trial, *placed(model, trial)):
+            richer = attempt(
+                model, _given(base, slot, form).recipe, trial.batch, trial.length, seed
+            )
+            if richer.full or (richer.works and not trial.full):
+                yield richer
 
 
 def _given(trial: Trial, slot: Slot, form: Form) -> Trial:
@@ -76,8 +80,9 @@ _FORMS: Mapping[str, Callable[[int], list[Form]]] = {
         Form(shape=("B", "T", width)),
         Form(shape=("B", 1, width)),
     ],
-    # 32 and 224 are the usual sizes where a model does not let one choose
-    "conv2d": lambda colours: [Form(shape=("B", colours, n, n)) for n in (16, 32, 224)],
+    # 32 and 224 are the usual sizes where a model does not let one choose; 4 is one patch, for
+    # which one token in the text is enough
+    "conv2d": lambda colours: [Form(shape=("B", colours, n, n)) for n in (16, 32, 224, 4)],
     "conv1d": lambda channels: [Form(shape=("B", channels, 16)), Form(shape=("B", channels, "T"))],
     "embedding": lambda below: [
         Form(shape=("B", "N"), below=below),
@@ -93,9 +98,11 @@ def all_modalities(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
         start = replace(trial, batch=batch, length=length)
         for slot in slots:
             start = _given(start, slot, _GUESSES[0])
-        for found in itertools.islice(_combined(model, start, slots, seed), _MOST_COMBINATIONS):
-            if found.works:
-                return found
+        for base in (start, *placed(model, start)):
+            calls = _combined(model, base, slots, seed)
+            for found in itertools.islice(calls, _MOST_COMBINATIONS):
+                if found.works:
+                    return found
     return None
 
 

@@ -46,6 +46,7 @@ EXPECTED = {
     "HeronForCausalLM": (3, 7, "object with logits and loss", OWN),
     "Captioner": USUAL,
     "Viewer": (3, 7, "dict with logits and loss", OWN),
+    "MustSee": USUAL,
     "Kestrel": USUAL,
     "GPT": (3, 7, "logits and loss", OWN),  # in two files
     "LeaveBehind": (3, 7, "logits and loss", OWN),

@@ -120,3 +120,22 @@ def test_a_loss_may_stay_behind_on_the_model(
         "F.cross_entropy(logits.flatten(0, 1), targets.flatten())\n        return logits\n",
     )
     assert made.objective == objective
+
+
+def test_a_picture_has_its_place_in_the_text(tmp_path: Path) -> None:
+    """The token that stands for it begins each row, and is nowhere else."""
+    made = specimen(
+        tmp_path,
+        "IMAGE_TOKEN_ID = 7\n\n" + HEAD + "        self.eye = nn.Conv2d(3, dim, 4, stride=4)\n\n"
+        "    def forward(self, ids, pixel_values):\n"
+        "        seen = self.eye(pixel_values).flatten(2).mT.flatten(0, 1)\n"
+        "        here = ids == IMAGE_TOKEN_ID\n"
+        "        if int(here.sum()) != len(seen): raise ValueError('a token for each patch')\n"
+        "        return self.out(self.e(ids).masked_scatter(here[:, :, None], seen).cumsum(1))\n",
+    )
+    ids = made.inputs()["ids"]
+    assert (ids[:, 0] == 7).all()
+    assert not (ids[:, 1:] == 7).any()
+    model = made.copy()
+    ids = eval(made.construction.call[len("model(ids=") :].rpartition(", pixel_values")[0])
+    assert made.call(model, {**made.inputs(), "ids": ids}).logits is not None
