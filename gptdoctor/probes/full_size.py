@@ -15,7 +15,14 @@ from torch import nn
 from gptdoctor.core.measurements.full_size import DEFAULT, Configuration, FullSize
 from gptdoctor.probes.instruments.apart import Limits, Send, run_apart
 from gptdoctor.probes.instruments.fake_tensors import FakeTensors, NoFakeTensorsError
-from gptdoctor.probes.instruments.full_passes import Passes, Stop, control, run_passes, stop_of
+from gptdoctor.probes.instruments.full_passes import (
+    Passes,
+    Stop,
+    control,
+    run_passes,
+    stop_of,
+    takes_any_length,
+)
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.full_sizes import FullSize as Size
 from gptdoctor.specimen.places import told
@@ -124,9 +131,11 @@ def _made(
 
 
 def _checked(stop: Stop | None, specimen: Specimen) -> Stop | None:
-    """The stop; one that the specimen, which works with data, meets without data is no crash."""
+    """The stop, as a crash only where neither the length nor the lack of data can be to blame."""
     if stop is None or stop.failure is None:
         return stop
+    if stop.failure.call and not takes_any_length(specimen):
+        return replace(stop, failure=None)
     same = control(specimen, FakeTensors(known=False))
     if same is None or same.statement != stop.failure.crash.statement:
         return stop

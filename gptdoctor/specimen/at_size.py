@@ -37,4 +37,4 @@ def at_size_of(model: nn.Module, recipe: Recipe) -> Recipe | None:
 
 def _has_widths(form: Form) -> bool:
     """Whether a shape holds a number, which fits the sizes of one instance alone."""
-    return any(isinstance(dimension, int) for dimension in form.shape or ())
+    return any(isinstance(dimension, int) and dimension > 1 for dimension in form.shape or ())

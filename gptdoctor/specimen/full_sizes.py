@@ -90,11 +90,14 @@ def _all(
     maker = AsWritten(root=request.root, module=module, family=family, variant=VARIANTS[0])
     arguments = _arguments(maker, made)
     holder = _holder(maker, made, arguments)
+    default = None
     if arguments is not None and not _invented(arguments):
-        yield _default(made, arguments, constants)
+        default = _default(made, arguments, constants)
+        if not _is_ours(default):
+            yield default
     found = list(named_configurations(module, request.root, made, holder))
     found.sort(key=lambda each: volume(numbers_in(each.value)), reverse=True)
-    for named in _different(found)[: MOST_CONFIGURATIONS - 1]:
+    for named in _different(found, default)[: MOST_CONFIGURATIONS - 1]:
         full = _of(named, made, holder, arguments or {})
         if full is not None:
             yield full
@@ -160,12 +163,22 @@ def _default(
     )
 
 
-def _different(found: list[Named]) -> list[Named]:
-    """Without those that have the numbers of an earlier one."""
-    kept: dict[tuple[tuple[str, int], ...], Named] = {}
+def _is_ours(default: FullSize) -> bool:
+    """Whether the file leaves open what decides the size, so that it would be of our choice."""
+    roles = {role_of(name, frozenset(default.numbers)) for name in default.filled}
+    return not roles.isdisjoint({"width", "layers"})
+
+
+def _different(found: list[Named], default: FullSize | None) -> list[Named]:
+    """Without those that have the numbers of the default, or of an earlier one."""
+    kept = []
+    told = [] if default is None else [default.numbers]
     for named in found:
-        kept.setdefault(tuple(sorted(numbers_in(named.value).items())), named)
-    return list(kept.values())
+        numbers = numbers_in(named.value)
+        if named.makes_model or numbers not in told:
+            kept.append(named)
+            told.append(numbers)
+    return kept
 
 
 def _of(

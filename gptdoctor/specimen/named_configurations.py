@@ -82,10 +82,24 @@ def _constants(
         if name.startswith("__"):
             continue
         yield from _as_configuration(name, value, made, holder)
-        if isinstance(value, dict):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            yield from _of_class(value, holder)
+        elif isinstance(value, dict):
             for key, inner in list(value.items())[:_MOST_NAMES]:
                 if isinstance(key, str):
                     yield from _as_configuration(f"{name}[{key!r}]", inner, made, holder)
+
+
+def _of_class(kind: type, holder: Holder | None) -> Iterator[Named]:
+    """An instance of a class that sets the attributes which the model reads, and asks nothing."""
+    if holder is None or holder.kind is not SimpleNamespace or issubclass(kind, nn.Module):
+        return
+    try:
+        value = kind()
+    except _FAILURES:
+        return
+    if holder.takes(value):
+        yield Named(name=f"{kind.__name__}()", value=value)
 
 
 def _as_configuration(

@@ -43,9 +43,13 @@ def _members(value: Any) -> dict[str, Any]:
     return {name: each for name, each in found.items() if not name.startswith("_")}
 
 
-def volume(numbers: Mapping[str, int]) -> int:
-    """What the parameters of a transformer grow with: the square of the width, and the layers."""
+def volume(numbers: Mapping[str, int]) -> tuple[int, int]:
+    """What the parameters of a transformer grow with: the square of the width, and the layers.
+
+    Names that tell nothing are compared by their sum.
+    """
     names = frozenset(numbers)
     roles = {role_of(name, names): number for name, number in numbers.items()}
     width, layers = roles.get("width", 0), roles.get("layers", 1)
-    return max(width, 0) ** 2 * max(layers, 1) * max(roles.get("experts", 1), 1)
+    told = max(width, 0) ** 2 * max(layers, 1) * max(roles.get("experts", 1), 1)
+    return told, sum(numbers.values())

@@ -319,6 +319,67 @@ def test_a_length_of_ours_is_not_held_against_the_code(tmp_path: Path) -> None:
     assert one.reason.startswith("at T=512: RuntimeError in forward at examined_")
 
 
+CHOOSY = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=32000, dim=4096, spots=1000):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, dim)
+        self.table = nn.Parameter(torch.zeros(spots, dim))
+        self.head = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.embed(ids) + self.table)
+"""
+
+
+def test_a_model_of_one_length_only_is_not_convicted(tmp_path: Path) -> None:
+    """It fails at each length that we try, because nobody told that spots is the length."""
+    found = measured(tmp_path, CHOOSY)
+    [one] = found.configurations
+    assert (one.outcome, found.convicted()) == ("stopped", ())
+    assert one.reason.startswith("RuntimeError in forward at examined_")
+
+
+def test_two_lengths_with_two_troubles_convict_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The context takes too long, and the length that is short enough is not the model's."""
+    monkeypatch.setattr(fake_tensors, "_TIME", 0.5)
+    text = CHOOSY.replace("spots", "max_len").replace(
+        "self.embed(ids) +", "torch.stack([e.relu() for e in self.embed(ids).unbind(1)], 1) +"
+    )
+    found = measured(tmp_path, text.replace("=1000", "=4096"))
+    [one] = found.configurations
+    assert (one.outcome, found.convicted()) == ("stopped", ())
+    assert one.reason.startswith("it takes too long at examined_")
+
+
+def test_attributes_that_a_class_sets_are_a_configuration(tmp_path: Path) -> None:
+    """A class that is no configuration by name is asked for what the model reads."""
+    text = """
+class Knobs:
+    def __init__(self):
+        self.words, self.units = 32000, 2048
+
+class Model(nn.Module):
+    def __init__(self, conf):
+        super().__init__()
+        self.embed = nn.Embedding(conf.words, conf.units)
+        self.head = nn.Linear(conf.units, conf.words)
+
+    def forward(self, ids):
+        return self.head(self.embed(ids))
+"""
+    [one] = measured(tmp_path, text).configurations
+    assert (one.name, one.parameters) == ("Knobs()", 2 * 32000 * 2048 + 32000)
+
+
+def test_a_size_that_the_file_leaves_open_makes_no_default(tmp_path: Path) -> None:
+    """With a width of our choice the number of parameters would say nothing of the file."""
+    sizes = "dim, vocab_size=320000, max_len=512, heads=4, depth=1"
+    assert measured(tmp_path, network(sizes)).configurations == ()
+
+
 def test_a_loop_over_positions_falls_back_to_few_of_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

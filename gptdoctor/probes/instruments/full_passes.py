@@ -99,9 +99,17 @@ def run_passes(
         calls.append((call, stop))
         if stop.failure is None and not stop.text.startswith(_TOO_LONG):
             break  # a shorter text asks for the same data
-    # What fails at a shorter text alone may fail by that length: some models take their context.
-    call, stop = calls[0] if calls[0][1].failure is None else calls[-1]
-    return call.passes(), stop
+    if len({_line(each) for _, each in calls}) == 1:
+        call, stop = calls[-1]
+        return call.passes(), stop
+    # What fails at each length in another way may fail by that length: some take their context.
+    call, stop = calls[0]
+    return call.passes(), replace(stop, failure=None)
+
+
+def _line(stop: Stop) -> tuple[str | None, int | None] | None:
+    """Where the user's code failed."""
+    return None if stop.failure is None else (stop.failure.crash.path, stop.failure.crash.line)
 
 
 def _lengths(size: FullSize, specimen: Specimen) -> Iterator[int]:
@@ -216,6 +224,26 @@ def _is_users_fault(crash: Crash, error: BaseException, size: FullSize) -> bool:
 
 def _first_line(crash: Crash) -> str:
     return (crash.message.strip().splitlines() or [""])[0]
+
+
+# Lengths that share no divisor with each other, nor with what chunks are usually long.
+_ANY_LENGTHS = (7, 11)
+
+
+def takes_any_length(specimen: Specimen) -> bool:
+    """Whether the specimen runs at lengths that nothing recommends.
+
+    Where it does not, the lengths that the model takes depend on its sizes, in a way that nobody
+    told us.
+    """
+    try:
+        for length in _ANY_LENGTHS:
+            specimen.reseed()
+            inputs = specimen.make_inputs(specimen.construction.batch, length, specimen.seed)
+            specimen.call(specimen.copy(), inputs)
+    except BaseException:  # the user's code may raise what it likes
+        return False
+    return True
 
 
 def control(specimen: Specimen, fakes: FakeTensors) -> Crash | None:
