@@ -52,6 +52,8 @@ _PRESET = re.compile(
 )
 
 
+# What lies on somebody's disk: nothing that we could give is one.
+_PLACE = re.compile(r"\w+_(?:path|paths|folder|dir|directory|file|filename)")
 # What the caller brings along to compute a loss with.
 _LOSS = re.compile(r"loss(?:_fn|_func|_function)?|criterion|objective")
 _LOSS_CODE = (
@@ -153,6 +155,8 @@ def _by_name(name: str, variant: Variant, siblings: frozenset[str]) -> Any:
         return True
     if _PRESET.fullmatch(lowered):
         return None
+    if _PLACE.fullmatch(lowered):
+        raise NoIdeaError(name)
     if role_of(name, siblings) is None:
         if _FLAG.fullmatch(lowered):
             return False

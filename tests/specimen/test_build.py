@@ -179,8 +179,9 @@ def test_a_constructor_that_fails_on_its_own_has_crashed(tmp_path: Path) -> None
         SIMPLE + "        if dim != 300_000: raise ValueError('300 000 or nothing')" + FORWARD,
         SIMPLE.replace("self,", "self, folder: pathlib.Path,").replace("class", IMPORT)
         + FORWARD[1:],
+        SIMPLE.replace("self,", "self, texts_folder,") + "        open(texts_folder)" + FORWARD,
     ],
-    ids=["asserts", "raises", "wants-an-object-of-a-foreign-class"],
+    ids=["asserts", "raises", "wants-an-object-of-a-foreign-class", "wants-a-folder"],
 )
 def test_what_refuses_our_guess_is_not_built(tmp_path: Path, text: str) -> None:
     """The tool does not know how: that is no fault of the model."""
