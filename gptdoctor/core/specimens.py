@@ -24,6 +24,7 @@ class ModelTarget:
         """The plain names of the classes of the family, and of those that they are nested in."""
         symbols = (part.rpartition("::")[2] for part in self.family)
         return frozenset(name for symbol in symbols for name in symbol.split("."))
+
     # What the user says: True, that a position sees none after it; False, that it may by design.
     causal: bool | None = None
     # What its files import of installed packages: "einops", "transformers:GPT2Config".
