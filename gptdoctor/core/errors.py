@@ -10,6 +10,8 @@ class DoctorError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(hint)  # for those who call us from Python, and see a traceback
 
 
 class UsageError(DoctorError):

@@ -39,6 +39,7 @@ class Examiner:
     """
 
     seed: int = 0  # of inputs and draws; the weights are the model's own
+    # Looked at whenever a forward pass begins: nobody can stop one that is running.
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     probes: tuple[str, ...] = ()  # by name; empty: all of them
     entry: str | None = None  # the method that takes the inputs; None: `forward`, if there is one

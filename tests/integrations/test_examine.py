@@ -225,3 +225,22 @@ def test_the_package_stays_light() -> None:
     assert done.stdout.strip() == "False"
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         gptdoctor.nothing  # noqa: B018
+
+
+def test_inputs_of_unknown_meaning_are_given_as_they_are() -> None:
+    """What cannot be made anew is not guessed: probes that vary the sizes abstain, and say so."""
+
+    class Segmented(TinyLM):
+        def forward(self, ids: Any, segments: Any = None, labels: Any = None) -> Any:
+            assert segments is not None
+            assert int(segments.max()) < 2
+            return super().forward(ids, labels)
+
+    ids = torch.randint(VOCABULARY, (4, 9))
+    examiner = gptdoctor.Examiner(probes=("shapes", "backward", "learning"))
+    (model,) = examiner.examine(Segmented(), ids, segments=torch.zeros_like(ids)).models
+    assert model.verdict is not Verdict.UNTRAINABLE
+    assert {"backward", "learning"} <= set(model.measured)
+    (unmeasured,) = model.unmeasured
+    assert unmeasured.probe == "shapes"
+    assert "B=4, T=9" in unmeasured.reason
