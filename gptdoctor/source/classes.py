@@ -54,12 +54,15 @@ class ClassInfo:
 
     @cached_property
     def called(self) -> frozenset[str]:
-        """Qualified names of all that the class's text calls or hands on as an argument."""
+        """Qualified names of all that the class's text calls or hands on as an argument.
+
+        What it only asks after (`isinstance(net, Model)`) is left out.
+        """
         names = self.module.names
         found = {
             names.qualified(value)
             for node in ast.walk(self.node)
-            if isinstance(node, ast.Call)
+            if isinstance(node, ast.Call) and not _asks(node)
             for value in (node.func, *node.args)
         }
         return frozenset(name for name in found if name)
@@ -122,6 +125,10 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
     arguments = function.args
     named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     return [argument for argument in named if argument.arg not in ("self", "cls")]
+
+
+def _asks(call: ast.Call) -> bool:
+    return isinstance(call.func, ast.Name) and call.func.id in ("isinstance", "issubclass")
 
 
 def _plain(base: ast.expr) -> ast.expr:

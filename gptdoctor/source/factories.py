@@ -8,7 +8,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
-from gptdoctor.source.embeddings import NO_MODEL, is_language_model, looks_up_ids
+from gptdoctor.source.embeddings import (
+    EMBEDDINGS,
+    NO_MODEL,
+    is_language_model,
+    looks_up_ids,
+)
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -63,6 +68,8 @@ def factory_of(project: Project, module: SourceModule, symbol: str) -> Factory |
 def composes(project: Project, factory: Factory) -> bool:
     """Whether a factory makes a language model of parts, its table of tokens among them."""
     node, module = factory.node, factory.module
+    if factory.called.rpartition(".")[2] in EMBEDDINGS:
+        return False
     if factory.made is None and not factory.called.startswith("torch.nn."):
         name = factory.called.rpartition(".")[2]
         is_class = name[:1].isupper() and not NO_MODEL.fullmatch(name)
@@ -99,6 +106,8 @@ def _factory(
         if called is None:
             continue
         own_class = owner is not None and called in ("cls", owner.name)
+        if owner is not None and not own_class and not anything:
+            continue
         made = owner if own_class else project.class_named(called, module)
         if made is None or project.is_network(made):
             yield Factory(module=module, node=node, symbol=symbol, made=made, called=called)

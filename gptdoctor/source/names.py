@@ -76,7 +76,11 @@ def absolute_module(node: ast.ImportFrom, package: str) -> str:
 
 
 def _renamings(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    for node in tree.body:
+    """`a = b.c` at the top level, in its branches too."""
+    stack: list[ast.stmt] = list(tree.body)
+    for node in stack:
+        if isinstance(node, ast.If | ast.Try):
+            stack += [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             target = node.targets[0]
             if isinstance(target, ast.Name) and isinstance(node.value, ast.Attribute):

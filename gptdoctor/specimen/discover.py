@@ -38,6 +38,8 @@ _OTHER_TASK = re.compile(
     r".*For(?:\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction"
     r"|Regression|Reward\w*)|.*(?:RewardModel|DoubleHeadsModel)"
 )
+# A class that is called so is the table of a model, though no class of the files uses it.
+_A_TABLE = re.compile(r".*Embed(?:ding|dings|der)(?:With\w+|Layer)?")
 # Bases that bring no forward pass of their own.
 _CONTAINERS = MODULE_BASES | {"ABC", "Generic", "Protocol", "object", "ModuleList", "ModuleDict"}
 
@@ -81,7 +83,7 @@ def _mains(project: Project, modules: list[SourceModule]) -> list[tuple[ClassInf
         for entry in [entry_of(project, info)]
         # A base without `forward` leaves the work to its children.
         if entry is not None and (entry == "forward" or info not in bases)
-        if _may_take_ids(project, info, entry)
+        if _may_take_ids(project, info, entry) and not _A_TABLE.fullmatch(info.name)
     ]
     # What only something else than a model instantiates is the main one all the same.
     parts = {
@@ -155,17 +157,18 @@ def _composing(
 ) -> Iterator[Factory]:
     """Functions that compose a model of which no class of the files is the main one.
 
-    One for each class that is made, and none that makes a part for a network or another function.
+    None that makes a part for a network or another function; of those that take no sizes, only
+    such that make what none of the others does.
     """
     used = {name for module in modules for name in _called_in(project, module)}
-    best: dict[tuple[SourceModule, str], Factory] = {}
-    for one in factories:
-        if (one.module, one.symbol) in used or not composes(project, one):
-            continue
-        key = one.module, one.called
-        if key not in best or one.rank > best[key].rank:
-            best[key] = one
-    yield from best.values()
+    composing = [
+        one for one in factories if (one.module, one.symbol) not in used and composes(project, one)
+    ]
+    made = {(one.module, one.called) for one in composing if one.rank}
+    for one in composing:
+        if one.rank or (one.module, one.called) not in made:
+            made.add((one.module, one.called))
+            yield one
 
 
 def _called_in(project: Project, module: SourceModule) -> Iterator[tuple[SourceModule, str]]:
