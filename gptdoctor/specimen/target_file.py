@@ -39,8 +39,10 @@ class TargetFile:
             first.remove(self._base)  # only there to count names from: it is not the project's
         # Last, for packages whose files import their siblings as scripts do, and for folders that
         # serve as packages though none is marked as one.
-        above = [one for one in self._file.parents if one.is_relative_to(self._root)]
-        paths = [*map(str, first), *sys.path, *map(str, above)]
+        # The folders around marked ones are no such folders: they hold names of many packages.
+        above = [one for one in self._file.parents[1:] if one.is_relative_to(self._root)]
+        unmarked = [one for one in above if not (one / "__init__.py").is_file()]
+        paths = [*map(str, first), *sys.path, *map(str, (self._file.parent, *unmarked))]
         sys.path[:] = dict.fromkeys(paths)
         sys.argv[:] = [str(self._file)]
         importlib.invalidate_caches()
