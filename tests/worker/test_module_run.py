@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -207,3 +208,14 @@ def test_relative_imports_beyond_the_root_of_the_disk_end(load: Load) -> None:
     loaded = load({"model.py": f"from {'.' * 40}far import x\nclass Tiny: ...\n"})
     assert loaded.module is not None
     assert len(loaded.dependencies().failures) == 1
+
+
+def test_no_folder_of_a_marked_package_is_on_the_search_path(load: Load, tmp_path: Path) -> None:
+    """Its names would answer for other packages: a module `json` in it, or a folder `xlstm`."""
+    loaded = load(
+        {"pkg/nets/gpt/model.py": "", "pkg/__init__.py": "", "pkg/nets/__init__.py": ""}
+        | {"pkg/nets/gpt/__init__.py": "import sys\nPATH = list(sys.path)\n"}
+    )
+    assert loaded.module is not None
+    path = sys.modules["pkg.nets.gpt"].PATH
+    assert not {str(tmp_path / "pkg"), str(tmp_path / "pkg/nets")} & set(path)
