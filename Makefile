@@ -37,6 +37,7 @@ pictures: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python benchmarks/cost.py
+	$(BIN)/python -m benchmarks.worker
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache

@@ -13,10 +13,10 @@ writer lives, so that a second run neither disturbs it nor takes it for dead.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -106,7 +106,7 @@ def _locked(path: Path) -> BinaryIO:
     while True:
         stream = path.open("a+b")
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(stream)
         except OSError:
             stream.close()
             raise
@@ -116,8 +116,23 @@ def _locked(path: Path) -> BinaryIO:
         stream.close()
 
 
+def _lock(stream: BinaryIO) -> None:
+    """Lock a file for as long as it is open; raises OSError where another process has."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        stream.seek(0)
+        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def sync_folder(folder: Path) -> None:
     """Make sure that names made, moved and removed in a folder are on the disk."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return  # such a system opens no folders, and keeps their names by itself
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

@@ -57,9 +57,13 @@ def _with_torch(environment: str | None) -> list[str]:
     if not environment:
         return []
     prefix = Path(environment)
-    python = prefix / "bin" / "python"
-    torch = prefix.glob("lib*/python3*/site-packages/torch/__init__.py")
-    if not python.is_file() or not any(torch):
+    python = next(
+        (one for one in (prefix / "bin/python", prefix / "Scripts/python.exe") if one.is_file()),
+        None,
+    )
+    places = ("lib*/python3*/site-packages", "Lib/site-packages")  # Windows has the second
+    torch = any(any(prefix.glob(f"{place}/torch/__init__.py")) for place in places)
+    if python is None or not torch:
         return []
     return [sys.executable if prefix == Path(sys.prefix) else str(python)]
 

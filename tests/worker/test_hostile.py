@@ -78,6 +78,7 @@ ALSO_SPAWNED = {
     *("daemon", "forker", "forker_of_many", "replacer", "threads", "glutton", "looks_about"),
     *("healthy_0", "healthy_1"),
 }
+NEEDS_POSIX = {"forker", "forker_of_many", "sleeper", "daemon", "daemon_in_hang"}
 LIMIT_SECONDS = 1.0
 
 
@@ -103,6 +104,8 @@ def records(root: Path, request: pytest.FixtureRequest) -> dict[str, ModelRecord
     if request.param == "fork" and not hasattr(os, "fork"):
         pytest.skip("there is no fork here")
     names = ["healthy_0", *CASES, "healthy_1"]
+    if not hasattr(os, "fork"):
+        names = [name for name in names if name not in NEEDS_POSIX]
     if request.param == "spawn":
         names = [name for name in names if name in ALSO_SPAWNED]
     requests = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tests.worker.conftest import HEALTHY, request_for, write
 from tests.worker.test_hostile import built
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 SHARED = """\
 import os, pathlib, helper_of_shared
@@ -63,6 +65,7 @@ def records(tmp_path_factory: pytest.TempPathFactory, installed: Path) -> dict[s
     write(root, {"clash/helper_of_shared.py": "NAME = 'own'\n"})
     requests = [asking(root, name, *IMPORTS.get(name, ("shared",))) for name in FILES]
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPTDOCTOR_WORKER", "fork")
         patch.setenv("PYTHONPATH", str(installed))
         with Session(choose_python(None, str(root)), str(root)) as session:
             return dict(zip(FILES, session.examine(requests), strict=True))

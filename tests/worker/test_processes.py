@@ -13,6 +13,8 @@ import pytest
 
 from gptdoctor.worker import processes
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the parent has psutil there")
+
 
 def test_descendants_are_found_at_any_depth() -> None:
     """Children of children are found, parents first, and a dead one is not."""

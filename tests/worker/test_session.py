@@ -23,6 +23,7 @@ from gptdoctor.worker.session import Session
 from tests.worker.conftest import HEALTHY, defining, request_for, write
 
 pytest.importorskip("torch")
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
 
 KILLS_THE_SERVER = """\
 import os, signal, time
@@ -38,6 +39,14 @@ for fd in range(100, 256):
 
 
 Family = Callable[[], list[psutil.Process]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forked() -> Iterator[None]:
+    """Models run in forks of a server, unless a test says otherwise."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GPTDOCTOR_WORKER", "fork")
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +217,7 @@ sys.path.insert(0, {here!r})
 from gptdoctor.worker.session import Session
 from tests.worker.conftest import request_for
 root = pathlib.Path({root!r})
-with Session({python!r}, str(root)) as session:
+with Session({python!r}, str(root), jobs=2) as session:
     requests = [request_for(root, "forever.py"), request_for(root, "forever.py")]
     def tell(event):
         if getattr(event, "probe", "") == "import":
@@ -217,17 +226,21 @@ with Session({python!r}, str(root)) as session:
 """
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT])
-def test_nothing_outlives_the_parent(root: Path, python: str, sent: signal.Signals) -> None:
-    """However the parent dies, the fork server and its children die as well."""
+@pytest.mark.parametrize("way", ["fork", "spawn"])
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
+def test_nothing_outlives_the_parent(
+    root: Path, python: str, sent: signal.Signals, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However the parent dies, all that it started dies as well."""
+    monkeypatch.setenv("GPTDOCTOR_WORKER", way)
     code = textwrap.dedent(PARENT).format(here=str(Path.cwd()), root=str(root), python=python)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True)
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["import\n", "import\n"]
     family = psutil.Process(parent.pid).children(recursive=True)
-    assert len(family) == 3
+    assert len(family) == (3 if way == "fork" else 2)
     os.kill(parent.pid, sent)
-    parent.communicate(timeout=5)
+    parent.communicate(timeout=20)
     _, alive = psutil.wait_procs(family, timeout=5)
     assert alive == []
 
