@@ -7,6 +7,7 @@ no rule can guess: string options, required parts, and how the instance is calle
 from __future__ import annotations
 
 import ast
+import copy
 import doctest
 import os
 import re
@@ -19,6 +20,8 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _MOST_FILES = 200
 _MOST_BYTES = 300_000
 _MOST_DEMOS = 8
+# Nodes of an expression behind a name: a longer one is data, and no option or part.
+_LARGEST = 300
 _TEST_FOLDERS = ("", "tests", "test")
 _TEST = re.compile(r"(?:test_.*|.*_tests?|conftest)\.py")
 _FENCED = re.compile(r"```(?:python|py|pycon)?[ \t]*\n(.*?)```", re.DOTALL)
@@ -42,6 +45,8 @@ class Demo:
 
 def demos_in(text: str, name: str, entry: str = "forward") -> list[Demo]:
     """The demonstrations of class `name` in the text of one file, docstrings included."""
+    if not re.search(rf"(?<!class )\b{re.escape(name.rpartition('.')[2])}\(", text):
+        return []
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
@@ -241,11 +246,9 @@ def _inlined_call(called: str, call: ast.Call, names: Mapping[str, ast.expr]) ->
 
 def inlined(node: ast.expr, names: Mapping[str, ast.expr], depth: int = 6) -> ast.expr:
     """An expression with what stands behind its names in their place, as far as that is known."""
-    return node if depth == 0 else _Inliner(names, depth).visit(_copied(node))
-
-
-def _copied(node: ast.expr) -> ast.expr:
-    return ast.parse(ast.unparse(node), mode="eval").body
+    if depth == 0 or sum(1 for _ in ast.walk(node)) > _LARGEST:
+        return node
+    return _Inliner(names, depth).visit(copy.deepcopy(node))  # type: ignore[no-any-return]
 
 
 class _Inliner(ast.NodeTransformer):

@@ -196,6 +196,16 @@ def test_broken_texts_teach_nothing() -> None:
     assert demos_in("Other(3)\n", "Model") == []
 
 
+def test_odd_arguments_are_read_as_well() -> None:
+    """Stars, slices, a name that stands for itself, a call of the call."""
+    text = (
+        "x = x\nkeys = [1, 2]\nmodel = Model(*keys, **more, a=keys[0:1])\n"
+        "model(*keys, x[0:1])\nmodel = model(3)\nmodel(4)(5)\n"
+    )
+    [demo] = demos_in(text, "Model")
+    assert len(demo.calls) >= 2
+
+
 def test_wrong_guesses_are_not_held_against_a_model_that_is_shown(tmp_path: Path) -> None:
     """The crash of an option that nobody asked for is no crash at sane sizes."""
     construction, _ = build(tmp_path, OPTION + MAIN + "    Model('relu')\n")
