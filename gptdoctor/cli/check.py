@@ -85,6 +85,13 @@ def examine(options: Options) -> Examination:
         return checkup.examine()
 
 
+def _words(options: Options) -> tuple[str, ...]:
+    """What was named, as the next command has to name it."""
+    given = (("--build", options.build), ("--call", options.call))
+    more = [word for name, value in given if value is not None for word in (name, value)]
+    return (*options.targets, *more)
+
+
 def _show(
     examination: Examination, options: Options, output_format: shared.OutputFormat
 ) -> GateResult:
@@ -102,5 +109,5 @@ def _show(
         from gptdoctor.report.consoles import stdout_console
         from gptdoctor.report.text import print_examination
 
-        print_examination(stdout_console(), wanted, gate=result, targets=options.targets)
+        print_examination(stdout_console(), wanted, gate=result, targets=_words(options))
     return result

@@ -8,6 +8,7 @@ whole, and its inputs are the `ids` and `labels` that it uses.
 from __future__ import annotations
 
 import ast
+import copy
 import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -81,7 +82,21 @@ class CallExpression:
         """The expression with the numbers and tensors that its names stand for."""
         ids = f"torch.randint({below}, ({batch}, {length}))"
         codes = {"B": str(batch), "T": str(length), "V": str(below), "ids": ids, "labels": ids}
-        return ast.unparse(_Exchanged(codes).visit(ast.parse(self.text, mode="eval").body))
+        exchanged = _Exchanged(codes)
+        if self.parts and self._takes_names():
+            parts = {name: copy.deepcopy(node) for name, node in self.parts.items()}
+            given = (f"{k}={ast.unparse(exchanged.visit(node))}" for k, node in parts.items())
+            called = "model" if self.entry == "forward" else f"model.{self.entry}"
+            return f"{called}({', '.join(given)})"
+        return ast.unparse(exchanged.visit(copy.deepcopy(self.whole)))
+
+    def _takes_names(self) -> bool:
+        """Whether each input can be given by the name of its parameter."""
+        known = {} if self.signature is None else self.signature.parameters
+        return all(
+            name in known and known[name].kind is not inspect.Parameter.POSITIONAL_ONLY
+            for name in self.parts
+        )
 
     def _drawn(self, batch: int, length: int, seed: int, below: int) -> dict[str, Any]:
         """The names that stand for something else at each B, T and seed."""

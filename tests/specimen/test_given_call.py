@@ -115,7 +115,10 @@ def test_the_printed_call_stands_alone(tmp_path: Path) -> None:
     """Names that gptdoctor lends are exchanged for code."""
     made = specimen(tmp_path, MODEL, call="model(ids, torch.zeros(B, 5), targets=labels)")
     ids = "torch.randint(97, (3, 7))"
-    assert made.construction.call == f"model({ids}, torch.zeros(3, 5), targets={ids})"
+    call = f"model(zork={ids}, state=torch.zeros(3, 5), targets={ids})"
+    assert made.construction.call == call
+    made = specimen(tmp_path, MODEL, call="model(ids, start(B))[:B]")
+    assert made.construction.call == f"model({ids}, start(3))[:3]"
 
 
 @pytest.mark.parametrize(
