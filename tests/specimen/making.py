@@ -42,7 +42,9 @@ def build(
     module = importlib.util.module_from_spec(spec)
     sys.modules[file.stem] = module
     spec.loader.exec_module(module)
-    target = ModelTarget(path=file.name, name=name, line=1, end_line=1, entry=entry)
+    # of a function the text side tells the name as well, beside the classes that it makes
+    family = (f"{file.name}::{name}",) if name[:1].islower() else ()
+    target = ModelTarget(path=file.name, name=name, line=1, end_line=1, entry=entry, family=family)
     request = ExamineRequest(
         target=target, root=str(folder), seed=0, timeout_seconds=60.0, build=build, call=call
     )
