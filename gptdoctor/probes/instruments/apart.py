@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import select
@@ -59,6 +60,7 @@ def _be_the_copy(work: Callable[[Send], None], descriptor: int, limits: Limits) 
     """Do the work, and leave without any of what a process does at its end."""
     status = 1
     try:
+        gc.disable()  # the copy ends before garbage counts, and looking for it takes its time
         _limit(limits)
         _fall_silent()
 
