@@ -6,6 +6,7 @@ import os
 import sys
 import sysconfig
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, project_path
@@ -37,5 +38,6 @@ def _found(root: str) -> Iterator[str]:
             yield file
 
 
+@cache  # asked again and again for the same few thousand modules
 def _is_at_work(file: str) -> bool:
     return Path(file).is_absolute() and not FOREIGN_FOLDERS.intersection(Path(file).parts)

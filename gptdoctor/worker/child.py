@@ -72,14 +72,14 @@ def run_job(request: ExamineRequest, send: Send) -> None:
     """Examine one model and tell what is measured, as soon as it is."""
     seed_everything(request.seed)
     send(Stage(stage="import"))
-    with record_lines(request.root) as lines:
+    with record_lines(request.root, request.target) as lines:
         loaded = load_module(request)
     imported = loaded.dependencies()
     executed = as_executed(lines)
     send(Measured(probe="import-dependencies", measurement=imported, executed=executed))
     send(Stage(stage="construction"))
     seed_everything(request.seed)
-    with record_lines(request.root) as lines:
+    with record_lines(request.root, request.target) as lines:
         construction, specimen = _construct(loaded, request)
     again = loaded.dependencies(construction)
     if again != imported:
@@ -174,7 +174,7 @@ def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: 
     send(Stage(stage=probe.name))
     recorder: AbstractContextManager[Lines] = nullcontext({})
     if probe.records_lines:
-        recorder = record_lines(request.root)
+        recorder = record_lines(request.root, request.target)
     try:
         seed_everything(request.seed)
         with recorder as lines:

@@ -28,8 +28,8 @@ from gptdoctor.worker.protocol import (
 _BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 # Importing torch takes 1.5 s, from a cold network disk up to a minute; this is well above.
 _START_SECONDS = 180.0
-# The server gives up after three imports that hang, 30 s each.
-_PREPARE_SECONDS = 120.0
+# The server gives up after three imports that hang, 60 s each.
+_PREPARE_SECONDS = 210.0
 # The server kills its jobs and exits within milliseconds; one that does not is killed itself.
 _CLOSE_SECONDS = 2.0
 _READ_BYTES = 1024 * 1024

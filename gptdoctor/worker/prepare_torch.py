@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn, TypeAlias
 
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.worker.limits import kept_limits
 from gptdoctor.worker.protocol import Ready
 from gptdoctor.worker.search_path import only_installed
@@ -24,7 +25,9 @@ _NO_TORCH = (
 def prepare_torch(root: str) -> tuple[Ready, Run]:
     """Import all that the children need, with the user's folders off the search path."""
     with only_installed(root):
-        return _import_torch()
+        prepared = _import_torch()
+    loaded_files(root)  # each child asks, and finds the answers in memory
+    return prepared
 
 
 def _import_torch() -> tuple[Ready, Run]:

@@ -19,6 +19,7 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.worker import isolation, processes
 from gptdoctor.worker.job import Job
 from gptdoctor.worker.make_way import make_way
@@ -138,6 +139,7 @@ class ServerLoop:
             outcome = preload(modules, self._control)
         if outcome.copy:
             self._loaded = frozenset(sys.modules) - before
+            loaded_files(self._root)  # each child asks, and finds the answers in memory
         elif outcome.ended is not None and not released(outcome.ended):
             self.ended_like, self._open = outcome.ended, False
             return

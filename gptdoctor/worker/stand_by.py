@@ -22,8 +22,9 @@ from typing import NoReturn
 
 from gptdoctor.worker import processes
 
-# transformers takes 3 s; a package that needs longer than this is waiting for something.
-IMPORT_SECONDS = 30.0
+# transformers takes 3 s, and 15 s on a busy machine; what needs longer than a model may take by
+# default is waiting for something.
+IMPORT_SECONDS = 60.0
 # One or two packages do harm; with more there is little to win.
 _MOST_TRIES = 3
 # Exit status of a copy that ends so that the original can go on.

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
+from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.worker.recorder import as_executed, record_lines
 
 SOURCE = """\
@@ -59,6 +60,33 @@ def test_foreign_files_are_not_recorded(tmp_path: Path) -> None:
     with record_lines(str(tmp_path)) as lines:
         module.walk([1, 3])
     assert as_executed(lines) == {}
+
+
+def test_of_an_installed_package_the_model_is_recorded(tmp_path: Path) -> None:
+    """The machinery of the package is not; nor is what lies beside the package."""
+    site = tmp_path / "site-packages"
+    for name in ("pack/models/walk.py", "pack/models/part.py", "pack/base.py", "pack/other.py"):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(SOURCE)
+    family = ("pack/models/walk.py::Walk", "pack/base.py::Base")
+    target = ModelTarget(
+        path="pack/models/walk.py", name="Walk", line=1, end_line=1, entry="walk", family=family
+    )
+    modules = [module_from(file) for file in sorted(site.rglob("*.py"))]
+    with record_lines(str(site), target) as lines:
+        for module in modules:
+            module.walk([1])
+    assert set(lines) == {"pack/models/walk.py", "pack/models/part.py", "pack/base.py"}
+
+
+def test_a_second_recording_hears_the_same_lines(tmp_path: Path) -> None:
+    """What an earlier recording has noted is noted again."""
+    (tmp_path / "walk.py").write_text(SOURCE)
+    module = module_from(tmp_path / "walk.py")
+    for _ in range(2):
+        with record_lines(str(tmp_path)) as lines:
+            module.walk([3])
+        assert as_executed(lines) == {"walk.py": (3, 4, 5, 6, 9)}
 
 
 def test_the_tracer_that_was_there_comes_back(tmp_path: Path) -> None:
