@@ -50,6 +50,8 @@ def keys_of(known: type) -> set[str]:
     """The attributes that instances of a configuration class will have."""
     names = {name for base in known.__mro__ for name in getattr(base, "__annotations__", {})}
     names |= {name for name in dir(known) if not name.startswith("_")}
+    code = getattr(vars(known).get("__init__"), "__code__", None)
+    names |= set(code.co_names if code is not None else ())  # self.name = kwargs.pop("name", 1)
     try:
         return names | set(inspect.signature(known).parameters)
     except (TypeError, ValueError):

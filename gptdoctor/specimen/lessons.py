@@ -103,11 +103,12 @@ class Lessons:
         return False
 
     def _withhold(self, name: str, frames: list[tuple[FrameType, int]]) -> bool:
-        """Give `name` no more in the `**kwargs` of what was being made."""
+        """Give `name` no more in the `**kwargs` of what was made, nor what else is guessed."""
         for made, _ in self._made_in(frames):
             named = name in inspect.signature(made).parameters
             if name in self.given.get(made, {}) and not named:
-                self.withheld.add((made, name))
+                told = {*inspect.signature(made).parameters, *self.extra.get(made, {})} - {name}
+                self.withheld |= {(made, each) for each in self.given[made].keys() - told}
                 return True
         return False
 

@@ -43,6 +43,9 @@ CONFIG_NAMES = frozenset(
 
 Bound = Mapping[str, list[str]]  # names, and the keys from the object to what each stands for
 
+# What else a constructor was given: never the same object as the one that has a name of its own.
+_REST = frozenset({"kwargs"})
+
 
 @dataclass
 class Reads:
@@ -124,7 +127,7 @@ def _definitions(text: str) -> tuple[Makes, ...]:
 
 def reads_of(parameter: str, classes: Iterable[Makes]) -> Reads:
     """What `classes` read from the object that their constructors call `parameter` or the like."""
-    aliases = CONFIG_NAMES if parameter in CONFIG_NAMES else frozenset({parameter})
+    aliases = CONFIG_NAMES - _REST if parameter in CONFIG_NAMES - _REST else frozenset({parameter})
     reads = Reads()
     for node in classes:
         given = aliases & _constructor_parameters(node)

@@ -38,7 +38,10 @@ _REALS = (
     ),
 )
 _TEXTS = (
-    (re.compile(r".*(?:act|activation|act_fn|nonlinearity|activation_function)"), "gelu"),
+    (
+        re.compile(r".*(?:act|activation|(?:act|activation)_(?:fn|func|function)|nonlinearity)"),
+        "gelu",
+    ),
     (re.compile(r".*norm.*"), "layernorm"),
     (re.compile(r"rnn(?:_type)?|cell(?:_type)?"), "LSTM"),
     (re.compile(r"\w+_(?:type|mode|kind|method|strategy|backend|impl)|mode|kind"), "default"),

@@ -138,6 +138,31 @@ def test_the_configuration_that_is_meant_is_made(tmp_path: Path, head: str) -> N
     assert construction.parameters < 50_000
 
 
+def test_a_configuration_that_sets_what_it_pops_is_recognised(tmp_path: Path) -> None:
+    """By the names of the attributes that its constructor sets; -1 is no vocabulary."""
+    text = """
+class ToyConfig:
+    def __init__(self, **kwargs):
+        self.width = kwargs.pop("width", 768)
+        self.vocab_size = kwargs.pop("vocab_size", -1)
+        self.activation_fn = kwargs.pop("activation_fn", "swish")
+
+class Model(nn.Module):
+    def __init__(self, args, **kwargs):
+        super().__init__(**kwargs)
+        if args.activation_fn != "swish":
+            raise NotImplementedError
+        self.e = nn.Embedding(args.vocab_size, args.width)
+        self.out = nn.Linear(args.width, args.vocab_size)
+
+    def forward(self, ids):
+        return self.out(self.e(ids))
+"""
+    construction, _ = build(tmp_path, text)
+    assert construction.outcome == "built", construction.tried
+    assert "ToyConfig" in construction.build
+
+
 def test_a_class_that_a_check_named_is_not_held_to_be_complete(tmp_path: Path) -> None:
     """A bare base satisfies the check, and lacks what the model reads: by our fault."""
     text = """
