@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
@@ -109,8 +110,26 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
     if lack:
         return Called(instance=instance, trial=trial, note=note, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
-    blameless = blameless or instance.guessed
+    blameless = blameless or instance.guessed or _left_out(trial.error)
     return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
+
+
+def _left_out(error: BaseException) -> bool:
+    """Whether the crash is at a part that a constructor may be given and was not: it is None."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or "NoneType" not in str(error):
+        return False
+    owner = trace.tb_frame.f_locals.get("self")
+    if not isinstance(owner, nn.Module):
+        return False
+    optional = {
+        name
+        for name, parameter in inspect.signature(type(owner)).parameters.items()
+        if parameter.default is None and getattr(owner, name, trace) is None
+    }
+    return not optional.isdisjoint(trace.tb_frame.f_code.co_names)
 
 
 def _guessed(recipe: Recipe) -> bool:

@@ -180,3 +180,17 @@ class Model(nn.Module):
 """
     construction, _ = build(tmp_path, text)
     assert (construction.outcome, construction.crash) == ("not-built", None)
+
+
+def test_a_part_that_may_be_left_out_and_is_wanted_all_the_same_is_our_omission(
+    tmp_path: Path,
+) -> None:
+    """Whoever builds the model is to give it; that we did not is no crash of the model's."""
+    text = (
+        START.format("n_vocab: int, d_model: int, mixer=None")
+        + "        self.e, self.mixer = nn.Embedding(n_vocab, d_model), mixer"
+        + FORWARD
+        + "self.mixer(self.e(ids))"
+    )
+    construction, _ = build(tmp_path, text)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
