@@ -6,10 +6,10 @@
     python benchmarks/packages.py SCRATCH litgpt     # those whose place holds one of the words
 
 The wheels of `packages.txt` are downloaded and unpacked below SCRATCH, one folder each; none of
-them is installed.  Every file of theirs in which `gptdoctor check FILE` finds main models counts,
-with all of them: that is the denominator.  No configuration is given, and no model's name is known
-here.  What is no language model (an encoder, a classifier, a table of positions) is run on ids or
-vectors and trained on its own output.
+them is installed.  The denominator is fixed in `packages_models.txt`: every network of their files
+that embeds ids and is no part of another one in its file, and every function that makes such a
+one, whether it is a language model or not.  No configuration is given.  What gives no logits (an
+encoder, a classifier, a table of positions) is run on ids or vectors and trained on its own output.
 
 A model is examined if it was built, called, and run forward and backward to a finite loss that
 reaches a parameter.  What crashed is told with its place, to be looked at by hand: see `README.md`.
@@ -29,10 +29,10 @@ from pathlib import Path
 from gptdoctor.core.measurements.backward import Backward
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
-from gptdoctor.specimen.discover import discover
+from gptdoctor.specimen.discover import discover, entry_of, target_of
 from gptdoctor.worker.session import Session
 
 HERE = Path(__file__).parent
@@ -69,22 +69,31 @@ def folders(scratch: Path) -> list[Path]:
 
 
 def requests(folder: Path, words: list[str]) -> Iterator[ExamineRequest]:
-    """The main models of each file of a package, as `gptdoctor check FILE` finds them."""
+    """The models of a package that the list names, as `gptdoctor check FILE::NAME` takes them."""
     project = Project(root=folder)
-    for file in sorted(folder.rglob("*.py")):
-        module = project.read(file)
-        if not isinstance(module, SourceModule):
+    for line in (HERE / "packages_models.txt").read_text().splitlines():
+        package, _, place = line.partition(" ")
+        if package != folder.name or not (not words or any(word in line for word in words)):
             continue
-        for target in discover(project, [module]):
-            place = f"{folder.name}/{target.path}::{target.name}"
-            if not words or any(word in place for word in words):
-                yield ExamineRequest(
-                    target=target,
-                    root=str(folder),
-                    seed=0,
-                    timeout_seconds=SECONDS,
-                    probes=("backward",),
-                )
+        yield ExamineRequest(
+            target=_target(project, *place.split("::")),
+            root=str(folder),
+            seed=0,
+            timeout_seconds=SECONDS,
+            probes=("backward",),
+        )
+
+
+def _target(project: Project, path: str, name: str) -> ModelTarget:
+    """The target that discovery gives, also where it takes the class for a part of another."""
+    module = project.read(project.root / path)
+    if not isinstance(module, SourceModule):
+        sys.exit(f"{path} cannot be read")
+    found = next((one for one in discover(project, [module]) if one.name == name), None)
+    info = project.classes(module).get(name)
+    if found is None and info is None:
+        sys.exit(f"{path} has no {name}")
+    return found or target_of(project, info, entry_of(project, info) or "forward")
 
 
 def row(package: str, record: ModelRecord) -> Row:
