@@ -91,9 +91,11 @@ def _target(project: Project, path: str, name: str) -> ModelTarget:
         sys.exit(f"{path} cannot be read")
     found = next((one for one in discover(project, [module]) if one.name == name), None)
     info = project.classes(module).get(name)
-    if found is None and info is None:
+    if found is not None:
+        return found
+    if info is None:
         sys.exit(f"{path} has no {name}")
-    return found or target_of(project, info, entry_of(project, info) or "forward")
+    return target_of(project, info, entry_of(project, info) or "forward")
 
 
 def row(package: str, record: ModelRecord) -> Row:
