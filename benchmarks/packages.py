@@ -90,9 +90,9 @@ def _target(project: Project, path: str, name: str) -> ModelTarget:
     if not isinstance(module, SourceModule):
         sys.exit(f"{path} cannot be read")
     found = next((one for one in discover(project, [module]) if one.name == name), None)
-    info = project.classes(module).get(name)
     if found is not None:
         return found
+    info = project.classes(module).get(name)
     if info is None:
         sys.exit(f"{path} has no {name}")
     return target_of(project, info, entry_of(project, info) or "forward")
@@ -163,8 +163,8 @@ def main() -> None:
         f"{time.perf_counter() - started:.0f} s"
     )
     print(f"the rest by kind: {dict(Counter(one.kind for one in rows if one.kind))}")
-    slow = sorted((one.seconds, one.name) for one in rows if one.seconds > SLOW_SECONDS)
-    print(f"slower than {SLOW_SECONDS:.0f} s: {slow}")
+    slow = Counter(one.package for one in rows if one.seconds > SLOW_SECONDS)
+    print(f"slower than {SLOW_SECONDS:.0f} s, by package: {dict(slow)}")
 
 
 if __name__ == "__main__":
