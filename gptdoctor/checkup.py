@@ -15,6 +15,7 @@ from gptdoctor.config import Options
 from gptdoctor.core import events
 from gptdoctor.core.diagnosis import Environment, Examination, ModelDiagnosis
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.running import Running
 from gptdoctor.source.targets import Targets, find_targets
@@ -90,7 +91,8 @@ class Checkup:
     ) -> Examination:
         """Run the whole line once, or answer from the cache where nothing has changed.
 
-        `paths` limits it to the models that are made of one of these files.
+        `paths` limits it to the models that are made of one of these files, as a repair that is
+        being proven does, and to the probes that a proof needs.
         """
         started = time.monotonic()
         whole = not overlay and paths is None
@@ -115,7 +117,7 @@ class Checkup:
         from gptdoctor.weigh import weigh
 
         prepared = prepare(self.project_with(overlay), self.targets, paths, self.options)
-        requests = self._requests(prepared.models, overlay)
+        requests = self._requests(prepared.models, overlay, () if paths is None else NOT_IN_PROOFS)
         jobs: Iterable[ModelRecord] = ()
         if self._running is not None:
             jobs = self._running.examine(requests)
@@ -145,7 +147,7 @@ class Checkup:
         return suspicions
 
     def _requests(
-        self, models: Sequence[ModelTarget], overlay: Mapping[str, str]
+        self, models: Sequence[ModelTarget], overlay: Mapping[str, str], without: tuple[str, ...]
     ) -> list[ExamineRequest]:
         from gptdoctor.told_models import config_of
 
@@ -158,6 +160,7 @@ class Checkup:
                 build=said.build or self._recipes.get((model.path, model.name)),
                 told=said.build is not None,
                 call=said.call,
+                without=without,
                 overlay=overlay,
                 memory_bytes=self.options.memory_bytes,
                 devices=self.options.devices,

@@ -7,6 +7,10 @@ from enum import Enum
 
 from gptdoctor.core.cells import CellLine
 
+# A pass at full size takes as long as all other probes together, and a repair changes no size:
+# single fixes are proven without it, and all of them together are examined with it at the end.
+NOT_IN_PROOFS = ("full-size",)
+
 
 class Applicability(str, Enum):
     """How far a fix may go by itself."""

@@ -40,6 +40,7 @@ class ExamineRequest:
     seed: int
     timeout_seconds: float
     probes: tuple[str, ...] = ()  # empty: all of them
+    without: tuple[str, ...] = ()  # probes that are left out all the same
     build: str | None = None  # an expression to build the model with, instead of guessing
     told: bool = False  # `build` is the user's own, and not one that was found before
     call: str | None = None  # an expression that runs `model`, instead of guessing

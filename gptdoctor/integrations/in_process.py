@@ -86,7 +86,7 @@ def _measurements(
     with record_lines(request.root) as lines:
         construction, specimen = _called(given, model, request)
     yield Measured(probe="construction", measurement=construction, executed=as_executed(lines))
-    for probe in chosen_probes(request.probes):
+    for probe in chosen_probes(request.probes, request.without):
         if probe_name(probe) in NOT_ASKED and not request.probes:
             continue
         if isinstance(probe, Unmeasured):

@@ -12,12 +12,14 @@ from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.places import told
 
 
-def chosen_probes(names: tuple[str, ...]) -> Iterator[Probe | Unmeasured]:
+def chosen_probes(
+    names: tuple[str, ...], without: tuple[str, ...] = ()
+) -> Iterator[Probe | Unmeasured]:
     """The probes that were asked for, in their order; first those that cannot be loaded."""
     found = []
     for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
         name = entry.name.replace("_", "-")
-        if names and name not in names:
+        if (names and name not in names) or name in without:
             continue
         try:
             probe = getattr(import_module(f"gptdoctor.probes.{entry.name}"), "PROBE", None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
 from gptdoctor.core.findings import Finding, Status
-from gptdoctor.core.repairs import Outcome
+from gptdoctor.core.repairs import NOT_IN_PROOFS, Outcome
 from gptdoctor.repair.merge import ModelKey, key_of
 
 # Fixes of this order and below let a model be imported, built or run: what is measured then for
@@ -91,7 +91,8 @@ def _worse_models(comparison: Comparison) -> Iterator[str]:
         if model.path == comparison.path and key_of(model) not in after:
             yield f"{model.name} was not found any more"
     for old, new in comparison.models:
-        lost = [probe for probe in old.measured if probe not in new.measured]
+        kept = {*new.measured, *NOT_IN_PROOFS}
+        lost = [probe for probe in old.measured if probe not in kept]
         if lost:
             why = next((one.reason for one in new.unmeasured if one.probe == lost[0]), "")
             yield f"the probe {lost[0]} could no longer measure {new.name}" + (why and f": {why}")

@@ -86,7 +86,7 @@ def run_job(request: ExamineRequest, send: Send) -> None:
         # Only building the model shows whether it needs what could not be imported.
         send(Measured(probe="import-dependencies", measurement=again, executed=executed))
     _tell(send, "construction", construction, lines)
-    for probe in chosen_probes(request.probes):
+    for probe in chosen_probes(request.probes, request.without):
         if isinstance(probe, Unmeasured):
             send(probe)
         elif specimen is None:
