@@ -30,7 +30,7 @@ from gptdoctor.specimen.reads import (
     project_modules,
     reads_of,
 )
-from gptdoctor.specimen.submodules import decoding, is_layer, is_part, part_for
+from gptdoctor.specimen.submodules import decoding, is_layer, is_part, is_table, part_for
 from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
@@ -270,8 +270,11 @@ class Maker:
         known = getattr(made, "config_class", None)  # as the models of hubs tell it
         if name in CONFIG_NAMES and isinstance(known, type):
             return self.instance(known, 1)
+        if is_table(name):
+            return self.instance(nn.Embedding, 1)
         reads = reads_of(name, self._classes())
-        if not reads.keys and name not in CONFIG_NAMES:
+        # What holds all sizes has several; one key of what may be left out is a layer's weight.
+        if name not in CONFIG_NAMES and len(reads.keys) < (1 if required else 2):
             return None
         if not reads.subscripted:
             known = config_class(reads, self._modules())

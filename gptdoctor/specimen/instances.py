@@ -205,6 +205,8 @@ def refuses(crash: Crash, error: BaseException) -> bool:
     foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)
     if crash.kind == "EinopsError":  # the pattern that does not fit the shape is the user's own
         return False
+    if isinstance(error, OSError | EOFError):  # no such file, no such host: not here, that is
+        return True
     if "SimpleNamespace" in crash.message:  # what we gave was meant to be something else
         return True
     return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)

@@ -149,7 +149,13 @@ class Lessons:
             return self._place(node.args[0], frames)
         else:
             return None
-        return next(((made, name) for made, names in self._made_in(frames) if name in names), None)
+        known = [made for made, _ in self._made_in(frames)]
+        exact = [(made, name) for made in known if name in _parameters(made)]
+        rest = [(made, each) for made in known for each in self.extra.get(made, ())]
+        # dec_max_seq_len stands for max_seq_len
+        prefixed = [one for one in rest if one[1].endswith(f"_{name}") and one not in self.values]
+        handed_on = [one for one in rest if one[1] == name]
+        return next(iter([*exact, *prefixed, *handed_on]), None)
 
     def _made_in(
         self, frames: list[tuple[FrameType, int]]

@@ -56,8 +56,11 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
         "codebook",
     ),
     # pictures and sound
-    (r"(?:image|img|input)_?(?:size|res|resolution)|resolution", "image_size"),
-    (r"patch(?:_size|size)?", "patch"),
+    (
+        r"(?:visual_|vision_)?(?:image|img|input)_?(?:size|res|resolution)|resolution",
+        "image_size",
+    ),
+    (r"(?:visual_|vision_|image_)?patch(?:_size|size)?", "patch"),
     (r"(?:in_|image_|img_|num_)(?:channels|chans)|in_chans", "colours"),
     (
         r"(?:num|n|max)_(?:image_|img_|vision_)?patches|(?:num|n|max)_(?:image|img|vision)_tokens",
@@ -162,6 +165,8 @@ def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
     role = next((role for pattern, role in _TABLE if pattern.fullmatch(lowered)), None)
     if role is None and (part := _PART.match(lowered)):
         return role_of(lowered[part.end() :], siblings)  # dec_num_tokens is num_tokens
+    if lowered == "channels" and any(role_of(each) == "image_size" for each in siblings):
+        return "colours"
     if role == "context" and lowered == "block_size" and _names_context(siblings - {name}):
         return "window"  # beside the length, it is what the length is divided into
     if role != "hidden_dim":

@@ -19,8 +19,21 @@ from gptdoctor.specimen.reads import source_of
 
 # Parameters that hold a whole network and do not say which.
 _WHOLE = frozenset(
-    {"net", "network", "model", "module", "backbone", "lm", "base_model", "inner", "wrapped"}
+    {
+        "net",
+        "network",
+        "model",
+        "module",
+        "backbone",
+        "lm",
+        "base_model",
+        "inner",
+        "transformer",
+        "wrapped",
+    }
 )
+# What holds a table of embeddings that others share.
+_TABLE = re.compile(r"(?:\w+_)?(?:embed_tokens|tok(?:en)?_embeddings?)")
 # Words of a name that say no more than that it is a module.
 _EMPTY = frozenset({"layer", "layers", "block", "blocks", "module", "modules", "model", "the"})
 _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
@@ -29,6 +42,11 @@ _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
 def is_part(name: str, hint: Any) -> bool:
     """Whether a required parameter wants a module and does not tell its class."""
     return hint is nn.Module or (hint is None and name.lower() in _WHOLE)
+
+
+def is_table(name: str) -> bool:
+    """Whether a parameter that tells no class takes a table of embeddings."""
+    return _TABLE.fullmatch(name.lower()) is not None
 
 
 def part_for(

@@ -67,6 +67,14 @@ REFUSALS = {
     "class Model(nn.Module):\n    def __init__(self, dim, **kwargs):\n        super().__init__()\n"
     "        self.dec = GPT(dim=dim, **part('dec_', kwargs))\n\n    def forward(self, x):\n"
     "        return self.dec(x)\n",
+    "checks-what-it-hands-on-by-prefix": INNER.replace(
+        "        self.e = nn.Emb", "        assert num_tokens % 3 == 0\n        self.e = nn.Emb"
+    )
+    + "def part(prefix, kwargs):\n    n = len(prefix)\n"
+    "    return {k[n:]: v for k, v in kwargs.items() if k.startswith(prefix)}\n\n"
+    "class Model(nn.Module):\n    def __init__(self, dim, **kwargs):\n        super().__init__()\n"
+    "        self.dec = GPT(dim=dim, **part('dec_', kwargs))\n\n    def forward(self, x):\n"
+    "        return self.dec(x)\n",
     "wants-a-flag-of-the-base-of-a-part": INNER.replace("*, num_tokens", "num_tokens")
     + "class Base(nn.Module):\n    def __init__(self, dim, causal=False):\n"
     "        super().__init__()\n        self.dim, self.causal = dim, causal\n\n"
@@ -87,7 +95,7 @@ def test_a_refusal_teaches_what_to_give(tmp_path: Path, style: str) -> None:
     """What the check or the missing argument names is given, and the model is built."""
     construction, _ = build(tmp_path, REFUSALS[style])
     assert construction.outcome == "built", construction.tried
-    assert construction.vocabulary == 97
+    assert construction.vocabulary in (97, 96)  # one of them wants a multiple of three
 
 
 def test_a_size_that_no_tiny_model_has_is_not_learned(tmp_path: Path) -> None:

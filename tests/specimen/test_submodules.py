@@ -54,6 +54,10 @@ STYLES = {
     "        self.out = nn.Linear(d_model, n_vocab)"
     + FORWARD
     + "self.out(self.decoder(self.e(ids)))",
+    "a-table-that-others-share": START.format("d_model: int, embed_tokens=None")
+    + "        self.embed_tokens = embed_tokens\n"
+    "        self.out = nn.Linear(d_model, 97 if embed_tokens is None else "
+    "embed_tokens.num_embeddings)" + FORWARD + "self.out(self.embed_tokens(ids))",
     "layers-of-torch": START.format("table: nn.Embedding, norm: nn.LayerNorm, head: nn.Linear")
     + "        self.table, self.norm = table, norm\n"
     "        self.head = nn.Linear(norm.normalized_shape[0], table.num_embeddings)"
