@@ -92,18 +92,30 @@ _FORMS: Mapping[str, Callable[[int], list[Form]]] = {
 
 
 def all_modalities(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
-    """A call with all pictures, sounds and features at once, for a model that refuses ids alone."""
-    slots = [slot for slot in trial.recipe.slots if slot.kind in MODALITIES]
+    """A call with all pictures, sounds and features at once, for a model that refuses ids alone.
+
+    Where some of them must be given and others need not be, without these others first.
+    """
+    every = [slot for slot in trial.recipe.slots if slot.kind in MODALITIES]
+    needed = [slot for slot in every if slot.required]
+    bare: Trial | None = None  # what gives no logits: how alike texts and pictures are
+    for slots in (needed, every) if needed and needed != every else (every,):
+        for found in _with_all(model, trial, slots, seed):
+            if found.works:
+                return found
+            bare = bare or (found if found.runs else None)
+    return None if trial.runs else bare
+
+
+def _with_all(model: nn.Module, trial: Trial, slots: list[Slot], seed: int) -> Iterator[Trial]:
+    """The calls with each of `slots` given in one form or another."""
     for batch, length in SHAPES[: 2 if slots else 0]:
         start = replace(trial, batch=batch, length=length)
         for slot in slots:
             start = _given(start, slot, _GUESSES[0])
         for base in (start, *placed(model, start)):
             calls = _combined(model, base, slots, seed)
-            for found in itertools.islice(calls, _MOST_COMBINATIONS):
-                if found.works:
-                    return found
-    return None
+            yield from itertools.islice(calls, _MOST_COMBINATIONS)
 
 
 def _combined(model: nn.Module, trial: Trial, slots: list[Slot], seed: int) -> Iterator[Trial]:

@@ -52,6 +52,17 @@ class Model(nn.Module):
         x = self.e(input_ids)
         return {"all_outputs": [x, self.f(x)]}
 """
+LIKENESS = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.see = nn.Conv2d(3, dim, 4, 4)
+
+    def forward(self, text, image, other_image=None):
+        assert other_image is None
+        return (self.e(text).mean(1) * self.see(image).flatten(2).mean(2)).sum(-1)
+"""
 CONSTANT = """
 class Model(nn.Module):
     def __init__(self, vocab_size=50257, dim=768):
@@ -89,6 +100,13 @@ def test_of_the_outputs_of_all_layers_the_last_one_counts(tmp_path: Path) -> Non
     model = made.copy()
     made.loss(model, made.inputs()).backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
+
+
+def test_what_compares_texts_with_pictures_is_given_both(tmp_path: Path) -> None:
+    """It gives one number a pair, and refuses a text alone."""
+    made = specimen(tmp_path, LIKENESS)
+    assert {fact.kind for fact in made.construction.inputs} == {"ids", "image"}
+    assert made.objective == "exchanged rows"
 
 
 def test_no_loss_is_asked_of_a_model_without_logits(tmp_path: Path) -> None:
