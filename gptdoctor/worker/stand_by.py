@@ -95,13 +95,19 @@ def _import_all(modules: Sequence[str], writer: int, original: int) -> None:
             os.write(writer, b"%d\n" % index)
             _import(module)
             if threads() > before:
-                _exit(1)
+                _give_up()
         gc.freeze()  # as in the original: pages that nobody touches stay shared
         os.write(writer, _DONE)
         os.close(writer)
     except BaseException:
         # It may have left half of a package behind, which a child would not find in a plain run.
-        _exit(1)
+        _give_up()
+
+
+def _give_up() -> NoReturn:
+    """End the copy with all that its imports have started: nobody could tell later whose it is."""
+    processes.kill(processes.descendants(os.getpid()))
+    _exit(1)
 
 
 def _import(wanted: str) -> None:

@@ -136,8 +136,10 @@ def built_by(name: str, statement: str) -> str:
 
 def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
     """Time-outs and ends of the process are never kept, and do not keep others from it."""
+    # beside the cache: a folder in which something is made meanwhile is not settled
+    project = tmp_path / "project"
     write(
-        tmp_path,
+        project,
         {
             "pyproject.toml": "",
             "well.py": HEALTHY.replace("Tiny", "Well"),
@@ -146,6 +148,6 @@ def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
         },
     )
     for expected in ({"Well": False}, {"Well": True}):
-        document = check_json(tmp_path, "--timeout", "12", cache=tmp_path / "cache")
+        document = check_json(project, "--timeout", "12", cache=tmp_path / "cache")
         cached = {model["name"]: model["cached"] for model in document["models"]}
         assert cached == {"Hangs": False, "Dies": False, **expected}

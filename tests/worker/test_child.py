@@ -47,7 +47,7 @@ def examine(tmp_path: Path, same_process: None, monkeypatch: pytest.MonkeyPatch)
             ), (module.Tiny() if built == "built" else None)
 
         monkeypatch.setattr(child, "build_specimen", build or stand_in)
-        monkeypatch.setattr(child, "chosen_probes", lambda names: iter(probes))
+        monkeypatch.setattr(child, "chosen_probes", lambda names, without: iter(probes))
         write(tmp_path, {"m.py": text})
         messages: list[ChildReply] = []
 
