@@ -17,7 +17,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.diagnose.cells import told_by_cell
 from gptdoctor.integrations.given_model import device_of, size_of, unwrapped
-from gptdoctor.integrations.in_process import Given, probe_name, run_probes
+from gptdoctor.integrations.in_process import NOT_ASKED, Given, probe_name, run_probes
 from gptdoctor.integrations.live_source import LiveSource, live_source
 from gptdoctor.integrations.relocated import relocated
 from gptdoctor.integrations.shown import ShownExamination, shown
@@ -63,6 +63,7 @@ class Examiner:
             seed=self.seed,
             timeout_seconds=self.timeout_seconds,
             probes=self.probes,
+            without=() if self.probes else NOT_ASKED,
         )
         settle_package(request.root, request.target.path)
         with known_as(source.known_as):

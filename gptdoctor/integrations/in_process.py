@@ -7,7 +7,7 @@ import io
 import platform
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from time import monotonic
 from typing import Any
@@ -28,12 +28,12 @@ from gptdoctor.specimen.build import specimen_from
 from gptdoctor.specimen.instances import Instance
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
-from gptdoctor.worker.child import seed_everything, why_not_built
+from gptdoctor.worker.child import not_built, seed_everything, why_not_built
 from gptdoctor.worker.job import OUTPUT_BYTES
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
 
 # What only a model that was built small can be asked: this one has the size it has.
-NOT_ASKED = frozenset({"full-size"})
+NOT_ASKED = ("full-size",)
 # Models beyond this have matrices in which more than one thread finds work.
 TINY_PARAMETERS = 5_000_000
 _FAILURES = (Exception, SystemExit)
@@ -87,8 +87,6 @@ def _measurements(
         construction, specimen = _called(given, model, request)
     yield Measured(probe="construction", measurement=construction, executed=as_executed(lines))
     for probe in chosen_probes(request.probes, request.without):
-        if probe_name(probe) in NOT_ASKED and not request.probes:
-            continue
         if isinstance(probe, Unmeasured):
             yield probe
         elif specimen is None:
@@ -131,21 +129,8 @@ def _vocabulary(model: nn.Module) -> int:
 
 
 def _not_called(request: ExamineRequest, model: nn.Module, why: str) -> Construction:
-    return Construction(
-        outcome="not-built",
-        build=GIVEN,
-        call="",
-        entry=request.target.entry,
-        parameters=size_of(model),
-        vocabulary=0,
-        batch=0,
-        length=0,
-        inputs=(),
-        optional_inputs=(),
-        returns="",
-        crash=None,
-        tried=(why,),
-    )
+    nothing = not_built(request, "not-built", tried=(why,))
+    return replace(nothing, build=GIVEN, parameters=size_of(model))
 
 
 def _probed(

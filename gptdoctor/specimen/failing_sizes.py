@@ -94,7 +94,7 @@ def _place(crash: Crash) -> tuple[str | None, int | None]:
     return crash.path, crash.line
 
 
-def _unproven(one: Called, crash: Crash) -> SizedCrash:
+def _unproven(one: Called | _Outcome, crash: Crash) -> SizedCrash:
     """A crash of which no size is proven guilty."""
     trial = one.trial
     return SizedCrash(
@@ -164,15 +164,7 @@ def _by_one(
 
 
 def _proven(outcome: _Outcome, crash: Crash, decisive: str, works_at: int) -> SizedCrash:
-    trial = outcome.trial
-    return SizedCrash(
-        build=outcome.instance.code,
-        call="" if trial is None else trial.recipe.code(trial.batch, trial.length),
-        sizes=_sizes(outcome.instance, trial),
-        crash=crash,
-        decisive=decisive,
-        works_at=works_at,
-    )
+    return replace(_unproven(outcome, crash), decisive=decisive, works_at=works_at)
 
 
 def _call(instance: Instance, trial: Trial, request: ExamineRequest) -> _Outcome:

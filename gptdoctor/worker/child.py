@@ -113,12 +113,12 @@ def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, S
     lack = memory_lack(request.memory_bytes, loaded.crash)
     if loaded.crash is not None and lack:
         tried = f"its import asks for more memory than there is ({loaded.crash.message})"
-        return _not_built(request, "not-built", tried=(tried,), lack=lack), None
+        return not_built(request, "not-built", tried=(tried,), lack=lack), None
     if loaded.crash is not None and loaded.lack:
         tried = f"its import fails: {loaded.crash.message}"
-        return _not_built(request, "not-built", tried=(tried,), lack=loaded.lack), None
+        return not_built(request, "not-built", tried=(tried,), lack=loaded.lack), None
     if loaded.module is None:
-        return _not_built(request, "crashed", crash=loaded.crash), None
+        return not_built(request, "crashed", crash=loaded.crash), None
     try:
         construction, specimen = build_specimen(loaded.module, request)
         lack = (
@@ -128,12 +128,12 @@ def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, S
         )
         if not lack:
             return construction, specimen
-        return _not_built(request, "not-built", tried=construction.tried, lack=lack), None
+        return not_built(request, "not-built", tried=construction.tried, lack=lack), None
     except BaseException as error:
-        return _not_built(request, "not-built", tried=(told(error, request.root),)), None
+        return not_built(request, "not-built", tried=(told(error, request.root),)), None
 
 
-def _not_built(
+def not_built(
     request: ExamineRequest,
     outcome: str,
     *,
@@ -141,6 +141,7 @@ def _not_built(
     tried: tuple[str, ...] = (),
     lack: str = "",
 ) -> Construction:
+    """The construction of a model of which there is no instance."""
     return Construction(
         outcome=outcome,
         build=request.build or "",

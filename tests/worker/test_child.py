@@ -42,7 +42,7 @@ def examine(tmp_path: Path, same_process: None, monkeypatch: pytest.MonkeyPatch)
     ) -> list[ChildReply]:
         def stand_in(module: Any, request: ExamineRequest) -> tuple[Construction, object | None]:
             crash = Crash(stage="construction", kind="KeyError", message="'d'", path="m.py", line=7)
-            return child._not_built(
+            return child.not_built(
                 request, built, crash=crash if built == "crashed" else None, tried=("Tiny()",)
             ), (module.Tiny() if built == "built" else None)
 
@@ -197,7 +197,7 @@ def test_need_of_a_missing_import_is_told_after_the_construction(examine: Examin
     def build(module: Any, request: ExamineRequest) -> Any:
         with pytest.raises(ImportError):
             module.Tiny()
-        return child._not_built(request, "crashed"), None
+        return child.not_built(request, "crashed"), None
 
     messages = examine(text=text, build=build)
     found = [
