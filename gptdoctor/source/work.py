@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from gptdoctor.source.classes import MODULE_BASES
-from gptdoctor.source.names import Names, collect_names
+from gptdoctor.source.names import Names, collect_names, import_statements
 from gptdoctor.source.top_level import (
     base_name,
     bound,
@@ -46,8 +47,13 @@ class Plan:
     """The statements of a module in their order: to be run, or left out."""
 
     steps: tuple[ast.stmt | LeftOut, ...]
-    needed: frozenset[str]  # names that the definitions read, through others
     plain: bool  # nothing is left out, and nothing asks the world outside for anything
+    _sorter: _Sorter
+
+    @property
+    def needed(self) -> frozenset[str]:
+        """The names that the definitions read, through others; told when it is first asked for."""
+        return self._sorter.needed
 
     def left_out(self) -> list[LeftOut]:
         """All that is left out at the top level, parts of other statements not counted."""
@@ -57,10 +63,12 @@ class Plan:
 def plan_of(tree: ast.Module, wanted: Iterable[str] | None) -> Plan:
     """The plan of a module of which `wanted` names are asked for; None: whatever it binds."""
     sorter = _Sorter(tree, wanted)
+    if sorter.is_plain(tree.body):  # most files: what they need of each other does not matter
+        return Plan(steps=tuple(tree.body), plain=True, _sorter=sorter)
     steps = tuple(step for node in tree.body for step in sorter.sort(node))
     if not sorter.works:
-        return Plan(steps=tuple(tree.body), needed=sorter.needed, plain=sorter.is_plain(tree.body))
-    return Plan(steps=steps, needed=sorter.needed, plain=False)
+        steps = tuple(tree.body)
+    return Plan(steps=steps, plain=False, _sorter=sorter)
 
 
 @dataclass
@@ -70,26 +78,31 @@ class _Sorter:
     tree: ast.Module
     wanted: Iterable[str] | None
     works: bool = False
-    names: Names = field(init=False)
-    needed: frozenset[str] = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.names = collect_names(self.tree, "")
-        self._imported = {
-            name
-            for node in ast.walk(self.tree)
-            if isinstance(node, _IMPORTS)
-            for name in bound(node)
-        }
-        self._functions = {
-            node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)
-        }
-        self._networks = {
-            node.name
-            for node in self.tree.body
-            if isinstance(node, ast.ClassDef) and any(map(self._is_network_base, node.bases))
-        }
-        self.needed = self._needs()
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The names that the module's definitions read, those read for them, and so on."""
+        return self._needs()
+
+    @cached_property
+    def _names(self) -> Names:
+        return collect_names(self.tree, "")
+
+    @cached_property
+    def _imported(self) -> frozenset[str]:
+        return frozenset(name for node in import_statements(self.tree) for name in bound(node))
+
+    @cached_property
+    def _functions(self) -> dict[str, ast.FunctionDef]:
+        return {node.name: node for node in self.tree.body if isinstance(node, ast.FunctionDef)}
+
+    @cached_property
+    def _networks(self) -> frozenset[str]:
+        """The classes of the module that are networks."""
+        classes = (node for node in self.tree.body if isinstance(node, ast.ClassDef))
+        return frozenset(
+            node.name for node in classes if any(map(self._is_network_base, node.bases))
+        )
 
     def sort(self, node: ast.stmt) -> Iterator[ast.stmt | LeftOut]:
         """What becomes of one statement: itself, a part of it, or the note that it is left out."""
@@ -110,19 +123,24 @@ class _Sorter:
 
     def is_plain(self, body: Iterable[ast.stmt]) -> bool:
         """Whether statements only import, define and compute: nothing outside can fail them."""
-        for node in body:
-            if isinstance(node, ast.If | ast.Try):
-                inner = [one for one in ast.iter_child_nodes(node) if isinstance(one, ast.stmt)]
-                if not is_main_guard(node) and not self.is_plain(inner):
-                    return False
-            elif not isinstance(node, (*_IMPORTS, *_DEFINITIONS, ast.Pass)):
-                asks = mentions(node, "environ") or mentions(node, "argv")
-                if asks or not all(map(is_cheap, self._called(node))):
-                    return False
-        return True
+        return all(map(self._only_defines, body))
+
+    def _only_defines(self, node: ast.stmt) -> bool:
+        if isinstance(node, (*_IMPORTS, *_DEFINITIONS, ast.Pass)):
+            return True
+        if isinstance(node, ast.If | ast.Try):
+            return is_main_guard(node) or all(map(self.is_plain, _blocks_of(node)))
+        if isinstance(node, ast.Expr):
+            return isinstance(node.value, ast.Constant)
+        if (
+            not isinstance(node, _ASSIGNMENTS)
+            or mentions(node, "environ")
+            or mentions(node, "argv")
+        ):
+            return False
+        return all(is_cheap(one) and not never_runs(one) for one in self._called(node))
 
     def _needs(self) -> frozenset[str]:
-        """The names that the module's definitions read, those read for them, and so on."""
         classes = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
         needed = set() if self.wanted is None else set(self.wanted)
         for node in self.tree.body:
@@ -153,9 +171,7 @@ class _Sorter:
 
     def _block(self, node: ast.If | ast.Try) -> Iterator[ast.stmt | LeftOut]:
         """An `if` or `try`, without the work in it; left out where nothing but work is in it."""
-        blocks = [node.body, node.orelse]
-        if isinstance(node, ast.Try):
-            blocks += [node.finalbody, *(handler.body for handler in node.handlers)]
+        blocks = _blocks_of(node)
         sorted_blocks = [[step for one in block for step in self.sort(one)] for block in blocks]
         out = [step for block in sorted_blocks for step in block if isinstance(step, LeftOut)]
         if not out:
@@ -186,7 +202,7 @@ class _Sorter:
                 yield node
             return
         called = self._called(node)
-        first = self.names.called(node.value)
+        first = self._names.called(node.value)
         if first == "print" or not called:
             # it defines nothing; in a file that works it mostly tells of that work
             yield LeftOut(node, "print")
@@ -213,7 +229,7 @@ class _Sorter:
         """Whether a function of the module does no more than fill what the definitions need."""
         function = self._functions[name]
         inner = [below for node in function.body for below in ast.walk(node)]
-        names = [self.names.called(below) for below in inner if isinstance(below, ast.Call)]
+        names = [self._names.called(below) for below in inner if isinstance(below, ast.Call)]
         if kind_of(one for one in names if one) in _TAKES_OR_SHOWS:
             return False
         shared = {one for node in inner if isinstance(node, ast.Global) for one in node.names}
@@ -246,7 +262,7 @@ class _Sorter:
         """Qualified names of the calls that run with `node`; of a computed one its last name."""
         found = []
         for call in calls_in(node):
-            name = self.names.called(call)
+            name = self._names.called(call)
             if name is None:
                 name = f"?.{call.func.attr}" if isinstance(call.func, ast.Attribute) else "?"
             found.append(name)
@@ -257,8 +273,16 @@ class _Sorter:
         return LeftOut(node, kind)
 
     def _is_network_base(self, base: ast.expr) -> bool:
-        name = self.names.qualified(base) or ""
+        name = self._names.qualified(base) or ""
         return name.startswith("torch.nn.") or name.rpartition(".")[2] in MODULE_BASES
+
+
+def _blocks_of(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
+    """The body, the `else`, the `finally` and the handlers of a statement, in this order."""
+    blocks = [node.body, node.orelse]
+    if isinstance(node, ast.Try):
+        blocks += [node.finalbody, *(handler.body for handler in node.handlers)]
+    return blocks
 
 
 def _with_blocks(node: ast.If | ast.Try, blocks: list[list[ast.stmt]]) -> ast.If | ast.Try:

@@ -58,6 +58,7 @@ class ModuleRunner:
     given: dict[str, Given] = field(default_factory=dict)  # values that we made up, by name
     # Why a name has a stand-in, by module and name.
     causes: dict[tuple[str, str], BaseException] = field(default_factory=dict)
+    _plans: dict[tuple[str, str], tuple[ast.Module, Plan]] = field(default_factory=dict)
 
     def applies(self, path: str) -> bool:
         """Whether a file is the user's own: the target, or one that no package manager wrote."""
@@ -75,10 +76,9 @@ class ModuleRunner:
     def run(self, module: ModuleType, path: str, text: str) -> bool:
         """Run a module in parts; False where it is to be run as a whole, and nothing was done."""
         try:
-            tree = ast.parse(text, path)
+            tree, plan = self._planned(path, text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             return False  # running it will say what is wrong
-        plan = plan_of(tree, self.wanted if path == str(self.target) else None)
         if plan.plain and not (self.imports.has_stand_ins or self.skipped):
             return False
         running = _Running(
@@ -90,6 +90,14 @@ class ModuleRunner:
             else:
                 self._execute(running, step)
         return True
+
+    def _planned(self, path: str, text: str) -> tuple[ast.Module, Plan]:
+        """The statements of a file and what becomes of them: the same whenever it runs anew."""
+        if (path, text) not in self._plans:
+            tree = ast.parse(text, path)
+            wanted = self.wanted if path == str(self.target) else None
+            self._plans[path, text] = tree, plan_of(tree, wanted)
+        return self._plans[path, text]
 
     def _execute(self, running: _Running, node: ast.stmt) -> None:
         try:

@@ -45,6 +45,8 @@ def left_out(text: str, wanted: tuple[str, ...] | None = ()) -> list[tuple[int, 
         ("data = open('input.txt').read()", "data"),
         ("with open('log.txt', 'w') as log: log.write('x')", "call"),
         ("exit()", "call"),
+        ("try:\n    import fast\nexcept ImportError:\n    exit()", "call"),
+        ("if WIDTH:\n    import time\n    time.sleep(3600)", "call"),
         ("def main(): Model().train()\nmain()", "call"),
     ],
 )
