@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass, replace
+from itertools import takewhile
+from time import monotonic
 
 from torch import Tensor, nn
 
@@ -20,6 +22,9 @@ from gptdoctor.specimen.specimen import OwnLoss
 from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.trial import NoCallError, Trial, attempt
 
+# Of the time, for further calls of one instance when the first have failed: there are seven
+# instances and more.
+_PART_OF_THE_TIME = 1 / 10
 _UNCALLED = (NoCallError, AttributeError, ValueError, TypeError)  # no such method, no signature
 
 
@@ -42,10 +47,12 @@ class Called:
 
 def called(instance: Instance, request: ExamineRequest) -> Called:
     """The instance with the best call that was found for it, made ready where it wants that."""
+    deadline = monotonic() + request.timeout_seconds * _PART_OF_THE_TIME
     first = _called(instance, request)
     if first.works or instance.call is not None:
         return first
-    ready = (_called(each, request) for each in prepared(instance, request.root))
+    in_time = takewhile(lambda _: monotonic() < deadline, prepared(instance, request.root))
+    ready = (_called(each, request) for each in in_time)
     return next((each for each in ready if each.works), first)
 
 
@@ -72,7 +79,8 @@ def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Tri
         return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
     trial, error = None, None
     try:
-        trial = find_call(model, request.target.entry, instance.vocabulary, request.seed)
+        seconds = request.timeout_seconds * _PART_OF_THE_TIME
+        trial = find_call(model, request.target.entry, instance.vocabulary, request.seed, seconds)
     except _UNCALLED as caught:
         error = caught
     if trial is None or not trial.runs:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import inf
+from time import monotonic
 from typing import Any
 
 import torch
@@ -17,12 +19,24 @@ from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
-from gptdoctor.specimen.roles import continued, names_ids, signature_of, slots_of
+from gptdoctor.specimen.roles import (
+    asks_for_loss,
+    continued,
+    names_ids,
+    signature_of,
+    slots_of,
+)
 from gptdoctor.specimen.trial import FAILURES, SHAPES, NoCallError, Trial, attempt, run_quietly
 
 
-def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial:
-    """The best call found: one that works, else the first that was tried."""
+def find_call(
+    model: nn.Module, entry: str, vocabulary: int, seed: int, seconds: float = inf
+) -> Trial:
+    """The best call found: one that works, else the first that was tried.
+
+    After so many `seconds` no further shapes are tried: the first say why it fails.
+    """
+    deadline = monotonic() + seconds
     slots, holder = slots_of(signature_of(model, entry)), None
     ids = continued(slots)
     if ids is None:
@@ -42,16 +56,18 @@ def find_call(model: nn.Module, entry: str, vocabulary: int, seed: int) -> Trial
             holder=holder,
         )
         recipes.append(_with_vocabulary(model, recipe, seed))
-    trial = _over_shapes(model, recipes, seed)
+    trial = _over_shapes(model, recipes, seed, deadline)
     if trial.works:
         return with_modalities(model, trial, seed)
     richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
     if richer is None and not trial.runs:
-        richer = with_activations(model, trial, seed)
+        richer = with_activations(model, trial, seed) or _asked_for_loss(
+            model, recipes, seed, deadline
+        )
     return richer or trial
 
 
-def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
+def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: float) -> Trial:
     """The first that gives all logits, else the last ones, else the first of all.
 
     Every recipe is tried at the first shape before any is at the next: where B equals T, an input
@@ -59,6 +75,8 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int) -> Trial:
     """
     trials: list[Trial] = []
     for batch, length in SHAPES:
+        if trials and monotonic() > deadline:
+            break
         if length == 1 and any(trial.works for trial in trials):
             break  # the last of seven positions tells more than one position
         here = []
@@ -86,6 +104,20 @@ def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:
         if trial.works:
             return trial
     return None
+
+
+def _asked_for_loss(
+    model: nn.Module, recipes: list[Recipe], seed: int, deadline: float
+) -> Trial | None:
+    """A call that works with the switch on that makes the entry return its loss."""
+    asking = [
+        replace(recipe, forms={**recipe.forms, slot.name: Form(shape=None, constant=True)})
+        for recipe in recipes
+        for slot in recipe.slots
+        if asks_for_loss(slot)
+    ]
+    trial = _over_shapes(model, asking, seed, deadline) if asking else None
+    return trial if trial is not None and trial.works else None
 
 
 def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:

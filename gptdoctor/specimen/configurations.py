@@ -144,7 +144,9 @@ class Maker:
         special = self._learned(made, name, depth) or self._part(made, name, hint, default, depth)
         if special is not None:
             return special
-        if self._buildable(hint, default):
+        # A configuration that may hold any other one makes the right one for itself.
+        any_other = default is not MISSING and isinstance(made, type) and hint in made.__mro__[1:]
+        if self._buildable(hint, default) and not any_other:
             return self.instance(decoding(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)

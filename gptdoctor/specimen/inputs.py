@@ -14,7 +14,7 @@ from gptdoctor.specimen.batches import Holder
 from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
-from gptdoctor.specimen.roles import Slot, entry_of
+from gptdoctor.specimen.roles import Slot, asks_for_loss, entry_of
 from gptdoctor.specimen.specimen import Outputs
 
 
@@ -95,6 +95,9 @@ class Recipe:
         )
         # a loss alone needs no labels to be one; a score for each of B = 1 rows is none
         labelled = labelled or (isinstance(raw, Tensor) and raw.dim() == 0)
+        labelled = labelled or any(
+            asks_for_loss(slot) and given.get(slot.name) is True for slot in self.slots
+        )
         loss = loss_in(raw, found[0] if found else None) if labelled else None
         kept = kept_loss(model)
         if labelled and loss is None and kept is not before:

@@ -17,7 +17,7 @@ from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.outputs import loss_in
 from gptdoctor.specimen.places import project_path
-from gptdoctor.specimen.roles import kind_of, signature_of
+from gptdoctor.specimen.roles import asks_for_loss, kind_of, signature_of
 from gptdoctor.specimen.specimen import OwnLoss
 
 Loss = Callable[[nn.Module, Mapping[str, Any]], Tensor]
@@ -28,8 +28,6 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
-# A switch of the entry that makes it return its loss.
-_LOSS_FLAG = re.compile(r"(?:return|compute|calculate|with|get)_(?:\w+_)?loss")
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
 # Names under which labels are already shifted by one (nanoGPT's convention).
 _SHIFTED_NAMES = re.compile(r"targets?|y|next_.*|shifted_.*")
@@ -132,7 +130,7 @@ def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
     """All ways that might give a loss: the entry, with labels or without, then other methods."""
     yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe))
     for slot in recipe.slots:
-        if slot.kind == "flag" and _LOSS_FLAG.fullmatch(slot.name):
+        if asks_for_loss(slot):
             yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe, {slot.name: True}))
     for name in label_parameters(recipe):
         yield OwnLoss(name=name, run=_entry_with_labels(recipe, name))

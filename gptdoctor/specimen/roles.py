@@ -46,6 +46,8 @@ _HOLDERS = re.compile(r"batch|data|samples?|parts|modalities|streams|args|kwargs
 _HELD = re.compile(r"(?:typing\.)?(?:dict|Dict|list|List|Mapping|Sequence|tuple|Tuple)\b")
 # Names that are given to ids and to nothing else.
 _SURE = re.compile(r".*(?:ids?|idx|tokens?|words?|text|prompt)")
+# A switch of the entry that makes it return its loss.
+_LOSS_FLAG = re.compile(r"(?:return|compute|calculate|with|get)_(?:\w+_)?loss")
 MODALITIES = frozenset({"image", "audio", "features"})
 
 
@@ -91,6 +93,11 @@ def is_state(name: str) -> bool:
 def names_ids(name: str) -> bool:
     """Whether only ids are called so; `x` and `inputs` may be anything."""
     return _SURE.fullmatch(name.lower()) is not None
+
+
+def asks_for_loss(slot: Slot) -> bool:
+    """Whether a parameter is a switch that makes the entry return its loss."""
+    return slot.kind == "flag" and _LOSS_FLAG.fullmatch(slot.name) is not None
 
 
 def holds_inputs(name: str, annotation: str) -> bool:

@@ -6,6 +6,7 @@ import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from importlib.util import find_spec, resolve_name
@@ -61,17 +62,19 @@ def part_for(
     Classes that the file of `made` knows come first, then those of other files; among them one
     with a word of the name in its own, else, for a whole network, one that embeds ids.  What
     the functions of the file import comes first of all, and one class alone needs no such sign.
+    Only a class that can be called as `made` calls the part is one of them.
     """
+    uses = list(_uses(name, made))
     home = sys.modules.get(made.__module__)
     inner = [] if home is None else list(imported_late(home, root))
     loaded = modules if home is None else (home, *modules)
     groups = (
-        [each for each in known if _may_be(each, made, own)]
+        [each for each in known if _may_be(each, made, own) and _takes(each, uses)]
         for known in (inner, *(vars(module).values() for module in loaded))
     )
     alone = None
     for known in groups:
-        found = _named(name, known) or _embedding(name, known)
+        found = _named(name, known) or _embedding(name, known) or _layer(name, known, uses)
         if found is not None:
             return found
         alone = alone or (known[0] if len(known) == 1 else None)
@@ -121,6 +124,49 @@ def _may_be(known: Any, made: Callable[..., Any], own: Callable[[type], bool]) -
     return not isinstance(made, type) or not (issubclass(known, made) or issubclass(made, known))
 
 
+# How a part is called: with so many arguments by position, and these by name.
+_Use = tuple[int, tuple[str, ...]]
+
+
+def _uses(name: str, made: Callable[..., Any]) -> Iterator[_Use]:
+    """The calls of the parameter `name`, or of each of several of them, in the text of `made`."""
+    names = {name, name.removesuffix("s")}
+    try:
+        tree = ast.parse(textwrap.dedent(_text(made)))
+    except (SyntaxError, ValueError):
+        return
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call):
+            continue
+        called = node.func.id if isinstance(node.func, ast.Name) else None
+        if isinstance(node.func, ast.Attribute) and ast.unparse(node.func.value) == "self":
+            called = node.func.attr
+        keywords = [each.arg for each in node.keywords]
+        spread = any(isinstance(each, ast.Starred) for each in node.args)
+        if called in names and not spread and None not in keywords:
+            yield len(node.args), tuple(each for each in keywords if each)
+
+
+def _takes(known: type[nn.Module], uses: list[_Use]) -> bool:
+    """Whether a class has a forward, and one that can be called so."""
+    if known.forward is nn.Module.forward:
+        return False
+    try:
+        signature = inspect.signature(known.forward)
+        for count, keywords in uses:
+            signature.bind(known, *range(count), **dict.fromkeys(keywords))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _layer(name: str, known: list[type], uses: list[_Use]) -> type | None:
+    """The last class that can be called as a layer is, where the name says no more than that."""
+    says_nothing = {word.rstrip("s") for word in name.lower().split("_")} <= _EMPTY
+    telling = any(count + len(keywords) > 1 for count, keywords in uses)
+    return known[-1] if says_nothing and telling and known else None
+
+
 def _named(name: str, known: list[type]) -> type | None:
     """The class that shares most words with the name; of equals the last: wholes follow parts."""
     words = {word.rstrip("s") for word in name.lower().split("_")} - _EMPTY
@@ -141,7 +187,7 @@ def _embedding(name: str, known: list[type]) -> type | None:
     return next((each for each in reversed(known) if "Embedding(" in _text(each)), None)
 
 
-def _text(known: type) -> str:
+def _text(known: Callable[..., Any]) -> str:
     try:
         return inspect.getsource(known)
     except (OSError, TypeError):

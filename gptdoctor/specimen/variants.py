@@ -98,6 +98,7 @@ VARIANTS = (
             **_BASE,
             "vocabulary": 128,
             "kv_heads": 4,
+            "half_head": 16,  # the rotary part of a head, where that is all of it
             "rank": 32,
             "experts": 4,
             "ffn": 128,

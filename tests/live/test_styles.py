@@ -52,6 +52,7 @@ EXPECTED = {
     "LeaveBehind": (3, 7, "logits and loss", OWN),
     "ForgetMeNot": (3, 7, "logits and loss", OWN),
     "SelfTaught": (3, 7, "loss", OWN),
+    "Interpreter": (3, 7, "loss", OWN),
     "BabyModel": (3, 7, "logits and loss", OWN),
     "RecurrentReader": USUAL,
     "Decoder": USUAL,

@@ -30,6 +30,12 @@ class Model(nn.Module):
     def forward(self, input_ids):
         return self.head(self.wte(input_ids))
 """
+ANY_OTHER = NESTED.replace(
+    "class TextConfig:", "class AnyConfig:\n    pass\n\nclass TextConfig(AnyConfig):"
+).replace(
+    "class OuterConfig:\n    def __init__(self, text_config=None,",
+    "class OuterConfig(AnyConfig):\n    def __init__(self, text_config: AnyConfig | None = None,",
+)
 LEFT_OUT = """
 class ToyConfig:
     def __init__(self, vocab_size=32000, hidden_size=4096, num_experts: int | None = None):
@@ -100,9 +106,12 @@ def built(folder: Path, text: str) -> Construction:
     return construction
 
 
-def test_a_configuration_that_makes_its_own_parts_gets_small_ones_like_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [NESTED, ANY_OTHER], ids=["untold", "told-as-any-other"])
+def test_a_configuration_that_makes_its_own_parts_gets_small_ones_like_them(
+    tmp_path: Path, text: str
+) -> None:
     """The inner one would be made at full size; what is no size stays as the outer one sets it."""
-    construction = built(tmp_path, NESTED)
+    construction = built(tmp_path, text)
     assert construction.parameters < 100_000
     assert "TextConfig(vocab_size=97" in construction.build
     assert "act='silu'" in construction.build

@@ -58,6 +58,17 @@ STYLES = {
     + "        self.embed_tokens = embed_tokens\n"
     "        self.out = nn.Linear(d_model, 97 if embed_tokens is None else "
     "embed_tokens.num_embeddings)" + FORWARD + "self.out(self.embed_tokens(ids))",
+    "a-part-by-how-it-is-called": PARTS
+    + "class Gated(nn.Module):\n    def __init__(self, dim: int):\n        super().__init__()\n"
+    "        self.gate = nn.Linear(dim, dim)\n"
+    "    def forward(self, x, *, mask):\n        return x + self.gate(x) * mask\n\n"
+    "class Idle(nn.Module):\n    pass\n\n"
+    + START.format("n_vocab: int, d_model: int, layer: nn.Module, layers: int = 6")
+    + "        self.e, self.out = nn.Embedding(n_vocab, d_model), nn.Linear(d_model, n_vocab)\n"
+    "        self.layers = nn.ModuleList(layer for _ in range(layers))\n"
+    "\n    def forward(self, ids):\n        x = self.e(ids)\n"
+    "        for layer in self.layers:\n            x = layer(x, mask=0.5)\n"
+    "        return self.out(x)",
     "layers-of-torch": START.format("table: nn.Embedding, norm: nn.LayerNorm, head: nn.Linear")
     + "        self.table, self.norm = table, norm\n"
     "        self.head = nn.Linear(norm.normalized_shape[0], table.num_embeddings)"
