@@ -37,6 +37,12 @@ _WHOLE = frozenset(
 _TABLE = re.compile(r"(?:\w+_)?(?:embed_tokens|tok(?:en)?_embeddings?)")
 # Words of a name that say no more than that it is a module.
 _EMPTY = frozenset({"layer", "layers", "block", "blocks", "module", "modules", "model", "the"})
+# Parts that are one of torch's own layers, mostly, and what they are called.
+_OF_TORCH = (
+    (re.compile(r"(?:\w+_)?(?:norm|ln|layer_?norm)(?:_\w+)?"), nn.LayerNorm),
+    (re.compile(r"(?:q|k|v|o|qkv|in|out|input|output|up|down|gate)_?proj(?:ection)?"), nn.Linear),
+    (re.compile(r"(?:\w+_)?act(?:ivation)?(?:_fn|_func(?:tion)?)?|nonlinearity"), nn.GELU),
+)
 _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
 
 
@@ -57,13 +63,16 @@ def part_for(
     own: Callable[[type], bool],
     root: str,
 ) -> type | None:
-    """The class of the user's that a parameter `name` of `made` wants most likely.
+    """The class that a parameter `name` of `made` wants most likely: torch's, or the user's own.
 
     Classes that the file of `made` knows come first, then those of other files; among them one
     with a word of the name in its own, else, for a whole network, one that embeds ids.  What
     the functions of the file import comes first of all, and one class alone needs no such sign.
     Only a class that can be called as `made` calls the part is one of them.
     """
+    torch_layer = next((kind for names, kind in _OF_TORCH if names.fullmatch(name.lower())), None)
+    if torch_layer is not None:
+        return torch_layer
     uses = list(_uses(name, made))
     home = sys.modules.get(made.__module__)
     inner = [] if home is None else list(imported_late(home, root))
@@ -162,9 +171,14 @@ def _takes(known: type[nn.Module], uses: list[_Use]) -> bool:
 
 def _layer(name: str, known: list[type], uses: list[_Use]) -> type | None:
     """The last class that can be called as a layer is, where the name says no more than that."""
-    says_nothing = {word.rstrip("s") for word in name.lower().split("_")} <= _EMPTY
+    words = {word.rstrip("s") for word in name.lower().split("_")}
     telling = any(count + len(keywords) > 1 for count, keywords in uses)
-    return known[-1] if says_nothing and telling and known else None
+    if not (words <= _EMPTY and telling and known):
+        return None
+    return next(
+        (each for each in reversed(known) if each.__name__.lower().endswith(tuple(words))),
+        known[-1],
+    )
 
 
 def _named(name: str, known: list[type]) -> type | None:

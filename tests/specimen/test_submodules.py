@@ -69,6 +69,13 @@ STYLES = {
     "\n    def forward(self, ids):\n        x = self.e(ids)\n"
     "        for layer in self.layers:\n            x = layer(x, mask=0.5)\n"
     "        return self.out(x)",
+    "layers-of-torch-by-name": START.format(
+        "n_vocab: int, d_model: int, norm_f: nn.Module, out_proj: nn.Module, act_fn: nn.Module"
+    )
+    + "        self.e, self.norm, self.act = nn.Embedding(n_vocab, d_model), norm_f, act_fn\n"
+    "        self.proj, self.out = out_proj, nn.Linear(d_model, n_vocab)"
+    + FORWARD
+    + "self.out(self.act(self.proj(self.norm(self.e(ids)))))",
     "layers-of-torch": START.format("table: nn.Embedding, norm: nn.LayerNorm, head: nn.Linear")
     + "        self.table, self.norm = table, norm\n"
     "        self.head = nn.Linear(norm.normalized_shape[0], table.num_embeddings)"
