@@ -1,8 +1,8 @@
 """Every causal language model of transformers, built, called and run backward, with no word said.
 
     pip install -c constraints.txt -e '.[torch,bench]'
-    python benchmarks/causal_models.py              # all classes of the mapping, about 4 minutes
-    python benchmarks/causal_models.py Llama GPT2   # those whose names hold one of these words
+    python -m benchmarks.causal_models              # all classes of the mapping, about 4 minutes
+    python -m benchmarks.causal_models Llama GPT2   # those whose names hold one of these words
 
 The denominator is every class of transformers' own `MODEL_FOR_CAUSAL_LM_MAPPING_NAMES`; one that
 needs a package that is not installed is listed, and counts as missed.  No model is downloaded, and
@@ -24,12 +24,9 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from gptdoctor.core.measurements.backward import Backward
-from gptdoctor.core.measurements.construction import Construction
-from gptdoctor.core.measurements.record import ModelRecord
+from benchmarks.outcome import Outcome, outcome_of
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -41,18 +38,6 @@ MAPPING = "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES"
 LEAST_SHARE = 0.90
 MOST_RATIO = 1.5
 SECONDS = 60.0  # the default of the command line
-REASON_CHARACTERS = 160
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What became of one class."""
-
-    name: str
-    examined: bool
-    seconds: float
-    kind: str  # of the reason why it was not examined
-    reason: str
 
 
 def package() -> Path:
@@ -96,41 +81,13 @@ def request(target: ModelTarget, root: Path) -> ExamineRequest:
     )
 
 
-def row(record: ModelRecord) -> Row:
-    """What the worker tells of one class."""
-    told = {measured.probe: measured.measurement for measured in record.measured}
-    kind, reason = _missed(record, told.get("construction"), told.get("backward"))
-    return Row(
-        name=record.target.name,
-        examined=not kind,
-        seconds=record.seconds,
-        kind=kind,
-        reason=" ".join(reason.split())[:REASON_CHARACTERS],
-    )
-
-
-def _missed(record: ModelRecord, built: object, step: object) -> tuple[str, str]:
-    """Kind and text of the reason why a class was not examined; "" where it was."""
-    if record.ending.kind != "finished":
-        return record.ending.kind, f"{record.ending.detail} during {record.ending.stage}"
-    if not isinstance(built, Construction):
-        return "not imported", "no construction"
-    if built.outcome != "built":
-        text = "; ".join(built.tried) or str(built.crash)
-        missing = "No module named" in text or "ImportError" in text
-        return "needs a package" if missing else built.outcome, text
-    if not isinstance(step, Backward) or step.crash is not None:
-        return "no step backward", str(step)
-    return ("", "") if step.reached else ("no gradient", "the loss reaches no parameter")
-
-
-def isolated(requests: list[ExamineRequest], root: Path) -> tuple[list[Row], float]:
+def isolated(requests: list[ExamineRequest], root: Path) -> tuple[list[Outcome], float]:
     """All rows, and the seconds from the start of the worker to the last word."""
     started = time.perf_counter()
     rows = []
     with Session(sys.executable, str(root)) as session:
         for record in session.examine(requests):
-            rows.append(row(record))
+            rows.append(outcome_of(record))
             print(f"{rows[-1].name:48} {rows[-1].kind or 'examined'}", file=sys.stderr)
     return rows, time.perf_counter() - started
 
@@ -160,7 +117,7 @@ def plain(names: list[str]) -> None:
 def without_isolation(names: list[str]) -> tuple[int, float]:
     """How many a plain process examines, and its seconds."""
     started = time.perf_counter()
-    command = [sys.executable, __file__, "--plain", *names]
+    command = [sys.executable, "-m", "benchmarks.causal_models", "--plain", *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.splitlines()[-1]), time.perf_counter() - started
 
@@ -172,17 +129,18 @@ def main() -> None:
     names = [name for name in class_names(folder) if not words or any(w in name for w in words)]
     requests = [request(target, folder.parent) for target in targets(folder, names)]
     rows, seconds = isolated(requests, folder.parent)
-    examined = [one.name for one in rows if one.examined]
+    examined = [one.name for one in rows if not one.kind]
     ended = [one.name for one in rows if one.kind != "timeout"]
     again, plain_seconds = without_isolation(ended)
     share, ratio = len(examined) / len(names), seconds / plain_seconds
     print("| class | why it was not examined | |\n|---|---|---|")
     for one in rows:
-        if not one.examined:
-            print(f"| {one.name} | {one.kind} | {one.reason} |".replace("`", "'"))
+        if one.kind:
+            print(f"| {one.name} | {one.cells} |")
     kinds = dict(Counter(one.kind for one in rows if one.kind))
     print(f"\n{len(examined)} of {len(names)} examined ({share:.1%}); the rest by kind: {kinds}")
-    print(f"slowest: {max(rows, key=lambda one: one.seconds)}")
+    slowest = max(rows, key=lambda one: one.seconds)
+    print(f"slowest: {slowest.name} with {slowest.seconds:.1f} s")
     print(f"{seconds:.0f} s isolated; {again} of them in {plain_seconds:.0f} s in one process: "
           f"{ratio:.2f} times")  # fmt: skip
     sys.exit(0 if share >= LEAST_SHARE and ratio <= MOST_RATIO else 1)

@@ -2,8 +2,8 @@
 
     python -m venv SCRATCH/env
     SCRATCH/env/bin/pip install -c constraints.txt torch -r benchmarks/packages_needs.txt
-    python benchmarks/packages.py SCRATCH            # all, some minutes
-    python benchmarks/packages.py SCRATCH litgpt     # those whose place holds one of the words
+    python -m benchmarks.packages SCRATCH            # all, some minutes
+    python -m benchmarks.packages SCRATCH litgpt     # those whose place holds one of the words
 
 The wheels of `packages.txt` are downloaded and unpacked below SCRATCH, one folder each; none of
 them is installed.  The denominator is fixed in `packages_models.txt`: every network of their files
@@ -12,7 +12,7 @@ one, whether it is a language model or not.  No configuration is given.  What gi
 encoder, a classifier, a table of positions) is run on ids or vectors and trained on its own output.
 
 A model is examined if it was built, called, and run forward and backward to a finite loss that
-reaches a parameter.  What crashed is told with its place, to be looked at by hand: see `README.md`.
+reaches a parameter.  What crashed is told with its place, to be looked at by hand: `packages.md`.
 """
 
 from __future__ import annotations
@@ -23,12 +23,9 @@ import time
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from gptdoctor.core.measurements.backward import Backward
-from gptdoctor.core.measurements.construction import Construction
-from gptdoctor.core.measurements.record import ModelRecord
+from benchmarks.outcome import Outcome, outcome_of
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -37,20 +34,7 @@ from gptdoctor.worker.session import Session
 
 HERE = Path(__file__).parent
 SECONDS = 60.0  # the default of the command line
-REASON_CHARACTERS = 200
 SLOW_SECONDS = 10.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Row:
-    """What became of one model."""
-
-    package: str
-    path: str
-    name: str
-    kind: str  # of the reason why it was not examined; "" where it was
-    told: str  # what it returns, or the reason
-    seconds: float
 
 
 def folders(scratch: Path) -> list[Path]:
@@ -58,7 +42,7 @@ def folders(scratch: Path) -> list[Path]:
     wheels = scratch / "wheels"
     if not wheels.exists():
         command = [str(scratch / "env/bin/pip"), "download", "--no-deps", "--dest", str(wheels)]
-        subprocess.run([*command, "-r", str(HERE / "packages.txt")], check=True)
+        subprocess.run([*command, "--quiet", "-r", str(HERE / "packages.txt")], check=True)
     found = []
     for wheel in sorted(wheels.glob("*.whl")):
         folder = scratch / "files" / wheel.name.split("-")[0].lower()
@@ -98,48 +82,17 @@ def _target(project: Project, path: str, name: str) -> ModelTarget:
     return target_of(project, info, entry_of(project, info) or "forward")
 
 
-def row(package: str, record: ModelRecord) -> Row:
-    """What the worker tells of one model."""
-    told = {measured.probe: measured.measurement for measured in record.measured}
-    kind, text = _outcome(record, told.get("construction"), told.get("backward"))
-    return Row(
-        package=package,
-        path=record.target.path,
-        name=record.target.name,
-        kind=kind,
-        told=" ".join(text.split())[:REASON_CHARACTERS].replace("|", "/").replace("`", "'"),
-        seconds=record.seconds,
-    )
-
-
-def _outcome(record: ModelRecord, built: object, step: object) -> tuple[str, str]:
-    """The kind of reason, "" for an examined model, and what it returns or the reason."""
-    if not isinstance(built, Construction):
-        return record.ending.kind, f"{record.ending.detail} during {record.ending.stage}"
-    if built.outcome != "built":
-        crash = built.crash
-        text = "; ".join(built.tried[:1])
-        if crash is not None:
-            text = f"{crash.kind}: {crash.message} at {crash.path}:{crash.line}"
-        missing = "No module named" in text or "ImportError" in text
-        return "needs a package" if missing else built.outcome, text
-    if not isinstance(step, Backward) or step.crash is not None:
-        crash = step.crash if isinstance(step, Backward) else None
-        return "no step backward", str(crash or [one.reason for one in record.unmeasured])
-    return ("", built.returns) if step.reached else ("no gradient", "it reaches no parameter")
-
-
-def examined(scratch: Path, words: list[str]) -> Iterator[Row]:
-    """All rows, as they come."""
+def examined(scratch: Path, words: list[str]) -> Iterator[tuple[str, Outcome]]:
+    """What became of each model, with its package, as it comes."""
     for folder in folders(scratch):
         asked = list(requests(folder, words))
         if not asked:
             continue
         with Session(str(scratch / "env/bin/python"), str(folder)) as session:
             for record in session.examine(asked):
-                one = row(folder.name, record)
-                print(f"{one.package:40} {one.name:40} {one.kind or 'examined'}", file=sys.stderr)
-                yield one
+                one = outcome_of(record)
+                print(f"{folder.name:40} {one.name:40} {one.kind or 'examined'}", file=sys.stderr)
+                yield folder.name, one
 
 
 def main() -> None:
@@ -149,21 +102,18 @@ def main() -> None:
     print(
         "| package | model | outcome | what it returns, or the reason | s |\n|---|---|---|---|---|"
     )
-    for one in rows:
-        place = f"`{one.path}::{one.name}`"
-        outcome = one.kind or "examined"
-        print(f"| {one.package} | {place} | {outcome} | {one.told} | {one.seconds:.1f} |")
-    done = [one for one in rows if not one.kind]
-    files = {(one.package, one.path) for one in rows}
-    failed = {(one.package, one.path) for one in rows if one.kind}
-    packages = {one.package for one in rows}
+    for package, one in rows:
+        print(f"| {package} | `{one.path}::{one.name}` | {one.cells} | {one.seconds:.1f} |")
+    done = [one for _, one in rows if not one.kind]
+    files = {(package, one.path) for package, one in rows}
+    failed = {(package, one.path) for package, one in rows if one.kind}
     print(
         f"\n{len(done)} of {len(rows)} models examined ({len(done) / len(rows):.1%}), in "
-        f"{len(packages)} packages; all models of {len(files - failed)} of {len(files)} files; "
-        f"{time.perf_counter() - started:.0f} s"
+        f"{len({package for package, _ in rows})} packages; all models of "
+        f"{len(files - failed)} of {len(files)} files; {time.perf_counter() - started:.0f} s"
     )
-    print(f"the rest by kind: {dict(Counter(one.kind for one in rows if one.kind))}")
-    slow = Counter(one.package for one in rows if one.seconds > SLOW_SECONDS)
+    print(f"the rest by kind: {dict(Counter(one.kind for _, one in rows if one.kind))}")
+    slow = Counter(package for package, one in rows if one.seconds > SLOW_SECONDS)
     print(f"slower than {SLOW_SECONDS:.0f} s, by package: {dict(slow)}")
 
 
