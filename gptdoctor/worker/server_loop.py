@@ -66,10 +66,9 @@ class ServerLoop:
         self._wake, self._alarm = os.pipe()
         for descriptor in (replies, self._wake, self._alarm):
             os.set_blocking(descriptor, False)
-        self._listen()
         # A dead child wakes the loop, even where its descendants keep its pipes open.
         signal.signal(signal.SIGCHLD, lambda *_: None)
-        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
+        self._listen()
         processes.adopt_orphans()
 
     def run(self) -> None:
@@ -98,7 +97,11 @@ class ServerLoop:
             sleep(0.005)
 
     def _listen(self) -> None:
-        """Open a selector of our own: a copy of this process has none, or shares the original's."""
+        """Open a selector of our own: a copy of this process has none, or shares the original's.
+
+        Nor has a copy an alarm: from Python 3.12 on, asyncio takes it away after each fork.
+        """
+        signal.set_wakeup_fd(self._alarm, warn_on_full_buffer=False)
         self._selector.close()
         self._selector = DefaultSelector()
         self._selector.register(self._control, EVENT_READ, self._read_requests)
