@@ -144,3 +144,34 @@ def mentions(node: ast.AST, name: str) -> bool:
         name in (getattr(below, "id", None), getattr(below, "attr", None))
         for below in ast.walk(node)
     )
+
+
+def blocks_of(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
+    """The body, the `else`, the `finally` and the handlers of a statement, in this order."""
+    blocks = [node.body, node.orelse]
+    if isinstance(node, ast.Try):
+        blocks += [node.finalbody, *(handler.body for handler in node.handlers)]
+    return blocks
+
+
+def with_blocks(node: ast.If | ast.Try, blocks: list[list[ast.stmt]]) -> ast.If | ast.Try:
+    """A copy of a statement with other statements in its blocks, at the same places."""
+    body, orelse, *others = blocks
+    body = body or [ast.copy_location(ast.Pass(), node)]
+    if isinstance(node, ast.If):
+        return ast.copy_location(ast.If(test=node.test, body=body, orelse=orelse), node)
+    final, *bodies = others
+    handlers = [
+        ast.copy_location(
+            ast.ExceptHandler(
+                type=handler.type,
+                name=handler.name,
+                body=inner or [ast.copy_location(ast.Pass(), handler)],
+            ),
+            handler,
+        )
+        for handler, inner in zip(node.handlers, bodies, strict=True)
+    ]
+    return ast.copy_location(
+        ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final), node
+    )

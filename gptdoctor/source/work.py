@@ -16,6 +16,7 @@ from gptdoctor.source.classes import MODULE_BASES
 from gptdoctor.source.names import Names, collect_names, import_statements
 from gptdoctor.source.top_level import (
     base_name,
+    blocks_of,
     bound,
     calls_in,
     changed,
@@ -24,6 +25,7 @@ from gptdoctor.source.top_level import (
     mentions,
     reads,
     reads_now,
+    with_blocks,
 )
 from gptdoctor.source.work_calls import is_cheap, is_setting, kind_of, never_runs
 
@@ -128,8 +130,12 @@ class _Sorter:
     def _only_defines(self, node: ast.stmt) -> bool:
         if isinstance(node, (*_IMPORTS, *_DEFINITIONS, ast.Pass)):
             return True
-        if isinstance(node, ast.If | ast.Try):
-            return is_main_guard(node) or all(map(self.is_plain, _blocks_of(node)))
+        if isinstance(node, ast.Try):
+            handled = (one for handler in node.handlers for one in handler.body)
+            plain = self.is_plain([*node.body, *node.orelse, *node.finalbody])
+            return plain and all(map(self._only_tells, handled))
+        if isinstance(node, ast.If):
+            return is_main_guard(node) or self.is_plain([*node.body, *node.orelse])
         if isinstance(node, ast.Expr):
             return isinstance(node.value, ast.Constant)
         if (
@@ -139,6 +145,13 @@ class _Sorter:
         ):
             return False
         return all(is_cheap(one) and not never_runs(one) for one in self._called(node))
+
+    def _only_tells(self, node: ast.stmt) -> bool:
+        """Whether a statement of a handler says what has failed, or makes up for it."""
+        if isinstance(node, ast.Expr):
+            called = self._called(node)
+            return kind_of(called) is None and not any(map(never_runs, called))
+        return isinstance(node, ast.Raise) or self._only_defines(node)
 
     def _needs(self) -> frozenset[str]:
         classes = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
@@ -171,7 +184,7 @@ class _Sorter:
 
     def _block(self, node: ast.If | ast.Try) -> Iterator[ast.stmt | LeftOut]:
         """An `if` or `try`, without the work in it; left out where nothing but work is in it."""
-        blocks = _blocks_of(node)
+        blocks = blocks_of(node)
         sorted_blocks = [[step for one in block for step in self.sort(one)] for block in blocks]
         out = [step for block in sorted_blocks for step in block if isinstance(step, LeftOut)]
         if not out:
@@ -181,7 +194,7 @@ class _Sorter:
         if not any(kept) or all(isinstance(one, ast.Pass) for block in kept for one in block):
             yield LeftOut(node, out[0].kind)
             return
-        yield _with_blocks(node, kept)
+        yield with_blocks(node, kept)
         yield from out
 
     def _assignment(self, node: ast.stmt) -> Iterator[ast.stmt | LeftOut]:
@@ -275,34 +288,3 @@ class _Sorter:
     def _is_network_base(self, base: ast.expr) -> bool:
         name = self._names.qualified(base) or ""
         return name.startswith("torch.nn.") or name.rpartition(".")[2] in MODULE_BASES
-
-
-def _blocks_of(node: ast.If | ast.Try) -> list[list[ast.stmt]]:
-    """The body, the `else`, the `finally` and the handlers of a statement, in this order."""
-    blocks = [node.body, node.orelse]
-    if isinstance(node, ast.Try):
-        blocks += [node.finalbody, *(handler.body for handler in node.handlers)]
-    return blocks
-
-
-def _with_blocks(node: ast.If | ast.Try, blocks: list[list[ast.stmt]]) -> ast.If | ast.Try:
-    """A copy of a statement with other statements in its blocks, at the same places."""
-    body, orelse, *others = blocks
-    body = body or [ast.copy_location(ast.Pass(), node)]
-    if isinstance(node, ast.If):
-        return ast.copy_location(ast.If(test=node.test, body=body, orelse=orelse), node)
-    final, *bodies = others
-    handlers = [
-        ast.copy_location(
-            ast.ExceptHandler(
-                type=handler.type,
-                name=handler.name,
-                body=inner or [ast.copy_location(ast.Pass(), handler)],
-            ),
-            handler,
-        )
-        for handler, inner in zip(node.handlers, bodies, strict=True)
-    ]
-    return ast.copy_location(
-        ast.Try(body=body, handlers=handlers, orelse=orelse, finalbody=final), node
-    )
