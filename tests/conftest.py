@@ -1,4 +1,4 @@
-"""What every test is kept from: the results that the user's own runs have left."""
+"""What every test is kept from: results that the user's own runs have left, and accelerators."""
 
 from __future__ import annotations
 
@@ -8,3 +8,6 @@ import tempfile
 # Set before any test, or fixture of any scope, runs; `tests.commands` gives each command a folder
 # of its own.
 os.environ["GPTDOCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix="gptdoctor-tests-")
+# torch starts threads for each device that it sees, and what runs in a worker without any is run
+# in this process by many tests.  `tests.live.test_devices` shows them to its commands.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""

@@ -16,13 +16,14 @@ from gptdoctor.core.findings import Finding
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.diagnose.cells import told_by_cell
-from gptdoctor.integrations.given_model import device_of, size_of, unwrapped
+from gptdoctor.integrations.given_model import size_of, unwrapped
 from gptdoctor.integrations.in_process import NOT_ASKED, Given, probe_name, run_probes
 from gptdoctor.integrations.live_source import LiveSource, live_source
 from gptdoctor.integrations.relocated import relocated
 from gptdoctor.integrations.shown import ShownExamination, shown
 from gptdoctor.prepare import Prepared, suspect
 from gptdoctor.probes.chosen import chosen_probes
+from gptdoctor.specimen.on_device import device_of
 from gptdoctor.specimen.places import known_as, settle_package
 from gptdoctor.weigh import weigh
 

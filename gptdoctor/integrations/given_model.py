@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from time import monotonic
 from typing import Any
 
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from gptdoctor.core.errors import UsageError
-from gptdoctor.specimen.outputs import substitute, tensors_in
+from gptdoctor.specimen.on_device import bridge
 
 # The copy, a probe's copy of it, its gradients, and the two moments of Adam.
 COPIES = 5
@@ -106,42 +105,10 @@ def copied(model: nn.Module, clock: Clock) -> nn.Module:
     made.zero_grad(set_to_none=True)
     for module in (made, *made.children()):
         module.register_forward_pre_hook(clock)
-    device = device_of(model)
-    if device.type != "cpu":
-        made.register_forward_pre_hook(_Mover(device).inputs, with_kwargs=True)
-        made.register_forward_hook(_to_cpu)
+    bridge(made)
     return made
 
 
 def size_of(model: nn.Module) -> int:
     """The number of its parameters."""
     return sum(parameter.numel() for parameter in model.parameters())
-
-
-def device_of(model: nn.Module) -> torch.device:
-    """The device of the first parameter, which meets the inputs."""
-    first = next(model.parameters(), None)
-    return torch.device("cpu") if first is None else first.device
-
-
-class _Mover:
-    """Moves the tensors of a call to where the model is."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-
-    def inputs(self, module: nn.Module, arguments: Any, named: Mapping[str, Any]) -> Any:
-        """As a hook before the forward pass."""
-        moved = tuple(self._moved(value) for value in arguments)
-        return moved, {name: self._moved(value) for name, value in named.items()}
-
-    def _moved(self, value: Any) -> Any:
-        return value.to(self._device) if isinstance(value, Tensor) else value
-
-
-def _to_cpu(module: nn.Module, arguments: Any, outputs: Any) -> Any:
-    """Logits and losses for those who compare them; a cache stays where the model wants it."""
-    for path, tensor in list(tensors_in(outputs)):
-        if len(path) <= 1:
-            outputs = substitute(outputs, path, tensor.cpu())
-    return outputs

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+import torch
 from torch import nn
 
 from gptdoctor.core.measurements.full_size import DEFAULT, Configuration, FullSize
@@ -59,6 +60,8 @@ def measure(specimen: Specimen) -> FullSize:
     """Every configuration that is larger than the specimen."""
     if specimen.full_sizes is None:
         raise Abstention("the model was given, and not built from the sizes in its file")
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        raise Abstention("it runs in a copy of the process, and one that has used CUDA has none")
     started = time.perf_counter()
     try:
         FakeTensors()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -29,6 +29,7 @@ from gptdoctor.specimen.objective import (
     label_parameters,
     without_own_loss,
 )
+from gptdoctor.specimen.on_device import CPU, accelerator, bridge, device_of
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.specimen import Specimen
@@ -52,19 +53,35 @@ def build_specimen(
         call = partial(parse_call, request.call, module=module, root=request.root)
     candidates = (
         replace(
-            one,
+            on_accelerator(one) if request.devices else one,
             call=call,
             shown=partial(calls_of, module, request, one.variant or VARIANTS[0]),
             imports=imports_for(one.code, module, request.root),
         )
         for one in instances(module, request)
     )
-    make = partial(instance_like, module=module, request=request)
+
+    def make(instance: Instance, changes: Mapping[str, int]) -> Instance:
+        made = instance_like(instance, changes, module, request)
+        return on_accelerator(made) if request.devices else made
+
     construction, specimen = specimen_from(candidates, request, make)
     if specimen is not None:
         offer = partial(full_sizes, module, request, specimen.changes)
         specimen = replace(specimen, full_sizes=offer)
     return construction, specimen
+
+
+def on_accelerator(instance: Instance) -> Instance:
+    """The instance on the accelerator of this machine, where the user trains it, if it has one."""
+    device = accelerator()
+    if instance.model is None or device == CPU:
+        return instance
+    is_there = device_of(instance.model).type == device.type
+    model = instance.model if is_there else instance.model.to(device)
+    bridge(model)
+    code = instance.code if is_there else f"{instance.code}.to({device.type!r})"
+    return replace(instance, model=model, code=code)
 
 
 def specimen_from(

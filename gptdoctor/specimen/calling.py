@@ -19,6 +19,7 @@ from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
+from gptdoctor.specimen.on_device import CPU, device_of
 from gptdoctor.specimen.roles import (
     asks_for_loss,
     continued,
@@ -45,6 +46,7 @@ def find_call(
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
     recipes = []
+    device = device_of(model)
     for forms in required_forms(model, slots, ids, vocabulary):
         recipe = Recipe(
             entry=entry,
@@ -54,6 +56,7 @@ def find_call(
             ids_below=vocabulary,
             vocabularies=frozenset({vocabulary}),
             holder=holder,
+            device="" if device == CPU else str(device),
         )
         recipes.append(_with_vocabulary(model, recipe, seed))
     trial = _over_shapes(model, recipes, seed, deadline)

@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.construction import InputFact
 from gptdoctor.specimen.batches import Holder
 from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.kept_losses import kept_loss
+from gptdoctor.specimen.on_device import bridged
 from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
 from gptdoctor.specimen.roles import Slot, asks_for_loss, entry_of
 from gptdoctor.specimen.specimen import Outputs
@@ -32,6 +33,7 @@ class Recipe:
     time_first: bool = False
     labels: str | None = None  # labels that must be given to get the logits of every position
     holder: Holder | None = None  # the one parameter that takes all inputs in one value
+    device: str = ""  # to which the code moves what it makes; "": it stays on the CPU
 
     def inputs(self, batch: int, length: int, seed: int) -> dict[str, Any]:
         """The keyword arguments of the entry for B = `batch` and T = `length`, without labels."""
@@ -67,11 +69,13 @@ class Recipe:
         """Call the entry and give what it returns."""
         spread = [slot.name for slot in self.slots if slot.spread and slot.name in inputs]
         inputs = self._kept(model, inputs)
+        called = entry_of(model, self.entry)
+        called = called if called is model else bridged(called, model)
         if self.holder is not None:
             ordered = {slot.name: inputs[slot.name] for slot in self.slots if slot.name in inputs}
-            return entry_of(model, self.entry)(self.holder.held(ordered))
+            return called(self.holder.held(ordered))
         named = {name: value for name, value in inputs.items() if name not in spread}
-        return entry_of(model, self.entry)(*(inputs[name] for name in spread), **named)
+        return called(*(inputs[name] for name in spread), **named)
 
     def _kept(self, model: nn.Module, inputs: Mapping[str, Any]) -> dict[str, Any]:
         """The inputs with what the model makes in the place of what stands for it."""
@@ -133,7 +137,12 @@ class Recipe:
             name: form.code(batch, length, turned=self._is_turned(form))
             for name, form in self.forms.items()
         }
-        return self._written(codes)
+        return self._written({name: self._moved(name, code) for name, code in codes.items()})
+
+    def _moved(self, name: str, code: str) -> str:
+        """The code of a value, moved to where the model is."""
+        is_tensor = self.forms[name].shape is not None
+        return f"{code}.to({self.device!r})" if self.device and is_tensor else code
 
     def expression(self) -> str:
         """The call for any batch and length, as `--call` takes it."""

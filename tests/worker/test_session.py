@@ -106,7 +106,7 @@ def test_records_come_in_the_order_of_the_requests(session: Session, root: Path)
     assert [outcome(record) for record in records] == ["built"] * 4
     assert all(record.torch and record.python for record in records)
     finished = [event.path for event in events if isinstance(event, ModelFinished)]
-    assert finished[:2] == ["a.py", "slow.py"]
+    assert finished[0] != "slow.py"
 
 
 def test_events_tell_what_goes_on(session: Session, root: Path) -> None:
