@@ -147,7 +147,7 @@ def test_jobs_that_nobody_waits_for_are_ended(session: Session, root: Path) -> N
         assert record.target.path == "a.py"
         break
     [again] = session.examine([request_for(root, "b.py")])
-    assert outcome(again) == "built"
+    assert outcome(again) == "built", again
     server = session._link._server
     assert server is not None
     deadline = time.monotonic() + 2
