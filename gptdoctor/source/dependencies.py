@@ -1,4 +1,4 @@
-"""The packages that a project declares, and which of them are not installed."""
+"""The packages that a project declares to need."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import configparser
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.imports import Guard, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
-from gptdoctor.source.unresolved import Lack, unresolved
 
 # Packages that are imported under another name than they are installed by. Only famous ones:
 # most names differ by "-" and "_" alone, which normalising takes care of.
@@ -52,18 +49,6 @@ EGG = re.compile(r"#egg=([\w.-]+)")
 INCLUDED_FILE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
 REQUIRED = re.compile(r"^Requires-Dist:\s*([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 CONDA_LINE = re.compile(r"^\s*-\s*['\"]?([A-Za-z][\w.-]*)", re.MULTILINE)
-
-
-@dataclass(frozen=True, kw_only=True)
-class MissingPackage:
-    """A package that the project declares and that the search paths do not hold."""
-
-    module: str  # top-level import name: "flash_attn"
-    distribution: str  # as it is declared, normalised: "flash-attn"
-    path: str  # of the file that imports it
-    line: int  # of the import statement
-
-
 _CACHE: WeakKeyDictionary[Project, dict[Path, frozenset[str]]] = WeakKeyDictionary()
 
 
@@ -95,33 +80,6 @@ def declared_distribution(project: Project, importer: SourceModule, module: str)
         if normalised(name) in known:
             return normalised(name)
     return next((name for name in sorted(known) if f"-{normalised(top)}-" in f"-{name}-"), None)
-
-
-def missing_declared(project: Project, module: SourceModule) -> list[MissingPackage]:
-    """The packages that `module` needs, that the project declares, and that are not installed.
-
-    Imports with a guard and those inside functions are not needed to import the file.
-    """
-    found: dict[str, MissingPackage] = {}
-    for site in import_sites(module):
-        if site.lazy or site.stands_in_for or guarding(site).kind is not Guard.NONE:
-            continue
-        lack = unresolved(project, module, site.node)
-        if lack is None or lack.lack is not Lack.PACKAGE:
-            continue
-        distribution = declared_distribution(project, module, lack.module)
-        if distribution is not None:
-            top = lack.module.partition(".")[0]
-            found.setdefault(
-                top,
-                MissingPackage(
-                    module=top,
-                    distribution=distribution,
-                    path=module.path,
-                    line=site.node.lineno,
-                ),
-            )
-    return list(found.values())
 
 
 def normalised(name: str) -> str:

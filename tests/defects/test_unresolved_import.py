@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.import_dependencies import ImportDependencies, 
 from gptdoctor.core.measurements.record import Measured, ModelRecord
 from gptdoctor.defects.imports.unresolved_import import DEFECT
 from gptdoctor.scan import ModelNames, scan
-from gptdoctor.source.dependencies import missing_declared
+from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from tests.defects.marks import marked, plain
@@ -261,12 +261,7 @@ def test_a_declared_package_is_no_defect(name: str, text: str, tmp_path: Path) -
     (tmp_path / "installed/torch/nn.py").touch()
     project, module, found = scanned(tmp_path, "from lost_package import Part")
     assert found == []
-    (missing,) = missing_declared(project, module)
-    assert (missing.module, missing.distribution, missing.line) == (
-        "lost_package",
-        "lost-package",
-        2,
-    )
+    assert declared_distribution(project, module, "lost_package") == "lost-package"
 
 
 def scanned(root: Path, body: str) -> tuple[Project, SourceModule, list[Suspicion]]:

@@ -9,7 +9,6 @@ import pytest
 from gptdoctor.source.dependencies import (
     declared,
     declared_distribution,
-    missing_declared,
     normalised,
 )
 from tests.source.projects import module_of, project_of
@@ -94,32 +93,6 @@ def test_import_names_lead_to_packages(
     """Normalised, by the famous exceptions, or as a word of a longer name."""
     project = project_of(tmp_path, {"requirements.txt": line, "model.py": ""})
     assert declared_distribution(project, module_of(project, "model.py"), module) == distribution
-
-
-def test_only_what_the_import_needs_is_missing(tmp_path: Path) -> None:
-    """Guarded and lazy imports do not stop the file, nor does what is installed."""
-    model = """\
-import here
-import lost.part
-from lost import it
-try:
-    import guarded
-except ImportError:
-    guarded = None
-def f():
-    import lazy
-"""
-    texts = {
-        "requirements.txt": "here\nlost\nguarded\nlazy\n",
-        "installed/torch/__init__.py": "",
-        "installed/here.py": "",
-        "model.py": model,
-    }
-    project = project_of(tmp_path, texts)
-    missing = missing_declared(project, module_of(project, "model.py"))
-    assert [(one.module, one.distribution, one.path, one.line) for one in missing] == [
-        ("lost", "lost", "model.py", 2)
-    ]
 
 
 def test_names_are_normalised_as_pep_503_says() -> None:
