@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dis
 import inspect
 from dataclasses import dataclass, replace
 from itertools import takewhile
@@ -119,6 +120,7 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
         return Called(instance=instance, trial=trial, note=note, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
     blameless = blameless or instance.guessed or _left_out(trial.error)
+    blameless = blameless or _unprepared(trial.error)
     return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
 
 
@@ -138,6 +140,18 @@ def _left_out(error: BaseException) -> bool:
         if parameter.default is None and getattr(owner, name, trace) is None
     }
     return not optional.isdisjoint(trace.tb_frame.f_code.co_names)
+
+
+def _unprepared(error: BaseException) -> bool:
+    """Whether a module lacks what a method of its own would have set, had anybody called it."""
+    if not isinstance(error, AttributeError) or not isinstance(error.obj, nn.Module):
+        return False
+    return any(
+        line.opname == "STORE_ATTR" and line.argval == error.name
+        for name, method in inspect.getmembers(type(error.obj), inspect.isfunction)
+        if name not in ("__init__", "forward")
+        for line in dis.get_instructions(inspect.unwrap(method))
+    )
 
 
 def _guessed(recipe: Recipe) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from math import inf
 from time import monotonic
 from typing import Any
@@ -12,7 +13,7 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.activations import with_activations
-from gptdoctor.specimen.batches import holder_of
+from gptdoctor.specimen.batches import Holder, holder_of
 from gptdoctor.specimen.choices import required_forms
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.forms import Form
@@ -21,6 +22,7 @@ from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
 from gptdoctor.specimen.on_device import CPU, device_of
 from gptdoctor.specimen.roles import (
+    Slot,
     asks_for_loss,
     continued,
     names_ids,
@@ -45,8 +47,35 @@ def find_call(
         ids = continued(slots)
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
-    recipes = []
+    recipes = partial(
+        _recipes, model, entry, ids=ids, holder=holder, vocabulary=vocabulary, seed=seed
+    )
+    first = recipes(slots)
+    trial = _over_shapes(model, first, seed, deadline)
+    if trial.works:
+        return with_modalities(model, trial, seed)
+    richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
+    if richer is None and not trial.runs:
+        richer = with_activations(model, trial, seed)
+        others = (_asking_for_loss(first), *(recipes(one) for one in _with_a_mask(slots)))
+        tried = (_over_shapes(model, one, seed, deadline) for one in others if one)
+        richer = richer or next((one for one in tried if one.works), None)
+    return richer or trial
+
+
+def _recipes(
+    model: nn.Module,
+    entry: str,
+    slots: tuple[Slot, ...],
+    *,
+    ids: Slot,
+    holder: Holder | None,
+    vocabulary: int,
+    seed: int,
+) -> list[Recipe]:
+    """The ways in which the entry may be called, the likeliest first."""
     device = device_of(model)
+    found = []
     for forms in required_forms(model, slots, ids, vocabulary):
         recipe = Recipe(
             entry=entry,
@@ -58,16 +87,15 @@ def find_call(
             holder=holder,
             device="" if device == CPU else str(device),
         )
-        recipes.append(_with_vocabulary(model, recipe, seed))
-    trial = _over_shapes(model, recipes, seed, deadline)
-    if trial.works:
-        return with_modalities(model, trial, seed)
-    richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
-    if richer is None and not trial.runs:
-        richer = with_activations(model, trial, seed) or _asked_for_loss(
-            model, recipes, seed, deadline
-        )
-    return richer or trial
+        found.append(_with_vocabulary(model, recipe, seed))
+    return found
+
+
+def _with_a_mask(slots: tuple[Slot, ...]) -> Iterator[tuple[Slot, ...]]:
+    """The slots with one mask that may be left out taken for one that must be given."""
+    for slot in slots:
+        if slot.kind == "mask" and not slot.required:
+            yield tuple(replace(one, required=one is slot or one.required) for one in slots)
 
 
 def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: float) -> Trial:
@@ -109,18 +137,14 @@ def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:
     return None
 
 
-def _asked_for_loss(
-    model: nn.Module, recipes: list[Recipe], seed: int, deadline: float
-) -> Trial | None:
-    """A call that works with the switch on that makes the entry return its loss."""
-    asking = [
+def _asking_for_loss(recipes: list[Recipe]) -> list[Recipe]:
+    """The recipes with the switch on that makes the entry return its loss, where there is one."""
+    return [
         replace(recipe, forms={**recipe.forms, slot.name: Form(shape=None, constant=True)})
         for recipe in recipes
         for slot in recipe.slots
         if asks_for_loss(slot)
     ]
-    trial = _over_shapes(model, asking, seed, deadline) if asking else None
-    return trial if trial is not None and trial.works else None
 
 
 def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:

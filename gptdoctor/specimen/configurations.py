@@ -21,6 +21,7 @@ from gptdoctor.specimen.hints import (
 from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, filled, template_for, value_for
 from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.module_sizes import Change, changes
+from gptdoctor.specimen.presets import smallest_preset
 from gptdoctor.specimen.reads import (
     CONFIG_NAMES,
     Makes,
@@ -30,7 +31,7 @@ from gptdoctor.specimen.reads import (
     project_modules,
     reads_of,
 )
-from gptdoctor.specimen.submodules import decoding, is_layer, is_part, is_table, part_for
+from gptdoctor.specimen.submodules import is_layer, is_part, is_table, meant, part_for
 from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
@@ -147,7 +148,7 @@ class Maker:
         # A configuration that may hold any other one makes the right one for itself.
         any_other = default is not MISSING and isinstance(made, type) and hint in made.__mro__[1:]
         if self._buildable(hint, default) and not any_other:
-            return self.instance(decoding(hint, self._own), depth + 1)
+            return self.instance(meant(hint, self._own), depth + 1)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
         if isinstance(default, type) and self._own(default) and not issubclass(default, nn.Module):
@@ -162,7 +163,8 @@ class Maker:
                 return holder
         if default is MISSING and not is_plain(hint):
             raise NoIdeaError(f"{name}: {hint.__name__}")
-        value = small(name, default, hint, self.variant, siblings)
+        preset = smallest_preset(default, made) if isinstance(default, str) else None
+        value = preset or small(name, default, hint, self.variant, siblings)
         same = value is not None and default is not MISSING and value.value == default
         return None if same else value
 

@@ -12,8 +12,9 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.duplicate import duplicate
-from gptdoctor.specimen.instances import Instance
+from gptdoctor.specimen.instances import MOST_PARAMETERS, Instance
 from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.size_limit import limited
 from gptdoctor.specimen.sizes import role_of
 from gptdoctor.specimen.values import Written, keywords, literal
 from gptdoctor.specimen.variants import VARIANTS
@@ -21,7 +22,7 @@ from gptdoctor.specimen.variants import VARIANTS
 _PREPARES = re.compile(
     r"(?:set_?up|init(?:iali[sz]e)?|build|create|make|allocate|reset|prepare|post_init)"
     r"(?:_(?:kv_)?(?:caches?|weights|parameters?|params|model|buffers?|masks?|layers|modules?"
-    r"|tables?|rope|embeddings?))?"
+    r"|tables?|rope|embeddings?))?|configure(?:_sharded)?_model"  # the hooks of Lightning
 )
 # What is given by name to those that take arguments: batches and lengths that no probe exceeds.
 _ROLES = ("batch", "context")
@@ -40,7 +41,7 @@ def prepared(instance: Instance, root: str) -> Iterator[Instance]:
         ready = duplicate(model)
         try:
             torch.manual_seed(0)
-            with torch.no_grad():
+            with torch.no_grad(), limited(MOST_PARAMETERS):
                 getattr(ready, name)(**{key: value.value for key, value in given.items()})
         except _FAILURES:
             continue

@@ -114,12 +114,22 @@ def _imported(node: ast.ImportFrom, home: ModuleType, root: str) -> ModuleType |
         return None
 
 
-def decoding(hint: type, own: Callable[[type], bool]) -> type:
-    """The class itself, or that of its children that decodes: such a base is rarely meant."""
+def meant(hint: type, own: Callable[[type], bool]) -> type:
+    """The class itself, or the child that is meant: one that decodes, one that is not abstract."""
+    children = [each for each in _descendants(hint) if own(each)]
+    if inspect.isabstract(hint):
+        return next((each for each in children if not inspect.isabstract(each)), hint)
     if not issubclass(hint, nn.Module) or _DECODES.search(hint.__name__):
         return hint
-    children: list[type] = [each for each in hint.__subclasses__() if own(each)]
     return next((each for each in children if _DECODES.search(each.__name__)), hint)
+
+
+def _descendants(known: type) -> Iterator[type]:
+    """The children of a class, and theirs."""
+    child: type
+    for child in type.__subclasses__(known):
+        yield child
+        yield from _descendants(child)
 
 
 def is_layer(hint: type) -> bool:

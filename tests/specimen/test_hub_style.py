@@ -141,3 +141,50 @@ def test_what_cannot_be_made_small_is_never_made(tmp_path: Path, text: str) -> N
     assert construction.outcome == "not-built"
     assert specimen is None
     assert "parameters or more" in " ".join(construction.tried)
+
+
+PRESET = """
+SIZES = {"base": dict(width=4096, depth=48), "nano": dict(width=48, depth=3)}
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, size: str = "base"):
+        super().__init__()
+        width, depth = SIZES[size]["width"], SIZES[size]["depth"]
+        self.wte = nn.Embedding(vocab_size, width)
+        self.h = nn.ModuleList(nn.Linear(width, width) for _ in range(depth))
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, input_ids):
+        x = self.wte(input_ids)
+        for layer in self.h:
+            x = x + layer(x)
+        return self.head(x)
+"""
+ABSTRACT = """
+from abc import ABC, abstractmethod
+
+class Tokenizer(ABC):
+    @abstractmethod
+    def size(self): ...
+
+class Letters(Tokenizer):
+    def size(self):
+        return 97
+
+class Model(nn.Module):
+    def __init__(self, tokenizer: Tokenizer, width: int = 4096):
+        super().__init__()
+        self.wte = nn.Embedding(tokenizer.size(), width)
+        self.head = nn.Linear(width, tokenizer.size())
+
+    def forward(self, input_ids):
+        return self.head(self.wte(input_ids))
+"""
+
+
+@pytest.mark.parametrize(("text", "given"), [(PRESET, "size='nano'"), (ABSTRACT, "Letters()")])
+def test_what_the_file_offers_is_chosen_from(tmp_path: Path, text: str, given: str) -> None:
+    """The smallest of its named sizes, and a class that can be made of an abstract one."""
+    construction = built(tmp_path, text)
+    assert given in construction.build
+    assert construction.parameters < 100_000

@@ -139,3 +139,21 @@ def test_a_picture_has_its_place_in_the_text(tmp_path: Path) -> None:
     model = made.copy()
     ids = eval(made.construction.call[len("model(ids=") :].rpartition(", pixel_values")[0])
     assert made.call(model, {**made.inputs(), "ids": ids}).logits is not None
+
+
+def test_a_mask_that_cannot_be_left_out_is_given(tmp_path: Path) -> None:
+    """Though its default says that it may be."""
+    text = MASKS["ignores-padding"].replace("key_padding_mask)", "key_padding_mask=None)", 1)
+    made = specimen(tmp_path, HEAD + text)
+    assert "key_padding_mask=torch" in made.construction.call
+
+
+def test_what_only_an_uncalled_method_sets_is_not_held_against_the_model(tmp_path: Path) -> None:
+    """Somebody else was to call it: a trainer, a script."""
+    body = "        return self.out(self.e(ids) + self.shift)\n"
+    forward = f"\n    def forward(self, ids):\n{body}"
+    sets = "\n    def on_start(self, shift):\n        self.shift = shift\n"
+    construction, _ = build(tmp_path, HEAD + sets + forward)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
+    construction, _ = build(tmp_path, HEAD + forward)
+    assert construction.outcome == "crashed"
