@@ -122,7 +122,12 @@ class Checkup:
         if self._running is not None:
             jobs = self._running.examine(requests)
         suspicions = self._scan(prepared)
-        records = list(jobs)
+        try:
+            records = list(jobs)
+        except BaseException as end:
+            if cache is not None:
+                self._keep_finished(prepared.project, cache, end)
+            raise
         findings, models = weigh(prepared, suspicions, records, live=not self.options.static)
         found = Examination(
             environment=self._environment(records),
@@ -137,6 +142,15 @@ class Checkup:
         if cache is not None:
             cache.keep(examination, prepared.project, requests, records)
         return examination
+
+    def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
+        """Keep what the models told that had finished when the user broke off, and note it."""
+        from gptdoctor.diagnose.words import count
+
+        finished = [] if self._running is None else self._running.finished()
+        kept = cache.keep_records(project, finished)
+        if kept:
+            end.add_note(f"what {count(kept, 'model')} told is kept for the next run")
 
     def _scan(self, prepared: Prepared) -> list[Suspicion]:
         from gptdoctor.prepare import suspect

@@ -58,6 +58,10 @@ class Running:
         run = self.start().examine(missed, self._listener) if missed else iter(())
         return (next(run) if record is None else record for record in known)
 
+    def finished(self) -> list[tuple[ExamineRequest, ModelRecord]]:
+        """What was asked last and has been run to its end, also where nobody has taken it yet."""
+        return [] if self._session is None else self._session.finished()
+
     def known(self, request: ExamineRequest) -> ModelRecord | None:
         """What the cache answers."""
         return None if self._records is None else self._records.get(request)

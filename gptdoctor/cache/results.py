@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gptdoctor.cache.examinations import ExaminationCache
@@ -55,11 +55,19 @@ class ResultCache:
         records: Sequence[ModelRecord],
     ) -> None:
         """Keep what was found since `answer` was asked."""
-        for request, record in zip(requests, records, strict=True):
-            if not record.cached:
-                self.records.put(request, record, project, self._since_ns)
+        self.keep_records(project, zip(requests, records, strict=True))
         self._whole.expect(requests)
         self._whole.put(examination, [self.records.kept(one) for one in requests], self._since_ns)
+
+    def keep_records(
+        self, project: Project, told: Iterable[tuple[ExamineRequest, ModelRecord]]
+    ) -> int:
+        """Keep what models told that were run since then; returns how many of them last."""
+        return sum(
+            self.records.put(request, record, project, self._since_ns)
+            for request, record in told
+            if not record.cached
+        )
 
     def close(self) -> None:
         """Let go of the folder."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
 
@@ -68,6 +69,7 @@ def _write_config(examination: Examination, options: Options) -> None:
     from gptdoctor.write_config import write_config
 
     root = root_of(options.targets, Path.cwd())
+    ignore_interrupts()
     written = write_config(root, examination.models)
     print_written(stderr_console(), root, written.added, written.kept)
 

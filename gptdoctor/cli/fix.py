@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ def _repair(
     if told:
         stderr_console().print(told, highlight=False)
     if write and result.patches:
+        ignore_interrupts()
         apply(checkup.root, result.patches)
     return before, result
 

@@ -10,6 +10,7 @@ import typer
 
 from gptdoctor import __version__
 from gptdoctor.cli import cache, check, explain, fix, report, rules
+from gptdoctor.cli.interrupts import Interrupted, end_on_interrupt, told
 from gptdoctor.core.errors import DoctorError
 
 # 0 clean, 1 findings or an untrainable model, 2 could not run; 130 is the shell's for Ctrl-C.
@@ -49,10 +50,12 @@ def root(
 
 def main() -> None:
     """Run a command; an error is one sentence on stderr, and a traceback only when asked for."""
+    end_on_interrupt()
     try:
         app()
-    except KeyboardInterrupt:
-        typer.echo("gptdoctor: interrupted; nothing was written", err=True)
+    except Interrupted as interrupt:
+        over_the_echo = "\r" if sys.stderr.isatty() else ""  # terminals print "^C"
+        typer.echo(f"{over_the_echo}gptdoctor: {told(interrupt)}", err=True)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         # The reader of our output went away (`| head`); there is nobody left to tell.

@@ -10,6 +10,7 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.check import examine
+from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _write(examination: Examination, output: Path | None) -> None:
         return
     from gptdoctor.report.markdown import render
 
+    ignore_interrupts()
     try:
         output.write_text(render(document), encoding="utf-8")
     except OSError as error:

@@ -48,6 +48,7 @@ class Session:
         self._link = start_link(python, root, devices=devices)
         self._jobs = jobs or jobs_at_once(shared=can_fork(devices=devices))
         self._numbers = count(1)  # 0 is for what belongs to no job
+        self._asked: list[Progress] = []  # in the last examination
         self._waiting: deque[Progress] = deque()
         self._running: dict[int, Progress] = {}
         self._preloading = Preloading()
@@ -77,6 +78,7 @@ class Session:
         """
         self._preloading.expect(requests)
         jobs = [Progress(request=request, listener=listener) for request in requests]
+        self._asked = jobs
         self._waiting = deque(sorted(jobs, key=self._turn))
         ready = self.ready()
         try:
@@ -88,6 +90,11 @@ class Session:
                 yield job.record(ready)
         finally:
             self._abandon()
+
+    def finished(self) -> list[tuple[ExamineRequest, ModelRecord]]:
+        """What was told to the end in the last examination, taken or not."""
+        ended = [job for job in self._asked if job.ending is not None]
+        return [(job.request, job.record(self.ready())) for job in ended]
 
     def close(self) -> None:
         """End the fork server and every process below it."""
