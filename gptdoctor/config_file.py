@@ -6,12 +6,13 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from gptdoctor.config import ModelConfig
-from gptdoctor.core.errors import ConfigError
+from gptdoctor.core.errors import ConfigError, UsageError
 from gptdoctor.core.findings import Severity
 
 FILE = "pyproject.toml"
@@ -79,12 +80,34 @@ def table_in(file: Path) -> Mapping[str, Any]:
 
 def bytes_of(size: str | int) -> int:
     """A size such as 2000000, "512MiB" or "1.5G" in bytes; ValueError for anything else."""
+    number = 0
     if isinstance(size, int) and not isinstance(size, bool):
-        if size > 0:
-            return size
+        number = size
     elif isinstance(size, str) and (found := _SIZE.fullmatch(size.strip())):
-        return int(float(found[1]) * _UNITS[found[2].upper()])
+        number = int(float(found[1]) * _UNITS[found[2].upper()])
+    if number > 0:
+        return number
     raise ValueError(size)
+
+
+def value_given(key: str, word: str) -> Any:
+    """The value of a key as the command line gives it: a number, or a size of memory.
+
+    Raises UsageError, one sentence with what is allowed.
+    """
+    known = _KEYS[key]
+    try:
+        return known.read(_plain(word))
+    except (ValueError, TypeError):
+        raise UsageError(f"--{key} is {word!r}, and must be {known.allowed}") from None
+
+
+def _plain(word: str) -> int | float | str:
+    """The word as TOML would read it."""
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(word)
+    return word
 
 
 def _models(table: Any) -> dict[str, ModelConfig]:
@@ -165,6 +188,12 @@ def _jobs(value: Any) -> int:
     return int(value)
 
 
+def _seed(value: Any) -> int:
+    if not -(2**63) <= _exact(int)(value) < 2**63:  # torch takes no more bits
+        raise ValueError(value)
+    return int(value)
+
+
 def _expression(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise ValueError(value)
@@ -187,7 +216,7 @@ _KEYS = {
     "timeout": _Key(
         field="timeout_seconds", allowed="a number of seconds, 0.1 or more", read=_seconds
     ),
-    "seed": _Key(field="seed", allowed="a whole number", read=_exact(int)),
+    "seed": _Key(field="seed", allowed="a whole number of 64 bits", read=_seed),
     "memory": _Key(
         field="memory_bytes", allowed='a size in bytes, or such as "2GiB"', read=bytes_of
     ),

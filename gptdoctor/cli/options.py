@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,6 +13,18 @@ import typer
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
+
+
+def _value_of(key: str) -> Callable[[str], Any]:
+    """The parser of an option that pyproject.toml knows as well: one sentence for a wrong value."""
+
+    def parse(word: str) -> Any:
+        from gptdoctor.config_file import value_given
+
+        return value_given(key, word)
+
+    return parse
+
 
 TargetsArgument = Annotated[
     list[str] | None,
@@ -48,12 +60,18 @@ TimeoutOption = Annotated[
     typer.Option(
         "--timeout",
         metavar="SECONDS",
-        min=0.1,
+        parser=_value_of("timeout"),
         help=f"Time limit of each model; default: {DEFAULT_TIMEOUT_SECONDS:g}.",
     ),
 ]
 SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Seed of weights, inputs and draws; default: 0.")
+    int | None,
+    typer.Option(
+        "--seed",
+        metavar="N",
+        parser=_value_of("seed"),
+        help="Seed of weights, inputs and draws; default: 0.",
+    ),
 ]
 PythonOption = Annotated[
     Path | None,
@@ -90,21 +108,12 @@ CallOption = Annotated[
 ]
 
 
-def _bytes(size: str) -> int:
-    from gptdoctor.config_file import bytes_of
-
-    try:
-        return bytes_of(int(size) if size.isdigit() else size)
-    except ValueError:
-        raise typer.BadParameter(f"{size!r} is no size such as 2G or 800M") from None
-
-
 MemoryOption = Annotated[
     int | None,
     typer.Option(
         "--memory",
         metavar="SIZE",
-        parser=_bytes,
+        parser=_value_of("memory"),
         help="Memory limit of each model, such as 2G or 800M; default: half of the machine's.",
         show_default=False,
     ),
@@ -114,7 +123,7 @@ JobsOption = Annotated[
     typer.Option(
         "--jobs",
         metavar="N",
-        min=1,
+        parser=_value_of("jobs"),
         help="Models examined at once; default: as many as cores and free memory allow.",
         show_default=False,
     ),

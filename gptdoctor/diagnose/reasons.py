@@ -71,7 +71,7 @@ def machine_lacks(record: ModelRecord) -> str | None:
 def tells_of_lack(crash: Crash) -> bool:
     """Whether the code broke where it asks for what is not here, of which another reason tells."""
     refused = crash.kind in ("MissingError", "NotRunError")
-    return refused or device_in(crash.message) is not None
+    return refused or crash.lacks_memory or device_in(crash.message) is not None
 
 
 def missing_import(record: ModelRecord) -> str | None:

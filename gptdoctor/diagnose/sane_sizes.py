@@ -68,6 +68,11 @@ def _lengths(record: ModelRecord, construction: Construction) -> Iterator[str]:
         for case in shapes.cases
         if case.crash is not None and case.length > 1 and case.crash.line not in guilty
     ]
+    greedy = [case for case in refused if case.crash is not None and case.crash.lacks_memory]
+    if greedy:
+        sizes = f"B={greedy[0].batch}, T={greedy[0].length}"
+        yield f"asks for more memory than it may have (--memory) at {sizes}"
+    refused = [case for case in refused if case not in greedy]
     works = sorted({case.length for case in shapes.cases if case.outcome == "ok"})
     works = works or [construction.length]
     lengths = list(dict.fromkeys(case.length for case in refused if case.length not in works))

@@ -16,12 +16,15 @@ HOLE = "..."  # stands for what the user has to fill in
 
 
 def to_write(project: Project, record: ModelRecord) -> ToWrite | None:
-    """The expressions that are missing; None where the model was run, or its code failed.
+    """The expressions that are missing; None where no expression would help: the model was run,
+    its code failed, or this machine lacks what it needs.
 
     What could be built is told with the build that was found: only its call is missing then.
     """
     construction = construction_of(record)
-    if construction is None or construction.outcome != "not-built" or missing_import(record):
+    if construction is None or construction.outcome != "not-built":
+        return None
+    if construction.lack or missing_import(record):
         return None
     target = record.target
     method = next(_methods(project, target, construction.entry or target.entry), None)

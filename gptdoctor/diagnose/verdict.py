@@ -48,9 +48,9 @@ def verdict_of(
 ) -> tuple[Verdict, tuple[Reason, ...]]:
     """The verdict of one model with its reasons; the worst that is proven decides."""
     confirmed = tuple(confirmed_in(record.target, findings))
-    untrainable = list(_untrainable(record, confirmed))
+    untrainable = tuple(dict.fromkeys(_untrainable(record, confirmed)))  # two probes may say one
     if untrainable:
-        return Verdict.UNTRAINABLE, tuple(untrainable)
+        return Verdict.UNTRAINABLE, untrainable
     unexamined = tuple(Reason(text) for text in _unexamined(record))
     if unexamined:
         return Verdict.UNEXAMINED, unexamined
@@ -190,13 +190,18 @@ def _unexamined(record: ModelRecord) -> Iterator[str]:
 
 
 def _unmeasured(record: ModelRecord) -> Iterator[str]:
+    """The decisive probes that did not measure, those with the same reason together."""
+    probes: dict[str, list[str]] = {}
     for unmeasured in record.unmeasured:
         if unmeasured.probe in DECISIVE_PROBES:
-            yield f"{unmeasured.probe} was not measured: {unmeasured.reason}"
+            probes.setdefault(unmeasured.reason, []).append(unmeasured.probe)
     for measured in record.measured:
         crash = getattr(measured.measurement, "crash", None)
         if measured.probe in DECISIVE_PROBES and crash is not None:
-            yield f"{measured.probe} was not measured: {crash_sentence(crash)}"
+            probes.setdefault(crash_sentence(crash), []).append(measured.probe)
+    for reason, names in probes.items():
+        verb = "was" if len(names) == 1 else "were"
+        yield f"{' and '.join(names)} {verb} not measured: {reason}"
 
 
 def _finding_sentence(finding: Finding) -> str:

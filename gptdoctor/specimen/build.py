@@ -99,13 +99,22 @@ def specimen_from(
             break
     # the first of equals: its sizes are the most telling ones
     best = max(attempts, key=lambda one: (one.works, one.instance.model is not None))
-    notes = tuple(dict.fromkeys(each.note for each in attempts if each.note))
+    notes = _notes(attempts)
     failures = failures_of(attempts, best, make, request)
     for change in best.instance.changes:  # it may read them when it runs
         change.make()
     construction = _construction(best, notes, failures, request)
     model = best.instance.model
     return construction, None if model is None else _specimen(model, best, construction, request)
+
+
+def _notes(attempts: Iterable[Called]) -> tuple[str, ...]:
+    """Why the attempts came to nothing; of calls that fail alike the first is enough."""
+    notes: dict[str, str] = {}
+    for each in attempts:
+        if each.note:
+            notes.setdefault(each.error or each.note, each.note)
+    return tuple(notes.values())
 
 
 def _construction(

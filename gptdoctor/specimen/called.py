@@ -38,6 +38,7 @@ class Called:
     own: tuple[OwnLoss, ...] = ()
     crash: Crash | None = None
     note: str = ""  # why the call does not work
+    error: str = ""  # with which it failed
     lack: str = ""  # what this machine lacks for it
 
     @property
@@ -114,14 +115,15 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
         return Called(instance=instance, trial=trial, note=note)
     crash = crash_of(trial.error, request.root, "forward")
     where = "" if crash.path is None else f" at {crash.path}:{crash.line}"
-    note = f"{call}: {crash.kind}: {crash.message}{where}"
+    error = f"{crash.kind}: {crash.message}{where}"
+    failed = Called(instance=instance, trial=trial, note=f"{call}: {error}", error=error)
     lack = lacking(trial.error, crash)
     if lack:
-        return Called(instance=instance, trial=trial, note=note, lack=lack)
+        return replace(failed, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
     blameless = blameless or instance.guessed or _left_out(trial.error)
     blameless = blameless or _unprepared(trial.error)
-    return Called(instance=instance, trial=trial, crash=None if blameless else crash, note=note)
+    return replace(failed, crash=None if blameless else crash)
 
 
 def _left_out(error: BaseException) -> bool:

@@ -110,7 +110,7 @@ def seed_everything(seed: int) -> None:
 
 def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, Specimen | None]:
     """The specimen, or why there is none; a fault of ours leaves the model unexamined."""
-    lack = memory_lack(request.memory_bytes, loaded.crash)
+    lack = memory_lack(request.memory_bytes, *_errors(loaded.crash))
     if loaded.crash is not None and lack:
         tried = f"its import asks for more memory than there is ({loaded.crash.message})"
         return not_built(request, "not-built", tried=(tried,), lack=lack), None
@@ -121,12 +121,9 @@ def _construct(loaded: Loaded, request: ExamineRequest) -> tuple[Construction, S
         return not_built(request, "crashed", crash=loaded.crash), None
     try:
         construction, specimen = build_specimen(loaded.module, request)
-        lack = (
-            ""
-            if construction.outcome == "built"
-            else memory_lack(request.memory_bytes, construction)
-        )
-        if not lack:
+        errors = (*construction.tried, *_errors(construction.crash))
+        lack = memory_lack(request.memory_bytes, *errors)
+        if construction.outcome == "built" or not lack:
             return construction, specimen
         return not_built(request, "not-built", tried=construction.tried, lack=lack), None
     except BaseException as error:
@@ -183,9 +180,20 @@ def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: 
     except Abstention as abstention:
         send(Unmeasured(probe=probe.name, reason=str(abstention)))
     except BaseException as error:  # the user's code may raise what it likes, SystemExit too
-        send(Unmeasured(probe=probe.name, reason=told(error, request.root)))
+        reason = told(error, request.root)
+        lack = memory_lack(request.memory_bytes, reason)
+        send(Unmeasured(probe=probe.name, reason=f"needs {lack}" if lack else reason))
     else:
-        _tell(send, probe.name, measurement, lines)
+        lack = memory_lack(request.memory_bytes, *_errors(getattr(measurement, "crash", None)))
+        if lack:  # how far it came says nothing of the model
+            send(Unmeasured(probe=probe.name, reason=f"needs {lack}"))
+        else:
+            _tell(send, probe.name, measurement, lines)
+
+
+def _errors(crash: Crash | None) -> tuple[str, ...]:
+    """A crash as one text, if there is one."""
+    return () if crash is None else (f"{crash.kind}: {crash.message}",)
 
 
 def _tell(send: Send, probe: str, measurement: Measurement, lines: Lines) -> None:

@@ -7,15 +7,14 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from gptdoctor.core.measurements.construction import Construction
-from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.crash import tells_of_memory
 
 # Linux kills the process with the highest score first when memory runs out; this is the highest.
 _OOM_SCORE = "1000"
 # Without a number of the user's: room for a large model that is built by mistake to fail here,
 # before the machine runs out of memory.
 _SHARE_OF_THE_MACHINE = 2
-_WORDS = ("MemoryError", "allocate memory", "out of memory")  # Python's, torch's, CUDA's
+_UNITS = ((2**30, "GiB"), (2**20, "MiB"), (2**10, "KiB"))
 
 
 def kept_limits() -> frozenset[str]:
@@ -41,22 +40,18 @@ def limit_memory(memory_bytes: int | None) -> None:
 
     with suppress(OSError, ValueError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
-    with suppress(OSError, ValueError):
+    with suppress(OSError, ValueError, OverflowError):  # more than can be counted is no limit
         limit = _mapped() + (memory_bytes or _default_bytes())
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def memory_lack(memory_bytes: int | None, said: Construction | Crash | None) -> str:
-    """What a model needed more of, where the limit stopped its import or its construction."""
-    if isinstance(said, Construction):
-        texts = [*said.tried, f"{said.crash.kind}: {said.crash.message}" if said.crash else ""]
-    else:
-        texts = [] if said is None else [f"{said.kind}: {said.message}"]
-    if not any(word in text for text in texts for word in _WORDS):
+def memory_lack(memory_bytes: int | None, *errors: str) -> str:
+    """What a model needed more of, where the limit is behind one of these errors; else ""."""
+    if not any(map(tells_of_memory, errors)):
         return ""
     limit = memory_bytes or _default_bytes()
-    size = f"{limit / 2**30:.3g} GiB" if limit >= 2**30 else f"{limit / 2**20:.4g} MiB"
-    return f"more than {size} of memory, the limit of each model (--memory)"
+    size, unit = next((one for one in _UNITS if limit >= one[0]), (1, "bytes"))
+    return f"more than {limit / size:.4g} {unit} of memory, the limit of each model (--memory)"
 
 
 def _mapped() -> int:

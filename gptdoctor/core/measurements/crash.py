@@ -13,6 +13,8 @@ _MISMATCH = re.compile(
 )
 # How torch refuses statistics of a batch that has a single row.
 _WANTS_MORE = "more than 1 value per channel"
+# Python's, torch's, CUDA's and C++'s words for a lack of memory.
+_MEMORY = ("MemoryError", "allocate memory", "out of memory", "bad_alloc")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,5 +39,15 @@ class Crash:
     @property
     def own(self) -> bool:
         """The user's code broke, rather than refused: a check of theirs states a requirement."""
-        refuses = self.raised_there or self.kind == "AssertionError"
+        refuses = self.raised_there or self.kind == "AssertionError" or self.lacks_memory
         return self.path is not None and not refuses and _WANTS_MORE not in self.message
+
+    @property
+    def lacks_memory(self) -> bool:
+        """Whether it asked for more memory than it may have, which is no fault of the code."""
+        return tells_of_memory(f"{self.kind}: {self.message}")
+
+
+def tells_of_memory(error: str) -> bool:
+    """Whether an error, "KIND: MESSAGE", is about a lack of memory."""
+    return any(word in error for word in _MEMORY)

@@ -24,7 +24,7 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
     if not isinstance(measurement, Construction):
         return
     for failure in measurement.failures:
-        if failure.decisive:
+        if failure.decisive and not failure.crash.lacks_memory:
             yield from _conviction("construction", failure)
     crash = measurement.crash
     if measurement.outcome != "crashed" or crash is None or not crash.is_mismatch:
