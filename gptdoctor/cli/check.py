@@ -21,6 +21,15 @@ FormatOption = Annotated[
     shared.OutputFormat, typer.Option("--output-format", help="How the result is printed.")
 ]
 
+# Options that decide how a model is run, by the parameters that hold them.
+_AGAIN = {
+    "--build": "build",
+    "--call": "call",
+    "--python": "python",
+    "--seed": "seed",
+    "--timeout": "timeout_seconds",
+    "--memory": "memory_bytes",
+}
 WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
@@ -55,7 +64,7 @@ def check(
     if write_config and options.static:
         raise UsageError("--write-config tells what running the models showed; --static runs none")
     examination = examine(options)
-    result = _show(examination, options, output_format)
+    result = _show(examination, options, output_format, _words(context))
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
@@ -87,15 +96,24 @@ def examine(options: Options) -> Examination:
         return checkup.examine()
 
 
-def _words(options: Options) -> tuple[str, ...]:
-    """What was named, as the next command has to name it."""
-    given = (("--build", options.build), ("--call", options.call))
-    more = [word for name, value in given if value is not None for word in (name, value)]
-    return (*options.targets, *more)
+def _words(context: typer.Context) -> tuple[str, ...]:
+    """What was asked for, as the next command has to ask for it again."""
+    given = context.params
+    words = [str(target) for target in given["targets"] or ()]
+    for name in ("select", "ignore"):
+        words += [f"--{name}", ",".join(given[name])] if given[name] else []
+    for option, name in _AGAIN.items():
+        value = given[name]
+        word = f"{value:g}" if isinstance(value, float) else str(value)
+        words += [option, word] if value is not None else []
+    return (*words, *(["--devices"] if given["devices"] else []))
 
 
 def _show(
-    examination: Examination, options: Options, output_format: shared.OutputFormat
+    examination: Examination,
+    options: Options,
+    output_format: shared.OutputFormat,
+    words: tuple[str, ...],
 ) -> GateResult:
     from gptdoctor.diagnose.gate import gate, shown
 
@@ -111,5 +129,5 @@ def _show(
         from gptdoctor.report.consoles import stdout_console
         from gptdoctor.report.text import print_examination
 
-        print_examination(stdout_console(), wanted, gate=result, targets=_words(options))
+        print_examination(stdout_console(), wanted, gate=result, targets=words)
     return result

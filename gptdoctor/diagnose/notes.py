@@ -92,13 +92,15 @@ def _not_run(project: Project, record: ModelRecord) -> Iterator[str]:
         if not isinstance(measured.measurement, ImportDependencies):
             continue
         by_path: dict[str, list[SkippedStatement]] = {}
+        told = []
         for one in measured.measurement.skipped:
             by_path.setdefault(one.path, []).append(one)
         for path, skipped in by_path.items():
             if all(one.kind == "dependent" for one in skipped):
                 continue  # of the failed import behind them a finding or another note tells
-            told = _list(path, skipped, project.read(project.root / path))
-            yield f"not run, as the model is defined without it: {told}"
+            told.append(_list(path, skipped, project.read(project.root / path)))
+        if told:
+            yield f"not run, as the model is defined without it: {'; '.join(told)}"
 
 
 def _list(path: str, skipped: list[SkippedStatement], home: SourceModule | SourceError) -> str:

@@ -10,6 +10,7 @@ from gptdoctor.core.diagnosis import Examination, ModelDiagnosis
 from gptdoctor.core.findings import Finding, Status
 from gptdoctor.report.amounts import duration
 from gptdoctor.report.html import FAINT, badge, code_html, element, inline_html
+from gptdoctor.report.pasted import is_pasted, joined_words
 from gptdoctor.report.prose import Inline, Span, literally, prose, sentence, visible
 from gptdoctor.report.text import next_step
 from gptdoctor.report.text_findings import fix_sentence, worst_first
@@ -22,7 +23,6 @@ _CARD = (
 # Rows and no table: notebooks paint the rows of tables.
 _ROW = "display:flex;gap:0.9em"
 _LABEL = f"flex:0 0 6.2em;text-align:right;{FAINT}"
-_CODE = frozenset({"build", "call"})  # labels of what is code
 _ROWS = "margin:0.3em 0"
 _FINDING = "margin:0.7em 0 0 0;padding:0 0 0 0.8em;border-left:3px solid rgba(127,127,127,0.35)"
 
@@ -44,13 +44,13 @@ def _model(model: ModelDiagnosis) -> str:
         f"{badge(verdict_word(model.verdict), verdict_role(model.verdict))}&ensp;"
         f"{element('span', inline_html(literally(where, 'path')), FAINT)}"
     )
-    told = ((label, _pasted(text) if label in _CODE else text) for label, text in lines_of(model))
+    told = ((label, _pasted(text) if is_pasted(text) else text) for label, text in lines_of(model))
     return element("div", head + _rows(told), "margin-top:0.5em")
 
 
 def _pasted(text: Inline) -> Inline:
     """What a user may paste, in the letters of code."""
-    return tuple(Span(span.text, "code") for span in text)
+    return (Span(joined_words(text), "code"),)
 
 
 def _finding(finding: Finding) -> Iterator[str]:

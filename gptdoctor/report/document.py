@@ -145,8 +145,8 @@ def _measured(model: ModelDiagnosis) -> Inline:
     if without:
         names = some(Values(model.facts).names("worst_parameters"))
         parts.append(f"{count(without, 'parameter')} without a gradient ({names})")
-    for probes, reason in unmeasured_by_reason(model):
-        parts.append(f"not measured by {probes_named(probes)}: {reason}")
+    for probes, why in unmeasured_by_reason(model):
+        parts.append(f"not measured by {probes_named(probes)}{why}")
     parts.extend(model.notes)
     told = "; ".join(parts) or NOT_MEASURED
     where = place(model.path, model.line, model.in_cell)

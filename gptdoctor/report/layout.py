@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gptdoctor.report.highlight import code_lines
+from gptdoctor.report.pasted import pasted_lines
 from gptdoctor.report.prose import Inline
 
 # Prose that runs over a whole wide screen is hard to read: the eye loses the next line.
@@ -45,6 +46,15 @@ def print_labelled(console: Console, label: str, role: str, text: Text, indent: 
     margin = " " * indent
     head = Text.assemble(margin, (label, role), " " * max(1, LABEL_WIDTH - len(label)))
     print_hanging(console, head, text, margin + " " * LABEL_WIDTH)
+
+
+def print_pasted(console: Console, label: str, role: str, text: Inline, indent: int = 2) -> None:
+    """Code to be pasted, to the right of its label, over the whole width of the screen."""
+    margin = " " * (indent + LABEL_WIDTH)
+    head = Text.assemble(" " * indent, (label, role), " " * max(1, LABEL_WIDTH - len(label)))
+    for index, line in enumerate(pasted_lines(text, max(20, console.width - len(margin)))):
+        shown = Text.assemble(margin if index else head, line)
+        console.print(shown, soft_wrap=True)
 
 
 def print_hanging(console: Console, head: Text, text: Text, rest: str) -> None:

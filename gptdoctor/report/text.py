@@ -15,7 +15,7 @@ from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.repairs import Applicability
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some
-from gptdoctor.report.layout import print_labelled, print_line, print_wrapped
+from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, prose_width
 from gptdoctor.report.prose import Inline, Span, literally, visible
 from gptdoctor.report.text_findings import FIX_FLAGS, UNPROVEN, flag_of, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
@@ -36,15 +36,17 @@ def print_examination(
     targets: Sequence[str] = (),
 ) -> None:
     """The whole result; `targets` are named again in the command that comes next."""
-    print_findings(console, examination.findings, live=examination.environment.live)
     models = sorted(examination.models, key=lambda one: (one.path, one.line))
+    print_findings(console, examination.findings, models, live=examination.environment.live)
     for model in models:
         print_model(console, model)
         if examination.environment.live or model is models[-1]:
             console.print()
     _print_errors(console, examination)
-    for line in _summary(examination, gate, targets):
+    for line in _summary(examination, gate):
         print_wrapped(console, line, rest="  ")
+    findings = _real(examination)
+    _print_next(console, next_step(findings, targets, live=examination.environment.live))
 
 
 def _print_errors(console: Console, examination: Examination) -> None:
@@ -65,11 +67,26 @@ def _skipped(skipped: Sequence[SkippedFile]) -> Iterator[str]:
         yield f"{some([one.path for one in skipped if one.reason == reason])}: {reason}"
 
 
-def _summary(
-    examination: Examination, gate: GateResult | None, targets: Sequence[str]
-) -> Iterator[Text]:
-    findings = [one for one in examination.findings if one.evidence.status is not Status.REFUTED]
-    yield _counted(findings, live=examination.environment.live)
+def _real(examination: Examination) -> list[Finding]:
+    """The findings that may be real."""
+    return [one for one in examination.findings if one.evidence.status is not Status.REFUTED]
+
+
+def _print_next(console: Console, following: Inline) -> None:
+    """The next command, never broken, and what it does."""
+    if not following:
+        return
+    text = Text.assemble(*((span.text, span.role) for span in following))
+    told = following[-1].text
+    if text.cell_len - len(told) <= prose_width(console):
+        print_wrapped(console, text, rest="  ")
+        return
+    print_line(console, text[: -len(told)])
+    print_wrapped(console, Text(told.strip()), first="  ", rest="  ")
+
+
+def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text]:
+    yield _counted(_real(examination), live=examination.environment.live)
     yield _verdicts(examination)
     if examination.environment.trouble:
         trouble = visible(examination.environment.trouble)
@@ -80,9 +97,6 @@ def _summary(
     if gate is not None and gate.reasons and not trouble_alone:
         head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")
         yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
-    following = next_step(findings, targets, live=examination.environment.live)
-    if following:
-        yield Text.assemble(*((span.text, span.role) for span in following))
 
 
 def _counted(findings: Sequence[Finding], *, live: bool) -> Text:

@@ -7,12 +7,15 @@ from collections.abc import Iterable, Sequence
 from rich.console import Console
 from rich.text import Text
 
+from gptdoctor.core.diagnosis import ModelDiagnosis
 from gptdoctor.core.findings import Finding, Status
 from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.report.layout import print_code, print_labelled, print_line, print_wrapped, to_text
 from gptdoctor.report.prose import Inline, Span, literally, prose, sentence, visible
 from gptdoctor.report.wording import evidence_sentence, values_sentence
 
+# A reason of up to two lines is sooner read again than looked up.
+_LOOKED_UP = 134
 # What `gptdoctor fix` wants to be told before it makes such a fix.
 UNPROVEN = "--unproven"
 FIX_FLAGS = {
@@ -30,18 +33,34 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     )
 
 
-def print_findings(console: Console, findings: Sequence[Finding], *, live: bool) -> None:
-    """Every finding that may be real, and the refuted ones in a line each."""
+def print_findings(
+    console: Console, findings: Sequence[Finding], models: Sequence[ModelDiagnosis], *, live: bool
+) -> None:
+    """Every finding that may be real, and the refuted ones in a line each.
+
+    What is told alike of several places is told once, and not at all where `models`, which come
+    after it, tell it at length.
+    """
     ranked = worst_first(findings)
+    alike: dict[object, list[Finding]] = {}
     for finding in ranked:
         if finding.evidence.status is not Status.REFUTED:
-            _print_finding(console, finding, live=live)
-            console.print()
+            alike.setdefault(_told_of(finding), []).append(finding)
+    for group in alike.values():
+        _print_finding(console, group, models, live=live)
+        console.print()
     refuted = [one for one in ranked if one.evidence.status is Status.REFUTED]
     for finding in refuted:
         _print_refuted(console, finding)
     if refuted:
         console.print()
+
+
+def _told_of(finding: Finding) -> object:
+    """All that is told of a finding but its place."""
+    known = finding.evidence.status, evidence_sentence(finding.rule, finding.evidence)
+    said = finding.message, known, _others(finding), finding.fix
+    return finding.rule, finding.severity, said
 
 
 def place_of(finding: Finding) -> str:
@@ -50,7 +69,11 @@ def place_of(finding: Finding) -> str:
     return visible(f"{where.words}:{where.column}")
 
 
-def _print_finding(console: Console, finding: Finding, *, live: bool) -> None:
+def _print_finding(
+    console: Console, group: Sequence[Finding], models: Sequence[ModelDiagnosis], *, live: bool
+) -> None:
+    """The places of findings that are alike, and what is told of them."""
+    finding = group[0]
     severity = finding.severity.value
     print_line(
         console,
@@ -58,21 +81,26 @@ def _print_finding(console: Console, finding: Finding, *, live: bool) -> None:
         " ",
         (f"{finding.rule} {finding.name}", "rule"),
     )
-    symbol = f"  {visible(finding.symbol)}" if finding.symbol else ""
-    print_line(console, "  ", (place_of(finding), "path"), (symbol, "aside"))
-    if finding.excerpt:
-        print_code(console, finding.excerpt, first_line=finding.location.shown_line)
+    for one in group:
+        symbol = f"  {visible(one.symbol)}" if one.symbol else ""
+        print_line(console, "  ", (place_of(one), "path"), (symbol, "aside"))
+        if one.excerpt:
+            print_code(console, one.excerpt, first_line=one.location.shown_line)
     print_wrapped(console, to_text(console, prose(finding.message)), first="  ", rest="  ")
     if live:
-        _print_status(console, finding)
+        _print_status(console, finding, models)
     if finding.fix is not None:
         fix = fix_sentence(finding, finding.fix, with_applicability=live)
         print_labelled(console, "fix", "label", to_text(console, fix))
 
 
-def _print_status(console: Console, finding: Finding) -> None:
+def _print_status(console: Console, finding: Finding, models: Sequence[ModelDiagnosis]) -> None:
     status = finding.evidence.status
-    told = sentence(evidence_sentence(finding.rule, finding.evidence), _others(finding))
+    evidence = evidence_sentence(finding.rule, finding.evidence)
+    known = [one.name for one in models if len(evidence) > _LOOKED_UP and evidence in one.reasons]
+    if status is Status.SUSPECTED and known:
+        evidence = f"not measured, for the reason that is given with {known[0]} below"
+    told = sentence(evidence, _others(finding))
     print_labelled(console, status.value, f"status.{status.value}", to_text(console, told))
 
 
@@ -101,13 +129,10 @@ def fix_sentence(finding: Finding, fix: FixOffer, *, with_applicability: bool) -
         return prose(fix.title)
     how = fix.applicability.value
     flag = flag_of(finding, fix)
-    return (
-        *prose(fix.title),
-        Span(" ("),
-        Span(how, f"applicability.{how}"),
-        *((Span(": "), Span(flag, "command")) if flag else ()),
-        Span(")"),
-    )
+    more: Inline = (Span(": "), Span(flag, "command")) if flag else ()
+    if fix.applicability is Applicability.DISPLAY:
+        more = (Span(": shown, never written"),)
+    return *prose(fix.title), Span(" ("), Span(how, f"applicability.{how}"), *more, Span(")")
 
 
 def _print_refuted(console: Console, finding: Finding) -> None:

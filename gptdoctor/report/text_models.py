@@ -12,7 +12,8 @@ from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import GIVEN, ModelDiagnosis, SpecimenFacts, ToWrite, Verdict
 from gptdoctor.report.amounts import NAMES_SHOWN, Values, count, decimal, duration, percent, some
 from gptdoctor.report.full_sizes import full_size_sentences
-from gptdoctor.report.layout import print_labelled, print_line, to_text
+from gptdoctor.report.layout import print_labelled, print_line, print_pasted, to_text
+from gptdoctor.report.pasted import is_pasted, python, shell, toml
 from gptdoctor.report.prose import Inline, literally, prose, sentence, visible
 
 NOT_RUN = "not run"
@@ -39,7 +40,10 @@ def print_model(console: Console, model: ModelDiagnosis) -> None:
         (visible(place_words(model.path, model.line, model.in_cell)), "path"),
     )
     for label, told in lines_of(model):
-        print_labelled(console, label, "label", to_text(console, told))
+        if is_pasted(told):
+            print_pasted(console, label, "label", told)
+        else:
+            print_labelled(console, label, "label", to_text(console, told))
 
 
 def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
@@ -51,15 +55,14 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
         yield "learning", prose(learned)
     if model.specimen is not None:
         yield "specimen", prose(specimen_sentence(model.specimen, Values(model.facts)))
-        # Without backticks: they are there to be pasted.
         if model.specimen.build != GIVEN:
-            yield "build", literally(model.specimen.build)
-        yield "call", literally(model.specimen.call)
+            yield "build", python(model.specimen.build)
+        yield "call", python(model.specimen.call)
     for index, told in enumerate(full_size_sentences(Values(model.facts))):
         yield "" if index else "full size", prose(told)
-    for index, (probes, reason) in enumerate(unmeasured_by_reason(model)):
+    for index, (probes, rest) in enumerate(unmeasured_by_reason(model)):
         names = literally(probes_named(probes), "strong")
-        yield "" if index else "unmeasured", sentence(names, f": {reason}")
+        yield "" if index else "unmeasured", sentence(names, rest)
     if model.to_write is not None:
         yield from _to_write(model, model.to_write)
     for note in model.notes:
@@ -70,14 +73,14 @@ def lines_of(model: ModelDiagnosis) -> Iterator[tuple[str, Inline]]:
 
 def _to_write(model: ModelDiagnosis, wanted: ToWrite) -> Iterator[tuple[str, Inline]]:
     """The command and the entry that would help, with places to fill in."""
-    words = ["gptdoctor", "check", f"{model.path}::{model.name}"]
+    words = ["gptdoctor check", shlex.quote(f"{model.path}::{model.name}")]
     if not wanted.built:
-        words += ["--build", wanted.build]
-    yield "write", literally(shlex.join([*words, "--call", wanted.call]))
+        words.append(f"--build {shlex.quote(wanted.build)}")
+    yield "write", shell([*words, f"--call {shlex.quote(wanted.call)}"])
     yield "", prose("or in pyproject.toml (`--write-config` prepares it):")
-    yield "", literally(f'[tool.gptdoctor.models."{model.path}:{model.name}"]')
-    yield "", literally(f"build = {toml_string(wanted.build)}")
-    yield "", literally(f"call = {toml_string(wanted.call)}")
+    yield "", toml(f'[tool.gptdoctor.models."{model.path}:{model.name}"]')
+    yield "", toml(f"build = {toml_string(wanted.build)}")
+    yield "", toml(f"call = {toml_string(wanted.call)}")
 
 
 def reasons_of(model: ModelDiagnosis) -> Iterator[Inline]:
@@ -114,11 +117,22 @@ def specimen_sentence(specimen: SpecimenFacts, facts: Values) -> str:
 
 
 def unmeasured_by_reason(model: ModelDiagnosis) -> list[tuple[list[str], str]]:
-    """The probes that could not run, those with the same reason together."""
+    """The probes that could not run, those with the same reason together, and what of it is news.
+
+    Where there is no instance, one reason is behind all of them, and behind the verdict.
+    """
     together: dict[str, list[str]] = {}
     for unmeasured in model.unmeasured:
         together.setdefault(unmeasured.reason, []).append(unmeasured.probe)
-    return [(probes, reason) for reason, probes in together.items()]
+    told = [
+        bool(model.reasons)
+        and (model.specimen is None or any(reason in why for why in model.reasons))
+        for reason in together
+    ]
+    return [
+        (probes, ", for the reason above" if known else f": {reason}")
+        for (reason, probes), known in zip(together.items(), told, strict=True)
+    ]
 
 
 def probes_named(probes: list[str]) -> str:

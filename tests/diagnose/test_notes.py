@@ -89,7 +89,7 @@ def test_idle_parts_are_a_note(tmp_path: Path) -> None:
     assert "not measured" in notes[0]
 
 
-def test_what_was_not_run_is_one_note_for_each_file(tmp_path: Path) -> None:
+def test_what_was_not_run_is_one_note_with_each_file(tmp_path: Path) -> None:
     """Lines and kinds of the first ones; how many more there are, and what fails for want of it."""
 
     def left_out(path: str, line: int, kind: str, error: str = "") -> SkippedStatement:
@@ -108,6 +108,5 @@ def test_what_was_not_run_is_one_note_for_each_file(tmp_path: Path) -> None:
     told = "not run, as the model is defined without it: "
     assert notes_of(cases.project(tmp_path), record) == (
         f"{told}model.py:3-4 (FileNotFoundError), 10 (call), 12 (call), 14 (call), 16 (call), "
-        "18 (call) and 3 more",
-        f"{told}data.py:4 (command line)",
+        "18 (call) and 3 more; data.py:4 (command line)",
     )

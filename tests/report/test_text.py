@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from gptdoctor.core.diagnosis import Examination, UnmeasuredProbe
-from gptdoctor.core.findings import Severity
+from gptdoctor.core.findings import Evidence, Severity, Status
+from gptdoctor.core.repairs import Applicability
 from gptdoctor.report.text import print_examination
 from tests.report import samples
 from tests.report.screens import WIDTHS, flat, printed
@@ -107,11 +108,69 @@ def test_what_was_not_measured_is_said_once_for_each_reason() -> None:
     """An unmeasured probe is never passed over in silence."""
     shown = flat(text_of(samples.REFERENCE))
     assert "unmeasured gradient-flow, learning: the forward pass fails at B=3, T=7" in shown
-    assert "unmeasured gradient-flow, learning, shapes: blocked by the import" in shown
+    assert "unmeasured gradient-flow, learning, shapes, for the reason above" in shown
     blocked = tuple(UnmeasuredProbe(probe=f"probe-{n}", reason="crashed") for n in range(7))
     model = dataclasses.replace(samples.FIVE_MODEL, unmeasured=blocked)
     shown = flat(text_of(dataclasses.replace(samples.REFERENCE, models=(model,))))
+    assert (
+        "unmeasured 7 probes (probe-0, probe-1, probe-2, probe-3 and 3 more), for the reason above"
+        in shown
+    )
+    model = dataclasses.replace(model, reasons=())
+    shown = flat(text_of(dataclasses.replace(samples.REFERENCE, models=(model,))))
     assert "unmeasured 7 probes (probe-0, probe-1, probe-2, probe-3 and 3 more): crashed" in shown
+
+
+def test_a_long_reason_is_told_once() -> None:
+    """It stands with the model; the suspicion and the probes that it is behind point there."""
+    reason = "the model was built, and no call of it works: " + "model(ids): ValueError; " * 8
+    finding = dataclasses.replace(
+        samples.SEVEN[0], evidence=Evidence(status=Status.SUSPECTED, reason=reason)
+    )
+    model = dataclasses.replace(
+        samples.FOUR_O_MODEL,
+        reasons=(reason,),
+        unmeasured=(UnmeasuredProbe(probe="learning", reason=reason),),
+    )
+    examination = dataclasses.replace(samples.REFERENCE, findings=(finding,), models=(model,))
+    shown = flat(text_of(examination))
+    assert shown.count("no call of it works") == 1
+    assert "not measured, for the reason that is given with GPT4oModel below" in shown
+    short = dataclasses.replace(finding, evidence=dataclasses.replace(finding.evidence, reason="x"))
+    model = dataclasses.replace(model, reasons=("x",))
+    examination = dataclasses.replace(examination, findings=(short,), models=(model,))
+    assert "suspected x" in flat(text_of(examination))
+
+
+def test_what_is_alike_is_told_once_with_every_place() -> None:
+    """Five imports of one missing package are one block; another fix makes another block."""
+    first = samples.SEVEN[0]
+    second = dataclasses.replace(
+        first, location=dataclasses.replace(first.location, path="other.py"), excerpt="other = 1"
+    )
+    assert first.fix is not None
+    shown_only = dataclasses.replace(first.fix, applicability=Applicability.DISPLAY)
+    third = dataclasses.replace(first, fix=shown_only)
+    findings = (first, second, third)
+    shown = text_of(dataclasses.replace(samples.REFERENCE, findings=findings, models=()), 200)
+    said = first.message[:40]
+    assert shown.count(said) == 2
+    assert shown.index("other = 1") < shown.index(said)
+    assert "(display: shown, never written)" in shown
+    assert "3 findings:" in shown
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_next_command_is_never_broken(width: int) -> None:
+    """However long it is, it can be copied from the screen."""
+    target = f"models/{'deep/' * 12}gpt.py"
+
+    def draw(console: Console) -> None:
+        print_examination(console, samples.REFERENCE, targets=(target,))
+
+    shown = printed(draw, width)
+    assert f"\nNext: gptdoctor fix {target}" in shown
+    assert flat(shown).endswith(f"{target} shows 7 repairs, proven without touching your files.")
 
 
 def test_files_that_could_not_be_read_are_named() -> None:
