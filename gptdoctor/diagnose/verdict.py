@@ -10,6 +10,7 @@ from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.import_dependencies import ImportFailure
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ModelTarget
@@ -19,6 +20,7 @@ from gptdoctor.diagnose.reasons import (
     ending_sentence,
     machine_lacks,
     missing_import,
+    needed_failure,
     tells_of_lack,
     what_blocks,
 )
@@ -89,16 +91,23 @@ def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator
     construction = construction_of(record)
     if construction is None or construction.outcome != "crashed" or construction.crash is None:
         return
-    missing = missing_import(record)
-    if missing is not None:
+    failure = needed_failure(record)
+    if failure is not None:
         # A package that the project declares is missing here, not in the model: then the rule
-        # has confirmed nothing, and the model is unexamined.
-        if any(finding.rule == "GD501" for finding in confirmed):
+        # has confirmed nothing of this import, and the model is unexamined.
+        if any(_is_of(finding, failure) for finding in confirmed):
+            missing = missing_import(record)
             yield Reason(f"cannot be built: the import at {missing} does not resolve", "GD501")
         return
     crash = construction.crash
     if crash.stage == "import" or (crash.path is not None and not crash.raised_there):
         yield Reason(f"cannot be built: {crash_sentence(crash)}", _rule_at(crash, confirmed))
+
+
+def _is_of(finding: Finding, failure: ImportFailure) -> bool:
+    """Whether a finding is about this import."""
+    where = finding.location
+    return finding.rule == "GD501" and where.path == failure.path and where.covers(failure.line)
 
 
 def _dies(record: ModelRecord) -> Iterator[Reason]:

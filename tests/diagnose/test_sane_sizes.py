@@ -73,3 +73,23 @@ def test_a_length_that_no_batch_takes_is_a_note() -> None:
     record = with_shapes((3, 7, False), (2, 8, True), (3, 8, True))
     assert list(size_crashes(record)) == []
     assert [note[:21] for note in requirements(record)] == ["takes T=8 and not T=7"]
+
+
+def test_a_length_that_memory_does_not_allow_is_told_as_that() -> None:
+    """It is neither a crash of the code nor a length that the code refuses."""
+    greedy = dataclasses.replace(CRASH, message="can't allocate memory: you tried 3 GB")
+    ran = tuple(
+        ShapeCase(
+            batch=3, length=length, outcome="crash" if crash else "ok", logits_shape=None,
+            crash=crash,
+        )
+        for length, crash in ((7, None), (11, greedy))
+    )  # fmt: skip
+    record = cases.record(
+        cases.measured("construction", cases.construction()),
+        cases.measured("shapes", Shapes(cases=ran, transpose_warnings=(), row_influence=None)),
+    )
+    assert list(size_crashes(record)) == []
+    assert list(requirements(record)) == [
+        "asks for more memory than it may have (--memory) at B=3, T=11"
+    ]

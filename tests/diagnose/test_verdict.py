@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from gptdoctor.core.diagnosis import Verdict
-from gptdoctor.core.findings import Finding, Status
+from gptdoctor.core.findings import Finding, Place, Status
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
@@ -111,7 +111,7 @@ def test_a_crash_at_sane_sizes_is_untrainable(length: int, raised: bool, expecte
     assert verdict(cases.record(BUILT, shapes(length, crash), flow(), LEARNS)) is expected
 
 
-def test_a_missing_package_that_no_rule_confirms_leaves_it_unexamined() -> None:
+def test_a_missing_package_that_no_rule_confirms_leaves_it_unexamined(tmp_path: Path) -> None:
     """A declared package that is not installed is missing here, not in the model."""
     failure = ImportFailure(
         path=cases.PATH, line=1, module="einops", name=None, guarded=False, needed=True,
@@ -126,6 +126,39 @@ def test_a_missing_package_that_no_rule_confirms_leaves_it_unexamined() -> None:
     found, reasons = verdict_of(record, [])
     assert found is Verdict.UNEXAMINED
     assert "einops" in reasons[0].text
+    # Of another import a defect is confirmed: that says nothing of this one.
+    other = cases.conviction(
+        Status.CONFIRMED, rule="GD501", place=Place(path=cases.PATH, symbol="", line=2)
+    )
+    judged = Judged(record=record, convictions=(other,))
+    findings = join(cases.project(tmp_path), [], [judged], live=True)
+    assert [one.rule for one in findings] == ["GD501"]
+    assert verdict(record, findings) is Verdict.UNEXAMINED
+    same = dataclasses.replace(other, place=Place(path=cases.PATH, symbol="", line=1))
+    judged = Judged(record=record, convictions=(same,))
+    findings = join(cases.project(tmp_path), [], [judged], live=True)
+    assert verdict(record, findings) is Verdict.UNTRAINABLE
+
+
+@pytest.mark.parametrize(
+    ("kind", "message", "expected"),
+    [
+        ("RuntimeError", "DefaultCPUAllocator: can't allocate memory", Verdict.UNEXAMINED),
+        ("MemoryError", "", Verdict.UNEXAMINED),
+        ("RuntimeError", "std::bad_alloc", Verdict.UNEXAMINED),
+        ("RuntimeError", "sizes do not fit", Verdict.UNTRAINABLE),
+    ],
+)
+def test_a_backward_pass_that_lacks_memory_is_no_crash_of_the_models(
+    kind: str, message: str, expected: Verdict
+) -> None:
+    """Two probes that say the same are told once."""
+    crash = dataclasses.replace(CRASH, stage="backward", kind=kind, message=message)
+    failed = cases.measured("learning", dataclasses.replace(cases.learning(), crash=crash, runs=()))
+    broken = dataclasses.replace(flow().measurement, crash=crash)
+    measured = cases.measured("gradient-flow", broken)
+    found, reasons = verdict_of(cases.record(BUILT, measured, failed), [])
+    assert (found, len(reasons)) == (expected, 1)
 
 
 @pytest.mark.parametrize(
