@@ -33,6 +33,8 @@ def _parameter_gradients(run: Run, jittered: Run | None) -> tuple[ParameterGradi
     moved = dict(jittered.model.named_parameters()) if jittered is not None else {}
     found = []
     for name, parameter in run.model.named_parameters():
+        if not parameter.numel():
+            continue  # what holds nothing cannot learn, and lacks nothing
         state = gradient_state(parameter)
         if state in ("none", "zero") and name in moved and gradient_state(moved[name]) == "flows":
             parameter, state = moved[name], "flows"
@@ -52,7 +54,9 @@ def _parameter_gradients(run: Run, jittered: Run | None) -> tuple[ParameterGradi
 
 def _lacking(run: Run) -> bool:
     return any(
-        gradient_state(parameter) in ("none", "zero") for parameter in run.model.parameters()
+        gradient_state(parameter) in ("none", "zero")
+        for parameter in run.model.parameters()
+        if parameter.numel()
     )
 
 

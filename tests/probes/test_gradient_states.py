@@ -82,3 +82,15 @@ def test_numbers_that_are_not_finite_are_a_state(tmp_path: Path) -> None:
         tmp_path, "    def work(self, x):\n        return x + (0 * self.g(x)).sqrt()\n"
     )
     assert "non-finite" in {each.state for each in found.parameters}
+
+
+def test_a_parameter_that_holds_nothing_is_passed_over(tmp_path: Path) -> None:
+    """A table of no rows has no largest gradient, and keeps no place from being measured."""
+    head = HEAD.replace(
+        "super().__init__()", "super().__init__()\n        self.none = nn.Parameter(torch.empty(0))"
+    )
+    work = "    @torch.no_grad()\n    def work(self, x):\n        return x + self.none.sum()\n"
+    found = measured(tmp_path, work, head=head)
+    assert found.crash is None
+    assert [cut.parameters_gained for cut in found.cuts] == [("e.weight",)]
+    assert "none" not in [each.name for each in found.parameters]

@@ -47,10 +47,11 @@ class Difference:
 
 def gradient_difference(before: Gradients, after: Gradients, least: float) -> Difference:
     """The parameters whose gradient is there only in `after`, or differs by more than `least`."""
-    scale = max((float(g.abs().max()) for g in after.values() if g is not None), default=0.0)
+    known = {name: new for name, new in after.items() if new is not None and new.numel()}
+    scale = max((float(new.abs().max()) for new in known.values()), default=0.0)
     gained, changed, largest = [], 0, 0.0
-    for name, new in after.items():
-        if new is None or float(new.abs().max()) <= ROUNDING * scale:
+    for name, new in known.items():
+        if float(new.abs().max()) <= ROUNDING * scale:
             continue
         old = before.get(name)
         if old is None or not old.any():
