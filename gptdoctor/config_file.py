@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import re
 import tomllib
@@ -91,13 +92,13 @@ def bytes_of(size: str | int) -> int:
 
 
 def value_given(key: str, word: str) -> Any:
-    """The value of a key as the command line gives it: a number, or a size of memory.
+    """The value of a key as the command line gives it: a number, a size, an expression.
 
     Raises UsageError, one sentence with what is allowed.
     """
-    known = _KEYS[key]
+    known = {**_MODEL_KEYS, **_KEYS}[key]
     try:
-        return known.read(_plain(word))
+        return known.read(word if key in _MODEL_KEYS else _plain(word))
     except (ValueError, TypeError):
         raise UsageError(f"--{key} is {word!r}, and must be {known.allowed}") from None
 
@@ -195,13 +196,16 @@ def _seed(value: Any) -> int:
 
 
 def _expression(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(value)
-    return value
+    with suppress(SyntaxError):
+        ast.parse(_exact(str)(value).strip(), mode="eval")
+        return str(value)
+    raise ValueError(value)
 
 
 def _path(value: Any) -> Path:
-    return Path(_expression(value)).expanduser()
+    if not _exact(str)(value).strip():
+        raise ValueError(value)
+    return Path(value).expanduser()
 
 
 _FLAG = "true or false"

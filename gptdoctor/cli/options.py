@@ -95,6 +95,7 @@ BuildOption = Annotated[
     typer.Option(
         "--build",
         metavar="EXPR",
+        parser=_value_of("build"),
         help="Builds the one model that is named, in its file: 'MyGPT(MyConfig(n_layer=2))'.",
     ),
 ]
@@ -103,6 +104,7 @@ CallOption = Annotated[
     typer.Option(
         "--call",
         metavar="EXPR",
+        parser=_value_of("call"),
         help="Calls it, as `model`, with ids, labels, B, T, V: 'model(ids, torch.zeros(B, 4))'.",
     ),
 ]

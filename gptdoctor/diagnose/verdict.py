@@ -101,7 +101,8 @@ def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator
         return
     crash = construction.crash
     if crash.stage == "import" or (crash.path is not None and not crash.raised_there):
-        yield Reason(f"cannot be built: {crash_sentence(crash)}", _rule_at(crash, confirmed))
+        what = "run" if crash.stage == "forward" else "built"
+        yield Reason(f"cannot be {what}: {crash_sentence(crash)}", _rule_at(crash, confirmed))
 
 
 def _is_of(finding: Finding, failure: ImportFailure) -> bool:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from gptdoctor.report.prose import Inline, Span, literally, visible
 
 PYTHON, SHELL, TOML = "pasted.python", "pasted.shell", "pasted.toml"  # roles of spans
-_SHELL_GOES_ON = " \\"
+_SHELL_GOES_ON, _SHELL_INDENT = " \\", "  "
 _QUOTES = "'''"  # around a string of TOML that may have several lines, and no escapes
 
 
@@ -53,8 +53,9 @@ def pasted_lines(text: Inline, width: int) -> list[str]:
         return _python_lines(whole, width)
     if text[0].role == TOML:
         return _toml_lines(whole, width)
-    lines = _filled([span.text for span in text], width - len(_SHELL_GOES_ON))
-    return [*(f"{line}{_SHELL_GOES_ON}" for line in lines[:-1]), lines[-1]]
+    room = width - len(_SHELL_INDENT) - len(_SHELL_GOES_ON)
+    first, *others = _filled([span.text for span in text], room)
+    return f"{_SHELL_GOES_ON}\n{_SHELL_INDENT}".join((first, *others)).split("\n")
 
 
 def _filled(pieces: Iterable[str], width: int) -> list[str]:

@@ -116,10 +116,17 @@ def _loss(values: Values, status: Status) -> str | None:
     return f"no call and no method of the model gave a loss that reaches its parameters{taken}"
 
 
+def _crash(values: Values, status: Status) -> str | None:
+    """The instance alone: the message of the finding tells the error and the shapes."""
+    build, fails = values.text("build"), values.text("fails")
+    return f"`{build}` fails {fails}" if build and fails else None
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD101": _no_grad,
     "GD201": _overwritten,
     "GD301": _transposed,
+    "GD302": _crash,
     "GD401": _argmax,
     "GD501": _import,
     "GD601": _loss,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,6 +75,18 @@ def test_an_error_is_one_sentence_with_what_to_do(project: Path) -> None:
     assert done.out == ""
     assert "nowhere.py" in done.err
     assert len(done.err.strip().splitlines()) <= 2
+
+
+def test_the_next_command_repeats_how_models_are_run(project: Path) -> None:
+    """Whoever pastes it gets the same models in the same interpreter, and the same rules."""
+    words = ("sick.py", "--select", "GD1,GD2", "--python", sys.executable, "--timeout", "5")
+    more = ("--memory", "2G", "--build", "Tiny(97, 8)", "--jobs", "1", "--exit-zero")
+    done = gptdoctor("check", "--static", *words, *more, cwd=project)
+    assert " ".join(done.out.split()).endswith(
+        "Next: gptdoctor check sick.py --select GD1,GD2 --build 'Tiny(97, 8)' --python "
+        f"{shlex.quote(sys.executable)} --timeout 5 --memory 2147483648 runs the models and tells "
+        "what is true."
+    )
 
 
 def test_traceback_only_when_asked(project: Path) -> None:
@@ -170,7 +184,6 @@ def test_json_is_the_only_thing_on_stdout(project: Path) -> None:
 
 def test_an_interpreter_without_torch_says_what_to_install(project: Path) -> None:
     """The static scan works, the live side says what is missing."""
-    import sys
     import venv
 
     bare = project / "bare"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -131,11 +132,12 @@ def test_a_wrong_number_is_told_with_what_is_allowed(key: str, word: str) -> Non
         *(("timeout", word) for word in ("0", "-1", "lots", "nan", "inf")),
         *(("memory", word) for word in ("0M", "5 apples", "1e400")),
         *(("seed", word) for word in ("x", "1.5", "99999999999999999999")),
+        *(("build", word) for word in ("Tiny(", " ", "x = Tiny()")),
     ],
 )
 def test_other_wrong_values_are_refused(key: str, word: str) -> None:
     """Nor is one that would break later."""
-    with pytest.raises(UsageError, match=f"--{key} is '{word}', and must be a "):
+    with pytest.raises(UsageError, match=f"--{key} is {re.escape(repr(word))}, and must be an? "):
         value_given(key, word)
 
 
@@ -148,17 +150,18 @@ def test_other_wrong_values_are_refused(key: str, word: str) -> None:
         ("timeout", "0.5", 0.5),
         ("timeout", "30", 30.0),
         ("seed", "-7", -7),
+        ("call", "model(ids,\n    B)", "model(ids,\n    B)"),  # as it is pasted
     ],
 )
-def test_right_values_are_read(key: str, word: str, value: float) -> None:
+def test_right_values_are_read(key: str, word: str, value: object) -> None:
     """As they stand in pyproject.toml."""
     assert value_given(key, word) == value
 
 
-@pytest.mark.parametrize("words", [("--jobs", "0"), ("--memory", "lots"), ("--timeout", "-1")])
+@pytest.mark.parametrize("words", [("--jobs", "0"), ("--memory", "lots"), ("--build", "Net(")])
 def test_a_wrong_value_is_one_sentence(tmp_path: Path, words: tuple[str, ...]) -> None:
     """Exit code 2, one line on stderr, nothing on stdout."""
     done = gptdoctor("check", "--static", *words, cwd=tmp_path)
     assert (done.code, done.out) == (2, "")
     [line] = done.err.splitlines()
-    assert line.startswith(f"gptdoctor: {words[0]} is '{words[1]}', and must be a ")
+    assert line.startswith(f"gptdoctor: {words[0]} is '{words[1]}', and must be a")

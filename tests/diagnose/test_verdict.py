@@ -111,6 +111,16 @@ def test_a_crash_at_sane_sizes_is_untrainable(length: int, raised: bool, expecte
     assert verdict(cases.record(BUILT, shapes(length, crash), flow(), LEARNS)) is expected
 
 
+@pytest.mark.parametrize(("stage", "word"), [("forward", "run"), ("construction", "built")])
+def test_a_model_that_never_works_is_told_by_what_fails(stage: str, word: str) -> None:
+    """A model whose every call crashes was built."""
+    crash = dataclasses.replace(CRASH, stage=stage)
+    construction = cases.construction("crashed", crash)
+    record = cases.record(cases.measured("construction", construction))
+    [reason] = verdict_of(record, [])[1]
+    assert reason.text == f"cannot be {word}: RuntimeError in {stage} at model.py:7: size 3"
+
+
 def test_a_missing_package_that_no_rule_confirms_leaves_it_unexamined(tmp_path: Path) -> None:
     """A declared package that is not installed is missing here, not in the model."""
     failure = ImportFailure(

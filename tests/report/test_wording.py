@@ -67,6 +67,17 @@ def test_a_gradient_that_only_changes_is_told_by_its_size() -> None:
     assert told == "the gradients of 1 parameter change by up to 25%"
 
 
+def test_a_crash_at_sane_sizes_is_not_told_twice() -> None:
+    """The message of the finding has the error and the shapes; the evidence names the instance."""
+    told = evidence(
+        Status.CONFIRMED, fails="with 4 heads, and works with 1", error="ValueError: sizes",
+        shapes=("x [3, 7]",), build="GPT(n_head=4)", call="model(ids)",
+    )  # fmt: skip
+    assert values_sentence("GD302", told) == (
+        "`GPT(n_head=4)` fails with 4 heads, and works with 1"
+    )
+
+
 def test_infinite_and_missing_numbers_have_words() -> None:
     """What is not finite is called so."""
     assert by_keys({"loss_nats": math.inf, "best": math.nan}) == (
