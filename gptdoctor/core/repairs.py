@@ -28,6 +28,8 @@ class FixPromise:
     title: str  # imperative: "Remove the decorator"
     safety: str  # one or two sentences: when the edit is safe and when it is a guess
     order: int  # fixes are planned by this: 0 import and construction, 1 crash, 2 gradient, 3 rest
+    needs: str = ""  # the key of a finding's details without which there is only a guess to make
+    guess: str = ""  # the title of that guess
 
 
 @dataclass(frozen=True, kw_only=True)

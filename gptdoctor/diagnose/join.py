@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from gptdoctor.catalog import defect_named
@@ -15,6 +15,7 @@ from gptdoctor.core.findings import (
     ModelEvidence,
     Status,
     Suspicion,
+    Value,
 )
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixOffer
@@ -85,7 +86,7 @@ def _finding(
         evidence=evidence,
         model=_main_model(models, evidence),
         models=models,
-        fix=_offer(defect, evidence.status),
+        fix=_offer(defect, evidence.status, suspicion.details),
         details=suspicion.details,
     )
 
@@ -153,14 +154,17 @@ def _main_model(models: Sequence[ModelEvidence], evidence: Evidence) -> str | No
     return next((model.name for model in models if model.evidence is evidence), None)
 
 
-def _offer(defect: Defect, status: Status) -> FixOffer | None:
+def _offer(defect: Defect, status: Status, details: Mapping[str, Value]) -> FixOffer | None:
     """The fix as this instance allows it: an unproven defect makes every edit a guess."""
-    if defect.fix is None or status is Status.REFUTED:
+    fix = defect.fix
+    if fix is None or status is Status.REFUTED:
         return None
-    applicability = defect.fix.applicability
+    if fix.needs and fix.needs not in details:
+        return FixOffer(applicability=Applicability.UNSAFE, title=fix.guess)
+    applicability = fix.applicability
     if status is Status.SUSPECTED and applicability is Applicability.SAFE:
         applicability = Applicability.UNSAFE
-    return FixOffer(applicability=applicability, title=defect.fix.title)
+    return FixOffer(applicability=applicability, title=fix.title)
 
 
 def _unsuspected(
@@ -217,7 +221,7 @@ def _measured_finding(
         evidence=models[0].evidence,
         model=models[0].name,
         models=models,
-        fix=_offer(defect, conviction.status),
+        fix=_offer(defect, conviction.status, {}),
     )
 
 

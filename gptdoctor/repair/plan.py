@@ -32,6 +32,11 @@ class PlannedFix:
     place: Place
     number: int  # of several alike, from 1
 
+    @property
+    def title(self) -> str:
+        """What it does, as this finding offers it; a refuted one offers nothing."""
+        return self.promise.title if self.finding.fix is None else self.finding.fix.title
+
 
 def plan(examination: Examination, *, refuted: bool = False) -> list[PlannedFix]:
     """The fixes to try, in order: confirmed before suspected, then by what must come first."""

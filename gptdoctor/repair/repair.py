@@ -236,7 +236,7 @@ class _Work:
             name=finding.name,
             path=finding.location.path,
             line=self.lines.get(self._id(fix), finding.location.line),
-            title=fix.promise.title,
+            title=fix.title,
             applicability=fix.applicability,
             outcome=proof.outcome,
             reason=proof.reason,

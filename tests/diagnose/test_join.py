@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from gptdoctor.core.findings import Conviction, Finding, Place, Status, Suspicion
+from gptdoctor.catalog import defect_named
+from gptdoctor.core.findings import Conviction, Finding, Place, Status, Suspicion, Value
 from gptdoctor.core.measurements.record import Measured, Unmeasured
 from gptdoctor.core.repairs import Applicability
 from gptdoctor.diagnose.join import Judged, join
@@ -143,3 +145,25 @@ def test_a_symptom_is_folded_under_the_rule_that_explains_it(
     symptom = cases.conviction(Status.CONFIRMED, rule="GD302", place=crash, symptom=True)
     found = joined(tmp_path, [], [symptom, root], *ran(9, 12))
     assert [one.rule for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("details", "applicability"),
+    [({"defined_in": "vein.py"}, Applicability.SAFE), ({}, Applicability.UNSAFE)],
+)
+def test_a_fix_that_lacks_what_it_needs_is_offered_as_a_guess(
+    tmp_path: Path, details: dict[str, Value], applicability: Applicability
+) -> None:
+    """An import can be pointed to the module that defines the name only where there is one."""
+    place = Place(path=cases.PATH, symbol="", line=1)
+    suspicion = dataclasses.replace(
+        cases.suspicion(rule="GD501", symbol="", line=1), details=details
+    )
+    conviction = cases.conviction(Status.CONFIRMED, rule="GD501", place=place)
+    judged = Judged(record=cases.record(), convictions=(conviction,))
+    [found] = join(cases.project(tmp_path), [suspicion], [judged], live=True)
+    assert found.fix is not None
+    promise = defect_named("GD501").fix
+    assert promise is not None
+    assert found.fix.applicability is applicability
+    assert found.fix.title == (promise.title if details else promise.guess)

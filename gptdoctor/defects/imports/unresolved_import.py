@@ -247,5 +247,7 @@ DEFECT = Defect(
             "and building the model raises a clear error: that is a guess, and never safe."
         ),
         order=0,
+        needs="defined_in",
+        guess="Guard the import, and say what is missing when a model is built that needs it",
     ),
 )
