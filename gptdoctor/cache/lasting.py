@@ -9,7 +9,8 @@ from gptdoctor.core.measurements.record import ModelRecord
 # Errors that memory, files, permissions, libraries or a network decide, not the code alone.
 _OF_THE_WORLD = re.compile(
     r"\b(?:Memory|OS|IO|FileNotFound|FileExists|Permission|Timeout|\w*Connection|HTTP|URL|SSL)Error\b"
-    r"|\bgaierror\b|OutOfMemory|out of memory|allocate memory|more memory than"
+    r"|\bgaierror\b|OutOfMemory|out of memory|allocate memory|bad_alloc|more memory than"
+    r"|of memory, the limit of each model"
     r"|cannot open shared object file|No space left|Too many open files"
 )
 

@@ -24,7 +24,7 @@ from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
 NEXT_STEPS = {
     FIX_FLAGS[Applicability.SAFE]: ", proven without touching your files.",
     UNPROVEN: " that no probe could judge.",
-    FIX_FLAGS[Applicability.UNSAFE]: " that guess an intent.",
+    FIX_FLAGS[Applicability.UNSAFE]: ", guessing at what you meant.",
 }
 
 

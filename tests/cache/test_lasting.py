@@ -9,6 +9,7 @@ from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.record import Ending, Measured, ModelRecord, Unmeasured
 from gptdoctor.core.specimens import ModelTarget
+from gptdoctor.worker.limits import memory_lack
 
 TARGET = ModelTarget(path="m.py", name="Tiny", line=1, end_line=1, entry="forward")
 
@@ -78,6 +79,8 @@ def test_an_error_of_the_world_does_not(kind: str) -> None:
         "[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory",
         "CUDA out of memory",
         "OSError: libcudart.so.12: cannot open shared object file: No such file",
+        f"needs {memory_lack(2**30, 'RuntimeError: std::bad_alloc')}",
+        "RuntimeError: std::bad_alloc",
         "its import asks for more memory than there is (MemoryError)",
     ],
 )
