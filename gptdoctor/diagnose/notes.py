@@ -128,8 +128,8 @@ def _lines(one: SkippedStatement, home: SourceModule | SourceError) -> str:
 def _not_exercised(record: ModelRecord) -> Iterator[str]:
     """Parameters of modules that this call does not run: an idle tower is no defect."""
     for measured in record.measured:
-        if not isinstance(measured.measurement, GradientFlow):
-            continue
+        if not isinstance(measured.measurement, GradientFlow) or measured.measurement.crash:
+            continue  # what a crash kept from running is not idle
         idle = [
             one.name
             for one in measured.measurement.parameters

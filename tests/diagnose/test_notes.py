@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 
 from gptdoctor.core.findings import Place, Status
+from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, ParameterGradient
 from gptdoctor.core.measurements.import_dependencies import (
     ImportDependencies,
@@ -110,3 +111,21 @@ def test_what_was_not_run_is_one_note_with_each_file(tmp_path: Path) -> None:
         f"{told}model.py:3-4 (FileNotFoundError), 10 (call), 12 (call), 14 (call), 16 (call), "
         "18 (call) and 3 more; data.py:4 (command line)",
     )
+
+
+def test_what_a_crash_kept_from_running_is_not_called_idle(tmp_path: Path) -> None:
+    """A tower that no input reaches is a note; the layers behind a line that crashes are none."""
+    head = ParameterGradient(name="head.weight", shape=(4,), state="none", largest=None, ran=False)
+    flow = GradientFlow(
+        objective="own loss", loss=None, batch=3, length=7, parameters=(head,), cuts=(), crash=None
+    )
+    crash = Crash(stage="forward", kind="RuntimeError", message="no kernel")
+    notes = [
+        notes_of(
+            cases.project(tmp_path),
+            cases.record(cases.measured("gradient-flow", dataclasses.replace(flow, crash=failed))),
+        )
+        for failed in (None, crash)
+    ]
+    assert "not exercised by this input: head.weight" in " ".join(notes[0])
+    assert notes[1] == ()
