@@ -16,8 +16,12 @@ class Interrupted(BaseException):
 
 
 def end_on_interrupt() -> None:
-    """Have the next Ctrl-C raise Interrupted, wherever the main thread is."""
-    signal.signal(signal.SIGINT, _interrupt)
+    """Have the next Ctrl-C raise Interrupted, wherever the main thread is.
+
+    A shell has what runs in its background ignore it, and that stays.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, _interrupt)
 
 
 def ignore_interrupts() -> None:
