@@ -16,18 +16,26 @@ from gptdoctor.worker import processes
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="the parent has psutil there")
 
 
+def names(numbers: list[int]) -> list[str]:
+    """What the processes of these numbers run."""
+    return [psutil.Process(each).name() for each in numbers]
+
+
 def test_descendants_are_found_at_any_depth() -> None:
     """Children of children are found, parents first, and a dead one is not."""
     code = "import subprocess, time; subprocess.Popen(['sleep', '606']); time.sleep(606)"
     with subprocess.Popen([sys.executable, "-c", code]) as child:
-        deadline = time.monotonic() + 5
-        while len(below := processes.descendants(child.pid)) < 1:
-            assert time.monotonic() < deadline
-        assert [psutil.Process(each).name() for each in below] == ["sleep"]
-        family = processes.descendants(os.getpid())
-        assert family.index(child.pid) < family.index(below[0])
-        processes.kill([*below, child.pid])
-        child.wait()
+        try:
+            deadline = time.monotonic() + 30
+            # a child that has not begun its program yet has the name of its parent
+            while names(below := processes.descendants(child.pid)) != ["sleep"]:
+                assert time.monotonic() < deadline, names(below)
+                time.sleep(0.01)
+            family = processes.descendants(os.getpid())
+            assert family.index(child.pid) < family.index(below[0])
+        finally:  # else a failure would wait for them
+            processes.kill([*processes.descendants(child.pid), child.pid])
+            child.wait()
     assert child.pid not in processes.descendants(os.getpid())
 
 
