@@ -6,15 +6,26 @@ import builtins
 import importlib.util
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from types import ModuleType, TracebackType
+from types import FrameType, ModuleType, TracebackType
 from typing import Any, NoReturn
 
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.stand_in import Grafted, Refusal, RefusedError, StandIn
 
 _Key = tuple[str, str, str | None]  # file, module, name in it
+_PLAIN = builtins.__import__  # nothing of the user's has run yet
+
+
+@contextmanager
+def unwatched() -> Iterator[None]:
+    """Where no code of the user's runs, and torch's own imports so often that it counts."""
+    watching, builtins.__import__ = builtins.__import__, _PLAIN
+    try:
+        yield
+    finally:
+        builtins.__import__ = watching
 
 
 @dataclass(kw_only=True)
@@ -66,7 +77,23 @@ class ProjectImports:
 
     def install(self) -> None:
         """Watch from now on, for as long as the process lives: functions import late."""
-        builtins.__import__ = self._watch
+        paths, original, watch = self._paths, self._import, self._watch
+
+        def watched(
+            name: str,
+            globals: Mapping[str, Any] | None = None,  # noqa: A002  the names of the original
+            locals: Mapping[str, Any] | None = None,  # noqa: A002
+            fromlist: Sequence[str] | None = (),
+            level: int = 0,
+        ) -> Any:
+            """Most calls are those of torch's functions that import late: tens of thousands."""
+            frame = sys._getframe(1)
+            filename = frame.f_code.co_filename
+            if filename in paths and paths[filename] is None:
+                return original(name, globals, locals, fromlist or (), level)
+            return watch(name, globals, locals, fromlist or (), level, frame)
+
+        builtins.__import__ = watched
 
     def settle(self) -> None:
         """The file is loaded; what is caught from now on need not be kept."""
@@ -95,13 +122,12 @@ class ProjectImports:
     def _watch(
         self,
         name: str,
-        globals: Mapping[str, Any] | None = None,  # noqa: A002  the names of the original
-        locals: Mapping[str, Any] | None = None,  # noqa: A002
-        fromlist: Sequence[str] | None = (),
-        level: int = 0,
+        globals: Mapping[str, Any] | None,  # noqa: A002  the names of the original
+        locals: Mapping[str, Any] | None,  # noqa: A002
+        fromlist: Sequence[str],
+        level: int,
+        frame: FrameType,
     ) -> Any:
-        fromlist = fromlist or ()
-        frame = sys._getframe(1)
         path = self._path(frame.f_code.co_filename)
         if path is None:
             return self._import(name, globals, locals, fromlist, level)

@@ -19,6 +19,7 @@ from time import monotonic, sleep
 from typing import NoReturn
 
 from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.probes.instruments.aside import import_aside
 from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.worker import isolation, processes
 from gptdoctor.worker.job import Job
@@ -46,6 +47,7 @@ NO_JOB = 0  # the number of replies that belong to none
 _REQUEST_BYTES = 1024 * 1024  # overlays hold whole files
 # A killed process is gone within microseconds; these rounds of 5 ms are for one that forks.
 _KILL_ROUNDS = 100
+_FULL_SIZE = "full-size"  # the probe
 
 
 class ServerLoop:
@@ -62,6 +64,7 @@ class ServerLoop:
         self._outgoing = bytearray()
         self._jobs: dict[int, Job] = {}  # by the number of the process
         self._loaded: frozenset[str] = frozenset()  # modules that a copy of us imported ahead
+        self._one_at_full_size = False  # whether a job has run a model at its full size
         self._selector = DefaultSelector()
         self._wake, self._alarm = os.pipe()
         for descriptor in (replies, self._wake, self._alarm):
@@ -149,7 +152,19 @@ class ServerLoop:
         self._listen()
         self.tell(NO_JOB, Prepared(failed=outcome.failed))
 
+    def _foresee(self, request: ExamineRequest) -> None:
+        """From the second model on, import once what each would import for its full size."""
+        chosen = not request.probes or _FULL_SIZE in request.probes
+        if not chosen or _FULL_SIZE in request.without:
+            return
+        if self._one_at_full_size:
+            with only_installed(self._root):
+                import_aside()
+            gc.freeze()  # as before the first child: pages that nobody touches stay shared
+        self._one_at_full_size = True
+
     def _start(self, number: int, request: ExamineRequest) -> None:
+        self._foresee(request)
         results, output = os.pipe(), os.pipe()
         process = os.fork()
         if process == 0:

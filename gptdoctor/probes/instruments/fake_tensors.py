@@ -11,16 +11,20 @@ from __future__ import annotations
 import contextlib
 import importlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from time import process_time
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map
 
+from gptdoctor.probes.instruments.answered import Answered
+from gptdoctor.probes.instruments.aside import bring_back
 from gptdoctor.probes.instruments.no_compiler import without_compiler
+from gptdoctor.probes.instruments.no_distributed import without_distributed_tensors
+from gptdoctor.specimen.project_imports import unwatched
 
 # Elements of a tensor that keeps its values: enough for two rows of 4096 ids or positions, and a
 # hundred layers of biases still fit into some megabytes.
@@ -35,13 +39,13 @@ _TIME = 3.0
 # over that.
 _FILLS = frozenset(
     {
-        "aten.normal_.default",
-        "aten.uniform_.default",
-        "aten.zero_.default",
-        "aten.fill_.Scalar",
-        "aten.erfinv_.default",
-        "aten.clamp_.default",
-        "aten.bernoulli_.float",
+        torch.ops.aten.normal_.default,
+        torch.ops.aten.uniform_.default,
+        torch.ops.aten.zero_.default,
+        torch.ops.aten.fill_.Scalar,
+        torch.ops.aten.erfinv_.default,
+        torch.ops.aten.clamp_.default,
+        torch.ops.aten.bernoulli_.float,
     }
 )
 
@@ -68,26 +72,31 @@ class _KnownValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        kwargs = kwargs or {}
+        with unwatched():
+            return self._answer(func, args, kwargs or {})
+
+    def _answer(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if func.namespace == "prim":  # asks for a property, where C++ can stand no exception
-            return func(*args, **kwargs)
+            answer = self._fake.answers.get(func)  # half of all that is asked is the device
+            return func(*args, **kwargs) if answer is None else answer(args)
         if process_time() > self.end:
             raise OutOfTimeError
-        if str(func) in _FILLS and isinstance(args[0], self._fake.tensor):
+        if func in _FILLS and isinstance(args[0], self._fake.tensor):
             return args[0]
         tensors = list(_tensors_in((*args, *kwargs.values())))
         real = [each for each in tensors if not isinstance(each, self._fake.tensor)]
         if len(real) < len(tensors) or not all(self._known(each) for each in real):
             return self._unknown(func, args, kwargs, real)
-        try:
-            made = func(*self._faked(args), **self._faked(kwargs))
-        except self._fake.asks_for_values:
-            if not tensors:
-                raise
-        else:
-            self._note(func, made)
-            if sum(each.numel() for each in _tensors_in((made,))) > self._small:
-                return made
+        if func not in _FILLS:  # those make nothing, and what they write to is small
+            try:
+                made = self._fake.answered.ask(func, self._faked(args), self._faked(kwargs))
+            except self._fake.asks_for_values:
+                if not tensors:
+                    raise
+            else:
+                self._note(func, made)
+                if sum(each.numel() for each in _tensors_in((made,))) > self._small:
+                    return made
         with self._fake.unset():
             return func(*args, **kwargs)
 
@@ -98,31 +107,38 @@ class _KnownValues(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """An operation on tensors some of which have no values; those it writes to lose theirs."""
         if real:
             args, kwargs = self._faked(args), self._faked(kwargs)
-        made = func(*args, **kwargs)
-        if getattr(getattr(func, "_schema", None), "is_mutable", False):
+        made = self._fake.answered.ask(func, args, kwargs)
+        if real and getattr(getattr(func, "_schema", None), "is_mutable", False):
             self._stale.update({_storage(tensor): tensor for tensor in real})
         self._note(func, made)
         return made
 
     def _faked(self, arguments: Any) -> Any:
         """The arguments with a tensor without data in the place of each that has some."""
-
-        def faked(value: Any) -> Any:
-            plain = isinstance(value, Tensor) and not isinstance(value, self._fake.tensor)
-            if not plain or value.layout is not torch.strided:
-                return value
-            form = {"dtype": value.dtype, "device": value.device}
-            return torch.empty_strided(value.size(), value.stride(), **form)
-
-        return tree_map(faked, arguments)
+        kind = type(arguments)
+        if kind is tuple or kind is list:
+            return kind(self._faked(each) for each in arguments)
+        if kind is dict:
+            return {name: self._faked(each) for name, each in arguments.items()}
+        plain = isinstance(arguments, Tensor) and not isinstance(arguments, self._fake.tensor)
+        if not plain or arguments.layout is not torch.strided:
+            return arguments
+        form = {"dtype": arguments.dtype, "device": arguments.device}
+        return torch.empty_strided(arguments.size(), arguments.stride(), **form)
 
     def _note(self, func: Any, made: Any) -> None:
         """Remember the size of the largest new tensor; a view of another one is none."""
-        schema = getattr(func, "_schema", None)  # a higher-order operator has none
-        if schema is None or any(each.alias_info is not None for each in schema.returns):
+        if not _makes_tensors(func):
             return
         for each in _tensors_in((made,)):
             self.largest_bytes = max(self.largest_bytes, each.numel() * each.element_size())
+
+
+@cache
+def _makes_tensors(func: Any) -> bool:
+    """Whether what an operation returns is new; a higher-order operator does not tell."""
+    schema = getattr(func, "_schema", None)
+    return schema is not None and all(each.alias_info is None for each in schema.returns)
 
 
 def _tensors_in(values: Iterable[Any]) -> Iterator[Tensor]:
@@ -148,6 +164,10 @@ class _Fake:
                 # Small parameters and tensors of the user's modules keep their values.
                 self.mode = module.FakeTensorMode(allow_non_fake_inputs=True)
             self.tensor: type = module.FakeTensor
+            # What torch asks of a tensor for itself, and how it answers.
+            self.answers: Mapping[Any, Any] = getattr(module, "_DISPATCH_META_HANDLERS", {})
+            kernel = module.in_kernel_invocation_manager
+            self.answered = Answered(self.mode, self.tensor, kernel)
             self.unset = module.unset_fake_temporarily
             self.asks_for_values: tuple[type[Exception], ...] = (
                 module.DataDependentOutputException,
@@ -177,7 +197,9 @@ class FakeTensors:
     @contextlib.contextmanager
     def __call__(self) -> Iterator[None]:
         """While this lasts, tensors have no data."""
-        with without_compiler(), _in_place(), self._fake.mode, self._values:
+        bring_back()
+        without = without_compiler(), without_distributed_tensors()
+        with without[0], without[1], _in_place(), self._fake.mode, self._values:
             yield
 
     @contextlib.contextmanager
