@@ -40,6 +40,11 @@ def healed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def kept_beside(healed: Path) -> Path:
+    """Where the results of the repaired models are kept."""
+    return healed.parents[1] / f"{healed.parent.name}-cache"
+
+
 @pytest.mark.parametrize(("rule", "file", "text"), SEVEN, ids=lambda value: str(value)[:20])
 def test_each_finding_of_the_review_is_confirmed(
     sick: dict[str, Any], rule: str, file: str, text: str
@@ -88,7 +93,7 @@ def test_checking_writes_nothing() -> None:
 
 def test_repaired_models_train(healed: Path) -> None:
     """Exit 0, trainable, nothing suspected at the gate, the loss below a tenth of its start."""
-    done = gptdoctor("check", "--output-format", "json", healed)
+    done = gptdoctor("check", "--output-format", "json", healed, cache=kept_beside(healed))
     document = done.document
     assert done.code == 0
     assert [one["verdict"] for one in document["models"]] == ["trainable"] * 3
@@ -105,9 +110,9 @@ def test_repaired_models_train(healed: Path) -> None:
 
 
 def test_a_second_fix_changes_nothing(healed: Path) -> None:
-    """Byte for byte."""
+    """Byte for byte, from what the check has found of the repaired files."""
     before = {file.name: file.read_bytes() for file in healed.iterdir()}
-    assert gptdoctor("fix", "--apply", healed).code == 0
+    assert gptdoctor("fix", "--apply", healed, cache=kept_beside(healed)).code == 0
     assert {file.name: file.read_bytes() for file in healed.iterdir()} == before
 
 

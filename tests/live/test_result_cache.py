@@ -148,6 +148,7 @@ def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
         },
     )
     for expected in ({"Well": False}, {"Well": True}):
-        document = check_json(project, "--timeout", "12", cache=tmp_path / "cache")
+        # several times what the one that is well takes, and waited for twice
+        document = check_json(project, "--timeout", "6", cache=tmp_path / "cache")
         cached = {model["name"]: model["cached"] for model in document["models"]}
         assert cached == {"Hangs": False, "Dies": False, **expected}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import ROOT, expected_in, gptdoctor
+from tests.commands import ROOT, check_json, expected_in, gptdoctor
 
 VARIANTS = ROOT / "fixtures" / "variants"
 NAMES = sorted(
@@ -33,21 +33,26 @@ def copied(name: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_planted_defects_are_found_and_repaired(name: str, tmp_path: Path) -> None:
-    """Each on its line; after `fix --apply` the model trains and nothing is left at the gate."""
-    copy = copied(name, tmp_path)
+    """Each on its line; after `fix --apply` the model trains and nothing is left at the gate.
+
+    As a user does it, with results kept in between: the repair starts from what the check found.
+    """
+    project, cache = tmp_path / "project", tmp_path / "cache"
+    project.mkdir()
+    copy = copied(name, project)
     expected = {
         (rule, file.name, line) for file in sources(copy) for rule, line in expected_in(file)
     }
-    document = gptdoctor("check", "--output-format", "json", copy).document
+    document = check_json(copy, cache=cache)
     found = {
         (one["rule"], Path(one["path"]).name, one["line"])
         for one in document["findings"]
         if one["evidence"]["status"] != "refuted"
     }
     assert found == expected
-    fixed = gptdoctor("fix", "--apply", copy)
+    fixed = gptdoctor("fix", "--apply", copy, cache=cache)
     assert fixed.code == 0, fixed.out + fixed.err
-    after = gptdoctor("check", "--output-format", "json", copy)
+    after = gptdoctor("check", "--output-format", "json", copy, cache=cache)
     assert after.code == 0, after.out
     assert {one["verdict"] for one in after.document["models"]} == {"trainable"}
     assert not [one for one in after.document["findings"] if one["evidence"]["status"] != "refuted"]
