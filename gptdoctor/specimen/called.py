@@ -49,23 +49,25 @@ class Called:
 
 def called(instance: Instance, request: ExamineRequest) -> Called:
     """The instance with the best call that was found for it, made ready where it wants that."""
-    deadline = monotonic() + request.timeout_seconds * _PART_OF_THE_TIME
-    first = _called(instance, request)
+    seconds = request.timeout_seconds * _PART_OF_THE_TIME
+    deadline = monotonic() + seconds
+    first = _called(instance, request, seconds)
     if first.works or instance.call is not None:
         return first
     in_time = takewhile(lambda _: monotonic() < deadline, prepared(instance, request.root))
-    ready = (_called(each, request) for each in in_time)
+    # What is ready takes the usual shape: it need not be tried in all of them.
+    ready = (_called(each, request, 0.0) for each in in_time)
     return next((each for each in ready if each.works), first)
 
 
-def _called(instance: Instance, request: ExamineRequest) -> Called:
-    """The instance as it is, with the best call that was found for it."""
+def _called(instance: Instance, request: ExamineRequest, seconds: float) -> Called:
+    """The instance as it is, with the best call that was found for it in so many `seconds`."""
     if instance.model is None:
         lack, note = instance.lack, instance.note
         return Called(instance=instance, crash=instance.crash, note=note, lack=lack)
     entry = request.target.entry
     try:
-        trial = _trial(instance.model, instance, request)
+        trial = _trial(instance.model, instance, request, seconds)
     except _UNCALLED as error:
         tried = entry if instance.call is None else f"{THE_CALL} cannot be made"
         return Called(instance=instance, note=f"{tried}: {error}")
@@ -75,13 +77,12 @@ def _called(instance: Instance, request: ExamineRequest) -> Called:
     return Called(instance=instance, trial=trial, own=own)
 
 
-def _trial(model: nn.Module, instance: Instance, request: ExamineRequest) -> Trial:
+def _trial(model: nn.Module, instance: Instance, request: ExamineRequest, seconds: float) -> Trial:
     """The best call: among those that can be guessed or are shown, or of the one that is given."""
     if instance.call is not None:
         return find_given_call(model, instance.call(model), instance.vocabulary, request.seed)
     trial, error = None, None
     try:
-        seconds = request.timeout_seconds * _PART_OF_THE_TIME
         trial = find_call(model, request.target.entry, instance.vocabulary, request.seed, seconds)
     except _UNCALLED as caught:
         error = caught

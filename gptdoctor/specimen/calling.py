@@ -57,7 +57,8 @@ def find_call(
     richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
     if richer is None and not trial.runs:
         richer = with_activations(model, trial, seed)
-        others = (_asking_for_loss(first), *(recipes(one) for one in _with_a_mask(slots)))
+        wanted = _with_a_mask(slots, trial.error)
+        others = (_asking_for_loss(first), *(recipes(one) for one in wanted))
         tried = (_over_shapes(model, one, seed, deadline) for one in others if one)
         richer = richer or next((one for one in tried if one.works), None)
     return richer or trial
@@ -91,11 +92,26 @@ def _recipes(
     return found
 
 
-def _with_a_mask(slots: tuple[Slot, ...]) -> Iterator[tuple[Slot, ...]]:
-    """The slots with one mask that may be left out taken for one that must be given."""
+def _with_a_mask(
+    slots: tuple[Slot, ...], error: BaseException | None
+) -> Iterator[tuple[Slot, ...]]:
+    """The slots with a mask that may be left out, and was missed, taken for one that must not."""
+    scope = _where_it_failed(error)
     for slot in slots:
-        if slot.kind == "mask" and not slot.required:
+        missed = slot.name in scope and scope[slot.name] is None
+        if slot.kind == "mask" and not slot.required and missed:
             yield tuple(replace(one, required=one is slot or one.required) for one in slots)
+
+
+def _where_it_failed(error: BaseException | None) -> Mapping[str, Any]:
+    """The names in the method of the innermost module that failed."""
+    found: Mapping[str, Any] = {}
+    trace = None if error is None else error.__traceback__
+    while trace is not None:
+        if isinstance(trace.tb_frame.f_locals.get("self"), nn.Module):
+            found = trace.tb_frame.f_locals
+        trace = trace.tb_next
+    return found
 
 
 def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: float) -> Trial:
