@@ -67,7 +67,9 @@ class ExaminationCache:
             if one is None:
                 return
             files |= {self._targets.root / path for path in one.witness.files}
-        if not {str(file) for file in files} <= state.files or tree_state(self._folders) != state:
+        # One that was looked for and is not there makes another tree when it comes.
+        unseen = [file for file in files if str(file) not in state.files]
+        if any(file.exists() for file in unseen) or tree_state(self._folders) != state:
             return
         try:
             self._store.put(self._key(state), to_plain(examination, Examination))
