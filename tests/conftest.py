@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 
 # Set before any test, or fixture of any scope, runs; `tests.commands` gives each command a folder
@@ -11,3 +12,6 @@ os.environ["GPTDOCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix="gptdoctor-tests-")
 # torch starts threads for each device that it sees, and what runs in a worker without any is run
 # in this process by many tests.  `tests.live.test_devices` shows them to its commands.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
+# A shell has what runs in its background ignore Ctrl-C, and all that is started there with it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
