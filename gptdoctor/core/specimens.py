@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 
@@ -48,3 +48,8 @@ class ExamineRequest:
     # Text that stands for files on disk, by path relative to the root: how repairs are proven.
     overlay: Mapping[str, str] = field(default_factory=dict)
     devices: bool = False  # let the model see accelerators
+
+
+def is_asked(probe: str, probes: Collection[str], without: Collection[str]) -> bool:
+    """Whether a probe is among `probes`, of which none means all, and not among those left out."""
+    return (not probes or probe in probes) and probe not in without

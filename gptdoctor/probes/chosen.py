@@ -8,6 +8,7 @@ from importlib import import_module
 
 import gptdoctor.probes
 from gptdoctor.core.measurements.record import Unmeasured
+from gptdoctor.core.specimens import is_asked
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.places import told
 
@@ -19,7 +20,7 @@ def chosen_probes(
     found = []
     for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
         name = entry.name.replace("_", "-")
-        if (names and name not in names) or name in without:
+        if not is_asked(name, names, without):
             continue
         try:
             probe = getattr(import_module(f"gptdoctor.probes.{entry.name}"), "PROBE", None)

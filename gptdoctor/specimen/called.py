@@ -17,7 +17,7 @@ from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, 
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, refuses
 from gptdoctor.specimen.objective import own_losses
-from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.places import crash_of, innermost
 from gptdoctor.specimen.preparations import prepared
 from gptdoctor.specimen.specimen import OwnLoss
 from gptdoctor.specimen.surroundings import lacking
@@ -122,27 +122,25 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
     if lack:
         return replace(failed, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
-    blameless = blameless or instance.guessed or _left_out(trial.error)
-    blameless = blameless or _unprepared(trial.error)
+    blameless = blameless or instance.guessed
+    blameless = blameless or _left_out(trial.error) or _unprepared(trial.error)
     return replace(failed, crash=None if blameless else crash)
 
 
 def _left_out(error: BaseException) -> bool:
     """Whether the crash is at a part that a constructor may be given and was not: it is None."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None or "NoneType" not in str(error):
+    frame = innermost(error)
+    if frame is None or "NoneType" not in str(error):
         return False
-    owner = trace.tb_frame.f_locals.get("self")
+    owner = frame.f_locals.get("self")
     if not isinstance(owner, nn.Module):
         return False
     optional = {
         name
         for name, parameter in inspect.signature(type(owner)).parameters.items()
-        if parameter.default is None and getattr(owner, name, trace) is None
+        if parameter.default is None and getattr(owner, name, frame) is None
     }
-    return not optional.isdisjoint(trace.tb_frame.f_code.co_names)
+    return not optional.isdisjoint(frame.f_code.co_names)
 
 
 def _unprepared(error: BaseException) -> bool:

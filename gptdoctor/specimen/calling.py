@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from math import inf
 from time import monotonic
+from traceback import walk_tb
 from typing import Any
 
 import torch
@@ -56,10 +58,9 @@ def find_call(
         return with_modalities(model, trial, seed)
     richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
     if richer is None and not trial.runs:
-        richer = with_activations(model, trial, seed)
-        wanted = _with_a_mask(slots, trial.error)
-        others = (_asking_for_loss(first), *(recipes(one) for one in wanted))
+        others = chain([_asking_for_loss(first)], map(recipes, _with_a_mask(slots, trial.error)))
         tried = (_over_shapes(model, one, seed, deadline) for one in others if one)
+        richer = with_activations(model, trial, seed)
         richer = richer or next((one for one in tried if one.works), None)
     return richer or trial
 
@@ -105,13 +106,9 @@ def _with_a_mask(
 
 def _where_it_failed(error: BaseException | None) -> Mapping[str, Any]:
     """The names in the method of the innermost module that failed."""
-    found: Mapping[str, Any] = {}
-    trace = None if error is None else error.__traceback__
-    while trace is not None:
-        if isinstance(trace.tb_frame.f_locals.get("self"), nn.Module):
-            found = trace.tb_frame.f_locals
-        trace = trace.tb_next
-    return found
+    frames = () if error is None else walk_tb(error.__traceback__)
+    scopes = [frame.f_locals for frame, _ in frames]
+    return next((one for one in reversed(scopes) if isinstance(one.get("self"), nn.Module)), {})
 
 
 def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: float) -> Trial:

@@ -20,7 +20,7 @@ from gptdoctor.specimen.demos import Demo
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.lessons import Lessons, missing_key
 from gptdoctor.specimen.module_sizes import Change
-from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of
+from gptdoctor.specimen.places import FOREIGN_FOLDERS, crash_of, innermost
 from gptdoctor.specimen.reach import compiled, other_names
 from gptdoctor.specimen.size_limit import TooLargeError, limited
 from gptdoctor.specimen.stand_in import NotRunError
@@ -196,10 +196,8 @@ def _failed(
 
 def refuses(crash: Crash, error: BaseException) -> bool:
     """Whether a check said no to what we gave: the user's own, or that of another library."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    where = trace.tb_frame.f_code.co_filename if trace is not None else ""
+    frame = innermost(error)
+    where = frame.f_code.co_filename if frame is not None else ""
     if isinstance(error, NotRunError):
         return True  # our own doing
     foreign = FOREIGN_FOLDERS & set(Path(where).parts) and not where.startswith(_TORCH)

@@ -13,7 +13,8 @@ import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import FrameType, SimpleNamespace, TracebackType
+from traceback import walk_tb
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 from torch import nn
@@ -54,7 +55,7 @@ class Lessons:
 
     def learn(self, error: BaseException) -> bool:
         """Take the lesson of a refusal; False where it teaches nothing new."""
-        frames = list(_frames(error.__traceback__))[::-1]  # innermost first
+        frames = list(walk_tb(error.__traceback__))[::-1]  # innermost first
         key = missing_key(error)
         if key is not None:
             return self._learn_key(key, frames)
@@ -208,12 +209,6 @@ def missing_key(error: BaseException) -> str | None:
     if isinstance(error, AttributeError) and isinstance(error.obj, SimpleNamespace):
         return error.name
     return None
-
-
-def _frames(trace: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    while trace is not None:
-        yield trace.tb_frame, trace.tb_lineno
-        trace = trace.tb_next
 
 
 def _takes_more(made: _Made) -> bool:

@@ -51,6 +51,12 @@ def known_as(paths: Mapping[str, str]) -> Iterator[None]:
 _PACKAGES: dict[str, str] = {}
 
 
+def innermost(error: BaseException) -> FrameType | None:
+    """The frame that raised an error; None where it was not raised."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return frames[-1] if frames else None
+
+
 def settle_package(root: str, path: str) -> None:
     """Hold nothing in a folder of installed packages for the user's but what `path` lies in."""
     if Path(root).name in FOREIGN_FOLDERS:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
-from types import TracebackType
 
 from gptdoctor.core.accelerators import demanded_in, device_in
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.source.top_level import mentions
+from gptdoctor.specimen.places import innermost
 from gptdoctor.specimen.stand_in import RefusedError
 
 # A file, a host or a terminal that is not there; `exit()` in the middle of a script.
@@ -26,7 +26,8 @@ def comes_from_outside(error: BaseException, node: ast.stmt) -> bool:
         return True
     if isinstance(error, KeyError):
         # a variable of the environment; Python freezes this module of its own
-        return _raised_in(error.__traceback__) in (os.__file__, "<frozen os>")
+        frame = innermost(error)
+        return frame is not None and frame.f_code.co_filename in (os.__file__, "<frozen os>")
     if isinstance(error, IndexError | ValueError):
         return mentions(node, "argv") or mentions(node, "environ")
     return isinstance(node, ast.If | ast.Raise) and demanded_in(str(error)) is not None
@@ -41,10 +42,3 @@ def lacking(error: BaseException, crash: Crash) -> str:
     first = crash.message.strip().splitlines()[0]
     place = f"{crash.path}:{crash.line}: " if crash.path else ""
     return f"{device} ({place}{first})"
-
-
-def _raised_in(trace: TracebackType | None) -> str:
-    """The file of the innermost frame."""
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return "" if trace is None else trace.tb_frame.f_code.co_filename

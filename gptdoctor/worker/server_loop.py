@@ -18,7 +18,7 @@ from selectors import EVENT_READ, EVENT_WRITE, DefaultSelector
 from time import monotonic, sleep
 from typing import NoReturn
 
-from gptdoctor.core.specimens import ExamineRequest
+from gptdoctor.core.specimens import ExamineRequest, is_asked
 from gptdoctor.probes.instruments.aside import import_aside
 from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.worker import isolation, processes
@@ -154,8 +154,7 @@ class ServerLoop:
 
     def _foresee(self, request: ExamineRequest) -> None:
         """From the second model on, import once what each would import for its full size."""
-        chosen = not request.probes or _FULL_SIZE in request.probes
-        if not chosen or _FULL_SIZE in request.without:
+        if not is_asked(_FULL_SIZE, request.probes, request.without):
             return
         if self._one_at_full_size:
             with only_installed(self._root):
