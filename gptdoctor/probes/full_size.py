@@ -87,6 +87,7 @@ def _all(specimen: Specimen, send: Send) -> None:
     """Send what is found of each configuration, as soon as it is."""
     assert specimen.full_sizes is not None  # noqa: S101 - asked by `measure`
     fakes = FakeTensors()
+    fakes.warm_up()
     end = time.process_time() + _ENOUGH
     with specimen.full_sizes() as sizes:
         while time.process_time() < end:
