@@ -1,7 +1,7 @@
 """Evidence in words: what was measured, for a person.
 
 Evidence is typed values until here. The rules whose numbers need a sentence have one in
-`sentences.py`; any other rule's values are told by their keys, which are words with a unit.
+`sentences/`; any other rule's values are told by their keys, which are words with a unit.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from gptdoctor.core.findings import Evidence, Status, Value
 from gptdoctor.report.amounts import Values, decimal, duration, percent, some, whole
-from gptdoctor.report.sentences import SENTENCES
+from gptdoctor.report.sentences import sentence_of
 
 _NOTHING = "no numbers were kept"
 
@@ -27,7 +27,7 @@ def values_sentence(rule: str, evidence: Evidence) -> str:
     """The measured values as one sentence without a capital and a full stop."""
     if not evidence.values:
         return evidence.reason or ""
-    write = SENTENCES.get(rule)
+    write = sentence_of(rule)
     told = write(Values(evidence.values), evidence.status) if write else None
     return told or by_keys(evidence.values)
 

@@ -6,9 +6,9 @@ import math
 
 import pytest
 
+from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Evidence, Status, Value
 from gptdoctor.report.amounts import Values, count, decimal, duration, joined, percent, some
-from gptdoctor.report.sentences import SENTENCES
 from gptdoctor.report.wording import by_keys, evidence_sentence, values_sentence
 
 
@@ -37,7 +37,7 @@ def test_an_unknown_rule_is_told_by_its_keys() -> None:
     )
 
 
-@pytest.mark.parametrize("rule", SENTENCES)
+@pytest.mark.parametrize("rule", [defect.code for defect in all_defects()])
 @pytest.mark.parametrize("status", Status)
 def test_missing_values_are_no_error(rule: str, status: Status) -> None:
     """A sentence falls back to keys, or to what is known, when its numbers are not there."""
