@@ -76,6 +76,9 @@ class Defect:
     suspects: Mapping[type[ast.AST], SuspectHandler] = field(default_factory=dict)
     convicts: Mapping[str, ConvictHandler] = field(default_factory=dict)  # by probe's name
     fix: FixPromise | None = None
+    # Codes of what a run shows as well where this defect is: confirmed by the same model, it is
+    # the root, and those are told under it as its symptoms.
+    explains: tuple[str, ...] = ()
 
     @property
     def in_text(self) -> bool:

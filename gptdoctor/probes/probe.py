@@ -25,3 +25,8 @@ class Probe:
     measure: Callable[[Specimen], Measurement]
     # Whether the lines that run are recorded: not where thousands of calls would pay for it.
     records_lines: bool = True
+    # Whether `--fast` runs it: cheap, and telling of what keeps a model from learning.
+    fast: bool = False
+    # After so long it is ended, and is not measured: three times what the slowest of 180 models
+    # may take of the 6 s for all probes.
+    seconds: float = 20.0

@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes, TransposeWarning
+from gptdoctor.probes.instruments.forwards import forward_of
 from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.probes.instruments.weights import jitter
@@ -131,22 +132,10 @@ def _influence(specimen: Specimen) -> float | None:
     inputs = specimen.make_inputs(EQUAL, EQUAL, specimen.seed)
     others = specimen.make_inputs(EQUAL, EQUAL, specimen.seed + 1)
     try:
-        forward = _forward(specimen, model)
+        forward = forward_of(specimen, model)
         return row_influence(forward, inputs, others, specimen.batch_dimensions)
     except _FAILURES:
         return None
-
-
-def _forward(specimen: Specimen, model: nn.Module) -> Callable[[Mapping[str, Any]], Tensor]:
-    def forward(inputs: Mapping[str, Any]) -> Tensor:
-        specimen.reseed()
-        outputs = specimen.call(model, inputs)
-        vectors = outputs.features if outputs.logits is None else outputs.logits
-        if vectors is None:
-            raise ValueError("neither logits nor other vectors")
-        return vectors
-
-    return forward
 
 
 def measure(specimen: Specimen) -> Shapes:
