@@ -25,6 +25,7 @@ from gptdoctor.core.findings import (
     ModelEvidence,
     Severity,
     Status,
+    Symptom,
 )
 from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.report.json_node import Node
@@ -125,7 +126,12 @@ def _finding(node: Node) -> Finding:
         models=_all(node, "models", _model_evidence),
         fix=_fix(node.node("fix")) if node.has("fix") else None,
         details=node.values("details"),
+        symptoms=_all(node, "symptoms", _symptom),
     )
+
+
+def _symptom(node: Node) -> Symptom:
+    return Symptom(rule=node.text("rule"), name=node.text("name"), message=node.text("message"))
 
 
 def _location(node: Node) -> Location:
