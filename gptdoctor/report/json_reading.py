@@ -101,6 +101,7 @@ def _specimen(node: Node) -> SpecimenFacts:
         entry=node.text("entry", "forward"),
         expression=node.text("expression", ""),
         imports=node.texts("imports"),
+        logits=node.text("logits", ""),
     )
 
 
