@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
-from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.probes.instruments.blame import CHOOSING, flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, rows_of
 from gptdoctor.probes.instruments.lengths import lengths_for
@@ -21,7 +21,6 @@ from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
 
 BATCH = 3
-SEEDS = 3
 
 
 def row_changes(first: Tensor, second: Tensor) -> Tensor:
@@ -73,6 +72,7 @@ def _measured(
         against_one=found[2],
         seeds_leaking=0,
         lengths_leaking=0,
+        lengths_compared=0,
         place=None,
     )
 
@@ -153,6 +153,7 @@ def _confirmed(
         against_one=found[2],
         seeds_leaking=seeds,
         lengths_leaking=crossed,
+        lengths_compared=len(lengths),
         place=place,
     )
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.measurements.causality import Causality, FutureRun
+from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.probes.instruments.blame import (
     Blame,
     Watched,
@@ -25,7 +26,6 @@ from gptdoctor.probes.instruments.ways import AS_CALLED, Way, ways_of, without_c
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
 
-SEEDS = 3  # a leak counts if it is there with each of them
 MOST_CUTS = 10  # comparisons at a length that is too long for one of each position
 
 
@@ -71,7 +71,7 @@ def measure(specimen: Specimen) -> Causality:
     leaks = [one for one in found if one.run.influence > one.way.steady.least]
     if leaks and specimen.target.causal is None:
         leaks = list(_without_design(specimen, leaks))
-    seeds, crossed = _confirmed(leaks) if leaks else (0, 0)
+    seeds, crossed, compared = _confirmed(leaks) if leaks else (0, 0, 0)
     blame = blame_of(leaks[0].way.steady, leaks[0].run, seen) if seeds == SEEDS else Blame()
     if blame.chooses and specimen.target.causal is None:
         raise Abstention("its experts choose among all tokens, later ones too, which may be meant")
@@ -80,6 +80,7 @@ def measure(specimen: Specimen) -> Causality:
         runs=tuple(one.run for one in found),
         seeds_leaking=seeds,
         lengths_leaking=crossed,
+        lengths_compared=compared,
         sees_past=_sees_past(found),
         not_run=tuple(failed),
     )
@@ -93,6 +94,7 @@ def _measured(steady: Steady, seen: Watched, blame: Blame, *, finite: bool = Tru
         views=tuple(view.told for view in seen.views),
         seeds_leaking=0,
         lengths_leaking=0,
+        lengths_compared=0,
         sees_past=None,
         place=blame.place,
         cause=blame.cause,
@@ -196,21 +198,24 @@ def _promises(specimen: Specimen) -> bool:
     return any(word in name for word in ("gpt", "causal", "decoder", "language", "lm"))
 
 
-def _confirmed(leaks: list[_Leak]) -> tuple[int, int]:
-    """With how many seeds the first leak is there, and at how many lengths."""
+def _confirmed(leaks: list[_Leak]) -> tuple[int, int, int]:
+    """With how many seeds the first leak is there, and at how many lengths of how many."""
     first = leaks[0]
     steady, length = first.way.steady, first.run.length
     lengths = {one.run.length for one in leaks}
+    compared = len(lengths)
     if len(lengths) < 2:
         for near in (length + 1, length - 1, length + 2):
             if near > 1 and works_at(steady, near):
-                lengths |= {near} if _at_length(first.way, near).run.influence > steady.least else set()
+                compared += 1
+                leaks_near = _at_length(first.way, near).run.influence > steady.least
+                lengths |= {near} if leaks_near else set()
                 break
     seeds = 1
     for step in range(1, SEEDS):
         way = first.way.again(steady.seed + 100 * step)
         seeds += _at_length(way, length).run.influence > way.steady.least
-    return seeds, len(lengths)
+    return seeds, len(lengths), compared
 
 
 def _sees_past(found: list[_Leak]) -> bool | None:

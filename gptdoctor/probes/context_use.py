@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.measurements.context_use import ContextUse
+from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.lost_context import lost_context, lost_positions, mixes
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
@@ -19,7 +20,6 @@ from gptdoctor.probes.instruments.texts import other_text, with_text
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
 
-SEEDS = 3
 # In fp64 what does not flow moves nothing at all, or the last bit of some sum.
 LEAST_DOUBLE = 1e-12
 # In fp32 companions in a matrix move the last bits: up to 3.3e-7 was seen.

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.padding import PaddedSide, Padding
 from gptdoctor.probes.instruments.blame import CHOOSING
 from gptdoctor.probes.instruments.lengths import SHORT, works_at
@@ -24,7 +24,6 @@ from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
 
-SEEDS = 3
 PADDED = 3  # tokens, of 7 or so
 KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
 _TOKEN_MASK = re.compile(
@@ -69,17 +68,16 @@ def measure(specimen: Specimen) -> Padding:
     sides = tuple(masked.side(side) for side in ("left", "right"))
     if all(side.real_is_one is None and side.real_is_zero is None for side in sides):
         raise Abstention(f"no mask over the tokens could be given as {name}")
-    promised = _promise(name)
-    leaking = _leaks(sides, promised, steady.least)
     found = Padding(
         mask=name,
         length=length,
         least_influence=steady.least,
-        promised=promised,
+        promised=_promise(name),
         sides=sides,
         seeds_leaking=0,
         place=None,
     )
+    leaking = found.leaking_side
     return found if leaking is None else _confirmed(masked, leaking, found)
 
 
@@ -95,7 +93,7 @@ def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
     for step in range(1, SEEDS):
         other = steady.like(steady.seed + 100 * step, specimen.copy())
         again = _Masked(other, masked.text, masked.name, masked.length).side(leaking.side)
-        seeds += _leaks((again,), found.promised, other.least) is not None
+        seeds += replace(found, sides=(again,)).leaking_side is not None
     place = masked.place(leaking.side, one=found.promised != "zero")
     if place is not None and place.operation in CHOOSING:
         raise Abstention("its experts choose among all tokens, padded ones included")
@@ -200,17 +198,6 @@ def _real(side: str, length: int) -> Tensor:
     """Which of T tokens are no padding [T]."""
     at = torch.arange(length)
     return at >= PADDED if side == "left" else at < length - PADDED
-
-
-def _leaks(sides: tuple[PaddedSide, ...], promised: str, least: float) -> PaddedSide | None:
-    """The first side whose padding moves real outputs under the mask that hides it, if any."""
-    for side in sides:
-        changes = (side.real_is_one, side.real_is_zero)
-        asked = changes[:1] if promised == "one" else changes[1:] if promised == "zero" else changes
-        known = [change for change in asked if change is not None]
-        if known and min(known) > least:
-            return side
-    return None
 
 
 def _says_unused(specimen: Specimen, name: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
 from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.kept_state import changed_by, kept, put_back, reset_methods
@@ -18,7 +18,6 @@ from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Specimen
 
-SEEDS = 3
 
 
 def measure(specimen: Specimen) -> RepeatedCalls:

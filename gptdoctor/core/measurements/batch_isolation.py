@@ -22,4 +22,5 @@ class BatchIsolation(Measurement):
     # Where rows mix: with how many of 3 seeds, and at how many lengths.
     seeds_leaking: int
     lengths_leaking: int
+    lengths_compared: int
     place: FlowPlace | None  # the first operation that mixes them

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.measurement import Measurement
 
 
@@ -44,7 +44,26 @@ class Causality(Measurement):
     # Whether a leak, if there is one, held with 3 seeds, and at so many lengths.
     seeds_leaking: int
     lengths_leaking: int
+    lengths_compared: int  # at which it was looked for
     sees_past: bool | None  # whether any earlier token moves a later output
     place: FlowPlace | None  # where the future comes in, if it does
     cause: str  # in words, what lets it in there; "": not known
     not_run: tuple[str, ...] = ()  # ways to call it that could not be compared
+
+    @property
+    def leaks(self) -> bool:
+        """Whether later tokens move earlier outputs, with all seeds, and at two lengths if any."""
+        enough = min(2, self.lengths_compared)
+        return self.seeds_leaking == SEEDS and self.lengths_leaking >= enough
+
+    @property
+    def misplaced_view(self) -> AttentionView | None:
+        """An attention whose mask hides the wrong positions, if there is one."""
+        wrong = {"never itself"} | ({"only later"} if self.leaks or not self.finite else set())
+        return next((view for view in self.views if view.pattern in wrong), None)
+
+    @property
+    def misplaced(self) -> bool:
+        """Whether a mask lies in the wrong place, rather than being absent or too wide."""
+        only_later = self.leaks and self.sees_past is False
+        return not self.finite or only_later or self.misplaced_view is not None

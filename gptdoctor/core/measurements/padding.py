@@ -33,3 +33,26 @@ class Padding(Measurement):
     sides: tuple[PaddedSide, ...]
     seeds_leaking: int  # with how many of 3 seeds padding leaks as promised; 0: it does not
     place: FlowPlace | None  # where padded tokens reach real ones
+
+    def promised_influence(self, side: PaddedSide) -> float | None:
+        """The influence of padding under the mask that its name promises; else under the better."""
+        if self.promised == "one":
+            return side.real_is_one
+        if self.promised == "zero":
+            return side.real_is_zero
+        known = [each for each in (side.real_is_one, side.real_is_zero) if each is not None]
+        return min(known, default=None)
+
+    @property
+    def leaking_side(self) -> PaddedSide | None:
+        """The first side whose padding moves real outputs under the mask that hides it."""
+        for side in self.sides:
+            influence = self.promised_influence(side)
+            if influence is not None and influence > self.least_influence:
+                return side
+        return None
+
+    def turned(self, side: PaddedSide) -> bool:
+        """Whether the opposite of the promised mask hides the padding."""
+        other = {"one": side.real_is_zero, "zero": side.real_is_one}.get(self.promised)
+        return other is not None and other <= self.least_influence

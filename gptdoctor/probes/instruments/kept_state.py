@@ -45,7 +45,8 @@ def reset_methods(model: nn.Module) -> tuple[str, ...]:
         for module in model.modules()
         if not type(module).__module__.startswith("torch.")
         for name in dir(type(module))
-        if _RESETS.fullmatch(name.strip("_")) and not hasattr(nn.Module, name)
+        if _RESETS.fullmatch(name.strip("_")) and "hook" not in name
+        if not hasattr(nn.Module, name)
     }
     return tuple(sorted(found))
 
