@@ -257,4 +257,5 @@ DEFECT = Defect(
         ),
         order=1,
     ),
+    explains=("GD801", "GD802"),
 )

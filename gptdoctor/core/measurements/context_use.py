@@ -1,0 +1,32 @@
+"""Whether outputs depend on the tokens before them, and on their order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.core.measurements.measurement import Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContextUse(Measurement):
+    """Probe context-use: changes of the last output, relative to the largest of all.
+
+    Each number is the largest over the seeds that were tried: one where all is well, else 3.
+    """
+
+    length: int  # T
+    precision: str  # "float64", "float32": in which the context was measured
+    least_influence: float  # what counts as no noise in that precision
+    context: float  # when all earlier tokens are exchanged
+    order: float  # when the earlier tokens trade places
+    least_order: float  # what counts as no noise for order and positions
+    # Attention, recurrence or convolution by name or by what was run; "": nothing mixes positions.
+    mixes_by: tuple[str, ...]
+    positions: tuple[str, ...]  # what holds positions: "pos_emb.weight", "blocks.0.attn.rope"
+    # Of any output, when all that holds positions is exchanged; None: nothing holds them.
+    positions_influence: float | None
+    orders_itself: bool  # recurrence or convolution tells the order without positions
+    seeds: int  # that were tried
+    context_place: FlowPlace | None  # where the context is lost, if it is
+    order_place: FlowPlace | None  # where the positions are lost, if they are

@@ -1,0 +1,129 @@
+"""GD801: later tokens move the outputs of earlier positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.batch_isolation import BatchIsolation
+from gptdoctor.core.measurements.causality import Causality, FutureRun
+from gptdoctor.core.measurements.information import SEEDS, place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD801"
+PROBE = "causality"
+
+
+def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a leak that holds with all seeds and at two lengths; refute where none is."""
+    if not isinstance(measurement, Causality) or not measurement.finite:
+        return
+    if measurement.leaks and not measurement.misplaced and not _mixes_rows(measurement, record):
+        yield _conviction(measurement, record)
+    elif measurement.runs and not measurement.seeds_leaking:
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe=PROBE,
+            place=None,
+            message="No output moves when later tokens change.",
+            values={
+                "calls": len(measurement.runs),
+                "lengths": tuple(sorted({run.length for run in measurement.runs})),
+            },
+        )
+
+
+def _mixes_rows(measurement: Causality, record: ModelRecord) -> bool:
+    """Whether the same statement mixes the rows of the batch: then that is the root."""
+    return any(
+        isinstance(measured.measurement, BatchIsolation)
+        and measured.measurement.seeds_leaking == SEEDS
+        and measured.measurement.place is not None
+        and measured.measurement.place == measurement.place
+        for measured in record.measured
+    )
+
+
+def _conviction(measurement: Causality, record: ModelRecord) -> Conviction:
+    leak = next(run for run in measurement.runs if run.influence > measurement.least_influence)
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=place_of(measurement.place, record.target),
+        message=_message(measurement, leak),
+        values={
+            "how": leak.how,
+            "length": leak.length,
+            "influence": leak.influence,
+            "output_position": leak.output_position,
+            "token_position": leak.token_position,
+            "farthest_ahead": leak.farthest_ahead,
+            "seeds": measurement.seeds_leaking,
+            "cause": measurement.cause,
+        },
+    )
+
+
+def _message(measurement: Causality, leak: FutureRun) -> str:
+    cause = f": {measurement.cause}" if measurement.cause else ""
+    how = "" if leak.how == "as called" else f" ({leak.how})"
+    return f"Later tokens move the outputs of earlier positions{how}{cause}."
+
+
+SICK = """\
+import math
+
+import torch
+from torch import nn
+
+
+class EagerReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+        hidden = torch.ones_like(scores, dtype=torch.bool).triu(2)
+        weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
+        return self.head(x + weights @ v)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="future-leak",
+    severity=Severity.CRITICAL,
+    summary="A position sees tokens that come after it.",
+    explanation=(
+        "The causal mask is missing, is lost on one of the paths, or begins one diagonal too late; "
+        "or something else reaches ahead, such as a convolution that is padded on both sides or a "
+        "mean over the whole text. What looks ahead by design is not meant: encoders, masked, "
+        "prefix and diffusion language models, experts that choose their tokens. They are known "
+        "by their names, flags and configuration; `causal = false` in pyproject.toml says it "
+        "of others, and `causal = true` that a model may never look ahead."
+    ),
+    harm=(
+        "The model learns to copy the answer instead of predicting it: its training loss looks "
+        "splendid, and what it generates is worthless, because then there is no future to see."
+    ),
+    confirmed_by=(
+        "The probe causality exchanges later tokens, with moved weights, at lengths that cross "
+        "every window of the model, on all attention paths that it has, with a mask that hides "
+        "nothing, and in training mode without randomness. A change of an earlier output by more "
+        "than 1e-5 of the largest (rounding stays below 3.3e-7, real leaks begin at 7e-4) with "
+        "three seeds and at two lengths confirms it. Two recorded runs show the first operation "
+        "that reaches ahead, and the statement that made its mask. No change refutes it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("triu(2)", "triu(1)"),
+    convicts={PROBE: read_causality},
+    explains=("GD803",),
+)

@@ -1,0 +1,121 @@
+"""GD806: a causal mask that hides the wrong positions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.causality import AttentionView, Causality
+from gptdoctor.core.measurements.information import place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD806"
+PROBE = "causality"
+_TOLD = {
+    "only later": "The mask hides the past and shows the future",
+    "never itself": "The mask hides each position from itself",
+}
+
+
+def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict an attention that sees only later positions, never itself, or nothing at all."""
+    if not isinstance(measurement, Causality):
+        return
+    view = measurement.misplaced_view
+    if not measurement.misplaced:
+        if measurement.finite and any(one.pattern == "causal" for one in measurement.views):
+            yield _refuted(measurement)
+        return
+    place = view.place if view is not None else measurement.place
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=place_of(place, record.target),
+        message=_message(measurement, view),
+        values={
+            "pattern": view.pattern if view is not None else "",
+            "finite": measurement.finite,
+            "influence": max((run.influence for run in measurement.runs), default=None),
+            "sees_past": measurement.sees_past,
+            "cause": measurement.cause,
+        },
+    )
+
+
+def _refuted(measurement: Causality) -> Conviction:
+    return Conviction(
+        rule=CODE,
+        status=Status.REFUTED,
+        probe=PROBE,
+        place=None,
+        message="The attentions see their own position and those before it.",
+        values={"attentions": len(measurement.views)},
+    )
+
+
+def _message(measurement: Causality, view: AttentionView | None) -> str:
+    if view is not None:
+        told = _TOLD[view.pattern]
+    elif not measurement.finite:
+        told = "Some positions see nothing"
+    else:
+        told = "Positions see only what comes after them"
+    if not measurement.finite:
+        told += ", so that the softmax of some rows has nothing left and gives no numbers"
+    return f"{told}."
+
+
+SICK = """\
+import math
+
+import torch
+from torch import nn
+
+
+class BackwardReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+        visible = torch.ones_like(scores, dtype=torch.bool).triu()
+        weights = scores.masked_fill(~visible, -torch.inf).softmax(dim=-1)
+        return self.head(x + weights @ v)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="misplaced-mask",
+    severity=Severity.CRITICAL,
+    summary="The causal mask hides the wrong positions.",
+    explanation=(
+        "The mask is turned round (a position sees what comes after it, and nothing before), lies "
+        "one diagonal too low (a position never sees itself, and the first sees nothing), or is "
+        "softened along the wrong dimension, so that some rows are hidden whole. A mask that is "
+        "missing, or lets a position see some way ahead, is GD801. Sliding windows, sinks and "
+        "sparse patterns that see themselves are not meant."
+    ),
+    harm=(
+        "A position predicts the next token from the answer, or without its own token. Where the "
+        "hidden scores are minus infinity, a row without any other score becomes NaN, and with it "
+        "the loss and all gradients."
+    ),
+    confirmed_by=(
+        "The probe causality reads from the scores and masks of every attention over the text "
+        "which positions it shows, at moved weights. One that shows no position to itself, or "
+        "only later ones where later tokens move earlier outputs as well, confirms it; so do "
+        "outputs that are NaN from a softmax on of which all scores are hidden."
+    ),
+    sick=SICK,
+    healed=SICK.replace(".triu()", ".tril()"),
+    convicts={PROBE: read_causality},
+    explains=("GD801", "GD803", "GD804", "GD805"),
+)

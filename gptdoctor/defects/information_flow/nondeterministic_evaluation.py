@@ -1,0 +1,86 @@
+"""GD808: two equal calls in evaluation differ."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.information import SEEDS, place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
+from gptdoctor.defect import Defect
+
+CODE = "GD808"
+PROBE = "repeated-calls"
+
+
+def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict chance in evaluation that is there with all seeds; refute where there is none."""
+    if not isinstance(measurement, RepeatedCalls):
+        return
+    change = max(measurement.with_equal_numbers, measurement.with_other_numbers)
+    operation = measurement.chance.operation if measurement.chance else ""
+    if change <= measurement.least_change:
+        status, place = Status.REFUTED, None
+        message = "Two equal calls in evaluation give the same."
+    elif measurement.seeds_changing == SEEDS:
+        status, place = Status.CONFIRMED, place_of(measurement.chance, record.target)
+        what = f": {operation} draws random numbers" if operation else ""
+        message = f"Two equal calls in evaluation differ{what}."
+    else:
+        return
+    yield Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=place,
+        message=message,
+        values={
+            "with_other_numbers": measurement.with_other_numbers,
+            "with_equal_numbers": measurement.with_equal_numbers,
+            "operation": operation,
+        },
+    )
+
+
+SICK = """\
+from torch import nn
+from torch.nn import functional as F
+
+
+class MoodyReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.memory = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.memory(self.embedding(ids))[0]
+        return self.head(F.dropout(x, 0.1))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="nondeterministic-evaluation",
+    severity=Severity.MEDIUM,
+    summary="The outputs in evaluation depend on chance.",
+    explanation=(
+        "`F.dropout(x, p)` drops in evaluation too, unless it is given `training=self.training`; "
+        "so does noise that a router or an embedding draws without asking for the mode. Sampling "
+        "of tokens is not meant: it is asked for by another method."
+    ),
+    harm=(
+        "Validation losses and generated texts cannot be repeated, and they are worse than they "
+        "need be."
+    ),
+    confirmed_by=(
+        "The probe repeated-calls runs equal calls in evaluation on fresh copies, with equal and "
+        "with other random numbers. A difference above 1e-5 of the largest output with three "
+        "seeds confirms it; two recorded runs show the operation. No difference refutes it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
+    convicts={PROBE: read_calls},
+)

@@ -1,0 +1,97 @@
+"""GD805: positions have no part in the outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.context_use import ContextUse
+from gptdoctor.core.measurements.information import SEEDS, place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD805"
+PROBE = "context-use"
+
+
+def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a model that holds positions and makes nothing of them; refute where it does."""
+    if not isinstance(measurement, ContextUse) or not measurement.positions:
+        return  # without positions the causal mask alone tells the order, which may be meant
+    if measurement.context <= measurement.least_influence:
+        return  # nothing that comes before is seen, in whatever order
+    influence = measurement.positions_influence or 0.0
+    least = measurement.least_order
+    dead = influence <= least and not measurement.orders_itself
+    blind = measurement.order <= least
+    if (dead or blind) and measurement.seeds == SEEDS:
+        status, place = Status.CONFIRMED, place_of(measurement.order_place, record.target)
+        message = "Earlier tokens may trade places and nothing moves." if blind else _dead(measurement)
+    elif influence > least and not blind:
+        status, place, message = Status.REFUTED, None, "The order of earlier tokens is seen."
+    else:
+        return
+    yield Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=place,
+        message=message,
+        values={
+            "length": measurement.length,
+            "order": measurement.order,
+            "positions": measurement.positions,
+            "positions_influence": measurement.positions_influence,
+        },
+    )
+
+
+def _dead(measurement: ContextUse) -> str:
+    names = ", ".join(measurement.positions[:3])
+    return f"The positions that the model holds ({names}) have no part in its outputs."
+
+
+SICK = """\
+from torch import nn
+from torch.nn import functional as F
+
+
+class ShufflingReader(nn.Module):
+    def __init__(self, vocab_size, width, max_len=512):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.position = nn.Embedding(max_len, width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids) + self.position.weight[0]
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)
+        return self.head(x + F.scaled_dot_product_attention(q, k, v, is_causal=True))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="order-blind",
+    severity=Severity.HIGH,
+    summary="The model holds positions and makes nothing of them.",
+    explanation=(
+        "Position embeddings, rotary tables or slopes are made and then not added, not applied, or "
+        "read at one and the same position. Models that hold no positions are not meant: "
+        "recurrence and convolution tell the order by themselves, and below a causal mask "
+        "several layers can."
+    ),
+    harm=(
+        "The order of the words is told by the causal mask alone, or not at all: the model learns "
+        "it slowly or never, and what it says at longer lengths gets worse."
+    ),
+    confirmed_by=(
+        "The probe context-use exchanges everything that holds positions but what stands for the "
+        "first one, and turns the earlier tokens round, with moved weights. No change above 1e-5 "
+        "of the largest output with three seeds confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),
+    convicts={PROBE: read_order},
+)

@@ -1,0 +1,101 @@
+"""GD803: what a padding mask hides moves the outputs of real tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.information import SEEDS, place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.padding import Padding
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD803"
+PROBE = "padding"
+
+
+def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict padding that moves real outputs with all seeds; refute where it moves none."""
+    if not isinstance(measurement, Padding):
+        return
+    side = measurement.leaking_side
+    if side is None:
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe=PROBE,
+            place=None,
+            message=f"What {measurement.mask} hides moves no output of a real token.",
+            values={"mask": measurement.mask, "length": measurement.length},
+        )
+    elif measurement.seeds_leaking == SEEDS:
+        turned = measurement.turned(side)
+        told = (
+            f"{measurement.mask} hides the real tokens and shows the padding."
+            if turned
+            else f"What {measurement.mask} marks as padding moves the outputs of real tokens."
+        )
+        yield Conviction(
+            rule=CODE,
+            status=Status.CONFIRMED,
+            probe=PROBE,
+            place=place_of(measurement.place, record.target),
+            message=told,
+            values={
+                "mask": measurement.mask,
+                "side": side.side,
+                "padded": side.padded,
+                "length": measurement.length,
+                "influence": measurement.promised_influence(side),
+                "turned": turned,
+            },
+        )
+
+
+SICK = """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class DeafReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, attention_mask=None):
+        x = self.embedding(ids)
+        q, k, v = self.query_key_value(x).chunk(3, dim=-1)
+        visible = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
+        if attention_mask is not None:
+            visible & attention_mask.bool()[:, None, :]
+        return self.head(x + F.scaled_dot_product_attention(q, k, v, attn_mask=visible))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="padding-leak",
+    severity=Severity.HIGH,
+    summary="Padded tokens move the outputs of real ones although a mask hides them.",
+    explanation=(
+        "The call takes a mask over the tokens, and the mask is not handed on, not applied, or "
+        "applied the wrong way round. Masks of which the documentation says that they are not "
+        "used are not meant, nor models that take none. Where the name does not say whether one "
+        "stands for a token or for padding, both are tried, and one that works is enough."
+    ),
+    harm=(
+        "A text gives other outputs in a batch with longer ones than alone: training on batches of "
+        "unequal lengths learns from padding, and generation from left-padded prompts is wrong."
+    ),
+    confirmed_by=(
+        "The probe padding pads on the left and on the right, gives the mask, and exchanges what "
+        "is padded, in evaluation and with moved weights. A change of a real token's output by "
+        "more than 1e-5 of the largest with three seeds confirms it. No change refutes it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("            visible & att", "            visible = visible & att"),
+    convicts={PROBE: read_padding},
+)

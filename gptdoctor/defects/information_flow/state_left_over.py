@@ -1,0 +1,102 @@
+"""GD807: a call in evaluation leaves something behind that moves the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.information import SEEDS, place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
+from gptdoctor.defect import Defect
+
+CODE = "GD807"
+PROBE = "repeated-calls"
+
+
+def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict f(x), f(y), f(x) that differ with all seeds; refute where they are equal."""
+    if not isinstance(measurement, RepeatedCalls):
+        return
+    least = measurement.least_change
+    if measurement.after_another_call <= least:
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe=PROBE,
+            place=None,
+            message="A call gives the same before and after another one.",
+            values={"after_another_call": measurement.after_another_call},
+        )
+    elif measurement.with_equal_numbers <= least and measurement.seeds_changing == SEEDS:
+        if measurement.resets:
+            return  # a state that can be reset is meant to be kept
+        state = next((one for one in measurement.states if one.place is not None), None)
+        yield Conviction(
+            rule=CODE,
+            status=Status.CONFIRMED,
+            probe=PROBE,
+            place=place_of(state.place if state else None, record.target),
+            message=_message(measurement.states),
+            values={
+                "after_another_call": measurement.after_another_call,
+                "states": tuple(map(_name, measurement.states)),
+            },
+        )
+
+
+def _message(states: tuple[KeptState, ...]) -> str:
+    what = f" through {', '.join(map(_name, states[:3]))}" if states else ""
+    return f"A call in evaluation moves the outputs of the next one{what}."
+
+
+def _name(state: KeptState) -> str:
+    return f"{state.module}.{state.name}".lstrip(".")
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class BroodingReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.memory = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+        self.register_buffer("mood", torch.zeros(width))
+
+    def forward(self, ids):
+        x, last = self.memory(self.embedding(ids))
+        y = self.head(x + self.mood)
+        self.mood = 0.9 * self.mood + 0.1 * last.detach()[0, 0]
+        return y
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="state-left-over",
+    severity=Severity.HIGH,
+    summary="A call in evaluation leaves a state behind that moves the next call.",
+    explanation=(
+        "The forward pass writes to an attribute, a buffer or a list of the model, and reads it in "
+        "the next call. Tables that are built at the first call and do not change the result are "
+        "not meant, nor caches and states that the model promises to reset by a method "
+        "(`reset_cache`, `init_hidden`, `setup_caches`)."
+    ),
+    harm=(
+        "What the model says of a text depends on the texts before it: evaluations cannot be "
+        "repeated, one user's text reaches another's answer, and in training the graph of an "
+        "earlier batch may be kept."
+    ),
+    confirmed_by=(
+        "The probe repeated-calls asks f(x), f(y) and f(x) of one copy in evaluation, with equal "
+        "random numbers. A difference above 1e-5 of the largest output with three seeds "
+        "confirms it, and putting back what f(y) wrote shows which state it was."
+    ),
+    sick=SICK,
+    healed=SICK.replace("        self.mood = 0.9 * self.mood", "        mood = 0.9 * self.mood"),
+    convicts={PROBE: read_calls},
+)

@@ -1,0 +1,170 @@
+"""Where two runs that may not differ begin to: the first operation that lets something in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gptdoctor.probes.instruments.operations import Operation, Recording
+
+# Rounding differs by up to 3.3e-7 of the largest number between runs of other companions.
+SAME = 1e-5
+# What of a tensor may not change, as an index; None: its form does not tell.
+Protected = Callable[[torch.Size], tuple[slice, ...] | Tensor | None]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The sizes that tell which dimension of a tensor counts what."""
+
+    batch: int
+    length: int
+    time_first: bool = False
+
+
+def positions_before(border: int, sizes: Sizes) -> Protected:
+    """What belongs to the positions before `border`, by the form of a tensor."""
+    return positions_where(torch.arange(sizes.length) < border, sizes)
+
+
+def positions_where(chosen: Tensor, sizes: Sizes) -> Protected:
+    """What belongs to the positions at which `chosen` [T] is True, by the form of a tensor."""
+    first = int(chosen.nonzero()[0])
+    last = int(chosen.nonzero()[-1]) + 1
+
+    def protected(shape: torch.Size) -> tuple[slice, ...] | Tensor | None:
+        whole = sizes.batch * sizes.length
+        part = slice(first, last)
+        if sizes.length in shape:
+            return tuple(part if each == sizes.length else slice(None) for each in shape)
+        if sizes.batch > 1 and len(shape) and shape[0] == whole:
+            index = torch.arange(whole)
+            step = index // sizes.batch if sizes.time_first else index % sizes.length
+            return chosen[step]
+        return None
+
+    return protected
+
+
+def rows_of(sizes: Sizes, *, first: bool = True) -> Protected:
+    """What belongs to the first row of the batch, or to all others, by the form of a tensor."""
+
+    def cut(each: int) -> slice:
+        return slice(each) if first else slice(each, None)
+
+    def protected(shape: torch.Size) -> tuple[slice, ...] | Tensor | None:
+        batch, whole = sizes.batch, sizes.batch * sizes.length
+        if batch in shape:
+            at = list(shape).index(batch)
+            return tuple(cut(1) if each == at else slice(None) for each in range(len(shape)))
+        if len(shape) and shape[0] == whole:
+            index = torch.arange(whole)
+            own = index % batch == 0 if sizes.time_first else index < sizes.length
+            return own if first else ~own
+        if len(shape) > 1 and shape[0] and shape[0] % batch == 0:  # heads in the batch
+            return (cut(shape[0] // batch),)
+        return None
+
+    return protected
+
+
+def everything(shape: torch.Size) -> tuple[slice, ...]:
+    """Of two runs on equal inputs nothing may differ."""
+    return ()
+
+
+def differs(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors differ by more than rounding."""
+    if first.shape != second.shape:
+        return True
+    if not first.is_floating_point():
+        return not torch.equal(first, second)
+    if not first.numel():
+        return False
+    gone = first.isnan() | second.isnan()
+    off = torch.where(gone | (first == second), 0.0, (first - second).abs())
+    finite = first[first.isfinite()]
+    scale = finite.abs().max() if finite.numel() else torch.ones(())
+    return bool((off > SAME * scale.clamp_min(1e-30)).any())
+
+
+class Comparison:
+    """Two recordings side by side, and which values of the first have changed where."""
+
+    def __init__(
+        self, first: Recording, second: Recording, protected: Protected, in_second: Protected
+    ) -> None:
+        self.first = first
+        self._state: dict[int, str] = {}  # "clean", "dirty", "changed" (form unknown), by number
+        self._protected = protected, in_second
+        self._twins = twins(first, second)
+        self._origins: dict[int, Operation] = {}
+
+    def offender(self) -> Operation | None:
+        """The first operation with a dirty result and no dirty input; None: there is none."""
+        for operation in self.first.operations:
+            states = [self._state.get(number, "clean") for number in operation.inputs]
+            found = self._judge(operation)
+            for number in operation.outputs:
+                self._state[number] = found
+            if found == "changed":
+                self._note_origin(operation, states)
+            if found == "dirty" and "dirty" not in states:
+                return self._blamed(operation)
+        return None
+
+    def _judge(self, operation: Operation) -> str:
+        twin = self._twins.get(id(operation))
+        if twin is None or len(twin.results) != len(operation.results):
+            return "changed"  # it was run in one case alone
+        states = {
+            self._state_of(one, other)
+            for one, other in zip(operation.results, twin.results, strict=True)
+        }
+        return next((state for state in ("dirty", "changed") if state in states), "clean")
+
+    def _state_of(self, one: Tensor, other: Tensor) -> str:
+        parts = [form(each.shape) for form, each in zip(self._protected, (one, other), strict=True)]
+        if parts[0] is None or parts[1] is None:
+            return "changed" if differs(one, other) else "clean"
+        mine, others = one[parts[0]], other[parts[1]]
+        if mine.shape != others.shape:
+            return "changed"
+        return "dirty" if differs(mine, others) else "clean"
+
+    def _note_origin(self, operation: Operation, states: list[str]) -> None:
+        """Remember where a value lost the form that tells its rows and positions."""
+        earlier = [
+            self._origins[number]
+            for number, state in zip(operation.inputs, states, strict=True)
+            if state == "changed" and number in self._origins
+        ]
+        origin = earlier[0] if earlier else operation
+        for number in operation.outputs:
+            self._origins[number] = origin
+
+    def _blamed(self, operation: Operation) -> Operation:
+        """The operation itself, or the one that mixed what it was given."""
+        for number in operation.inputs:
+            if self._state.get(number) == "changed" and number in self._origins:
+                return self._origins[number]
+        return operation
+
+
+def twins(first: Recording, second: Recording) -> dict[int, Operation]:
+    """The operation of the second run that each of the first has: same line, name and turn."""
+    others = dict(_keyed(second))
+    return {
+        id(operation): others[key] for key, operation in _keyed(first) if key in others
+    }
+
+
+def _keyed(recording: Recording) -> Iterator[tuple[tuple[object, ...], Operation]]:
+    turns: dict[tuple[object, ...], int] = {}
+    for operation in recording.operations:
+        key = (operation.name, operation.place)
+        turns[key] = turns.get(key, -1) + 1
+        yield (*key, turns[key]), operation

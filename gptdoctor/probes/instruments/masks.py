@@ -1,0 +1,269 @@
+"""What an attention lets its positions see, and which statement made its mask as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.operations import FUSED, SOFTMAX, Operation, Recording
+from gptdoctor.probes.instruments.statements import assignment_place
+
+# Scores below this are hidden: those of moved weights stay within some tens, masks begin at -100.
+HIDDEN = -80.0
+# What hands scores on as they are, but for a mask.
+_ON_THE_WAY = frozenset(
+    "masked_fill masked_fill_ where add add_ __add__ __radd__ __iadd__ sub __sub__ mul mul_ __mul__ "
+    "__rmul__ __imul__ div div_ __truediv__ to float type_as half double bfloat16 clamp contiguous "
+    "view reshape __setitem__ dropout tanh unsqueeze squeeze flatten unflatten type clone".split()
+)
+# What turns yes into no.
+TURNING = frozenset(
+    "__invert__ logical_not bitwise_not __eq__ eq __ne__ ne __rsub__ rsub __lt__ lt __gt__ gt "
+    "__le__ le __ge__ ge tril triu tril_ triu_ where masked_fill masked_fill_".split()
+)
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What the positions of one attention see."""
+
+    operation: Operation
+    visible: Tensor  # [T, T], True at [q, k] where some head of some row sees k from q
+    mask: int | None  # number of the mask's value, where there is one
+    applied: Operation | None  # the operation that applies the mask
+
+    @property
+    def ahead(self) -> int:
+        """How many positions ahead the farthest is that is seen."""
+        return _farthest(self.visible.triu(1))
+
+    @property
+    def pattern(self) -> str:
+        """The shape in a word."""
+        length = self.visible.shape[-1]
+        own = self.visible.diagonal()
+        later = self.visible.triu(1)
+        earlier = self.visible.tril(-1)
+        if not later.any():
+            if not own[1:].any() and earlier.any():
+                return "never itself"
+            return "causal" if earlier.any() else "only itself"
+        if bool(self.visible.all()):
+            return "everything"
+        # A row that sees nothing is softened to all of them by masks that are no infinity.
+        if not earlier[:-1].any():
+            return "only later"
+        if not own[1:].any() and not later[1:].any():
+            return "never itself"
+        return "ahead" if self.ahead < length - 1 else "other"
+
+
+def _farthest(seen: Tensor) -> int:
+    places = seen.nonzero()
+    return int((places[:, 1] - places[:, 0]).max()) if len(places) else 0
+
+
+def sights(recording: Recording, length: int, free: frozenset[int]) -> Iterator[Sight]:
+    """All attentions of a text of `length` over itself; `free`: values that no input moves."""
+    for operation in recording.operations:
+        sight = sight_of(operation, recording, length, free)
+        if sight is not None:
+            yield sight
+
+
+def sight_of(
+    operation: Operation, recording: Recording, length: int, free: frozenset[int]
+) -> Sight | None:
+    """What the positions of one operation see; None where it is no attention over the text."""
+    if operation.name in SOFTMAX:
+        return _sight_of_softmax(operation, recording, length, free)
+    if operation.name == "scaled_dot_product_attention":
+        return _sight_of_fused(operation, length)
+    if operation.name == "multi_head_attention_forward":
+        return _sight_of_heads(operation, recording, length)
+    return None
+
+
+def _sight_of_softmax(
+    operation: Operation, recording: Recording, length: int, free: frozenset[int]
+) -> Sight | None:
+    scores = operation.args[0] if operation.args else None
+    if not isinstance(scores, Tensor) or scores.dim() < 3 or scores.shape[-2] != length:
+        return None
+    if scores.shape[-1] < length or _dimension(operation, scores.dim()) != scores.dim() - 1:
+        return None
+    shown = (scores > HIDDEN)[..., -length:]  # what stands before the text is memory
+    visible = shown.reshape(-1, length, length).any(dim=0)
+    mask, applied = _applied(operation, recording, length, free)
+    return Sight(operation, visible, mask, applied)
+
+
+def _dimension(operation: Operation, rank: int) -> int:
+    given = operation.kwargs.get("dim", operation.args[1] if len(operation.args) > 1 else None)
+    return given % rank if isinstance(given, int) and rank else -1
+
+
+def _sight_of_fused(operation: Operation, length: int) -> Sight | None:
+    args, kwargs = operation.args, operation.kwargs
+    query, key = (kwargs.get(name, args[at] if len(args) > at else None)
+                  for at, name in enumerate(("query", "key")))  # fmt: skip
+    if not isinstance(query, Tensor) or not isinstance(key, Tensor):
+        return None
+    if query.shape[-2] != length or key.shape[-2] < length:
+        return None
+    mask = kwargs.get("attn_mask", args[3] if len(args) > 3 else None)
+    causal = kwargs.get("is_causal", args[5] if len(args) > 5 else False)
+    if causal:
+        return Sight(operation, torch.ones(length, length, dtype=torch.bool).tril(), None, None)
+    if not isinstance(mask, Tensor):
+        return Sight(operation, torch.ones(length, length, dtype=torch.bool), None, None)
+    if mask.dim() < 2 or mask.shape[-1] < length:
+        return None
+    shown = mask if mask.dtype == torch.bool else mask > HIDDEN
+    shown = shown[..., -length:].expand(*mask.shape[:-2], length, length)
+    at = [number for number in operation.inputs[3:4]]
+    return Sight(
+        operation, shown.reshape(-1, length, length).any(dim=0), at[0] if at else None, operation
+    )
+
+
+def _sight_of_heads(operation: Operation, recording: Recording, length: int) -> Sight | None:
+    """What torch's own layers see: their masks are True where nothing is seen."""
+    query, key = operation.args[:2]
+    if query.shape[0] != length or key.shape[0] != length:
+        return None
+    mask = operation.kwargs.get("attn_mask")
+    if not isinstance(mask, Tensor):
+        causal = bool(operation.kwargs.get("is_causal", False))
+        seen = torch.ones(length, length, dtype=torch.bool)
+        return Sight(operation, seen.tril() if causal else seen, None, None)
+    shown = ~mask if mask.dtype == torch.bool else mask > HIDDEN
+    at = [
+        number
+        for number in operation.inputs
+        if recording.values[number].shape == mask.shape
+        and torch.equal(recording.values[number], mask)
+    ]
+    visible = shown.reshape(-1, length, length).any(dim=0)
+    return Sight(operation, visible, at[0] if at else None, operation)
+
+
+def softening(operation: Operation, recording: Recording) -> Operation | None:
+    """The softmax whose weights an operation puts to use; itself where it is one."""
+    if operation.name in SOFTMAX | FUSED:
+        return operation
+    for number in operation.inputs:
+        for _ in range(6):
+            maker = recording.maker.get(number)
+            if maker is None:
+                break
+            if maker.name in SOFTMAX:
+                return maker
+            if not maker.inputs or maker.name not in _ON_THE_WAY:
+                break
+            number = maker.inputs[0]
+    return None
+
+
+def _applied(
+    operation: Operation, recording: Recording, length: int, free: frozenset[int]
+) -> tuple[int | None, Operation | None]:
+    """The mask behind some scores, and the operation that applied it."""
+    current: Operation | None = operation
+    for _ in range(12):
+        scores = [number for number in current.inputs if number not in free] if current else []
+        maker = recording.maker.get(scores[0]) if scores else None
+        if maker is None or maker.name not in _ON_THE_WAY:
+            return None, None
+        masks = [
+            number
+            for number in maker.inputs
+            if number in free and _is_pairwise(recording.values[number], length)
+        ]
+        if masks:
+            return masks[0], maker
+        current = maker
+    return None, None
+
+
+def _is_pairwise(value: Tensor, length: int) -> bool:
+    """Whether a value may be a mask over pairs of positions, rather than a bias by distance."""
+    if value.dim() < 2 or min(value.shape[-2:]) < length:
+        return False
+    if not value.is_floating_point():
+        return True
+    return bool((value <= HIDDEN).any()) or len(value.unique()) <= 2
+
+
+def blinding(recording: Recording) -> Operation | None:
+    """The softmax that made the first numbers that are none, of scores that are hidden all."""
+    for operation in recording.operations:
+        if not any(each.is_floating_point() and each.isnan().any() for each in operation.results):
+            continue
+        scores = operation.args[0] if operation.args else None
+        if operation.name not in SOFTMAX or not isinstance(scores, Tensor) or scores.isnan().any():
+            return None
+        dimension = _dimension(operation, scores.dim())
+        return operation if bool((scores == -torch.inf).all(dim=dimension).any()) else None
+    return None
+
+
+def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
+    """The statement that made the mask wrong: that drew its border, or turned it round."""
+    if sight.mask is None:
+        return None
+    chain = list(_chain(sight.mask, recording))  # from the mask back to what it was made of
+    for number, operation in reversed(chain):
+        border = _border(recording.values[number])
+        if border == "wrong":
+            return _place_of(number, operation, recording, root)
+    turning = [operation for _, operation in chain if operation and operation.name in TURNING]
+    right = [number for number, _ in chain if _border(recording.values[number]) == "right"]
+    if not right:  # one value everywhere: nobody drew a border
+        number, operation = chain[-1]
+        return _place_of(number, operation, recording, root)
+    if sight.applied is not None and sight.applied.name == "where":
+        return sight.applied.place
+    if turning and turning[0].place is not None:
+        return turning[0].place
+    if chain[-1][0] in recording.owners and sight.applied is None:
+        return _place_of(chain[-1][0], None, recording, root)
+    return sight.applied.place if sight.applied is not None else None
+
+
+def _place_of(
+    number: int, operation: Operation | None, recording: Recording, root: str
+) -> Place | None:
+    """Where a value was made: the line of its operation, or the assignment of what is kept."""
+    if operation is not None:
+        return operation.place
+    owner = recording.owners.get(number)
+    return None if owner is None else assignment_place(*owner, root)
+
+
+def _chain(number: int, recording: Recording) -> Iterator[tuple[int, Operation | None]]:
+    """A value, and what it was made of, step by step, the largest input of each."""
+    for _ in range(24):
+        maker = recording.maker.get(number)
+        yield number, maker
+        if maker is None or not maker.inputs:
+            return
+        number = max(maker.inputs, key=lambda each: recording.values[each].numel())
+
+
+def _border(values: Tensor) -> str:
+    """Where a mask changes: "right" at the diagonal, "wrong" elsewhere, "none" nowhere."""
+    if values.dim() < 2 or min(values.shape[-2:]) < 3:
+        return "none"
+    matrix = values.reshape(-1, *values.shape[-2:])[0]
+    size = min(matrix.shape)
+    matrix = matrix[-size:, -size:]
+    inside = torch.ones(size, size, dtype=torch.bool).tril()
+    below, above = matrix[inside].unique(), matrix[~inside].unique()
+    if len(below) == 1 and len(above) == 1:
+        return "none" if below[0] == above[0] else "right"
+    return "wrong" if len(matrix.unique()) == 2 else "none"

@@ -1,0 +1,211 @@
+"""Probe padding: whether what a mask hides moves the outputs of what it does not."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
+from gptdoctor.core.measurements.padding import PaddedSide, Padding
+from gptdoctor.probes.instruments.blame import CHOOSING
+from gptdoctor.probes.instruments.lengths import SHORT, works_at
+from gptdoctor.probes.instruments.lost_padding import padding_place
+from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
+from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.texts import Text, other_text, with_text
+from gptdoctor.probes.instruments.ways import without_capacity
+from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.specimen import Specimen
+
+PADDED = 3  # tokens, of 7 or so
+KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
+_TOKEN_MASK = re.compile(
+    r"mask|(?:attention|attn|input|token|text|src|source|seq|sequence|valid|encoder|decoder"
+    r"|decoder_attention|encoder_attention)_mask"
+    r"|(?:\w+_)?(?:key_)?pad(?:ding)?_mask|padding"
+)
+_PADDING = re.compile(r".*pad.*")
+_ATTENTION = re.compile(r"(?:decoder_|encoder_)?attention_mask|attn_mask|input_mask|valid_mask")
+_UNUSED = re.compile(r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE)
+
+
+def padded_influence(
+    forward: Callable[[Tensor], Tensor], base: Tensor, other: Tensor, real: Tensor
+) -> float:
+    """How far the outputs of real tokens move when what is padded is exchanged.
+
+    `forward` gives outputs [P, F] for a text [T] of which a mask hides the padding; `real` [T] is
+    True for tokens that are no padding; `base` and `other` [T] differ at every position.
+    Relative to the largest output of a real token.
+    """
+    where = real.reshape(-1, *[1] * (base.dim() - 1))
+    first, second = forward(base), forward(torch.where(where, base, other))
+    if first.shape[0] == real.shape[0]:
+        first, second = first[real], second[real]
+    scale = first.abs().max().clamp_min(torch.finfo(first.dtype).tiny)
+    return float((second - first).abs().max() / scale)
+
+
+def measure(specimen: Specimen) -> Padding:
+    """Both sides, under the mask and its opposite; where it leaks, again, and the place."""
+    require_forward(specimen)
+    require_any_size(specimen)
+    name = _mask_name(specimen)
+    steady = Steady(specimen, specimen.seed)
+    length = next((each for each in SHORT if works_at(steady, each)), None)
+    if length is None:
+        raise Abstention("no length leaves room for padding")
+    steady.settle()
+    steady.finite_only = False  # what is given for padding is nobody's concern
+    masked = _Masked(steady, _masked_text(specimen, name, steady.text), name, length)
+    sides = tuple(masked.side(side) for side in ("left", "right"))
+    if all(side.real_is_one is None and side.real_is_zero is None for side in sides):
+        raise Abstention(f"no mask over the tokens could be given as {name}")
+    found = Padding(
+        mask=name,
+        length=length,
+        least_influence=steady.least,
+        promised=_promise(name),
+        sides=sides,
+        seeds_leaking=0,
+        place=None,
+    )
+    leaking = found.leaking_side
+    return found if leaking is None else _confirmed(masked, leaking, found)
+
+
+def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
+    """The same with other seeds, and the place; Abstention where it may be meant."""
+    steady = masked.steady
+    specimen = steady.specimen
+    if _says_unused(specimen, masked.name):
+        raise Abstention(f"its documentation says that {masked.name} is not used")
+    if without_capacity(steady.model) is not None:
+        raise Abstention("its experts have room for so many tokens, padded ones included")
+    seeds = 1
+    for step in range(1, SEEDS):
+        other = steady.like(steady.seed + 100 * step, specimen.copy())
+        again = _Masked(other, masked.text, masked.name, masked.length).side(leaking.side)
+        seeds += replace(found, sides=(again,)).leaking_side is not None
+    place = masked.place(leaking.side, one=found.promised != "zero")
+    if place is not None and place.operation in CHOOSING:
+        raise Abstention("its experts choose among all tokens, padded ones included")
+    return replace(found, seeds_leaking=seeds, place=place)
+
+
+@dataclass(frozen=True)
+class _Masked:
+    """A steady model with a mask over one of its texts."""
+
+    steady: Steady
+    text: Text
+    name: str  # of the mask
+    length: int
+
+    def side(self, side: str) -> PaddedSide:
+        """The influence of padding on one side, under the mask and under its opposite."""
+        real = _real(side, self.length)
+        return PaddedSide(
+            side=side,
+            padded=PADDED,
+            real_is_one=self._influence(real, one=True),
+            real_is_zero=self._influence(real, one=False),
+        )
+
+    def _influence(self, real: Tensor, *, one: bool) -> float | None:
+        """None: it does not run with a mask, of any kind of number, or gives none for real ones."""
+        base, other = self._texts()
+        for kind in KINDS:
+
+            def forward(text: Tensor, kind: torch.dtype = kind) -> Tensor:
+                outputs = self.steady.outputs(self._inputs(text, real, kind, one=one))[0]
+                # where the padding is in another text, all outputs are real
+                return outputs if self.text.name == self.steady.text.name else outputs.reshape(1, -1)
+
+            try:
+                change = padded_influence(forward, base, other, real)
+            except FAILURES:
+                continue
+            return change if math.isfinite(change) else None
+        return None
+
+    def _texts(self) -> tuple[Tensor, Tensor]:
+        specimen, seed = self.steady.specimen, self.steady.seed
+        base = self.text.rows(specimen.make_inputs(2, self.length, seed)[self.text.name])[0]
+        return base, other_text(specimen, self.text, 2, self.length, seed)[0]
+
+    def _inputs(self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool) -> dict[str, Any]:
+        rows = text.expand(2, *text.shape)
+        mask = (real if one else ~real).expand(2, -1).to(kind)
+        if self.text.batch_dimension == 1 and "key" not in self.name:
+            mask = mask.t()
+        inputs = with_text(self.steady.specimen, self.text, rows, self.steady.seed)
+        return {**inputs, self.name: mask.contiguous()}
+
+    def place(self, side: str, *, one: bool) -> FlowPlace | None:
+        """Where padding on this side reaches real tokens."""
+        real = _real(side, self.length)
+        base, other = self._texts()
+        where = real.reshape(-1, *[1] * (base.dim() - 1))
+        for kind in KINDS:
+            inputs = self._inputs(base, real, kind, one=one)
+            changed = self._inputs(torch.where(where, base, other), real, kind, one=one)
+            try:
+                self.steady.outputs(inputs)
+            except FAILURES:
+                continue
+            changed[self.name] = inputs[self.name]
+            return padding_place(self.steady, inputs, changed, real, self.name)
+        return None
+
+
+def _mask_name(specimen: Specimen) -> str:
+    """The parameter of the entry that takes a mask over the tokens; Abstention: there is none."""
+    facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
+    names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
+    fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
+    if not fitting:
+        raise Abstention("the call takes no mask of padding")
+    return min(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
+
+
+def _promise(name: str) -> str:
+    if re.search(r"key_padding_mask", name):
+        return "zero"  # torch's own convention: True for what is padded
+    return "one" if _ATTENTION.fullmatch(name) else ""
+
+
+def _masked_text(specimen: Specimen, name: str, text: Text) -> Text:
+    """The text that the mask is about: an encoder's where the call has one of its own."""
+    decoder = re.match(r"dec|tgt|trg|target", text.name)
+    if decoder is None or re.match(r"dec|tgt|trg|target", name):
+        return text
+    for fact in specimen.construction.inputs:
+        if fact.kind == "ids" and fact.name != text.name:
+            batch = specimen.batch_dimensions.get(fact.name, 0)
+            return Text(name=fact.name, batch_dimension=batch, time_dimension=1 - batch)
+    return text
+
+
+def _real(side: str, length: int) -> Tensor:
+    """Which of T tokens are no padding [T]."""
+    at = torch.arange(length)
+    return at >= PADDED if side == "left" else at < length - PADDED
+
+
+def _says_unused(specimen: Specimen, name: str) -> bool:
+    """Whether the entry's documentation says that the mask is not used."""
+    words = inspect.getdoc(getattr(type(specimen.model), specimen.target.entry, None)) or ""
+    words += inspect.getdoc(type(specimen.model)) or ""
+    at = words.find(name)
+    return at >= 0 and _UNUSED.search(words[at : at + 400]) is not None
+
+
+PROBE = Probe(name="padding", order=33, measure=measure)

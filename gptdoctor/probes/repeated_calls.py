@@ -1,0 +1,126 @@
+"""Probe repeated-calls: whether equal calls in evaluation give equal outputs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.measurements.information import SEEDS, FlowPlace
+from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
+from gptdoctor.probes.instruments.blame import flow_place, record
+from gptdoctor.probes.instruments.kept_state import changed_by, kept, put_back, reset_methods
+from gptdoctor.probes.instruments.leaks import Comparison, everything
+from gptdoctor.probes.instruments.requirements import require_forward
+from gptdoctor.probes.instruments.steady import FAILURES, Steady, relative_change
+from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.specimen import Specimen
+
+
+
+def measure(specimen: Specimen) -> RepeatedCalls:
+    """f(x), f(y), f(x) of one copy; f(x) of two copies; f(x) with other random numbers."""
+    require_forward(specimen)
+    steady = Steady(specimen, specimen.seed)
+    x, y = specimen.inputs(), _other_inputs(steady)
+    first = steady.outputs(x)
+    steady.outputs(y)
+    third = steady.outputs(x)
+    state = relative_change(first, third)
+    fresh = Steady(specimen, specimen.seed)
+    same_seed = relative_change(first, fresh.outputs(x))
+    other_seed = _with_other_numbers(fresh, x)
+    places, states = None, ()
+    if max(same_seed, other_seed) > steady.least:
+        places = _place_of_chance(steady, x, 1 if other_seed > steady.least else 0)
+    if state > steady.least and same_seed <= steady.least:
+        states = _states(specimen, x, y, first)
+    return RepeatedCalls(
+        least_change=steady.least,
+        after_another_call=state,
+        with_equal_numbers=same_seed,
+        with_other_numbers=other_seed,
+        seeds_changing=_seeds(specimen, state, same_seed, other_seed, steady.least),
+        chance=places,
+        states=states,
+        resets=reset_methods(specimen.model),
+    )
+
+
+def _other_inputs(steady: Steady) -> dict[str, Any]:
+    """Another text; where the call is bound to its own tensors, those of another seed."""
+    construction = steady.specimen.construction
+    return steady.specimen.make_inputs(
+        construction.batch, construction.length, steady.specimen.seed + 1
+    )
+
+
+def _with_other_numbers(steady: Steady, inputs: dict[str, Any]) -> float:
+    """How far a fresh copy's outputs differ when random numbers start elsewhere."""
+    outputs = []
+    for shift in (0, 1):
+        copy = steady.like(steady.seed, steady.specimen.copy())
+        copy.shift = shift
+        outputs.append(copy.outputs(inputs))
+    return relative_change(*outputs)
+
+
+def _seeds(
+    specimen: Specimen, state: float, same_seed: float, other_seed: float, least: float
+) -> int:
+    """With how many seeds the first harm that was found is there."""
+    if max(state, same_seed, other_seed) <= least:
+        return 0
+    seeds = 1
+    for step in range(1, SEEDS):
+        steady = Steady(specimen, specimen.seed + 100 * step)
+        x = specimen.inputs()
+        if other_seed > least:
+            seeds += _with_other_numbers(steady, x) > least
+        else:
+            before = steady.outputs(x)
+            steady.outputs(_other_inputs(steady))
+            seeds += relative_change(before, steady.outputs(x)) > least
+    return seeds
+
+
+def _place_of_chance(steady: Steady, inputs: dict[str, Any], shift: int) -> FlowPlace | None:
+    """The first operation that gives another result for equal inputs."""
+    fresh = steady.like(steady.seed, steady.specimen.copy())
+    first = record(fresh, inputs)
+    fresh.shift = shift
+    operation = Comparison(first, record(fresh, inputs), everything, everything).offender()
+    return None if operation is None else flow_place(operation.place, operation.name)
+
+
+def _states(
+    specimen: Specimen, x: dict[str, Any], y: dict[str, Any], first: Tensor
+) -> tuple[KeptState, ...]:
+    """What a call leaves behind that moves the next one, with the line that writes it."""
+    steady = Steady(specimen, specimen.seed)
+    before = kept(steady.model)
+    left = changed_by(steady, y, before, specimen.root)
+    guilty = []
+    for state in left:
+        model = duplicate(steady.model)
+        put_back(model, [state], before)
+        if _moves(steady, model, x, first) < _moves(steady, duplicate(steady.model), x, first):
+            guilty.append(state)
+    return tuple(
+        KeptState(module=state.module, name=state.name, place=state.place)
+        for state in guilty or left
+    )
+
+
+def _moves(steady: Steady, model: torch.nn.Module, x: dict[str, Any], first: Tensor) -> float:
+    plain = steady.like(steady.seed, model)
+    plain.model = model
+    try:
+        return relative_change(first, plain.outputs(x))
+    except FAILURES:
+        return float("inf")
+
+
+PROBE = Probe(name="repeated-calls", order=29, measure=measure)
