@@ -21,6 +21,8 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
+# Under which a batch holds labels.
+BATCH_LABELS = ("labels", "targets")
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
 
 
@@ -108,10 +110,9 @@ def _as_mapping(labels_of: LabelsOf) -> _Argument:
         return {
             **inputs,
             "input_ids": ids,
-            "labels": labels_of("labels", ids),
+            **{name: labels_of(name, ids) for name in BATCH_LABELS},
             "attention_mask": torch.ones_like(ids),
             "text_ids": ids,
-            "targets": labels_of("targets", ids),
         }
 
     return make

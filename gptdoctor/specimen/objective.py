@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from types import MappingProxyType
@@ -15,8 +16,14 @@ from torch.nn import functional
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
+from gptdoctor.specimen.label_conventions import convention_of
 from gptdoctor.specimen.labels import LabelsOf, labels_for, text_of
-from gptdoctor.specimen.loss_methods import label_parameter, loss_methods, method_calls
+from gptdoctor.specimen.loss_methods import (
+    BATCH_LABELS,
+    label_parameter,
+    loss_methods,
+    method_calls,
+)
 from gptdoctor.specimen.roles import asks_for_loss
 from gptdoctor.specimen.specimen import Loss, OwnLoss
 
@@ -98,7 +105,21 @@ def own_losses(
             heard[own.name] = own
         elif value is not None and own.name in label_parameters(recipe):
             silent[own.name] = own
-    return (*heard.values(), *silent.values())
+    found = (*heard.values(), *silent.values())
+    return tuple(_with_conventions(own, model, recipe, root) for own in found)
+
+
+def _with_conventions(own: OwnLoss, model: nn.Module, recipe: Recipe, root: str) -> OwnLoss:
+    """The loss with what its labels stand for: those of a batch may have either usual name."""
+    if own.relabelled is None:
+        return own
+    texts = [slot for slot in recipe.slots if slot.kind == "ids" and slot.name in recipe.forms]
+    names = (own.labels,) if own.labels else BATCH_LABELS
+    known = {
+        name: convention_of(model, name, recipe.ids, root, two_texts=len(texts) > 1)
+        for name in names
+    }
+    return replace(own, conventions=known)
 
 
 def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:

@@ -19,6 +19,7 @@ from gptdoctor.specimen.duplicate import duplicate
 if TYPE_CHECKING:  # they are made of what is here
     from gptdoctor.specimen.full_sizes import FullSize
     from gptdoctor.specimen.inputs import Recipe
+    from gptdoctor.specimen.label_conventions import Convention
     from gptdoctor.specimen.labels import LabelsOf
     from gptdoctor.specimen.module_sizes import Change
 
@@ -47,6 +48,8 @@ class OwnLoss:
     labels: str = ""  # the parameter that takes labels; "": none, or they lie in a batch
     # The same with labels made by another function; None: no labels are given at all.
     relabelled: Callable[[LabelsOf], Loss] | None = None
+    # What the labels of each name stand for, as far as anything tells.
+    conventions: Mapping[str, Convention] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
