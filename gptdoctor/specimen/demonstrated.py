@@ -50,6 +50,11 @@ def _demos(text: str, root: str, path: str, name: str, entry: str) -> tuple[Demo
     return tuple(found[:_MOST])
 
 
+def consult(file: Path) -> None:
+    """Note that the text of `file` is asked: what was found rests on it, or on its absence."""
+    _CONSULTED[file] = None
+
+
 def consulted(root: str) -> tuple[str, ...]:
     """The tests that were read, or would have been, relative to the root."""
     return tuple(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import inspect
-import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from itertools import islice
 from types import MappingProxyType
 from typing import Any
 
@@ -15,22 +16,20 @@ from torch.nn import functional
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
-from gptdoctor.specimen.outputs import loss_in
-from gptdoctor.specimen.places import project_path
-from gptdoctor.specimen.roles import asks_for_loss, kind_of, signature_of
-from gptdoctor.specimen.specimen import OwnLoss
+from gptdoctor.specimen.label_conventions import convention_of
+from gptdoctor.specimen.labels import LabelsOf, labels_for, text_of
+from gptdoctor.specimen.loss_methods import (
+    BATCH_LABELS,
+    label_parameter,
+    loss_methods,
+    method_calls,
+)
+from gptdoctor.specimen.roles import asks_for_loss
+from gptdoctor.specimen.specimen import Loss, OwnLoss
 
-Loss = Callable[[nn.Module, Mapping[str, Any]], Tensor]
 OWN = "own loss"
 SHIFTED = "shifted cross-entropy"
 EXCHANGED = "exchanged rows"
-_LOSS_NAMES = re.compile(
-    r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
-    r"|(?:training|train)_step|loss_on.*|compute_.*loss"
-)
-_LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
-# Names under which labels are already shifted by one (nanoGPT's convention).
-_SHIFTED_NAMES = re.compile(r"targets?|y|next_.*|shifted_.*")
 
 
 def shifted_cross_entropy(logits: Tensor, ids: Tensor) -> Tensor:
@@ -42,13 +41,6 @@ def shifted_cross_entropy(logits: Tensor, ids: Tensor) -> Tensor:
         return functional.cross_entropy(logits[:, 0], ids[:, 0])
     predicted = logits[:, :-1].flatten(0, 1)  # [B * (T - 1), V]
     return functional.cross_entropy(predicted, ids[:, 1:].flatten())
-
-
-def text_of(recipe: Recipe, inputs: Mapping[str, Any]) -> Tensor:
-    """The ids [B, T] that the logits continue."""
-    ids: Tensor = inputs[recipe.ids]
-    layout = recipe.layout(inputs)
-    return ids.t().contiguous() if recipe.time_first else ids.view(layout.batch, layout.length)
 
 
 def without_own_loss(recipe: Recipe) -> Loss:
@@ -95,16 +87,6 @@ def label_parameters(recipe: Recipe) -> tuple[str, ...]:
     return tuple(slot.name for slot in recipe.slots if slot.kind == "labels")
 
 
-def labels_for(name: str, ids: Tensor) -> Tensor:
-    """Labels for ids [B, T], such that every convention gives a finite loss that can be learned.
-
-    Under a name that promises shifted labels the ids are shifted by one, with the first in the
-    last place: a number below 0 would be refused by a model that ignores another one.  Else the
-    ids themselves: a model that does not shift them learns to copy, which is a task too.
-    """
-    return ids.roll(-1, dims=1) if _SHIFTED_NAMES.fullmatch(name.lower()) else ids.clone()
-
-
 def own_losses(
     model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any], root: str
 ) -> tuple[OwnLoss, ...]:
@@ -123,7 +105,21 @@ def own_losses(
             heard[own.name] = own
         elif value is not None and own.name in label_parameters(recipe):
             silent[own.name] = own
-    return (*heard.values(), *silent.values())
+    found = (*heard.values(), *silent.values())
+    return tuple(_with_conventions(own, model, recipe, root) for own in found)
+
+
+def _with_conventions(own: OwnLoss, model: nn.Module, recipe: Recipe, root: str) -> OwnLoss:
+    """The loss with what its labels stand for: those of a batch may have either usual name."""
+    if own.relabelled is None:
+        return own
+    texts = [slot for slot in recipe.slots if slot.kind == "ids" and slot.name in recipe.forms]
+    names = (own.labels,) if own.labels else BATCH_LABELS
+    known = {
+        name: convention_of(model, name, recipe.ids, root, two_texts=len(texts) > 1)
+        for name in names
+    }
+    return replace(own, conventions=known)
 
 
 def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
@@ -133,12 +129,32 @@ def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
         if asks_for_loss(slot):
             yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe, {slot.name: True}))
     for name in label_parameters(recipe):
-        yield OwnLoss(name=name, run=_entry_with_labels(recipe, name))
+        yield OwnLoss(
+            name=name,
+            run=_entry_with_labels(recipe, name),
+            labels=name,
+            relabelled=partial(_entry_with_labels, recipe, name),
+        )
     yield OwnLoss(name=recipe.entry, run=_left_behind(recipe))
     for name, method in loss_methods(model, root):
         if name != recipe.entry:
-            for arguments in _arguments_of(method, recipe):
-                yield OwnLoss(name=name, run=_method(name, recipe, arguments))
+            yield from _offers_of_method(name, method, recipe)
+
+
+def _offers_of_method(name: str, method: Callable[..., Any], recipe: Recipe) -> Iterator[OwnLoss]:
+    """The ways in which a method might give a loss."""
+
+    def relabelled(index: int, labels_of: LabelsOf) -> Loss:
+        calls = method_calls(name, method, recipe, labels_of)
+        return partial(next(islice(calls, index, None)).run, recipe)
+
+    for index, call in enumerate(method_calls(name, method, recipe)):
+        yield OwnLoss(
+            name=name,
+            run=partial(call.run, recipe),
+            labels=label_parameter(method, recipe),
+            relabelled=partial(relabelled, index),
+        )
 
 
 def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | None:
@@ -156,17 +172,6 @@ def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | 
     changed = [parameter._version for parameter in tried.parameters()] != before
     usable = value.numel() == 1 and value.is_floating_point()
     return value if usable and not changed else None
-
-
-def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """The methods of the user's that promise a loss by their names, or compute with one."""
-    for name, function in inspect.getmembers(type(model), inspect.isfunction):
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        if code is None or project_path(code.co_filename, root) is None:
-            continue
-        uses = any(_LOSS_USED.search(used) for used in code.co_names)
-        if not name.startswith("__") and (uses or _LOSS_NAMES.fullmatch(name.strip("_").lower())):
-            yield name, signature_of(model, name)
 
 
 def _entry_alone(recipe: Recipe, flags: Mapping[str, bool] = MappingProxyType({})) -> Loss:
@@ -193,91 +198,14 @@ def _left_behind(recipe: Recipe) -> Loss:
     return loss
 
 
-def _entry_with_labels(recipe: Recipe, labels: str) -> Loss:
+def _entry_with_labels(recipe: Recipe, labels: str, labels_of: LabelsOf = labels_for) -> Loss:
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-        made = labels_for(labels, text_of(recipe, inputs))
+        made = labels_of(labels, text_of(recipe, inputs))
         made = made.t().contiguous() if recipe.time_first else made.view_as(inputs[recipe.ids])
         given = {**inputs, labels: made}
         value = recipe.call(model, given).loss
         if value is None:
             raise ValueError(f"{recipe.entry} returned no loss for its {labels}")
-        return value
-
-    return loss
-
-
-# What one argument of a loss method is made from: the model, its recipe and its inputs.
-_Argument = Callable[[nn.Module, Recipe, Mapping[str, Any]], Any]
-
-
-def _arguments_of(method: Callable[..., Any], recipe: Recipe) -> Iterator[dict[str, _Argument]]:
-    """The argument lists that a loss method may want, told by its parameters' names."""
-    found: dict[str, _Argument] = {}
-    batches: list[str] = []
-    for parameter in inspect.signature(method).parameters.values():
-        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            continue
-        if parameter.name in ("batch", "data", "sample", "samples"):
-            batches.append(parameter.name)
-            continue
-        made = _argument_of(parameter, recipe)
-        if made is not None:
-            found[parameter.name] = made
-    for whole in (_as_mapping, _as_pair, _as_text)[: 3 if batches else 1]:
-        yield {**found, **dict.fromkeys(batches, whole)}
-
-
-def _argument_of(parameter: inspect.Parameter, recipe: Recipe) -> _Argument | None:
-    """What to give for one parameter; None: leave its default."""
-    name = parameter.name
-    if "logit" in name or name in ("outputs", "preds", "predictions"):
-        return lambda model, recipe, inputs: recipe.call(model, inputs).logits
-    if name in recipe.forms:
-        return lambda model, recipe, inputs: inputs[name]
-    if kind_of(name) == "labels":
-        return lambda model, recipe, inputs: labels_for(name, text_of(recipe, inputs))
-    if kind_of(name) == "ids":
-        return _as_text
-    if parameter.default is parameter.empty:
-        return lambda model, recipe, inputs: 0  # batch_idx, step
-    return None
-
-
-def _as_mapping(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """A batch as a dictionary, under all the usual names."""
-    ids = _text_batch(recipe, inputs)
-    return {
-        **inputs,
-        "input_ids": ids,
-        "labels": ids.clone(),
-        "attention_mask": torch.ones_like(ids),
-        "text_ids": ids,
-        "targets": labels_for("targets", ids),
-    }
-
-
-def _as_pair(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-    ids = _text_batch(recipe, inputs)
-    return ids, labels_for("targets", ids)
-
-
-def _as_text(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> Tensor:
-    return _text_batch(recipe, inputs)
-
-
-def _text_batch(recipe: Recipe, inputs: Mapping[str, Any]) -> Tensor:
-    """The ids [B, T]; a few more where the entry takes one token a call and T is 1."""
-    ids = text_of(recipe, inputs)
-    return ids if ids.shape[1] > 1 else torch.cat([ids.roll(n, dims=0) for n in range(4)], dim=1)
-
-
-def _method(name: str, recipe: Recipe, arguments: Mapping[str, _Argument]) -> Loss:
-    def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-        given = {key: make(model, recipe, inputs) for key, make in arguments.items()}
-        raw = getattr(model, name)(**given)
-        value = raw.reshape(()) if isinstance(raw, Tensor) else loss_in(raw, None)
-        if value is None:
-            raise ValueError(f"{name} returned no loss")
         return value
 
     return loss

@@ -19,6 +19,8 @@ from gptdoctor.specimen.duplicate import duplicate
 if TYPE_CHECKING:  # they are made of what is here
     from gptdoctor.specimen.full_sizes import FullSize
     from gptdoctor.specimen.inputs import Recipe
+    from gptdoctor.specimen.label_conventions import Convention
+    from gptdoctor.specimen.labels import LabelsOf
     from gptdoctor.specimen.module_sizes import Change
 
 
@@ -33,12 +35,21 @@ class Outputs:
     features: Tensor | None = None
 
 
+# A scalar for a model and inputs as `make_inputs` gives them.
+Loss = Callable[[nn.Module, Mapping[str, Any]], Tensor]
+
+
 @dataclass(frozen=True, kw_only=True)
 class OwnLoss:
     """One way in which the model itself gives a loss."""
 
     name: str  # of the entry's label parameter, or of the method
-    run: Callable[[nn.Module, Mapping[str, Any]], Tensor]  # for inputs as `make_inputs` gives them
+    run: Loss
+    labels: str = ""  # the parameter that takes labels; "": none, or they lie in a batch
+    # The same with labels made by another function; None: no labels are given at all.
+    relabelled: Callable[[LabelsOf], Loss] | None = None
+    # What the labels of each name stand for, as far as anything tells.
+    conventions: Mapping[str, Convention] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from gptdoctor.specimen.objective import labels_for, shifted_cross_entropy
+from gptdoctor.specimen.labels import labels_for
+from gptdoctor.specimen.objective import shifted_cross_entropy
 from tests.specimen.making import specimen
 
 HEAD = """

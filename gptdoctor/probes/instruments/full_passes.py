@@ -19,7 +19,8 @@ from gptdoctor.probes.instruments.fake_tensors import FakeTensors, OutOfTimeErro
 from gptdoctor.specimen.at_size import at_size_of
 from gptdoctor.specimen.full_sizes import FullSize
 from gptdoctor.specimen.inputs import Recipe
-from gptdoctor.specimen.objective import label_parameters, shifted_cross_entropy, text_of
+from gptdoctor.specimen.labels import text_of
+from gptdoctor.specimen.objective import label_parameters, shifted_cross_entropy
 from gptdoctor.specimen.outputs import arrange, logits_in, tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Outputs, Specimen

@@ -1,0 +1,92 @@
+"""GD602: a loss that asks for labels and does not look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD602"
+PROBE = "labels"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Labels):
+        return
+    for reading in measurement.readings:
+        if reading.moved_by_labels is not None and reading.hears:
+            # Other labels give the very same number: no rounding is that even, and a loss that
+            # hardly moves still pulls each position to its label.
+            ignored = reading.moved_by_labels == 0.0 and reading.targets != "labels"
+            yield _conviction(reading, record, Status.CONFIRMED if ignored else Status.REFUTED)
+
+
+def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Conviction:
+    target = record.target
+    instead = ": it is made of the inputs instead" if reading.targets == "inputs" else ""
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=reading.cross_entropy or Place(path=target.path, symbol=target.name),
+        message=(
+            f"The loss of {target.name} is the same whatever labels it is given{instead}"
+            if status is Status.CONFIRMED
+            else f"the loss of {target.name} follows its labels"
+        ),
+        values={
+            "name": reading.name,
+            "loss_nats": reading.loss,
+            "moved_by_labels": reading.moved_by_labels,
+            "targets": reading.targets,
+        },
+    )
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        if labels is None:
+            return logits, None
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), input_ids[:, 1:].flatten())
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="labels-ignored",
+    severity=Severity.CRITICAL,
+    summary="The model takes labels, and its loss is the same whatever they are.",
+    explanation=(
+        "The loss is computed of the inputs, of an auxiliary term alone, or of logits and nothing "
+        "else. Labels that mark prompts or padding as no targets have no effect either. Not "
+        "meant: a method that takes a whole batch and makes its labels of the ids in it."
+    ),
+    harm=(
+        "The model is trained on another task than the one that it is given, and the loss shows "
+        "nothing of it: prompts and padding are learned, and what a data set calls the answer is "
+        "not."
+    ),
+    confirmed_by=(
+        "The probe labels runs each loss twice, with two sets of labels and all else equal. The "
+        "same number to the last digit confirms; another one refutes."
+    ),
+    sick=SICK,
+    healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
+    convicts={PROBE: _convict},
+)

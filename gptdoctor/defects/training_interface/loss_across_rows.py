@@ -1,0 +1,98 @@
+"""GD607: the last token of a row is trained to tell the first token of the next row."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD607"
+PROBE = "labels"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Labels):
+        return
+    for reading in measurement.readings:
+        if reading.offset is not None and reading.targets:
+            yield _conviction(reading, record)
+
+
+def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
+    across = reading.across_rows
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if across else Status.REFUTED,
+        probe=PROBE,
+        place=_place(reading, record),
+        message=(
+            f"The loss of {record.target.name} trains the end of a row on the beginning of the "
+            "next one: rows are shifted after they were put behind one another"
+            if across
+            else f"the loss of {record.target.name} keeps rows apart"
+        ),
+        values={
+            "name": reading.name,
+            "positions_across": across,
+            "positions": reading.positions,
+            "loss_nats": reading.loss,
+        },
+    )
+
+
+def _place(reading: LossReading, record: ModelRecord) -> Place:
+    """The slice of labels, or of logits, that lie in one row."""
+    for sliced in (reading.labels_sliced, reading.logits_sliced):
+        if sliced is not None and sliced.flat:
+            return sliced.place
+    return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        if labels is None:
+            return logits, None
+        flat = logits.flatten(0, 1)
+        loss = F.cross_entropy(flat[:-1], labels.flatten()[1:])
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="loss-across-rows",
+    severity=Severity.MEDIUM,
+    summary="Rows are shifted after they were flattened: the end of one is trained on the next.",
+    explanation=(
+        "Labels or logits are put behind one another first and shifted then, so that the last "
+        "position of each row is paired with the first token of the next row."
+    ),
+    harm=(
+        "One position in each row learns to tell what has nothing to do with it: noise in the "
+        "gradient, the more the shorter the rows."
+    ),
+    confirmed_by=(
+        "The probe labels reads from the gradient of the logits which label each position is "
+        "pulled to. One of the next row, for two sets of labels, confirms; none refutes."
+    ),
+    sick=SICK,
+    healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
+        "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
+    ),
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,101 @@
+"""GD606: the loss that a call returns for its labels is a number that trains nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD606"
+PROBE = "labels"
+_HOW = {
+    "no_grad": "is computed without recording gradients",
+    "detach": "is detached",
+    "data": "is taken through .data",
+    "item": "is turned into a plain number",
+    "__float__": "is turned into a plain number",
+    "tensor": "is copied into a new tensor",
+}
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Labels):
+        return
+    heard = any(reading.hears for reading in measurement.readings)
+    for reading in measurement.readings:
+        if reading.hears:
+            yield _conviction(reading, record, Status.REFUTED, reading.cross_entropy)
+        elif reading.logits_live and not heard:
+            # Another loss of the model's that is heard makes this one a report for the eye.
+            place = reading.cut or reading.cross_entropy
+            yield _conviction(reading, record, Status.CONFIRMED, place)
+
+
+def _conviction(
+    reading: LossReading, record: ModelRecord, status: Status, place: Place | None
+) -> Conviction:
+    target = record.target
+    how = _HOW.get(reading.cut_by, "reaches no parameter")
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=place or Place(path=target.path, symbol=target.name),
+        message=(
+            f"The loss of {target.name} {how}: no step can be taken with it"
+            if status is Status.CONFIRMED
+            else f"the loss of {target.name} reaches its parameters"
+        ),
+        values={
+            "name": reading.name,
+            "loss_nats": reading.loss,
+            "cut_by": reading.cut_by,
+            "logits_live": reading.logits_live,
+        },
+    )
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        if labels is None:
+            return logits, None
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()).detach()
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="loss-without-gradient",
+    severity=Severity.CRITICAL,
+    summary="The loss that a call returns for its labels reaches no parameter, and the logits do.",
+    explanation=(
+        "The loss, or the logits that it is made of, is detached, turned into a number or computed "
+        "under no_grad. Not meant: a model that gives another loss, which its parameters hear of, "
+        "and one whose whole forward pass records nothing, which is another rule's."
+    ),
+    harm="Backward fails or does nothing: whoever trains with the returned loss trains nothing.",
+    confirmed_by=(
+        "The probe labels calls the model with labels. A loss that no parameter hears of, where "
+        "the logits could be trained, confirms; a loss that is heard refutes. The line is where "
+        "the loss, or what it is made of, left the graph."
+    ),
+    sick=SICK,
+    healed=SICK.replace(".detach()", ""),
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,91 @@
+"""GD605: the loss is taken of what only fills rows up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD605"
+PROBE = "labels"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Labels):
+        return
+    for reading in measurement.readings:
+        if reading.padding_counted is not None:
+            yield _conviction(reading, record)
+
+
+def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
+    target, counted = record.target, reading.padding_counted or 0
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if counted else Status.REFUTED,
+        probe=PROBE,
+        place=reading.cross_entropy or Place(path=target.path, symbol=target.name),
+        message=(
+            f"The loss of {target.name} trains positions on padding ({reading.padding})"
+            if counted
+            else f"the loss of {target.name} leaves padding out"
+        ),
+        values={
+            "name": reading.name,
+            "padding": reading.padding,
+            "positions_counted": counted,
+            "loss_nats": reading.loss,
+        },
+    )
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim, pad_id=0):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim, padding_idx=pad_id)
+        self.pad_id = pad_id
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        if labels is None:
+            return logits, None
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="padding-in-loss",
+    severity=Severity.MEDIUM,
+    summary="The model names a token that fills rows up, and its loss trains positions on it.",
+    explanation=(
+        "The model keeps the number of a padding token, and its loss neither ignores that token "
+        "nor weighs it with nothing. Not meant: a token that ends texts as well, models that "
+        "leave it to the caller to mark what is no target with -100 (those of transformers, and "
+        "those whose text speaks of -100), and a loss that ignores another number by its own word."
+    ),
+    harm=(
+        "A batch of short rows trains the model mostly to say the padding token, and the loss "
+        "looks better the more padding there is."
+    ),
+    confirmed_by=(
+        "The probe labels fills the end of one row up, and reads from the gradient of the logits "
+        "whether a position is pulled to the padding token. One that is confirms; none refutes."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
+    ),
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,142 @@
+"""GD603: positions are trained on a token that they have seen, or on one too far ahead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD603"
+PROBE = "labels"
+
+
+def right_offsets(reading: LossReading) -> tuple[int, ...]:
+    """The offsets at which a position is trained on the first token that it has not seen.
+
+    Labels that are the inputs have the same numbers as those; labels that are the next tokens
+    already are one behind.  Where nothing tells which they are, both are right.
+    """
+    unseen = reading.unseen
+    if unseen is None:
+        return ()
+    if reading.convention in ("same", "fed"):
+        return (unseen,)
+    return (unseen - 1,) if reading.convention == "next" else (unseen - 1, unseen)
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    # What may look ahead is not trained to tell the next token; the user's word counts as well.
+    if not isinstance(measurement, Labels) or record.target.causal is False:
+        return
+    for reading in measurement.readings:
+        right = right_offsets(reading)
+        if reading.offset is not None and right and reading.targets:
+            wrong = reading.offset not in right
+            yield _conviction(reading, record, Status.CONFIRMED if wrong else Status.REFUTED)
+
+
+def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Conviction:
+    ahead = _ahead(reading)
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=_place(reading, record),
+        message=f"In the loss of {record.target.name} each position is trained on {_words(ahead)}",
+        values={
+            "name": reading.name,
+            "labels": reading.labels,
+            "offset": reading.offset,
+            "ahead": ahead,
+            "positions": reading.positions,
+            "convention": reading.convention,
+            "convention_shown": reading.convention_shown,
+            "loss_nats": reading.loss,
+        },
+    )
+
+
+def _ahead(reading: LossReading) -> int:
+    """How far ahead of the last token that it has seen a position's target is; 1 is right."""
+    right = max(right_offsets(reading), default=1)
+    # Under "open" an offset below both is measured from the lower one: at best one too low.
+    if reading.convention == "open" and reading.offset is not None and reading.offset < right:
+        right -= 1
+    return (reading.offset or 0) - right + 1
+
+
+def _words(ahead: int) -> str:
+    """The target of a position in words."""
+    if ahead == 0:
+        return "the very token that it has just read: it learns to copy"
+    if ahead < 0:
+        return f"a token {1 - ahead} places before the next one, which it has read"
+    return f"a token {ahead} places ahead instead of the next one"
+
+
+def _place(reading: LossReading, record: ModelRecord) -> Place:
+    """The slice that is not as it should be; where none is, the call that makes the loss."""
+    labels, logits = reading.labels_sliced, reading.logits_sliced
+    if labels is not None and labels.start != 1:
+        return labels.place
+    if logits is not None and logits.start != 0:
+        return logits.place
+    if labels is not None and reading.convention == "next":
+        return labels.place
+    return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        if labels is None:
+            return logits, None
+        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="wrong-label-shift",
+    severity=Severity.CRITICAL,
+    summary="The loss pairs each position with a token other than the first that it has not seen.",
+    explanation=(
+        "Position t of a causal model has read token t and is to tell token t + 1. Without a "
+        "shift it learns to copy what it reads; shifted twice it skips a token. A model of the "
+        "form that transformers has is given its inputs as labels and shifts them; one of "
+        "nanoGPT's form is given targets that are shifted already, and must not. What the calls "
+        "in the user's own files, docstrings and names show decides which it is; where nothing "
+        "does, both count as right. Not meant: models that see the whole text, and decoders that "
+        "are given their labels one place to the right."
+    ),
+    harm=(
+        "The loss falls, often to nothing, and the model cannot generate: it repeats its last "
+        "token, or leaves one out."
+    ),
+    confirmed_by=(
+        "The probe labels gives the loss labels unlike the inputs, and reads from the gradient of "
+        "the logits which label each position is pulled to, for two sets of labels; then it "
+        "exchanges one input and sees which positions have read it. One pairing that holds at "
+        "all positions and is not the next unseen token confirms; the right one refutes."
+    ),
+    sick=SICK,
+    healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
+        "labels.flatten()", "labels[:, 1:].flatten()"
+    ),
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,54 @@
+"""The token that fills rows up, as a model declares it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+_PADDING = re.compile(r"pad(?:ding)?(?:_token)?_?(?:id|idx|index)")
+_OTHER_USES = re.compile(r"(?:eos|eot|bos|sep|unk|end)(?:_token)?_?(?:id|idx|index)?")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Padding:
+    """The token, and the name under which the model keeps it."""
+
+    token: int
+    name: str
+
+
+def declared_padding(model: nn.Module, vocabulary: int) -> Padding | None:
+    """The padding token that the model or its configuration names; None: it names none.
+
+    A token that has another use as well, such as the end of a text, is padding by choice of the
+    caller, who may want it learned.
+    """
+    named = list(_numbers(model))
+    others = {token for name, token in named if _OTHER_USES.fullmatch(name.lower())}
+    for name, token in named:
+        if _PADDING.fullmatch(name.lower()) and 0 <= token < vocabulary and token not in others:
+            return Padding(token=token, name=name)
+    return None
+
+
+def _numbers(model: nn.Module) -> Iterator[tuple[str, int]]:
+    """The whole numbers among the attributes of a model and of its configuration."""
+    held = dict(vars(model))
+    yield from _whole(held)
+    for name, value in held.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(value, Mapping):
+            yield from _whole(value)
+        elif not isinstance(value, nn.Module) and hasattr(value, "__dict__"):
+            yield from _whole(vars(value))
+
+
+def _whole(held: Mapping[Any, Any]) -> Iterator[tuple[str, int]]:
+    for name, value in held.items():
+        if isinstance(name, str) and isinstance(value, int) and not isinstance(value, bool):
+            yield name, value

@@ -1,0 +1,150 @@
+"""Probe labels: which labels the model's own losses are made of, and where each belongs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import torch
+
+from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.probes.instruments.label_pulls import Pairing, first_unseen, pairing
+from gptdoctor.probes.instruments.labelled_runs import (
+    Change,
+    LabelledRun,
+    Labeller,
+    Text,
+    text_in,
+)
+from gptdoctor.probes.instruments.padding import declared_padding
+from gptdoctor.probes.instruments.requirements import require_forward, require_logits
+from gptdoctor.probes.instruments.unheard import as_number, with_cut
+from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.probes.training_interface import reaches
+from gptdoctor.specimen.label_conventions import masks_labels
+from gptdoctor.specimen.objective import label_parameters
+from gptdoctor.specimen.specimen import OwnLoss, Specimen
+
+# Models have one loss, seldom two; a class of helpers may have many.
+_MOST_LOSSES = 3
+# A row must have tokens before and behind the one that is exchanged, and padding at its end.
+_SHORTEST = 4
+_PADDED = 2  # tokens at the end of row 0
+_FAILURES = (Exception, SystemExit)
+
+
+def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReading:
+    """One loss, run with two sets of labels."""
+    first = labeller.run(0)
+    second = labeller.run(1) if own.relabelled is not None else first
+    hears = bool(first.pulled) or reaches(first.loss, first.model)
+    reading = first.reading(own.name, hears=hears)
+    if not hears:
+        return with_cut(reading, first)
+    if own.labels and own.relabelled is not None:
+        reading = replace(reading, moved_by_labels=first.distance(second))
+    found = _paired(first, second)
+    if found is None:
+        return reading
+    label, pair = found
+    fed = own.relabelled is not None and first.logits_differ(second)
+    known = own.conventions.get(label)
+    reading = replace(
+        reading,
+        labels=label,
+        targets="labels" if label else "inputs",
+        offset=pair.offset,
+        positions=pair.positions,
+        across_rows=pair.across_rows,
+        unseen=_unseen(labeller, first, fed=fed),
+        convention="fed" if fed else "same" if known is None else known.kind,
+        convention_shown="" if known is None or fed else known.shown,
+    )
+    return _with_padding(reading, labeller, specimen, first)
+
+
+def _with_padding(
+    reading: LossReading, labeller: Labeller, specimen: Specimen, run: LabelledRun
+) -> LossReading:
+    """The reading with the positions that are trained on what the model declares as padding."""
+    padding = declared_padding(specimen.model, specimen.construction.vocabulary)
+    if padding is None or masks_labels(specimen.model) or run.ignores_another(padding.token):
+        return reading
+    length, offset = run.text.shape[1], reading.offset or 0
+    change = Change(start=length - _PADDED, stop=length, token=padding.token, labels=True)
+    padded = labeller.run(0, change)
+    if not padded.pulled:
+        return reading
+    pulled = padded.pulled[0][0]  # [L] of row 0
+    targets = torch.arange(len(pulled)) + offset
+    behind = (targets >= length - _PADDED) & (targets < length)
+    counted = int((behind & (pulled == padding.token)).sum())
+    return replace(reading, padding=f"{padding.name} = {padding.token}", padding_counted=counted)
+
+
+def _paired(first: LabelledRun, second: LabelledRun) -> tuple[str, Pairing] | None:
+    """The labels that both runs pull the positions to, "" for the inputs, and how."""
+    for name in (*first.labels, ""):
+        pairs = [_pair(run, name) for run in (first, second)]
+        one, other = pairs
+        if one is not None and other is not None and one.offset == other.offset:
+            across = min(one.across_rows, other.across_rows)
+            return name, replace(one, across_rows=across)
+    return None
+
+
+def _pair(run: LabelledRun, name: str) -> Pairing | None:
+    """The pairing that all logits of a run agree on."""
+    tokens = run.labels[name] if name else run.text
+    found = [pairing(pulled, tokens) for pulled in run.pulled]
+    return found[0] if found and all(each == found[0] for each in found) else None
+
+
+def _unseen(labeller: Labeller, run: LabelledRun, *, fed: bool) -> int | None:
+    """How far ahead of a position the first token lies that it has not seen.
+
+    `fed`: the tokens are the labels, which the model gives to its own decoder.
+    """
+    position = run.text.shape[1] // 2
+    change = Change(start=position, stop=position + 1, text=not fed, labels=fed)
+    moved = labeller.run(0, change)
+    if not run.logits or not moved.logits or run.logits[0].shape != moved.logits[0].shape:
+        return None
+    return first_unseen(run.logits[0], moved.logits[0], position)
+
+
+def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
+    """Losses that the entry gives for its labels as plain numbers, where it gives no other."""
+    if specimen.recipe is None or any(own.labels for own in specimen.own_losses):
+        return
+    for name in label_parameters(specimen.recipe):
+        own = as_number(specimen, name, text)
+        try:
+            run = Labeller(specimen, own, text).run(0)
+        except _FAILURES:
+            continue
+        if run.loss.item() in run.watch.numbers:
+            yield with_cut(run.reading(name, hears=False), run)
+
+
+def measure(specimen: Specimen) -> Labels:
+    """All losses of the model's own, the first few of them."""
+    require_forward(specimen)
+    require_logits(specimen)
+    text = text_in(specimen)
+    if text is None or min(specimen.construction.length, specimen.construction.batch) < 1:
+        raise Abstention("the known call gives no text of several tokens")
+    if specimen.construction.length < _SHORTEST:
+        raise Abstention("the known call has too few tokens to tell their labels apart")
+    readings = [
+        _reading(Labeller(specimen, own, text), specimen, own)
+        for own in specimen.own_losses[:_MOST_LOSSES]
+    ]
+    if not any(reading.hears for reading in readings):
+        readings += _unreturned(specimen, text)
+    if not readings:
+        raise Abstention("the model gives no loss of its own")
+    return Labels(readings=tuple(readings))
+
+
+PROBE = Probe(name="labels", order=31, measure=measure)

@@ -1,0 +1,136 @@
+"""Methods of a model that give a loss, and the arguments that they may want."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.specimen.inputs import Recipe
+from gptdoctor.specimen.labels import LabelsOf, labels_for, text_of
+from gptdoctor.specimen.outputs import loss_in
+from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.roles import kind_of, signature_of
+
+_LOSS_NAMES = re.compile(
+    r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
+    r"|(?:training|train)_step|loss_on.*|compute_.*loss"
+)
+# Under which a batch holds labels.
+BATCH_LABELS = ("labels", "targets")
+_LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
+
+
+def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The methods of the user's that promise a loss by their names, or compute with one."""
+    for name, function in inspect.getmembers(type(model), inspect.isfunction):
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is None or project_path(code.co_filename, root) is None:
+            continue
+        uses = any(_LOSS_USED.search(used) for used in code.co_names)
+        if not name.startswith("__") and (uses or _LOSS_NAMES.fullmatch(name.strip("_").lower())):
+            yield name, signature_of(model, name)
+
+
+# What one argument of a loss method is made from: the model, its recipe and its inputs.
+_Argument = Callable[[nn.Module, Recipe, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodCall:
+    """One argument list for a loss method, told by its parameters' names."""
+
+    name: str
+    arguments: Mapping[str, _Argument]
+
+    def run(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+        """The loss that the method returns."""
+        given = {key: make(model, recipe, inputs) for key, make in self.arguments.items()}
+        raw = getattr(model, self.name)(**given)
+        value = raw.reshape(()) if isinstance(raw, Tensor) else loss_in(raw, None)
+        if value is None:
+            raise ValueError(f"{self.name} returned no loss")
+        return value
+
+
+def method_calls(
+    name: str, method: Callable[..., Any], recipe: Recipe, labels_of: LabelsOf = labels_for
+) -> Iterator[MethodCall]:
+    """The argument lists that a loss method may want, always as many and in the same order."""
+    found: dict[str, _Argument] = {}
+    batches: list[str] = []
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
+            continue
+        if parameter.name in ("batch", "data", "sample", "samples"):
+            batches.append(parameter.name)
+            continue
+        made = _argument_of(parameter, recipe, labels_of)
+        if made is not None:
+            found[parameter.name] = made
+    wholes = (_as_mapping(labels_of), _as_pair(labels_of), _as_text)
+    for whole in wholes[: 3 if batches else 1]:
+        yield MethodCall(name=name, arguments={**found, **dict.fromkeys(batches, whole)})
+
+
+def label_parameter(method: Callable[..., Any], recipe: Recipe) -> str:
+    """The parameter of a loss method that takes labels, "" where it has none."""
+    names = inspect.signature(method).parameters
+    return next((n for n in names if n not in recipe.forms and kind_of(n) == "labels"), "")
+
+
+def _argument_of(
+    parameter: inspect.Parameter, recipe: Recipe, labels_of: LabelsOf
+) -> _Argument | None:
+    """What to give for one parameter; None: leave its default."""
+    name = parameter.name
+    if "logit" in name or name in ("outputs", "preds", "predictions"):
+        return lambda model, recipe, inputs: recipe.call(model, inputs).logits
+    if name in recipe.forms:
+        return lambda model, recipe, inputs: inputs[name]
+    if kind_of(name) == "labels":
+        return lambda model, recipe, inputs: labels_of(name, text_of(recipe, inputs))
+    if kind_of(name) == "ids":
+        return _as_text
+    if parameter.default is parameter.empty:
+        return lambda model, recipe, inputs: 0  # batch_idx, step
+    return None
+
+
+def _as_mapping(labels_of: LabelsOf) -> _Argument:
+    """A batch as a dictionary, under all the usual names."""
+
+    def make(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        ids = _text_batch(recipe, inputs)
+        return {
+            **inputs,
+            "input_ids": ids,
+            **{name: labels_of(name, ids) for name in BATCH_LABELS},
+            "attention_mask": torch.ones_like(ids),
+            "text_ids": ids,
+        }
+
+    return make
+
+
+def _as_pair(labels_of: LabelsOf) -> _Argument:
+    def make(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+        ids = _text_batch(recipe, inputs)
+        return ids, labels_of("targets", ids)
+
+    return make
+
+
+def _as_text(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> Tensor:
+    return _text_batch(recipe, inputs)
+
+
+def _text_batch(recipe: Recipe, inputs: Mapping[str, Any]) -> Tensor:
+    """The ids [B, T]; a few more where the entry takes one token a call and T is 1."""
+    ids = text_of(recipe, inputs)
+    return ids if ids.shape[1] > 1 else torch.cat([ids.roll(n, dims=0) for n in range(4)], dim=1)
