@@ -165,7 +165,7 @@ def measure(specimen: Specimen) -> Sampling:
     draws = KnownDraws(specimen)
     told = [_Asked(draws, method).told() for method in draws.methods()]
     found = tuple(one for one in told if one is not None)
-    return Sampling(methods=found, generates=any(one.draws for one in found))
+    return Sampling(methods=found, generates=any(one.draws or one.filters for one in found))
 
 
 PROBE = Probe(name="sampling", order=50, measure=measure)

@@ -52,7 +52,7 @@ class KnownDraws:
     def __init__(self, specimen: Specimen) -> None:
         self.specimen = specimen
         self.vocabulary = specimen.construction.vocabulary
-        self._raw, self._path = _real_output(specimen)
+        self._raw, self.path = _real_output(specimen)
         facts = specimen.construction.inputs
         self._ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
 
@@ -111,7 +111,7 @@ class KnownDraws:
         if way.head:
             return FixedHead(model, self.vocabulary, script)
         entry = self.specimen.target.entry
-        return FixedLogits(model, entry, self._raw, self._path, script, way.real)
+        return FixedLogits(model, entry, self._raw, self.path, script, way.real)
 
     def _given(self, method: Method, way: Way, logits: Tensor) -> Tensor:
         """What the method is given to continue: ids [B, T], or logits [B, V]."""

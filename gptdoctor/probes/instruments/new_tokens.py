@@ -25,7 +25,7 @@ def new_tokens(result: Any, prompt: Tensor) -> Tensor | None:
 def new_sequences(result: Any, prompt: Tensor, most: int = _MOST_ITEMS) -> Tensor | None:
     """All new tokens [B, N] after a prompt [B, T] or [T]; of a generator the first `most`.
 
-    None: there are no tokens.  Rows of unequal length are cut to the shortest.
+    None: there are no tokens.  Lists of unequal length are filled up with -1.
     """
     if inspect.isgenerator(result):
         return _yielded(list(itertools.islice(result, most)), prompt)
@@ -70,6 +70,7 @@ def _from_lists(result: Any) -> Tensor | None:
     if items and all(isinstance(item, int) for item in items):
         return torch.tensor(items)
     rows = [row for row in items if isinstance(row, list) and row]
-    shortest = min((len(row) for row in rows), default=0)
+    longest = max((len(row) for row in rows), default=0)
     plain = all(isinstance(token, int) for row in rows for token in row)
-    return torch.tensor([row[:shortest] for row in rows]) if shortest and plain else None
+    filled = [row + [-1] * (longest - len(row)) for row in rows]
+    return torch.tensor(filled) if filled and plain else None

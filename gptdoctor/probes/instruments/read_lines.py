@@ -17,6 +17,18 @@ def first_reading(function: Callable[..., Any], name: str) -> int | None:
     return min((node.lineno for node in _readings(function, name)), default=None)
 
 
+def comparing_line(function: Callable[..., Any], name: str) -> int | None:
+    """The line at which `function` compares something with its parameter `name`, None aside."""
+    tree = tree_of(function)
+    lines = [
+        node.lineno
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.Compare) and not isinstance(node.ops[0], ast.Is | ast.IsNot)
+        if any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(node))
+    ]
+    return min(lines, default=None)
+
+
 def compares_with_zero(function: Callable[..., Any], name: str) -> bool:
     """Whether `function` compares its parameter `name` with a number near zero."""
     tree = tree_of(function)
