@@ -1,200 +1,171 @@
-"""Probe sampling: what temperature does to the tokens that a generation method draws."""
+"""Probe sampling: what temperature and filters do to the tokens that a method draws."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from time import perf_counter
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from gptdoctor.core.measurements.sampling import SampledMethod, Sampling, TemperatureDraw
-from gptdoctor.probes.instruments.fixed_logits import FixedHead, FixedLogits
-from gptdoctor.probes.instruments.generation import (
-    PROMPT,
-    Method,
-    arguments_for,
-    methods_of,
-    new_tokens,
+from gptdoctor.core.measurements.sampling import (
+    SampledMethod,
+    Sampling,
+    TemperatureDraw,
+    ZeroDraw,
 )
+from gptdoctor.probes.instruments.filter_draws import filter_draws, known_logits
+from gptdoctor.probes.instruments.generation import Method
+from gptdoctor.probes.instruments.known_draws import CALLS, FAILURES, WAYS, KnownDraws, Way
+from gptdoctor.probes.instruments.promises import lets_zero_in, promises_of
+from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.requirements import require_logits
+from gptdoctor.probes.instruments.traced_choice import Temperature, TracedChoice
 from gptdoctor.probes.probe import Probe
-from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 
 # Far apart, so that what ignores them shows: colder, as it is, hotter.
 TEMPERATURES = (0.25, 1.0, 4.0)
-# With 97 tokens, 1024 draws keep a right sampler within 0.13 of softmax(z / T) in total
-# variation; one that ignores T is off by 0.46 at T = 0.25, and argmax by 0.88 or more.
-ROWS = 1024
-# A method that takes one row is called this often, or for this long, at each temperature.
-CALLS, SECONDS = 512, 2.0
-_FAILURES = (Exception, SystemExit)
+TRACED = 0.5  # neither 1, which some need not divide by, nor near 0
+GREEDY_CALLS = 8  # of a method that takes one row, where one token is expected
 
 
-def known_logits(vocabulary: int) -> Tensor:
-    """Logits [V] from 0 to 3: the likeliest token is 20 times as likely as the least likely."""
-    return torch.linspace(0, 3, vocabulary)
+def histogram(tokens: Tensor, vocabulary: int) -> Tensor:
+    """The shares [V] of each token among [R]."""
+    counts = torch.bincount(tokens, minlength=vocabulary)
+    return counts / counts.sum()
+
+
+def distance(one: Tensor, other: Tensor) -> float:
+    """The total variation between two distributions [V]: 0, the same, to 1."""
+    return float((one - other).abs().sum() / 2)
 
 
 def temperature_draw(tokens: Tensor, logits: Tensor, temperature: float) -> TemperatureDraw:
     """How tokens [R] that were drawn from logits [V] are distributed, against softmax(z / T)."""
-    wanted = torch.softmax(logits / temperature, dim=-1)
-    counts = torch.bincount(tokens, minlength=len(logits))
-    drawn = counts / counts.sum()
+    drawn = histogram(tokens, len(logits))
     seen = drawn[drawn > 0]
+    plain = logits.softmax(dim=-1)
     return TemperatureDraw(
         temperature=temperature,
         rows=len(tokens),
         distinct_tokens=len(seen),
-        total_variation=float((drawn - wanted).abs().sum() / 2),
+        total_variation=distance(drawn, (logits / temperature).softmax(dim=-1)),
         entropy=abs(float((seen * seen.log()).sum())),
         argmax_share=float(drawn[logits.argmax()]),
+        from_unscaled=distance(drawn, plain),
+        from_inverted=distance(drawn, (logits * temperature).softmax(dim=-1)),
+        from_scaled_probabilities=distance(drawn, (plain / temperature).softmax(dim=-1)),
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Way:
-    """One way to ask: rows at once or one by one, and what stands in for the model."""
+class _Asked:
+    """One method, asked in the first way that works."""
 
-    rows: int
-    flat: bool = False  # ids [T] rather than [1, T]
-    real: bool = False  # the model computes, and its logits are exchanged
-    head: bool = False  # the last layer is exchanged, for methods that do not call the entry
+    def __init__(self, draws: KnownDraws, method: Method) -> None:
+        self._draws, self._method = draws, method
+        self._logits = known_logits(draws.vocabulary)
 
-
-# The cheapest first. What keeps a cache needs the model's real outputs.
-_WAYS = (
-    _Way(rows=ROWS),
-    _Way(rows=ROWS, head=True),
-    _Way(rows=ROWS, real=True),
-    _Way(rows=1),
-    _Way(rows=1, flat=True),
-    _Way(rows=1, real=True),
-)
-
-
-class _Sampler:
-    """Draws tokens by the methods of one specimen."""
-
-    def __init__(self, specimen: Specimen) -> None:
-        self._specimen = specimen
-        self._vocabulary = specimen.construction.vocabulary
-        self._logits = known_logits(self._vocabulary)
-        self._raw, self._path = _real_output(specimen)
-        facts = specimen.construction.inputs
-        self._ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
-
-    def methods(self) -> list[Method]:
-        """The methods of the model that can be asked."""
-        specimen = self._specimen
-        return list(methods_of(specimen.model, specimen.target.entry, specimen.root))
-
-    def draw(self, method: Method) -> SampledMethod | None:
-        """The draws of one method; None where it gave no tokens and did not fail."""
+    def told(self) -> SampledMethod | None:
+        """What it draws; None where it gave no tokens and did not fail."""
         crash = None
-        for way in _WAYS:
+        for way in WAYS:
             try:
-                draws = self._draws(method, way)
-            except _FAILURES as error:
-                crash = crash_of(error, self._specimen.root, "generate")
+                found = self._at_temperatures(way)
+            except FAILURES as error:
+                crash = crash_of(error, self._draws.specimen.root, "generate")
                 continue
-            if draws:
-                return _sampled(method, draws)
-        return None if crash is None else SampledMethod(**_named(method), draws=(), crash=crash)
+            if found:
+                return self._sampled(way, found)
+        if crash is None:
+            return None
+        # An open filter that is wrong lets no token through: then a set one shows it.
+        filters = tuple(filter_draws(self._draws, self._method, WAYS[0]))
+        if self._method.temperature is None and not any(one.rows for one in filters):
+            return None
+        return SampledMethod(**self._named(), draws=(), crash=crash, filters=filters)
 
-    def _draws(self, method: Method, way: _Way) -> tuple[TemperatureDraw, ...]:
-        temperatures = TEMPERATURES if method.temperature is not None else (1.0,)
-        draws = []
-        for temperature in temperatures:
-            tokens = self._tokens(method, way, temperature)
-            if tokens is None or not bool(((tokens >= 0) & (tokens < self._vocabulary)).all()):
-                return ()
-            draws.append(temperature_draw(tokens, self._logits, temperature))
-        return tuple(draws)
+    def _at_temperatures(self, way: Way) -> list[tuple[float, Tensor]]:
+        """Tokens [R] by temperature, nothing where there are none."""
+        found = []
+        for temperature in TEMPERATURES if self._method.temperature is not None else (1.0,):
+            tokens = self._tokens(way, temperature)
+            if tokens is None:
+                return []
+            found.append((temperature, tokens))
+        return found
 
-    def _tokens(self, method: Method, way: _Way, temperature: float) -> Tensor | None:
-        """Tokens [R] drawn at one temperature; None where the known logits were not asked for."""
-        model = self._specimen.copy().eval()
-        function = getattr(model, method.name)
-        fixed = self._fixed(model, way)
-        given = self._given(method, way)
-        found: list[Tensor] = []
-        until = perf_counter() + SECONDS
-        self._specimen.reseed()
-        with torch.no_grad():
-            while len(found) < (1 if way.rows > 1 else CALLS) and perf_counter() < until:
-                arguments = arguments_for(function, method, given, temperature, self._vocabulary)
-                tokens = new_tokens(function(**arguments), given)
-                if tokens is None or not (fixed.calls or method.takes_logits):
-                    return None
-                found.append(tokens[: way.rows])
-        return torch.cat(found)
+    def _tokens(
+        self, way: Way, temperature: float, calls: int = CALLS, watch: Any = None
+    ) -> Tensor | None:
+        name = self._method.temperature
+        chosen = {} if name is None else {name: temperature}
+        return self._draws.tokens(self._method, way, self._logits, chosen, calls, watch)
 
-    def _fixed(self, model: nn.Module, way: _Way) -> FixedLogits | FixedHead:
-        if way.head:
-            return FixedHead(model, self._logits)
-        entry = self._specimen.target.entry
-        return FixedLogits(model, entry, self._raw, self._path, self._logits, way.real)
+    def _sampled(self, way: Way, found: list[tuple[float, Tensor]]) -> SampledMethod:
+        method, size = self._method, len(self._logits)
+        coldest, hottest = (histogram(tokens, size) for _, tokens in (found[0], found[-1]))
+        name = method.temperature
+        return SampledMethod(
+            **self._named(),
+            draws=tuple(temperature_draw(tokens, self._logits, t) for t, tokens in found),
+            crash=None,
+            moved_by_temperature=None if name is None else distance(coldest, hottest),
+            reading_line=None if name is None else first_reading(method.function, name),
+            promises=promises_of(method),
+            filters=tuple(filter_draws(self._draws, method, way)),
+            zero=None if name is None else self._zero(way),
+            **self._traced(way),
+        )
 
-    def _given(self, method: Method, way: _Way) -> Tensor:
-        """What the method is given to continue: ids [B, T], or logits [B, V]."""
-        if method.takes_logits:
-            return self._logits.expand(way.rows, -1).clone()
-        prompt = self._prompt().reshape(1, -1)
-        return prompt[0].clone() if way.flat else prompt.expand(way.rows, -1).clone()
+    def _zero(self, way: Way) -> ZeroDraw:
+        promised = lets_zero_in(self._method)
+        try:
+            tokens = self._tokens(way, 0.0, GREEDY_CALLS)
+        except FAILURES as error:
+            crash = crash_of(error, self._draws.specimen.root, "generate")
+            return ZeroDraw(rows=0, argmax_share=None, promised=promised, crash=crash)
+        if tokens is None:
+            return ZeroDraw(rows=0, argmax_share=None, promised=promised, crash=None)
+        share = float((tokens == self._logits.argmax()).double().mean())
+        return ZeroDraw(rows=len(tokens), argmax_share=share, promised=promised, crash=None)
 
-    def _prompt(self) -> Tensor:
-        """Ids of one row [T], or [1, T]."""
-        if not self._specimen.only_at:
-            made: Tensor = self._specimen.make_inputs(1, PROMPT, self._specimen.seed)[self._ids]
-            return made
-        known: Tensor = self._specimen.inputs()[self._ids]
-        return known.flatten()[:PROMPT]
+    def _traced(self, way: Way) -> dict[str, Any]:
+        """Where the temperature met the logits, and where the token was chosen."""
+        trace = TracedChoice(self._draws.specimen.root, self._draws.vocabulary)
+        try:
+            self._tokens(way, Temperature(TRACED), 1, trace)
+        except FAILURES:
+            return {}  # it wants a plain number
+        told: dict[str, Any] = {}
+        if trace.choices:
+            place = trace.choices[-1]
+            told |= {"choice_path": place.path, "choice_symbol": place.symbol}
+            told |= {"choice_line": place.line}
+        if trace.scalings:
+            one = trace.scalings[0]
+            told |= {"scaling_path": one.place.path, "scaling_symbol": one.place.symbol}
+            told |= {"scaling": one.how, "scaling_line": one.place.line}
+            told |= {"scales_probabilities": one.probabilities}
+        return told
 
-
-def _real_output(specimen: Specimen) -> tuple[Any, Path]:
-    """An output of the known call and the way to its logits; bare logits where that fails."""
-    width = specimen.construction.vocabulary
-    bare = torch.zeros(1, 1, width).expand(1, PROMPT, width)
-    try:
-        with torch.no_grad():
-            outputs = specimen.call(specimen.copy().eval(), specimen.inputs())
-    except _FAILURES:
-        return bare, ()
-    wide = [
-        each for each in tensors_in(outputs.raw) if each[1].dim() and each[1].shape[-1] == width
-    ]
-    named = [each for each in wide if any("logit" in str(step[1]) for step in each[0])]
-    best = next(iter([*named, *wide]), None)
-    return (bare, ()) if best is None else (outputs.raw, best[0])
-
-
-def _named(method: Method) -> dict[str, Any]:
-    place = method.place
-    return {
-        "path": place.path,
-        "symbol": place.symbol,
-        "line": place.line or 0,
-        "parameter": method.temperature or "",
-    }
-
-
-def _sampled(method: Method, draws: tuple[TemperatureDraw, ...]) -> SampledMethod:
-    return SampledMethod(**_named(method), draws=draws, crash=None)
+    def _named(self) -> dict[str, Any]:
+        place = self._method.place
+        return {
+            "path": place.path,
+            "symbol": place.symbol,
+            "line": place.line or 0,
+            "parameter": self._method.temperature or "",
+        }
 
 
 def measure(specimen: Specimen) -> Sampling:
-    """The draws of all methods that take a temperature, and whether any method gives tokens."""
+    """The draws of all methods that give tokens, and whether any does."""
     require_logits(specimen)
-    sampler = _Sampler(specimen)
-    drawn = [(method, sampler.draw(method)) for method in sampler.methods()]
-    return Sampling(
-        methods=tuple(found for method, found in drawn if found is not None and method.temperature),
-        generates=any(found is not None and bool(found.draws) for _, found in drawn),
-    )
+    draws = KnownDraws(specimen)
+    told = [_Asked(draws, method).told() for method in draws.methods()]
+    found = tuple(one for one in told if one is not None)
+    return Sampling(methods=found, generates=any(one.draws or one.filters for one in found))
 
 
 PROBE = Probe(name="sampling", order=50, measure=measure)

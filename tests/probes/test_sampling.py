@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
-from gptdoctor.probes.sampling import PROBE, known_logits, temperature_draw
+from gptdoctor.probes.instruments.filter_draws import known_logits
+from gptdoctor.probes.sampling import PROBE, temperature_draw
 from tests.specimen.making import line_of, specimen
 
 HEAD = """
@@ -168,7 +169,11 @@ def test_a_greedy_method_that_promises_no_temperature_is_no_finding(tmp_path: Pa
         + LOOP.format(new=GREEDY["argmax"]).replace(" / temperature", "")
     )
     found = PROBE.measure(specimen(tmp_path, HEAD + text))
-    assert found == Sampling(methods=(), generates=True)
+    assert isinstance(found, Sampling)
+    (method,) = found.methods
+    assert found.generates
+    assert (method.parameter, method.promises) == ("", ())
+    assert [draw.argmax_share for draw in method.draws] == [1.0]
 
 
 def test_a_model_without_any_such_method_does_not_generate(tmp_path: Path) -> None:

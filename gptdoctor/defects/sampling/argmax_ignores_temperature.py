@@ -152,7 +152,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         return
     for method in measurement.methods:
         status = _status(method)
-        if status is not None:
+        if status is not None and method.parameter:
             yield _conviction(method, status)
 
 

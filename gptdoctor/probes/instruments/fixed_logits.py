@@ -1,4 +1,4 @@
-"""A model whose entry always gives the same known logits, whatever it is asked."""
+"""A model whose entry always gives known logits, whatever it is asked."""
 
 from __future__ import annotations
 
@@ -10,19 +10,27 @@ from torch import Tensor, nn
 
 from gptdoctor.specimen.outputs import Path, substitute
 
+# Logits [V] for all rows, or [B, V] a row, of the call of that number, counted from 1.
+Script = Callable[[int], Tensor]
+
+
+def always(values: Tensor) -> Script:
+    """The same logits at every call."""
+    return lambda call: values
+
 
 class FixedLogits:
-    """Puts `values` [V] in the place of the logits of `model`, in the output form it really has.
+    """Puts known values in the place of the logits of `model`, in the output form it really has.
 
     `raw` is a real output and `path` the way to its logits.  With `real` the model computes each
     output itself and only its logits are exchanged: slower, but caches and states then fit.
     """
 
     def __init__(
-        self, model: nn.Module, entry: str, raw: Any, path: Path, values: Tensor, real: bool
+        self, model: nn.Module, entry: str, raw: Any, path: Path, script: Script, real: bool
     ) -> None:
         self.calls = 0
-        self._raw, self._path, self._values, self._real = raw, path, values, real
+        self._raw, self._path, self._script, self._real = raw, path, script, real
         self._shape = at(raw, path).shape
         for name in {entry, "forward"}:
             if getattr(type(model), name, None) is not nn.Module.forward:
@@ -32,8 +40,9 @@ class FixedLogits:
         def answer(*args: Any, **kwargs: Any) -> Any:
             self.calls += 1
             raw = original(*args, **kwargs) if self._real else self._raw
-            logits = self._values.expand(*self._sizes((*args, *kwargs.values())), -1)
-            return substitute(raw, self._path, logits.clone())  # the caller may write into it
+            sizes = self._sizes((*args, *kwargs.values()))
+            logits = spread(self._script(self.calls), sizes)
+            return substitute(raw, self._path, logits)
 
         return answer
 
@@ -49,20 +58,27 @@ class FixedLogits:
 
 
 class FixedHead:
-    """Lets the last layer that is as wide as `values` [V] give them, for whoever calls it."""
+    """Lets the last layer that is as wide as the known logits give them, for whoever calls it."""
 
-    def __init__(self, model: nn.Module, values: Tensor) -> None:
+    def __init__(self, model: nn.Module, width: int, script: Script) -> None:
         self.calls = 0
+        self._script = script
         heads = [m for m in model.modules() if isinstance(m, nn.Linear)]
-        for head in [head for head in heads if head.out_features == len(values)][-1:]:
-            setattr(head, "forward", self._answer(values))  # noqa: B010 - mypy sees a method
+        for head in [head for head in heads if head.out_features == width][-1:]:
+            setattr(head, "forward", self._answer)  # noqa: B010 - mypy sees a method
 
-    def _answer(self, values: Tensor) -> Callable[[Tensor], Tensor]:
-        def answer(x: Tensor) -> Tensor:
-            self.calls += 1
-            return values.expand(*x.shape[:-1], -1).clone()
+    def _answer(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return spread(self._script(self.calls), tuple(x.shape[:-1]))
 
-        return answer
+
+def spread(values: Tensor, sizes: tuple[int, ...]) -> Tensor:
+    """Logits [V] or [B, V] for every place of `sizes`, a copy that the caller may write into."""
+    if values.dim() == 2 and len(sizes) == 2 and values.shape[0] == sizes[0]:
+        values = values[:, None]
+    elif values.dim() == 2 and values.shape[0] != sizes[0]:
+        values = values[0]
+    return values.expand(*sizes, -1).clone()
 
 
 def _is_ids(value: Any) -> bool:

@@ -1,19 +1,19 @@
-"""How a method that generates is called, and which tokens it gave."""
+"""Which methods and functions of the user's generate, and how they are called."""
 
 from __future__ import annotations
 
+import functools
 import inspect
-import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import FunctionType, ModuleType
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
-from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.places import project_path, symbol_of
 from gptdoctor.specimen.roles import kind_of
 from gptdoctor.specimen.sizes import size_for
@@ -31,6 +31,14 @@ _NEW = re.compile(
     r"|steps|n|count|tokens_to_generate|gen_?len(?:gth)?|how_many|num"
 )
 _TOTAL = re.compile(r"max_?len(?:gth)?|(?:total|target|out|output|max_seq|seq)_?len(?:gth)?|length")
+# A function's first parameter that is the model itself.
+_MODEL = re.compile(r"(?:.*_)?(?:model|net|network|lm|gpt|llm|transformer|module)|self")
+# A bare `k` or `p` is opened, but may as well count something else.
+_TOP_K = re.compile(r"top_?k")
+_TOP_P = re.compile(r"top_?p|nucleus(?:_p)?")
+_END = re.compile(
+    r"(?:eos|eot|stop|end)(?:_?(?:token|tok))?(?:_?(?:id|idx|index))?|end_of_(?:text|sequence)(?:_id)?"
+)
 # What would keep the tail of the distribution from being drawn, and the value that keeps nothing.
 _WHOLE = {"top_k": None, "topk": None, "k": None, "top_p": 1.0, "topp": 1.0, "p": 1.0, "min_p": 0.0}
 _SWITCHES = {"do_sample": True, "sample": True, "greedy": False, "use_cache": False}
@@ -39,46 +47,116 @@ PROMPT = 3  # tokens; unlike the batch
 
 @dataclass(frozen=True, kw_only=True)
 class Method:
-    """A method of the user's that may draw tokens."""
+    """A method of the model, or a function of its file that takes it, which may draw tokens."""
 
     name: str
     place: Place
-    temperature: str | None  # the name of that parameter
     takes: str  # the name of the parameter that takes ids [B, T], or logits [B, V]
     takes_logits: bool
+    temperature: str | None = None  # the name of that parameter, as those below
+    count: str | None = None  # how many new tokens
+    total: str | None = None  # how many tokens with the prompt
+    top_k: str | None = None
+    top_p: str | None = None
+    end: str | None = None  # the id of the token that ends a text
+    function: Callable[..., Any] = field(repr=False)
+    parameters: Mapping[str, inspect.Parameter] = field(repr=False)
+    beside: bool = False  # a function that is given the model first
+
+    def bound(self, model: nn.Module) -> Callable[..., Any]:
+        """The method of one instance."""
+        if self.beside:
+            return functools.partial(self.function, model)
+        method: Callable[..., Any] = getattr(model, self.name)
+        return method
+
+    @property
+    def asks_how_many(self) -> bool:
+        """Whether one call can be asked for several tokens."""
+        return bool(self.count or self.total) and not self.takes_logits
 
 
 def methods_of(model: nn.Module, entry: str, root: str) -> Iterator[Method]:
-    """The methods that generate, and all others that take a temperature."""
-    for name, function in inspect.getmembers(type(model), inspect.isfunction):
-        code = inspect.unwrap(function).__code__
-        path = project_path(code.co_filename, root)
-        if path is None or name in (entry, "forward") or name.startswith("__"):
+    """The methods that generate, and all others that take a temperature; then such functions."""
+    members: list[tuple[str, Callable[..., Any]]]
+    members = inspect.getmembers(type(model), inspect.isfunction)
+    for name, function in members:
+        if name in (entry, "forward") or name.startswith("__"):
             continue
-        place = Place(path=path, symbol=symbol_of(code), line=code.co_firstlineno)
-        method = _method(name, function, place)
-        if method is not None:
-            yield method
+        static = isinstance(inspect.getattr_static(type(model), name), staticmethod)
+        yield from _methods(name, function, root, skipped=0 if static else 1)
+    for name, function in _functions_for(model):
+        yield from _methods(name, function, root, skipped=1, beside=True)
 
 
-def _method(name: str, function: Callable[..., Any], place: Place) -> Method | None:
+def _functions_for(model: nn.Module) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The functions of the model's own file whose first parameter is the model."""
+    module = sys.modules.get(type(model).__module__)
+    if not isinstance(module, ModuleType):
+        return
+    for name, function in list(vars(module).items()):
+        plain = inspect.unwrap(function) if callable(function) else function
+        if not isinstance(plain, FunctionType) or plain.__module__ != module.__name__:
+            continue
+        first = next(iter(inspect.signature(plain).parameters.values()), None)
+        if first is not None and _takes_model(first, model):
+            yield name, function
+
+
+def _takes_model(first: inspect.Parameter, model: nn.Module) -> bool:
+    """Whether a parameter is for this model: by its type, or without one by its name."""
+    wanted = first.annotation
+    if isinstance(wanted, str):
+        wanted = wanted.rpartition(".")[2]
+        return wanted in {"Module", *(one.__name__ for one in type(model).__mro__)}
+    if isinstance(wanted, type) and wanted is not inspect.Parameter.empty:
+        return isinstance(model, wanted)
+    return _MODEL.fullmatch(first.name.lower()) is not None
+
+
+def _methods(
+    name: str, function: Callable[..., Any], root: str, *, skipped: int, beside: bool = False
+) -> Iterator[Method]:
+    code = inspect.unwrap(function).__code__
+    path = project_path(code.co_filename, root)
+    if path is None:
+        return
     generates = _GENERATES.fullmatch(name.lower()) is not None
-    parameters = list(inspect.signature(function).parameters.values())[1:]  # without self
+    parameters = list(inspect.signature(function).parameters.values())[skipped:]
     temperature = next((p.name for p in parameters if _is_temperature(p, generates)), None)
-    if temperature is None and not generates:
-        return None
-    for parameter in parameters:
-        logits = _LOGITS.fullmatch(parameter.name.lower()) is not None
-        ids = kind_of(parameter.name) == "ids" and "str" not in str(parameter.annotation)
-        if logits or (ids and not _is_count(parameter.name)):
-            return Method(
-                name=name,
-                place=place,
-                temperature=temperature,
-                takes=parameter.name,
-                takes_logits=logits,
-            )
-    return None
+    takes = next((p.name for p in parameters if _is_text(p)), None)
+    if takes is None or (temperature is None and not generates):
+        return
+    names = {p.name: p for p in parameters}
+    yield Method(
+        name=name,
+        place=Place(path=path, symbol=symbol_of(code), line=code.co_firstlineno),
+        takes=takes,
+        takes_logits=_LOGITS.fullmatch(takes.lower()) is not None,
+        temperature=temperature,
+        count=_named(names, _NEW),
+        total=_named(names, _TOTAL),
+        top_k=next((p.name for p in parameters if _is_top_k(p)), None),
+        top_p=_named(names, _TOP_P),
+        end=_named(names, _END),
+        function=function,
+        parameters=names,
+        beside=beside,
+    )
+
+
+def _named(names: Mapping[str, inspect.Parameter], pattern: re.Pattern[str]) -> str | None:
+    return next((name for name in names if pattern.fullmatch(name.lower())), None)
+
+
+def _is_text(parameter: inspect.Parameter) -> bool:
+    """Whether it takes what is to be continued: ids, or logits."""
+    if _LOGITS.fullmatch(parameter.name.lower()):
+        return True
+    ids = kind_of(parameter.name) == "ids" and "str" not in str(parameter.annotation)
+    end = _END.fullmatch(parameter.name.lower()) is not None
+    plain = isinstance(parameter.default, bool | int | float | str)
+    return ids and not plain and not end and not _is_count(parameter.name)
 
 
 def _is_temperature(parameter: inspect.Parameter, generates: bool) -> bool:
@@ -88,34 +166,45 @@ def _is_temperature(parameter: inspect.Parameter, generates: bool) -> bool:
     return generates and fraction and _LETTER.fullmatch(parameter.name) is not None
 
 
+def _is_top_k(parameter: inspect.Parameter) -> bool:
+    """Whether it counts the tokens that may be drawn; some take a share under that name."""
+    fraction = isinstance(parameter.default, float) or parameter.annotation in (float, "float")
+    return _TOP_K.fullmatch(parameter.name.lower()) is not None and not fraction
+
+
 def _is_count(name: str) -> bool:
     return _NEW.fullmatch(name) is not None or _TOTAL.fullmatch(name) is not None
 
 
 def arguments_for(
-    function: Callable[..., Any], method: Method, given: Tensor, temperature: float, vocabulary: int
+    method: Method, given: Tensor, vocabulary: int, chosen: Mapping[str, Any], new: int = 1
 ) -> dict[str, Any]:
-    """The arguments of one call that draws one new token for each row of `given`."""
+    """The arguments of one call that draws `new` tokens for each row of `given`.
+
+    What is `chosen` by name comes first; filters are open, and sampling is on.
+    """
     arguments: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function).parameters.items():
+    for name, parameter in method.parameters.items():
         if name == method.takes:
             arguments[name] = given
+        elif name in chosen:
+            arguments[name] = chosen[name]
         elif name == method.temperature:
-            arguments[name] = temperature
+            arguments[name] = 1.0
         elif parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
-            value = _other(parameter, vocabulary)
+            value = _other(parameter, vocabulary, given.shape[-1], new)
             if value is not parameter.empty:
                 arguments[name] = value
     return arguments
 
 
-def _other(parameter: inspect.Parameter, vocabulary: int) -> Any:
+def _other(parameter: inspect.Parameter, vocabulary: int, length: int, new: int) -> Any:
     """The value for a parameter that is neither the ids nor the temperature; empty: its default."""
     name, default = parameter.name, parameter.default
     if _NEW.fullmatch(name):
-        return 1
+        return new
     if _TOTAL.fullmatch(name):
-        return PROMPT + 1
+        return length + new
     if name in _SWITCHES:
         return _SWITCHES[name]
     if name in _WHOLE and default not in (None, 0, -1):
@@ -126,40 +215,3 @@ def _other(parameter: inspect.Parameter, vocabulary: int) -> Any:
     if parameter.annotation in (int, "int") or re.search(r"size|len|window|context", name):
         return size_for(name, None, VARIANTS[0])
     return None
-
-
-def new_tokens(result: Any, prompt: Tensor) -> Tensor | None:
-    """The first new token of each row [B], from whatever a method returned; None: no tokens."""
-    if inspect.isgenerator(result):
-        result = next(result, None)
-    rows = 1 if prompt.dim() == 1 else prompt.shape[0]
-    found = next((t for _, t in tensors_in(result) if _is_tokens(t)), None)
-    if found is None:
-        found = _from_lists(result)
-    if found is None:
-        return None
-    length = prompt.shape[-1]
-    if found.dim() == 0 or found.numel() == rows:
-        return found.reshape(-1)
-    found = found.reshape(rows, -1) if found.numel() % rows == 0 else found[None]
-    continued = found.shape[1] > length and torch.equal(
-        found[0, :length], prompt.reshape(rows, -1)[0]
-    )
-    return found[:, length if continued else 0]
-
-
-def _is_tokens(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point() and tensor.dtype != torch.bool and tensor.dim() <= 2
-
-
-def _from_lists(result: Any) -> Tensor | None:
-    """Tokens given as an int, a list of ints, or a list of such lists."""
-    if isinstance(result, int) and not isinstance(result, bool):
-        return torch.tensor([result])
-    if not isinstance(result, Iterable) or isinstance(result, str | dict | Tensor):
-        return None
-    items = list(itertools.islice(result, 4096))
-    if items and all(isinstance(item, int) for item in items):
-        return torch.tensor(items)
-    rows = [row for row in items if isinstance(row, list) and row]
-    return torch.tensor(rows) if rows and len({len(row) for row in rows}) == 1 else None

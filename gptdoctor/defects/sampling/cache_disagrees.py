@@ -1,0 +1,139 @@
+"""GD415: decoding with a cache gives other logits than the forward pass over all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.cached_decoding import CachedDecoding
+from gptdoctor.core.measurements.generation import Generation
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD415"
+PROBE = "cached-decoding"
+GENERATION = "generation"
+# Of the largest logit: rounding in fp32 stays below 1e-6, a wrong position or mask above 1e-3.
+TOLERANCE = 1e-4
+NOISES = 10  # of those that full passes have among themselves
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, CachedDecoding) or not measurement.parameter:
+        return
+    steps, chunks = measurement.step_difference, measurement.chunk_difference
+    sick = _disagrees(measurement)
+    target = record.target
+    how = "in chunks" if sick and steps <= _bound(measurement) else "token by token"
+    told = "other logits than" if sick else "the logits of"
+    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if sick else Status.REFUTED,
+        probe=PROBE,
+        place=(measurement.place or entry) if sick else None,
+        message=(
+            f"`{target.name}` gives {told} the forward pass over the whole text "
+            f"when it decodes {how} with `{measurement.parameter}`"
+        ),
+        values={
+            "parameter": measurement.parameter,
+            "step_difference": steps,
+            "chunk_difference": chunks,
+            "noise": measurement.noise,
+            "position": measurement.position,
+            "module": measurement.module,
+            "text_tokens": measurement.length,
+        },
+    )
+
+
+def _bound(measurement: CachedDecoding) -> float:
+    return max(TOLERANCE, NOISES * measurement.noise)
+
+
+def _disagrees(measurement: CachedDecoding) -> bool:
+    chunks = measurement.chunk_difference or 0.0
+    return max(measurement.step_difference, chunks) > _bound(measurement)
+
+
+def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for one in record.measured:
+        if isinstance(one.measurement, CachedDecoding) and _disagrees(one.measurement):
+            return  # the forward pass itself is the root
+    for method in measurement.methods:
+        if method.shortened and method.keeps_state and method.departs:
+            yield Conviction(
+                rule=CODE,
+                status=Status.CONFIRMED,
+                probe=GENERATION,
+                place=method.place,
+                message=(
+                    f"`{method.symbol}` draws other tokens than follow from the text so far, "
+                    "once it goes on from its cache"
+                ),
+                values={
+                    "clear_rows": tuple(step.rows for step in method.steps),
+                    "followed_rows": tuple(step.agreeing for step in method.steps),
+                },
+            )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.position = nn.Embedding(512, width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, past=None):
+        start = 0 if past is None else past[0].size(1)
+        places = torch.arange(ids.size(1), device=ids.device)
+        x = self.embed(ids) + self.position(places)
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        if past is not None:
+            k, v = torch.cat([past[0], k], dim=1), torch.cat([past[1], v], dim=1)
+        mask = torch.ones(ids.size(1), k.size(1), device=ids.device).tril(start).bool()
+        y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.head(x + y), (k, v)
+"""
+
+HEALED = SICK.replace("self.position(places)", "self.position(start + places)")
+
+DEFECT = Defect(
+    code=CODE,
+    name="cache-disagrees",
+    severity=Severity.HIGH,
+    summary=(
+        "Token by token with a cache or a state, the model computes something else than over the "
+        "whole text."
+    ),
+    explanation=(
+        "What an earlier call left behind does not stand for the tokens that it saw: positions "
+        "start anew, the mask fits only one call, keys are missing, doubled or in the wrong "
+        "order. Not meant: models whose logits change with what comes after them (capacity of "
+        "experts, models that look ahead), for which nothing is compared."
+    ),
+    harm=(
+        "The model that generates is not the model that was trained: texts are worse than the "
+        "loss promises, and nothing fails."
+    ),
+    confirmed_by=(
+        "The probe cached-decoding gives a text of 12 tokens at once, then token by token and in "
+        "chunks, and compares logits. A difference above 1e-4 of the largest logit, and above ten "
+        "times the noise, confirms; smaller ones refute. The probe generation compares the tokens "
+        "of methods that keep a cache with those that follow from the whole text."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict, GENERATION: _convict_methods},
+)

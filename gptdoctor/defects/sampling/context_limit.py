@@ -1,0 +1,109 @@
+"""GD411: a method that generates runs past what the model can read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.generation import ContextRun, GeneratedMethod, Generation
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD411"
+PROBE = "generation"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        status = None if method.context is None else _status(method.context)
+        if method.context is not None and status is not None:
+            yield _conviction(method, method.context, status)
+
+
+def _status(run: ContextRun) -> Status | None:
+    if run.crash is not None:
+        return Status.CONFIRMED if run.crash.own else None  # else it refuses
+    blind = run.calls > 1 and run.without_newest == run.calls - 1
+    return Status.CONFIRMED if blind else Status.REFUTED
+
+
+def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Conviction:
+    told, line = "goes on", None
+    if run.crash is not None:
+        told, line = f"fails with {run.crash.kind}", run.line
+    elif status is Status.CONFIRMED:
+        told = "never reads the newest token"
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=Place(path=method.path, symbol=method.symbol, line=line),
+        message=f"`{method.symbol}` {told} beyond the {run.limit} tokens that the model reads",
+        values={
+            "limit_tokens": run.limit,
+            "new_tokens": run.new_tokens,
+            "passes_without_newest": run.without_newest,
+            "error": None if run.crash is None else f"{run.crash.kind}: {run.crash.message}",
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, block_size=256, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.position = nn.Embedding(block_size, width)
+        self.block_size = block_size
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embed(ids) + self.position(torch.arange(ids.size(1), device=ids.device))
+        return self.head(self.mix(x)[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens):
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("self(ids)[:, -1]", "self(ids[:, -self.block_size :])[:, -1]")
+
+DEFECT = Defect(
+    code=CODE,
+    name="context-limit",
+    severity=Severity.MEDIUM,
+    summary=(
+        "Generation fails, or reads the wrong end of the text, as soon as it is longer than the "
+        "model reads."
+    ),
+    explanation=(
+        "The model reads a limited number of tokens, and a method hands it the whole text all the "
+        "same, so that it crashes inside; or it keeps the oldest tokens instead of the newest. "
+        "Not meant: a method that keeps the newest tokens, stops at the limit, or refuses with an "
+        "error of its own, and models without a limit."
+    ),
+    harm=(
+        "Long texts end in an error about indices or sizes that tells a user nothing, or repeat "
+        "themselves because the model never sees what it wrote."
+    ),
+    confirmed_by=(
+        "The probe generation finds the longest text that the forward pass reads and lets the "
+        "method continue it by three tokens. A crash that is no error of its own, or passes that "
+        "never see the newest token, confirm; tokens from passes that see it, or stopping, "
+        "refute."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,93 @@
+"""GD408: a method that generates puts the model into training mode."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD408"
+PROBE = "generation"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        if method.mode is not None:
+            yield _conviction(method, method.mode)
+
+
+def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
+    sick = mode.trained_inside
+    told = "generates in training mode" if sick else "generates in evaluation mode"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if sick else Status.REFUTED,
+        probe=PROBE,
+        place=(mode.switch(training=True) if sick else None) or method.place,
+        message=f"`{method.symbol}` {told}, called while the model evaluates",
+        values={
+            "training_inside": sick,
+            "switch_lines": tuple(one.line for one in mode.switches if one.training),
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.dropout = nn.Dropout(0.1)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.dropout(self.mix(self.embed(ids))[0]))
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens):
+        self.train()
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("        self.train()\n", "")
+
+DEFECT = Defect(
+    code=CODE,
+    name="dropout-while-generating",
+    severity=Severity.HIGH,
+    summary=(
+        "A method that generates switches the model into training mode, and dropout acts on every "
+        "token."
+    ),
+    explanation=(
+        "The model was evaluating when the method was called, and its forward passes ran in "
+        "training mode. Not meant: a method that leaves the mode to its caller, one that switches "
+        "to evaluation and back, and dropout at inference that is asked for by a parameter."
+    ),
+    harm=(
+        "Every token is drawn from a damaged model: the text is worse than what was trained, and "
+        "no two runs agree."
+    ),
+    confirmed_by=(
+        "The probe generation puts the model into evaluation mode, calls the method and looks at "
+        "the mode in each forward pass. Training mode in any of them confirms; evaluation in all "
+        "refutes."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

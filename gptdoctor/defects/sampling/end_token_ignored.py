@@ -1,0 +1,109 @@
+"""GD412: the token that ends a text does not end it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.generation import EndRun, GeneratedMethod, Generation
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD412"
+PROBE = "generation"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        if method.end is not None:
+            yield _conviction(method, method.end)
+
+
+def _conviction(method: GeneratedMethod, end: EndRun) -> Conviction:
+    told = "ends at"
+    if end.goes_on:
+        told = "goes on after"
+    elif end.rows_cut:
+        told = "ends all rows where one of them draws"
+    elif end.forgets:
+        told = "goes on after all rows have drawn"
+    sick = end.goes_on or end.rows_cut or end.forgets
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if sick else Status.REFUTED,
+        probe=PROBE,
+        place=Place(path=method.path, symbol=method.symbol, line=end.line if sick else None),
+        message=f"`{method.symbol}` {told} the token that `{end.parameter}` names",
+        values={
+            "parameter": end.parameter,
+            "goes_on": end.goes_on,
+            "rows_cut": end.rows_cut,
+            "forgets": end.forgets,
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens, eos_token_id=0):
+        length = ids.size(1)
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+BAD = """\
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+"""
+GOOD = """\
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+            if (ids[:, length:] == eos_token_id).any(dim=1).all():
+                break
+"""
+HEALED = SICK.replace(BAD, GOOD)
+
+DEFECT = Defect(
+    code=CODE,
+    name="end-token-ignored",
+    severity=Severity.MEDIUM,
+    summary=(
+        "A method takes the token that ends a text, and goes on after it, or ends other rows with "
+        "it."
+    ),
+    explanation=(
+        "The parameter has no effect; or one row that ends takes the others with it; or rows that "
+        "end at different steps are forgotten, so that a batch never ends. Not meant: a method "
+        "that stops, that fills ended rows, or whose ended rows go on only until all others have "
+        "ended, which whoever decodes them cuts."
+    ),
+    harm=(
+        "Texts run on with garbage after their end until the limit of tokens, or end in the "
+        "middle of a sentence because another text was finished."
+    ),
+    confirmed_by=(
+        "The probe generation lets known logits call for the end token and then for others. "
+        "Others after it, rows that are cut short by another row, and a batch that goes on after "
+        "all its rows have ended confirm; stopping or filling refutes."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,99 @@
+"""GD410: a method generates tokens with gradients on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, GraphUse
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD410"
+PROBE = "generation"
+# One pass is a step of somebody else's loop, who may have turned gradients off.
+LOOP = 2
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        status = None if method.graph is None else _status(method, method.graph)
+        if method.graph is not None and status is not None:
+            yield _conviction(method, method.graph, status)
+
+
+def _status(method: GeneratedMethod, graph: GraphUse) -> Status | None:
+    private = method.symbol.rpartition(".")[2].startswith("_")  # its caller decides
+    if graph.forward_calls < LOOP or graph.returned_gradients or private:
+        return None
+    return Status.CONFIRMED if graph.with_gradients >= LOOP else Status.REFUTED
+
+
+def _conviction(method: GeneratedMethod, graph: GraphUse, status: Status) -> Conviction:
+    told = "with" if status is Status.CONFIRMED else "without"
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=method.place,
+        message=f"`{method.symbol}` generates {told} gradients",
+        values={
+            "forward_calls": graph.forward_calls,
+            "with_gradients": graph.with_gradients,
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    def generate(self, ids, max_new_tokens):
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("    def generate", "    @torch.no_grad()\n    def generate")
+
+DEFECT = Defect(
+    code=CODE,
+    name="graph-kept",
+    severity=Severity.LOW,
+    summary=(
+        "Every forward pass of a method that generates keeps what a backward pass would need."
+    ),
+    explanation=(
+        "The method runs several forward passes with gradients on, and returns tokens, through "
+        "which no gradient can flow. Not meant: a method under no_grad or inference_mode, one "
+        "step that a caller runs in a loop of its own, and a method that returns something that "
+        "can be differentiated."
+    ),
+    harm=(
+        "Each step holds the activations of all layers for a backward pass that never comes; with "
+        "a cache they add up from token to token, until memory runs out."
+    ),
+    confirmed_by=(
+        "The probe generation calls the method with gradients on and looks at the logits of each "
+        "forward pass. Several passes whose logits have a graph, and nothing differentiable "
+        "returned, confirm; passes without a graph refute."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,91 @@
+"""GD405: a method that promises to sample always takes the likeliest token."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
+from gptdoctor.defect import Defect
+
+CODE = "GD405"
+PROBE = "sampling"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Sampling):
+        return
+    for method in measurement.methods:
+        if method.promises and not method.parameter and method.draws:
+            yield _conviction(method)
+
+
+def _conviction(method: SampledMethod) -> Conviction:
+    told = "takes the likeliest token every time" if method.greedy else "draws different tokens"
+    (draw,) = method.draws
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if method.greedy else Status.REFUTED,
+        probe=PROBE,
+        place=method.choice_place if method.greedy else method.place,
+        message=f"`{method.symbol}` {told}, though {method.promises[0]} promises sampling",
+        values={
+            "promised_by": method.promises,
+            "argmax_share": draw.argmax_share,
+            "rows": draw.rows,
+            "distinct_tokens": draw.distinct_tokens,
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def sample(self, ids, max_new_tokens):
+        for _ in range(max_new_tokens):
+            logits = self(ids)[:, -1]
+            probs = torch.softmax(logits, dim=-1)
+            ids = torch.cat([ids, probs.argmax(-1, keepdim=True)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("probs.argmax(-1, keepdim=True)", "torch.multinomial(probs, 1)")
+
+DEFECT = Defect(
+    code=CODE,
+    name="greedy-sampling",
+    severity=Severity.MEDIUM,
+    summary="A method that says that it samples takes the likeliest token every time.",
+    explanation=(
+        "A method promises sampling by its name, by do_sample=True, by top_k or top_p, or in its "
+        "documentation, takes no temperature, and is greedy. Not meant: a method that says that "
+        "it is greedy, or searches with beams. With a temperature this is GD401."
+    ),
+    harm=(
+        "Every call gives the same text; the filters that it offers choose among tokens of which "
+        "only one is ever taken."
+    ),
+    confirmed_by=(
+        "The probe sampling lets the method draw 512 and more tokens from known logits, in which "
+        "the likeliest token has a share of a few percent. That token in every row confirms; any "
+        "others refute."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

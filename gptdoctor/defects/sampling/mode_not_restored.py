@@ -1,0 +1,98 @@
+"""GD409: a method that generates leaves the model in another mode than it found it in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD409"
+PROBE = "generation"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        # Where it generates in training mode, that is the finding: GD408.
+        if method.mode is not None and not method.mode.trained_inside:
+            yield _conviction(method, method.mode)
+
+
+def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
+    sick = mode.left_evaluating or mode.left_training
+    place = mode.switch(training=not mode.left_evaluating) if sick else None
+    told = "leaves the mode of the model as it was"
+    if mode.left_evaluating:
+        told = "finds the model training and leaves it evaluating"
+    elif mode.left_training:
+        told = "finds the model evaluating and leaves it training"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if sick else Status.REFUTED,
+        probe=PROBE,
+        place=place or method.place,
+        message=f"`{method.symbol}` {told}",
+        values={
+            "left_evaluating": mode.left_evaluating,
+            "left_training": mode.left_training,
+            "switch_lines": tuple(one.line for one in mode.switches),
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.dropout = nn.Dropout(0.1)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.dropout(self.mix(self.embed(ids))[0]))
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens):
+        self.eval()
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace(
+    "        self.eval()\n", "        training = self.training\n        self.eval()\n"
+).replace("return ids", "self.train(training)\n        return ids")
+
+DEFECT = Defect(
+    code=CODE,
+    name="mode-not-restored",
+    severity=Severity.MEDIUM,
+    summary="After a method has generated, the model is in another mode than before.",
+    explanation=(
+        "A method calls eval() and leaves the model evaluating, or calls train() at its end "
+        "whatever the mode was before. Not meant: a method that leaves the mode to its caller, as "
+        "many do, or one that restores what it found."
+    ),
+    harm=(
+        "Generating a sample in the middle of training turns dropout off for the rest of it, or "
+        "an evaluation goes on with dropout; nothing fails and the numbers are wrong."
+    ),
+    confirmed_by=(
+        "The probe generation calls the method once on a model that trains and once on one that "
+        "evaluates. Another mode afterwards confirms; the same mode both times refutes."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,123 @@
+"""GD414: new tokens do not depend on the prompt, or on a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, PromptChange
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD414"
+PROBE = "generation"
+# Of eight prompts; where the forward pass moves, a method that reads the prompt moves as well.
+MOVED_ROWS = 3
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Generation):
+        return
+    for method in measurement.methods:
+        status = _status(method) if method.changes else None
+        if status is not None:
+            yield _conviction(method, status)
+
+
+def _status(method: GeneratedMethod) -> Status | None:
+    if _deaf(method) is not None or _forgets(method):
+        return Status.CONFIRMED
+    heard = all(one.drawn_rows for one in method.changes if one.forward_rows >= MOVED_ROWS)
+    followed = all(step.agreeing == step.rows for step in method.steps)
+    return Status.REFUTED if heard and followed else None
+
+
+def _deaf(method: GeneratedMethod) -> PromptChange | None:
+    """The first change of the prompt that no new token notices."""
+    return next(
+        (one for one in method.changes if one.forward_rows >= MOVED_ROWS and not one.drawn_rows),
+        None,
+    )
+
+
+def _forgets(method: GeneratedMethod) -> bool:
+    """Whether later tokens follow no more, where the model is given less than the text."""
+    return method.shortened and not method.keeps_state and method.departs
+
+
+def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
+    deaf = _deaf(method)
+    told = "reads its prompt"
+    if deaf is not None:
+        told = f"draws the same token with {deaf.changed} of the prompt changed"
+    elif status is Status.CONFIRMED:
+        told = "forgets the text after its first new token"
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=method.place,
+        message=f"`{method.symbol}` {told}",
+        values={
+            "prompts": method.rows,
+            "changed": "" if deaf is None else deaf.changed,
+            "rows_forward_moves": 0 if deaf is None else deaf.forward_rows,
+            "clear_rows": tuple(step.rows for step in method.steps),
+            "followed_rows": tuple(step.agreeing for step in method.steps),
+        },
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens):
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, 0].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("self(ids)[:, 0]", "self(ids)[:, -1]")
+
+DEFECT = Defect(
+    code=CODE,
+    name="prompt-ignored",
+    severity=Severity.HIGH,
+    summary=(
+        "New tokens stay the same when the prompt changes, where the model itself tells prompts "
+        "apart."
+    ),
+    explanation=(
+        "The method hands the model something else than the prompt, reads the logits of a wrong "
+        "position, or drops the text so far from one step to the next without a cache. Not meant: "
+        "models that look at the last token only, and methods that keep a cache."
+    ),
+    harm=(
+        "The text has nothing to do with what was asked, or forgets it after the first word; the "
+        "model is blamed for it."
+    ),
+    confirmed_by=(
+        "The probe generation makes the weights uneven and the choice greedy, changes all tokens "
+        "of eight prompts, all but the last, or the last, and compares. Tokens that never change "
+        "where the forward pass has other likeliest tokens confirm, and so do later tokens that "
+        "no longer follow from the text so far; tokens that change and follow refute."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,112 @@
+"""GD403: logits are multiplied by the temperature instead of divided."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
+from gptdoctor.defect import Defect
+
+CODE = "GD403"
+PROBE = "sampling"
+# Right samplers of every kind lie between 0.03 and 0.13 from the distribution that they follow.
+FOLLOWS = 0.2
+# Of 512 draws and more the histogram has settled: two of the same distribution differ by a
+# quarter at most.
+ENOUGH_ROWS = 256
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Sampling):
+        return
+    for method in measurement.methods:
+        status = _status(method)
+        if status is not None:
+            yield Conviction(
+                rule=CODE,
+                status=status,
+                probe=PROBE,
+                place=method.scaling_place if status is Status.CONFIRMED else method.place,
+                message=f"`{method.symbol}` draws sharper the higher `{method.parameter}` is",
+                values=_values(method),
+            )
+
+
+def _status(method: SampledMethod) -> Status | None:
+    """None: nothing was drawn, or the draws follow neither the one nor the other."""
+    if not method.parameter or method.crash is not None or method.rows < ENOUGH_ROWS:
+        return None
+    if all(draw.total_variation <= FOLLOWS for draw in method.draws):
+        return Status.REFUTED
+    inverted = all(draw.from_inverted <= FOLLOWS for draw in method.draws)
+    return Status.CONFIRMED if inverted and not _is_inverse(method.parameter) else None
+
+
+def _is_inverse(name: str) -> bool:
+    """Whether a parameter says that it is the reciprocal of a temperature."""
+    return "inv" in name.lower() or "beta" in name.lower()
+
+
+def _values(method: SampledMethod) -> dict[str, Value]:
+    return {
+        "parameter": method.parameter,
+        "temperatures": tuple(draw.temperature for draw in method.draws),
+        "total_variations": tuple(draw.total_variation for draw in method.draws),
+        "distances_from_inverted": tuple(draw.from_inverted for draw in method.draws),
+        "entropies_nats": tuple(draw.entropy for draw in method.draws),
+        "rows": tuple(draw.rows for draw in method.draws),
+    }
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens, temperature=1.0):
+        for _ in range(max_new_tokens):
+            logits = self(ids)[:, -1]
+            probs = torch.softmax(logits * temperature, dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+HEALED = SICK.replace("logits * temperature", "logits / temperature")
+
+DEFECT = Defect(
+    code=CODE,
+    name="temperature-inverted",
+    severity=Severity.HIGH,
+    summary="A higher temperature makes the draws sharper, a lower one more even.",
+    explanation=(
+        "The logits are multiplied by the temperature, or divided by its reciprocal, so that the "
+        "tokens follow softmax(logits * temperature). Not meant: a parameter that is called an "
+        "inverse temperature, or beta."
+    ),
+    harm=(
+        "The parameter does the opposite of what every other library means by it: careful "
+        "settings give noise, and creative ones repeat."
+    ),
+    confirmed_by=(
+        "The probe sampling lets the method draw from known logits at temperatures from 0.25 to "
+        "4. Draws that follow softmax(logits * temperature) at all of them confirm; those that "
+        "follow softmax(logits / temperature) refute."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

@@ -1,0 +1,125 @@
+"""GD413: temperature 0 gives neither the likeliest token nor a clear error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.sampling import SampledMethod, Sampling, ZeroDraw
+from gptdoctor.defect import Defect
+
+CODE = "GD413"
+PROBE = "sampling"
+# The likeliest token in all rows but those that a tie or a rounding may move.
+GREEDY_SHARE = 0.99
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, Sampling):
+        return
+    for method in measurement.methods:
+        status = None if method.zero is None else _status(method.zero)
+        if method.zero is not None and status is not None:
+            yield _conviction(method, method.zero, status)
+
+
+def _status(zero: ZeroDraw) -> Status | None:
+    """None: it refuses 0, or fails at what it never promised."""
+    if zero.crash is not None:
+        return Status.CONFIRMED if zero.promised and zero.crash.own else None
+    if zero.argmax_share is None:
+        return None
+    return Status.REFUTED if zero.argmax_share >= GREEDY_SHARE else Status.CONFIRMED
+
+
+def _conviction(method: SampledMethod, zero: ZeroDraw, status: Status) -> Conviction:
+    crash = zero.crash
+    place, told = method.scaling_place, "gives other tokens than the likeliest"
+    if status is Status.REFUTED:
+        place, told = method.place, "takes the likeliest token"
+    elif crash is not None and crash.path is not None:
+        place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
+        told = f"fails with {crash.kind}"
+    return Conviction(
+        rule=CODE,
+        status=status,
+        probe=PROBE,
+        place=place,
+        message=f"`{method.symbol}` {told} at `{method.parameter}` 0",
+        values={
+            "parameter": method.parameter,
+            "promised": zero.promised,
+            "argmax_share": zero.argmax_share,
+            "rows": zero.rows,
+            "error": None if crash is None else f"{crash.kind}: {crash.message}",
+        },
+        symptom=True,  # of a temperature that is ignored or does something else
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens, temperature=1.0):
+        if temperature < 0:
+            raise ValueError("a temperature below 0 means nothing")
+        for _ in range(max_new_tokens):
+            logits = self(ids)[:, -1]
+            probs = torch.softmax(logits / temperature, dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+
+BAD = """\
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+"""
+GOOD = """\
+            if temperature == 0:
+                probs = nn.functional.one_hot(logits.argmax(-1), logits.size(-1)).float()
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+"""
+HEALED = SICK.replace(BAD, GOOD)
+
+DEFECT = Defect(
+    code=CODE,
+    name="temperature-zero",
+    severity=Severity.LOW,
+    summary=(
+        "At temperature 0 the method gives other tokens than the likeliest, or fails in the "
+        "arithmetic."
+    ),
+    explanation=(
+        "softmax(logits / 0) is not a number. A method that returns tokens all the same returns "
+        "garbage; one that speaks of a temperature of 0, in its text, its documentation or its "
+        "default, and fails in the arithmetic does not keep its word. Not meant: a method that "
+        "takes the likeliest token at 0, that raises an error of its own, or that never speaks of "
+        "0 and lets torch refuse what is not a number."
+    ),
+    harm=(
+        "Temperature 0 is how everybody asks for the likeliest text: evaluations that want to be "
+        "repeatable crash, or measure noise."
+    ),
+    confirmed_by=(
+        "The probe sampling calls the method at temperature 0 with known logits. Tokens other "
+        "than the likeliest confirm, and so does a failure where 0 is spoken of; the likeliest "
+        "token in every row refutes."
+    ),
+    sick=SICK,
+    healed=HEALED,
+    convicts={PROBE: _convict},
+)

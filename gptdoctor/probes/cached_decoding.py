@@ -1,0 +1,197 @@
+"""Probe cached-decoding: token by token with a cache, against the forward pass over all."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.core.measurements.cached_decoding import CachedDecoding
+from gptdoctor.probes.instruments.cache_calls import CacheCall, cache_call, left_behind
+from gptdoctor.probes.instruments.first_difference import (
+    first_difference,
+    outputs_of,
+    users_module,
+)
+from gptdoctor.probes.instruments.known_draws import FAILURES
+from gptdoctor.probes.instruments.requirements import require_any_size, require_logits
+from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.outputs import Path, tensors_in
+from gptdoctor.specimen.places import told
+from gptdoctor.specimen.specimen import Specimen
+
+# Longer than the window of a specimen (8), so that its border is crossed.
+LENGTH, PREFIX, CHUNK = 12, 5, 3
+SPREAD = 0.1  # attention of fresh weights is so even that a wrong position hardly shows
+# Logits that change by more with what comes after them are no base to compare with: capacity of
+# experts, a model that looks ahead.
+STEADY = 1e-3
+# Differences from which a module is held to be the first to differ: rounding stays a hundred
+# times below.
+TOLERANCE = 1e-4
+
+
+def relative_difference(one: Tensor, other: Tensor) -> float:
+    """The largest difference of logits [..., V], over the largest logit; NaN counts as infinite."""
+    difference = (one - other).abs().max() / other.abs().max().clamp_min(1e-12)
+    return float(difference) if bool(torch.isfinite(difference)) else float("inf")
+
+
+def decoded(
+    first: Callable[[Tensor], tuple[Tensor, Any]],
+    following: Callable[[Tensor, Any, int], tuple[Tensor, Any]],
+    ids: Tensor,
+    cuts: list[int],
+) -> list[Tensor]:
+    """The logits [B, V] after each part of ids [B, T] that ends at one of the cuts.
+
+    `first(ids)` and `following(ids, left, before)` give logits [B, N, V] or [B, V] and what is
+    left for the next call.
+    """
+    logits, left = first(ids[:, : cuts[0]])
+    found = [last(logits)]
+    for start, end in itertools.pairwise(cuts):
+        logits, left = following(ids[:, start:end], left, start)
+        found.append(last(logits))
+    return found
+
+
+def last(logits: Tensor) -> Tensor:
+    """The logits [B, V] of the last position."""
+    return logits[:, -1] if logits.dim() == 3 else logits
+
+
+class _Decoder:
+    """One model with the calls that go on from each other."""
+
+    def __init__(self, specimen: Specimen, call: CacheCall, ids: Tensor) -> None:
+        self._specimen, self._call, self._ids = specimen, call, ids
+        self._width = specimen.construction.vocabulary
+
+    def model(self) -> nn.Module:
+        """A fresh copy: a cache of the model's own is empty."""
+        return jitter(self._specimen.copy(), SPREAD, self._specimen.seed).eval()
+
+    def full(self, length: int) -> Tensor:
+        """Logits [B, T, V] or [B, V] of the forward pass over the first tokens."""
+        self._specimen.reseed()
+        return self._split(self._call.full(self.model(), self._ids[:, :length]))[0]
+
+    def after(self, model: nn.Module, cuts: list[int]) -> list[Tensor]:
+        """Logits [B, V] after each part."""
+        self._specimen.reseed()
+        return decoded(
+            lambda ids: self._split(self._call.first(model, ids)),
+            lambda ids, left, before: self._split(self._call.next(model, ids, left, before)),
+            self._ids,
+            cuts,
+        )
+
+    def _split(self, raw: Any) -> tuple[Tensor, Any]:
+        path = self._logits(raw)
+        if path is None:
+            raise ValueError("no logits in what a call with a cache returns")
+        tensor = next(tensor for way, tensor in tensors_in(raw) if way == path)
+        return tensor, left_behind(raw, path)
+
+    def _logits(self, raw: Any) -> Path | None:
+        wide = [
+            way
+            for way, tensor in tensors_in(raw)
+            if tensor.dim() in (2, 3) and tensor.shape[-1] == self._width
+            if tensor.shape[0] == len(self._ids)
+        ]
+        named = [way for way in wide if any("logit" in str(step[1]) for step in way)]
+        return next(iter([*named, *wide]), None)
+
+    def guilty(self, position: int) -> tuple[str, Any] | None:
+        """The user's module that is the first to differ at a position, and its forward."""
+        model = self.model()
+        with outputs_of(model) as full:
+            self._call.full(model, self._ids)
+        model = self.model()
+        with outputs_of(model) as steps:
+            self.after(model, list(range(PREFIX, position + 2)))
+        # What the last call added: each call before it ran the same modules once.
+        calls = position + 2 - PREFIX
+        step = steps[len(steps) - len(steps) // calls :]
+        name = first_difference(full, step, position, TOLERANCE)
+        return users_module(model, name, self._specimen.root) if name else None
+
+
+NO_CACHE = CachedDecoding(
+    parameter="",
+    length=0,
+    prefix=0,
+    step_difference=0.0,
+    chunk_difference=None,
+    noise=0.0,
+    position=None,
+)
+
+
+def measure(specimen: Specimen) -> CachedDecoding:
+    """The differences, and where they begin."""
+    require_logits(specimen)
+    require_any_size(specimen)
+    facts = specimen.construction.inputs
+    ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
+    call = cache_call(specimen.model, specimen.target.entry, ids)
+    if call is None:
+        return NO_CACHE
+    if any(fact.name not in (ids, call.start) for fact in facts):
+        raise Abstention("nobody knows how its other inputs go on from an earlier call")
+    text = specimen.make_inputs(2, LENGTH, specimen.seed)[ids]
+    decoder = _Decoder(specimen, call, text)
+    with torch.no_grad():
+        try:
+            return _measured(decoder, call)
+        except FAILURES as error:
+            why = f"no call with {call.parameter} was found that works"
+            raise Abstention(f"{why}: {told(error, specimen.root)}") from error
+
+
+def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
+    wanted = [last(decoder.full(end)) for end in range(PREFIX, LENGTH + 1)]
+    whole = decoder.full(LENGTH)
+    noise = relative_difference(last(whole), wanted[-1])
+    if whole.dim() == 3 and whole.shape[1] == LENGTH:
+        noise = max(noise, relative_difference(whole[:, PREFIX - 1], wanted[0]))
+    if noise > STEADY:
+        raise Abstention("its logits change with what comes after them, or by themselves")
+    steps = decoder.after(decoder.model(), list(range(PREFIX, LENGTH + 1)))
+    differences = [relative_difference(a, b) for a, b in zip(steps, wanted, strict=True)]
+    bad = [at for at, one in enumerate(differences) if one > max(TOLERANCE, 10 * noise)]
+    found = CachedDecoding(
+        parameter=call.parameter,
+        length=LENGTH,
+        prefix=PREFIX,
+        step_difference=max(differences),
+        chunk_difference=_in_chunks(decoder, wanted),
+        noise=noise,
+        position=PREFIX - 1 + bad[0] if bad else None,
+    )
+    guilty = decoder.guilty(PREFIX - 1 + bad[0]) if bad and bad[0] > 0 else None
+    if guilty is None:
+        return found
+    name, place = guilty
+    return replace(found, module=name, path=place.path, symbol=place.symbol)
+
+
+def _in_chunks(decoder: _Decoder, wanted: list[Tensor]) -> float | None:
+    """The largest difference after chunks of several tokens; None: they are refused."""
+    cuts = [PREFIX, PREFIX + CHUNK, LENGTH]
+    try:
+        found = decoder.after(decoder.model(), cuts)
+    except FAILURES:
+        return None
+    ends = [wanted[cut - PREFIX] for cut in cuts]
+    return max(relative_difference(a, b) for a, b in zip(found, ends, strict=True))
+
+
+PROBE = Probe(name="cached-decoding", order=56, measure=measure)

@@ -1,0 +1,117 @@
+"""How a model's entry is called with what an earlier call left behind."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from gptdoctor.specimen.outputs import Path
+from gptdoctor.specimen.roles import entry_of, signature_of
+
+_PAST = re.compile(
+    r"past(?:_.*)?|layer_past|(?:kv_?|key_value_|past_)?caches?(?:_params)?|kvs?|presents?"
+    r"|(?:prev_|past_|hidden_)?states?|hidden|h0|mems?|memory",
+    re.IGNORECASE,
+)
+_LEFT = re.compile(r".*(?:past|cache|present|kv|state|mem|hidden).*", re.IGNORECASE)
+_SWITCH = re.compile(r"(?:use|return|with|output)_(?:cache|past|kv|kv_cache|states?|presents?)")
+_START = re.compile(r"start(?:_?pos(?:ition)?|_?idx|_?index)?|(?:pos(?:ition)?_)?offset|past_len.*")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CacheCall:
+    """The parameters of an entry that go on from an earlier call."""
+
+    entry: str
+    ids: str
+    past: str  # "": the model keeps its cache itself
+    start: str  # how many tokens came before; "": it knows by itself
+    switches: tuple[str, ...]
+
+    @property
+    def parameter(self) -> str:
+        """The one to name."""
+        return self.past or self.start
+
+    def full(self, model: nn.Module, ids: Tensor) -> Any:
+        """The output for ids [B, T] from the beginning, with no cache asked for."""
+        return entry_of(model, self.entry)(**{self.ids: ids, **self._from(0)})
+
+    def first(self, model: nn.Module, ids: Tensor) -> Any:
+        """The same with a cache that is kept."""
+        on = dict.fromkeys(self.switches, True)
+        return entry_of(model, self.entry)(**{self.ids: ids, **self._from(0), **on})
+
+    def next(self, model: nn.Module, ids: Tensor, left: Any, before: int) -> Any:
+        """The output for further ids [B, N], after `before` tokens that left `left` behind."""
+        on: dict[str, Any] = dict.fromkeys(self.switches, True)
+        if self.past:
+            on[self.past] = left
+        return entry_of(model, self.entry)(**{self.ids: ids, **self._from(before), **on})
+
+    def _from(self, before: int) -> dict[str, int]:
+        return {self.start: before} if self.start else {}
+
+
+def cache_call(model: nn.Module, entry: str, ids: str) -> CacheCall | None:
+    """How the entry goes on from an earlier call; None: nothing tells that it can."""
+    parameters = inspect.signature(signature_of(model, entry)).parameters
+    past = _first(parameters, _PAST, lambda one: one.default is None)
+    start = _first(parameters, _START, lambda one: not isinstance(one.default, bool))
+    if not past and not (start and _keeps_cache(model)):
+        return None
+    return CacheCall(
+        entry=entry,
+        ids=ids,
+        past=past,
+        start=start,
+        switches=tuple(name for name in parameters if _SWITCH.fullmatch(name)),
+    )
+
+
+def _first(
+    parameters: Mapping[str, inspect.Parameter],
+    pattern: re.Pattern[str],
+    fits: Callable[[inspect.Parameter], bool],
+) -> str:
+    names = (name for name, one in parameters.items() if pattern.fullmatch(name) and fits(one))
+    return next(names, "")
+
+
+def _keeps_cache(model: nn.Module) -> bool:
+    """Whether a module holds something that is called a cache."""
+    return any(
+        re.search(r"cache|past_k|kv", name, re.IGNORECASE) is not None
+        for module in model.modules()
+        for name in (*vars(module), *module._buffers)
+    )
+
+
+def left_behind(raw: Any, logits: Path) -> Any:
+    """What an output holds to go on from: by name, else the last that is no logits; None: none."""
+    for name, value in _named(raw):
+        if value is not None and _LEFT.fullmatch(name):
+            return value
+    if isinstance(raw, tuple | list) and logits:
+        others = [value for index, value in enumerate(raw) if index != logits[0][1]]
+        kept = [value for value in others if not _is_scalar(value)]
+        return kept[-1] if kept else None
+    return None
+
+
+def _named(raw: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(raw, tuple) and hasattr(raw, "_fields"):
+        yield from zip(raw._fields, raw, strict=True)
+    elif isinstance(raw, Mapping):
+        yield from ((str(name), value) for name, value in raw.items())
+    elif hasattr(raw, "__dict__") and not callable(raw):
+        yield from vars(raw).items()
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or (isinstance(value, Tensor) and value.dim() == 0)

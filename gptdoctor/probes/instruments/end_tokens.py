@@ -1,0 +1,95 @@
+"""What a method does when the logits call for the token that ends a text."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.measurements.generation import EndRun
+from gptdoctor.probes.instruments.generation import Method
+from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.read_lines import comparing_line, first_reading
+
+STEPS = 7
+# Far above all others: drawn all but surely, 30 nats away.
+SURE = 30.0
+_ONE_ROW = (
+    Way(rows=1),
+    Way(rows=1, head=True),
+    Way(rows=1, real=True),
+    Way(rows=1, flat=True),
+)
+_TWO_ROWS = (Way(rows=2), Way(rows=2, head=True), Way(rows=2, real=True))
+
+
+def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
+    """How a method that takes an end token ends; None: it takes none, or cannot be asked."""
+    name, size = method.end, draws.vocabulary
+    if name is None or not method.asks_how_many or size < 8:
+        return None
+    if isinstance(method.parameters[name].default, list | tuple | str):
+        return None
+    end, text, after = size // 2, size // 3, size // 4
+    goes_on = _first(draws, method, _ONE_ROW, ((end,), (after,)), end)
+    if goes_on is None or not goes_on.numel():
+        return None if goes_on is None else _told(method, goes_on=False)
+    if end in goes_on[0].tolist() and after in goes_on[0].tolist():
+        return _told(method, goes_on=True)
+    # The first row ends at once, the second three steps later; then both would go on.
+    script = ((end, text), (after, text), (after, text), (after, end), (after, after))
+    both = _first(draws, method, _TWO_ROWS, script, end)
+    if both is None or len(both) != 2:
+        return _told(method, goes_on=False)
+    second = both[1].tolist()
+    ended = second.index(end) if end in second else len(second)
+    return _told(
+        method,
+        goes_on=False,
+        rows_cut=0 < second.count(text) == ended < 3 and end not in second,
+        forgets=after in second[ended:],
+    )
+
+
+def _told(
+    method: Method, *, goes_on: bool, rows_cut: bool = False, forgets: bool = False
+) -> EndRun:
+    name = str(method.end)
+    return EndRun(
+        parameter=name,
+        goes_on=goes_on,
+        rows_cut=rows_cut,
+        forgets=forgets,
+        line=comparing_line(method.function, name) or first_reading(method.function, name),
+    )
+
+
+def scripted(size: int, rows: tuple[tuple[int, ...], ...], call: int) -> Tensor:
+    """Logits [B, V] that call for one token in each row, by the number of the call from 1."""
+    tokens = rows[min(call, len(rows)) - 1]
+    logits = torch.zeros(len(tokens), size)
+    logits[torch.arange(len(tokens)), torch.tensor(tokens)] = SURE
+    return logits
+
+
+def _first(
+    draws: KnownDraws,
+    method: Method,
+    ways: tuple[Way, ...],
+    rows: tuple[tuple[int, ...], ...],
+    end: int,
+) -> Tensor | None:
+    """New tokens [B, N] in the first way that works; None: none does."""
+    for way in ways:
+        try:
+            found = draws.sequences(
+                method,
+                way,
+                lambda call: scripted(draws.vocabulary, rows, call),
+                {str(method.end): end},
+                STEPS,
+            )
+        except FAILURES:
+            continue
+        if found is not None:
+            return found
+    return None

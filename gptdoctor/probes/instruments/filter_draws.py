@@ -1,0 +1,141 @@
+"""What a filter, top-k or top-p, leaves of known logits."""
+
+from __future__ import annotations
+
+import linecache
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.findings import Place
+from gptdoctor.core.measurements.sampling import FilterDraw
+from gptdoctor.probes.instruments.generation import Method
+from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.read_lines import first_reading
+from gptdoctor.probes.instruments.traced_choice import TracedChoice
+from gptdoctor.specimen.places import crash_of
+
+# Few enough that 64 draws miss one of as many about equal ones once in 10^10 times.
+TOP_K, CALLS = 3, 64
+# The likeliest have these shares, all others together 0.05.  At 0.6 the second token crosses:
+# it belongs to the nucleus by its paper, and some leave it out.  At 0.2 the first one crosses,
+# and every convention has to keep something.
+SHARES = (0.4, 0.3, 0.15, 0.1)
+NUCLEI = {0.6: (2, 1), 0.2: (1,)}
+RANKS_TOLD = 12
+SMALLEST = 16  # a smaller vocabulary has no tail to speak of
+# A sort by a computed number, or one that begins with the least likely.
+_ODD_SORT = re.compile(
+    r"top_?k\(.*(?:k\s*[-+]\s*1\b|largest\s*=\s*False)|kthvalue|sort\((?!.*descending\s*=\s*True)"
+)
+# What turns another filter off, in the words of different authors; {} is its open value.
+_OFF: tuple[Mapping[str, Any], ...] = ({}, {"value": None}, {"value": 0})
+
+
+def known_logits(vocabulary: int, shares: tuple[float, ...] = ()) -> Tensor:
+    """Logits [V] from 0 to 3 in no order: the likeliest token is 20 times as likely as the last.
+
+    With `shares` the likeliest have these probabilities, and the others what is left.
+    """
+    values = torch.linspace(0, 3, vocabulary)
+    if shares:
+        rest = torch.linspace(1, 2, vocabulary - len(shares))
+        rest = rest / rest.sum() * (1 - sum(shares))
+        values = torch.cat([rest, torch.tensor(shares[::-1])]).log()
+    # A filter that forgets to undo its sorting must not be right by chance.
+    return values[torch.randperm(vocabulary, generator=torch.Generator().manual_seed(0))]
+
+
+def ranks_drawn(tokens: Tensor, logits: Tensor) -> Tensor:
+    """Ranks [N] of the distinct tokens among [R], in order; 0 is the likeliest by logits [V]."""
+    ranks = logits.argsort(descending=True).argsort()
+    found: Tensor = torch.unique(ranks[tokens])
+    return found
+
+
+def filter_draws(draws: KnownDraws, method: Method, way: Way) -> Iterator[FilterDraw]:
+    """One draw for each filter of a method, two for top-p."""
+    if draws.vocabulary < SMALLEST:
+        return
+    if method.top_k is not None:
+        logits = known_logits(draws.vocabulary)
+        yield _best(draws, method, way, "top-k", method.top_k, TOP_K, logits, (TOP_K,))
+    if method.top_p is not None:
+        logits = known_logits(draws.vocabulary, SHARES)
+        for value, may_keep in NUCLEI.items():
+            yield _best(draws, method, way, "top-p", method.top_p, value, logits, may_keep)
+
+
+def _best(
+    draws: KnownDraws,
+    method: Method,
+    way: Way,
+    kind: str,
+    parameter: str,
+    value: float,
+    logits: Tensor,
+    may_keep: tuple[int, ...],
+) -> FilterDraw:
+    """The draw, where needed with the other filter off in another way: it may take precedence."""
+    others = [name for name in (method.top_k, method.top_p) if name not in (None, parameter)]
+    tried = []
+    for off in _OFF if others else _OFF[:1]:
+        chosen = {parameter: value, **{str(name): off["value"] for name in others if off}}
+        told = _told(draws, method, way, logits, chosen)
+        one = FilterDraw(kind=kind, parameter=parameter, value=value, may_keep=may_keep, **told)
+        if one.right:
+            return one
+        tried.append((one, chosen))
+    one, chosen = tried[0]
+    place = _deciding(draws, method, way, logits, chosen) or method.place
+    return replace(one, path=place.path, symbol=place.symbol, line=place.line)
+
+
+def _deciding(
+    draws: KnownDraws, method: Method, way: Way, logits: Tensor, chosen: Mapping[str, Any]
+) -> Place | None:
+    """The statement that decides what a wrong filter leaves.
+
+    The one that sorts, where it does so by a number that it computes or from the wrong end; else
+    the last that compares with a bound, else the last that masks; else the first that reads the
+    parameter.
+    """
+    trace = TracedChoice(draws.specimen.root, draws.vocabulary)
+    with suppress(*FAILURES):
+        draws.tokens(method, way, logits, chosen, 1, trace)
+    by_kind = {kind: [place for k, place in trace.steps if k == kind] for kind, _ in trace.steps}
+    for place in by_kind.get("sort", ()):
+        if _ODD_SORT.search(_text(draws.specimen.root, place)):
+            return place
+    for kind in ("compare", "mask"):
+        if by_kind.get(kind):
+            return by_kind[kind][-1]
+    line = first_reading(method.function, next(iter(chosen)))
+    return replace(method.place, line=line) if line is not None else None
+
+
+def _text(root: str, place: Place) -> str:
+    return linecache.getline(f"{root}/{place.path}", place.line or 0)
+
+
+def _told(
+    draws: KnownDraws, method: Method, way: Way, logits: Tensor, chosen: Mapping[str, Any]
+) -> dict[str, Any]:
+    try:
+        tokens = draws.tokens(method, way, logits, chosen, CALLS)
+    except FAILURES as error:
+        crash = crash_of(error, draws.specimen.root, "generate")
+        return {"rows": 0, "ranks": (), "distinct_tokens": 0, "crash": crash}
+    if tokens is None:
+        return {"rows": 0, "ranks": (), "distinct_tokens": 0}
+    ranks = ranks_drawn(tokens, logits).tolist()
+    return {
+        "rows": len(tokens),
+        "ranks": tuple(ranks[:RANKS_TOLD]),
+        "distinct_tokens": len(ranks),
+    }

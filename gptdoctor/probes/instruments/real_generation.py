@@ -1,0 +1,162 @@
+"""Running the generation methods of one specimen on its own weights."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import re
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.probes.instruments.generation import Method, arguments_for
+from gptdoctor.probes.instruments.known_draws import FAILURES
+from gptdoctor.probes.instruments.new_tokens import new_sequences
+from gptdoctor.probes.instruments.watched_model import WatchedModel
+from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.specimen.outputs import Path
+from gptdoctor.specimen.specimen import Specimen
+
+ROWS, LENGTH = 8, 6
+# Logits of a fresh model are nearly even; weights moved by so much make some tokens clearly the
+# likeliest, by several nats, and the context decides which.
+SPREAD = 0.3
+# Logits are made so much larger that a token which leads by 0.2 nats, CLEARLY, leads by 20: any
+# sampler is as good as greedy then, with no argument that it might misunderstand.
+SHARPER, CLEARLY = 100.0, 0.2
+# Lengths beyond are not tried: specimens read 32 tokens, if their length is a size at all.
+LONGEST = 80
+_STATE = re.compile(r"cache|past|\bkv|state|hidden|memor|mems", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one call gave."""
+
+    tokens: Tensor | None  # [B, N], the new ones
+    watched: WatchedModel
+    raw: Any
+
+
+class RealGeneration:
+    """Generates with copies of one specimen's model."""
+
+    def __init__(self, specimen: Specimen, way: Path) -> None:
+        self.specimen, self._way = specimen, way
+        self.vocabulary = specimen.construction.vocabulary
+        facts = specimen.construction.inputs
+        self.ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
+
+    def prompts(self, rows: int, length: int, seed: int = 0) -> Tensor:
+        """Prompts [B, T] of the specimen's own ids."""
+        made = self.specimen.make_inputs(rows, length, self.specimen.seed + seed)[self.ids]
+        found: Tensor = made.reshape(rows, length)
+        return found
+
+    def run(
+        self,
+        model: nn.Module,
+        method: Method,
+        prompt: Tensor,
+        new: int,
+        *,
+        sharp: bool = False,
+    ) -> Run:
+        """One call of a method with a prompt [B, T] or [T], watched; `model` is used up.
+
+        `sharp` makes it as good as greedy, with its cache in use.  Raises what the user's code
+        raises.
+        """
+        entry, root = self.specimen.target.entry, self.specimen.root
+        watched = WatchedModel(model, entry, root, self._way if sharp else None, SHARPER)
+        cached = sharp and "use_cache" in method.parameters
+        chosen = {"use_cache": True} if cached else {}
+        self.specimen.reseed()
+        arguments = arguments_for(method, prompt.clone(), self.vocabulary, chosen, new)
+        raw = method.bound(model)(**arguments)
+        if inspect.isgenerator(raw):
+            items = list(itertools.islice(raw, new))
+            return Run(new_sequences((item for item in items), prompt, new), watched, items)
+        return Run(new_sequences(raw, prompt, new), watched, raw)
+
+    def working_prompt(self, method: Method, new: int) -> tuple[Tensor, Run] | None:
+        """A prompt in the first form that the method takes: two rows, one row, ids [T].
+
+        None where it gives no tokens from any; raises the last failure where all forms fail.
+        """
+        failure: BaseException | None = None
+        for prompt in self._forms():
+            try:
+                run = self.run(self.specimen.copy().eval(), method, prompt, new)
+            except FAILURES as error:
+                failure = error
+                continue
+            if run.tokens is not None:
+                return prompt, run
+        if failure is not None:
+            raise failure
+        return None
+
+    def _forms(self) -> Iterator[Tensor]:
+        prompt = self.prompts(2, 3)
+        yield prompt
+        yield prompt[:1]
+        yield prompt[0]
+
+    def sharpened(self) -> nn.Module:
+        """A copy in evaluation mode whose logits are far from even."""
+        return jitter(self.specimen.copy(), SPREAD, self.specimen.seed).eval()
+
+    def next_logits(self, model: nn.Module, prompts: Tensor) -> Tensor:
+        """The logits [B, V] that the forward pass gives after prompts [B, T]."""
+        rows, length = prompts.shape
+        inputs = self.specimen.make_inputs(rows, length, self.specimen.seed)
+        inputs[self.ids] = prompts.reshape(inputs[self.ids].shape)
+        self.specimen.reseed()
+        logits = self.specimen.call(model, inputs).logits
+        if logits is None:
+            raise ValueError("no logits")
+        return logits[:, -1]
+
+    def limit(self) -> int | None:
+        """The most tokens that the forward pass reads; None: it reads as many as are tried."""
+        if self._reads(LONGEST):
+            return None
+        low, high = self.specimen.construction.length, LONGEST
+        if not self._reads(low):
+            return None
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._reads(middle) else (low, middle)
+        # A model that wants whole chunks reads some longer texts, and has no limit here.
+        return None if any(self._reads(low + more) for more in (2, 3, 4)) else low
+
+    def _reads(self, length: int) -> bool:
+        model = self.specimen.copy().eval()
+        try:
+            with torch.no_grad():
+                inputs = self.specimen.make_inputs(1, length, self.specimen.seed)
+                return self.specimen.call(model, inputs).logits is not None
+        except FAILURES:
+            return False
+
+
+def speaks_of_state(method: Method) -> bool:
+    """Whether the text of a method speaks of a cache or a state."""
+    try:
+        return _STATE.search(inspect.getsource(method.function)) is not None
+    except (OSError, TypeError):
+        return False
+
+
+def own_line(error: BaseException, method: Method) -> int | None:
+    """The line of the method's own at which an error came through it."""
+    code = inspect.unwrap(method.function).__code__
+    lines = [
+        number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code is code
+    ]
+    return lines[-1] if lines else None

@@ -1,0 +1,121 @@
+"""Which lines of the user's scale logits by a temperature, and which choose the token."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.probes.instruments.stack import calling_place
+
+_DIVIDES = frozenset({"div", "div_", "true_divide", "divide", "__truediv__", "__itruediv__"})
+_MULTIPLIES = frozenset({"mul", "mul_", "multiply", "__mul__", "__rmul__", "__imul__"})
+_SORTS = frozenset({"topk", "sort", "argsort", "kthvalue"})
+_CHOOSES = _SORTS | {"argmax", "max", "multinomial"}
+_MASKS = frozenset(
+    {"masked_fill", "masked_fill_", "__setitem__", "where", "scatter", "scatter_", "index_fill"}
+)
+_COMPARES = frozenset({"gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__"})
+_STEPS = {"sort": _SORTS, "mask": _MASKS, "compare": _COMPARES}
+_TOLD = _CHOOSES | _MASKS | _COMPARES
+# How far from one the sum of probabilities may be, in fp32.
+_ROUNDING = 1e-3
+
+
+class Temperature(float):
+    """A number that is still known after arithmetic, also where one is divided by it."""
+
+    inverse = False
+
+    def _again(self, value: float, inverse: bool | None = None) -> Temperature:
+        made = Temperature(value)
+        made.inverse = self.inverse if inverse is None else inverse
+        return made
+
+    def __add__(self, other: float) -> Any:
+        return _or_else(float.__add__(self, other), self)
+
+    def __mul__(self, other: float) -> Any:
+        return _or_else(float.__mul__(self, other), self)
+
+    def __truediv__(self, other: float) -> Any:
+        return _or_else(float.__truediv__(self, other), self)
+
+    def __rtruediv__(self, other: float) -> Any:
+        found = float.__rtruediv__(self, other)
+        return found if found is NotImplemented else self._again(found, not self.inverse)
+
+    __radd__, __rmul__ = __add__, __mul__
+
+
+def _or_else(found: Any, told: Temperature) -> Any:
+    return found if found is NotImplemented else told._again(found)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """One place where a temperature met a tensor as wide as the vocabulary."""
+
+    place: Place
+    how: str  # "divide", "multiply", "other"
+    probabilities: bool  # the tensor's rows sum to one already
+
+
+class TracedChoice(TorchFunctionMode):
+    """Notes where a `Temperature` scales tensors [..., V], and the places that choose one."""
+
+    def __init__(self, root: str, vocabulary: int) -> None:
+        super().__init__()
+        self.scalings: list[Scaling] = []
+        self.choices: list[Place] = []  # in the order in which they ran
+        self.steps: list[tuple[str, Place]] = []  # "sort", "mask", "compare"; in that order too
+        self._root, self._vocabulary = root, vocabulary
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        name = getattr(func, "__name__", "")
+        given = (*args, *kwargs.values())
+        wide = next((t for t in tensors(given) if self._is_wide(t)), None)
+        if wide is not None:
+            told = next((each for each in given if isinstance(each, Temperature)), None)
+            if told is not None or name in _TOLD:
+                self._note(name, wide, told)
+        return func(*args, **kwargs)
+
+    def _is_wide(self, tensor: Tensor) -> bool:
+        return bool(tensor.dim()) and tensor.shape[-1] == self._vocabulary
+
+    def _note(self, name: str, tensor: Tensor, told: Temperature | None) -> None:
+        place = calling_place(sys._getframe(), self._root)
+        if place is None:
+            return
+        if name in _CHOOSES:
+            self.choices.append(place)
+        self.steps += [(kind, place) for kind, names in _STEPS.items() if name in names]
+        if told is not None:
+            how = _how(name, told)
+            self.scalings.append(Scaling(place, how, are_probabilities(tensor)))
+
+
+def _how(name: str, told: Temperature) -> str:
+    kinds = ("divide", "multiply")
+    if name in _MULTIPLIES:
+        kinds = ("multiply", "divide")
+    elif name not in _DIVIDES:
+        return "other"
+    return kinds[told.inverse]
+
+
+def are_probabilities(tensor: Tensor) -> bool:
+    """Whether the rows of a tensor [..., V] are distributions."""
+    if not tensor.is_floating_point():
+        return False
+    sums = tensor.detach().sum(dim=-1)
+    return bool((tensor >= 0).all()) and bool(((sums - 1).abs() < _ROUNDING).all())
