@@ -132,7 +132,8 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     moved = moved_by_experts(replay, block.group, lambda: time.monotonic() > end)
     if moved is None:
         raise NoReplay("two equal calls differ, give numbers that are not finite, or take too long")
-    pairs = compared(moved, [each.mask(found.experts) for each in block.choices])
+    masks = [each.mask(found.experts) for each in block.choices]
+    pairs = compared(moved, masks, block.choice.empty(found.experts))
     if pairs.wrong and not pairs.dense:
         pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
     routers = [each.data for each in block.routers]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gptdoctor.core.findings import Place
+from gptdoctor.core.findings import Place, Value
 from gptdoctor.core.measurements.measurement import Measurement
 
 
@@ -76,6 +76,24 @@ class RoutedBlock:
     wrong_axis: WrongAxis | None
 
     @property
+    def figures(self) -> dict[str, Value]:
+        """What every rule about this block tells."""
+        return {
+            "experts_list": self.experts_name,
+            "experts": self.experts,
+            "chosen": self.chosen,
+            "tokens": self.tokens,
+        }
+
+    @property
+    def works_for_wrong_tokens(self) -> bool:
+        """Whether an expert works for tokens that it was not chosen for, or never works."""
+        pairs = self.pairs
+        if pairs is None or pairs.dense or self.lost or (self.over_tokens and self.wrong_axis):
+            return False
+        return bool(pairs.skipped) or (pairs.wrong > 0 and not pairs.mixed)
+
+    @property
     def weights_ignored(self) -> bool:
         """Whether nothing but the choice reaches the output, though weights were taken.
 
@@ -96,6 +114,15 @@ class RoutedBlock:
         if self.router_gradient is None or not self.expert_gradient:
             return True  # nothing can be said against it
         return self.router_gradient >= 1e-6 * self.expert_gradient
+
+    @property
+    def only_balanced(self) -> bool:
+        """Whether another loss of the model's trains the router, whose scores are no weights.
+
+        Rounding of a gradient that is 0 leaves 1e-10 of the experts' there.
+        """
+        learns = (self.own_loss_gradient or 0.0) > 1e-8 * (self.expert_gradient or 0.0)
+        return learns and self.weight_effect is not None and self.weight_effect < 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)

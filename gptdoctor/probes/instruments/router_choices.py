@@ -45,10 +45,16 @@ class Choice:
 
     def mask(self, experts: int) -> Tensor:
         """[N, E]: which tokens go to which experts."""
-        axis = self.axis_of(experts)
         taken = torch.zeros(self.scores.shape, dtype=torch.bool)
-        taken.scatter_(self.dimension, self.indices, True)
-        return taken.movedim(-1 if axis is None else axis, -1).reshape(-1, experts)
+        return self._by_token(taken.scatter_(self.dimension, self.indices, True), experts)
+
+    def empty(self, experts: int) -> Tensor:
+        """[N, E]: which of the scores are 0, or nothing at all."""
+        return self._by_token((self.scores == 0) | ~self.scores.isfinite(), experts)
+
+    def _by_token(self, each: Tensor, experts: int) -> Tensor:
+        axis = self.axis_of(experts)
+        return each.movedim(-1 if axis is None else axis, -1).reshape(-1, experts)
 
 
 def choice_of(name: str, args: Sequence[Any], kwargs: Mapping[str, Any], result: Any) -> Any:

@@ -9,9 +9,14 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.routed_experts import Pairs
 
+# An expert that is skipped has some of the tokens; a single one may be dropped for want of room.
+_FEW = 2
 
-def compared(moved: Tensor, choices: Sequence[Tensor]) -> Pairs:
+
+def compared(moved: Tensor, choices: Sequence[Tensor], empty: Tensor) -> Pairs:
     """What `moved` [N, E] makes of the `choices` [N, E] of one block, all bool.
+
+    `empty` [N, E] are pairs with a score of 0, of which nobody expects that they move anything.
 
     Where a block chooses several times (a second expert, the balance of the load), all that was
     chosen counts. The rows may be in another order: [T, B] for [B, T].
@@ -19,7 +24,7 @@ def compared(moved: Tensor, choices: Sequence[Tensor]) -> Pairs:
     chosen = torch.stack(list(choices)).any(dim=0)
     chosen = _in_order(moved, chosen)
     single = any(torch.equal(each.sum(), chosen.sum()) for each in choices)
-    idle = chosen.any(dim=0) & ~moved.any(dim=0)
+    idle = ((chosen & ~empty).sum(dim=0) >= _FEW) & ~moved.any(dim=0)
     right = bool((moved & chosen).any())
     dense = bool(moved.all())
     if not dense and not bool(

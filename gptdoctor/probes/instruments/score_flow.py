@@ -22,6 +22,10 @@ from gptdoctor.specimen.places import user_place
 # Their gradient is zero everywhere.
 _FLAT = frozenset({"round", "floor", "ceil", "trunc", "sign", "heaviside"})
 
+# They take shape, type or device of their last argument, and none of its values.
+_MODELLED = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
+_LIKE = frozenset({"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Origin:
@@ -94,7 +98,9 @@ class ScoreFlow(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs, name = kwargs or {}, getattr(func, "__name__", "")
-        given = list(tensors((args, kwargs)))
+        given = list(tensors((args[:1], {}) if name in _MODELLED else (args, kwargs)))
+        if name in _LIKE or name.startswith("new_"):
+            given = []
         scored = any(id(each) in self._routers for each in given)
         stacked = any(id(each) in self._stacks for each in given)
         known = self._known(given)
