@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gptdoctor.core.measurements.expert_routing import ExpertList, ExpertRouting, Overwrite
+from gptdoctor.probes.instruments.expert_groups import like_modules
 from gptdoctor.probes.instruments.expert_watch import ExpertWatch, LikeModules, MemberCall
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.weights import jitter
@@ -20,23 +21,6 @@ from gptdoctor.specimen.specimen import Specimen
 # same, and moved weights undo that.
 BATCHES = 3
 JITTER = 0.05
-
-
-def like_modules(model: nn.Module) -> Iterator[LikeModules]:
-    """All lists and dictionaries with at least two modules of one class and one size."""
-    for name, module in model.named_modules():
-        if not isinstance(module, nn.ModuleList | nn.ModuleDict):
-            continue
-        members = tuple(module.values() if isinstance(module, nn.ModuleDict) else module)
-        if len(members) > 1 and len({_form(member) for member in members}) == 1:
-            owner = model.get_submodule(name.rpartition(".")[0])
-            yield LikeModules(name=name, owner=owner, members=members)
-
-
-def _form(module: nn.Module) -> tuple[object, ...]:
-    """The class of a module and the shapes of its parameters; its own identity if it has none."""
-    shapes = tuple(tuple(parameter.shape) for parameter in module.parameters())
-    return (type(module), shapes) if shapes else (id(module),)
 
 
 def are_experts(calls: list[MemberCall]) -> bool:
@@ -102,7 +86,7 @@ def _expert_list(modules: LikeModules, calls: list[MemberCall], watch: ExpertWat
         experts=len(modules.members),
         experts_run=len({call.member for call in calls}),
         rows_run=sum(call.rows for call in calls),
-        rows_lost=sum(call.rows_lost() for call in calls),
+        rows_lost=sum(int(call.lost().sum()) for call in calls),
         overwrites=tuple(
             Overwrite(
                 path=where.path,

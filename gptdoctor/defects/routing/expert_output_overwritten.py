@@ -150,6 +150,7 @@ DEFECT = Defect(
     ),
     suspects={ast.For: see_loop},
     convicts={PROBE: read_routing},
+    explains=("GD202", "GD203", "GD204", "GD206"),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Add up the weighted results of the chosen experts",

@@ -51,6 +51,7 @@ class MemberCall:
     gradient: Tensor | None = None  # of the objective, in the output's shape
     taken: Tensor | None = None  # [rows] picked by index or mask; None: never picked from
     weighted: Tensor | None = None  # [rows] multiplied by something that is not 0; None: never
+    given: Tensor | None = None  # what the member was called with
 
     def receive(self, gradient: Tensor) -> None:
         """Take the gradient that came back, as a hook of the output."""
@@ -61,16 +62,16 @@ class MemberCall:
         """Vectors in the output."""
         return self.output.numel() // max(self.output.shape[-1], 1)
 
-    def rows_lost(self) -> int:
-        """Rows that were neither left aside nor weighted by 0, and of which no gradient tells."""
+    def lost(self) -> Tensor:
+        """[rows]: neither left aside nor weighted by 0, and no gradient tells of them."""
         if not self.output.requires_grad or not self.rows:
-            return 0
+            return torch.zeros(self.rows, dtype=torch.bool)
         wanted = torch.ones(self.rows, dtype=torch.bool)
         for each in (self.taken, self.weighted):
             wanted &= True if each is None else each
         if self.gradient is not None:
             wanted &= ~self.gradient.reshape(self.rows, -1).any(dim=-1)
-        return int(wanted.sum())
+        return wanted
 
 
 @dataclass(kw_only=True)
@@ -88,7 +89,7 @@ class ExpertWatch(TorchFunctionMode):
         self._results = ExpertResults()
         self._selected: set[int] = set()
         self._outputs: dict[int, MemberCall] = {}
-        self._waiting: list[tuple[bool, Place | None]] = []
+        self._waiting: list[tuple[bool, Place | None, Tensor | None]] = []
         self._hooks: list[Any] = []
 
     def __enter__(self) -> ExpertWatch:
@@ -111,13 +112,14 @@ class ExpertWatch(TorchFunctionMode):
             siblings = {call.source for call in self.calls if call.modules is modules}
             selected = any(storage_key(each) in self._selected for each in given)
             own = selected or not self._results.sources(given) & siblings
-            self._waiting.append((own, user_place(sys._getframe(1), self.root)))
+            place = user_place(sys._getframe(1), self.root)
+            self._waiting.append((own, place, given[0] if given else None))
 
         return before
 
     def _after(self, modules: LikeModules, index: int) -> Callable[..., None]:
         def after(member: nn.Module, args: Any, output: Any) -> None:
-            own, place = self._waiting.pop()
+            own, place, given = self._waiting.pop()
             found = next((t for t in tensors(output) if t.is_floating_point() and t.dim()), None)
             if found is None:
                 return
@@ -128,6 +130,7 @@ class ExpertWatch(TorchFunctionMode):
                 own_input=own,
                 place=place,
                 output=found,
+                given=given,
             )
             self.calls.append(call)
             self._results.open.add(call.source)

@@ -1,0 +1,125 @@
+"""GD205: every expert runs on every token, though few are chosen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
+from gptdoctor.defect import Defect
+
+CODE = "GD205"
+PROBE = "routed-experts"
+
+
+def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict blocks in which all experts run on all tokens for the sake of a few."""
+    if not isinstance(measurement, RoutedExperts):
+        return
+    for block in measurement.blocks:
+        if _is_waste(block):
+            yield _confirmed(block)
+        elif block.rows_run is not None and not block.all_run_all:
+            yield Conviction(
+                rule=CODE,
+                status=Status.REFUTED,
+                probe=PROBE,
+                place=block.place,
+                message=f"The experts of {block.experts_name} are given their own rows.",
+                values=block.figures,
+            )
+
+
+def _is_waste(block: RoutedBlock) -> bool:
+    """Whether the rows that were not chosen serve nothing, neither forward nor backward."""
+    pairs = block.pairs
+    if pairs is None or not block.all_run_all or block.over_tokens:
+        return False
+    needed = pairs.dense or pairs.wrong or not pairs.moved or block.chosen == block.experts
+    estimated = (block.weight_effect or 0.0) < 1e-5 and block.router_learns
+    return not needed and not estimated
+
+
+def _confirmed(block: RoutedBlock) -> Conviction:
+    run = block.rows_run or 0
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=block.place,
+        message=(
+            f"All {block.experts} experts run on all {block.tokens} tokens: {run} rows for "
+            f"{block.rows_needed} that were chosen."
+        ),
+        values={**block.figures, "rows_run": run, "rows_needed": block.rows_needed},
+        symptom=True,
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, width, experts=4, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(width, experts)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for slot in range(self.k):
+            for number, expert in enumerate(self.experts):
+                mask = chosen[..., slot] == number
+                out += weights[..., slot, None] * mask[..., None] * expert(x)
+        return out
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.past = nn.GRU(width, width, batch_first=True)
+        self.mixture = Mixture(width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        x, _ = self.past(self.embedding(ids))
+        logits = self.head(x + self.mixture(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="expert-loop-waste",
+    severity=Severity.LOW,
+    summary="Every expert is run on every token, though few are chosen.",
+    explanation=(
+        "A loop gives all rows to each expert and keeps those of the tokens that chose it: the "
+        "rest is masked out or multiplied by zero. Soft mixtures, in which every expert counts for "
+        "every token, need all rows, and so does a straight-through estimator, which compares the "
+        "chosen expert with the others. Stacked weights in one product are not looked at: there a "
+        "product of all may be faster than a loop."
+    ),
+    harm=(
+        "The work grows with the number of experts instead of the number that is chosen: 64 "
+        "experts of which two are chosen cost 32 times what they need."
+    ),
+    confirmed_by=(
+        "The probe routed-experts counts the rows that experts are given and the rows that were "
+        "chosen. Every expert given every token, while each moves the output of its own tokens "
+        "alone, confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "out += weights[..., slot, None] * mask[..., None] * expert(x)",
+        "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
+    ),
+    convicts={PROBE: read_blocks},
+)

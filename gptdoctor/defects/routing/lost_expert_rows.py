@@ -1,0 +1,115 @@
+"""GD202: rows that experts computed never reach the output, and nothing was written over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedExperts
+from gptdoctor.defect import Defect
+
+CODE = "GD202"
+PROBE = "routed-experts"
+
+
+def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the operations after which rows of experts are never seen again."""
+    if not isinstance(measurement, RoutedExperts):
+        return
+    for block in measurement.blocks:
+        for lost in block.lost:
+            why = (
+                f"{lost.operation} writes {lost.rows} expert results where others of the same "
+                "write go: one of each place is kept"
+                if lost.operation
+                else f"{lost.rows} rows that experts computed for their tokens end here, and never "
+                "reach the output"
+            )
+            yield Conviction(
+                rule=CODE,
+                status=Status.CONFIRMED,
+                probe=PROBE,
+                place=lost.place or block.place,
+                message=f"{why}.",
+                values={**block.figures, "rows_lost": lost.rows, "rows_run": block.rows_run},
+            )
+        if not block.lost and block.rows_run:
+            yield Conviction(
+                rule=CODE,
+                status=Status.REFUTED,
+                probe=PROBE,
+                place=block.place,
+                message=f"Every row that {block.experts_name} computed reaches the output.",
+                values=block.figures,
+            )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, width, experts=4, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(width, experts)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for slot in range(self.k):
+            for number, expert in enumerate(self.experts):
+                mask = chosen[..., slot] == number
+                out[mask].add_(weights[..., slot][mask, None] * expert(x[mask]))
+        return out
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.past = nn.GRU(width, width, batch_first=True)
+        self.mixture = Mixture(width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        x, _ = self.past(self.embedding(ids))
+        logits = self.head(x + self.mixture(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="lost-expert-rows",
+    severity=Severity.CRITICAL,
+    summary="Results of experts are computed and never reach the output.",
+    explanation=(
+        "An expert's result is added to a copy (`out[mask].add_(...)`), given back by an operation "
+        "whose result nobody keeps (`out.index_add(...)` without the underscore), or written by "
+        "numbers that repeat (`out[rows] += ...`, which keeps one of them). Results that another "
+        "expert's are written over are GD201. A token that an expert has no room for, a weight of "
+        "zero and a row that merely fills a tray are right."
+    ),
+    harm=(
+        "The chosen experts are computed for nothing: the block gives the same output without "
+        "them, and neither they nor the router learn from these tokens."
+    ),
+    confirmed_by=(
+        "The probe routed-experts calls the block by itself: a row that an expert computed for a "
+        "token that it was chosen for, with a weight that is not zero, and of which the output's "
+        "gradient says nothing, confirms it; so does a write whose row numbers repeat. Where all "
+        "such rows arrive it is refuted."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "out[mask].add_(weights[..., slot][mask, None] * expert(x[mask]))",
+        "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
+    ),
+    convicts={PROBE: read_blocks},
+    explains=("GD203", "GD204", "GD206"),
+)

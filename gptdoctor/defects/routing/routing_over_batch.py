@@ -1,0 +1,116 @@
+"""GD207: scores are normalised or chosen over the tokens instead of the experts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
+from gptdoctor.defect import Defect
+
+CODE = "GD207"
+PROBE = "routed-experts"
+
+
+def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict normalisations and choices along a dimension of tokens."""
+    if not isinstance(measurement, RoutedExperts):
+        return
+    for block in measurement.blocks:
+        if block.wrong_axis is not None:
+            yield _confirmed(block)
+        else:
+            yield Conviction(
+                rule=CODE,
+                status=Status.REFUTED,
+                probe=PROBE,
+                place=block.place,
+                message=f"The scores of {block.experts_name} are shared out over the experts.",
+                values=block.figures,
+            )
+
+
+def _confirmed(block: RoutedBlock) -> Conviction:
+    wrong = block.wrong_axis
+    what, over, rows = (wrong.operation, wrong.over, wrong.rows) if wrong else ("", "", 0)
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=(wrong.place if wrong else None) or block.choice,
+        message=(
+            f"{what} runs over {over} ({rows} of them) instead of the {block.experts} experts: "
+            "what a token gets depends on the others."
+        ),
+        values={**block.figures, "operation": what, "over": over, "rows": rows},
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, width, experts=4, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(width, experts)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for slot in range(self.k):
+            for number, expert in enumerate(self.experts):
+                mask = chosen[..., slot] == number
+                out[mask] += weights[..., slot][mask, None] * expert(x[mask])
+        return out
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.past = nn.GRU(width, width, batch_first=True)
+        self.mixture = Mixture(width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        x, _ = self.past(self.embedding(ids))
+        logits = self.head(x + self.mixture(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="routing-over-batch",
+    severity=Severity.HIGH,
+    summary="The router shares its scores out over the tokens instead of the experts.",
+    explanation=(
+        "A softmax, a division by a sum or a top-k along the wrong dimension: the scores of one "
+        "token do not add up to 1 over the experts, those of one expert add up to 1 over the "
+        "tokens. Experts that choose their tokens by design, averages of tokens that experts are "
+        "given (soft mixtures with slots) and Sinkhorn's balance are right."
+    ),
+    harm=(
+        "What a token gets depends on the other rows of the batch and on what comes later in the "
+        "text: the model cannot generate as it was trained, and its results change with the batch."
+    ),
+    confirmed_by=(
+        "The probe routed-experts follows the scores from the router to where they meet the "
+        "experts' results. A normalisation on the way along a dimension that does not count "
+        "experts confirms it, and so do chosen numbers of tokens that are taken for numbers of "
+        "experts."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)",
+        "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
+    ),
+    convicts={PROBE: read_blocks},
+    explains=("GD801", "GD802"),
+)

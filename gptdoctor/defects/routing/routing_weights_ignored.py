@@ -1,0 +1,120 @@
+"""GD203: the router's weights do not reach the output, only its choice does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
+from gptdoctor.defect import Defect
+
+CODE = "GD203"
+PROBE = "routed-experts"
+
+
+def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict blocks whose output knows nothing of the scores but the choice."""
+    if not isinstance(measurement, RoutedExperts):
+        return
+    for block in measurement.blocks:
+        if block.weights_ignored and not block.works_for_wrong_tokens and not block.lost:
+            yield _confirmed(block)
+        elif block.weight_effect is not None and not block.weights_ignored:
+            yield Conviction(
+                rule=CODE,
+                status=Status.REFUTED,
+                probe=PROBE,
+                place=block.place,
+                message=f"The weights of {block.experts_name} move the output.",
+                values=block.figures,
+            )
+
+
+def _confirmed(block: RoutedBlock) -> Conviction:
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=block.place,
+        message=(
+            f"The {block.chosen} experts that a token gets all count the same here: other weights "
+            "of the router with the same choice do not move the output."
+        ),
+        values={
+            **block.figures,
+            "relative_change": block.weight_effect,
+            "router_gradient": block.router_gradient,
+            "expert_gradient": block.expert_gradient,
+        },
+        symptom=True,
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, width, experts=4, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(width, experts)
+        self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for slot in range(self.k):
+            for number, expert in enumerate(self.experts):
+                mask = chosen[..., slot] == number
+                out[mask] += expert(x[mask])
+        return out
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.past = nn.GRU(width, width, batch_first=True)
+        self.mixture = Mixture(width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        x, _ = self.past(self.embedding(ids))
+        logits = self.head(x + self.mixture(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="routing-weights-ignored",
+    severity=Severity.HIGH,
+    summary="The router's weights are taken and never applied.",
+    explanation=(
+        "The scores of the chosen experts are given a name, and the experts' results are added up "
+        "or averaged without them. One expert a token needs no weight (GD204 tells whether its "
+        "router learns), scores that nobody takes beside the choice may be an average by design, "
+        "and a straight-through estimator applies them in the backward pass alone: none of these "
+        "is meant."
+    ),
+    harm=(
+        "Only the choice of the router matters, and that has no gradient: which experts a token "
+        "gets is never learned, and all that were chosen count the same."
+    ),
+    confirmed_by=(
+        "The probe routed-experts calls the block again with other weights of the router and the "
+        "same choice. An output that stays the same to 1e-5, of a router that gets no gradient "
+        "from the logits either, confirms it; an output that moves refutes it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "out[mask] += expert(x[mask])",
+        "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
+    ),
+    convicts={PROBE: read_blocks},
+    explains=("GD204",),
+)

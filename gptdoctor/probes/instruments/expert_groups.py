@@ -1,0 +1,85 @@
+"""The experts of a model: lists of like modules, and weights that are stacked expert by expert."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.probes.instruments.expert_watch import LikeModules
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ExpertGroup:
+    """What a router may choose among; the number of an expert is its place in list or stack."""
+
+    name: str
+    count: int
+    modules: LikeModules | None = None
+    stacks: tuple[nn.Parameter, ...] = ()  # [E, ...] each
+
+    def weights_of(self, expert: int) -> list[Tensor]:
+        """The weights that are this expert's alone, as views: experts may share some by design."""
+        if self.modules is None:
+            return [stack.data[expert] for stack in self.stacks]
+        others = {
+            id(parameter)
+            for index, member in enumerate(self.modules.members)
+            if index != expert
+            for parameter in member.parameters()
+        }
+        own = self.modules.members[expert].parameters()
+        return [each.data for each in own if id(each) not in others and each.is_floating_point()]
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """All weights of all experts."""
+        yield from self.stacks
+        for member in self.modules.members if self.modules is not None else ():
+            yield from member.parameters()
+
+
+def like_modules(model: nn.Module) -> Iterator[LikeModules]:
+    """All lists and dictionaries with at least two modules of one class and one size."""
+    for name, module in model.named_modules():
+        if not isinstance(module, nn.ModuleList | nn.ModuleDict):
+            continue
+        members = tuple(module.values() if isinstance(module, nn.ModuleDict) else module)
+        if len(members) > 1 and len({_form(member) for member in members}) == 1:
+            owner = model.get_submodule(name.rpartition(".")[0])
+            yield LikeModules(name=name, owner=owner, members=members)
+
+
+def _form(module: nn.Module) -> tuple[object, ...]:
+    """The class of a module and the shapes of its parameters; its own identity if it has none."""
+    shapes = tuple(tuple(parameter.shape) for parameter in module.parameters())
+    return (type(module), shapes) if shapes else (id(module),)
+
+
+def expert_groups(model: nn.Module) -> Iterator[ExpertGroup]:
+    """All that may be experts: whether they are, their router's width and use must tell."""
+    for modules in like_modules(model):
+        yield ExpertGroup(name=modules.name, count=len(modules.members), modules=modules)
+    for name, module in model.named_modules():
+        own = [each for each in module.parameters(recurse=False) if each.is_floating_point()]
+        for count in sorted({each.shape[0] for each in own if each.dim() == 3}):
+            stacks = tuple(each for each in own if each.dim() > 1 and each.shape[0] == count)
+            if count > 1:
+                yield ExpertGroup(name=name, count=count, stacks=stacks)
+
+
+@contextmanager
+def moved_weights(weights: list[Tensor], seed: int = 0) -> Iterator[None]:
+    """Add to each weight about as much as it is, for a while."""
+    generator = torch.Generator().manual_seed(seed)
+    before = [each.clone() for each in weights]
+    for each in weights:
+        scale = each.square().mean().sqrt().clamp_min(0.05)
+        each.add_(torch.randn(each.shape, generator=generator).to(each) * scale)
+    try:
+        yield
+    finally:
+        for each, kept in zip(weights, before, strict=True):
+            each.copy_(kept)

@@ -1,0 +1,192 @@
+"""Probe routed-experts: whether tokens reach the experts that were chosen, and what routers learn.
+
+The blocks with a router are found in one forward pass; then each is called by itself, with the
+inputs that it had, while the weights of one expert or of the router are changed.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from gptdoctor.core.measurements.routed_experts import RoutedBlock as Measured
+from gptdoctor.core.measurements.routed_experts import RoutedExperts
+from gptdoctor.probes.expert_routing import random_objective
+from gptdoctor.probes.instruments.block_flow import watched_once
+from gptdoctor.probes.instruments.block_replay import (
+    NoReplay,
+    Replay,
+    captured,
+    keeps_rows_apart,
+    moved_by_experts,
+    moved_by_weights,
+)
+from gptdoctor.probes.instruments.expert_groups import expert_groups
+from gptdoctor.probes.instruments.requirements import require_forward
+from gptdoctor.probes.instruments.router_choices import FixedChoices
+from gptdoctor.probes.instruments.router_pairs import compared
+from gptdoctor.probes.instruments.routing_trace import RoutedBlock, RoutingTrace
+from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.specimen import Specimen
+
+# What starts at zero, an expert's last layer or a router, would hide all effects.
+JITTER = 0.05
+# B and T that are tried until neither they nor B * T equal the number of experts.
+SIZES = ((3, 7), (2, 11), (2, 13))
+# All blocks of a model are alike in their code; one of each kind is called again.
+MOST_BLOCKS = 3
+# A quarter of the median that all probes may take together: 64 experts of a tiny model take 0.2 s.
+SECONDS = 0.6
+
+
+def _traced(specimen: Specimen) -> tuple[RoutingTrace, nn.Module, tuple[int, int]]:
+    """One pass forward and back, at sizes that no number of experts equals."""
+    construction = specimen.construction
+    known = (construction.batch, construction.length)
+    sizes = (known,) if specimen.only_at else dict.fromkeys((known, *SIZES))
+    for batch, length in sizes:
+        model = jitter(specimen.copy(), JITTER, specimen.seed)
+        groups = tuple(expert_groups(model))
+        trace = RoutingTrace(model=model, groups=groups, root=specimen.root)
+        inputs = specimen.make_inputs(batch, length, specimen.seed)
+        specimen.reseed()
+        with trace:
+            outputs = specimen.call(model, inputs)
+        if not {group.count for group in groups} & {batch, length, batch * length}:
+            break
+    vectors = outputs.features if outputs.logits is None else outputs.logits
+    if vectors is not None and vectors.requires_grad:
+        random_objective(vectors).backward()  # type: ignore[no-untyped-call]
+    return trace, model, (batch, length)
+
+
+def _kinds(trace: RoutingTrace) -> Iterator[RoutedBlock]:
+    """One block of each class of module and place of its experts."""
+    seen = set()
+    for block in trace.blocks():
+        kind = (type(block.scope), block.place, block.choice.place)
+        if kind not in seen:
+            seen.add(kind)
+            yield block
+
+
+def _largest(parameters: list[nn.Parameter]) -> float:
+    """The largest absolute gradient, 0 where there is none."""
+    found = [each.grad.abs().max() for each in parameters if each.grad is not None]
+    return float(torch.stack(found).max()) if found else 0.0
+
+
+def _own_loss_gradient(specimen: Specimen, block: RoutedBlock, model: nn.Module) -> float | None:
+    """The router's largest gradient of the model's own loss."""
+    model.zero_grad(set_to_none=True)
+    try:
+        specimen.reseed()
+        specimen.loss(model, specimen.inputs()).backward()  # type: ignore[no-untyped-call]
+    except (Exception, SystemExit):
+        return None
+    return _largest(list(block.routers))
+
+
+def _start(block: RoutedBlock, model: nn.Module) -> Measured:
+    """What the first pass tells of a block."""
+    names = {id(module): name for name, module in model.named_modules()}
+    choice, group = block.choice, block.group
+    trained = [each for each in block.routers if each.requires_grad]
+    return Measured(
+        name=names.get(id(block.scope), ""),
+        experts_name=group.name,
+        place=block.place,
+        choice=choice.place,
+        operation=choice.operation,
+        experts=group.count,
+        chosen=choice.chosen,
+        over_tokens=choice.scores.shape[choice.dimension] != group.count,
+        tokens=choice.scores.numel() // group.count,
+        pairs=None,
+        reason="",
+        rows_run=None,
+        rows_needed=choice.indices.numel(),
+        all_run_all=False,
+        lost=(),
+        weight_effect=None,
+        weights_kept=any(each.weights_kept for each in block.choices),
+        router_gradient=_largest(trained) if trained else None,
+        expert_gradient=_largest(list(group.parameters())),
+        own_loss_gradient=None,
+        cut=None,
+        cut_by="",
+        wrong_axis=None,
+    )
+
+
+def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float) -> Measured:
+    """The same with what moves the block's output; raises NoReplay."""
+    end = time.monotonic() + seconds
+    moved = moved_by_experts(replay, block.group, lambda: time.monotonic() > end)
+    if moved is None:
+        raise NoReplay("two equal calls differ, give numbers that are not finite, or take too long")
+    masks = [each.mask(found.experts) for each in block.choices]
+    pairs = compared(moved, masks, block.choice.empty(found.experts))
+    if pairs.wrong and not pairs.dense:
+        pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
+    routers = [each.data for each in block.routers]
+    effect = None
+    if routers:
+        effect = moved_by_weights(lambda: replay(FixedChoices(block.choices)), routers)
+    return replace(found, pairs=pairs, weight_effect=effect)
+
+
+def _measured(
+    specimen: Specimen,
+    found: Measured,
+    block: RoutedBlock,
+    model: nn.Module,
+    given: tuple[Any, Any] | None,
+) -> Measured:
+    """All that one block tells."""
+    if given is None:
+        return replace(found, reason="the block was not called a second time")
+    args, kwargs = given
+    replay = Replay(
+        scope=block.scope, args=args, kwargs=kwargs, tokens=found.tokens, seed=specimen.seed
+    )
+    try:
+        found = watched_once(found, block, replay, specimen.root)
+        found = _effects(found, block, replay, SECONDS)
+    except NoReplay as error:
+        found = replace(found, reason=str(error))
+    if not found.router_learns:
+        found = replace(found, own_loss_gradient=_own_loss_gradient(specimen, block, model))
+    return found
+
+
+def measure(specimen: Specimen) -> RoutedExperts:
+    """One block of each kind, the first of them."""
+    require_forward(specimen)
+    if not any(True for _ in expert_groups(specimen.model)):
+        return RoutedExperts(blocks=())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would name our frames for the user's
+        trace, model, (batch, length) = _traced(specimen)
+        blocks = list(_kinds(trace))[:MOST_BLOCKS]
+        if not blocks:
+            return RoutedExperts(blocks=())
+        specimen.reseed()
+        with torch.no_grad(), captured([block.scope for block in blocks]) as given:
+            specimen.call(model, specimen.make_inputs(batch, length, specimen.seed))
+        starts = [_start(block, model) for block in blocks]
+        measured = [
+            _measured(specimen, start, block, model, given.get(id(block.scope)))
+            for start, block in zip(starts, blocks, strict=True)
+        ]
+    return RoutedExperts(blocks=tuple(measured))
+
+
+PROBE = Probe(name="routed-experts", order=62, measure=measure)
