@@ -117,8 +117,8 @@ def _fills(node: ast.AST, tests: tuple[str, ...]) -> Iterator[tuple[ast.Call, tu
         name = node.func.id if isinstance(node.func, ast.Name) else name
         if name in _FILLS:
             yield node, tests
-    for child in ast.iter_child_nodes(node):
-        yield from _fills(child, tests)
+    for below in ast.iter_child_nodes(node):
+        yield from _fills(below, tests)
 
 
 def _assigned(node: ast.AST, attribute: str) -> bool:
