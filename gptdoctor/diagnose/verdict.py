@@ -83,7 +83,7 @@ def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[
     cut = list(_cut(record, confirmed))
     yield from cut
     yield from _crashes(record, confirmed)
-    yield from _does_not_learn(record, explained=bool(cut))
+    yield from _does_not_learn(record, confirmed, explained=bool(cut))
 
 
 def _cannot_exist(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
@@ -142,7 +142,9 @@ def _rule_at(crash: Crash, confirmed: Sequence[Finding]) -> str | None:
     return None
 
 
-def _does_not_learn(record: ModelRecord, *, explained: bool) -> Iterator[Reason]:
+def _does_not_learn(
+    record: ModelRecord, confirmed: Sequence[Finding], *, explained: bool
+) -> Iterator[Reason]:
     """The loss does not fall; where a cut explains that no step is possible, it alone is told."""
     for measured in record.measured:
         measurement = measured.measurement
@@ -156,12 +158,19 @@ def _does_not_learn(record: ModelRecord, *, explained: bool) -> Iterator[Reason]
         best = min(run.best_loss for run in measurement.runs)
         steps = max(run.steps for run in measurement.runs)
         if not math.isfinite(first):
-            yield Reason("the loss is not finite before the first step")
+            rule = _rule_among(confirmed, "GD902")
+            yield Reason("the loss is not finite before the first step", rule)
         elif best > first * (1 - LEAST_DROP):
             yield Reason(
                 f"the loss does not fall on one small batch: {first:.2f} before, "
-                f"{best:.2f} at best in {steps} steps"
+                f"{best:.2f} at best in {steps} steps",
+                _rule_among(confirmed, "GD903"),
             )
+
+
+def _rule_among(confirmed: Sequence[Finding], rule: str) -> str | None:
+    """The rule, where it is confirmed."""
+    return rule if any(finding.rule == rule for finding in confirmed) else None
 
 
 def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:

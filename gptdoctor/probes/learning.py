@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 import statistics
+import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
 import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.learning import Learning, LearningRun
+from gptdoctor.core.measurements.learning import Bottleneck, Learning, LearningRun
+from gptdoctor.probes.instruments.backward_watch import BackwardWatch, bottleneck
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.places import crash_of
@@ -30,6 +32,11 @@ LEARNT = 0.1
 PATIENCE, LEAST_PROGRESS = 60, 0.01
 # One run of a slow model ends after this long, but not before FEWEST_STEPS.
 SECONDS, FEWEST_STEPS = 1.5, 50
+# Below this all runs together count as stuck, and the reason is looked for: see verdict.py.
+LEAST_PROGRESS_OF_ALL = 0.10
+# An operation that passes on less than this share of the gradient stops it: a mean over a batch
+# passes on a fifth, a softmax with even scores a hundredth.
+BOTTLENECK = 1e-4
 _FAILURES = (Exception, SystemExit)
 
 
@@ -88,6 +95,7 @@ def descend(
         first_loss=losses[0],
         best_loss=min(finite, default=math.nan),
         steps=adam.steps,
+        stays_finite=math.isfinite(losses[-1]),
         steps_to_tenth=next((i for i, loss in enumerate(losses) if _learnt(loss, losses[0])), None),
     )
     return run, seconds
@@ -155,13 +163,40 @@ def measure(specimen: Specimen) -> Learning:
         seconds += took
         if run.steps_to_tenth is not None or not took:
             break
-    return Learning(
+    found = Learning(
         objective=specimen.objective,
         batch=batch,
         length=length,
         runs=tuple(runs),
         milliseconds_per_step=1000 * statistics.median(seconds) if seconds else 0.0,
         crash=crash,
+    )
+    stuck = found.progress is not None and found.progress < LEAST_PROGRESS_OF_ALL
+    return replace(found, bottleneck=_bottleneck(specimen, batch, length)) if stuck else found
+
+
+def _bottleneck(specimen: Specimen, batch: int, length: int) -> Bottleneck | None:
+    """The operation at which the gradient of the first step ends, if there is one."""
+    objective = _Objective(specimen, batch, length)
+    watch = BackwardWatch(root=specimen.root)
+    try:
+        with warnings.catch_warnings(), watch:
+            warnings.simplefilter("ignore")  # torch would name our frame for the user's
+            loss = objective()
+        loss.backward()  # type: ignore[no-untyped-call]
+    except _FAILURES:
+        return None
+    found = bottleneck(watch, BOTTLENECK)
+    if found is None:
+        return None
+    operation, share = found
+    place = operation.place
+    return Bottleneck(
+        operation=operation.name.strip("_"),
+        share=share,
+        path=place.path if place is not None else "",
+        symbol=place.symbol if place is not None else "",
+        line=place.line if place is not None else None,
     )
 
 

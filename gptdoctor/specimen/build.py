@@ -33,6 +33,7 @@ from gptdoctor.specimen.on_device import CPU, accelerator, bridge, device_of
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.reading import logits_code
+from gptdoctor.specimen.remade import remade
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
 from gptdoctor.specimen.variants import VARIANTS
@@ -106,7 +107,12 @@ def specimen_from(
         change.make()
     construction = _construction(best, notes, failures, request)
     model = best.instance.model
-    return construction, None if model is None else _specimen(model, best, construction, request)
+    if model is None:
+        return construction, None
+    specimen = _specimen(model, best, construction, request)
+    if make is None or best.instance.variant is None:
+        return construction, specimen
+    return construction, replace(specimen, remade=partial(remade, best.instance, make))
 
 
 def _notes(attempts: Iterable[Called]) -> tuple[str, ...]:

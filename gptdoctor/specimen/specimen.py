@@ -84,6 +84,10 @@ class Specimen:
     full_sizes: Callable[[], AbstractContextManager[Iterator[FullSize]]] | None = field(
         default=None, repr=False
     )
+    # Another instance with some sizes changed: `remade(layers=8)`; None: how it was built was told.
+    remade: Callable[..., AbstractContextManager[nn.Module | None]] | None = field(
+        default=None, repr=False
+    )
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""

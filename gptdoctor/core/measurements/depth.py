@@ -1,0 +1,57 @@
+"""What the repeated blocks of a model do to gradients on their way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptdoctor.core.measurements.measurement import Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingPath:
+    """Blocks through which no input passes unchanged."""
+
+    block: str  # class of the blocks
+    attends: bool  # something in a block is an attention
+    joins: int  # additions in one block of something to what was made of it
+    path: str  # of the line that puts a result in the place of the stream; "": not known
+    symbol: str
+    line: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stack:
+    """A list of like blocks that are called in a row."""
+
+    name: str  # "model.layers"
+    path: str  # of the class of the blocks; "": not the user's
+    symbol: str  # of it
+    blocks: int
+    # Norm of the objective's gradient at the input of each block, first to last.
+    gradient_norms: tuple[float, ...]
+    input_norms: tuple[float, ...]  # of the inputs themselves
+    # How much of a block's input is in its output, in blocks from the second on: the cosine of
+    # a random direction with what comes back of it.  1: all that comes out is the input; 0: none.
+    identity: float | None
+    bypassed: bool  # the stream also goes around the blocks
+    missing: MissingPath | None  # looked for where `identity` is low
+
+    @property
+    def gradient_factor(self) -> float | None:
+        """What one block multiplies the norm of the gradient by, on its way back.
+
+        From the second block on, and over three at least: the first one stands on embeddings of
+        any size.  None where there are fewer.
+        """
+        norms = self.gradient_norms
+        if len(norms) < 4 or not all(0 < norm < float("inf") for norm in norms[1:]):
+            return 0.0 if len(norms) >= 4 and norms[1] == 0 < norms[-1] else None
+        return float((norms[1] / norms[-1]) ** (1 / (len(norms) - 2)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Depth(Measurement):
+    """Probe depth: the stacks of the model, built deeper where that can be done."""
+
+    stacks: tuple[Stack, ...]
+    deeper: bool  # more blocks than the specimen has

@@ -1,0 +1,1 @@
+"""Defects of training dynamics and numerics: what the numbers do while a model learns."""

@@ -1,0 +1,113 @@
+"""GD905: each block multiplies the gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.depth import Depth
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD905"
+# Of 60 models of a public package each block multiplies the gradient by 1.0 to 2.5.  Twice that
+# makes 15,000 of it in six blocks.
+MOST_FACTOR = 5.0
+
+
+def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each stack that makes more than five times the gradient at each block."""
+    if not isinstance(measurement, Depth):
+        return
+    known = [stack for stack in measurement.stacks if stack.gradient_factor is not None]
+    for stack in known:
+        factor = stack.gradient_factor
+        if factor is None or factor <= MOST_FACTOR:
+            continue
+        place = Place(path=record.target.path, symbol=record.target.name)
+        if stack.path:
+            place = Place(path=stack.path, symbol=f"{stack.symbol}.forward")
+        yield Conviction(
+            rule=CODE,
+            status=Status.CONFIRMED,
+            probe="depth",
+            place=place,
+            message=(
+                f"The gradient explodes in {stack.name or 'the blocks'}: each block makes many "
+                "times as much of what it is told."
+            ),
+            values={
+                "stack": stack.name,
+                "blocks": stack.blocks,
+                "gradient_factor": factor,
+                "first_norm": stack.gradient_norms[0],
+                "last_norm": stack.gradient_norms[-1],
+            },
+        )
+    if known and all((stack.gradient_factor or 0.0) <= MOST_FACTOR for stack in known):
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe="depth",
+            place=None,
+            message="The gradient grows little from block to block.",
+            values={"gradient_factor": max(stack.gradient_factor or 0.0 for stack in known)},
+        )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Layer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.mix = nn.Linear(width, width)
+        nn.init.normal_(self.mix.weight, std=2.0)
+
+    def forward(self, x):
+        past = x.cumsum(dim=1) / torch.arange(1, x.shape[1] + 1)[:, None]
+        return x + self.mix(past)
+
+
+class LoudTower(nn.Module):
+    def __init__(self, vocab_size, width, n_layers):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.layers = nn.ModuleList(Layer(width) for _ in range(n_layers))
+        self.norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        for layer in self.layers:
+            x = layer(x)
+        return self.head(self.norm(x))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="exploding-gradient",
+    severity=Severity.HIGH,
+    summary="Each block multiplies the gradient, so that it explodes with depth.",
+    explanation=(
+        "In a stack of blocks the gradient grows at each by a large factor: weights that start "
+        "far too large with no normalisation, or a residual that is scaled up. That gradients are "
+        "somewhat larger in the first blocks is normal. Only a run shows this."
+    ),
+    harm=(
+        "The first steps throw the first blocks about, or make them NaN; clipping hides that and "
+        "leaves the other blocks without a gradient of any size."
+    ),
+    confirmed_by=(
+        "The probe depth builds the model with six layers (or fills up its lists with copies), "
+        "and compares the norms of the gradient at the inputs of the blocks, from the second to "
+        "the last: more than five times as much for each block confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("std=2.0", "std=0.02"),
+    convicts={"depth": read_depth},
+    explains=("GD903",),
+)

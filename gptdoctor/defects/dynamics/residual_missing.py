@@ -1,0 +1,138 @@
+"""GD907: a sublayer's result takes the place of the stream instead of being added to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.depth import Depth, Stack
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD907"
+# Healthy blocks of 60 models of a public package have 0.77 to 1.0 (a highway's gates leave a
+# half); those without a path 0, to within 0.04.
+LEAST_IDENTITY = 0.08
+
+
+def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each stack of blocks that no input passes, though they attend or add elsewhere."""
+    if not isinstance(measurement, Depth):
+        return
+    known = [stack for stack in measurement.stacks if stack.identity is not None]
+    for stack in known:
+        if _lacks_path(stack):
+            yield _conviction(stack, record)
+    if known and not any(_lacks_path(stack) for stack in known):
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe="depth",
+            place=None,
+            message="The input of every block passes it.",
+            values={"identity": min(stack.identity or 0.0 for stack in known)},
+        )
+
+
+def _lacks_path(stack: Stack) -> bool:
+    """Whether nothing passes, and the block is of a kind in which something should.
+
+    Recurrent and convolutional stacks may do without, by design.
+    """
+    missing = stack.missing
+    if stack.identity is None or missing is None or stack.bypassed:
+        return False
+    return stack.identity < LEAST_IDENTITY and (missing.attends or missing.joins > 0)
+
+
+def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
+    missing = stack.missing
+    place = Place(path=record.target.path, symbol=record.target.name)
+    if stack.path:
+        place = Place(path=stack.path, symbol=f"{stack.symbol}.forward")
+    if missing is not None and missing.path:
+        place = Place(path=missing.path, symbol=missing.symbol, line=missing.line)
+    one = missing is not None and missing.joins > 0
+    where = "where another part of the block adds its own" if one else "in every block"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe="depth",
+        place=place,
+        message=(
+            f"What the sublayer makes takes the place of the stream here, {where}: nothing of a "
+            "block's input passes it unchanged."
+        ),
+        values={
+            "stack": stack.name,
+            "identity": stack.identity,
+            "additions": missing.joins if missing is not None else 0,
+            "blocks": stack.blocks,
+        },
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def attend(self, x):
+        return F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x), is_causal=True)
+
+    def forward(self, x):
+        x = x + self.attend(self.norm1(x))
+        x = self.down(F.gelu(self.up(self.norm2(x))))
+        return x
+
+
+class HalfResidual(nn.Module):
+    def __init__(self, vocab_size, width, n_layers):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(n_layers))
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        for block in self.blocks:
+            x = block(x)
+        return self.head(x)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="residual-missing",
+    severity=Severity.MEDIUM,
+    summary="A sublayer's result takes the place of the stream instead of being added to it.",
+    explanation=(
+        "A block of a transformer adds what its sublayers make to what it was given. Here one of "
+        "them, or each, gives its result alone, so that nothing passes the block unchanged. "
+        "Residuals outside the block, parallel sublayers, norms after the sum, gates and scales "
+        "of the residual are not meant, nor are recurrent or convolutional stacks, which may do "
+        "without. Only a run shows this."
+    ),
+    harm=(
+        "Token and position are mixed away block by block, and a deep model learns slowly or not "
+        "at all."
+    ),
+    confirmed_by=(
+        "The probe depth sends random directions back through a block and compares what arrives "
+        "with what was sent: a cosine of zero, where no way leads around the block, confirms it "
+        "of blocks that attend or that add in another place. The line is found by walking back "
+        "along the sums from the end of the block."
+    ),
+    sick=SICK,
+    healed=SICK.replace("x = self.down(", "x = x + self.down("),
+    convicts={"depth": read_depth},
+    explains=("GD903", "GD904", "GD905"),
+)

@@ -1,0 +1,180 @@
+"""Where the text of a user's class makes a parameter, and where it gives it its first values."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import linecache
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+
+from torch import nn
+
+from gptdoctor.core.findings import Place
+from gptdoctor.specimen.places import project_path
+
+# Calls that fill a tensor: torch.nn.init, and the methods of tensors.
+_FILLS = frozenset(
+    {
+        "normal_",
+        "trunc_normal_",
+        "uniform_",
+        "constant_",
+        "zeros_",
+        "ones_",
+        "eye_",
+        "orthogonal_",
+        "sparse_",
+        "xavier_normal_",
+        "xavier_uniform_",
+        "kaiming_normal_",
+        "kaiming_uniform_",
+        "fill_",
+        "zero_",
+        "copy_",
+        "mul_",
+        "div_",
+        "data",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Function:
+    """One method of a user's class, as text."""
+
+    path: str
+    symbol: str
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+
+    def at(self, node: ast.expr | ast.stmt) -> Place:
+        return Place(path=self.path, symbol=self.symbol, line=node.lineno)
+
+
+def made_at(model: nn.Module, name: str, root: str) -> Place | None:
+    """Where the parameter or buffer `name` of `model` is made, or the module that holds it."""
+    owner, attribute = _owner(model, name, root)
+    for function in [] if owner is None else _methods(type(owner), root):
+        for node in ast.walk(function.node):
+            if _assigned(node, attribute) and isinstance(node, ast.stmt | ast.expr):
+                return function.at(node)
+    return None
+
+
+def filled_at(model: nn.Module, name: str, root: str) -> Place | None:
+    """Where the parameter `name` gets its first values from the user's code, if it does.
+
+    The line that names it comes first, then one for all modules of its kind, then one for all.
+    """
+    owner, attribute = _owner(model, name, root)
+    holder = model.get_submodule(name.rpartition(".")[0])
+    leaf = name.rpartition(".")[2]
+    kinds = {each.__name__ for each in type(holder).__mro__[:-2]}
+    best: tuple[int, Place | None] = (0, None)
+    for function in _all_methods(model, root):
+        own = owner is not None and function.symbol.startswith(f"{type(owner).__qualname__}.")
+        for call, tests in _fills(function.node, ()):
+            rank = _rank(_filled(call), attribute if own else "", leaf, kinds, tests)
+            if rank > best[0]:
+                best = (rank, function.at(call))
+    return best[1]
+
+
+def _rank(text: str, attribute: str, leaf: str, kinds: set[str], tests: tuple[str, ...]) -> int:
+    """How well a fill of `text`, under the conditions `tests`, fits a parameter; 0: not at all."""
+    parts = text.replace(".data", "").split(".")
+    if attribute and attribute in parts:
+        return 4
+    typed = [test for test in tests if "isinstance" in test]
+    if typed and not any(kind in typed[-1] for kind in kinds):
+        return 0
+    if parts[-1] == leaf and parts[0] != "self":
+        return 3 if typed else 2
+    return 1 if len(parts) == 1 and parts[0] in ("p", "param", "parameter", "w", "weight") else 0
+
+
+def _filled(call: ast.Call) -> str:
+    """The text of what a call fills: its first argument, or what it is a method of."""
+    function = call.func
+    text = ast.unparse(function.value) if isinstance(function, ast.Attribute) else ""
+    if text.endswith("init") or not text:
+        return ast.unparse(call.args[0]) if call.args else ""
+    return text
+
+
+def _fills(node: ast.AST, tests: tuple[str, ...]) -> Iterator[tuple[ast.Call, tuple[str, ...]]]:
+    """The filling calls below `node`, each with the conditions that it stands under."""
+    if isinstance(node, ast.If):
+        inner = (*tests, ast.unparse(node.test))
+        for child in node.body:
+            yield from _fills(child, inner)
+        for child in node.orelse:
+            yield from _fills(child, tests)
+        return
+    if isinstance(node, ast.Call):
+        name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+        name = node.func.id if isinstance(node.func, ast.Name) else name
+        if name in _FILLS:
+            yield node, tests
+    for below in ast.iter_child_nodes(node):
+        yield from _fills(below, tests)
+
+
+def _assigned(node: ast.AST, attribute: str) -> bool:
+    """Whether a node makes `self.attribute`, or registers it under that name."""
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        names = [each for target in targets for each in ast.walk(target)]
+        return any(isinstance(one, ast.Attribute) and one.attr == attribute for one in names)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        registers = node.func.attr in ("register_buffer", "register_parameter", "add_module")
+        first = node.args[0] if node.args else None
+        return registers and isinstance(first, ast.Constant) and first.value == attribute
+    return False
+
+
+def _owner(model: nn.Module, name: str, root: str) -> tuple[nn.Module | None, str]:
+    """The innermost module of the user's own around a parameter, and what it calls the rest."""
+    parts = name.split(".")
+    for depth in range(len(parts) - 1, -1, -1):
+        module = model.get_submodule(".".join(parts[:depth]))
+        if any(True for _ in _methods(type(module), root)):
+            return module, parts[depth]
+    return None, ""
+
+
+def _all_methods(model: nn.Module, root: str) -> Iterator[_Function]:
+    for kind in dict.fromkeys(type(module) for module in model.modules()):
+        yield from _methods(kind, root)
+
+
+def _methods(kind: type, root: str) -> Iterator[_Function]:
+    """The methods that a class has from the user's own text, constructors first."""
+    found = inspect.getmembers(kind, inspect.isfunction)
+    for _, function in sorted(found, key=lambda each: each[0] != "__init__"):
+        code = inspect.unwrap(function).__code__
+        path = project_path(code.co_filename, root)
+        node = _at_line(code.co_filename, code.co_name, code.co_firstlineno) if path else None
+        if path is not None and node is not None:
+            symbol = code.co_qualname.replace(".<locals>", "")
+            yield _Function(path=path, symbol=symbol, node=node)
+
+
+@cache
+def _functions_in(filename: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
+    try:
+        tree = ast.parse("".join(linecache.getlines(filename)))
+    except SyntaxError:
+        return ()
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef
+    return tuple(node for node in ast.walk(tree) if isinstance(node, kinds))
+
+
+def _at_line(filename: str, name: str, line: int) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+    """The function of that name which begins, decorators included, at `line`."""
+    for node in _functions_in(filename):
+        first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+        if node.name == name and first <= line <= node.lineno:
+            return node
+    return None

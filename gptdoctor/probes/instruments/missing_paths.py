@@ -1,0 +1,196 @@
+"""Which line of a block puts a result in the place of the stream instead of adding it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+from torch import Tensor, nn
+
+from gptdoctor.core.findings import Place
+from gptdoctor.core.measurements.depth import MissingPath
+from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.specimen.places import project_path, symbol_of
+
+_SUMS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__", "lerp", "addcmul"})
+_ATTENTIONS = frozenset({"scaled_dot_product_attention", "multi_head_attention_forward"})
+# What is between a sum and the end of a block, and lets the stream pass.
+_PASSING = frozenset(
+    {
+        "layer_norm",
+        "rms_norm",
+        "group_norm",
+        "dropout",
+        "clone",
+        "contiguous",
+        "to",
+        "float",
+        "type",
+        "type_as",
+        "view",
+        "reshape",
+        "transpose",
+        "permute",
+        "mul",
+        "__mul__",
+        "__rmul__",
+        "mul_",
+        "div",
+        "__truediv__",
+        "sub",
+        "__sub__",
+    }
+)
+
+
+class _BlockLog(OperationLog):
+    """Lists what one block does, each with the line of the block's own code (or its owner's)."""
+
+    def __init__(self, root: str, block: nn.Module, owner: nn.Module) -> None:
+        super().__init__(root=root)
+        self.inside = False
+        self.mine: list[tuple[Operation, Place | None]] = []
+        self.output: Tensor | None = None
+        self._selves = (block, owner)
+
+    def after(self, operation: Operation) -> None:
+        """Keep what is done while the block runs."""
+        if self.inside:
+            self.mine.append((operation, _place_in(sys._getframe(1), self._selves, self.root)))
+
+
+def _place_in(frame: FrameType | None, selves: tuple[nn.Module, ...], root: str) -> Place | None:
+    """The innermost line of a method of one of `selves`, the first of them preferred."""
+    found: dict[int, Place] = {}
+    while frame is not None:
+        here = frame.f_locals.get("self")
+        path = project_path(frame.f_code.co_filename, root)
+        for rank, one in enumerate(selves):
+            if here is one and path is not None and rank not in found:
+                symbol = symbol_of(frame.f_code)
+                found[rank] = Place(path=path, symbol=symbol, line=frame.f_lineno)
+        frame = frame.f_back
+    return found[min(found)] if found else None
+
+
+def missing_path(
+    run: Callable[[], object],
+    owner: nn.Module,
+    block: nn.Module,
+    following: nn.Module | None,
+    root: str,
+) -> MissingPath:
+    """What `block` does to its stream while `run` runs the model.
+
+    A block that is a list ends where the `following` one begins.
+    """
+    log = _BlockLog(root, block, owner)
+    hooks = _hooks(log, block, following)
+    try:
+        with log:
+            run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+    place = _where_it_ends(log)
+    return MissingPath(
+        block=type(block).__name__,
+        attends=any(_attends(operation) for operation, _ in log.mine),
+        joins=sum(_skipped(operation, log) is not None for operation, _ in log.mine),
+        path=place.path if place is not None else "",
+        symbol=place.symbol if place is not None else "",
+        line=place.line if place is not None else None,
+    )
+
+
+def _hooks(log: _BlockLog, block: nn.Module, following: nn.Module | None) -> list[Any]:
+    def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
+        log.inside = log.output is None
+
+    def end(module: nn.Module, args: Any, output: Any) -> None:
+        if log.inside and module is block:
+            log.inside, log.output = False, _floating(output)
+
+    def stop(module: nn.Module, args: Any, kwargs: Any) -> None:
+        if log.inside:
+            log.inside, log.output = False, _floating((args, kwargs))
+
+    firsts = list(block.modules()) if isinstance(block, nn.ModuleList) else [block]
+    hooks: list[Any] = [one.register_forward_pre_hook(begin, with_kwargs=True) for one in firsts]
+    hooks.append(block.register_forward_hook(end))
+    for one in following.modules() if following is not None else ():
+        hooks.append(one.register_forward_pre_hook(stop, with_kwargs=True))
+    return hooks
+
+
+def _floating(value: Any) -> Tensor | None:
+    return next((each for each in tensors(value) if each.is_floating_point()), None)
+
+
+def _attends(operation: Operation) -> bool:
+    """Whether an operation is an attention: one weight for each pair of positions."""
+    if operation.name in _ATTENTIONS:
+        return True
+    scores = operation.made[0]
+    return operation.name == "softmax" and scores.dim() > 2 and scores.shape[-1] > 1
+
+
+def _makers(log: _BlockLog) -> dict[int, tuple[Operation, Place | None]]:
+    return {id(each): pair for pair in log.mine for each in pair[0].made}
+
+
+def _skipped(operation: Operation, log: _BlockLog) -> Tensor | None:
+    """The part of a sum from which the other part was made; None: it is no such sum."""
+    made = operation.made[0]
+    parts = [each for each in operation.given if each.shape == made.shape]
+    if operation.name not in _SUMS or len(parts) < 2:
+        return None
+    first, second = parts[:2]
+    if _derives(second, first, log, operation):
+        return first
+    return second if _derives(first, second, log, operation) else None
+
+
+def _derives(tensor: Tensor, source: Tensor, log: _BlockLog, until: Operation) -> bool:
+    """Whether `tensor` was made of `source` inside the block, before `until`."""
+    makers: dict[int, Operation] = {}
+    for operation, _ in log.mine:
+        if operation is until:
+            break
+        makers.update((id(each), operation) for each in operation.made)
+    waiting, seen = [tensor], set()
+    while waiting:
+        maker = makers.get(id(waiting.pop()))
+        if maker is None or id(maker) in seen:
+            continue
+        seen.add(id(maker))
+        if any(each is source for each in maker.given):
+            return True
+        waiting += maker.given
+    return False
+
+
+def _where_it_ends(log: _BlockLog) -> Place | None:
+    """Back from the end of the block along its sums: the line where the stream comes from else."""
+    makers, tensor = _makers(log), log.output
+    for _ in range(len(log.mine)):
+        if tensor is None or id(tensor) not in makers:
+            return None
+        operation, place = makers[id(tensor)]
+        skipped = _skipped(operation, log)
+        if skipped is not None:
+            tensor = skipped
+        elif operation.name in _PASSING and _alike(operation):
+            tensor = _alike(operation)[0]
+        else:
+            return place
+    return None
+
+
+def _alike(operation: Operation) -> list[Tensor]:
+    """What an operation is given that is as large as what it makes."""
+    made = operation.made[0]
+    return [each for each in operation.given if each.numel() == made.numel()]

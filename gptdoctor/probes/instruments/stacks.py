@@ -1,0 +1,173 @@
+"""Lists of like blocks in a row, and the gradients that pass through them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import GradientEdge, get_gradient_edge
+
+from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.specimen.duplicate import duplicate
+
+# A list that is called in a row has its blocks called once each.
+_LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
+
+
+@dataclass(kw_only=True, eq=False)
+class Stream:
+    """One tensor that a block was given, as it was when the block was called."""
+
+    edge: GradientEdge  # leads to it, also when it is changed in place later
+    copy: Tensor  # that derives from it
+    shape: tuple[int, ...]
+    norm: float
+    closed: bool = False  # no gradient passes, while this is set
+
+
+@dataclass(kw_only=True, eq=False)
+class Blocks:
+    """The members of one list, with the streams that each was given, first to last."""
+
+    name: str
+    owner: nn.Module
+    members: tuple[nn.Module, ...]
+    given: dict[int, tuple[Stream, ...]] = field(default_factory=dict)  # by member
+    called: list[int] = field(default_factory=list)  # members, in order
+
+    @property
+    def in_a_row(self) -> bool:
+        """Whether those that were called were so once, in order, with streams on the graph."""
+        ordered = self.called == list(range(len(self.called)))
+        return ordered and len(self.called) > 1 and all(map(self.given.get, self.called))
+
+
+def block_lists(model: nn.Module) -> Iterator[Blocks]:
+    """The lists of at least two modules of one class, but for those inside a member of another."""
+    found: list[str] = []
+    for name, module in model.named_modules():
+        if not isinstance(module, _LISTS) or any(name.startswith(f"{one}.") for one in found):
+            continue
+        members = tuple(module.values() if isinstance(module, nn.ModuleDict) else module)
+        if len(members) > 1 and len({type(member) for member in members}) == 1:
+            found.append(name)
+            owner = model.get_submodule(name.rpartition(".")[0])
+            yield Blocks(name=name, owner=owner, members=members)
+
+
+def lengthened(model: nn.Module, blocks: int) -> nn.Module:
+    """Fill up the lists of `model` with copies of their members, in place, and give it back."""
+    for each in list(block_lists(model)):
+        modules = model.get_submodule(each.name)
+        if isinstance(modules, nn.ModuleList):
+            missing = blocks - len(each.members)
+            modules.extend(duplicate(each.members[n % len(each.members)]) for n in range(missing))
+    return model
+
+
+class BlockWatch:
+    """While active, notes what the members of `lists` are given."""
+
+    def __init__(self, lists: tuple[Blocks, ...]) -> None:
+        self.lists = lists
+        self._hooks: list[Any] = []
+
+    def __enter__(self) -> BlockWatch:
+        for blocks in self.lists:
+            for index, member in enumerate(blocks.members):
+                # a list inside a list is never called itself: its first part is what is called
+                parts = member.modules() if isinstance(member, _LISTS) else (member,)
+                for part in parts:
+                    note = self._noting(blocks, index)
+                    self._hooks.append(part.register_forward_pre_hook(note, with_kwargs=True))
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for hook in self._hooks:
+            hook.remove()
+
+    def _noting(self, blocks: Blocks, index: int) -> Callable[..., None]:
+        def note(module: nn.Module, args: Any, kwargs: Any) -> None:
+            nested = isinstance(blocks.members[index], _LISTS)
+            if nested and blocks.called[-1:] == [index]:
+                return
+            blocks.called.append(index)
+            blocks.given[index] = tuple(_stream(each) for each in _streams((args, kwargs)))
+
+        return note
+
+
+def _streams(given: Any) -> list[Tensor]:
+    """The floating tensors on the graph that have the form of the first of them."""
+    found = [
+        each
+        for each in tensors(given)
+        if each.is_floating_point() and each.requires_grad and each.dim() > 1
+    ]
+    return [each for each in found if each.shape == found[0].shape]
+
+
+def _stream(tensor: Tensor) -> Stream:
+    stream = Stream(
+        edge=get_gradient_edge(tensor),
+        copy=tensor.clone(),
+        shape=tuple(tensor.shape),
+        norm=tensor.detach().float().norm().item(),
+    )
+
+    def pass_on(gradient: Tensor) -> Tensor | None:
+        return torch.zeros_like(gradient) if stream.closed else None
+
+    tensor.register_hook(pass_on)  # type: ignore[no-untyped-call]
+    return stream
+
+
+def gradient_norms(objective: Tensor, streams: list[Stream]) -> tuple[float, ...]:
+    """The norm of the gradient of a scalar at each stream, 0 where there is none."""
+    edges = [stream.edge for stream in streams]
+    found = torch.autograd.grad(objective, edges, retain_graph=True, allow_unused=True)
+    return tuple(0.0 if each is None else each.float().norm().item() for each in found)
+
+
+def identity_share(before: Stream, after: Stream, draws: int) -> float:
+    """The cosine of random directions at `after` with what the gradient makes of them at `before`.
+
+    1 where `after` is `before`, 1 / sqrt(2) where as much was added as there was, and 0, to
+    within 1 / sqrt(numbers x draws), where `before` went through something else.
+    """
+    generator = torch.Generator().manual_seed(0)
+    total = 0.0
+    for _ in range(draws):
+        direction = torch.randn(after.shape, generator=generator).to(after.copy)
+        (back,) = torch.autograd.grad(
+            after.copy, [before.edge], direction, retain_graph=True, allow_unused=True
+        )
+        if back is None or not bool(back.any()):
+            return 0.0
+        total += torch.cosine_similarity(back.flatten(), direction.flatten(), dim=0).item()
+    return total / draws
+
+
+def depends(after: Stream, before: Stream) -> bool:
+    """Whether any gradient comes from `after` to `before`."""
+    (back,) = torch.autograd.grad(
+        after.copy.sum(), [before.edge], retain_graph=True, allow_unused=True
+    )
+    return back is not None
+
+
+def goes_around(after: Stream, closed: tuple[Stream, ...], weights: list[Tensor]) -> bool:
+    """Whether `after` hears of `weights` with all the `closed` streams shut."""
+    for stream in closed:
+        stream.closed = True
+    try:
+        found = torch.autograd.grad(
+            after.copy.square().sum(), weights, retain_graph=True, allow_unused=True
+        )
+    finally:
+        for stream in closed:
+            stream.closed = False
+    return any(each is not None and bool(each.any()) for each in found)

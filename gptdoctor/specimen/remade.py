@@ -1,0 +1,29 @@
+"""Other instances like the specimen: the same constructor, with a size or two changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from torch import nn
+
+from gptdoctor.specimen.instances import Instance
+
+
+@contextmanager
+def remade(
+    instance: Instance, make: Callable[[Instance, Mapping[str, int]], Instance], **sizes: int
+) -> Iterator[nn.Module | None]:
+    """Another instance with `sizes` by role ("layers"), or None where it cannot be made.
+
+    While this lasts, the user's modules hold the numbers that it reads from them.  A size that
+    the constructor does not ask for changes nothing: the model is as it was.
+    """
+    other = make(instance, sizes)
+    try:
+        yield other.model
+    finally:
+        for change in other.changes:
+            change.undo()
+        for change in instance.changes:
+            change.make()
