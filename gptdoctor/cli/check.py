@@ -34,6 +34,10 @@ WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
 ]
+TraceOption = Annotated[
+    bool,
+    typer.Option("--trace", help="Show the data's path to where a gradient ends, line by line."),
+]
 
 
 def check(
@@ -57,6 +61,7 @@ def check(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
+    trace: TraceOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
@@ -64,7 +69,7 @@ def check(
     if write_config and options.static:
         raise UsageError("--write-config tells what running the models showed; --static runs none")
     examination = examine(options)
-    result = _show(examination, options, output_format, _words(context))
+    result = _show(examination, options, output_format, _words(context), trace=trace)
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
@@ -114,6 +119,8 @@ def _show(
     options: Options,
     output_format: shared.OutputFormat,
     words: tuple[str, ...],
+    *,
+    trace: bool,
 ) -> GateResult:
     from gptdoctor.diagnose.gate import gate, shown
 
@@ -129,5 +136,5 @@ def _show(
         from gptdoctor.report.consoles import stdout_console
         from gptdoctor.report.text import print_examination
 
-        print_examination(stdout_console(), wanted, gate=result, targets=words)
+        print_examination(stdout_console(), wanted, gate=result, targets=words, trace=trace)
     return result

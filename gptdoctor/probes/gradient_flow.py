@@ -8,6 +8,7 @@ from torch import nn
 
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow, ParameterGradient
 from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, accumulate, moved_run
+from gptdoctor.probes.instruments.lost_gradients import lost_gradients
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -75,14 +76,17 @@ def measure(specimen: Specimen) -> GradientFlow:
         jittered = moved_run(specimen, batches=BATCHES)
     if run.cuts:
         cuts = tuple(Counterfactuals(specimen).of(run.cuts))
+    parameters = _parameter_gradients(run, jittered)
+    lacking = [one.name for one in parameters if one.state in ("none", "zero")]
     return GradientFlow(
         objective=specimen.objective,
         loss=run.loss,
         batch=construction.batch,
         length=construction.length,
-        parameters=_parameter_gradients(run, jittered),
+        parameters=parameters,
         cuts=cuts,
         crash=run.crash,
+        lost=lost_gradients(specimen, lacking) if lacking and run.crash is None else (),
     )
 
 

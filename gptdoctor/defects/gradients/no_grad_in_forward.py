@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -210,8 +210,17 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
             "parameters_gained_names": cut.parameters_gained,
             "parameters_changed": changed,
             "largest_relative_change": cut.largest_change,
+            **_trail(cut, measurement),
         },
     )
+
+
+def _trail(cut: GradientCut, measurement: GradientFlow) -> dict[str, Value]:
+    """The way of the data from a parameter into the place, where one was followed."""
+    for lost in measurement.lost:
+        if lost.operation == "no_grad" and set(lost.parameters) & set(cut.parameters_gained):
+            return {"trail_from": lost.trail_from, "trail": lost.trail}
+    return {}
 
 
 SICK = """\
