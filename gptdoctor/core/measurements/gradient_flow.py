@@ -58,6 +58,30 @@ class LostGradient:
 
 
 @dataclass(frozen=True, kw_only=True)
+class InPlaceWrite:
+    """A write into a tensor that backward still needs as it was."""
+
+    path: str
+    symbol: str
+    line: int
+    operation: str  # "add_", "__setitem__", "relu"
+    needed_line: int  # of the user's line that made torch keep the tensor, 0: not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnusedPart:
+    """A module or a parameter that no operation of a forward pass was given."""
+
+    name: str  # qualified
+    parameters: tuple[str, ...]
+    numbers: int  # in all of them
+    path: str  # of the assignment; "" where the text does not show one
+    symbol: str
+    line: int
+    named: bool  # some text of the user's reads an attribute of that name, or may
+
+
+@dataclass(frozen=True, kw_only=True)
 class GradientFlow(Measurement):
     """Probe gradient-flow."""
 
@@ -69,3 +93,5 @@ class GradientFlow(Measurement):
     cuts: tuple[GradientCut, ...]
     crash: Crash | None  # in forward or backward
     lost: tuple[LostGradient, ...] = ()  # where parameters that forward uses lose it
+    unused: tuple[UnusedPart, ...] = ()
+    in_place: InPlaceWrite | None = None  # what the crash in backward comes from

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 import torch
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
+from gptdoctor.probes.instruments.arguments import memory_of, tensors, writes_in_place
 from gptdoctor.probes.instruments.graph_leaves import leaves
+from gptdoctor.probes.instruments.stack import Line, user_line
 from gptdoctor.specimen.places import project_path, symbol_of
 
 # What makes a number, a list, an array or a decision of Python's out of a tensor.
@@ -37,7 +38,6 @@ FLAT = frozenset(
 _CHECKPOINT = torch.utils.checkpoint.__file__
 REENTRANT = "reentrant checkpoint"
 NO_GRAD = "no_grad"
-Line = tuple[CodeType, int]
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ class GradientTrace(TorchFunctionMode):
 
     def step_of(self, tensor: Tensor) -> Step | None:
         """What is known of a tensor; None: it derives from no parameter."""
-        step, memory = self._by_id.get(id(tensor)), _memory(tensor)
+        step, memory = self._by_id.get(id(tensor)), memory_of(tensor)
         written = self._written.get(memory)
         if step is None:
             step = written or self._by_memory.get(memory) or self._unseen(tensor)
@@ -173,7 +173,7 @@ class GradientTrace(TorchFunctionMode):
     def _keep(self, tensor: Tensor, step: Step) -> None:
         self._kept.append(tensor)
         self._by_id[id(tensor)] = step
-        memory = _memory(tensor)
+        memory = memory_of(tensor)
         if memory:
             self._by_memory[memory] = step
 
@@ -181,13 +181,13 @@ class GradientTrace(TorchFunctionMode):
         self, name: str, line: Line | None, parents: tuple[Step, ...], target: Tensor
     ) -> None:
         step = self._step(name, line, parents, target)
-        memory = _memory(target)
+        memory = memory_of(target)
         self._keep(target, step)
         if memory:
             self._written[memory] = step
 
     def _escaped(self, name: str, parents: tuple[Step, ...], result: Any) -> Any:
-        line = _user_line(sys._getframe(2), self._root)
+        line = user_line(sys._getframe(2), self._root)
         self.escapes += [Escape(operation=name, line=line, step=each) for each in parents]
         if line is not None and self._disturb == Disturbance(name, line):
             return disturbed(result)
@@ -197,13 +197,13 @@ class GradientTrace(TorchFunctionMode):
         """The user's line that runs, and what stops recording there, if anything does."""
         frame = sys._getframe(2)
         if torch.is_grad_enabled() or not any(parent.live for parent in parents):
-            return _user_line(frame, self._root), name
+            return user_line(frame, self._root), name
         outer: FrameType | None = frame
         while outer is not None:
             if outer.f_code.co_filename == _CHECKPOINT:
-                return _user_line(outer, self._root), REENTRANT
+                return user_line(outer, self._root), REENTRANT
             outer = outer.f_back
-        return _user_line(frame, self._root), name if writes_in_place(name) else NO_GRAD
+        return user_line(frame, self._root), name if writes_in_place(name) else NO_GRAD
 
 
 def disturbed(value: Any) -> Any:
@@ -262,20 +262,3 @@ def _name_of(func: Any) -> str:
     """The name of an operation; of the attribute where it reads one: "data"."""
     name = getattr(func, "__name__", "")
     return str(getattr(func.__self__, "__name__", name) if name == "__get__" else name)
-
-
-def _memory(tensor: Tensor) -> int:
-    """Where the data lies: also of an array that shares it; 0: nowhere, or not known."""
-    try:
-        return tensor.untyped_storage().data_ptr()
-    except (RuntimeError, NotImplementedError):  # sparse and wrapped tensors have none
-        return 0
-
-
-def _user_line(frame: FrameType | None, root: str) -> Line | None:
-    """Code and line of the innermost frame of the user's."""
-    while frame is not None:
-        if project_path(frame.f_code.co_filename, root) is not None:
-            return frame.f_code, frame.f_lineno
-        frame = frame.f_back
-    return None

@@ -20,13 +20,13 @@ from gptdoctor.probes.instruments.gradient_trace import (
     Disturbance,
     Escape,
     GradientTrace,
-    Line,
     Step,
     deaths,
     place_of,
     way_to,
 )
 from gptdoctor.probes.instruments.graph_leaves import leaves
+from gptdoctor.probes.instruments.stack import Line
 from gptdoctor.specimen.specimen import Specimen
 
 BATCHES = 3  # experts that the first batch leaves idle
@@ -47,27 +47,31 @@ class _Lost:
     acts: bool | None = None
 
 
-def lost_gradients(specimen: Specimen, lacking: Sequence[str]) -> tuple[LostGradient, ...]:
+def lost_gradients(
+    specimen: Specimen, lacking: Sequence[str]
+) -> tuple[tuple[LostGradient, ...], frozenset[str]]:
     """Where the gradients of the parameters named `lacking` end, and whether these act at all.
 
-    Those that no operation is given, and those that another output of the model would give a
-    gradient, are left out: there is nothing to find at a line.
+    The second result: those that no operation is given.  Those that another output of the model
+    would give a gradient are left out of both.
     """
     effect = Effect(specimen)
-    wanted, found = set(lacking), []
-    for number in range(BATCHES):
-        traced = _traced(specimen, specimen.seed + number)
+    found: list[LostGradient] = []
+    wanted, untouched = set(lacking), set(lacking)
+    for seed in range(specimen.seed, specimen.seed + BATCHES):
+        traced = _traced(specimen, seed)
         if traced is None:
-            break
+            return tuple(found), frozenset()
         wanted -= traced.served
+        untouched -= traced.served | traced.used()
         new = list(_lost_in(traced, wanted))
         wanted -= {name for one in new for name in one.names}
         for one in new:
-            one.acts = effect.of(one.names, specimen.seed + number)
-        found += [_told(one, specimen, traced) for one in _chosen(new, effect, specimen.seed + number)]
+            one.acts = effect.of(one.names, seed)
+        found += [_told(one, specimen, traced) for one in _chosen(new, effect, seed)]
         if not wanted:
             break
-    return tuple(found)
+    return tuple(found), frozenset(untouched)
 
 
 @dataclass(kw_only=True)
@@ -78,6 +82,11 @@ class _Traced:
     end: Step | None
     served: set[str]  # parameters that some output, or what is kept of it, has a path to
     written: set[str]  # parameters that the pass itself changed
+
+    def used(self) -> set[str]:
+        """The parameters that some operation was given."""
+        names = enumerate(self.trace.names)
+        return {name for number, name in names if self.trace.used & 1 << number}
 
 
 def _traced(specimen: Specimen, seed: int) -> _Traced | None:
