@@ -34,6 +34,10 @@ WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
 ]
+TraceOption = Annotated[
+    bool,
+    typer.Option("--trace", help="Show the data's path to where a gradient ends, line by line."),
+]
 
 
 def check(
@@ -58,6 +62,7 @@ def check(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
+    trace: TraceOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
@@ -65,7 +70,7 @@ def check(
     if write_config and options.static:
         raise UsageError("--write-config tells what running the models showed; --static runs none")
     examination = examine(options)
-    result = _show(examination, options, output_format, _words(context))
+    result = _show(examination, options, output_format, _words(context), trace=trace)
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
@@ -115,6 +120,8 @@ def _show(
     options: Options,
     output_format: shared.OutputFormat,
     words: tuple[str, ...],
+    *,
+    trace: bool,
 ) -> GateResult:
     from gptdoctor.diagnose.gate import gate, shown
 
@@ -130,5 +137,5 @@ def _show(
         from gptdoctor.report.consoles import stdout_console
         from gptdoctor.report.text import print_examination
 
-        print_examination(stdout_console(), wanted, gate=result, targets=words)
+        print_examination(stdout_console(), wanted, gate=result, targets=words, trace=trace)
     return result

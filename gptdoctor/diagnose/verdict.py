@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow, LostGradient
 from gptdoctor.core.measurements.import_dependencies import ImportFailure
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.record import ModelRecord
@@ -178,18 +178,28 @@ def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
     for measured in record.measured:
         if not isinstance(measured.measurement, GradientFlow):
             continue
+        told: dict[tuple[str, int], Reason] = {}
         for cut in measured.measurement.cuts:
             rule = _rule_of_cut(cut, confirmed)
             if cut.parameters_gained and rule is not None:
-                yield Reason(
-                    f"{cut.operation} at {cut.path}:{cut.line} keeps the gradient from "
-                    f"{count(len(cut.parameters_gained), 'parameter')} "
-                    f"({some(cut.parameters_gained)})",
-                    rule,
-                )
+                told[cut.path, cut.line] = _kept_from(cut, cut.parameters_gained, rule)
+        for lost in measured.measurement.lost:
+            rule = _rule_of_cut(lost, confirmed)
+            if lost.acts and rule is not None:
+                told.setdefault((lost.path, lost.line), _kept_from(lost, lost.parameters, rule))
+        yield from told.values()
 
 
-def _rule_of_cut(cut: GradientCut, confirmed: Sequence[Finding]) -> str | None:
+def _kept_from(cut: GradientCut | LostGradient, names: Sequence[str], rule: str) -> Reason:
+    operation = cut.operation.strip("_")
+    return Reason(
+        f"{operation} at {cut.path}:{cut.line} keeps the gradient from "
+        f"{count(len(names), 'parameter')} ({some(names)})",
+        rule,
+    )
+
+
+def _rule_of_cut(cut: GradientCut | LostGradient, confirmed: Sequence[Finding]) -> str | None:
     for finding in confirmed:
         here = finding.location.path == cut.path and finding.rule.startswith("GD1")
         if here and (finding.symbol == cut.symbol or finding.location.covers(cut.line)):

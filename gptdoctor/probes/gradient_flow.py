@@ -6,9 +6,18 @@ import itertools
 
 from torch import nn
 
-from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow, ParameterGradient
+from gptdoctor.core.measurements.gradient_flow import (
+    GradientCut,
+    GradientFlow,
+    LostGradient,
+    ParameterGradient,
+    UnusedPart,
+)
 from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, accumulate, moved_run
+from gptdoctor.probes.instruments.in_place_writes import write_behind
+from gptdoctor.probes.instruments.lost_gradients import lost_gradients
 from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.instruments.unused_parts import unused_parts
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
 
@@ -75,14 +84,24 @@ def measure(specimen: Specimen) -> GradientFlow:
         jittered = moved_run(specimen, batches=BATCHES)
     if run.cuts:
         cuts = tuple(Counterfactuals(specimen).of(run.cuts))
+    parameters = _parameter_gradients(run, jittered)
+    lacking = [one.name for one in parameters if one.state in ("none", "zero")]
+    lost: tuple[LostGradient, ...] = ()
+    unused: tuple[UnusedPart, ...] = ()
+    if lacking and run.crash is None:
+        lost, untouched = lost_gradients(specimen, lacking)
+        unused = tuple(unused_parts(specimen.model, untouched, specimen.root))
     return GradientFlow(
         objective=specimen.objective,
         loss=run.loss,
         batch=construction.batch,
         length=construction.length,
-        parameters=_parameter_gradients(run, jittered),
+        parameters=parameters,
         cuts=cuts,
         crash=run.crash,
+        lost=lost,
+        unused=unused,
+        in_place=None if run.crash is None else write_behind(run.crash, specimen, specimen.seed),
     )
 
 

@@ -34,10 +34,15 @@ def print_examination(
     *,
     gate: GateResult | None = None,
     targets: Sequence[str] = (),
+    trace: bool = False,
 ) -> None:
-    """The whole result; `targets` are named again in the command that comes next."""
+    """The whole result; `targets` are named again in the command that comes next.
+
+    With `trace` the way of the data to each finding that has one.
+    """
     models = sorted(examination.models, key=lambda one: (one.path, one.line))
-    print_findings(console, examination.findings, models, live=examination.environment.live)
+    live = examination.environment.live
+    print_findings(console, examination.findings, models, live=live, trace=trace)
     for model in models:
         print_model(console, model)
         if examination.environment.live or model is models[-1]:

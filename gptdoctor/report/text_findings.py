@@ -12,6 +12,7 @@ from gptdoctor.core.findings import Finding, Status
 from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.report.layout import print_code, print_labelled, print_line, print_wrapped, to_text
 from gptdoctor.report.prose import Inline, Span, literally, prose, sentence, visible
+from gptdoctor.report.text_trail import print_trail
 from gptdoctor.report.wording import evidence_sentence, values_sentence
 
 # A reason of up to two lines is sooner read again than looked up.
@@ -34,9 +35,16 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def print_findings(
-    console: Console, findings: Sequence[Finding], models: Sequence[ModelDiagnosis], *, live: bool
+    console: Console,
+    findings: Sequence[Finding],
+    models: Sequence[ModelDiagnosis],
+    *,
+    live: bool,
+    trace: bool = False,
 ) -> None:
     """Every finding that may be real, and the refuted ones in a line each.
+
+    With `trace` the way of the data to it as well, where that is known.
 
     What is told alike of several places is told once, and not at all where `models`, which come
     after it, tell it at length.
@@ -48,6 +56,8 @@ def print_findings(
             alike.setdefault(_told_of(finding), []).append(finding)
     for group in alike.values():
         _print_finding(console, group, models, live=live)
+        for finding in group if trace else ():
+            print_trail(console, finding)
         console.print()
     refuted = [one for one in ranked if one.evidence.status is Status.REFUTED]
     for finding in refuted:

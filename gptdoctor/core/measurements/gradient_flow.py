@@ -36,6 +36,52 @@ class GradientCut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LostGradient:
+    """A line at which parameters that forward uses lose their last path to the loss."""
+
+    path: str  # "" where no line of the user's was on the stack
+    symbol: str
+    line: int
+    # Of torch: "detach", "data", "topk", "gt", "__float__"; "no_grad" for all that runs without
+    # recording, "reentrant checkpoint".
+    operation: str
+    code: str  # the text of the line, with the comments above it
+    parameters: tuple[str, ...]  # none of them has a gradient
+    # Whether the loss changes when they do: what only feeds a log has no gradient to lose.
+    acts: bool | None  # None: not measured
+    through_python: bool  # the value becomes a number, a list, an array or a decision
+    bare: bool  # the parameter itself is what the operation takes, or is added to what it takes
+    twin: str  # another parameter with the very values of one of these, as a teacher's has
+    written: tuple[str, ...]  # those that the forward pass itself changes
+    trail_from: str  # the nearest of the parameters
+    trail: tuple[str, ...]  # the user's lines from it to here, "gpt.py:12 x = self.f(x)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class InPlaceWrite:
+    """A write into a tensor that backward still needs as it was."""
+
+    path: str
+    symbol: str
+    line: int
+    operation: str  # "add_", "__setitem__", "relu"
+    needed_line: int  # of the user's line that made torch keep the tensor, 0: not known
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnusedPart:
+    """A module or a parameter that no operation of a forward pass was given."""
+
+    name: str  # qualified
+    parameters: tuple[str, ...]
+    numbers: int  # in all of them
+    path: str  # of the assignment; "" where the text does not show one
+    symbol: str
+    line: int
+    named: bool  # some text of the user's reads an attribute of that name, or may
+
+
+@dataclass(frozen=True, kw_only=True)
 class GradientFlow(Measurement):
     """Probe gradient-flow."""
 
@@ -46,3 +92,6 @@ class GradientFlow(Measurement):
     parameters: tuple[ParameterGradient, ...]
     cuts: tuple[GradientCut, ...]
     crash: Crash | None  # in forward or backward
+    lost: tuple[LostGradient, ...] = ()  # where parameters that forward uses lose it
+    unused: tuple[UnusedPart, ...] = ()
+    in_place: InPlaceWrite | None = None  # what the crash in backward comes from

@@ -210,6 +210,7 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
             "parameters_gained_names": cut.parameters_gained,
             "parameters_changed": changed,
             "largest_relative_change": cut.largest_change,
+            **_trail(cut, measurement),
         },
     )
 
@@ -228,6 +229,14 @@ def _test(values: Mapping[str, Value]) -> str:
         "states = {name: gradient_state(parameters[name]) for name in names}\n"
         'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
     )
+
+
+def _trail(cut: GradientCut, measurement: GradientFlow) -> dict[str, Value]:
+    """The way of the data from a parameter into the place, where one was followed."""
+    for lost in measurement.lost:
+        if lost.operation == "no_grad" and set(lost.parameters) & set(cut.parameters_gained):
+            return {"trail_from": lost.trail_from, "trail": lost.trail}
+    return {}
 
 
 SICK = """\

@@ -28,3 +28,11 @@ def storage_key(tensor: Tensor) -> int:
 def writes_in_place(name: str) -> bool:
     """Whether the operation called `name` changes its first argument: "add_", "__setitem__"."""
     return name == "__setitem__" or (name.endswith("_") and not name.endswith("__"))
+
+
+def memory_of(tensor: Tensor) -> int:
+    """Where the data lies, also of an array that shares it; 0: nowhere, or not known."""
+    try:
+        return tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):  # sparse and wrapped tensors have none
+        return 0

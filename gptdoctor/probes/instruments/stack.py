@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 
 import torch.utils._contextlib
 
@@ -14,6 +14,17 @@ from gptdoctor.specimen.places import project_path, symbol_of
 _OURS = str(Path(__file__).parent)
 # Frames between a user's line and what it calls: ours, and those of context managers.
 _BETWEEN = frozenset({contextlib.__file__, torch.utils._contextlib.__file__})
+# A line of running code, cheaper to keep than a place: of thousands few are told.
+Line = tuple[CodeType, int]
+
+
+def user_line(frame: FrameType | None, root: str) -> Line | None:
+    """The innermost line of the user's on the stack that ends in `frame`, through other code."""
+    while frame is not None:
+        if project_path(frame.f_code.co_filename, root) is not None:
+            return frame.f_code, frame.f_lineno
+        frame = frame.f_back
+    return None
 
 
 def calling_place(frame: FrameType | None, root: str) -> Place | None:

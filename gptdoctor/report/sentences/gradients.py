@@ -31,6 +31,19 @@ def _no_grad(values: Values, status: Status) -> str | None:
     return ", and ".join(parts) or None
 
 
+def _detached(values: Values, status: Status) -> str | None:
+    lost, known = values.integer("parameters_lost"), values.integer("parameters")
+    if status is Status.REFUTED or lost is None or known is None:
+        return None
+    names = some(values.names("parameters_lost_names"))
+    verb, they = ("gets", "it is") if lost == 1 else ("get", "they are")
+    return (
+        f"{whole(lost)} of {count(known, 'parameter')} {verb} no gradient ({names}), and the loss "
+        f"changes when {they} moved"
+    )
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD101": _no_grad,
+    "GD102": _detached,
 }

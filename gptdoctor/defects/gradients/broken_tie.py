@@ -1,0 +1,80 @@
+"""GD107: the text ties two weights, and the model has two."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.parameter_registration import BrokenTie, ParameterRegistration
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD107"
+PROBE = "parameter-registration"
+
+
+def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the ties of constructors that did not hold."""
+    if not isinstance(measurement, ParameterRegistration):
+        return
+    for tie in measurement.broken_ties:
+        yield _conviction(tie)
+
+
+def _conviction(tie: BrokenTie) -> Conviction:
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=Place(path=tie.path, symbol=tie.symbol, line=tie.line),
+        message=(
+            f"{tie.first} and {tie.second} are tied here, and are two parameters when the "
+            f"constructor has ended: something made one of them anew."
+        ),
+        values={"first": tie.first, "second": tie.second, "same_values": tie.alike},
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Tied(nn.Module):
+    def __init__(self, vocab=100, width=32):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.head = nn.Linear(width, vocab, bias=False)
+        self.head.weight = self.tokens.weight
+        self.tokens = nn.Embedding(vocab, width, padding_idx=0)
+
+    def forward(self, ids):
+        return self.head(self.tokens(ids))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="broken-tie",
+    severity=Severity.HIGH,
+    summary="Two weights are tied in the text, and the model has two of them.",
+    explanation=(
+        "The constructor says `self.head.weight = self.tokens.weight`, and something after it "
+        "makes one of the two layers or weights anew. A tie under a condition, and one that a "
+        "subclass undoes, are not meant."
+    ),
+    harm=(
+        "The model has a matrix of the vocabulary's size too many, the two learn apart, and a "
+        "checkpoint of the tied model does not fit."
+    ),
+    confirmed_by=(
+        "The probe parameter-registration looks at both sides of the statement when the model is "
+        "built: two different parameters confirm it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "        self.head.weight = self.tokens.weight\n"
+        "        self.tokens = nn.Embedding(vocab, width, padding_idx=0)\n",
+        "        self.head.weight = self.tokens.weight\n",
+    ),
+    convicts={PROBE: read_registration},
+)

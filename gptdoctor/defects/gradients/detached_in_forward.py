@@ -1,0 +1,153 @@
+"""GD102: the data leaves the graph on its way, and parameters behind it cannot learn."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD102"
+PROBE = "gradient-flow"
+# Gradients that are switched off for a whole function or block are GD101's.
+SWITCHED = "no_grad"
+# What the author says at the line, or by the name of the function that does it.
+INTENT = re.compile(
+    r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|no grad\w*|(not|n't|never) (be )?(train|learn)\w*)",
+    re.I,
+)
+STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
+# Networks that follow another one by hand: a moving average, a teacher, a target.
+FOLLOWERS = re.compile(
+    r"(^|[._])(ema|teacher|target|momentum|shadow|key_encoder|encoder_k|reference|ref|frozen|old)"
+    r"(_?\w*)?([._]|$)",
+    re.I,
+)
+CHOICES = frozenset({"topk", "argmax", "argmin", "sort", "argsort", "max", "min", "multinomial"})
+COMPARISONS = frozenset({"gt", "lt", "ge", "le", "eq", "ne", "__bool__", "is_nonzero", "isclose"})
+CASTS = frozenset({"long", "int", "short", "bool", "byte", "to", "type", "type_as", "char"})
+WORDS = {
+    "data": "`.data`",
+    "__float__": "`float()`",
+    "__int__": "`int()`",
+    "__index__": "the use as an index",
+    "__array__": "the way through NumPy",
+    "numpy": "the way through NumPy",
+    "tensor": "`torch.tensor()`",
+    "__floordiv__": "`//`",
+    "reentrant checkpoint": "a reentrant checkpoint, none of whose inputs asks for a gradient,",
+}
+
+
+def words_of(operation: str) -> str:
+    """An operation as a reader knows it: "`.item()`", "the indices of topk", "a comparison"."""
+    if operation in WORDS:
+        return WORDS[operation]
+    if operation in COMPARISONS:
+        return "a comparison"
+    if operation in CHOICES:
+        return f"the choice by {operation}"
+    if operation in CASTS:
+        return "the cast to whole numbers"
+    return f"`{operation.strip('_')}()`"
+
+
+def is_meant(lost: LostGradient) -> bool:
+    """Whether these parameters are not to learn by gradient, as far as anyone can tell."""
+    names = lost.parameters
+    if INTENT.search(lost.code) or STOPPING.search(lost.symbol):
+        return True
+    if lost.twin or lost.written or all(FOLLOWERS.search(name) for name in names):
+        return True  # it follows another network, or is moved by hand
+    # Balancing without an auxiliary loss: a bias that only takes part in the choice of experts.
+    only_biases = all("bias" in name.rpartition(".")[2] for name in names)
+    return only_biases and lost.operation in CHOICES
+
+
+def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the lines at which parameters that act on the loss lose their last path to it."""
+    if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
+        return
+    for lost in measurement.lost:
+        known = lost.acts and lost.path and lost.operation != SWITCHED
+        if known and not is_meant(lost):
+            yield Conviction(
+                rule=CODE,
+                status=Status.CONFIRMED,
+                probe=PROBE,
+                place=Place(path=lost.path, symbol=lost.symbol, line=lost.line),
+                message=(
+                    f"The gradient ends here: {words_of(lost.operation)} takes what "
+                    f"{_enumerated(lost.parameters)} made off the graph, and the model goes on "
+                    f"with it."
+                ),
+                values=_values(lost, measurement),
+            )
+
+
+def _enumerated(names: tuple[str, ...]) -> str:
+    """The first names of a list that may be long."""
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
+
+
+def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
+    return {
+        "operation": lost.operation,
+        "objective": measurement.objective,
+        "parameters_lost": len(lost.parameters),
+        "parameters_lost_names": lost.parameters,
+        "parameters": len(measurement.parameters),
+        "trail_from": lost.trail_from,
+        "trail": lost.trail,
+    }
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Scaled(nn.Module):
+    def __init__(self, vocab=100, width=32):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.strength = nn.Linear(width, 1)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids):
+        x = self.tokens(ids)
+        strength = torch.tensor(self.strength(x).mean().item())
+        return self.head(x * strength)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="detached-in-forward",
+    severity=Severity.CRITICAL,
+    summary="The data leaves the graph in forward, and what lies before it cannot learn.",
+    explanation=(
+        "A value that parameters made is taken off the graph by detach, `.data`, `.item()`, "
+        "`float()`, `torch.tensor()`, NumPy, a cast to whole numbers, rounding, or by going on "
+        "with indices or comparisons instead of values, and no other way leads from those "
+        "parameters to the loss. Straight-through estimators, targets with a stopped gradient, "
+        "moving averages, metrics, masks and a balancing bias of a router are not meant."
+    ),
+    harm=(
+        "The parameters act on the output and never change: they stay as random as they began, "
+        "however long the training."
+    ),
+    confirmed_by=(
+        "The probe gradient-flow finds parameters without a gradient, follows their data through "
+        "one forward pass to the operation at which the last path ends, and moves them: a loss "
+        "that changes confirms it, for then they act and cannot learn. Where the loss stays, the "
+        "value only feeds a log, and nothing is reported."
+    ),
+    sick=SICK,
+    healed=SICK.replace("torch.tensor(self.strength(x).mean().item())", "self.strength(x).mean()"),
+    convicts={PROBE: read_flow},
+)

@@ -1,0 +1,97 @@
+"""GD104: a forward pass puts something else in the place of a parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD104"
+PROBE = "parameter-registration"
+
+
+def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the lines that put a tensor or a new parameter in the place of a parameter."""
+    if not isinstance(measurement, ParameterRegistration):
+        return
+    for one in measurement.overwritten:
+        yield Conviction(
+            rule=CODE,
+            status=Status.CONFIRMED,
+            probe=PROBE,
+            place=Place(path=one.path, symbol=one.symbol, line=one.line),
+            message=_message(one),
+            values={
+                "how": one.how,
+                "parameters_overwritten": len(one.names),
+                "parameters_overwritten_names": one.names,
+                "parameters": measurement.parameters,
+            },
+        )
+    yield Conviction(
+        rule=CODE,
+        status=Status.REFUTED,
+        probe=PROBE,
+        place=None,
+        message="After a forward pass every parameter is the one that it was.",
+        values={"parameters_overwritten": 0, "parameters": measurement.parameters},
+    )
+
+
+def _message(one: Overwritten) -> str:
+    names = ", ".join(one.names[:3])
+    if one.how == "removed":
+        return f"{names} is no parameter any more after this line: a tensor takes its place."
+    return (
+        f"Each forward pass makes {names} anew here: the optimizer goes on with a parameter that "
+        f"the model does not use any more."
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Unit(nn.Module):
+    def __init__(self, vocab=100, width=32):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids):
+        self.head.weight = nn.Parameter(self.head.weight / self.head.weight.norm())
+        return self.head(self.tokens(ids))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="parameter-overwritten",
+    severity=Severity.CRITICAL,
+    summary="A forward pass puts something else in the place of a parameter.",
+    explanation=(
+        "`forward` deletes a parameter and sets a tensor of that name, or makes a new "
+        "`nn.Parameter` or a new module at each call. Weight norm and other parametrizations, "
+        "which compute a weight from parameters that stay, are not meant, nor is what is made "
+        "once, at the first call."
+    ),
+    harm=(
+        "The optimizer holds the old parameter: its steps change nothing that the model uses, and "
+        "the new one starts from the same place again."
+    ),
+    confirmed_by=(
+        "The probe parameter-registration compares the parameters before and after two forward "
+        "passes. One that is gone, or that is another after each of them, confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "        self.head.weight = nn.Parameter(self.head.weight / self.head.weight.norm())\n"
+        "        return self.head(self.tokens(ids))\n",
+        "        weight = self.head.weight / self.head.weight.norm()\n"
+        "        return nn.functional.linear(self.tokens(ids), weight, self.head.bias)\n",
+    ),
+    convicts={PROBE: read_registration},
+)

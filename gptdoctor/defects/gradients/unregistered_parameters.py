@@ -1,0 +1,116 @@
+"""GD103: weights that take part in the loss and that `model.parameters()` does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD103"
+PROBE = "parameter-registration"
+INSTEAD = {
+    "list": "nn.ModuleList or nn.ParameterList",
+    "tuple": "nn.ModuleList or nn.ParameterList",
+    "set": "nn.ModuleList",
+    "dict": "nn.ModuleDict or nn.ParameterDict",
+    "defaultdict": "nn.ModuleDict",
+    "OrderedDict": "nn.ModuleDict",
+    "Tensor": "nn.Parameter",
+}
+
+
+def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each attribute that holds weights which the loss reaches past the optimizer."""
+    if not isinstance(measurement, ParameterRegistration):
+        return
+    for one in measurement.unregistered:
+        if not one.handed_in:
+            yield _conviction(one, measurement, record)
+    yield Conviction(
+        rule=CODE,
+        status=Status.REFUTED,
+        probe=PROBE,
+        place=None,
+        message="Every weight that the loss reaches is a parameter of the model.",
+        values={"weights": measurement.leaves, "unregistered": 0},
+    )
+
+
+def _conviction(
+    one: Unregistered, measurement: ParameterRegistration, record: ModelRecord
+) -> Conviction:
+    place = Place(path=one.path, symbol=one.symbol, line=one.line)
+    if not one.path:
+        place = Place(path=record.target.path, symbol=record.target.name)
+    name = f"{one.owner}.{one.attribute}" if one.owner else one.attribute
+    instead = INSTEAD.get(one.container, "a module")
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=place,
+        message=(
+            f"{name} is a plain {one.container}: torch does not see the weights in it, so no "
+            f"optimizer trains them, and they are neither saved nor moved; use {instead}."
+        ),
+        values={
+            "attribute": name,
+            "container": one.container,
+            "weights_unregistered": len(one.names),
+            "weights_unregistered_names": one.names,
+            "numbers_unregistered": one.numbers,
+            "weights": measurement.leaves,
+        },
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Stack(nn.Module):
+    def __init__(self, vocab=100, width=32, depth=2):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.layers = [nn.Linear(width, width) for _ in range(depth)]
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids):
+        x = self.tokens(ids)
+        for layer in self.layers:
+            x = x + layer(x).relu()
+        return self.head(x)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="unregistered-parameters",
+    severity=Severity.CRITICAL,
+    summary="Weights take part in the loss, and `model.parameters()` does not name them.",
+    explanation=(
+        "Layers or parameters lie in a list, a tuple, a dictionary or an object that is no "
+        "module, or a parameter was multiplied or moved when it was made and is a plain tensor "
+        "now. torch registers only what is assigned to a module as a module or a parameter. "
+        "Inputs with a gradient, weights that other weights make, a module that is wrapped in a "
+        "list to hide it, and lists of what is registered elsewhere are not meant."
+    ),
+    harm=(
+        "The optimizer never changes these weights, `state_dict` does not save them, and `.to()` "
+        "leaves them behind: a model that is loaded again has other, random ones."
+    ),
+    confirmed_by=(
+        "The probe parameter-registration walks the graph of the loss to its leaves. A leaf that "
+        "asks for a gradient, is no parameter of the model and lies in an attribute of one of its "
+        "modules confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "[nn.Linear(width, width) for _ in range(depth)]",
+        "nn.ModuleList(nn.Linear(width, width) for _ in range(depth))",
+    ),
+    convicts={PROBE: read_registration},
+)

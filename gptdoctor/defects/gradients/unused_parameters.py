@@ -1,0 +1,87 @@
+"""GD106: a part of the model that nothing uses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.gradient_flow import GradientFlow, UnusedPart
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD106"
+PROBE = "gradient-flow"
+
+
+def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict what no pass used and no text reads; what some text reads is merely idle here."""
+    if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
+        return
+    for part in measurement.unused:
+        if not part.named and part.path:
+            yield _conviction(part, measurement)
+
+
+def _conviction(part: UnusedPart, measurement: GradientFlow) -> Conviction:
+    attribute = part.name.rpartition(".")[2]
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=Place(path=part.path, symbol=part.symbol, line=part.line),
+        message=(
+            f"{part.name} is made and never used: no forward pass gave it to an operation, and no "
+            f"code reads an attribute {attribute}."
+        ),
+        values={
+            "part": part.name,
+            "parameters_unused": len(part.parameters),
+            "numbers_unused": part.numbers,
+            "parameters": len(measurement.parameters),
+        },
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Normed(nn.Module):
+    def __init__(self, vocab=100, width=32):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.last_norm = nn.LayerNorm(width)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids):
+        return self.head(self.tokens(ids))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="unused-parameters",
+    severity=Severity.LOW,
+    summary="A part of the model is made and never used.",
+    explanation=(
+        "The constructor makes a layer or a parameter, and nothing else in the code so much as "
+        "names it: often a norm or a projection that forward was meant to apply. Parts that the "
+        "code does use, if not for this input (another modality, experts that no token chose, "
+        "adapters that are off, heads for several tokens ahead), are not meant; they are told in "
+        "a note."
+    ),
+    harm=(
+        "It costs memory, distributed training stops at parameters without a gradient, and where "
+        "it was forgotten the model is another than was meant."
+    ),
+    confirmed_by=(
+        "The probe gradient-flow runs several batches, also with moved weights. A parameter that "
+        "no operation was given, and whose attribute no loaded file of the project reads outside "
+        "of constructors, confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "self.head(self.tokens(ids))", "self.head(self.last_norm(self.tokens(ids)))"
+    ),
+    convicts={PROBE: read_flow},
+)

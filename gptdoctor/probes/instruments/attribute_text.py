@@ -1,0 +1,131 @@
+"""Where the text of a module's class sets an attribute, and whether any text reads it."""
+
+from __future__ import annotations
+
+import ast
+import linecache
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from types import FunctionType
+
+from torch import nn
+
+from gptdoctor.core.findings import Place
+from gptdoctor.specimen.places import project_path, symbol_of
+
+_FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
+# Where attributes are named only to be made, filled or shown.
+_MAKING = re.compile(r"__init__|_*init\w*|reset_\w+|post_init|tie_weights|\w*repr\w*|__setstate__")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """A statement that gives an attribute its value."""
+
+    place: Place
+    statement: ast.Assign | ast.AnnAssign | ast.AugAssign
+
+
+def methods_of(owner: nn.Module, root: str) -> Iterator[tuple[FunctionType, ast.AST]]:
+    """The methods of an object's classes that are the user's, with their trees, nearest first."""
+    for kind in type(owner).__mro__:
+        for value in vars(kind).values():
+            if isinstance(value, FunctionType):
+                filename = value.__code__.co_filename
+                node = _node_of(value) if project_path(filename, root) is not None else None
+                if node is not None:
+                    yield value, node
+
+
+def assigned_at(owner: nn.Module, attribute: str, root: str) -> Assignment | None:
+    """The statement that sets `attribute`, in the constructor before all other methods."""
+    found = [
+        Assignment(place=_place(function, statement.lineno, root), statement=statement)
+        for function, node in methods_of(owner, root)
+        for statement in _assignments(node, attribute)
+    ]
+    found.sort(key=lambda one: not one.place.symbol.endswith("__init__"))
+    return found[0] if found else None
+
+
+def is_read(attribute: str, root: str) -> bool:
+    """Whether any loaded file of the user's reads an attribute of this name.
+
+    What a constructor or an initialiser does with it does not count, and a text of that name
+    does: `getattr(self, "norm")`.
+    """
+    return any(attribute in _read_in(filename) for filename in _loaded(root))
+
+
+def _loaded(root: str) -> Iterator[str]:
+    for module in list(sys.modules.values()):
+        filename = getattr(module, "__file__", None)
+        if isinstance(filename, str) and project_path(filename, root) is not None:
+            yield filename
+
+
+def _place(function: FunctionType, line: int, root: str) -> Place:
+    code = function.__code__
+    path = project_path(code.co_filename, root) or ""
+    return Place(path=path, symbol=symbol_of(code), line=line)
+
+
+def _assignments(node: ast.AST, attribute: str) -> Iterator[ast.Assign | ast.AnnAssign]:
+    for one in ast.walk(node):
+        if isinstance(one, ast.Assign | ast.AnnAssign):
+            targets = one.targets if isinstance(one, ast.Assign) else [one.target]
+            if any(_sets(target, attribute) for target in targets):
+                yield one
+
+
+def _sets(target: ast.expr, attribute: str) -> bool:
+    if isinstance(target, ast.Tuple | ast.List):
+        return any(_sets(each, attribute) for each in target.elts)
+    return (
+        isinstance(target, ast.Attribute)
+        and target.attr == attribute
+        and isinstance(target.value, ast.Name)
+    )
+
+
+def _node_of(function: FunctionType) -> ast.AST | None:
+    first = function.__code__.co_firstlineno
+    return _functions(function.__code__.co_filename).get(first)
+
+
+@lru_cache(maxsize=64)
+def _functions(filename: str) -> dict[int, ast.AST]:
+    """The functions of a file by their first line, decorators included."""
+    tree = _tree(filename)
+    return {
+        min([node.lineno, *(each.lineno for each in node.decorator_list)]): node
+        for node in ast.walk(tree)
+        if isinstance(node, _FUNCTION)
+    }
+
+
+@lru_cache(maxsize=256)
+def _read_in(filename: str) -> frozenset[str]:
+    """All attributes that a file reads outside of constructors, and all its texts."""
+    found: set[str] = set()
+    waiting: list[tuple[ast.AST, bool]] = [(_tree(filename), False)]
+    while waiting:
+        node, making = waiting.pop()
+        if isinstance(node, _FUNCTION):
+            making = _MAKING.fullmatch(node.name) is not None
+        if not making and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+            found.add(node.attr)
+        elif not making and isinstance(node, ast.Constant) and isinstance(node.value, str):
+            found.add(node.value)
+        waiting += [(child, making) for child in ast.iter_child_nodes(node)]
+    return frozenset(found)
+
+
+def _tree(filename: str) -> ast.Module:
+    try:
+        return ast.parse("".join(linecache.getlines(filename)))
+    except SyntaxError:  # the file changed after it was loaded
+        return ast.Module(body=[], type_ignores=[])

@@ -1,0 +1,105 @@
+"""Whether the loss hears of a parameter, or of a value: it is moved, and the loss looked at."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from time import perf_counter
+
+import torch
+from torch import Tensor, nn
+
+from gptdoctor.probes.instruments.gradient_trace import Disturbance, GradientTrace
+from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.specimen.specimen import Specimen
+
+# Moves zero-initialised gates off zero, as the counterfactuals do.
+JITTER = 0.02
+# How far a parameter is moved to see whether the loss hears of it, in its own spread: a choice
+# or a comparison answers to large changes alone.
+MOVES = (0.3, 1.0, 3.0, 3.0)
+# Two equal passes in float32 differ by 3.3e-7 of the largest value at most.
+LEAST_CHANGE = 1e-6
+SECONDS = 2.0  # for all passes of one model
+_FAILURES = (Exception, SystemExit)
+
+
+def moved_model(specimen: Specimen) -> nn.Module:
+    """A copy of the model, its weights off zero."""
+    return jitter(specimen.copy(), JITTER, specimen.seed)
+
+
+def loss_of(specimen: Specimen, model: nn.Module, seed: int) -> Tensor:
+    """The loss of the batch of this seed; raises what the user's code raises."""
+    construction = specimen.construction
+    inputs = specimen.make_inputs(construction.batch, construction.length, seed)
+    specimen.reseed()
+    return specimen.loss(model, inputs)
+
+
+def differ(before: float, after: float | None) -> bool:
+    """Whether two losses are unlike each other by more than rounding."""
+    return after is not None and abs(after - before) > LEAST_CHANGE * max(abs(before), 1.0)
+
+
+@torch.no_grad()
+def move(
+    held: Mapping[str, Tensor], saved: Mapping[str, Tensor], by: float, generator: torch.Generator
+) -> None:
+    """Set parameters to their saved values plus noise, `by` times as large as their spread."""
+    for name, value in saved.items():
+        spread = float(value.std()) if value.numel() > 1 else 0.0
+        size = spread or float(value.abs().max()) or 1.0
+        noise = torch.randn(value.shape, generator=generator).to(value)
+        held[name].copy_(value + noise * by * size)
+
+
+class Effect:
+    """What the loss of a model with moved weights does when something else is moved as well."""
+
+    def __init__(self, specimen: Specimen) -> None:
+        self._specimen = specimen
+        self._until = perf_counter() + SECONDS
+
+    def of(self, names: Sequence[str], seed: int) -> bool | None:
+        """Whether the loss changes with these parameters; None: not known."""
+        model = moved_model(self._specimen)
+        held = dict(model.named_parameters())
+        saved = {name: held[name].detach().clone() for name in names}
+        generator = torch.Generator().manual_seed(seed)
+        before = self._loss(model, seed)
+        if before is None or differ(before, self._loss(model, seed)):
+            return None  # a crash, or a loss that is another one each time
+        for by in MOVES:
+            if perf_counter() > self._until:
+                return None
+            move(held, saved, by, generator)
+            if differ(before, self._loss(model, seed)):
+                return True
+        return False
+
+    def of_value(self, disturbance: Disturbance, seed: int) -> bool:
+        """Whether the loss changes with a number, list or array that was made of a tensor."""
+        if perf_counter() > self._until:
+            return False
+        before = self._loss(moved_model(self._specimen), seed)
+        after = self._loss(moved_model(self._specimen), seed, disturbance)
+        return before is not None and differ(before, after)
+
+    def _loss(
+        self, model: nn.Module, seed: int, disturbance: Disturbance | None = None
+    ) -> float | None:
+        """The loss of one pass; None where it crashes or is no number."""
+        root = self._specimen.root
+        watch = GradientTrace(model, root, disturbance) if disturbance else nullcontext()
+        try:
+            with warnings.catch_warnings(), watch:
+                warnings.simplefilter("ignore")
+                loss = loss_of(self._specimen, model, seed)
+            value = float(loss.detach())
+        except _FAILURES:
+            return None
+        finally:
+            torch._C._set_grad_enabled(True)
+        return value if value - value == 0.0 else None
