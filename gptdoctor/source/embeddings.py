@@ -100,7 +100,7 @@ def looks_up_ids(project: Project, module: SourceModule, node: ast.AST) -> bool:
 
 def _is_table(project: Project, module: SourceModule, call: ast.Call, label: str) -> bool:
     called = module.names.qualified(call.func) or ""
-    name = last(called)
+    name = last(called.removesuffix(".from_pretrained"))  # nn.Embedding.from_pretrained(vectors)
     if name == "one_hot":
         routed = "expert" in ast.unparse(call).lower()
         return bool(call.args) and getattr(call.args[0], "id", "") in ID_NAMES and not routed

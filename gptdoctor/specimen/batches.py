@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from gptdoctor.specimen.reads import classes_in
 from gptdoctor.specimen.roles import Slot, holds_inputs, kind_of
@@ -123,7 +123,8 @@ def _attributes(function: ast.FunctionDef, name: str) -> _Taken:
     called = {id(node.func) for node in ast.walk(function) if isinstance(node, ast.Call)}
     for node in ast.walk(function):
         if isinstance(node, ast.Attribute) and _is(node.value, name) and id(node) not in called:
-            yield node.attr, True
+            if not hasattr(Tensor, node.attr):  # `data.shape` is asked of a tensor itself
+                yield node.attr, True
         elif isinstance(node, ast.Call) and len(node.args) > 1 and _is(node.args[0], name):
             yield from ((key, False) for key in _text(node.args[1]))
 

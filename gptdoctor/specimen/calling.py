@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -30,8 +30,17 @@ from gptdoctor.specimen.roles import (
     names_ids,
     signature_of,
     slots_of,
+    taken_for_ids,
 )
-from gptdoctor.specimen.trial import FAILURES, SHAPES, NoCallError, Trial, attempt, run_quietly
+from gptdoctor.specimen.trial import (
+    FAILURES,
+    SHAPES,
+    NoCallError,
+    Trial,
+    attempt,
+    run_quietly,
+    within_logits,
+)
 
 
 def find_call(
@@ -43,15 +52,29 @@ def find_call(
     """
     deadline = monotonic() + seconds
     slots, holder = slots_of(signature_of(model, entry)), None
-    ids = continued(slots)
-    if ids is None:
+    if continued(slots) is None:
         holder, slots = holder_of(model, entry) or (None, slots)
-        ids = continued(slots)
+    whole = slots if continued(slots) else taken_for_ids(slots)
+    ids = continued(whole)
     if ids is None:
         raise NoCallError(f"no parameter of {entry} takes token ids")
     recipes = partial(
         _recipes, model, entry, ids=ids, holder=holder, vocabulary=vocabulary, seed=seed
     )
+    trial = _best(model, recipes, whole, seed, deadline)
+    if whole is not slots and not trial.runs:
+        raise NoCallError(f"no parameter of {entry} is known to take token ids")
+    return within_logits(trial)
+
+
+def _best(
+    model: nn.Module,
+    recipes: Callable[[tuple[Slot, ...]], list[Recipe]],
+    slots: tuple[Slot, ...],
+    seed: int,
+    deadline: float,
+) -> Trial:
+    """The best call that `recipes` give for the slots, and for these with more of them given."""
     first = recipes(slots)
     trial = _over_shapes(model, first, seed, deadline)
     if trial.works:

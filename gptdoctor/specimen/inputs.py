@@ -153,7 +153,8 @@ class Recipe:
 
     def _expression(self, form: Form) -> str:
         turned = self._is_turned(form)
-        if form.shape == ("B", "T") and form.below == self.ids_below:
+        text = self.forms[self.ids].below  # less than `ids_below` where logits name fewer
+        if form.shape == ("B", "T") and form.below in (self.ids_below, text):
             begun = "" if form.first is None else f".index_fill(1, torch.tensor([0]), {form.first})"
             return f"ids{begun}.t()" if turned else f"ids{begun}"
         return form.expression(turned=turned)

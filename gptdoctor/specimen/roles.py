@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import nn
@@ -44,6 +44,8 @@ _CONTINUED = re.compile(r"tgt.*|trg.*|dec.*|target_.*|seq_out")
 # Parameters that hold inputs rather than being one.
 _HOLDERS = re.compile(r"batch|data|samples?|parts|modalities|streams|args|kwargs")
 _HELD = re.compile(r"(?:typing\.)?(?:dict|Dict|list|List|Mapping|Sequence|tuple|Tuple)\b")
+# Of those, names that a text alone has as well, where the entry takes nothing out of it.
+_WHOLE = re.compile(r"batch|data|samples?")
 # Names that are given to ids and to nothing else.
 _SURE = re.compile(r".*(?:ids?|idx|tokens?|words?|text|prompt)")
 # A switch of the entry that makes it return its loss.
@@ -77,6 +79,15 @@ def continued(slots: tuple[Slot, ...]) -> Slot | None:
     ids = [slot for slot in slots if slot.kind == "ids"]
     decoder = [slot for slot in ids if _CONTINUED.fullmatch(slot.name.lower())]
     return next(iter([*decoder, *ids]), None)
+
+
+def taken_for_ids(slots: tuple[Slot, ...]) -> tuple[Slot, ...]:
+    """The slots where the first is the ids if it is called `data` and holds nothing but them."""
+    first = next(iter(slots), None)
+    if first is None or first.kind == "ids" or _HELD.match(first.annotation):
+        return slots
+    whole = first.required and _WHOLE.fullmatch(first.name.lower()) is not None
+    return (replace(first, kind="ids"), *slots[1:]) if whole else slots
 
 
 def kind_of(name: str) -> str:

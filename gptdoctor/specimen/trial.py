@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -81,3 +81,17 @@ def run_quietly(
             recipe.run(watched, inputs)
     except FAILURES:
         return
+
+
+def within_logits(trial: Trial) -> Trial:
+    """The trial with no ids that its logits cannot name.
+
+    An embedding may have rows for more than words, such as a mask: no text has them, and no loss
+    takes them for labels.
+    """
+    recipe, logits = trial.recipe, None if trial.outputs is None else trial.outputs.logits
+    form = recipe.forms[recipe.ids]
+    if logits is None or not trial.full or form.below is None or logits.shape[-1] >= form.below:
+        return trial
+    named = replace(form, below=logits.shape[-1])
+    return replace(trial, recipe=replace(recipe, forms={**recipe.forms, recipe.ids: named}))

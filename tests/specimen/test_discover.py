@@ -45,6 +45,7 @@ def names(folder: Path, *texts: str) -> list[str]:
         MODEL.replace("nn.Module", "GPT2PreTrainedModel, GenerationMixin"),
         MODEL.replace("nn.Module", "MegatronModule"),  # of a package that is not here
         MODEL.replace("nn.Embedding(", "VocabParallelEmbedding("),
+        MODEL.replace("nn.Embedding(vocab_size, dim)", "nn.Embedding.from_pretrained(vectors)"),
         MODEL.replace("nn.Embedding(vocab_size, dim)", "nn.Parameter(torch.randn(vocab_size, dim))")
         .replace("self.emb(ids)", "self.emb[ids]"),
         MODEL.replace("self.emb(ids)", "F.embedding(ids, self.table)").replace("self.emb =", "x ="),

@@ -157,3 +157,22 @@ def test_what_only_an_uncalled_method_sets_is_not_held_against_the_model(tmp_pat
     assert (construction.outcome, construction.crash) == ("not-built", None)
     construction, _ = build(tmp_path, HEAD + forward)
     assert construction.outcome == "crashed"
+
+
+def test_a_text_may_be_called_data(tmp_path: Path) -> None:
+    """Nothing is taken out of it: it is the ids, and `data.shape` is asked of a tensor."""
+    forward = "    def forward(self, data, mems=None):\n        b, t = data.shape\n"
+    made = specimen(
+        tmp_path, f"{HEAD}{forward}        return self.out(self.e(data)).view(b, t, -1)\n"
+    )
+    assert made.construction.call == "model(data=torch.randint(97, (3, 7)))"
+
+
+def test_ids_that_no_logits_name_are_not_given(tmp_path: Path) -> None:
+    """An embedding with a row for a mask: the mask is no word of a text, nor a label."""
+    head = HEAD.replace("nn.Embedding(vocab_size, dim)", "nn.Embedding(vocab_size + 1, dim)")
+    forward = "    def forward(self, ids):\n        return self.out(self.e(ids))\n"
+    made = specimen(tmp_path, head + forward)
+    assert made.construction.call == "model(ids=torch.randint(97, (3, 7)))"
+    assert made.construction.expression == "model(ids=ids)"
+    assert max(int(made.make_inputs(3, 300, seed)["ids"].max()) for seed in range(3)) == 96

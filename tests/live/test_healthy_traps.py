@@ -1,0 +1,208 @@
+"""Healthy models that a doctor in a hurry would call sick: none of them may be.
+
+One checkup examines the whole folder, without the pass at full size, which is no matter of health
+here and takes as long as all else.  That the models are healthy is not taken from the tool: each
+is built once more, trained by hand, and asked what a position sees.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gptdoctor.checkup import Checkup
+from gptdoctor.config import Options
+from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
+from gptdoctor.core.findings import Severity, Status
+from tests.commands import ROOT
+
+FOLDER = ROOT / "fixtures" / "healthy_traps"
+TRAPS = sorted(FOLDER.glob("*.py"))
+# Their losses are in the scripts that train them.
+WITHOUT_LOSS = {"time_first", "no_positions"}
+# By design a position sees later ones: encoders, a denoiser, experts that choose their tokens.
+SEES_AHEAD = {"masked_lm_encoder", "diffusion_lm", "expert_choice"}
+# One answer for each text: no logits of earlier positions that could be compared.
+LAST_ONLY = {"last_position_logits", "targets_shifted_outside"}
+# What takes labels, and what takes labels that are shifted by one; then methods that give a loss.
+LABELS, TARGETS = ("labels",), ("targets", "target", "y", "tgt_y", "gold")
+METHODS = ("loss", "compute_loss", "nll", "training_loss", "training_step", "loss_fn")
+# Steps at a rate of 1e-2; a prompt before a frozen model gets no further than this.
+STEPS, LEARNT = 30, 0.9  # of the first loss
+
+
+@pytest.fixture(scope="module")
+def examination() -> Examination:
+    """All traps in one checkup; to name all files leaves out what a proof does not need."""
+    options = Options(targets=("fixtures/healthy_traps",), cache=False)
+    paths = frozenset(trap.relative_to(ROOT).as_posix() for trap in TRAPS)
+    with Checkup(options, ROOT) as checkup:
+        return checkup.examine(paths=paths)
+
+
+def model_of(examination: Examination, trap: Path) -> ModelDiagnosis:
+    """The one model of a file."""
+    (model,) = (one for one in examination.models if Path(one.path) == trap.relative_to(ROOT))
+    return model
+
+
+def test_there_are_enough_of_them() -> None:
+    """Each a file of its own, that names its trap in one line."""
+    assert len(TRAPS) >= 48
+    for trap in TRAPS:
+        lines = trap.read_text().splitlines()
+        assert lines[0].startswith('"""'), trap.name
+        assert lines[0].endswith('"""'), trap.name
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.stem)
+def test_a_trap_is_trainable_and_nothing_is_held_against_it(
+    examination: Examination, trap: Path
+) -> None:
+    """Examined; no finding of medium severity or more, be it confirmed or suspected."""
+    model = model_of(examination, trap)
+    assert model.verdict is Verdict.TRAINABLE, model.reasons
+    alarms = [
+        (one.rule, one.location.line, one.message, one.evidence)
+        for one in examination.findings
+        if Path(one.location.path) == trap.relative_to(ROOT)
+        if one.evidence.status is not Status.REFUTED
+        if one.severity.at_least(Severity.MEDIUM)
+        if one.rule != "GD601" or trap.stem not in WITHOUT_LOSS
+    ]
+    assert alarms == []
+
+
+@pytest.fixture
+def imported(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Files of the folder can be imported by name, and are forgotten afterwards."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    known = set(sys.modules)
+    yield
+    for name in set(sys.modules) - known:
+        if (FOLDER / f"{name}.py").is_file():
+            del sys.modules[name]
+
+
+def built(model: ModelDiagnosis) -> nn.Module:
+    """The instance that the examination tells of."""
+    assert model.specimen is not None
+    names: dict[str, Any] = {}
+    torch.manual_seed(0)
+    for line in model.specimen.imports:
+        exec(line, names)
+    made = eval(model.specimen.build, names)
+    assert isinstance(made, nn.Module)
+    return made
+
+
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """The tensors of what a model returns, in order."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, dict):
+        yield from tensors_in(tuple(value.values()))
+    elif isinstance(value, tuple | list):
+        for one in value:
+            yield from tensors_in(one)
+
+
+def loss_of(model: nn.Module, ids: Tensor) -> Tensor:
+    """The loss that the model itself gives for ids [B, T], asked as its file says."""
+    wanted = inspect.signature(model.forward).parameters
+    shifted = ids[:, 1:].contiguous()
+    for method in METHODS:
+        if hasattr(model, method):
+            pair = (ids, ids) if "src" in wanted else (ids[:, :-1], shifted)
+            takes_pair = len(inspect.signature(getattr(model, method)).parameters) == 2
+            return getattr(model, method)(*(pair if takes_pair else (ids,)))
+    name = next((one for one in (*LABELS, *TARGETS) if one in wanted), None)
+    if name is not None:
+        given = (ids, ids) if name in LABELS else (ids[:, :-1], shifted)
+        made = model(given[0], **{name: given[1]})
+    elif "return_loss" in wanted:
+        made = model(ids, return_loss=True)
+    else:  # it has none
+        return F.cross_entropy(scores(model, ids)[:, :-1].transpose(1, 2), shifted)
+    return next(one for one in tensors_in(made) if one.dim() == 0 and one.requires_grad)
+
+
+def scores(model: nn.Module, ids: Tensor) -> Tensor:
+    """The logits [B, T, V] for ids [B, T]."""
+    return next(one for one in tensors_in(model(ids)) if one.dim() == 3)
+
+
+class Decoder(nn.Module):
+    """The decoder of a translator, with the source held fast."""
+
+    def __init__(self, translator: nn.Module, source: Tensor) -> None:
+        super().__init__()
+        self.translator, self.source = translator, source
+
+    def forward(self, ids: Tensor) -> Any:
+        return self.translator(self.source, ids)
+
+
+class TimeFirst(nn.Module):
+    """A model of ids [T, B] that takes them as [B, T]."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor) -> Any:
+        return self.model(ids.t()).transpose(0, 1)
+
+
+def falls(model: nn.Module, ids: Tensor) -> bool:
+    """Whether some steps on one batch bring the loss down."""
+    model.train()
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-2)
+    first = loss_of(model, ids).item()
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        loss = loss_of(model, ids)
+        loss.backward()
+        optimizer.step()
+        if loss.item() < LEARNT * first:
+            return True
+    return False
+
+
+@torch.no_grad()
+def moved_by_the_last(model: nn.Module, ids: Tensor) -> Tensor:
+    """Which logits [B, T] change when the last token of each row does."""
+    changed = ids.clone()
+    changed[:, -1] = changed[:, -1] % int(ids.max()) + 1
+    before, after = scores(model, ids), scores(model, changed)
+    assert before.isfinite().all()
+    noise = 1e-5 * before.abs().max()
+    return (before - after).abs().amax(dim=-1) > noise
+
+
+@pytest.mark.usefixtures("imported")
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # of nn.Transformer, time first
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.stem)
+def test_a_trap_is_healthy_indeed(examination: Examination, trap: Path) -> None:
+    """Its own loss falls on one batch, and no position sees a later one but by design."""
+    told = model_of(examination, trap)
+    model = built(told)
+    vocabulary = told.facts["vocabulary"]
+    assert isinstance(vocabulary, int)
+    ids = torch.randint(1, vocabulary, (3, 9))
+    model = TimeFirst(model) if trap.stem == "time_first" else model
+    assert falls(model, ids)
+    model.eval()
+    if trap.stem in LAST_ONLY:
+        return
+    model = Decoder(model, ids) if trap.stem == "encoder_decoder" else model
+    sees_ahead = bool(moved_by_the_last(model, ids)[:, :-1].any())
+    assert sees_ahead == (trap.stem in SEES_AHEAD)
