@@ -65,11 +65,13 @@ class Proof:
 
     `measures` are the functions whose source the test carries, "probes.shapes:row_influence": the
     ones that convicted.  `test` gives the statements of the test for the values of a finding's
-    evidence, "" where these allow none.  They may use `build()`, the tiny model in training mode;
-    `random_ids(seed=0, batch=B, length=T)`; `run(model, ids)`, what its call returns;
-    `logits(model, ids)`, [B, T, V]; `loss(model, ids)`, the loss that it is trained with; B, T
-    and V; and MODULE, the name that the model's file is imported by.  They fail by an `assert`
-    with a reason, or by the user's own exception.
+    evidence, "" where these allow none.  They fail by an `assert` with a reason, or by the user's
+    own exception, and may use
+
+    - `build()`, the tiny model in training mode, and `random_ids(seed=0, batch=B, length=T)`;
+    - `run(model, ids, seed=0, **more)`, what its call returns, with more keywords for the call;
+    - `logits(model, ids, seed=0, **more)`, [B, T, V], and `loss(model, ids)`, a scalar in nats;
+    - B, T and V; and MODULE, the name that the model's file is imported by.
     """
 
     measures: tuple[str, ...] = ()

@@ -80,24 +80,26 @@ def _random_ids() -> Iterator[str]:
 
 
 def _run(specimen: SpecimenFacts) -> Iterator[str]:
-    expression = specimen.expression
-    used = {one.id for one in ast.walk(ast.parse(expression)) if isinstance(one, ast.Name)}
-    yield "def run(model, ids):"
+    tree = ast.parse(specimen.expression, mode="eval").body
+    used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
+    if isinstance(tree, ast.Call):  # what the test adds goes to the model
+        tree.keywords.append(ast.keyword(value=ast.Name("more")))
+    yield "def run(model, ids, *, seed=0, **more):"
     yield '    """What the model returns for token ids [B, T]."""'
-    yield "    torch.manual_seed(0)  # two calls differ by their ids alone"
+    yield "    torch.manual_seed(seed)  # else two calls differ by their ids alone"
     if "labels" in used:
         yield "    labels = ids"
     if {"B", "T"} & used:
         yield "    B, T = ids.shape"
-    yield textwrap.indent(laid_out(f"return {expression}"), "    ")
+    yield textwrap.indent(laid_out(f"return {ast.unparse(tree)}"), "    ")
 
 
 def _logits(specimen: SpecimenFacts) -> Iterator[str]:
-    yield "def logits(model, ids):"
+    yield "def logits(model, ids, **more):"
     yield '    """Its logits [B, T, V]."""'
     if re.search(r"\b[BT]\b", specimen.logits):
         yield "    B, T = ids.shape"
-    yield "    output = run(model, ids)"
+    yield "    output = run(model, ids, **more)"
     yield f"    return {specimen.logits}"
 
 
