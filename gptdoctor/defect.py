@@ -68,7 +68,8 @@ class Proof:
     evidence, "" where these allow none.  They fail by an `assert` with a reason, or by the user's
     own exception, and may use
 
-    - `build()`, the tiny model in training mode, and `random_ids(seed=0, batch=B, length=T)`;
+    - `build()`, the tiny model in training mode; `random_ids(seed=0, batch=B, length=T)`, and
+      `other_ids(ids)`, which differ from those at every position;
     - `run(model, ids, seed=0, **more)`, what its call returns, with more keywords for the call;
     - `logits(model, ids, seed=0, **more)`, [B, T, V], and `loss(model, ids)`, a scalar in nats;
     - B, T and V; and MODULE, the name that the model's file is imported by.

@@ -133,9 +133,7 @@ def _in_double(steady: Steady, found: ContextUse) -> ContextUse:
         double = steady.like(seed, steady.specimen.copy())
         double.model = double.model.double()
         changes.append(context_and_order(double.of_rows, *_texts(double, found.length))[0])
-    return replace(
-        found, precision="float64", least_influence=LEAST_DOUBLE, context=max(changes)
-    )
+    return replace(found, precision="float64", least_influence=LEAST_DOUBLE, context=max(changes))
 
 
 PROBE = Probe(name="context-use", order=32, measure=measure)

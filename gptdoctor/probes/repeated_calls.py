@@ -19,7 +19,6 @@ from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Specimen
 
 
-
 def measure(specimen: Specimen) -> RepeatedCalls:
     """f(x), f(y), f(x) of one copy; f(x) of two copies; f(x) with other random numbers."""
     require_forward(specimen)

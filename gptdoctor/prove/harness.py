@@ -15,6 +15,7 @@ from gptdoctor.source.laid_out import laid_out
 _NEEDS = {
     "build": (),
     "random_ids": (),
+    "other_ids": (),
     "run": (),
     "logits": ("run",),
     "loss": ("logits", "run"),
@@ -36,6 +37,7 @@ def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> lis
     sources = {
         "build": lambda: _build(model, specimen),
         "random_ids": _random_ids,
+        "other_ids": _other_ids,
         "run": lambda: _run(specimen),
         "logits": lambda: _logits(specimen),
         "loss": _loss,
@@ -77,6 +79,12 @@ def _random_ids() -> Iterator[str]:
     yield '    """Token ids [B, T]."""'
     yield "    generator = torch.Generator().manual_seed(seed)"
     yield "    return torch.randint(V, (batch, length), generator=generator)"
+
+
+def _other_ids() -> Iterator[str]:
+    yield "def other_ids(ids):"
+    yield '    """Ids of the same shape with another token at every position."""'
+    yield "    return (ids + 1) % V"
 
 
 def _run(specimen: SpecimenFacts) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD802"
 PROBE = "batch-isolation"
@@ -46,6 +46,19 @@ def read_rows(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
             "operation": measurement.place.operation if measurement.place else "",
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Row 0 alone, and all but row 0, exchanged."""
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+ids = random_ids(batch={values.get("batch")}, length={values.get("length")})
+others, first = ids.clone(), ids.clone()
+others[1:], first[:1] = other_ids(ids)[1:], other_ids(ids)[:1]
+with torch.no_grad():
+    moved = measure_rows(lambda rows: logits(model, rows), ids, others, first)
+assert max(moved) <= 1e-5, f"rows of a batch move each other's logits by {{max(moved):.2g}}"
+"""
 
 
 SICK = """\
@@ -91,5 +104,9 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("dim=0", "dim=-1"),
     convicts={PROBE: read_rows},
+    proof=Proof(
+        measures=("probes.batch_isolation:measure_rows", "probes.instruments.weights:jitter"),
+        test=_test,
+    ),
     explains=("GD803",),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD804"
 PROBE = "context-use"
@@ -40,6 +40,17 @@ def read_context(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
             "mixes_by": measurement.mixes_by,
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """All tokens but the last exchanged."""
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
+text = random_ids(batch=1, length={values.get("length")})[0]
+with torch.no_grad():
+    context, _ = context_and_order(lambda ids: logits(model, ids), text, other_ids(text))
+assert context > 1e-6, "no earlier token moves the last logits"
+"""
 
 
 SICK = """\
@@ -80,5 +91,9 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x + v)", "x + mixed)"),
     convicts={PROBE: read_context},
+    proof=Proof(
+        measures=("probes.context_use:context_and_order", "probes.instruments.weights:jitter"),
+        test=_test,
+    ),
     explains=("GD805",),
 )

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
 from gptdoctor.core.measurements.causality import Causality, FutureRun
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD801"
 PROBE = "causality"
@@ -74,6 +74,22 @@ def _message(measurement: Causality, leak: FutureRun) -> str:
     return f"Later tokens move the outputs of earlier positions{how}{cause}."
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Each token exchanged alone, at the length that showed the leak."""
+    if values.get("how") != "as called":
+        return ""
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+length = {values.get("length")}
+text = random_ids(batch=1, length=length)[0]
+places = [[position] for position in range(length)]
+with torch.no_grad():
+    moved = moved_outputs(lambda ids: logits(model, ids), text, other_ids(text), places)
+early = moved.tril(-1)  # [token, output]: outputs that stand before the token
+assert early.max() <= 1e-5, f"later tokens move earlier logits by {{early.max():.2g}}"
+"""
+
+
 SICK = """\
 import math
 
@@ -125,5 +141,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("triu(2)", "triu(1)"),
     convicts={PROBE: read_causality},
+    proof=Proof(
+        measures=("probes.causality:moved_outputs", "probes.instruments.weights:jitter"), test=_test
+    ),
     explains=("GD803",),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.causality import AttentionView, Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD806"
 PROBE = "causality"
@@ -68,6 +68,27 @@ def _message(measurement: Causality, view: AttentionView | None) -> str:
     return f"{told}."
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """What a mask in the wrong place shows in the outputs: no numbers, or later tokens."""
+    if values.get("finite") is False:
+        return """\
+found = logits(build().eval(), random_ids())
+assert found.isfinite().all(), "some positions see nothing: their logits are no numbers"
+"""
+    influence = values.get("influence")
+    if not isinstance(influence, float) or influence <= 1e-5:
+        return ""  # a position that sees all but itself still has its residual
+    return """\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+text = random_ids(batch=1)[0]
+places = [[position] for position in range(T)]
+with torch.no_grad():
+    moved = moved_outputs(lambda ids: logits(model, ids), text, other_ids(text), places)
+early = moved.tril(-1)  # [token, output]: outputs that stand before the token
+assert early.max() <= 1e-5, f"later tokens move earlier logits by {early.max():.2g}"
+"""
+
+
 SICK = """\
 import math
 
@@ -117,5 +138,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".triu()", ".tril()"),
     convicts={PROBE: read_causality},
+    proof=Proof(
+        measures=("probes.causality:moved_outputs", "probes.instruments.weights:jitter"), test=_test
+    ),
     explains=("GD801", "GD803", "GD804", "GD805"),
 )

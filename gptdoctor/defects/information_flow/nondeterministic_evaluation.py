@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD808"
 PROBE = "repeated-calls"
@@ -42,6 +42,19 @@ def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             "operation": operation,
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Two calls with other random numbers, or with the same ones."""
+    other = values.get("with_other_numbers")
+    seed = 1 if isinstance(other, float) and other > 1e-5 else 0
+    return f"""\
+model = build().eval()
+with torch.no_grad():
+    first, again = logits(model, random_ids()), logits(model, random_ids(), seed={seed})
+change = relative_change(first, again)
+assert change <= 1e-5, f"two calls in evaluation differ by {{change:.2g}} of the largest logit"
+"""
 
 
 SICK = """\
@@ -83,4 +96,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
     convicts={PROBE: read_calls},
+    proof=Proof(measures=("probes.instruments.steady:relative_change",), test=_test),
 )

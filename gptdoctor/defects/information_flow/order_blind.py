@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD805"
 PROBE = "context-use"
@@ -27,7 +27,9 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
     blind = measurement.order <= least
     if (dead or blind) and measurement.seeds == SEEDS:
         status, place = Status.CONFIRMED, place_of(measurement.order_place, record.target)
-        message = "Earlier tokens may trade places and nothing moves." if blind else _dead(measurement)
+        message = (
+            "Earlier tokens may trade places and nothing moves." if blind else _dead(measurement)
+        )
     elif influence > least and not blind:
         status, place, message = Status.REFUTED, None, "The order of earlier tokens is seen."
     else:
@@ -50,6 +52,17 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
 def _dead(measurement: ContextUse) -> str:
     names = ", ".join(measurement.positions[:3])
     return f"The positions that the model holds ({names}) have no part in its outputs."
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """All tokens but the last in another order."""
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
+text = random_ids(batch=1, length={values.get("length")})[0]
+with torch.no_grad():
+    _, order = context_and_order(lambda ids: logits(model, ids), text, other_ids(text))
+assert order > 1e-5, "earlier tokens may trade places, and the last logits stay as they are"
+"""
 
 
 SICK = """\
@@ -94,4 +107,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),
     convicts={PROBE: read_order},
+    proof=Proof(
+        measures=("probes.context_use:context_and_order", "probes.instruments.weights:jitter"),
+        test=_test,
+    ),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.padding import Padding
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD803"
 PROBE = "padding"
@@ -51,6 +51,27 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
                 "turned": turned,
             },
         )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The padded tokens exchanged, under a mask of ones for the real ones."""
+    length, padded = values.get("length"), values.get("padded")
+    real = f">= {padded}" if values.get("side") == "left" else f"< {length} - {padded}"
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+text = random_ids(batch=1, length={length})[0]
+real = torch.arange({length}) {real}
+mask = real.long().expand(2, -1)
+
+
+def of_text(ids):
+    return logits(model, ids.expand(2, -1), {values.get("mask")}=mask)[0]
+
+
+with torch.no_grad():
+    moved = padded_influence(of_text, text, other_ids(text), real)
+assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {{moved:.2g}}"
+"""
 
 
 SICK = """\
@@ -98,4 +119,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("            visible & att", "            visible = visible & att"),
     convicts={PROBE: read_padding},
+    proof=Proof(
+        measures=("probes.padding:padded_influence", "probes.instruments.weights:jitter"),
+        test=_test,
+    ),
 )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD807"
 PROBE = "repeated-calls"
@@ -53,6 +53,19 @@ def _message(states: tuple[KeptState, ...]) -> str:
 
 def _name(state: KeptState) -> str:
     return f"{state.module}.{state.name}".lstrip(".")
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The same text before and after another one."""
+    return """\
+model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
+with torch.no_grad():
+    first = logits(model, random_ids(0))
+    logits(model, random_ids(1))
+    again = logits(model, random_ids(0))
+change = relative_change(first, again)
+assert change <= 1e-5, f"another text in between moves the logits by {change:.2g} of the largest"
+"""
 
 
 SICK = """\
@@ -99,4 +112,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("        self.mood = 0.9 * self.mood", "        mood = 0.9 * self.mood"),
     convicts={PROBE: read_calls},
+    proof=Proof(
+        measures=("probes.instruments.steady:relative_change", "probes.instruments.weights:jitter"),
+        test=_test,
+    ),
 )

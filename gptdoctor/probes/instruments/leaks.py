@@ -157,9 +157,7 @@ class Comparison:
 def twins(first: Recording, second: Recording) -> dict[int, Operation]:
     """The operation of the second run that each of the first has: same line, name and turn."""
     others = dict(_keyed(second))
-    return {
-        id(operation): others[key] for key, operation in _keyed(first) if key in others
-    }
+    return {id(operation): others[key] for key, operation in _keyed(first) if key in others}
 
 
 def _keyed(recording: Recording) -> Iterator[tuple[tuple[object, ...], Operation]]:

@@ -114,9 +114,7 @@ def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
     recording = record(steady, steady.specimen.inputs())
     kept = {(id(one.owner), one.name.rpartition(".")[2]) for one in holders(recording.model)}
     start = {
-        number
-        for number, (owner, name) in recording.owners.items()
-        if (id(owner), name) in kept
+        number for number, (owner, name) in recording.owners.items() if (id(owner), name) in kept
     }
     parts = _parts(recording.model)
     for module, numbers in recording.returns:
@@ -140,9 +138,7 @@ def _parts(model: nn.Module) -> frozenset[int]:
     return frozenset(found)
 
 
-def _last_receiver(
-    steady: Steady, recording: Recording, derived: frozenset[int]
-) -> Place | None:
+def _last_receiver(steady: Steady, recording: Recording, derived: frozenset[int]) -> Place | None:
     """The innermost module of the user's that was given positions, by its forward."""
     for module, numbers in reversed(recording.calls):
         if derived & set(numbers) and id(module) not in _parts(recording.model):
