@@ -71,7 +71,10 @@ class Proof:
     - `build()`, the tiny model in training mode; `random_ids(seed=0, batch=B, length=T)`, and
       `other_ids(ids)`, which differ from those at every position;
     - `run(model, ids, seed=0, **more)`, what its call returns, with more keywords for the call;
-    - `logits(model, ids, seed=0, **more)`, [B, T, V], and `loss(model, ids)`, a scalar in nats;
+    - `logits(model, ids, seed=0, **more)`, [B, T, V];
+    - `loss(model, ids)`, a scalar in nats, the model's own where it has one; with `labels`, where
+      it takes any, and `labels_of(ids)`, what it wants for them; `loss_and_logits(model, ids,
+      labels)`, of one call;
     - B, T and V; and MODULE, the name that the model's file is imported by.
     """
 

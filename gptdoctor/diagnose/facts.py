@@ -32,6 +32,9 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         expression=construction.expression,
         imports=construction.imports,
         logits=construction.logits,
+        loss=construction.loss,
+        loss_labels=construction.loss_labels,
+        labels_are_next=construction.labels_are_next,
     )
 
 

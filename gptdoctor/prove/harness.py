@@ -5,50 +5,54 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import PurePosixPath
 
 from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts
 from gptdoctor.source.laid_out import laid_out
 
-# What tests may call, in the order in which it is written, and what each of these calls itself.
-_NEEDS = {
-    "build": (),
-    "random_ids": (),
-    "other_ids": (),
-    "run": (),
-    "logits": ("run",),
-    "loss": ("logits", "run"),
-}
+_NAMES = (
+    "build",
+    "random_ids",
+    "other_ids",
+    "run",
+    "logits",
+    "labels_of",
+    "loss",
+    "loss_and_logits",
+)
 
 
-def wanted_by(tests: str) -> set[str]:
+def wanted_by(specimen: SpecimenFacts | None, tests: str) -> set[str]:
     """The functions that the tests call, with those that these call."""
-    wanted: set[str] = set()
-    for name, needs in _NEEDS.items():
-        if re.search(rf"(?<![.\w]){name}\(", tests):
-            wanted |= {name, *needs}
-    return wanted
+    wanted = {name for name in _NAMES if re.search(rf"(?<![.\w]){name}\(", tests)}
+    if "loss" in wanted and specimen is not None and specimen.loss:
+        wanted |= {"run", *(["labels_of"] if specimen.loss_labels else [])}
+    elif "loss" in wanted:
+        wanted |= {"logits"}
+    return wanted | ({"run"} if {"logits", "loss_and_logits"} & wanted else set())
 
 
 def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> list[str]:
     """The source of all functions that the tests call."""
-    wanted = wanted_by(tests)
-    sources = {
+    wanted = wanted_by(specimen, tests)
+    sources: dict[str, Callable[[], Iterator[str]]] = {
         "build": lambda: _build(model, specimen),
         "random_ids": _random_ids,
         "other_ids": _other_ids,
         "run": lambda: _run(specimen),
         "logits": lambda: _logits(specimen),
-        "loss": _loss,
+        "labels_of": lambda: _labels_of(specimen),
+        "loss": lambda: _loss(specimen),
+        "loss_and_logits": lambda: _loss_and_logits(specimen),
     }
-    return ["\n".join(sources[name]()) for name in _NEEDS if name in wanted]
+    return ["\n".join(sources[name]()) for name in _NAMES if name in wanted]
 
 
 def constants(model: ModelDiagnosis, tests: str) -> Iterator[str]:
     """B, T and V of the call that is known to work, and the module, where they are used."""
     known = [model.facts.get(name) for name in ("batch", "length", "vocabulary")]
-    if None not in known and (wanted_by(tests) or re.search(r"\b[BTV]\b", tests)):
+    if None not in known and (wanted_by(model.specimen, tests) or re.search(r"\b[BTV]\b", tests)):
         yield f"B, T, V = {', '.join(map(str, known))}"
     if re.search(r"\bMODULE\b", tests):
         yield f'MODULE = "{module(model)}"'
@@ -111,8 +115,39 @@ def _logits(specimen: SpecimenFacts) -> Iterator[str]:
     yield f"    return {specimen.logits}"
 
 
-def _loss() -> Iterator[str]:
-    yield "def loss(model, ids):"
-    yield '    """The cross-entropy of each next token, in nats."""'
-    yield "    predicted = logits(model, ids)[:, :-1].flatten(0, 1)"
-    yield "    return torch.nn.functional.cross_entropy(predicted, ids[:, 1:].flatten())"
+def _labels_of(specimen: SpecimenFacts) -> Iterator[str]:
+    yield "def labels_of(ids):"
+    if specimen.labels_are_next:
+        yield '    """The token after each one, which is what the model wants for labels."""'
+        yield "    return ids.roll(-1, dims=1)"
+    else:
+        yield '    """The tokens themselves: the model shifts its labels by itself."""'
+        yield "    return ids.clone()"
+
+
+def _loss(specimen: SpecimenFacts) -> Iterator[str]:
+    if specimen.loss and specimen.loss_labels:
+        yield "def loss(model, ids, labels=None):"
+        yield '    """The loss that the model gives for its labels, in nats."""'
+        yield "    labels = labels_of(ids) if labels is None else labels"
+        yield f"    output = run(model, ids, {specimen.loss_labels}=labels)"
+        yield f"    return {specimen.loss}"
+    elif specimen.loss:
+        yield "def loss(model, ids):"
+        yield '    """The loss that the model gives by itself, in nats."""'
+        yield "    output = run(model, ids)"
+        yield f"    return {specimen.loss}"
+    else:
+        yield "def loss(model, ids):"
+        yield '    """The cross-entropy of each next token, in nats."""'
+        yield "    predicted = logits(model, ids)[:, :-1].flatten(0, 1)"
+        yield "    return torch.nn.functional.cross_entropy(predicted, ids[:, 1:].flatten())"
+
+
+def _loss_and_logits(specimen: SpecimenFacts) -> Iterator[str]:
+    yield "def loss_and_logits(model, ids, labels):"
+    yield '    """The loss that the model gives for labels, and logits [B, T, V], of one call."""'
+    if re.search(r"\b[BT]\b", specimen.logits):
+        yield "    B, T = ids.shape"
+    yield f"    output = run(model, ids, {specimen.loss_labels}=labels)"
+    yield f"    return {specimen.loss}, {specimen.logits}"

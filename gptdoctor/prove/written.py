@@ -50,10 +50,13 @@ def tests_of(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[HealthT
 
 def _can_run(model: ModelDiagnosis, body: str) -> bool:
     """Whether all is known that the test needs of the model."""
-    wanted = harness.wanted_by(body)
+    wanted = harness.wanted_by(model.specimen, body)
     if model.specimen is None:
         return not wanted
-    return "logits" not in wanted or bool(model.specimen.logits)
+    has_logits = bool(model.specimen.logits)
+    has_loss = bool(model.specimen.loss and model.specimen.loss_labels)
+    labelled = {"labels_of", "loss_and_logits"} & wanted
+    return (has_logits or "logits" not in wanted) and (has_loss or not labelled)
 
 
 def confirmed(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[Finding]:
@@ -102,7 +105,7 @@ def needs_model(model: ModelDiagnosis, body: str) -> bool:
     lines = () if model.specimen is None else model.specimen.imports
     names = {line.split()[-1].partition(".")[0] for line in lines} - {"torch"}
     words = set(re.findall(r"\w+", body))
-    return bool(harness.wanted_by(body) or names & words)
+    return bool(harness.wanted_by(model.specimen, body) or names & words)
 
 
 def _standard(bodies: str) -> list[str]:

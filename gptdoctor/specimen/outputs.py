@@ -119,13 +119,19 @@ def _unflatten(tensor: Tensor, layout: Layout) -> Tensor:
 
 def loss_in(raw: Any, logits: Path | None) -> Tensor | None:
     """The scalar that a call returned as its loss: by name, else the first scalar."""
+    found = loss_at(raw, logits)
+    return None if found is None else found[1].reshape(())
+
+
+def loss_at(raw: Any, logits: Path | None) -> tuple[Path, Tensor] | None:
+    """The way to that scalar, and the scalar as it was returned."""
     scalars = [
-        (_loss_rank(path), -index, tensor)
+        (_loss_rank(path), -index, path, tensor)
         for index, (path, tensor) in enumerate(tensors_in(raw))
         if tensor.numel() == 1 and tensor.is_floating_point() and path != logits
     ]
     best = max(scalars, key=lambda each: each[:2], default=None)
-    return None if best is None else best[2].reshape(())
+    return None if best is None else best[2:]
 
 
 def _loss_rank(path: Path) -> int:

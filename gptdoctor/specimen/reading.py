@@ -1,21 +1,59 @@
-"""How the logits are read from what a call returns, as code that a user can paste."""
+"""How logits and losses are read from what a call returns, as code that a user can paste."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
-from gptdoctor.specimen.outputs import Layout, Path, logits_in
+from gptdoctor.specimen.called import Called
+from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.labels import labels_for, names_next, text_of
+from gptdoctor.specimen.objective import label_parameters
+from gptdoctor.specimen.outputs import Layout, Path, logits_in, loss_at
+from gptdoctor.specimen.trial import FAILURES
 
 OUTPUT = "output"  # the name of what the call returned
 _TIME_FIRST = ".transpose(0, 1)"
+
+
+def readings(best: Called) -> dict[str, Any]:
+    """The fields `logits`, `loss`, `loss_labels` and `labels_are_next` of a construction."""
+    trial, model = best.trial, best.instance.model
+    if trial is None or trial.outputs is None or model is None:
+        return {}
+    recipe = trial.recipe
+    inputs = recipe.inputs(trial.batch, trial.length, 0)
+    layout = recipe.layout(inputs)
+    found = {"logits": logits_code(trial.outputs.raw, layout)}
+    entry = (*label_parameters(recipe), recipe.entry)
+    own = next((one for one in best.own if one.name in entry), None)
+    if own is None or recipe.time_first:  # labels that are turned as well have no short code
+        return found
+    labels = own.labels
+    if labels:
+        inputs[labels] = labels_for(labels, text_of(recipe, inputs)).view_as(inputs[recipe.ids])
+    try:
+        with torch.no_grad():
+            raw = recipe.run(duplicate(model).train(), inputs)
+    except FAILURES:
+        return found
+    loss = {"loss": loss_code(raw, layout), "loss_labels": labels}
+    return found | loss | {"labels_are_next": names_next(labels)}
 
 
 def logits_code(raw: Any, layout: Layout) -> str:
     """Code that gives logits [B, T, V] from `output`, in terms of B and T; "": there are none."""
     found = logits_in(raw, layout)
     return "" if found is None else f"{OUTPUT}{_steps(found[0])}{_arranged(found[1], layout)}"
+
+
+def loss_code(raw: Any, layout: Layout) -> str:
+    """Code that gives the loss from `output`; "": there is none in it."""
+    logits = logits_in(raw, layout)
+    found = loss_at(raw, None if logits is None else logits[0])
+    return "" if found is None else f"{OUTPUT}{_steps(found[0])}"
 
 
 def _steps(path: Path) -> str:

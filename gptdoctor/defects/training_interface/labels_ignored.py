@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD602"
 PROBE = "labels"
@@ -45,6 +45,16 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
             "targets": reading.targets,
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Other labels, and the same loss."""
+    return """\
+model = build().eval()
+labels = labels_of(random_ids())
+first, second = (loss(model, random_ids(), one) for one in (labels, other_ids(labels)))
+assert first != second, "the loss is the same whatever the labels are"
+"""
 
 
 SICK = """\
@@ -89,4 +99,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

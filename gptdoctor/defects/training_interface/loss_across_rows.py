@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD607"
 PROBE = "labels"
@@ -50,6 +50,19 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
         if sliced is not None and sliced.flat:
             return sliced.place
     return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Labels unlike the ids: the last position of a row must not be pulled to the next row's."""
+    return """\
+labels = random_ids(1)  # unlike the ids, so that it shows which of them are meant
+found, scores = loss_and_logits(build(), random_ids(0), labels)
+pulled = pulled_to(found, scores)
+assert pulled is not None
+paired = pairing(pulled, labels)
+assert paired is not None
+assert paired.across_rows == 0, f"{paired.across_rows} positions learn a token of the next row"
+"""
 
 
 SICK = """\
@@ -95,4 +108,11 @@ DEFECT = Defect(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(
+        measures=(
+            "probes.instruments.label_pulls:pulled_to",
+            "probes.instruments.label_pulls:pairing",
+        ),
+        test=_test,
+    ),
 )

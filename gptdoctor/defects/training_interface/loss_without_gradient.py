@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD606"
 PROBE = "labels"
@@ -59,6 +59,16 @@ def _conviction(
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The loss of the model's own has to lead back to its parameters."""
+    return """\
+model = build()
+found = loss(model, random_ids())
+heard = isinstance(found, torch.Tensor) and reaches(found, model)
+assert heard, "no parameter hears of the loss that the model returns"
+"""
+
+
 SICK = """\
 import torch.nn.functional as F
 from torch import nn
@@ -98,4 +108,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".detach()", ""),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.training_interface:reaches",), test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD605"
 PROBE = "labels"
@@ -41,6 +41,27 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
             "loss_nats": reading.loss,
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Padding at the end of a row must pull no position to itself."""
+    token = str(values.get("padding", "")).rpartition(" = ")[2]
+    if not token.lstrip("-").isdigit():
+        return ""
+    return f"""\
+padding = {token}
+ids = random_ids()
+ids[ids == padding] = (padding + 1) % V
+labels = labels_of(ids)
+labels[0, -2:] = padding
+if padding >= 0:
+    ids[0, -2:] = padding
+found, scores = loss_and_logits(build(), ids, labels)
+pulled = pulled_to(found, scores)
+assert pulled is not None
+counted = int((pulled[0] == padding).sum())
+assert counted == 0, f"{{counted}} positions are trained to tell padding"
+"""
 
 
 SICK = """\
@@ -88,4 +109,5 @@ DEFECT = Defect(
         "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.label_pulls:pulled_to",), test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD603"
 PROBE = "labels"
@@ -90,6 +90,23 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
     return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Labels unlike the ids, and the one that each position is pulled to."""
+    offset, ahead = values.get("offset"), values.get("ahead")
+    if not isinstance(offset, int) or not isinstance(ahead, int) or not values.get("labels"):
+        return ""
+    return f"""\
+labels = random_ids(1)  # unlike the ids, so that it shows which of them are meant
+found, scores = loss_and_logits(build(), random_ids(0), labels)
+pulled = pulled_to(found, scores)
+assert pulled is not None
+paired = pairing(pulled, labels)
+assert paired is not None
+right = {offset - ahead + 1}
+assert paired.offset == right, f"position t is trained on label t + {{paired.offset}}"
+"""
+
+
 SICK = """\
 import torch.nn.functional as F
 from torch import nn
@@ -139,4 +156,11 @@ DEFECT = Defect(
         "labels.flatten()", "labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(
+        measures=(
+            "probes.instruments.label_pulls:pulled_to",
+            "probes.instruments.label_pulls:pairing",
+        ),
+        test=_test,
+    ),
 )
