@@ -15,11 +15,16 @@ from gptdoctor.probes.instruments.blame import (
     record,
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
-from gptdoctor.probes.instruments.masks import mask_place, sights
-from gptdoctor.probes.instruments.operations import Operation, Recording
+from gptdoctor.probes.instruments.masks import Sight, mask_place, sights
+from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.texts import with_text
+
+
+TINY = 1e-12  # weights below it belong to what is hidden
+EVEN = 1e-5  # rounding
 
 
 def mixes(steady: Steady, length: int) -> bool:
@@ -107,6 +112,43 @@ def _never_called(steady: Steady, recording: Recording) -> FlowPlace | None:
             if place is not None:
                 return flow_place(place, "forward")
     return None
+
+
+def weighs_alike(steady: Steady, length: int) -> bool | None:
+    """Whether, in a text of one token, every attention weighs all that it sees alike.
+
+    Whatever tells positions to an attention, or to what it is given, makes some weigh more.
+    """
+    specimen, text = steady.specimen, steady.text
+    one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
+    rows = one.expand(2, length, *one.shape[2:]).contiguous()
+    recording = record(steady, with_text(specimen, text, rows, steady.seed))
+    answers = [
+        _is_even(sight)
+        for sight in sights(recording, length, free_values(recording))
+    ]
+    return all(answers) if answers else None
+
+
+def _is_even(sight: Sight) -> bool:
+    """Whether the weights of each position are equal, or what they are computed from is."""
+    operation = sight.operation
+    if operation.name in SOFTMAX:
+        weights = operation.results[0][..., -sight.visible.shape[0] :]
+        most = weights.masked_fill(weights < TINY, 0.0).amax(dim=-1)
+        least = weights.masked_fill(weights < TINY, 2.0).amin(dim=-1)
+        return bool(((most - least).abs() < EVEN).all())
+    mask = operation.kwargs.get("attn_mask", None)
+    if mask is None and operation.name == "scaled_dot_product_attention":
+        mask = operation.args[3] if len(operation.args) > 3 else None
+    if isinstance(mask, Tensor) and mask.is_floating_point() and len(mask.unique()) > 2:
+        return False
+    time = 0 if operation.name == "multi_head_attention_forward" else -2
+    return all(
+        not differs(each, each.select(time, 0).unsqueeze(time).expand_as(each))
+        for each in operation.args[:2]
+        if isinstance(each, Tensor)
+    )
 
 
 def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
