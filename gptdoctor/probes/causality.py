@@ -76,7 +76,10 @@ def measure(specimen: Specimen) -> Causality:
     if leaks and specimen.target.causal is None:
         leaks = list(_without_design(leaks))
     seeds, crossed, compared = _confirmed(leaks) if leaks else (0, 0, 0)
-    blame = blame_of(leaks[0].way.steady, leaks[0].run, seen) if seeds == SEEDS else Blame()
+    blame = Blame()
+    if seeds == SEEDS:  # the longest text shows the most of a mask
+        widest = max(leaks, key=lambda one: one.run.length)
+        blame = blame_of(widest.way.steady, widest.run, seen)
     if blame.chooses and specimen.target.causal is None:
         raise Abstention("it chooses or sorts among all tokens, later ones too, which may be meant")
     return replace(

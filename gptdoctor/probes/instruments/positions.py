@@ -18,7 +18,9 @@ _OTHER_TOWERS = re.compile(r"visi|visual|image|img|patch|audio|video|speech|pixe
 # What tells order without positions.
 _ORDERED = re.compile(r"(?:rnn|lstm|gru|conv|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)")
 _MIXING = re.compile(
-    _ORDERED.pattern + r"|attn|attention|mixer|transformer|decoder|encoder_?layer|memory", re.IGNORECASE
+    _ORDERED.pattern
+    + r"|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",
+    re.IGNORECASE,
 )
 
 
