@@ -97,8 +97,10 @@ def _pairs(
 def _at(steady: Steady, length: int) -> tuple[float, float, float | None]:
     inputs, others, first = _pairs(steady, length)
     outputs = steady.outputs(inputs)
-    if outputs.shape[1:] == (1, BATCH):
-        raise Abstention("it compares the rows of its batch with each other")
+    if outputs.shape[1:] == (1, BATCH):  # or is that its number of classes?
+        pair = _pairs(steady, length, BATCH - 1)[0]
+        if steady.outputs(pair).shape[1:] == (1, BATCH - 1):
+            raise Abstention("it compares the rows of its batch with each other")
     moved = measure_rows(steady.outputs, inputs, others, first)
     return (*moved, None if steady.random else _against_one(steady, inputs, outputs))
 

@@ -51,6 +51,10 @@ class _Leak:
     run: FutureRun
     moved: Tensor  # [T, T] relative changes, [token, output]
 
+    @property
+    def leaks(self) -> bool:
+        return self.run.influence > self.way.steady.least
+
 
 def measure(specimen: Specimen) -> Causality:
     """All comparisons; where something flows back, again with other seeds, and the place."""
@@ -68,13 +72,16 @@ def measure(specimen: Specimen) -> Causality:
             raise
         return _measured(steady, seen, blame, finite=False)
     found, failed = _runs(steady, lengths_for(steady))
-    leaks = [one for one in found if one.run.influence > one.way.steady.least]
+    leaks = [one for one in found if one.leaks]
     if leaks and specimen.target.causal is None:
-        leaks = list(_without_design(specimen, leaks))
+        leaks = list(_without_design(leaks))
     seeds, crossed, compared = _confirmed(leaks) if leaks else (0, 0, 0)
-    blame = blame_of(leaks[0].way.steady, leaks[0].run, seen) if seeds == SEEDS else Blame()
+    blame = Blame()
+    if seeds == SEEDS:  # the longest text shows the most of a mask
+        widest = max(leaks, key=lambda one: one.run.length)
+        blame = blame_of(widest.way.steady, widest.run, seen)
     if blame.chooses and specimen.target.causal is None:
-        raise Abstention("its experts choose among all tokens, later ones too, which may be meant")
+        raise Abstention("it chooses or sorts among all tokens, later ones too, which may be meant")
     return replace(
         _measured(steady, seen, blame),
         runs=tuple(one.run for one in found),
@@ -102,7 +109,10 @@ def _measured(steady: Steady, seen: Watched, blame: Blame, *, finite: bool = Tru
 
 
 def _runs(steady: Steady, lengths: tuple[int, ...]) -> tuple[list[_Leak], list[str]]:
-    """All comparisons, and the ways of calling that could not be compared."""
+    """All comparisons, and the ways of calling that could not be compared.
+
+    Where the usual call leaks, no other is needed; Abstention where that may be meant.
+    """
     found, failed = [], []
     for way in ways_of(steady.specimen, steady):
         try:
@@ -111,6 +121,8 @@ def _runs(steady: Steady, lengths: tuple[int, ...]) -> tuple[list[_Leak], list[s
             if way.how == AS_CALLED:
                 raise
             failed.append(f"{way.how}: {type(error).__name__}")
+        if any(one.leaks for one in found):
+            break
     return found, failed
 
 
@@ -171,25 +183,25 @@ def _told(way: Way, length: int, early: Tensor, places: Sequence[list[int]]) -> 
     )
 
 
-def _without_design(specimen: Specimen, leaks: list[_Leak]) -> Iterator[_Leak]:
+def _without_design(leaks: list[_Leak]) -> Iterator[_Leak]:
     """The leaks, unless something says that the model may look ahead."""
     steady = leaks[0].way.steady
+    specimen = steady.specimen
     reason = look_ahead_reason(specimen, steady.model)
-    prefixes = {is_prefix(one.moved > one.way.steady.least) for one in leaks}
-    if not reason and prefixes != {0} and len(prefixes) == 1 and len(leaks) > 1:
+    prefixes = {is_prefix(one.moved > steady.least) for one in leaks}
+    if not reason and len(leaks) > 1 and len(prefixes) == 1 and prefixes != {0}:
         reason = f"its first {prefixes.pop()} positions see each other, as in a prefix LM"
     if not reason and specimen.construction.returns == "no logits" and not _promises(specimen):
         reason = "it gives no logits, and nothing says that its positions may not see later ones"
     if reason:
         raise Abstention(f"{reason}: later tokens move earlier outputs, which may be meant")
+    roomy = without_capacity(steady.model)
+    if roomy is None:
+        yield from leaks
+        return
     for one in leaks:
-        open_model = without_capacity(one.way.steady.model)
-        if open_model is None:
-            yield one
-            continue
-        wide = Steady(specimen, one.way.steady.seed, open_model)
-        again = _at_length(Way(how=one.way.how, steady=wide), one.run.length)
-        if again.run.influence > wide.least:
+        wide = steady.like(steady.seed, roomy)
+        if _at_length(Way(how=one.way.how, steady=wide), one.run.length).leaks:
             yield one
 
 
@@ -208,13 +220,12 @@ def _confirmed(leaks: list[_Leak]) -> tuple[int, int, int]:
         for near in (length + 1, length - 1, length + 2):
             if near > 1 and works_at(steady, near):
                 compared += 1
-                leaks_near = _at_length(first.way, near).run.influence > steady.least
-                lengths |= {near} if leaks_near else set()
+                lengths |= {near} if _at_length(first.way, near).leaks else set()
                 break
     seeds = 1
     for step in range(1, SEEDS):
         way = first.way.again(steady.seed + 100 * step)
-        seeds += _at_length(way, length).run.influence > way.steady.least
+        seeds += _at_length(way, length).leaks
     return seeds, len(lengths), compared
 
 

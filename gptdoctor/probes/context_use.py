@@ -12,7 +12,7 @@ from torch import Tensor
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.probes.instruments.lengths import lengths_for
-from gptdoctor.probes.instruments.lost_context import lost_context, lost_positions, mixes
+from gptdoctor.probes.instruments.lost_context import lost_context, lost_positions, mixes, never_called, weighs_alike
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
@@ -54,9 +54,16 @@ def measure(specimen: Specimen) -> ContextUse:
         return found
     found = _again(steady, found)
     if found.context <= found.least_influence:
-        mixing = found.mixes_by or (("an operation",) if mixes(steady, length) else ())
+        mixing = found.mixes_by
+        if not mixing and mixes(steady, length):
+            mixing = ("an operation",)
+        elif not mixing and never_called(steady) is not None:
+            mixing = ("a part that is never called",)
         return replace(found, mixes_by=mixing, context_place=lost_context(steady, length))
-    return replace(found, order_place=lost_positions(steady, length)) if _doubtful(found) else found
+    if not _doubtful(found):
+        return found
+    alike = weighs_alike(steady, length)
+    return replace(found, weighs_alike=alike, order_place=lost_positions(steady, length))
 
 
 def _doubtful(found: ContextUse) -> bool:
@@ -78,6 +85,7 @@ def _measured(steady: Steady, length: int) -> ContextUse:
         mixes_by=mixing_parts(steady.model),
         positions=positions,
         positions_influence=influence,
+        weighs_alike=None,
         orders_itself=orders_itself(steady.model),
         seeds=1,
         context_place=None,

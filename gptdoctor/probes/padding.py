@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.padding import PaddedSide, Padding
 from gptdoctor.probes.instruments.blame import CHOOSING
 from gptdoctor.probes.instruments.lengths import SHORT, works_at
 from gptdoctor.probes.instruments.lost_padding import padding_place
+from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
 from gptdoctor.probes.instruments.texts import Text, other_text, with_text
@@ -91,6 +92,8 @@ def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
         raise Abstention(f"its documentation says that {masked.name} is not used")
     if without_capacity(steady.model) is not None:
         raise Abstention("its experts have room for so many tokens, padded ones included")
+    if orders_itself(steady.model):
+        raise Abstention("recurrence or convolution reads padding as it reads any token")
     seeds = 1
     for step in range(1, SEEDS):
         other = steady.like(steady.seed + 100 * step, specimen.copy())

@@ -26,6 +26,9 @@ class ContextUse(Measurement):
     positions: tuple[str, ...]  # what holds positions: "pos_emb.weight", "blocks.0.attn.rope"
     # Of any output, when all that holds positions is exchanged; None: nothing holds them.
     positions_influence: float | None
+    # Whether, in a text of one token, all attentions weigh all that they see alike: then nothing
+    # but the causal mask tells positions.  None: not asked, or no attention was seen.
+    weighs_alike: bool | None
     orders_itself: bool  # recurrence or convolution tells the order without positions
     seeds: int  # that were tried
     context_place: FlowPlace | None  # where the context is lost, if it is

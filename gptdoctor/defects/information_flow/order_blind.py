@@ -23,7 +23,8 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
         return  # nothing that comes before is seen, in whatever order
     influence = measurement.positions_influence or 0.0
     least = measurement.least_order
-    dead = influence <= least and not measurement.orders_itself
+    untold = bool(measurement.weighs_alike) and not measurement.orders_itself
+    dead = influence <= least and untold
     blind = measurement.order <= least
     if (dead or blind) and measurement.seeds == SEEDS:
         status, place = Status.CONFIRMED, place_of(measurement.order_place, record.target)
@@ -101,8 +102,10 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe context-use exchanges everything that holds positions but what stands for the "
-        "first one, and turns the earlier tokens round, with moved weights. No change above 1e-5 "
-        "of the largest output with three seeds confirms it."
+        "first one, and turns the earlier tokens round, with moved weights. It is confirmed, with "
+        "three seeds, where the order moves nothing (above 1e-5 of the largest output), or where "
+        "the positions move nothing and in a text of one token every attention weighs all that it "
+        "sees alike."
     ),
     sick=SICK,
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),

@@ -21,6 +21,8 @@ from gptdoctor.probes.instruments.masks import (
     softening,
 )
 from gptdoctor.probes.instruments.operations import (
+    FUSED,
+    SOFTMAX,
     Operation,
     Recording,
     recorded,
@@ -148,7 +150,10 @@ def blame_of(steady: Steady, run: FutureRun, seen: Watched) -> Blame:
 
 
 def _explained(operation: Operation, recording: Recording, length: int, steady: Steady) -> Blame:
-    if operation.name in CHOOSING or _chosen_later(operation, recording, length):
+    after = operation.name in SOFTMAX | FUSED  # scores may be chosen from, weights may not
+    words = steady.specimen.construction.vocabulary
+    start = operation if after else None
+    if operation.name in CHOOSING or chooses_tokens(recording, length, words, start):
         return Blame(flow_place(operation.place, operation.name), chooses=True)
     softmax = softening(operation, recording)
     if softmax is None:
@@ -191,19 +196,30 @@ def _of_mask(sight: Sight) -> str:
     return told.get(pattern, "its mask shows later positions")
 
 
-def _chosen_later(operation: Operation, recording: Recording, length: int) -> bool:
-    """Whether what is softened over the tokens is what some of them are chosen by."""
-    started = False
+def chooses_tokens(
+    recording: Recording, length: int, words: int, after: Operation | None = None
+) -> bool:
+    """Whether some tokens are chosen from all, or all of them sorted; `after` an operation.
+
+    `words`: the vocabulary, from which tokens are chosen in another sense.
+    """
+    started = after is None
     for other in recording.operations:
-        started = started or other is operation
+        started = started or other is after
         source = other.args[0] if other.args else None
-        if started and other.name in CHOOSING and isinstance(source, Tensor):
-            if any(_over_tokens(other, source, count) for count in (length, BATCH * length)):
+        if started and other.name in CHOOSING and isinstance(source, Tensor) and source.dim():
+            if _over_tokens(other, source, length, words):
                 return True
     return False
 
 
-def _over_tokens(operation: Operation, source: Tensor, tokens: int) -> bool:
+def _over_tokens(operation: Operation, source: Tensor, length: int, words: int) -> bool:
+    """Whether what is chosen from are the positions of the text, or those of all rows."""
     at = 2 if operation.name in ("topk", "kthvalue") else 1
     dim = operation.kwargs.get("dim", operation.args[at] if len(operation.args) > at else -1)
-    return isinstance(dim, int) and source.dim() > 0 and source.shape[dim] == tokens
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        return False
+    size = source.shape[dim]
+    if operation.name in ("sort", "argsort", "msort"):  # of a text that may have been padded
+        return size >= length and size != words
+    return size in (length, BATCH * length)

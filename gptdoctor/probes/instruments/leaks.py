@@ -106,25 +106,23 @@ class Comparison:
     def offender(self) -> Operation | None:
         """The first operation with a dirty result and no dirty input; None: there is none."""
         for operation in self.first.operations:
-            states = [self._state.get(number, "clean") for number in operation.inputs]
+            given = {self._state.get(number, "clean") for number in operation.inputs}
             found = self._judge(operation)
-            for number in operation.outputs:
-                self._state[number] = found
-            if found == "changed":
-                self._note_origin(operation, states)
-            if found == "dirty" and "dirty" not in states:
+            for number, state in zip(operation.outputs, found, strict=True):
+                self._state[number] = state
+                if state == "changed":
+                    self._note_origin(operation, number)
+            if "dirty" in found and "dirty" not in given:
                 return self._blamed(operation)
         return None
 
-    def _judge(self, operation: Operation) -> str:
+    def _judge(self, operation: Operation) -> list[str]:
+        """The state of each result."""
         twin = self._twins.get(id(operation))
         if twin is None or len(twin.results) != len(operation.results):
-            return "changed"  # it was run in one case alone
-        states = {
-            self._state_of(one, other)
-            for one, other in zip(operation.results, twin.results, strict=True)
-        }
-        return next((state for state in ("dirty", "changed") if state in states), "clean")
+            return ["changed"] * len(operation.results)  # it was run in one case alone
+        pairs = zip(operation.results, twin.results, strict=True)
+        return [self._state_of(one, other) for one, other in pairs]
 
     def _state_of(self, one: Tensor, other: Tensor) -> str:
         parts = [form(each.shape) for form, each in zip(self._protected, (one, other), strict=True)]
@@ -135,16 +133,14 @@ class Comparison:
             return "changed"
         return "dirty" if differs(mine, others) else "clean"
 
-    def _note_origin(self, operation: Operation, states: list[str]) -> None:
+    def _note_origin(self, operation: Operation, number: int) -> None:
         """Remember where a value lost the form that tells its rows and positions."""
-        earlier = [
-            self._origins[number]
-            for number, state in zip(operation.inputs, states, strict=True)
-            if state == "changed" and number in self._origins
-        ]
-        origin = earlier[0] if earlier else operation
-        for number in operation.outputs:
-            self._origins[number] = origin
+        earlier = (
+            self._origins[each]
+            for each in operation.inputs
+            if self._state.get(each) == "changed" and each in self._origins
+        )
+        self._origins[number] = next(earlier, operation)
 
     def _blamed(self, operation: Operation) -> Operation:
         """The operation itself, or the one that mixed what it was given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from gptdoctor.specimen.sizes import role_of
 SHORT = (7, 5, 8)  # the first that works; a prime is unlike the other sizes
 LONG = 23  # where no window is known: longer than most constants of a tiny model
 LONGEST = 96  # a forward pass of this length still takes milliseconds
+_WINDOW = re.compile(r"window|chunk|segment|bucket|block_(?:size|len)|local_(?:size|len|attn)")
 
 
 def sizes_by_role(model: nn.Module, role: str) -> frozenset[int]:
@@ -64,13 +66,20 @@ def lengths_for(steady: Steady) -> tuple[int, ...]:
 
 def _long_ones(model: nn.Module, short: int) -> Iterator[int]:
     """Candidates for the long length, best first."""
-    contexts = [size for size in sizes_by_role(model, "context") if size >= short]
-    longest = min([LONGEST, *contexts])
-    windows = [size for size in sizes_by_role(model, "window") if 2 * size <= longest]
-    widest = max(windows, default=0)
-    wanted = [2 * widest + 3, 2 * widest] if widest else [LONG, 16]
-    wanted += [longest, longest - 1, short + 4, short + 1, 2 * short]
+    contexts = sorted(size for size in sizes_by_role(model, "context") if size >= short)
+    longest = min(LONGEST, *contexts[-1:], LONGEST)
+    windows = {*sizes_by_role(model, "window"), *_named_windows(model), *contexts[:-1]}
+    widest = max((size for size in windows if 2 * size <= longest), default=0)
+    wanted = [2 * widest + 3, 2 * widest] if widest else []
+    wanted += [LONG, 16, longest, longest - 1, short + 4, short + 1, 2 * short]
     yield from dict.fromkeys(size for size in wanted if short < size <= longest)
+
+
+def _named_windows(model: nn.Module) -> Iterator[int]:
+    """What else is called a window, a chunk or a block."""
+    for name, value in named_values(model):
+        if type(value) is int and value > 1 and _WINDOW.search(name):
+            yield value
 
 
 def _first_working(steady: Steady, lengths: tuple[int, ...]) -> int | None:

@@ -15,11 +15,16 @@ from gptdoctor.probes.instruments.blame import (
     record,
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
-from gptdoctor.probes.instruments.masks import mask_place, sights
-from gptdoctor.probes.instruments.operations import Operation, Recording
+from gptdoctor.probes.instruments.masks import Sight, mask_place, sights
+from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
-from gptdoctor.probes.instruments.statements import forward_place
+from gptdoctor.probes.instruments.statements import forward_place, is_discarded
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.texts import with_text
+
+
+TINY = 1e-12  # weights below it belong to what is hidden
+EVEN = 1e-5  # rounding
 
 
 def mixes(steady: Steady, length: int) -> bool:
@@ -36,8 +41,8 @@ def lost_context(steady: Steady, length: int) -> FlowPlace | None:
             return flow_place(place or sight.operation.place, sight.operation.name)
     carriers = _carriers(first, second, length)
     if carriers:
-        return _dropped(first, carriers)
-    return _never_called(steady, first)
+        return _dropped(first, carriers, steady.specimen.root)
+    return never_called(steady)
 
 
 def _recordings(steady: Steady, length: int) -> tuple[Recording, Recording]:
@@ -69,9 +74,14 @@ def _differ_last(one: Tensor, other: Tensor, length: int) -> bool:
     return differs(one.select(at, -1), other.select(at, -1))
 
 
-def _dropped(recording: Recording, carriers: list[Operation]) -> FlowPlace | None:
+def _dropped(
+    recording: Recording, carriers: list[Operation], root: str
+) -> FlowPlace | None:
     """The statement behind the last carrier that makes nothing of it."""
     last = carriers[-1]
+    for place in last.stack:
+        if is_discarded(place, root):
+            return flow_place(place, "call")
     made = set(last.outputs)
     index = recording.operations.index(last)
     for operation in recording.operations[index + 1 :]:
@@ -89,8 +99,9 @@ def _dropped(recording: Recording, carriers: list[Operation]) -> FlowPlace | Non
     return flow_place(caller or last.place, "call")
 
 
-def _never_called(steady: Steady, recording: Recording) -> FlowPlace | None:
-    """The forward of the module that has a part that mixes, and does not call it."""
+def never_called(steady: Steady) -> FlowPlace | None:
+    """The forward of the module that has a part that it does not call; None: all are called."""
+    recording = record(steady, steady.specimen.inputs())
     called = {id(module) for module, _ in recording.calls}
     names = [
         type(module).__name__
@@ -109,6 +120,43 @@ def _never_called(steady: Steady, recording: Recording) -> FlowPlace | None:
     return None
 
 
+def weighs_alike(steady: Steady, length: int) -> bool | None:
+    """Whether, in a text of one token, every attention weighs all that it sees alike.
+
+    Whatever tells positions to an attention, or to what it is given, makes some weigh more.
+    """
+    specimen, text = steady.specimen, steady.text
+    one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
+    rows = one.expand(2, length, *one.shape[2:]).contiguous()
+    recording = record(steady, with_text(specimen, text, rows, steady.seed))
+    answers = [
+        _is_even(sight)
+        for sight in sights(recording, length, free_values(recording))
+    ]
+    return all(answers) if answers else None
+
+
+def _is_even(sight: Sight) -> bool:
+    """Whether the weights of each position are equal, or what they are computed from is."""
+    operation = sight.operation
+    if operation.name in SOFTMAX:
+        weights = operation.results[0][..., -sight.visible.shape[0] :]
+        most = weights.masked_fill(weights < TINY, 0.0).amax(dim=-1)
+        least = weights.masked_fill(weights < TINY, 2.0).amin(dim=-1)
+        return bool(((most - least).abs() < EVEN).all())
+    mask = operation.kwargs.get("attn_mask", None)
+    if mask is None and operation.name == "scaled_dot_product_attention":
+        mask = operation.args[3] if len(operation.args) > 3 else None
+    if isinstance(mask, Tensor) and mask.is_floating_point() and len(mask.unique()) > 2:
+        return False
+    time = 0 if operation.name == "multi_head_attention_forward" else -2
+    return all(
+        not differs(each, each.select(time, 0).unsqueeze(time).expand_as(each))
+        for each in operation.args[:2]
+        if isinstance(each, Tensor)
+    )
+
+
 def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
     """Where what holds positions is read, or else the forward that does nothing with it."""
     recording = record(steady, steady.specimen.inputs())
@@ -120,13 +168,26 @@ def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
     for module, numbers in recording.returns:
         start |= set(numbers) if id(module) in parts else set()
     derived = recording.derived_from(start) & free_values(recording)
-    receiver = _last_receiver(steady, recording, derived)
+    receiver = _last_receiver(steady, recording, derived) or _given_back(recording, kept)
     if receiver is not None:
         return flow_place(receiver, "forward")
     for operation in recording.operations:
         if start & set(operation.inputs) and operation.place is not None:
             return flow_place(operation.place, operation.name)
     return _owner_forward(steady, recording)
+
+
+def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
+    """Who called a module of positions and made nothing of what it gave back."""
+    owners = {owner for owner, _ in kept}
+    used = {number for operation in recording.operations for number in operation.inputs}
+    used |= {number for _, numbers in recording.calls for number in numbers}
+    for module, numbers in recording.returns:
+        maker = recording.maker.get(numbers[0]) if numbers else None
+        if id(module) in owners and maker is not None and not used & set(numbers):
+            own = maker.stack[0].symbol if maker.stack else ""
+            return next((place for place in maker.stack if place.symbol != own), None)
+    return None
 
 
 def _parts(model: nn.Module) -> frozenset[int]:

@@ -52,6 +52,16 @@ def forward_place(kind: type, root: str, entry: str = "forward") -> Place | None
     return None
 
 
+def is_discarded(place: Place, root: str) -> bool:
+    """Whether the statement at a place is a call of which the result is not taken."""
+    tree = _tree(str(Path(root) / place.path))
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            if node.lineno <= (place.line or 0) <= (node.end_lineno or 0):
+                return True
+    return False
+
+
 @lru_cache(maxsize=32)
 def _tree(file: str) -> ast.Module | None:
     try:

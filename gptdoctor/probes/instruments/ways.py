@@ -101,8 +101,10 @@ def _in_training(specimen: Specimen, steady: Steady) -> Iterator[Way]:
     def training(copy: nn.Module) -> nn.Module:
         copy.train()
         for module in copy.modules():
-            if isinstance(module, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm):
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
                 module.eval()
+            if isinstance(module, nn.modules.dropout._DropoutNd):
+                module.p = 0.0
             for name, value in list(vars(module).items()):
                 if "drop" in name and isinstance(value, float):
                     setattr(module, name, 0.0)

@@ -1,0 +1,191 @@
+"""Faults of information flow, by their text: what is changed, and what has to be said of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tests.probes.flow_models import CAUSAL, HEALTHY, decoder, recurrent
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault in one host."""
+
+    name: str
+    host: str
+    old: str
+    new: str
+    rule: str
+    place: str  # a text that the blamed line holds, or "in Class.method"
+
+    @property
+    def text(self) -> str:
+        """The faulty model."""
+        assert self.old in self.host, self.name
+        return self.host.replace(self.old, self.new)
+
+
+PLAIN = decoder()
+BUFFERED = decoder(
+    "scores = scores.masked_fill(self.seen[:T, :T] == 0, -1e9)",
+    kept='self.register_buffer("seen", torch.ones(span, span).tril())',
+)
+ADDED = decoder(
+    """
+    mask = torch.zeros(T, T)
+    mask = mask.masked_fill(torch.arange(T)[None] > torch.arange(T)[:, None], float("-inf"))
+    scores = scores + mask
+    """
+)
+FUSED = PLAIN.replace(f"        {CAUSAL}\n", "").replace(
+    "scores.softmax(-1) @ v", "F.scaled_dot_product_attention(q, k, v, is_causal=True)"
+)
+FUSED_MASK = PLAIN.replace(CAUSAL, "seen = torch.ones(T, T, dtype=torch.bool).tril()").replace(
+    "scores.softmax(-1) @ v", "F.scaled_dot_product_attention(q, k, v, attn_mask=seen)"
+)
+TORCHS = HEALTHY["torch's own layers"]
+CONVOLVING = HEALTHY["causal convolution"]
+HANDED = (
+    decoder("scores = scores + mask")
+    .replace("def forward(self, x):", "def forward(self, x, mask):")
+    .replace("self.attend(self.before(x))", "self.attend(self.before(x), mask)")
+    .replace(
+        "        for layer in self.layers:\n            x = layer(x)\n",
+        "        mask = torch.full((ids.shape[1],) * 2, -torch.inf).triu(1)\n"
+        "        for layer in self.layers:\n            x = layer(x, mask)\n",
+    )
+)
+ROTARY = decoder(
+    "scores = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -torch.inf)",
+    positions="",
+    added="",
+    kept="self.rope = Rotate(dim // heads)",
+).replace(
+    "        scores = q @",
+    "        q, k = self.rope(q), self.rope(k)\n        scores = q @",
+)
+ROTARY = (
+    '''
+class Rotate(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.register_buffer("freqs", 1.0 / 100 ** (torch.arange(0, dim, 2) / dim))
+
+    def forward(self, x):
+        angle = torch.outer(torch.arange(x.shape[-2]), self.freqs)
+        a, b = x.chunk(2, dim=-1)
+        return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)
+
+'''
+    + ROTARY
+)
+PADDED = (
+    decoder(
+        CAUSAL,
+        """
+        if keep is not None:
+            scores = scores.masked_fill(keep[:, None, None] == 0, -1e9)
+        """,
+    )
+    .replace("def forward(self, x):", "def forward(self, x, keep=None):")
+    .replace("self.attend(self.before(x))", "self.attend(self.before(x), keep)")
+    .replace("def forward(self, ids):", "def forward(self, ids, attention_mask=None):")
+    .replace("x = layer(x)", "x = layer(x, attention_mask)")
+)
+SPLIT = "self.to_qkv(x).chunk(3, -1))"
+JOINED = "mixed.transpose(1, 2).flatten(-2)"
+
+MUTANTS = (
+    Mutant("mask removed", PLAIN, f"        {CAUSAL}\n", "", "GD801", "in Attend.forward"),
+    Mutant("mask one too high", PLAIN, "triu(1)", "triu(2)", "GD801", "triu(2)"),
+    Mutant("mask of zeros", PLAIN, ".triu(1)", ".triu(T)", "GD801", ".triu(T)"),
+    Mutant("mask after softmax", PLAIN, CAUSAL, "scores = scores.softmax(-1).masked_fill(torch.ones"
+           "(T, T, dtype=torch.bool).triu(1), 0.0)", "GD801", "in Attend.forward"),
+    Mutant("softmax over the queries", BUFFERED, "softmax(-1)", "softmax(-2)", "GD801", "softmax(-2)"),
+    Mutant("buffer one too high", BUFFERED, ".tril()", ".tril(1)", "GD801", ".tril(1)"),
+    Mutant("buffer of ones", BUFFERED, ".tril()", "", "GD801", "register_buffer"),
+    Mutant("added mask one too high", ADDED, "> torch.arange(T)[:, None]",
+           "> torch.arange(T)[:, None] + 1", "GD801", "arange(T)[:, None] + 1"),
+    Mutant("added mask forgotten", ADDED, "scores = scores + mask", "pass", "GD801", "in Attend.forward"),
+    Mutant("fused, not causal", FUSED, "is_causal=True", "is_causal=False", "GD801", "is_causal=False"),
+    Mutant("fused, causal in training alone", FUSED, "is_causal=True", "is_causal=self.training",
+           "GD801", "is_causal=self.training"),
+    Mutant("fused, causal in evaluation alone", FUSED, "is_causal=True",
+           "is_causal=not self.training", "GD801", "is_causal=not self.training"),
+    Mutant("fused mask one too high", FUSED_MASK, "tril()", "tril(1)", "GD801", "tril(1)"),
+    Mutant("fused mask left out", FUSED_MASK, ", attn_mask=seen", "", "GD801", "scaled_dot"),
+    Mutant("torch's layers without a mask", TORCHS, ", mask=mask, is_causal=True", "", "GD801",
+           "self.layers(x)"),
+    Mutant("mask not handed on", HANDED, "self.attend(self.before(x), mask)",
+           "self.attend(self.before(x), 0.0)", "GD801", "self.before(x), 0.0"),
+    Mutant("convolution that reaches ahead", CONVOLVING, "[..., : ids.shape[1]]",
+           "[..., -ids.shape[1] :]", "GD801", "self.conv(x.mT)"),
+    Mutant("mean over the text", recurrent("", "pass"), "        pass\n",
+           "        x = x + x.mean(1, keepdim=True)\n", "GD801", "x.mean(1"),
+    Mutant("roll to the left", recurrent("", "pass"), "        pass\n",
+           "        x = x + x.roll(-1, 1)\n", "GD801", "x.roll(-1"),
+    Mutant("reads both ways", recurrent("", "pass"), "nn.GRU(dim, dim, batch_first=True)",
+           "nn.GRU(dim, dim // 2, batch_first=True, bidirectional=True)", "GD801", "self.memory("),
+    Mutant("a chunk sees itself", decoder(), CAUSAL, "i = torch.arange(T) // 8\n        scores = "
+           "scores.masked_fill(i[None] > i[:, None], -torch.inf)", "GD801", "i[None] > i[:, None]"),
+    Mutant("mask turned round", BUFFERED, "== 0", "== 1", "GD806", "== 1"),
+    Mutant("mask turned round, infinite", PLAIN, "triu(1), -torch.inf", "tril(), -torch.inf",
+           "GD806", "tril()"),
+    Mutant("triu for tril", BUFFERED, ".tril()", ".triu()", "GD806", ".triu()"),
+    Mutant("never itself", BUFFERED, ".tril()", ".tril(-1)", "GD806", ".tril(-1)"),
+    Mutant("never itself, fused", FUSED_MASK, "tril()", "tril(-1)", "GD806", "tril(-1)"),
+    Mutant("never itself, infinite", PLAIN, "triu(1)", "triu()", "GD806", "triu()"),
+    Mutant("softmax over the heads", PLAIN, "softmax(-1)", "softmax(1)", "GD806", "softmax(1)"),
+    Mutant("mean over the batch", PLAIN, "x = x + self.attend(self.before(x))",
+           "x = x - x.mean(0) + self.attend(self.before(x))", "GD802", "x.mean(0)"),
+    Mutant("softmax over the batch", BUFFERED, "softmax(-1)", "softmax(0)", "GD802", "softmax(0)"),
+    Mutant("view for transpose", PLAIN, JOINED, "mixed.reshape(T, len(x), -1).transpose(0, 1)",
+           "GD802", "mixed.reshape(T"),
+    Mutant("heads over the rows", PLAIN, SPLIT,
+           "self.to_qkv(x).transpose(0, 1).reshape(x.shape[0], x.shape[1], -1).chunk(3, -1))",
+           "GD802", "to_qkv(x).transpose"),
+    Mutant("rows rolled", PLAIN, "return self.to_words(x)", "return self.to_words(x + x.roll(1, 0))",
+           "GD802", "x.roll(1, 0)"),
+    Mutant("divided by the batch", PLAIN, "return self.to_words(x)",
+           "return self.to_words(x) / len(x)", "GD802", "/ len(x)"),
+    Mutant("statistics of the batch", HEALTHY["batch normalisation"], "nn.BatchNorm1d(dim)",
+           "nn.BatchNorm1d(dim, track_running_stats=False)", "GD802", "self.norm("),
+    Mutant("attention dropped", PLAIN, "x = x + self.attend(self.before(x))",
+           "self.attend(self.before(x))", "GD804", "self.attend(self.before(x))"),
+    Mutant("attention not called", PLAIN, "x = x + self.attend(self.before(x))",
+           "x = x + self.before(x)", "GD804", "in Layer.forward"),
+    Mutant("values alone", PLAIN, "mixed = scores.softmax(-1) @ v", "scores.softmax(-1); mixed = v",
+           "GD804", "in Attend.forward"),
+    Mutant("only itself", PLAIN, "triu(1)", "fill_diagonal_(False)", "GD804", "fill_diagonal_"),
+    Mutant("times zero", PLAIN, f"self.to_out({JOINED})", f"self.to_out({JOINED} * 0)", "GD804", "* 0"),
+    Mutant("state forgotten", recurrent("", "pass"), "x = self.memory(self.words(ids))[0]",
+           "x = self.words(ids); self.memory(x)", "GD804", "self.memory(x)"),
+    Mutant("positions not added", PLAIN, "x = x + self.positions[: ids.shape[1]]", "pass", "GD805",
+           "in Model.forward"),
+    Mutant("one position for all", PLAIN, "self.positions[: ids.shape[1]]", "self.positions[:1]", "GD805",
+           "self.positions[:1]"),
+    Mutant("rotation left out", ROTARY, "        q, k = self.rope(q), self.rope(k)\n", "", "GD805",
+           "in Attend.forward"),
+    Mutant("rotation dropped", ROTARY, "q, k = self.rope(q), self.rope(k)",
+           "self.rope(q), self.rope(k)", "GD805", "in Attend.forward"),
+    Mutant("padding mask not applied", PADDED, "keep[:, None, None] == 0", "keep[:, None, None] > 9",
+           "GD803", "in Attend.forward"),
+    Mutant("padding mask not handed on", PADDED, "self.attend(self.before(x), keep)",
+           "self.attend(self.before(x))", "GD803", "self.attend(self.before(x))"),
+    Mutant("padding mask turned round", PADDED, "None] == 0", "None] == 1", "GD803", "None] == 1"),
+    Mutant("a running state", PLAIN, "return self.to_words(x)", "self.last = getattr(self, 'last', 0)"
+           " * 0.9 + x.detach()[0, 0]\n        return self.to_words(x + self.last)", "GD807",
+           "self.last = getattr"),
+    Mutant("a running buffer", decoder(positions="self.positions = nn.Parameter(torch.randn(span, dim))"
+           '\nself.register_buffer("level", torch.zeros(()))'), "return self.to_words(x)",
+           "self.level.add_(x[0, 0, 0].detach())\n        return self.to_words(x + self.level)",
+           "GD807", "self.level.add_"),
+    Mutant("a list that grows", decoder(positions="self.positions = nn.Parameter(torch.randn(span, dim))"
+           "\nself.past = []"), "return self.to_words(x)",
+           "self.past.append(x[0, -1].detach())\n        return self.to_words(x + self.past[0])",
+           "GD807", "self.past.append"),
+    Mutant("dropout without training", PLAIN, "return self.to_words(x)",
+           "return self.to_words(F.dropout(x, 0.1))", "GD808", "F.dropout"),
+    Mutant("noise in evaluation", PLAIN, "return self.to_words(x)",
+           "x = x + torch.randn_like(x) * 0.1\n        return self.to_words(x)", "GD808", "randn_like"),
+)  # fmt: skip

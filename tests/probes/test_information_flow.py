@@ -1,0 +1,98 @@
+"""The probes of information flow and their rules, on healthy oddities and on faults."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.catalog import all_defects
+from gptdoctor.core.findings import Conviction, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import Measured, ModelRecord
+from gptdoctor.probes.probe import Abstention
+from gptdoctor.specimen.specimen import Specimen
+from tests.defects.records import NO_RECORD
+from tests.probes.flow_models import HEALTHY
+from tests.probes.flow_mutants import MUTANTS, Mutant
+from tests.specimen.making import build, line_of
+
+PROBES = ("repeated-calls", "causality", "batch-isolation", "context-use", "padding")
+RULES = [defect for defect in all_defects() if defect.code.startswith("GD8")]
+
+
+def measured(made: Specimen) -> Iterator[tuple[str, Measurement]]:
+    """What each probe of the family measures, if it does."""
+    for name in PROBES:
+        probe = import_module(f"gptdoctor.probes.{name.replace('-', '_')}").PROBE
+        try:
+            yield name, probe.measure(made)
+        except Abstention:
+            continue
+
+
+def convicted(made: Specimen) -> list[Conviction]:
+    """What the rules of the family confirm of a specimen."""
+    found = dict(measured(made))
+    record: ModelRecord = dataclasses.replace(
+        NO_RECORD,
+        target=made.target,
+        measured=tuple(Measured(probe=name, measurement=one) for name, one in found.items()),
+    )
+    return [
+        conviction
+        for defect in RULES
+        for name, handler in defect.convicts.items()
+        if name in found
+        for conviction in handler(found[name], record)
+        if conviction.status is Status.CONFIRMED
+    ]
+
+
+def specimen_of(folder: Path, text: str) -> Specimen:
+    """A specimen of `Model`."""
+    construction, made = build(folder, text)
+    assert construction.outcome == "built", construction
+    assert made is not None
+    return made
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_what_only_looks_odd_is_left_alone(tmp_path: Path, name: str) -> None:
+    """Windows, prefixes, encoders, recurrence, experts, caches: with whatever seed."""
+    made = specimen_of(tmp_path, HEALTHY[name])
+    for seed in (0, 11):
+        assert convicted(dataclasses.replace(made, seed=seed)) == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_fault_is_told_at_its_line(tmp_path: Path, mutant: Mutant) -> None:
+    """The rule, and the statement, or the function that lacks it."""
+    made = specimen_of(tmp_path, mutant.text)
+    found = {conviction.rule: conviction for conviction in convicted(made)}
+    assert mutant.rule in found, found
+    place = found[mutant.rule].place
+    assert place is not None
+    if mutant.place.startswith("in "):
+        assert place.symbol == mutant.place.removeprefix("in ")
+    else:
+        assert place.line == line_of(made, mutant.place)
+
+
+@pytest.mark.parametrize("name", ["prefix", "encoder", "expert choice"])
+def test_what_may_be_meant_is_not_measured_and_says_why(tmp_path: Path, name: str) -> None:
+    """Until the user says in pyproject.toml that it is not meant."""
+    made = specimen_of(tmp_path, HEALTHY[name])
+    probe = import_module("gptdoctor.probes.causality").PROBE
+    with pytest.raises(Abstention, match="may be meant"):
+        probe.measure(made)
+    target = dataclasses.replace(made.target, causal=True)
+    found = convicted(dataclasses.replace(made, target=target))
+    assert "GD801" in {conviction.rule for conviction in found}
+    with pytest.raises(Abstention, match=r"pyproject\.toml"):
+        probe.measure(
+            dataclasses.replace(made, target=dataclasses.replace(made.target, causal=False))
+        )
