@@ -22,10 +22,11 @@ from gptdoctor.probes.instruments.labelled_runs import Text, text_in
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.taming_watch import TamingWatch
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.forms import Promised
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.outputs import LAST_ONLY
 from gptdoctor.specimen.places import crash_of
-from gptdoctor.specimen.roles import signature_of, slots_of
+from gptdoctor.specimen.roles import entry_of, signature_of, slots_of
 from gptdoctor.specimen.specimen import Specimen
 
 # Things that are computed from: a call without any of them is another rule's.
@@ -38,10 +39,12 @@ _FAILURES = (Exception, SystemExit)
 def _missing(specimen: Specimen, recipe: Recipe) -> Iterator[MissingInput]:
     """The known call without each of its inputs that has None for a default."""
     given = specimen.inputs()
-    if recipe.holder is not None:
+    by_name = all(not slot.spread for slot in recipe.slots if slot.name in given)
+    if recipe.holder is not None or not by_name:
         return  # nobody says which of what it holds may be left out
+    given = {name: value for name, value in given.items() if not isinstance(value, Promised)}
     entry = signature_of(specimen.model, recipe.entry)
-    required = {slot.name for slot in slots_of(entry) if slot.required or slot.spread}
+    required = {slot.name for slot in slots_of(entry) if slot.required}
     if recipe.labels is not None:
         given[recipe.labels] = given[recipe.ids]
     sources = [slot for slot in recipe.slots if slot.name in given and slot.kind in _SOURCES]
@@ -58,7 +61,7 @@ def _crash(specimen: Specimen, recipe: Recipe, inputs: Mapping[str, Any]) -> Cra
     try:
         specimen.reseed()
         with torch.no_grad():
-            recipe.run(specimen.copy().eval(), inputs)
+            entry_of(specimen.copy().eval(), recipe.entry)(**inputs)
     except _FAILURES as error:
         return crash_of(error, specimen.root, "forward")
     return None
@@ -66,7 +69,8 @@ def _crash(specimen: Specimen, recipe: Recipe, inputs: Mapping[str, Any]) -> Cra
 
 def _strange(specimen: Specimen, recipe: Recipe, text: Text) -> Iterator[StrangeId]:
     """The known call with the first id behind the vocabulary, and with one before it."""
-    if recipe.ids_sure:
+    # A table with fewer rows than there are tokens is meant to be shared by several of them.
+    if recipe.ids_sure and recipe.ids_below >= specimen.construction.vocabulary:
         for token in (recipe.ids_below, -1):
             yield _with_token(specimen, text, token, recipe.ids_below)
 

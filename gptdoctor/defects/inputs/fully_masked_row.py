@@ -34,10 +34,10 @@ def _conviction(hidden: HiddenTokens, record: ModelRecord, status: Status) -> Co
         probe=PROBE,
         place=hidden.place or entry,
         message=(
-            f"With a {hidden.mask} that hides {hidden.hidden}, a query has nothing to see, and "
+            f"Where {hidden.mask} hides {hidden.hidden}, a query has nothing to see, and "
             f"the NaN that comes of it reaches {_reached(hidden)}"
             if status is Status.CONFIRMED
-            else f"a {hidden.mask} that hides all that a query could see spoils nothing else"
+            else f"where {hidden.mask} hides all that a query could see, nothing else is spoiled"
         ),
         values={
             "mask": hidden.mask,
@@ -59,7 +59,8 @@ def _reached(hidden: HiddenTokens) -> str:
 
 SICK = """\
 import torch
-import torch.nn as nn
+import torch.nn.functional as F
+from torch import nn
 
 
 class Model(nn.Module):
@@ -78,6 +79,9 @@ class Model(nn.Module):
             seen = seen & (attention_mask[:, None, :] != 0)
         scores = scores.masked_fill(~seen, float("-inf"))
         return self.lm_head(x + scores.softmax(dim=-1) @ self.v(x))
+
+    def compute_loss(self, logits, targets):
+        return F.cross_entropy(logits.mT, targets)
 """
 
 DEFECT = Defect(

@@ -53,7 +53,8 @@ def _conviction(strange: StrangeId, record: ModelRecord, status: Status) -> Conv
 
 
 SICK = """\
-import torch.nn as nn
+import torch.nn.functional as F
+from torch import nn
 
 
 class Model(nn.Module):
@@ -67,6 +68,9 @@ class Model(nn.Module):
     def forward(self, input_ids):
         input_ids = input_ids.clamp(0, self.vocab_size - 1)
         return self.lm_head(self.mix(self.wte(input_ids))[0])
+
+    def compute_loss(self, logits, targets):
+        return F.cross_entropy(logits.mT, targets)
 """
 
 DEFECT = Defect(

@@ -53,7 +53,8 @@ def _conviction(missing: MissingInput, record: ModelRecord, status: Status) -> C
 
 
 SICK = """\
-import torch.nn as nn
+import torch.nn.functional as F
+from torch import nn
 
 
 class Model(nn.Module):
@@ -66,6 +67,9 @@ class Model(nn.Module):
     def forward(self, input_ids, attention_mask=None):
         x = self.wte(input_ids) * attention_mask.unsqueeze(-1)
         return self.lm_head(self.mix(x)[0])
+
+    def compute_loss(self, logits, targets):
+        return F.cross_entropy(logits.mT, targets)
 """
 
 DEFECT = Defect(

@@ -53,7 +53,8 @@ def _conviction(overlong: OverlongInput, record: ModelRecord, status: Status) ->
 
 SICK = """\
 import torch
-import torch.nn as nn
+import torch.nn.functional as F
+from torch import nn
 
 
 class Model(nn.Module):
@@ -69,6 +70,9 @@ class Model(nn.Module):
         positions = torch.arange(input_ids.size(1))
         places = self.wpe(positions % self.block_size)
         return self.lm_head(self.mix(self.wte(input_ids) + places)[0])
+
+    def compute_loss(self, logits, targets):
+        return F.cross_entropy(logits.mT, targets)
 """
 
 DEFECT = Defect(
