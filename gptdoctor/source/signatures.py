@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
+from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
 
-def refusal(
-    project: Project, module: SourceModule, call: ast.Call, parents: tuple[ast.AST, ...]
-) -> str | None:
+def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
     """Why what `call` calls, in this or another file of the project, does not accept it.
 
-    `parents` are the nodes around the call.  None: it accepts it, or the text cannot tell.
+    None: it accepts it, or the text cannot tell.
     """
     name = module.names.called(call)
-    if name is None or name.startswith("self.") or _spreads(call) or _is_local(call, parents):
+    if name is None or name.startswith("self.") or _spreads(call):
+        return None
+    if not _is_bound_once(module, ast.unparse(call.func).partition(".")[0]):
         return None
     info = project.class_named(name, module)
     if info is not None:
@@ -32,20 +34,15 @@ def refusal(
     return None if function.decorator_list else refused(call, function, bound=False)
 
 
-def _is_local(call: ast.Call, parents: tuple[ast.AST, ...]) -> bool:
-    """Whether a function around the call gives the name that is called another meaning."""
-    root = call.func
-    while isinstance(root, ast.Attribute):
-        root = root.value
-    name = root.id if isinstance(root, ast.Name) else ""
-    functions = (one for one in parents if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
-    return any(name in _bound(node) for function in functions for node in ast.walk(function))
-
-
 def _is_bound_once(module: SourceModule, name: str) -> bool:
-    """Whether a file gives a name at its top level one meaning."""
-    nodes = (one for one in ast.walk(module.tree) if not isinstance(one, ast.arg))
-    return sum(list(_bound(node)).count(name) for node in nodes) == 1
+    """Whether a file gives a name one meaning, in whatever function."""
+    bound = _BOUND.setdefault(module, Counter())
+    if not bound:
+        bound.update(name for node in ast.walk(module.tree) for name in _bound(node))
+    return bound[name] == 1
+
+
+_BOUND: WeakKeyDictionary[SourceModule, Counter[str]] = WeakKeyDictionary()
 
 
 def _bound(node: ast.AST) -> Iterator[str]:
@@ -97,7 +94,7 @@ def refused(call: ast.Call, function: FunctionNode, *, bound: bool) -> str | Non
     if strange and arguments.kwarg is None:
         return f"it takes no `{strange[0]}`"
     if len(call.args) > len(named) and arguments.vararg is None:
-        return f"it takes {len(named)} positional arguments, and is given {len(call.args)}"
+        return f"of {len(call.args)} positional arguments it takes {len(named)}"
     first = {one.arg for one in named[: len(call.args)]}
     if twice := first.intersection(given):
         return f"it is given `{min(twice)}` twice"

@@ -29,7 +29,7 @@ REFUSED = re.compile(
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or any(isinstance(one, ast.Try) for one in visit.parents):
         return
-    why = refusal(visit.project, visit.module, node, visit.parents)
+    why = refusal(visit.project, visit.module, node)
     if why is None or not serves_networks(visit.project, visit.module):
         return
     called = ast.unparse(node.func)
@@ -72,8 +72,6 @@ def _conviction(crash: Crash, probe: str) -> Iterator[Conviction]:
     found = REFUSED.search(crash.message)
     if crash.kind != "TypeError" or crash.path is None or found is None:
         return
-    if not is_own_call(crash.statement, found):
-        return
     yield Conviction(
         rule=CODE,
         status=Status.CONFIRMED,
@@ -81,6 +79,7 @@ def _conviction(crash: Crash, probe: str) -> Iterator[Conviction]:
         place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
         message=f"What is called here does not accept this call: {crash.message}",
         values={"error": f"{crash.kind}: {crash.message}", "stage": crash.stage},
+        alone=is_own_call(crash.statement, found),
     )
 
 
