@@ -8,6 +8,7 @@ from dataclasses import replace
 import torch
 
 from gptdoctor.core.measurements.labels import Labels, LossReading
+from gptdoctor.probes.instruments.declared import declared_padding
 from gptdoctor.probes.instruments.label_pulls import Pairing, first_unseen, pairing
 from gptdoctor.probes.instruments.labelled_runs import (
     Change,
@@ -16,7 +17,6 @@ from gptdoctor.probes.instruments.labelled_runs import (
     Text,
     text_in,
 )
-from gptdoctor.probes.instruments.padding import declared_padding
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
 from gptdoctor.probes.instruments.unheard import as_number, with_cut
 from gptdoctor.probes.probe import Abstention, Probe

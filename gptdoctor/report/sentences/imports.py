@@ -22,6 +22,14 @@ def _import(values: Values, status: Status) -> str | None:
     return f"{error}; a stand-in let the model be examined all the same"
 
 
+def _call(values: Values, status: Status) -> str | None:
+    if status is Status.REFUTED:
+        return "the model was built and called, and every call that ran was accepted"
+    error, stage = values.text("error"), values.text("stage")
+    return f"{error}, in {stage}" if error and stage else error
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD501": _import,
+    "GD502": _call,
 }

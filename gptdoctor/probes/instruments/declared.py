@@ -1,4 +1,4 @@
-"""The token that fills rows up, as a model declares it."""
+"""Numbers that a model keeps, by the names that tell what they are for."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
+
+from gptdoctor.specimen.sizes import role_of
 
 _PADDING = re.compile(r"pad(?:ding)?(?:_token)?_?(?:id|idx|index)")
 _OTHER_USES = re.compile(r"(?:eos|eot|bos|sep|unk|end)(?:_token)?_?(?:id|idx|index)?")
@@ -33,6 +35,27 @@ def declared_padding(model: nn.Module, vocabulary: int) -> Padding | None:
         if _PADDING.fullmatch(name.lower()) and 0 <= token < vocabulary and token not in others:
             return Padding(token=token, name=name)
     return None
+
+
+# Of a longer declared length a call would cost more than it tells.
+_LONGEST = 512
+
+
+def declared_length(model: nn.Module) -> tuple[str, int] | None:
+    """The name and the number of the most positions that the model says it takes.
+
+    The least of several, for a buffer is larger at times.  None: it says nothing, or so many
+    that trying them would take long.
+    """
+    lengths = [
+        (number, name)
+        for name, number in _numbers(model)
+        if role_of(name) == "context" and number > 1 and not name.startswith("_")
+    ]
+    if not lengths or min(lengths)[0] > _LONGEST:
+        return None
+    number, name = min(lengths)
+    return name, number
 
 
 def _numbers(model: nn.Module) -> Iterator[tuple[str, int]]:

@@ -1,0 +1,154 @@
+"""GD502: a call that the class or function does not accept."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.measurements.construction import Construction
+from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.sampling import Sampling
+from gptdoctor.defect import Defect, Visit
+from gptdoctor.source.project_files import serves_networks
+from gptdoctor.source.signatures import refusal
+
+CODE = "GD502"
+# How Python tells that a call does not fit: who was called, and in two forms the keyword.
+REFUSED = re.compile(
+    r"(?P<callee>[\w.<>]+)\(\) (?:got an unexpected keyword argument '(?P<keyword>\w+)'"
+    r"|got multiple values for argument '(?P<twice>\w+)'"
+    r"|missing \d+ required (?:positional|keyword-only) arguments?"
+    r"|takes (?:no arguments|(?:from )?\d+ (?:to \d+ )?positional arguments? but \d+))"
+)
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.Call) or any(isinstance(one, ast.Try) for one in visit.parents):
+        return
+    why = refusal(visit.project, visit.module, node)
+    if why is None or not serves_networks(visit.project, visit.module):
+        return
+    called = ast.unparse(node.func)
+    yield Suspicion(
+        rule=CODE,
+        location=visit.module.location(node),
+        symbol=visit.symbol,
+        message=f"`{called}` does not accept this call: {why}",
+        details={"called": called, "why": why},
+        extent=(node.lineno, node.end_lineno or node.lineno),
+    )
+
+
+def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the crash that keeps a model from being built or run."""
+    if not isinstance(measurement, Construction):
+        return
+    if measurement.outcome == "built":
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe="construction",
+            place=None,
+            message="every call that ran was accepted",
+            values={"build": measurement.build, "call": measurement.call},
+        )
+    elif measurement.crash is not None and not measurement.lack:
+        yield from _conviction(measurement.crash, "construction")
+
+
+def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict what keeps a method from generating."""
+    if isinstance(measurement, Sampling):
+        for method in measurement.methods:
+            if method.crash is not None:
+                yield from _conviction(method.crash, "sampling")
+
+
+def _conviction(crash: Crash, probe: str) -> Iterator[Conviction]:
+    found = REFUSED.search(crash.message)
+    if crash.kind != "TypeError" or crash.path is None or found is None:
+        return
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=probe,
+        place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
+        message=f"What is called here does not accept this call: {crash.message}",
+        values={"error": f"{crash.kind}: {crash.message}", "stage": crash.stage},
+        alone=is_own_call(crash.statement, found),
+    )
+
+
+def is_own_call(statement: str, refused: re.Match[str]) -> bool:
+    """Whether the line itself makes the call that was refused, with arguments that it spells out.
+
+    What a library calls inside is its own affair, and what `**` spreads may be a guess of ours.
+    """
+    if "**" in statement or re.search(r"\(\s*\*|,\s*\*\w", statement):
+        return False
+    whole = statement.count("(") <= statement.count(")")
+    keyword = refused["keyword"] or refused["twice"]
+    if keyword is not None and refused["keyword"] is not None:
+        return not whole or re.search(rf"\b{keyword}\s*=", statement) is not None
+    names = refused["callee"].split(".")
+    function = names[-1]
+    if function in ("forward", "__call__"):
+        return "(" in statement
+    name = names[-2] if function == "__init__" and len(names) > 1 else function
+    return re.search(rf"\b{re.escape(name)}\(", statement) is not None
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Mixer(nn.Module):
+    def __init__(self, dim, layers):
+        super().__init__()
+        self.rnn = nn.GRU(dim, dim, layers, batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(x)[0]
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = Mixer(dim, depth=2)  # it is called layers
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        return self.lm_head(self.mix(self.wte(input_ids)))
+
+    def compute_loss(self, logits, targets):
+        return F.cross_entropy(logits.mT, targets)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="unaccepted-call",
+    severity=Severity.HIGH,
+    summary="A class or function is called with arguments that it does not take.",
+    explanation=(
+        "A keyword that it does not know, an argument too many or one too few: mostly what is "
+        "imported has another version than the code was written for. The text shows it where "
+        "what is called lies in the project and takes no `**`; a run shows it wherever it is. "
+        "Not meant: calls that spread their arguments with `*` or `**`, and what a library calls "
+        "inside."
+    ),
+    harm="The model cannot be built, or fails at its first call.",
+    confirmed_by=(
+        "The model is built and called. A TypeError that Python raises at a line of the user's "
+        "because the call does not fit confirms; a model that is built and runs refutes what ran."
+    ),
+    sick=SICK,
+    healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
+    suspects={ast.Call: _suspect},
+    convicts={"construction": read_construction, "sampling": read_sampling},
+)
