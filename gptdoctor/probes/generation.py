@@ -75,6 +75,8 @@ class _Examined:
         if found is None:
             return None
         prompt, run = found
+        if not run.watched.passes:  # it goes around the entry, or uses no model at all
+            return replace(told, end=self._end())
         told = replace(told, mode=self._mode(prompt, run), graph=_graph(run), end=self._end())
         if limit is not None and self._method.asks_how_many:
             told = replace(told, context=self._context(prompt, limit))
@@ -93,6 +95,7 @@ class _Examined:
             trained_inside=any(one.training for one in run.watched.passes),
             left_training=run.watched.training,
             left_evaluating=not trained.watched.training,
+            restores_unchanged=_restores_unchanged(trained),
             switches=(*run.watched.switches, *trained.watched.switches),
         )
 
@@ -153,7 +156,7 @@ class _Examined:
         }
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:
-        for step in range(drawn.shape[1]):
+        for step in range(min(STEPS, drawn.shape[1])):
             text = torch.cat([prompts, drawn[:, :step]], dim=1)
             logits = self._real.next_logits(self._real.sharpened(), text)
             yield follows(drawn[:, step], logits)
@@ -175,6 +178,13 @@ class _Examined:
             shortened |= any(length < LENGTH for length in lengths[1:])
         fewest = min(each.shape[1] for each in found)
         return torch.cat([each[:, :fewest] for each in found]), shortened
+
+
+def _restores_unchanged(run: Run) -> bool:
+    """Whether all switches of a model that trained asked for training, and it stayed so."""
+    switches, passes = run.watched.switches, run.watched.passes
+    asked = bool(switches) and all(one.training for one in switches)
+    return asked and bool(passes) and all(one.training for one in passes)
 
 
 def _graph(run: Run) -> GraphUse:

@@ -28,7 +28,9 @@ class ModeUse:
     trained_inside: bool  # a forward pass ran in training mode; the model was evaluating before
     left_training: bool  # training after it, evaluating before
     left_evaluating: bool  # evaluating after it, training before
-    switches: tuple[ModeSwitch, ...]
+    # It asked for the mode that the model was in, training, and generated in it.
+    restores_unchanged: bool = False
+    switches: tuple[ModeSwitch, ...] = ()
 
     def switch(self, training: bool) -> Place | None:
         """Where the mode was last asked for."""

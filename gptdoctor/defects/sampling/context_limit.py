@@ -69,6 +69,10 @@ class Writer(nn.Module):
         x = self.embed(ids) + self.position(torch.arange(ids.size(1), device=ids.device))
         return self.head(self.mix(x)[0])
 
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
     @torch.no_grad()
     def generate(self, ids, max_new_tokens):
         for _ in range(max_new_tokens):
