@@ -104,6 +104,11 @@ class GeneratedMethod:
     rows: int = 0  # prompts that were given for the two below
     changes: tuple[PromptChange, ...] = ()
     steps: tuple[FollowedStep, ...] = ()
+    # Whether two runs with other random numbers draw the same from logits that are far apart:
+    # else nothing but chance may be behind equal tokens.
+    steady: bool = False
+    call_line: int | None = None  # of the method's own: where it runs the model
+    reading_line: int | None = None  # where it reads a position of the logits
     shortened: bool = False  # later forward passes got less than the text so far
     keeps_state: bool = False  # its text speaks of a cache or a state
     crash: Crash | None = None  # it does not run on the real model
@@ -112,6 +117,10 @@ class GeneratedMethod:
     def place(self) -> Place:
         """The method."""
         return Place(path=self.path, symbol=self.symbol)
+
+    def at(self, line: int | None) -> Place:
+        """A line of the method."""
+        return Place(path=self.path, symbol=self.symbol, line=line)
 
     @property
     def departs(self) -> bool:

@@ -74,9 +74,13 @@ class Writer(nn.Module):
         return ids
 """
 
-HEALED = SICK.replace(
-    "        self.eval()\n", "        training = self.training\n        self.eval()\n"
-).replace("return ids", "self.train(training)\n        return ids")
+CHANGES = (
+    ("        self.eval()\n", "        training = self.training\n        self.eval()\n"),
+    ("return ids", "self.train(training)\n        return ids"),
+)
+HEALED = SICK
+for before, after in CHANGES:
+    HEALED = HEALED.replace(before, after)
 
 DEFECT = Defect(
     code=CODE,
