@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -31,12 +32,15 @@ from gptdoctor.probes.instruments.real_generation import (
     speaks_of_state,
 )
 from gptdoctor.probes.instruments.requirements import require_any_size, require_logits
+from gptdoctor.probes.instruments.traced_choice import TracedChoice
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 
 STEPS = 3
+# Rows in which two tokens may be about equally likely, also where logits are far apart.
+UNCLEAR = 0.5
 
 
 def follows(drawn: Tensor, logits: Tensor) -> FollowedStep:
@@ -75,13 +79,31 @@ class _Examined:
         if found is None:
             return None
         prompt, run = found
+        if not run.watched.passes:  # it goes around the entry, or uses no model at all
+            return replace(told, end=self._end())
         told = replace(told, mode=self._mode(prompt, run), graph=_graph(run), end=self._end())
+        told = replace(told, **self._lines(prompt, run))
         if limit is not None and self._method.asks_how_many:
             told = replace(told, context=self._context(prompt, limit))
         try:
             return replace(told, **self._prompted(prompt))
         except FAILURES:
             return told  # it takes no prompts of that many rows and tokens
+
+    def _lines(self, prompt: Tensor, run: Run) -> dict[str, Any]:
+        """The lines of the method's own that run the model and read its logits."""
+        here = self._method.place
+        called = [one.place for one in run.watched.passes if one.place is not None]
+        trace = TracedChoice(self._real.specimen.root, self._real.vocabulary)
+        model = self._real.specimen.copy().eval()
+        with suppress(*FAILURES), torch.no_grad(), trace:
+            self._real.run(model, self._method, prompt, 1)
+        read = [place for kind, place in trace.steps if kind == "read"]
+        lines = {"call_line": called, "reading_line": read}
+        return {
+            name: next((p.line for p in places[::-1] if p.symbol == here.symbol), None)
+            for name, places in lines.items()
+        }
 
     def _mode(self, prompt: Tensor, run: Run) -> ModeUse | None:
         model = self._real.specimen.copy().train()
@@ -93,6 +115,7 @@ class _Examined:
             trained_inside=any(one.training for one in run.watched.passes),
             left_training=run.watched.training,
             left_evaluating=not trained.watched.training,
+            restores_unchanged=_restores_unchanged(trained),
             switches=(*run.watched.switches, *trained.watched.switches),
         )
 
@@ -144,22 +167,30 @@ class _Examined:
                     )
                 )
             steps = tuple(self._followed(prompts, base))
+            again, _ = self._drawn(prompts, one_by_one, flat, 1, other_numbers=True)
+            differing = _differing(base[:, 0], again[:, 0])
         return {
             "rows": ROWS,
             "changes": tuple(changes),
             "steps": steps,
+            "steady": differing <= UNCLEAR * ROWS,
             "shortened": shortened,
             "keeps_state": speaks_of_state(self._method),
         }
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:
-        for step in range(drawn.shape[1]):
+        for step in range(min(STEPS, drawn.shape[1])):
             text = torch.cat([prompts, drawn[:, :step]], dim=1)
             logits = self._real.next_logits(self._real.sharpened(), text)
             yield follows(drawn[:, step], logits)
 
     def _drawn(
-        self, prompts: Tensor, one_by_one: bool, flat: bool, new: int
+        self,
+        prompts: Tensor,
+        one_by_one: bool,
+        flat: bool,
+        new: int,
+        other_numbers: bool = False,
     ) -> tuple[Tensor, bool]:
         """New tokens [B, N], and whether later passes got less than the text so far."""
         parts = prompts[:, None].unbind() if one_by_one else (prompts,)
@@ -167,7 +198,7 @@ class _Examined:
         for part in parts:
             given = part[0] if flat else part
             model = self._real.sharpened()
-            run = self._real.run(model, self._method, given, new, sharp=True)
+            run = self._real.run(model, self._method, given, new, sharp=True, skipped=other_numbers)
             if run.tokens is None or not run.tokens.numel() or not run.watched.passes:
                 raise ValueError("no tokens")
             found.append(run.tokens)
@@ -175,6 +206,13 @@ class _Examined:
             shortened |= any(length < LENGTH for length in lengths[1:])
         fewest = min(each.shape[1] for each in found)
         return torch.cat([each[:, :fewest] for each in found]), shortened
+
+
+def _restores_unchanged(run: Run) -> bool:
+    """Whether all switches of a model that trained asked for training, and it stayed so."""
+    switches, passes = run.watched.switches, run.watched.passes
+    asked = bool(switches) and all(one.training for one in switches)
+    return asked and bool(passes) and all(one.training for one in passes)
 
 
 def _graph(run: Run) -> GraphUse:

@@ -28,7 +28,9 @@ class ModeUse:
     trained_inside: bool  # a forward pass ran in training mode; the model was evaluating before
     left_training: bool  # training after it, evaluating before
     left_evaluating: bool  # evaluating after it, training before
-    switches: tuple[ModeSwitch, ...]
+    # It asked for the mode that the model was in, training, and generated in it.
+    restores_unchanged: bool = False
+    switches: tuple[ModeSwitch, ...] = ()
 
     def switch(self, training: bool) -> Place | None:
         """Where the mode was last asked for."""
@@ -102,6 +104,11 @@ class GeneratedMethod:
     rows: int = 0  # prompts that were given for the two below
     changes: tuple[PromptChange, ...] = ()
     steps: tuple[FollowedStep, ...] = ()
+    # Whether two runs with other random numbers draw the same from logits that are far apart:
+    # else nothing but chance may be behind equal tokens.
+    steady: bool = False
+    call_line: int | None = None  # of the method's own: where it runs the model
+    reading_line: int | None = None  # where it reads a position of the logits
     shortened: bool = False  # later forward passes got less than the text so far
     keeps_state: bool = False  # its text speaks of a cache or a state
     crash: Crash | None = None  # it does not run on the real model
@@ -110,6 +117,10 @@ class GeneratedMethod:
     def place(self) -> Place:
         """The method."""
         return Place(path=self.path, symbol=self.symbol)
+
+    def at(self, line: int | None) -> Place:
+        """A line of the method."""
+        return Place(path=self.path, symbol=self.symbol, line=line)
 
     @property
     def departs(self) -> bool:

@@ -25,7 +25,6 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     steps, chunks = measurement.step_difference, measurement.chunk_difference
     sick = _disagrees(measurement)
     target = record.target
-    how = "in chunks" if sick and steps <= _bound(measurement) else "token by token"
     told = "other logits than" if sick else "the logits of"
     entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
     yield Conviction(
@@ -35,7 +34,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         place=(measurement.place or entry) if sick else None,
         message=(
             f"`{target.name}` gives {told} the forward pass over the whole text "
-            f"when it decodes {how} with `{measurement.parameter}`"
+            f"when it decodes token by token with `{measurement.parameter}`"
         ),
         values={
             "parameter": measurement.parameter,
@@ -49,13 +48,10 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     )
 
 
-def _bound(measurement: CachedDecoding) -> float:
-    return max(TOLERANCE, NOISES * measurement.noise)
-
-
 def _disagrees(measurement: CachedDecoding) -> bool:
-    chunks = measurement.chunk_difference or 0.0
-    return max(measurement.step_difference, chunks) > _bound(measurement)
+    # Chunks of several tokens after a cache are more than many a right model takes on: a state
+    # space model goes on from its state by one token alone.
+    return measurement.step_difference > max(TOLERANCE, NOISES * measurement.noise)
 
 
 def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -105,6 +101,10 @@ class Writer(nn.Module):
         mask = torch.ones(ids.size(1), k.size(1), device=ids.device).tril(start).bool()
         y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.head(x + y), (k, v)
+
+    def loss(self, ids):
+        logits = self(ids[:, :-1])[0]
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 """
 
 HEALED = SICK.replace("self.position(places)", "self.position(start + places)")
@@ -128,10 +128,10 @@ DEFECT = Defect(
         "loss promises, and nothing fails."
     ),
     confirmed_by=(
-        "The probe cached-decoding gives a text of 12 tokens at once, then token by token and in "
-        "chunks, and compares logits. A difference above 1e-4 of the largest logit, and above ten "
-        "times the noise, confirms; smaller ones refute. The probe generation compares the tokens "
-        "of methods that keep a cache with those that follow from the whole text."
+        "The probe cached-decoding gives a text of 12 tokens at once, then token by token, and "
+        "compares logits. A difference above 1e-4 of the largest logit, and above ten times the "
+        "noise, confirms; smaller ones refute. The probe generation compares the tokens of "
+        "methods that keep a cache with those that follow from the whole text."
     ),
     sick=SICK,
     healed=HEALED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status
 from gptdoctor.core.measurements.generation import ContextRun, GeneratedMethod, Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -31,7 +31,7 @@ def _status(run: ContextRun) -> Status | None:
 
 
 def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Conviction:
-    told, line = "goes on", None
+    told, line = "goes on", method.call_line
     if run.crash is not None:
         told, line = f"fails with {run.crash.kind}", run.line
     elif status is Status.CONFIRMED:
@@ -40,7 +40,7 @@ def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Con
         rule=CODE,
         status=status,
         probe=PROBE,
-        place=Place(path=method.path, symbol=method.symbol, line=line),
+        place=method.at(line if status is Status.CONFIRMED else None),
         message=f"`{method.symbol}` {told} beyond the {run.limit} tokens that the model reads",
         values={
             "limit_tokens": run.limit,
@@ -68,6 +68,10 @@ class Writer(nn.Module):
     def forward(self, ids):
         x = self.embed(ids) + self.position(torch.arange(ids.size(1), device=ids.device))
         return self.head(self.mix(x)[0])
+
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 
     @torch.no_grad()
     def generate(self, ids, max_new_tokens):

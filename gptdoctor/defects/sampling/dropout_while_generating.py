@@ -23,16 +23,21 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 
 def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
-    sick = mode.trained_inside
-    told = "generates in training mode" if sick else "generates in evaluation mode"
+    sick = mode.trained_inside or mode.restores_unchanged
+    told = "generates in evaluation mode, called while the model evaluates"
+    if mode.trained_inside:
+        told = "generates in training mode, called while the model evaluates"
+    elif sick:
+        told = "restores the mode of the model after generating, and never turns dropout off"
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED if sick else Status.REFUTED,
         probe=PROBE,
         place=(mode.switch(training=True) if sick else None) or method.place,
-        message=f"`{method.symbol}` {told}, called while the model evaluates",
+        message=f"`{method.symbol}` {told}",
         values={
-            "training_inside": sick,
+            "training_inside": mode.trained_inside,
+            "restores_unchanged": mode.restores_unchanged,
             "switch_lines": tuple(one.line for one in mode.switches if one.training),
         },
     )
@@ -53,6 +58,10 @@ class Writer(nn.Module):
 
     def forward(self, ids):
         return self.head(self.dropout(self.mix(self.embed(ids))[0]))
+
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 
     @torch.no_grad()
     def generate(self, ids, max_new_tokens):
@@ -75,8 +84,10 @@ DEFECT = Defect(
     ),
     explanation=(
         "The model was evaluating when the method was called, and its forward passes ran in "
-        "training mode. Not meant: a method that leaves the mode to its caller, one that switches "
-        "to evaluation and back, and dropout at inference that is asked for by a parameter."
+        "training mode; or it was training, and the method restores that mode after it has "
+        "generated in it, so that the switch to evaluation is missing. Not meant: a method that "
+        "leaves the mode to its caller, one that switches to evaluation and back, and dropout at "
+        "inference that is asked for by a parameter."
     ),
     harm=(
         "Every token is drawn from a damaged model: the text is worse than what was trained, and "
@@ -84,7 +95,8 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe generation puts the model into evaluation mode, calls the method and looks at "
-        "the mode in each forward pass. Training mode in any of them confirms; evaluation in all "
+        "the mode in each forward pass. Training mode in any of them confirms, and so does a "
+        "model in training mode that stays in it while its mode is restored; evaluation in all "
         "refutes."
     ),
     sick=SICK,

@@ -61,6 +61,10 @@ class Writer(nn.Module):
     def forward(self, ids):
         return self.head(self.mix(self.embed(ids))[0])
 
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
     @torch.no_grad()
     def generate(self, ids, max_new_tokens, eos_token_id=0):
         length = ids.size(1)

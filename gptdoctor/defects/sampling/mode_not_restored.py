@@ -61,6 +61,10 @@ class Writer(nn.Module):
     def forward(self, ids):
         return self.head(self.dropout(self.mix(self.embed(ids))[0]))
 
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
     @torch.no_grad()
     def generate(self, ids, max_new_tokens):
         self.eval()
@@ -70,9 +74,13 @@ class Writer(nn.Module):
         return ids
 """
 
-HEALED = SICK.replace(
-    "        self.eval()\n", "        training = self.training\n        self.eval()\n"
-).replace("return ids", "self.train(training)\n        return ids")
+CHANGES = (
+    ("        self.eval()\n", "        training = self.training\n        self.eval()\n"),
+    ("return ids", "self.train(training)\n        return ids"),
+)
+HEALED = SICK
+for before, after in CHANGES:
+    HEALED = HEALED.replace(before, after)
 
 DEFECT = Defect(
     code=CODE,

@@ -35,6 +35,8 @@ def _status(method: GeneratedMethod) -> Status | None:
 
 def _deaf(method: GeneratedMethod) -> PromptChange | None:
     """The first change of the prompt that no new token notices."""
+    if not method.steady:
+        return None
     return next(
         (one for one in method.changes if one.forward_rows >= MOVED_ROWS and not one.drawn_rows),
         None,
@@ -48,16 +50,18 @@ def _forgets(method: GeneratedMethod) -> bool:
 
 def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
     deaf = _deaf(method)
-    told = "reads its prompt"
+    told, line = "reads its prompt", None
     if deaf is not None:
+        wrong_place = deaf.changed == "the last token"
+        line = (method.reading_line if wrong_place else None) or method.call_line
         told = f"draws the same token with {deaf.changed} of the prompt changed"
     elif status is Status.CONFIRMED:
-        told = "forgets the text after its first new token"
+        told, line = "forgets the text after its first new token", method.call_line
     return Conviction(
         rule=CODE,
         status=status,
         probe=PROBE,
-        place=method.place,
+        place=method.at(line),
         message=f"`{method.symbol}` {told}",
         values={
             "prompts": method.rows,
@@ -83,6 +87,10 @@ class Writer(nn.Module):
 
     def forward(self, ids):
         return self.head(self.mix(self.embed(ids))[0])
+
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
 
     @torch.no_grad()
     def generate(self, ids, max_new_tokens):

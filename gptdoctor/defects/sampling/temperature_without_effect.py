@@ -77,6 +77,10 @@ class Writer(nn.Module):
     def forward(self, ids):
         return self.head(self.mix(self.embed(ids))[0])
 
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
     @torch.no_grad()
     def generate(self, ids, max_new_tokens, temperature=1.0):
         for _ in range(max_new_tokens):

@@ -26,12 +26,12 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 
 def _status(zero: ZeroDraw) -> Status | None:
-    """None: it refuses 0, or fails at what it never promised."""
-    if zero.crash is not None:
-        return Status.CONFIRMED if zero.promised and zero.crash.own else None
-    if zero.argmax_share is None:
-        return None
-    return Status.REFUTED if zero.argmax_share >= GREEDY_SHARE else Status.CONFIRMED
+    """None: it refuses 0, or never spoke of it."""
+    if zero.argmax_share is not None and zero.argmax_share >= GREEDY_SHARE:
+        return Status.REFUTED
+    refuses = zero.crash is not None and not zero.crash.own
+    nothing = zero.crash is None and zero.argmax_share is None
+    return None if refuses or nothing or not zero.promised else Status.CONFIRMED
 
 
 def _conviction(method: SampledMethod, zero: ZeroDraw, status: Status) -> Conviction:
@@ -74,6 +74,10 @@ class Writer(nn.Module):
     def forward(self, ids):
         return self.head(self.mix(self.embed(ids))[0])
 
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+
     @torch.no_grad()
     def generate(self, ids, max_new_tokens, temperature=1.0):
         if temperature < 0:
@@ -104,20 +108,20 @@ DEFECT = Defect(
         "arithmetic."
     ),
     explanation=(
-        "softmax(logits / 0) is not a number. A method that returns tokens all the same returns "
-        "garbage; one that speaks of a temperature of 0, in its text, its documentation or its "
-        "default, and fails in the arithmetic does not keep its word. Not meant: a method that "
-        "takes the likeliest token at 0, that raises an error of its own, or that never speaks of "
-        "0 and lets torch refuse what is not a number."
+        "A method speaks of a temperature of 0: it compares the temperature with it, documents it "
+        "or has it as its default. Called with 0 it divides all the same, and returns garbage or "
+        "fails in the arithmetic. Not meant: a method that takes the likeliest token at 0, that "
+        "raises an error of its own, or that never speaks of 0, at which softmax(logits / "
+        "temperature) is not defined."
     ),
     harm=(
         "Temperature 0 is how everybody asks for the likeliest text: evaluations that want to be "
         "repeatable crash, or measure noise."
     ),
     confirmed_by=(
-        "The probe sampling calls the method at temperature 0 with known logits. Tokens other "
-        "than the likeliest confirm, and so does a failure where 0 is spoken of; the likeliest "
-        "token in every row refutes."
+        "The probe sampling calls the method at temperature 0 with known logits. Where it speaks "
+        "of 0, tokens other than the likeliest and a failure confirm; the likeliest token in "
+        "every row refutes."
     ),
     sick=SICK,
     healed=HEALED,

@@ -14,11 +14,13 @@ from gptdoctor.specimen.outputs import Path
 from gptdoctor.specimen.roles import entry_of, signature_of
 
 _PAST = re.compile(
-    r"past(?:_.*)?|layer_past|(?:kv_?|key_value_|past_)?caches?(?:_params)?|kvs?|presents?"
-    r"|(?:prev_|past_|hidden_)?states?|hidden|h0|mems?|memory",
+    r"past(?:_.*)?|layer_past|(?:kv_?|key_value_|past_)?caches?(?:_params)?|kvs?|presents?",
     re.IGNORECASE,
 )
-_LEFT = re.compile(r".*(?:past|cache|present|kv|state|mem|hidden).*", re.IGNORECASE)
+# What a recurrent layer of torch goes on from. In other models a state may well count calls, not
+# tokens, and a memory may be another text.
+_STATE = re.compile(r"(?:prev_|past_|hidden_)?states?|hidden|hx|h0|h|carry", re.IGNORECASE)
+_LEFT = re.compile(r".*(?:past|cache|present|kv|state|hidden).*|hx|h", re.IGNORECASE)
 _SWITCH = re.compile(r"(?:use|return|with|output)_(?:cache|past|kv|kv_cache|states?|presents?)")
 _START = re.compile(r"start(?:_?pos(?:ition)?|_?idx|_?index)?|(?:pos(?:ition)?_)?offset|past_len.*")
 
@@ -62,6 +64,8 @@ def cache_call(model: nn.Module, entry: str, ids: str) -> CacheCall | None:
     """How the entry goes on from an earlier call; None: nothing tells that it can."""
     parameters = inspect.signature(signature_of(model, entry)).parameters
     past = _first(parameters, _PAST, lambda one: one.default is None)
+    if not past and any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        past = _first(parameters, _STATE, lambda one: one.default is None)
     start = _first(parameters, _START, lambda one: not isinstance(one.default, bool))
     if not past and not (start and _keeps_cache(model)):
         return None

@@ -8,13 +8,14 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FunctionType, ModuleType
 from typing import Any
 
 from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
-from gptdoctor.specimen.places import project_path, symbol_of
+from gptdoctor.specimen.places import FOREIGN_FOLDERS, project_path, symbol_of
 from gptdoctor.specimen.roles import kind_of
 from gptdoctor.specimen.sizes import size_for
 from gptdoctor.specimen.variants import VARIANTS
@@ -77,7 +78,20 @@ class Method:
 
 
 def methods_of(model: nn.Module, entry: str, root: str) -> Iterator[Method]:
-    """The methods that generate, and all others that take a temperature; then such functions."""
+    """The methods that generate, and all others that take a temperature; then such functions.
+
+    In a folder of installed packages those alone that stand beside the model's own file: what a
+    library shares among hundreds of models is no part of this one.
+    """
+    found = _all_methods(model, entry, root)
+    if Path(root).name not in FOREIGN_FOLDERS:
+        yield from found
+        return
+    home = Path(inspect.getfile(type(model))).parent
+    yield from (one for one in found if (Path(root) / one.place.path).parent == home)
+
+
+def _all_methods(model: nn.Module, entry: str, root: str) -> Iterator[Method]:
     members: list[tuple[str, Callable[..., Any]]]
     members = inspect.getmembers(type(model), inspect.isfunction)
     for name, function in members:

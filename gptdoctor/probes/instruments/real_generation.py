@@ -65,17 +65,20 @@ class RealGeneration:
         new: int,
         *,
         sharp: bool = False,
+        skipped: bool = False,
     ) -> Run:
         """One call of a method with a prompt [B, T] or [T], watched; `model` is used up.
 
-        `sharp` makes it as good as greedy, with its cache in use.  Raises what the user's code
-        raises.
+        `sharp` makes it as good as greedy, with its cache in use.  With `skipped` it meets other
+        random numbers.  Raises what the user's code raises.
         """
         entry, root = self.specimen.target.entry, self.specimen.root
         watched = WatchedModel(model, entry, root, self._way if sharp else None, SHARPER)
         cached = sharp and "use_cache" in method.parameters
         chosen = {"use_cache": True} if cached else {}
         self.specimen.reseed()
+        if skipped:
+            torch.rand(1)
         arguments = arguments_for(method, prompt.clone(), self.vocabulary, chosen, new)
         raw = method.bound(model)(**arguments)
         if inspect.isgenerator(raw):

@@ -20,9 +20,10 @@ _CHOOSES = _SORTS | {"argmax", "max", "multinomial"}
 _MASKS = frozenset(
     {"masked_fill", "masked_fill_", "__setitem__", "where", "scatter", "scatter_", "index_fill"}
 )
+_READS = frozenset({"__getitem__", "select", "narrow"})
 _COMPARES = frozenset({"gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__"})
-_STEPS = {"sort": _SORTS, "mask": _MASKS, "compare": _COMPARES}
-_TOLD = _CHOOSES | _MASKS | _COMPARES
+_STEPS = {"sort": _SORTS, "mask": _MASKS, "compare": _COMPARES, "read": _READS}
+_TOLD = _CHOOSES | _MASKS | _COMPARES | _READS
 # How far from one the sum of probabilities may be, in fp32.
 _ROUNDING = 1e-3
 
@@ -73,7 +74,7 @@ class TracedChoice(TorchFunctionMode):
         super().__init__()
         self.scalings: list[Scaling] = []
         self.choices: list[Place] = []  # in the order in which they ran
-        self.steps: list[tuple[str, Place]] = []  # "sort", "mask", "compare"; in that order too
+        self.steps: list[tuple[str, Place]] = []  # kinds of `_STEPS`, in that order too
         self._root, self._vocabulary = root, vocabulary
 
     def __torch_function__(
@@ -98,7 +99,9 @@ class TracedChoice(TorchFunctionMode):
             return
         if name in _CHOOSES:
             self.choices.append(place)
-        self.steps += [(kind, place) for kind, names in _STEPS.items() if name in names]
+        kinds = [kind for kind, names in _STEPS.items() if name in names]
+        # Only [B, T, V] has positions to read from.
+        self.steps += [(kind, place) for kind in kinds if kind != "read" or tensor.dim() == 3]
         if told is not None:
             how = _how(name, told)
             self.scalings.append(Scaling(place, how, are_probabilities(tensor)))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.generation import ModeSwitch
 from gptdoctor.probes.instruments.fixed_logits import at
 from gptdoctor.specimen.outputs import Path, substitute, tensors_in
@@ -23,6 +24,7 @@ class Pass:
     training: bool
     differentiable: bool  # gradients were on, and the output has a graph
     ids: Tensor | None  # [B, T] or [T], a copy
+    place: Place | None  # the user's line that asked for it
 
 
 class WatchedModel:
@@ -54,6 +56,7 @@ class WatchedModel:
             if self._inside:  # an entry that calls `forward` is one pass
                 return original(*args, **kwargs)
             self._inside = True
+            place = user_place(sys._getframe(1), self._root)
             try:
                 result = original(*args, **kwargs)
             finally:
@@ -69,6 +72,7 @@ class WatchedModel:
                     differentiable=torch.is_grad_enabled()
                     and any(tensor.requires_grad for _, tensor in tensors_in(result)),
                     ids=None if ids is None else ids.detach().clone(),
+                    place=place,
                 )
             )
             return result
