@@ -46,8 +46,8 @@ SIZES = ((3, 7), (2, 11), (2, 13))
 MOST_BLOCKS = 3
 # A block is called once for each: those with the most tokens.
 MOST_EXPERTS = 16
-# A quarter of the median that all probes may take together: 64 experts of a tiny model take 0.2 s.
-SECONDS = 0.6
+# Of this process: a fifth of what all probes may take; 16 experts of a tiny model take 0.1 s.
+SECONDS = 0.5
 
 
 def _traced(
@@ -148,7 +148,7 @@ def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
 
 def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float) -> Measured:
     """The same with what moves the block's output; raises NoReplay."""
-    end = time.monotonic() + seconds
+    end = time.process_time() + seconds
     routers = [each.data for each in block.routers]
     if routers:
         effect = moved_by_weights(lambda: replay(FixedChoices(block.choices)), routers)
@@ -156,7 +156,7 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     masks = [each.mask(found.experts) for each in block.choices]
     tokens = torch.stack(masks).any(dim=0).sum(dim=0)  # [E]
     tried = tokens.argsort(descending=True, stable=True)[:MOST_EXPERTS].sort().values.tolist()
-    moved = moved_by_experts(replay, block.group, tried, lambda: time.monotonic() > end)
+    moved = moved_by_experts(replay, block.group, tried, lambda: time.process_time() > end)
     if moved is None:
         reason = "two equal calls differ, give numbers that are not finite, or take too long"
         return replace(found, reason=reason)
