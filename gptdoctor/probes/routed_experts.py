@@ -6,6 +6,7 @@ inputs that it had, while the weights of one expert or of the router are changed
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Iterator
@@ -13,11 +14,12 @@ from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gptdoctor.core.measurements.routed_experts import RoutedBlock as Measured
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.probes.expert_routing import random_objective
+from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.block_flow import watched_once
 from gptdoctor.probes.instruments.block_replay import (
     NoReplay,
@@ -42,12 +44,16 @@ JITTER = 0.05
 SIZES = ((3, 7), (2, 11), (2, 13))
 # All blocks of a model are alike in their code; one of each kind is called again.
 MOST_BLOCKS = 3
-# A quarter of the median that all probes may take together: 64 experts of a tiny model take 0.2 s.
-SECONDS = 0.6
+# A block is called once for each: those with the most tokens.
+MOST_EXPERTS = 16
+# Of this process: a fifth of what all probes may take; 16 experts of a tiny model take 0.1 s.
+SECONDS = 0.5
 
 
-def _traced(specimen: Specimen) -> tuple[RoutingTrace, nn.Module, tuple[int, int]]:
-    """One pass forward and back, at sizes that no number of experts equals."""
+def _traced(
+    specimen: Specimen,
+) -> tuple[RoutingTrace, nn.Module, tuple[int, int], Tensor | None]:
+    """One forward pass, with its model, B and T, and logits: sizes that no number of experts is."""
     construction = specimen.construction
     known = (construction.batch, construction.length)
     sizes = (known,) if specimen.only_at else dict.fromkeys((known, *SIZES))
@@ -62,9 +68,18 @@ def _traced(specimen: Specimen) -> tuple[RoutingTrace, nn.Module, tuple[int, int
         if not {group.count for group in groups} & {batch, length, batch * length}:
             break
     vectors = outputs.features if outputs.logits is None else outputs.logits
-    if vectors is not None and vectors.requires_grad:
+    return trace, model, (batch, length), vectors
+
+
+def _sent_back(vectors: Tensor | None) -> bool:
+    """Whether a random sum of the logits could be sent back through the model."""
+    if vectors is None or not vectors.requires_grad:
+        return False
+    try:
         random_objective(vectors).backward()  # type: ignore[no-untyped-call]
-    return trace, model, (batch, length)
+    except RuntimeError:
+        return False
+    return True
 
 
 def _kinds(trace: RoutingTrace) -> Iterator[RoutedBlock]:
@@ -83,18 +98,23 @@ def _largest(parameters: list[nn.Parameter]) -> float:
     return float(torch.stack(found).max()) if found else 0.0
 
 
-def _own_loss_gradient(specimen: Specimen, block: RoutedBlock, model: nn.Module) -> float | None:
-    """The router's largest gradient of the model's own loss."""
+def _other_gradient(specimen: Specimen, block: RoutedBlock, model: nn.Module) -> float:
+    """The router's largest gradient of all that the model gives or keeps beside its logits.
+
+    Many trainers add a balance of the load that a block returns or leaves on itself.
+    """
     model.zero_grad(set_to_none=True)
-    try:
+    with contextlib.suppress(Exception, SystemExit):
         specimen.reseed()
-        specimen.loss(model, specimen.inputs()).backward()  # type: ignore[no-untyped-call]
-    except (Exception, SystemExit):
-        return None
+        raw = specimen.call(model, specimen.inputs()).raw
+        kept = (value for module in model.modules() for value in vars(module).values())
+        given = [*tensors((raw, list(kept)))]
+        parts = [random_objective(each) for each in given if each.grad_fn is not None]
+        sum(parts, specimen.loss(model, specimen.inputs())).backward()  # type: ignore[no-untyped-call]
     return _largest(list(block.routers))
 
 
-def _start(block: RoutedBlock, model: nn.Module) -> Measured:
+def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
     """What the first pass tells of a block."""
     names = {id(module): name for name, module in model.named_modules()}
     choice, group = block.choice, block.group
@@ -117,9 +137,9 @@ def _start(block: RoutedBlock, model: nn.Module) -> Measured:
         lost=(),
         weight_effect=None,
         weights_kept=any(each.weights_kept for each in block.choices),
-        router_gradient=_largest(trained) if trained else None,
+        router_gradient=_largest(trained) if trained and backward else None,
         expert_gradient=_largest(list(group.parameters())),
-        own_loss_gradient=None,
+        other_gradient=None,
         cut=None,
         cut_by="",
         wrong_axis=None,
@@ -128,19 +148,24 @@ def _start(block: RoutedBlock, model: nn.Module) -> Measured:
 
 def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float) -> Measured:
     """The same with what moves the block's output; raises NoReplay."""
-    end = time.monotonic() + seconds
-    moved = moved_by_experts(replay, block.group, lambda: time.monotonic() > end)
-    if moved is None:
-        raise NoReplay("two equal calls differ, give numbers that are not finite, or take too long")
-    masks = [each.mask(found.experts) for each in block.choices]
-    pairs = compared(moved, masks, block.choice.empty(found.experts))
-    if pairs.wrong and not pairs.dense:
-        pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
+    end = time.process_time() + seconds
     routers = [each.data for each in block.routers]
-    effect = None
     if routers:
         effect = moved_by_weights(lambda: replay(FixedChoices(block.choices)), routers)
-    return replace(found, pairs=pairs, weight_effect=effect)
+        found = replace(found, weight_effect=effect)
+    masks = [each.mask(found.experts) for each in block.choices]
+    tokens = torch.stack(masks).any(dim=0).sum(dim=0)  # [E]
+    tried = tokens.argsort(descending=True, stable=True)[:MOST_EXPERTS].sort().values.tolist()
+    moved = moved_by_experts(replay, block.group, tried, lambda: time.process_time() > end)
+    if moved is None:
+        reason = "two equal calls differ, give numbers that are not finite, or take too long"
+        return replace(found, reason=reason)
+    empty = block.choice.empty(found.experts)[:, tried]
+    pairs = compared(moved, [each[:, tried] for each in masks], empty)
+    pairs = replace(pairs, skipped=tuple(tried[number] for number in pairs.skipped))
+    if pairs.wrong and not pairs.dense:
+        pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
+    return replace(found, pairs=pairs)
 
 
 def _measured(
@@ -163,7 +188,7 @@ def _measured(
     except NoReplay as error:
         found = replace(found, reason=str(error))
     if not found.router_learns:
-        found = replace(found, own_loss_gradient=_own_loss_gradient(specimen, block, model))
+        found = replace(found, other_gradient=_other_gradient(specimen, block, model))
     return found
 
 
@@ -174,14 +199,15 @@ def measure(specimen: Specimen) -> RoutedExperts:
         return RoutedExperts(blocks=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would name our frames for the user's
-        trace, model, (batch, length) = _traced(specimen)
+        trace, model, (batch, length), vectors = _traced(specimen)
         blocks = list(_kinds(trace))[:MOST_BLOCKS]
         if not blocks:
             return RoutedExperts(blocks=())
+        backward = _sent_back(vectors)
         specimen.reseed()
         with torch.no_grad(), captured([block.scope for block in blocks]) as given:
             specimen.call(model, specimen.make_inputs(batch, length, specimen.seed))
-        starts = [_start(block, model) for block in blocks]
+        starts = [_start(block, model, backward) for block in blocks]
         measured = [
             _measured(specimen, start, block, model, given.get(id(block.scope)))
             for start, block in zip(starts, blocks, strict=True)

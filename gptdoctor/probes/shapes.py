@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-import sys
+import contextlib
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
-from gptdoctor.core.measurements.shapes import ShapeCase, Shapes, TransposeWarning
-from gptdoctor.probes.instruments.forwards import forward_of
+from gptdoctor.core.measurements.shapes import (
+    MixedReshape,
+    ShapeCase,
+    Shapes,
+    SpreadRows,
+    TransposeWarning,
+)
+from gptdoctor.probes.instruments.forwards import Forward, forward_of
+from gptdoctor.probes.instruments.head_mixing import PutRight
+from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
-from gptdoctor.probes.instruments.stack import calling_place
+from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
-from gptdoctor.specimen.objective import EXCHANGED
+from gptdoctor.specimen.objective import EXCHANGED, OWN
 from gptdoctor.specimen.outputs import LAST_ONLY, tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Outputs, Specimen
@@ -27,8 +35,12 @@ CASES = ((3, 7), (2, 11), (5, 5), (3, 1), (1, 7))
 EQUAL = 5  # B = T of the influence measurement
 # Small initial weights hide a leak: a gate that starts out even mixes rows without a trace.
 JITTER = 0.05
-_TRANSPOSE = torch.Tensor.T.__get__  # type: ignore[attr-defined]
+# T of a case that no size of a tiny model is: there positions are told from heads.
+APART = (2, 11)
+# B and T of the pass that ends in a loss: neither 7 nor 35 is another size's.
+LOSS = (7, 5)
 _FAILURES = (Exception, SystemExit)
+Traces = dict[tuple[int, int], ShapeTrace]  # by B and T
 
 
 def row_influence(
@@ -54,41 +66,36 @@ def row_influence(
     return ((changed[0] - first[0]).abs().max() / scale).item()
 
 
-class _Transposes(TorchFunctionMode):
-    """Notes each `.T` of a tensor that is not a matrix, by the line of the user's that wrote it."""
-
-    def __init__(self, root: str) -> None:
-        super().__init__()
-        self.found: dict[tuple[str, str, int], int] = {}
-        self._root = root
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if func == _TRANSPOSE and args[0].dim() != 2:
-            place = calling_place(sys._getframe(1), self._root)
-            if place is not None:
-                self.found[place.path, place.symbol, place.line or 0] = args[0].dim()
-        return func(*args, **(kwargs or {}))
-
-
-def _case(specimen: Specimen, batch: int, length: int) -> ShapeCase:
+def _case(specimen: Specimen, batch: int, length: int, traces: Traces) -> ShapeCase:
     """One forward pass, with gradients recorded as in training."""
-    crash, shape, outcome = None, None, "crash"
+    crash, shape, returned, outcome = None, None, None, "crash"
+    watched = length if (batch, length) == APART else 0
+    trace = traces[batch, length] = ShapeTrace(root=specimen.root, length=watched)
     try:
         specimen.reseed()
         inputs = specimen.make_inputs(batch, length, specimen.seed)
-        outputs = specimen.call(specimen.copy(), inputs)
+        with trace:
+            outputs = specimen.call(specimen.copy(), inputs)
     except _FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
     else:
-        shape = _logits_shape(outputs, specimen.construction.vocabulary)
+        returned = _wide_shape(outputs, specimen.construction.vocabulary)
+        shape = returned if outputs.logits is None else tuple(outputs.logits.shape)
         right = _is_right(specimen, outputs, batch, length)
         outcome = "ok" if right else "wrong-shape"
-    return ShapeCase(batch=batch, length=length, outcome=outcome, logits_shape=shape, crash=crash)
+    return ShapeCase(
+        batch=batch,
+        length=length,
+        outcome=outcome,
+        logits_shape=shape,
+        crash=crash,
+        returned=returned,
+    )
 
 
-def _counterfactuals(specimen: Specimen, cases: tuple[ShapeCase, ...]) -> Iterator[ShapeCase]:
+def _counterfactuals(
+    specimen: Specimen, cases: tuple[ShapeCase, ...], traces: Traces
+) -> Iterator[ShapeCase]:
     """Where a case crashed: one that works, and another batch at its length.
 
     What fails there as well fails by its batch, and not by its length.
@@ -100,11 +107,11 @@ def _counterfactuals(specimen: Specimen, cases: tuple[ShapeCase, ...]) -> Iterat
         return
     works = [each for each in works if min(each) > 1]
     if not works and known not in CASES:
-        yield _case(specimen, *known)
+        yield _case(specimen, *known, traces)
     batch, length = works[0] if works else known
     other = next(each for each, _ in CASES if each != batch)
     if length > 1 and (other, length) not in CASES:
-        yield _case(specimen, other, length)
+        yield _case(specimen, other, length, traces)
 
 
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:
@@ -118,12 +125,60 @@ def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> 
     return outputs.logits.shape[:2] == (batch, positions)
 
 
-def _logits_shape(outputs: Outputs, vocabulary: int) -> tuple[int, ...] | None:
-    """The shape of the logits; where there are none, of what is as wide as logits are."""
-    if outputs.logits is not None:
-        return tuple(outputs.logits.shape)
+def _wide_shape(outputs: Outputs, vocabulary: int) -> tuple[int, ...] | None:
+    """The shape of the first thing returned that is as wide as logits are."""
     wide = (tensor for _, tensor in tensors_in(outputs.raw) if tensor.dim())
     return next((tuple(each.shape) for each in wide if each.shape[-1] == vocabulary), None)
+
+
+def _with_odd_lines(cases: tuple[ShapeCase, ...], traces: Traces) -> Iterator[ShapeCase]:
+    """The cases, each that is not like the first that works with the reshape that is to blame."""
+    good = next((one for one in cases if one.outcome == "ok" and one.length > 1 < one.batch), None)
+    for case in cases:
+        found = None
+        if good is not None and case is not good and case.crash is None:
+            known, sizes = (good.batch, good.length), (case.batch, case.length)
+            found = first_odd(traces[known].reshapes, traces[sizes].reshapes, known, sizes)
+        yield case if found is None else replace(case, odd=found[0], odd_operation=found[1])
+
+
+def mixing_effect(forward: Forward, inputs: Mapping[str, Any], length: int) -> float | None:
+    """How far the logits move when no reshape takes T positions apart, relative to the largest.
+
+    None where two equal calls differ, or the numbers are not finite.
+    """
+    with torch.no_grad():
+        first, again = forward(inputs), forward(inputs)
+        with PutRight(length):
+            changed = forward(inputs)
+    if not torch.equal(first, again) or not changed.isfinite().all() or not first.isfinite().all():
+        return None
+    scale = first.abs().max().clamp_min(torch.finfo(first.dtype).tiny)
+    return ((changed - first).abs().max() / scale).item()
+
+
+def _mixing_effect(specimen: Specimen) -> float | None:
+    model = jitter(specimen.copy().eval(), JITTER, specimen.seed)
+    try:
+        forward = forward_of(specimen, model)
+        return mixing_effect(forward, specimen.make_inputs(*APART, specimen.seed), APART[1])
+    except _FAILURES:
+        return None
+
+
+def _spread(specimen: Specimen) -> Iterator[SpreadRows]:
+    """The rows that meet each other on the way to the model's own loss."""
+    if specimen.objective != OWN:
+        return
+    batch, length = LOSS
+    trace = ShapeTrace(root=specimen.root, counts=frozenset({batch, batch * length}))
+    with contextlib.suppress(*_FAILURES):
+        inputs = specimen.make_inputs(batch, length, specimen.seed)
+        specimen.reseed()
+        with trace:
+            specimen.loss(specimen.copy(), inputs)
+    for one in trace.spread.values():
+        yield SpreadRows(**vars(one))
 
 
 def _influence(specimen: Specimen) -> float | None:
@@ -142,19 +197,25 @@ def measure(specimen: Specimen) -> Shapes:
     """All cases, the transposes on the way, and the influence of rows on each other."""
     require_known_call(specimen)
     require_any_size(specimen)
-    transposes = _Transposes(specimen.root)
-    with warnings.catch_warnings(), transposes:
+    traces: Traces = {}
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would print the same, once, for our own frame
-        cases = tuple(_case(specimen, batch, length) for batch, length in CASES)
-        cases += tuple(_counterfactuals(specimen, cases))
+        cases = tuple(_case(specimen, batch, length, traces) for batch, length in CASES)
+        cases += tuple(_counterfactuals(specimen, cases, traces))
+        spread = tuple(_spread(specimen))
     equal = next(case for case in cases if case.batch == case.length == EQUAL)
+    transposes = {where: n for one in traces.values() for where, n in one.transposes.items()}
+    mixed = tuple(MixedReshape(**vars(one)) for one in traces[APART].mixed.values())
     return Shapes(
-        cases=cases,
+        cases=tuple(_with_odd_lines(cases, traces)),
         transpose_warnings=tuple(
             TransposeWarning(path=path, symbol=symbol, line=line, dimensions=dimensions)
-            for (path, symbol, line), dimensions in transposes.found.items()
+            for (path, symbol, line), dimensions in transposes.items()
         ),
         row_influence=_influence(specimen) if equal.outcome == "ok" else None,
+        mixed=mixed,
+        mixing_effect=_mixing_effect(specimen) if mixed else None,
+        spread=spread,
     )
 
 

@@ -69,8 +69,9 @@ class RoutedBlock:
     # Largest gradients of a random sum of the logits, with moved weights; None: no router known.
     router_gradient: float | None
     expert_gradient: float | None
-    # The router's largest gradient of the model's own loss, where the logits give it none.
-    own_loss_gradient: float | None
+    # The router's largest gradient of all else that the model gives or keeps: its own loss, a
+    # balance of the load; where the logits give it none.
+    other_gradient: float | None
     cut: Place | None  # where the scores that reach the experts' results lost their gradient
     cut_by: str  # the operation there: "detach", "round"; "constant": they are all the same
     wrong_axis: WrongAxis | None
@@ -102,7 +103,8 @@ class RoutedBlock:
         """
         unused = self.weight_effect is not None and self.weight_effect < 1e-5
         several = self.chosen > 1 and not self.over_tokens
-        return unused and several and self.weights_kept and not self.router_learns
+        forgotten = not self.cut_by or self.cut_by == self.operation  # else they are applied
+        return unused and several and forgotten and self.weights_kept and not self.router_learns
 
     @property
     def router_learns(self) -> bool:
@@ -121,8 +123,8 @@ class RoutedBlock:
 
         Rounding of a gradient that is 0 leaves 1e-10 of the experts' there.
         """
-        learns = (self.own_loss_gradient or 0.0) > 1e-8 * (self.expert_gradient or 0.0)
-        return learns and self.weight_effect is not None and self.weight_effect < 1e-5
+        learns = (self.other_gradient or 0.0) > 1e-8 * (self.expert_gradient or 0.0)
+        return learns and (self.weight_effect or 0.0) < 1e-5
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
 
@@ -17,6 +18,37 @@ class ShapeCase:
     outcome: str  # "ok", "crash", "wrong-shape"
     logits_shape: tuple[int, ...] | None
     crash: Crash | None
+    returned: tuple[int, ...] | None = None  # the logits as the model gives them, in any form
+    # The first reshape that does not go with B and T as it does in a case that works.
+    odd: Place | None = None
+    odd_operation: str = ""  # "view", "squeeze"
+
+    @property
+    def form(self) -> tuple[int, int]:
+        """In how many dimensions the logits come, and how many positions beside the text's."""
+        shape = self.returned or ()
+        return len(shape), shape[1] - self.length if len(shape) == 3 else 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixedReshape:
+    """A reshape that makes heads of positions: [B, T, H * D] to [B, H, T, D], or back."""
+
+    place: Place
+    operation: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpreadRows:
+    """An elementwise operation of (.., N, 1) and (N,): each of N rows with each other."""
+
+    place: Place
+    operation: str
+    first: tuple[int, ...]
+    second: tuple[int, ...]
+    result: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +70,11 @@ class Shapes(Measurement):
     # At B = T: largest change of row 0's logits when only the other rows' inputs change,
     # relative to the largest logit. None: not measured.
     row_influence: float | None
+    mixed: tuple[MixedReshape, ...] = ()  # at a T that no other size is
+    # How far the logits move when all of these keep their positions, relative to the largest
+    # logit. None: there are none, or it was not measured.
+    mixing_effect: float | None = None
+    spread: tuple[SpreadRows, ...] = ()  # in one pass that ends in the model's own loss
 
     def failing_batches(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
         """Each case whose batch makes the user's code crash, with one of its length that works.
@@ -52,3 +89,23 @@ class Shapes(Measurement):
             if case.crash is not None and case.crash.own
             if case.length > 1 and case.length in works
         )
+
+    def odd_forms(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
+        """Each case whose logits have a wrong form, with one that works, best told first.
+
+        Of the right form is what [B, T] asks for, in as many dimensions as ever, with as many
+        positions beside the text as ever. Where another batch works at the same length, the code
+        is to blame for a wrong shape; else only where a reshape is known to be.
+        """
+        many = [one for one in self.cases if min(one.batch, one.length) > 1]
+        works = [one for one in many if one.outcome == "ok"]
+        forms = {one.form for one in works}
+        found = []
+        for case in self.cases:
+            same = [one for one in works if one.length == case.length]
+            wrong = case.outcome == "wrong-shape" and (same or case.odd is not None)
+            small = case.outcome == "ok" and min(case.batch, case.length) == 1
+            unlike = small and len(forms) == 1 and case.form not in forms
+            if works and (wrong or (unlike and case.odd is not None)):
+                found.append((case, (same or works)[0]))
+        return tuple(sorted(found, key=lambda pair: pair[0].odd is None))

@@ -99,8 +99,9 @@ def _cut(found: Measured, flow: ScoreFlow) -> tuple[Place | None, str]:
     for origin, _ in flow.applied:
         if origin.cut is not None:
             return origin.cut
-    if flow.applied and all(is_uniform(weights) for _, weights in flow.applied):
-        return flow.applied[0][0].made, "constant"
+    applied = [(origin, weights) for origin, weights in flow.applied if weights.numel()]
+    if applied and all(is_uniform(weights) for _, weights in applied):
+        return applied[0][0].made, "constant"
     return None, ""
 
 

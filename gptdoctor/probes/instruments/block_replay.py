@@ -103,8 +103,10 @@ def moved_rows(base: Tensor, changed: Tensor) -> Tensor:
     return (changed - base).abs().amax(dim=-1) > MOVED * scale
 
 
-def moved_by_experts(run: Run, group: ExpertGroup, deadline: Callable[[], bool]) -> Tensor | None:
-    """[N, E] bool: which rows of the output move when the weights of one expert alone change.
+def moved_by_experts(
+    run: Run, group: ExpertGroup, tried: Sequence[int], deadline: Callable[[], bool]
+) -> Tensor | None:
+    """[N, tried] bool: which rows of the output move when one expert's weights alone change.
 
     None where two equal runs differ, or a number is not finite, or the time is over.
     """
@@ -113,7 +115,7 @@ def moved_by_experts(run: Run, group: ExpertGroup, deadline: Callable[[], bool])
         base = run()
         if not torch.equal(base, run()) or not base.isfinite().all():
             return None
-        for expert in range(group.count):
+        for expert in tried:
             with moved_weights(group.weights_of(expert), seed=expert):
                 changed = run()
             if deadline() or not changed.isfinite().all():

@@ -26,7 +26,7 @@ from gptdoctor.specimen.places import user_place
 # Operations that pick rows by index or by mask: what an expert is given, and a layer is not.
 _SELECTING = frozenset({"__getitem__", "index_select", "gather", "masked_select", "take_along_dim"})
 _COPYING = frozenset({"clone", "contiguous", "to", "float", "type", "reshape", "flatten", "view"})
-_PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"})
+PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,7 +250,7 @@ def _rows_used(
     name: str, position: int, output: Tensor, others: list[Any], kwargs: Mapping[str, Any]
 ) -> Iterator[tuple[str, Tensor]]:
     """For `output` [..., C]: which of its elements are picked, or weighted by more than 0."""
-    if name in _PRODUCTS and others and isinstance(others[0], Tensor):
+    if name in PRODUCTS and others and isinstance(others[0], Tensor):
         weight = others[0]
         if _fits(weight, output):
             yield "weighted", torch.broadcast_to(weight != 0, output.shape)

@@ -91,6 +91,7 @@ def what_counts(made: Tensor, axis: int, expert_axis: int) -> str:
 
 def is_uniform(weights: Tensor) -> bool:
     """Whether all of the numbers are the same: then they weigh nothing."""
+    weights = weights.float()
     return bool(torch.isfinite(weights).all()) and bool(
         (weights - weights.mean()).abs().max() < _ONE
     )

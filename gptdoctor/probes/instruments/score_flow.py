@@ -14,6 +14,7 @@ from torch.overrides import TorchFunctionMode
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.coverage import REPLACING, accumulates
+from gptdoctor.probes.instruments.expert_watch import PRODUCTS
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, normalised
@@ -113,14 +114,18 @@ class ScoreFlow(TorchFunctionMode):
             self._follow(name, args, kwargs, given, result, place, live)
         return result
 
-    def _passes_scores(self, given: list[Tensor]) -> bool:
-        """Whether scores go into a result: their values, or numbers made of them and no others.
+    def _scores_of(self, given: list[Tensor]) -> list[Origin]:
+        """The origins of the scores that go into a result, beside the router's own weights.
 
-        `x[chosen == 2]` is made of x.
+        Their values do, or else whole numbers that were made of them where no other values are:
+        `x[chosen == 2]` is made of x, and `scores[chosen]` of scores.
         """
         scores = [each for each in given if self._is_score(each)]
-        values = any(each.is_floating_point() for each in scores)
-        return values or (bool(scores) and not any(each.is_floating_point() for each in given))
+        values = [each for each in scores if each.is_floating_point()]
+        if not values and any(each.is_floating_point() for each in given):
+            return []
+        start = Origin(scores=True)
+        return [self._origins.get(id(each), start) for each in values or scores]
 
     def _rows_of(self, given: list[Tensor]) -> Tensor | None:
         """What the router is given beside its weights, as [N, D]."""
@@ -151,7 +156,7 @@ class ScoreFlow(TorchFunctionMode):
         place: Place | None,
         live: bool,
     ) -> None:
-        origin = _joined(self._known(given)) if self._passes_scores(given) else Origin()
+        origin = _joined(self._scores_of(given))
         known = [one for one in self._known(given) if one.experts]
         origin = replace(
             origin,
@@ -168,7 +173,7 @@ class ScoreFlow(TorchFunctionMode):
         if origin.scores and not origin.experts:
             self._note_numbers(name, args, kwargs, given, place)
         elif origin.experts:
-            self._meet(given)
+            self._meet(name, given)
             self._note_collisions(name, args, kwargs, place)
         target = args[:1] if writes_in_place(name) else ()
         for each in tensors((result, target)):
@@ -195,8 +200,8 @@ class ScoreFlow(TorchFunctionMode):
             origin = replace(origin, wrong=replace(found, place=place))
         return origin
 
-    def _meet(self, given: list[Tensor]) -> None:
-        """Scores meet experts' results."""
+    def _meet(self, name: str, given: list[Tensor]) -> None:
+        """Scores meet experts' results; whole numbers count where they are multiplied."""
         if not any(
             id(each) in self._stacks or any(one.experts for one in self._known([each]))
             for each in given
@@ -204,7 +209,8 @@ class ScoreFlow(TorchFunctionMode):
             return
         for each in given:
             for origin in self._known([each]):
-                if origin.scores and not origin.experts and each.is_floating_point():
+                weighs = each.is_floating_point() or name in PRODUCTS
+                if origin.scores and not origin.experts and weighs:
                     self.applied.append((origin, each.detach()))
 
     def _note_numbers(
@@ -244,7 +250,7 @@ class ScoreFlow(TorchFunctionMode):
 def _joined(known: list[Origin]) -> Origin:
     """The origin of scores that are made of tensors of these origins."""
     return Origin(
-        scores=True,
+        scores=bool(known),
         cut=next((one.cut for one in known if one.cut), None),
         wrong=next((one.wrong for one in known if one.wrong), None),
     )
