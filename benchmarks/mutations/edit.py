@@ -91,10 +91,33 @@ def mutant(operator: Operator, tree: Tree, edit: Edit) -> Mutant | None:
     return Mutant(source=source, first_line=first, last_line=last, edit=edit)
 
 
+def decorated_forwards(tree: Tree, classes: str, decorator: str) -> Iterator[Edit]:
+    """Puts a decorator above the forward methods of the classes whose names have a pattern."""
+    for node in ast.walk(tree.root):
+        scope = tree.qualname(node)
+        if isinstance(node, ast.FunctionDef) and node.name == "forward":
+            if re.search(classes, scope):
+                start, _ = tree.matcher.span(node)
+                text = f"{decorator}\n{' ' * node.col_offset}"
+                yield Edit(start=start, end=start, text=text, lineno=_first_line(node))
+
+
+def undecorated(tree: Tree, functions: str, decorators: str) -> Iterator[Edit]:
+    """Deletes decorators whose text fits from functions whose names fit."""
+    for node in ast.walk(tree.root):
+        if not isinstance(node, ast.FunctionDef) or not re.fullmatch(functions, node.name):
+            continue
+        for one in node.decorator_list:
+            if re.fullmatch(decorators, tree.matcher.text(one)):
+                start = tree.matcher.offset(one.lineno, 0)
+                end = tree.source.index("\n", start) + 1
+                yield Edit(start=start, end=end, text="", lineno=one.lineno, deleted=True)
+
+
 def _rewritten(rewrite: Rewrite, tree: Tree) -> Iterator[Edit]:
     pattern = parse(rewrite.before)
     only = pattern[0] if len(pattern) == 1 else None
-    if isinstance(only, ast.Expr):
+    if isinstance(only, ast.Expr) and rewrite.after:
         for node in _expressions(tree.root):
             found: Bindings = {}
             if tree.matcher.match(only.value, node, found) and _fits(rewrite, tree, node, found):

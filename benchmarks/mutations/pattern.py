@@ -41,8 +41,8 @@ class Matcher:
         return self._starts[lineno - 1] + len(before)
 
     def span(self, node: ast.AST) -> tuple[int, int]:
-        """Start and end of an expression or a statement."""
-        assert isinstance(node, ast.expr | ast.stmt)
+        """Start and end of what has a place: an expression, a statement or a keyword."""
+        assert isinstance(node, ast.expr | ast.stmt | ast.keyword)
         assert node.end_lineno is not None
         assert node.end_col_offset is not None
         start = self.offset(node.lineno, node.col_offset)
@@ -144,13 +144,16 @@ def fill(template: str, found: Mapping[str, str]) -> str:
     """The template with each bound capital replaced by its text; an empty rest leaves no comma."""
 
     def text(match: re.Match[str]) -> str:
-        comma, rest, name = match.groups()
+        comma, rest, indent, name = match.groups()
         if rest is None:
-            return found.get(name, match[0])
+            bound = found.get(name, name)
+            return bound if indent is None else indent + bound.replace("\n", f"\n{indent}")
         return f"{comma}{found[rest]}" if found.get(rest) else ""
 
     capital = r"[A-Z][A-Z0-9]*\b"
-    return re.sub(rf"(,\s*|(?<=\())\*{{1,2}}({capital})|\b({capital})", text, template)
+    whole = rf"(,\s*|(?<=\())\*{{1,2}}({capital})|(?:(?m:^)( +))?\b({capital})"
+    out = re.sub(whole, text, template)
+    return re.sub(r"\(,\s*", "(", out)
 
 
 def windows(tree: ast.AST, length: int) -> Iterator[list[ast.stmt]]:

@@ -44,6 +44,7 @@ def rows_stay_equal(subject: Subject) -> bool:
     matrices = [
         one for block in subject.host.blocks(model) for one in block.parameters() if one.dim() == 2
     ]
+    matrices = [one for one in matrices if one.shape[0] > 1]
     return any(bool((one - one[:1]).abs().max() < 1e-7) for one in matrices)
 
 
@@ -119,6 +120,7 @@ class _Scores(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name == "scaled_dot_product_attention":
             query, key = args[0], args[1]
+            key = key.repeat_interleave(query.shape[1] // key.shape[1], dim=1)
             scale = kwargs.get("scale") or query.shape[-1] ** -0.5
             self._keep(query @ key.transpose(-2, -1) * scale)
         elif name == "softmax":

@@ -67,18 +67,23 @@ def order_blind(subject: Subject) -> bool:
 
 
 def padding_leak(subject: Subject) -> bool:
-    """Real positions feel which ids stand where the mask says that there is padding.
+    """Real positions feel the padding: which ids stand there, or that it is there at all.
 
     For an encoder-decoder the mask belongs to the source, and all of the target feels it.
     """
     if subject.host.padded is None:
         return False
     model, ids = subject.model(), subject.ids()
-    mask = torch.ones_like(ids)
-    mask[1:, 6:] = 0
-    before = padded(subject, model, ids, mask)
-    after = padded(subject, model, changed(subject, ids, slice(1, None), slice(6, None)), mask)
-    return moved(before[1:, :6], after[1:, :6]) > LEAK
+    left, right = torch.ones_like(ids), torch.ones_like(ids)
+    left[1:, :4], right[:, 6:] = 0, 0
+    before = padded(subject, model, ids, left)
+    after = padded(subject, model, changed(subject, ids, slice(1, None), slice(0, 4)), left)
+    longer = padded(subject, model, ids, right)
+    alone = padded(subject, model, ids[:, :6], right[:, :6])
+    length = alone.shape[1]
+    return (
+        moved(before[1:, 4:], after[1:, 4:]) > LEAK or moved(alone, longer[:, :length]) > LEAK
+    )
 
 
 def padded(subject: Subject, model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:

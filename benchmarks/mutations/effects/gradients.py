@@ -41,6 +41,51 @@ def no_gradient(subject: Subject) -> bool:
     return any(size <= floor < base.get(name, 0.0) for name, size in mutant.items())
 
 
+def gradient_changed(subject: Subject) -> bool:
+    """The logits are those of the base, and the gradient of a parameter is not: a partial cut."""
+    mutant, base, ids = subject.model(), subject.base(), subject.ids()
+    if differs(subject.logits(base, ids), subject.logits(mutant, ids), 1e-5):
+        return False
+    largest = max(gradients(subject, base).values())
+    gradients(subject, mutant)
+    sound = dict(base.named_parameters())
+    for name, one in mutant.named_parameters():
+        wanted = sound[name].grad
+        if wanted is not None:
+            found = torch.zeros_like(wanted) if one.grad is None else one.grad
+            if bool((found - wanted).abs().max() > 1e-3 * largest):
+                return True
+    return False
+
+
+def slice_without_gradient(subject: Subject) -> bool:
+    """A row or column of a matrix gets no gradient, and gets one in the base.
+
+    Queries, keys and values may share one matrix.
+    """
+    mutant, base = subject.model(), subject.base()
+    gradients(subject, mutant)
+    largest = max(gradients(subject, base).values())
+    sound = dict(base.named_parameters())
+    return any(
+        name in sound and _lost_slice(one.grad, sound[name].grad, largest)
+        for name, one in mutant.named_parameters()
+        if one.dim() > 1
+    )
+
+
+def _lost_slice(mutant: Tensor | None, base: Tensor | None, largest: float) -> bool:
+    if base is None:
+        return False
+    mutant = torch.zeros_like(base) if mutant is None else mutant
+    for dim in range(base.dim()):
+        others = [one for one in range(base.dim()) if one != dim]
+        lost = mutant.abs().amax(others) <= NOTHING * largest
+        if bool((lost & (base.abs().amax(others) > 1e-6 * largest)).any()):
+            return True
+    return False
+
+
 def backward_fails(subject: Subject) -> bool:
     """The forward pass goes through and the backward pass raises."""
     value = objective(subject, subject.model())
@@ -76,6 +121,6 @@ def trainable(model: nn.Module) -> int:
 
 
 def differs(one: Tensor, other: Tensor, relative: float = 1e-4) -> bool:
-    """Whether two tensors of one shape differ by more than rounding."""
+    """Whether two tensors of one shape differ by more than rounding; NaN differs from all."""
     scale = max(float(one.abs().max()), 1e-6)
-    return bool((one - other).abs().max() > relative * scale)
+    return not bool(((one - other).abs() <= relative * scale).all())

@@ -9,20 +9,21 @@ from torch import Tensor
 from benchmarks.mutations.subject import Subject
 
 OFF = 1e-3  # of a loss near ln V = 4
+SPREAD = 0.3  # jitter of the weights: logits far enough apart for each label to make a difference
 
 
 def loss_of(subject: Subject, labels: Tensor | None = None) -> Tensor | None:
     """The model's loss in evaluation; None where it gives none."""
     assert subject.host.loss is not None
-    ids = subject.ids()
-    out = subject.host.loss(subject.model(), ids, subject.labels(ids) if labels is None else labels)
+    ids, model = subject.ids(), subject.model(jitter=SPREAD)
+    out = subject.host.loss(model, ids, subject.labels(ids) if labels is None else labels)
     return out if isinstance(out, Tensor) else None
 
 
 def proper_loss(subject: Subject, labels: Tensor) -> Tensor:
     """The cross-entropy of the model's own logits with the host's shift, over counted labels."""
     ids, shift = subject.ids(), subject.host.shift
-    logits = subject.logits(subject.model(), ids)
+    logits = subject.logits(subject.model(jitter=SPREAD), ids)
     if subject.host.ignored_label is not None:
         labels = labels.masked_fill(labels == subject.host.ignored_label, -100)
     logits = logits[:, : logits.shape[1] - shift]
@@ -65,8 +66,14 @@ def loss_without_gradient(subject: Subject) -> bool:
     """There is no loss, or no way back from it to the parameters."""
     if subject.host.loss is None:
         return False
-    loss = loss_of(subject)
-    return loss is None or not loss.requires_grad
+    assert subject.host.loss is not None
+    model, ids = subject.model(jitter=SPREAD), subject.ids()
+    loss = subject.host.loss(model, ids, subject.labels(ids))
+    if not isinstance(loss, Tensor) or not loss.requires_grad:
+        return True
+    loss.backward()
+    grads = [one.grad for one in model.parameters() if one.grad is not None]
+    return not any(bool(one.any()) for one in grads)
 
 
 def _off(loss: Tensor, proper: Tensor) -> bool:

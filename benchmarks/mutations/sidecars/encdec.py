@@ -25,7 +25,7 @@ def logits(model: nn.Module, ids: Tensor) -> Tensor:
 def padded(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
     """The same, with the source padded: the mask belongs to the source, which are the ids."""
     source = torch.where(mask.bool(), ids, torch.zeros_like(ids))
-    out: Tensor = model(source, ids_of(HOST, ids.shape[0], ids.shape[1], seed=6))
+    out: Tensor = model(source, ids_of(HOST, ids.shape[0], 7, seed=6))
     return out
 
 

@@ -2,7 +2,8 @@
 
 from types import ModuleType
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from benchmarks.mutations.host import Host
 from benchmarks.mutations.packaged import installed
@@ -13,6 +14,16 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     config = module.GPT2Config(vocab_size=61, n_positions=24, n_embd=32, n_layer=layers, n_head=4)
     model: nn.Module = module.GPT2LMHeadModel(config)
     return model
+
+
+def cached(model: nn.Module, ids: Tensor) -> Tensor:
+    """Logits with the first four tokens at once, and then one by one."""
+    out = model(ids[:, :4], use_cache=True)
+    parts = [out.logits]
+    for at in range(4, ids.shape[1]):
+        out = model(ids[:, at : at + 1], past_key_values=out.past_key_values, use_cache=True)
+        parts.append(out.logits)
+    return torch.cat(parts, dim=1)
 
 
 HOST = Host(
@@ -26,5 +37,6 @@ HOST = Host(
     loss=lambda model, ids, labels: model(ids, labels=labels).loss,
     ignored_label=-100,
     padded=lambda model, ids, mask: model(ids, attention_mask=mask).logits,
+    cached=cached,
     empty=lambda model: model(),
 )

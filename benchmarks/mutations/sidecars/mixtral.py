@@ -2,6 +2,7 @@
 
 from types import ModuleType
 
+import torch
 from torch import Tensor, nn
 
 from benchmarks.mutations.host import Experts, Host
@@ -31,6 +32,16 @@ def parameters(model: nn.Module, expert: int) -> list[Tensor]:
     return [experts.gate_up_proj[expert], experts.down_proj[expert]]
 
 
+def cached(model: nn.Module, ids: Tensor) -> Tensor:
+    """Logits with the first four tokens at once, and then one by one."""
+    out = model(ids[:, :4], use_cache=True)
+    parts = [out.logits]
+    for at in range(4, ids.shape[1]):
+        out = model(ids[:, at : at + 1], past_key_values=out.past_key_values, use_cache=True)
+        parts.append(out.logits)
+    return torch.cat(parts, dim=1)
+
+
 HOST = Host(
     name="mixtral",
     model="MixtralForCausalLM",
@@ -43,6 +54,7 @@ HOST = Host(
     ignored_label=-100,
     longest=None,
     padded=lambda model, ids, mask: model(ids, attention_mask=mask).logits,
+    cached=cached,
     empty=lambda model: model(),
     experts=Experts(count=5, chosen=2, parameters=parameters),
 )

@@ -15,6 +15,12 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
+def blocks(model: nn.Module) -> list[nn.Module]:
+    """One for all layers, which are slices of these tensors."""
+    names = ("wq", "wk", "wv", "wo", "w_in", "w_out")
+    return [nn.ParameterList([getattr(model, name) for name in names])]
+
+
 def parameters(model: nn.Module, expert: int) -> list[Tensor]:
     """The slices of one expert of the first layer."""
     return [model.w_in[0, expert], model.w_out[0, expert]]
@@ -27,7 +33,7 @@ HOST = Host(
     file="stacked_gpt.py",
     build=build,
     logits=lambda model, ids: model(ids),
-    blocks=lambda model: [],  # its layers are slices of tensors
+    blocks=blocks,
     loss=lambda model, ids, labels: model(ids, return_loss=True),
     labels_are_ids=True,
     longest=None,
