@@ -47,6 +47,20 @@ class Tree:
             child: node for node in ast.walk(self.root) for child in ast.iter_child_nodes(node)
         }
         self.makers = _makers(self.root)
+        self._expressions: dict[type[ast.AST], list[ast.expr]] = {}
+        for node in _expressions(self.root):
+            self._expressions.setdefault(type(node), []).append(node)
+        self._windows: dict[int, list[list[ast.stmt]]] = {}
+
+    def expressions(self, kind: type[ast.AST]) -> list[ast.expr]:
+        """All expressions of a kind, in the order of the text."""
+        return self._expressions.get(kind, [])
+
+    def windows(self, length: int) -> list[list[ast.stmt]]:
+        """All runs of so many neighbouring statements, in the order of the text."""
+        if length not in self._windows:
+            self._windows[length] = list(windows(self.root, length))
+        return self._windows[length]
 
     def statement(self, node: ast.AST) -> ast.stmt:
         """The innermost statement around a node."""
@@ -94,12 +108,12 @@ def mutant(operator: Operator, tree: Tree, edit: Edit) -> Mutant | None:
 def decorated_forwards(tree: Tree, classes: str, decorator: str) -> Iterator[Edit]:
     """Puts a decorator above the forward methods of the classes whose names have a pattern."""
     for node in ast.walk(tree.root):
-        scope = tree.qualname(node)
-        if isinstance(node, ast.FunctionDef) and node.name == "forward":
-            if re.search(classes, scope):
-                start, _ = tree.matcher.span(node)
-                text = f"{decorator}\n{' ' * node.col_offset}"
-                yield Edit(start=start, end=start, text=text, lineno=_first_line(node))
+        if not isinstance(node, ast.FunctionDef) or node.name != "forward":
+            continue
+        if re.search(classes, tree.qualname(node)):
+            start, _ = tree.matcher.span(node)
+            text = f"{decorator}\n{' ' * node.col_offset}"
+            yield Edit(start=start, end=start, text=text, lineno=_first_line(node))
 
 
 def undecorated(tree: Tree, functions: str, decorators: str) -> Iterator[Edit]:
@@ -118,14 +132,14 @@ def _rewritten(rewrite: Rewrite, tree: Tree) -> Iterator[Edit]:
     pattern = parse(rewrite.before)
     only = pattern[0] if len(pattern) == 1 else None
     if isinstance(only, ast.Expr) and rewrite.after:
-        for node in _expressions(tree.root):
+        for node in tree.expressions(type(only.value)):
             found: Bindings = {}
             if tree.matcher.match(only.value, node, found) and _fits(rewrite, tree, node, found):
                 start, end = tree.matcher.span(node)
                 text = fill(rewrite.after, found)
                 yield Edit(start=start, end=end, text=text, lineno=tree.statement(node).lineno)
         return
-    for run in windows(tree.root, len(pattern)):
+    for run in tree.windows(len(pattern)):
         found = {}
         if tree.matcher.match_all(pattern, run, found) and _fits(rewrite, tree, run[0], found):
             yield _statement_edit(tree, run, fill(rewrite.after, found))

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 HERE = Path(__file__).parent
+Model = Any  # an nn.Module whose attributes its sidecar knows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +24,8 @@ class Experts:
 
     count: int
     chosen: int
-    parameters: Callable[[nn.Module, int], list[Tensor]]  # of one expert, to be changed in place
-    modules: Callable[[nn.Module], list[nn.Module]] | None = None
+    parameters: Callable[[Model, int], list[Tensor]]  # of one expert, to be changed in place
+    modules: Callable[[Model], list[nn.Module]] | None = None
 
 
 def own_source(name: str) -> Callable[[], str]:
@@ -44,9 +46,9 @@ class Host:
     source: Callable[[], str]  # raises LookupError where the package is not there
     file: str  # the name under which the source is written
     build: Callable[[ModuleType, int], nn.Module]  # module, number of layers
-    logits: Callable[[nn.Module, Tensor], Tensor]
-    blocks: Callable[[nn.Module], list[nn.Module]]
-    loss: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None  # model, ids, labels
+    logits: Callable[[Model, Tensor], Tensor]
+    blocks: Callable[[Model], list[nn.Module]]
+    loss: Callable[[Model, Tensor, Tensor], object] | None = None  # model, ids, labels
     shift: int = 1  # by how much the model itself shifts the labels
     ignored_label: int | None = None
     labels_are_ids: bool = False
@@ -54,9 +56,9 @@ class Host:
     longest: int | None = 24  # tokens that the small instance takes; None: any number
     generate: Callable[..., Tensor] | None = None  # model, prompt, count, and the options below
     options: frozenset[str] = field(default_factory=frozenset)  # temperature, top_k, top_p, eos
-    padded: Callable[[nn.Module, Tensor, Tensor], Tensor] | None = None  # with mask [B, T], 1 = real
-    cached: Callable[[nn.Module, Tensor], Tensor] | None = None  # logits, one token at a time
-    empty: Callable[[nn.Module], object] | None = None  # a call without anything
+    padded: Callable[[Model, Tensor, Tensor], Tensor] | None = None  # with mask [B, T], 1 = real
+    cached: Callable[[Model, Tensor], Tensor] | None = None  # logits, one token at a time
+    empty: Callable[[Model], object] | None = None  # a call without anything
     experts: Experts | None = None
 
 

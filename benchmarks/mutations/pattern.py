@@ -67,9 +67,7 @@ class Matcher:
             if name not in IGNORED
         )
 
-    def match_all(
-        self, patterns: list[ast.stmt], nodes: list[ast.stmt], found: Bindings
-    ) -> bool:
+    def match_all(self, patterns: list[ast.stmt], nodes: list[ast.stmt], found: Bindings) -> bool:
         """Whether statements match one by one."""
         if len(patterns) != len(nodes):
             return False
@@ -87,8 +85,9 @@ class Matcher:
         if isinstance(pattern, ast.AST) and isinstance(value, ast.AST):
             return self.match(pattern, value, found)
         if isinstance(pattern, list) and isinstance(value, list):
-            if name == "body" and _any_body(pattern):
-                return found.setdefault(pattern[0].value.id, self._body_text(value)) is not None
+            if name == "body" and (whole := _any_body(pattern)):
+                found[whole] = self._body_text(value)
+                return True
             return len(pattern) == len(value) and all(
                 self._match_field("", p, v, found) for p, v in zip(pattern, value, strict=True)
             )
@@ -100,9 +99,9 @@ class Matcher:
         if not self.match(pattern.func, node.func, found):
             return False
         wanted, given = list(pattern.args), list(node.args)
-        if wanted and isinstance(wanted[-1], ast.Starred):
-            rest = wanted.pop().value
-            assert isinstance(rest, ast.Name)
+        last = wanted[-1] if wanted else None
+        if isinstance(last, ast.Starred) and isinstance(last.value, ast.Name):
+            rest, wanted = last.value, wanted[:-1]
             found[rest.id] = ", ".join(self.text(one) for one in given[len(wanted) :])
             given = given[: len(wanted)]
         if len(wanted) != len(given):
@@ -128,16 +127,16 @@ class Matcher:
     def _body_text(self, body: list[ast.stmt]) -> str:
         column = body[0].col_offset
         lines = self._lines[body[0].lineno - 1 : body[-1].end_lineno]
-        return "".join(line[column:] if line[:column].isspace() else line for line in lines).rstrip()
+        return "".join(
+            line[column:] if line[:column].isspace() else line for line in lines
+        ).rstrip()
 
 
-def _any_body(pattern: list[ast.stmt]) -> bool:
+def _any_body(pattern: list[ast.stmt]) -> str:
+    """The capital that stands for a whole body; "" where the body is spelled out."""
     only = pattern[0] if len(pattern) == 1 else None
-    return (
-        isinstance(only, ast.Expr)
-        and isinstance(only.value, ast.Name)
-        and CAPITALS.fullmatch(only.value.id) is not None
-    )
+    name = only.value if isinstance(only, ast.Expr) else None
+    return name.id if isinstance(name, ast.Name) and CAPITALS.fullmatch(name.id) else ""
 
 
 def fill(template: str, found: Mapping[str, str]) -> str:

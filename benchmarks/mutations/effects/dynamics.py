@@ -57,7 +57,7 @@ def _trained(subject: Subject, rate: float, steps: int = 60) -> tuple[float, nn.
     for _ in range(steps):
         loss = F.cross_entropy(subject.host.logits(model, ids).transpose(1, 2), targets)
         optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         losses.append(float(loss))
     last = losses[-1] if math.isfinite(losses[-1]) else math.inf
@@ -85,7 +85,7 @@ def gradient_fades(subject: Subject) -> bool:
 
 def _spread(subject: Subject, made: Callable[..., nn.Module]) -> float:
     model = made(layers=DEEP, jitter=0.0)
-    objective(subject, model).backward()
+    torch.autograd.backward(objective(subject, model))
     sizes = [_gradient(block) for block in subject.host.blocks(model)]
     return max(sizes) / max(min(sizes), 1e-30) if sizes else 1.0
 
@@ -101,7 +101,7 @@ def gradient_not_finite(subject: Subject) -> bool:
     value = objective(subject, model)
     if not bool(value.isfinite()):
         return False
-    value.backward()
+    torch.autograd.backward(value)
     grads = [one.grad for one in model.parameters() if one.grad is not None]
     return any(not bool(one.isfinite().all()) for one in grads)
 

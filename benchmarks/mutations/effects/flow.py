@@ -81,9 +81,7 @@ def padding_leak(subject: Subject) -> bool:
     longer = padded(subject, model, ids, right)
     alone = padded(subject, model, ids[:, :6], right[:, :6])
     length = alone.shape[1]
-    return (
-        moved(before[1:, 4:], after[1:, 4:]) > LEAK or moved(alone, longer[:, :length]) > LEAK
-    )
+    return moved(before[1:, 4:], after[1:, 4:]) > LEAK or moved(alone, longer[:, :length]) > LEAK
 
 
 def padded(subject: Subject, model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ def gradients(subject: Subject, model: nn.Module) -> dict[str, float]:
     for seed in range(BATCHES):
         value = objective(subject, model, seed)
         if value.requires_grad:
-            value.backward()
+            torch.autograd.backward(value)
     return {
         name: 0.0 if parameter.grad is None else float(parameter.grad.abs().max())
         for name, parameter in model.named_parameters()
@@ -90,7 +90,7 @@ def backward_fails(subject: Subject) -> bool:
     """The forward pass goes through and the backward pass raises."""
     value = objective(subject, subject.model())
     try:
-        value.backward()
+        torch.autograd.backward(value)
     except RuntimeError:
         return value.requires_grad
     return False

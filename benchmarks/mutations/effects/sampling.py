@@ -137,7 +137,12 @@ def window_overrun(subject: Subject) -> bool:
         return False
     lengths: list[int] = []
     model = subject.model()
-    with_logits(model, lambda logits: lengths.append(logits.shape[1]) or logits)
+
+    def measured(logits: Tensor) -> Tensor:
+        lengths.append(logits.shape[1])
+        return logits
+
+    with_logits(model, measured)
     try:
         subject.host.generate(model, subject.ids(length=subject.host.longest - 2), 5)
     except Exception:
@@ -175,9 +180,14 @@ def prompt_ignored(subject: Subject) -> bool:
     if subject.host.generate is None:
         return False
     ids, last = subject.ids(), []
+
+    def kept(logits: Tensor) -> Tensor:
+        last.append(logits[:, -1].detach().clone())
+        return logits
+
     for prompt in (ids, changed(subject, ids, slice(None), slice(0, 5))):
         model = subject.model()
-        with_logits(model, lambda logits: last.append(logits[:, -1].detach().clone()) or logits)
+        with_logits(model, kept)
         subject.host.generate(model, prompt, 1)
     return moved(last[0], last[1]) < STILL
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import torch
+
 from benchmarks.mutations.subject import Subject
 
 
@@ -13,7 +15,7 @@ def fails(subject: Subject) -> bool:
         logits = subject.host.logits(model, ids)
         if subject.host.loss is not None:
             subject.host.loss(model, ids, subject.labels(ids))
-        logits.sum().backward()
+        torch.autograd.backward(logits.sum())
         if subject.host.generate is not None:
             subject.host.generate(model, ids, 2)
     except Exception:

@@ -41,7 +41,9 @@ OPERATORS = (
                 )
                 for f in NORMAL
             ),
-            Rewrite(before="X.data.normal_(mean=0.0, std=D)", after="X.data.normal_(mean=0.0, std=1.0)"),
+            Rewrite(
+                before="X.data.normal_(mean=0.0, std=D)", after="X.data.normal_(mean=0.0, std=1.0)"
+            ),
             Rewrite(before="torch.randn(*A) * 0.02", after="torch.randn(*A)"),
         ),
     ),

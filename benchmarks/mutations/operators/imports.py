@@ -19,7 +19,7 @@ CLASSES = {
 
 def _module_missing(tree: Tree) -> Iterator[Edit]:
     """`import a.b as c` and `from a.b import c` of a module `a.b_v2`."""
-    for node in tree.root.body if isinstance(tree.root, ast.Module) else []:
+    for node in tree.root.body:
         if isinstance(node, ast.Import) and node.names[0].asname:
             text = f"import {node.names[0].name}_v2 as {node.names[0].asname}"
         elif isinstance(node, ast.ImportFrom) and node.module not in (None, "__future__"):
@@ -31,7 +31,7 @@ def _module_missing(tree: Tree) -> Iterator[Edit]:
 
 def _name_missing(tree: Tree) -> Iterator[Edit]:
     """`from a import b` of a name that `a` does not have."""
-    for node in tree.root.body if isinstance(tree.root, ast.Module) else []:
+    for node in tree.root.body:
         if isinstance(node, ast.ImportFrom) and node.module not in (None, "__future__"):
             first = node.names[0]
             old = tree.matcher.text(node)

@@ -130,9 +130,7 @@ OPERATORS = (
         digits=(7,),
         says="more tokens than there are positions are refused by an assert alone",
         effects=(overlong_unguarded,),
-        rewrites=(
-            Rewrite(before=GUARD, after="assert not (C), M", where=LONG, within="forward"),
-        ),
+        rewrites=(Rewrite(before=GUARD, after="assert not (C), M", where=LONG, within="forward"),),
     ),
     Operator(
         name="masked-row-nan",

@@ -76,9 +76,7 @@ OPERATORS = (
                 after="X = torch.ones_like(X)",
                 within=ROUTER,
             ),
-            Rewrite(
-                before="F.softmax(top, dim=-1)", after="torch.ones_like(top)", within=ROUTER
-            ),
+            Rewrite(before="F.softmax(top, dim=-1)", after="torch.ones_like(top)", within=ROUTER),
         ),
     ),
     Operator(
@@ -121,9 +119,7 @@ OPERATORS = (
         digits=(2,),
         says="the loop over experts leaves the first one out",
         effects=(expert_rows_lost,),
-        rewrites=(
-            Rewrite(before="range(len(self.experts))", after="range(1, len(self.experts))"),
-        ),
+        rewrites=(Rewrite(before="range(len(self.experts))", after="range(1, len(self.experts))"),),
     ),
     Operator(
         name="router-softmax-over-tokens",

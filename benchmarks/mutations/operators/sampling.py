@@ -92,8 +92,7 @@ OPERATORS = (
                 after="torch.argmax(X, dim=-1, keepdim=True)",
                 within=DRAWING,
             ),
-            Rewrite(before="(X + gumbel).argmax(dim=-1)", after="X.argmax(dim=-1)"),
-            Rewrite(before="(X / T + gumbel).argmax(dim=-1)", after="(X / T).argmax(dim=-1)"),
+            Rewrite(before="(X + gumbel).argmax(dim=-1)", after="(X).argmax(dim=-1)"),
         ),
     ),
     Operator(
@@ -103,12 +102,8 @@ OPERATORS = (
         says="logits below the threshold of top-k stay",
         effects=(top_k_wrong,),
         rewrites=(
-            Rewrite(
-                before="X[X < Y] = Z", after="", within=DRAWING
-            ),
-            Rewrite(
-                before="X.masked_fill(X < Y, Z)", after="X", within=DRAWING
-            ),
+            Rewrite(before="X[X < Y] = Z", after="", within=DRAWING),
+            Rewrite(before="X.masked_fill(X < Y, Z)", after="X", within=DRAWING),
             Rewrite(before="torch.where(X < Y, Z, X)", after="X", within=DRAWING),
         ),
     ),
@@ -160,9 +155,7 @@ OPERATORS = (
         digits=(4,),
         says="the model stays in evaluation mode after generating",
         effects=(mode_lost,),
-        rewrites=(
-            Rewrite(before="self.train(X)", after="", within=DRAWING),
-        ),
+        rewrites=(Rewrite(before="self.train(X)", after="", within=DRAWING),),
     ),
     Operator(
         name="graph-kept",
@@ -225,9 +218,7 @@ OPERATORS = (
             Rewrite(before="X[:, -N:]", after="X[:, -1:]", where=WINDOW, within=DRAWING),
             Rewrite(before="self.forward(X)", after="self.forward(X[:, -1:])", within=DRAWING),
             Rewrite(before="self(X)[:, -1]", after="self(X[:, -1:])[:, -1]", within=DRAWING),
-            Rewrite(
-                before="X if past is None else X[:, -1:]", after="X[:, -1:]", within=DRAWING
-            ),
+            Rewrite(before="X if past is None else X[:, -1:]", after="X[:, -1:]", within=DRAWING),
         ),
     ),
     Operator(
@@ -249,7 +240,9 @@ OPERATORS = (
         effects=(cache_differs,),
         rewrites=(
             Rewrite(before="torch.arange(S, S + X, **K)", after="torch.arange(X, **K)"),
-            Rewrite(before="torch.arange(*A, **K) + past_seen_tokens", after="torch.arange(*A, **K)"),
+            Rewrite(
+                before="torch.arange(*A, **K) + past_seen_tokens", after="torch.arange(*A, **K)"
+            ),
         ),
     ),
     Operator(
@@ -267,7 +260,9 @@ OPERATORS = (
         says="new keys are put before the old ones",
         effects=(cache_differs,),
         rewrites=(
-            Rewrite(before="torch.cat([cache.k, X], dim=2)", after="torch.cat([X, cache.k], dim=2)"),
+            Rewrite(
+                before="torch.cat([cache.k, X], dim=2)", after="torch.cat([X, cache.k], dim=2)"
+            ),
         ),
     ),
 )

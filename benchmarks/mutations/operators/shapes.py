@@ -68,9 +68,7 @@ OPERATORS = (
             Rewrite(before="X.view(A, B, C, D)", after="X.view(A, B, C, 64)"),
             Rewrite(before="X.reshape(A, B, C, D, E)", after="X.reshape(A, B, C, D, 64)"),
             Rewrite(before="(*X, -1, self.head_dim)", after="(*X, -1, 64)"),
-            Rewrite(
-                before="X + (self.num_heads, self.head_dim)", after="X + (self.num_heads, 64)"
-            ),
+            Rewrite(before="X + (self.num_heads, self.head_dim)", after="X + (self.num_heads, 64)"),
         ),
     ),
     Operator(
@@ -109,9 +107,7 @@ OPERATORS = (
         effects=(wrong_shape, fails),
         rewrites=(
             Rewrite(before="self.HEAD(X)", after="self.HEAD((X)[:, -1])", where=HEAD),
-            Rewrite(
-                before="rms_norm(X, self.OUT) @ Y", after="rms_norm(X, self.OUT)[:, -1] @ Y"
-            ),
+            Rewrite(before="rms_norm(X, self.OUT) @ Y", after="rms_norm(X, self.OUT)[:, -1] @ Y"),
         ),
     ),
     Operator(
@@ -149,9 +145,7 @@ OPERATORS = (
         rewrites=(
             Rewrite(before="X.mean(-1, keepdim=True)", after="X.mean(-1)"),
             Rewrite(before="X.sum(-1, keepdim=True)", after="X.sum(-1)"),
-            Rewrite(
-                before="X.sum(dim=-1, keepdim=True)", after="X.sum(dim=-1)", outside="sample"
-            ),
+            Rewrite(before="X.sum(dim=-1, keepdim=True)", after="X.sum(dim=-1)", outside="sample"),
         ),
     ),
     Operator(

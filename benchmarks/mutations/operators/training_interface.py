@@ -175,7 +175,9 @@ OPERATORS = (
         effects=(loss_without_gradient,),
         rewrites=(
             Rewrite(before="return F.cross_entropy(*A)", after="return F.cross_entropy(*A).item()"),
-            Rewrite(before="X = F.cross_entropy(*A, **K)", after="X = F.cross_entropy(*A, **K).item()"),
+            Rewrite(
+                before="X = F.cross_entropy(*A, **K)", after="X = F.cross_entropy(*A, **K).item()"
+            ),
             Rewrite(before="X = loss_fct(*A)", after="X = loss_fct(*A).item()"),
         ),
     ),

@@ -1,11 +1,12 @@
 """How the host with a key/value cache is built and used."""
 
+import itertools
 from types import ModuleType
 
 import torch
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host, own_source
+from benchmarks.mutations.host import Host, Model, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -15,21 +16,20 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def cached(model: nn.Module, ids: Tensor) -> Tensor:
+def cached(model: Model, ids: Tensor) -> Tensor:
     """Logits with the first four tokens at once, the next three at once, then one by one."""
     past, parts = None, []
     bounds = [0, 4, 7, *range(8, ids.shape[1] + 1)]
-    for start, end in zip(bounds, bounds[1:], strict=False):
+    for start, end in itertools.pairwise(bounds):
         out, past = model(ids[:, start:end], past)
         parts.append(out)
     return torch.cat(parts, dim=1)
 
 
 def generate(
-    model: nn.Module, prompt: Tensor, count: int, *, eos: int | None = None, **options: float
+    model: Model, prompt: Tensor, count: int, *, eos: int | None = None, **options: float
 ) -> Tensor:
     """The host's own sampling."""
-    assert callable(model.generate)
     out: Tensor = model.generate(prompt, count, eos_id=eos, **options)
     return out
 

@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host, ids_of, own_source
+from benchmarks.mutations.host import Host, Model, ids_of, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -16,13 +16,13 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def logits(model: nn.Module, ids: Tensor) -> Tensor:
+def logits(model: Model, ids: Tensor) -> Tensor:
     """Logits of the decoder for `ids`, with sources of 7 tokens that only the row decides."""
     out: Tensor = model(ids_of(HOST, ids.shape[0], 7, seed=5), ids)
     return out
 
 
-def padded(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+def padded(model: Model, ids: Tensor, mask: Tensor) -> Tensor:
     """The same, with the source padded: the mask belongs to the source, which are the ids."""
     source = torch.where(mask.bool(), ids, torch.zeros_like(ids))
     out: Tensor = model(source, ids_of(HOST, ids.shape[0], 7, seed=6))

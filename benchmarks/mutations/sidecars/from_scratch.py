@@ -4,7 +4,7 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host
+from benchmarks.mutations.host import Host, Model
 from benchmarks.mutations.packaged import wheel
 
 
@@ -14,7 +14,7 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def padded(model: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+def padded(model: Model, ids: Tensor, mask: Tensor) -> Tensor:
     """Its mask is True where there is padding, [B, 1, T]."""
     out: Tensor = model(ids, (mask == 0)[:, None, :])
     return out

@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host
+from benchmarks.mutations.host import Host, Model
 from benchmarks.mutations.packaged import installed
 
 
@@ -16,7 +16,7 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def cached(model: nn.Module, ids: Tensor) -> Tensor:
+def cached(model: Model, ids: Tensor) -> Tensor:
     """Logits with the first four tokens at once, and then one by one."""
     out = model(ids[:, :4], use_cache=True)
     parts = [out.logits]

@@ -4,7 +4,7 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host, own_source
+from benchmarks.mutations.host import Host, Model, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -23,7 +23,7 @@ def build(module: ModuleType, layers: int) -> nn.Module:
 
 
 def generate(
-    model: nn.Module,
+    model: Model,
     prompt: Tensor,
     count: int,
     *,
@@ -32,7 +32,6 @@ def generate(
     eos: int | None = None,
 ) -> Tensor:
     """The host's own sampling."""
-    assert callable(model.generate)
     out: Tensor = model.generate(prompt, count, temperature, top_p, eos)
     return out
 

@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Experts, Host
+from benchmarks.mutations.host import Experts, Host, Model
 from benchmarks.mutations.packaged import installed
 
 
@@ -26,13 +26,13 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def parameters(model: nn.Module, expert: int) -> list[Tensor]:
+def parameters(model: Model, expert: int) -> list[Tensor]:
     """The slices of one expert of the first layer."""
     experts = model.model.layers[0].mlp.experts
     return [experts.gate_up_proj[expert], experts.down_proj[expert]]
 
 
-def cached(model: nn.Module, ids: Tensor) -> Tensor:
+def cached(model: Model, ids: Tensor) -> Tensor:
     """Logits with the first four tokens at once, and then one by one."""
     out = model(ids[:, :4], use_cache=True)
     parts = [out.logits]

@@ -5,7 +5,7 @@ from types import ModuleType
 import torch
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Experts, Host, own_source
+from benchmarks.mutations.host import Experts, Host, Model, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -24,13 +24,13 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def experts(model: nn.Module) -> list[nn.Module]:
+def experts(model: Model) -> list[nn.Module]:
     """The experts of the first layer."""
     found = model.layers[0].moe.experts
     return list(found.values() if isinstance(found, dict) else found)
 
 
-def parameters(model: nn.Module, expert: int) -> list[Tensor]:
+def parameters(model: Model, expert: int) -> list[Tensor]:
     """The weights of one expert of the first layer."""
     return list(experts(model)[expert].parameters())
 

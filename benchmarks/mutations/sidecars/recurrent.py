@@ -4,7 +4,7 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Host, own_source
+from benchmarks.mutations.host import Host, Model, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -13,14 +13,14 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def blocks(model: nn.Module) -> list[nn.Module]:
+def blocks(model: Model) -> list[nn.Module]:
     """Memories and mixes, layer by layer."""
     pairs = zip(model.memories, model.mixes, strict=True)
     return [nn.ModuleList(pair) for pair in pairs]
 
 
 def generate(
-    model: nn.Module,
+    model: Model,
     prompt: Tensor,
     count: int,
     *,
@@ -28,7 +28,6 @@ def generate(
     eos: int | None = None,
 ) -> Tensor:
     """The host's own sampling."""
-    assert callable(model.sample)
     out: Tensor = model.sample(prompt, count, temperature, eos)
     return out
 

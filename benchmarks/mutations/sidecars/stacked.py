@@ -4,7 +4,7 @@ from types import ModuleType
 
 from torch import Tensor, nn
 
-from benchmarks.mutations.host import Experts, Host, own_source
+from benchmarks.mutations.host import Experts, Host, Model, own_source
 
 
 def build(module: ModuleType, layers: int) -> nn.Module:
@@ -15,13 +15,13 @@ def build(module: ModuleType, layers: int) -> nn.Module:
     return model
 
 
-def blocks(model: nn.Module) -> list[nn.Module]:
+def blocks(model: Model) -> list[nn.Module]:
     """One for all layers, which are slices of these tensors."""
     names = ("wq", "wk", "wv", "wo", "w_in", "w_out")
     return [nn.ParameterList([getattr(model, name) for name in names])]
 
 
-def parameters(model: nn.Module, expert: int) -> list[Tensor]:
+def parameters(model: Model, expert: int) -> list[Tensor]:
     """The slices of one expert of the first layer."""
     return [model.w_in[0, expert], model.w_out[0, expert]]
 
