@@ -1,0 +1,1 @@
+"""Mutation benchmark: faults put into healthy models, and how many of them gptdoctor finds."""

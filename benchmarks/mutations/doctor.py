@@ -1,0 +1,90 @@
+"""Runs gptdoctor on cases, and reads what it found from its JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.mutations.cases import ROOT, Case
+
+BATCH = 10  # files in one call: torch is imported once for all of them
+CHECK = ["check", "--no-cache", "--output-format", "json", "--exit-zero"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """One finding about a case."""
+
+    rule: str
+    severity: str
+    status: str  # confirmed, suspected, refuted
+    line: int
+    text: str  # of its line, without the space around it: a place that survives moved lines
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the same finding has in common in a mutant and in its base."""
+        return self.rule, self.text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Examined:
+    """What gptdoctor said of a case, in the order of its report."""
+
+    findings: tuple[Found, ...]
+    verdict: str
+    errors: tuple[str, ...] = ()
+
+    @property
+    def confirmed(self) -> tuple[Found, ...]:
+        """The findings that a measurement shows."""
+        return tuple(one for one in self.findings if one.status == "confirmed")
+
+
+def examine(cases: list[Case], folder: Path) -> Iterator[tuple[Case, Examined]]:
+    """Each case with what gptdoctor says of it; the files are written below `folder`."""
+    for start in range(0, len(cases), BATCH):
+        batch = cases[start : start + BATCH]
+        answer = _checked([case.write(folder) for case in batch], folder)
+        for case in batch:
+            yield case, _examined(case, answer)
+        print(f"{start + len(batch)} of {len(cases)} examined", file=sys.stderr)
+
+
+def _checked(targets: list[str], folder: Path) -> dict[str, Any]:
+    command = [sys.executable, "-m", "gptdoctor", *CHECK, *targets]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    done = subprocess.run(
+        command, cwd=folder, env=environment, check=False, capture_output=True, text=True
+    )
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        sys.exit(f"gptdoctor gave no JSON for {targets}:\n{done.stderr[-2000:]}")
+    return answer
+
+
+def _examined(case: Case, answer: dict[str, Any]) -> Examined:
+    mine = f"{case.folder}/"
+    lines = case.source.splitlines()
+    findings = [
+        Found(
+            rule=one["rule"],
+            severity=one["severity"],
+            status=one["evidence"]["status"],
+            line=one["line"],
+            text=lines[one["line"] - 1].strip() if one["line"] <= len(lines) else "",
+        )
+        for one in answer["findings"]
+        if one["path"].startswith(mine)
+    ]
+    verdicts = [one["verdict"] for one in answer["models"] if one["path"].startswith(mine)]
+    errors = [one["message"] for one in answer["errors"] if one["path"].startswith(mine)]
+    return Examined(
+        findings=tuple(findings), verdict=", ".join(verdicts) or "no model", errors=tuple(errors)
+    )

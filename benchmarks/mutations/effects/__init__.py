@@ -1,0 +1,1 @@
+"""Numeric tests of faults, on small live instances, written without gptdoctor's probes."""

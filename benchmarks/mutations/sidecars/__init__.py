@@ -1,0 +1,1 @@
+"""How each host is built and used; each module has `HOST`."""
