@@ -39,6 +39,7 @@ def notes_of(project: Project, record: ModelRecord) -> tuple[str, ...]:
         *dict.fromkeys(_packages_to_install(project, record)),
         *_not_run(project, record),
         *_not_exercised(record),
+        *_dead_ends(record),
         *requirements(record),
         *full_size_notes(record),
         *_nature(record),
@@ -130,10 +131,28 @@ def _not_exercised(record: ModelRecord) -> Iterator[str]:
     for measured in record.measured:
         if not isinstance(measured.measurement, GradientFlow) or measured.measurement.crash:
             continue  # what a crash kept from running is not idle
+        told = {
+            name
+            for part in measured.measurement.unused
+            if part.is_forgotten
+            for name in part.parameters
+        }
         idle = [
             one.name
             for one in measured.measurement.parameters
-            if one.state == "none" and not one.ran
+            if one.state == "none" and not one.ran and one.name not in told
         ]
         if idle:
             yield (f"not exercised by this input: {some(idle)}; their gradients were not measured")
+
+
+def _dead_ends(record: ModelRecord) -> Iterator[str]:
+    """Parameters that act on nothing but a log: used, without a gradient, and no defect."""
+    for measured in record.measured:
+        if isinstance(measured.measurement, GradientFlow):
+            for lost in measured.measurement.lost:
+                if lost.acts is False and lost.path:
+                    yield (
+                        f"used for no result: {some(lost.parameters)}; what comes of them ends at "
+                        f"{lost.path}:{lost.line}"
+                    )

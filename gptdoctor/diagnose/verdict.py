@@ -33,6 +33,9 @@ LEAST_DROP = 0.10
 # Signals that a process earns by its own deed. SIGKILL and SIGTERM come from outside (a limit of
 # memory, an operator), and say nothing of the model.
 OWN_SIGNALS = frozenset({"SIGSEGV", "SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSYS"})
+IN_PLACE = "GD105"
+# What these find takes part in the loss, and the optimizer knows nothing of it.
+UNREACHABLE = frozenset({"GD103", "GD104"})
 # Without these two nothing is known of training, and no verdict but "unexamined" is honest.
 DECISIVE_PROBES = ("gradient-flow", "learning")
 
@@ -80,7 +83,7 @@ def _untrainable(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[
     if machine_lacks(record) is not None:
         return  # what fails then says nothing of the model
     yield from _cannot_exist(record, confirmed)
-    cut = list(_cut(record, confirmed))
+    cut = [*_cut(record, confirmed), *_unreachable(confirmed)]
     yield from cut
     yield from _crashes(record, confirmed)
     yield from _does_not_learn(record, confirmed, explained=bool(cut))
@@ -130,8 +133,16 @@ def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reas
             if crash is None or crash.raised_there or tells_of_lack(crash):
                 continue
             if crash.stage in ("backward", "step"):
-                text = f"{crash.stage} fails: {crash_sentence(crash)}"
-                yield Reason(text, _rule_at(crash, confirmed))
+                yield _failed_step(crash, confirmed)
+
+
+def _failed_step(crash: Crash, confirmed: Sequence[Finding]) -> Reason:
+    """Backward or the optimizer's step fails; the write that is to blame is another line's."""
+    write = next((one for one in confirmed if one.rule == IN_PLACE), None)
+    if write is not None and crash.stage == "backward":
+        place = f"{write.location.path}:{write.location.line}"
+        return Reason(f"backward fails: it needs what {place} writes over", IN_PLACE)
+    return Reason(f"{crash.stage} fails: {crash_sentence(crash)}", _rule_at(crash, confirmed))
 
 
 def _rule_at(crash: Crash, confirmed: Sequence[Finding]) -> str | None:
@@ -197,6 +208,13 @@ def _kept_from(cut: GradientCut | LostGradient, names: Sequence[str], rule: str)
         f"{count(len(names), 'parameter')} ({some(names)})",
         rule,
     )
+
+
+def _unreachable(confirmed: Sequence[Finding]) -> Iterator[Reason]:
+    """Weights that no optimizer of the model's parameters ever changes."""
+    for finding in confirmed:
+        if finding.rule in UNREACHABLE:
+            yield Reason(_finding_sentence(finding), finding.rule)
 
 
 def _rule_of_cut(cut: GradientCut | LostGradient, confirmed: Sequence[Finding]) -> str | None:

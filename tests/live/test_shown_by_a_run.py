@@ -73,12 +73,6 @@ def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> N
         assert set(verdicts.values()) <= WHERE_SICK.get(code, FEARED[severity])
 
 
-def verdicts_of(code: str, kind: str) -> set[str]:
-    """What the models of a fixture may be: sick ones by how bad their rule is."""
-    if kind != "sick" or not defect_named(code).severity.at_least(Severity.HIGH):
-        return {"trainable"}
-    return {"untrainable", "degraded"}
-
 
 @pytest.mark.parametrize(
     ("model", "told"),

@@ -80,6 +80,11 @@ class UnusedPart:
     line: int
     named: bool  # some text of the user's reads an attribute of that name, or may
 
+    @property
+    def is_forgotten(self) -> bool:
+        """Whether the text makes it, and nothing so much as names it again."""
+        return not self.named and self.path != ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class GradientFlow(Measurement):

@@ -43,6 +43,7 @@ class BrokenTie:
     symbol: str
     line: int
     alike: bool  # they hold the same values: a copy was made
+    setting: str  # that says "tied", "tie_weights"; "": the statement at the place says it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,11 +28,23 @@ def _conviction(tie: BrokenTie) -> Conviction:
         status=Status.CONFIRMED,
         probe=PROBE,
         place=Place(path=tie.path, symbol=tie.symbol, line=tie.line),
-        message=(
-            f"{tie.first} and {tie.second} are tied here, and are two parameters when the "
-            f"constructor has ended: something made one of them anew."
-        ),
-        values={"first": tie.first, "second": tie.second, "same_values": tie.alike},
+        message=_message(tie),
+        values={
+            "first": tie.first,
+            "second": tie.second,
+            "same_values": tie.alike,
+            "setting": tie.setting,
+        },
+    )
+
+
+def _message(tie: BrokenTie) -> str:
+    both = f"{tie.first} and {tie.second}"
+    if tie.setting:
+        return f"{tie.setting} is true, and {both} are two parameters: nothing makes them one."
+    return (
+        f"{both} are tied here, and are two parameters when the constructor has ended: something "
+        f"made one of them anew."
     )
 
 
@@ -59,16 +71,18 @@ DEFECT = Defect(
     summary="Two weights are tied in the text, and the model has two of them.",
     explanation=(
         "The constructor says `self.head.weight = self.tokens.weight`, and something after it "
-        "makes one of the two layers or weights anew. A tie under a condition, and one that a "
-        "subclass undoes, are not meant."
+        "makes one of the two layers or weights anew; or a setting such as `tie_weights` is true, "
+        "and the head has a matrix of its own, or a copy. A tie that a subclass undoes, and one "
+        "that a method of its own makes when it is called, are not meant."
     ),
     harm=(
         "The model has a matrix of the vocabulary's size too many, the two learn apart, and a "
         "checkpoint of the tied model does not fit."
     ),
     confirmed_by=(
-        "The probe parameter-registration looks at both sides of the statement when the model is "
-        "built: two different parameters confirm it."
+        "The probe parameter-registration looks at both sides of the statement, or at the one "
+        "head and the one embedding of its shape, when the model is built: two different "
+        "parameters confirm it."
     ),
     sick=SICK,
     healed=SICK.replace(

@@ -80,7 +80,7 @@ def _refused(crash: Crash, probe: str) -> Iterator[Conviction]:
 
 
 def _error(crash: Crash) -> dict[str, Value]:
-    first = crash.message.strip().splitlines()[0]
+    first = crash.message.strip().partition(" Hint:")[0].splitlines()[0]
     return {"stage": crash.stage, "error": f"{crash.kind}: {first}"}
 
 

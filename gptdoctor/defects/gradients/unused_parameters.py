@@ -19,7 +19,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
         return
     for part in measurement.unused:
-        if not part.named and part.path:
+        if part.is_forgotten:
             yield _conviction(part, measurement)
 
 

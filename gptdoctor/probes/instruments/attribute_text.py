@@ -57,10 +57,11 @@ def is_read(attribute: str, root: str) -> bool:
     What a constructor or an initialiser does with it does not count, and a text of that name
     does: `getattr(self, "norm")`.
     """
-    return any(attribute in _read_in(filename) for filename in _loaded(root))
+    return any(attribute in _read_in(filename) for filename in loaded_files(root))
 
 
-def _loaded(root: str) -> Iterator[str]:
+def loaded_files(root: str) -> Iterator[str]:
+    """The files of the user's that some loaded module came from."""
     for module in list(sys.modules.values()):
         filename = getattr(module, "__file__", None)
         if isinstance(filename, str) and project_path(filename, root) is not None:

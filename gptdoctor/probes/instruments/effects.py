@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from time import perf_counter
 
@@ -44,15 +44,13 @@ def differ(before: float, after: float | None) -> bool:
 
 
 @torch.no_grad()
-def move(
-    held: Mapping[str, Tensor], saved: Mapping[str, Tensor], by: float, generator: torch.Generator
-) -> None:
-    """Set parameters to their saved values plus noise, `by` times as large as their spread."""
-    for name, value in saved.items():
-        spread = float(value.std()) if value.numel() > 1 else 0.0
-        size = spread or float(value.abs().max()) or 1.0
-        noise = torch.randn(value.shape, generator=generator).to(value)
-        held[name].copy_(value + noise * by * size)
+def move(parameters: Iterable[Tensor], by: float, generator: torch.Generator) -> None:
+    """Add noise to parameters, in place, `by` times as large as the spread of their numbers."""
+    for each in parameters:
+        spread = float(each.std()) if each.numel() > 1 else 0.0
+        size = spread or float(each.abs().max()) or 1.0
+        noise = torch.randn(each.shape, generator=generator).to(each)
+        each.add_(noise, alpha=by * size)
 
 
 class Effect:
@@ -64,17 +62,16 @@ class Effect:
 
     def of(self, names: Sequence[str], seed: int) -> bool | None:
         """Whether the loss changes with these parameters; None: not known."""
-        model = moved_model(self._specimen)
-        held = dict(model.named_parameters())
-        saved = {name: held[name].detach().clone() for name in names}
-        generator = torch.Generator().manual_seed(seed)
-        before = self._loss(model, seed)
-        if before is None or differ(before, self._loss(model, seed)):
+        before = self._loss(moved_model(self._specimen), seed)
+        if before is None or differ(before, self._loss(moved_model(self._specimen), seed)):
             return None  # a crash, or a loss that is another one each time
+        generator = torch.Generator().manual_seed(seed)
         for by in MOVES:
             if perf_counter() > self._until:
                 return None
-            move(held, saved, by, generator)
+            model = moved_model(self._specimen)  # the last one may have written its state
+            held = dict(model.named_parameters())
+            move([held[name] for name in names], by, generator)
             if differ(before, self._loss(model, seed)):
                 return True
         return False

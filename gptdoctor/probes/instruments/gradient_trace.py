@@ -117,6 +117,10 @@ class GradientTrace(TorchFunctionMode):
                     self._keep(made, self._step(name, line, parents, made))
         return result
 
+    def named(self, bits: int) -> set[str]:
+        """The names of parameters that are given as bits."""
+        return {name for number, name in enumerate(self.names) if bits & 1 << number}
+
     def step_of(self, tensor: Tensor) -> Step | None:
         """What is known of a tensor; None: it derives from no parameter."""
         step, memory = self._by_id.get(id(tensor)), memory_of(tensor)

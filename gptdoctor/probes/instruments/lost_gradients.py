@@ -25,9 +25,8 @@ from gptdoctor.probes.instruments.gradient_trace import (
     place_of,
     way_to,
 )
-from gptdoctor.probes.instruments.graph_leaves import leaves
 from gptdoctor.probes.instruments.stack import Line
-from gptdoctor.specimen.specimen import Specimen
+from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 BATCHES = 3  # experts that the first batch leaves idle
 _FAILURES = (Exception, SystemExit)
@@ -85,8 +84,7 @@ class _Traced:
 
     def used(self) -> set[str]:
         """The parameters that some operation was given."""
-        names = enumerate(self.trace.names)
-        return {name for number, name in names if self.trace.used & 1 << number}
+        return self.trace.named(self.trace.used)
 
 
 def _traced(specimen: Specimen, seed: int) -> _Traced | None:
@@ -106,13 +104,16 @@ def _traced(specimen: Specimen, seed: int) -> _Traced | None:
     finally:
         hook.remove()
         torch._C._set_grad_enabled(True)
-    reached = {id(leaf) for each in outputs.of(model) for leaf in leaves(each)}
+    served = 0
+    for each in outputs.of(model):
+        step = trace.step_of(each)
+        served |= 0 if step is None else step.live
     for own in specimen.own_losses[1:]:
-        reached |= _reached_by(own.run, specimen, model, seed)
+        served |= _served_by(own, specimen, seed)
     return _Traced(
         trace=trace,
         end=end,
-        served={name for name, (each, _) in before.items() if id(each) in reached},
+        served=trace.named(served),
         written={
             name
             for name, (each, version) in before.items()
@@ -121,15 +122,21 @@ def _traced(specimen: Specimen, seed: int) -> _Traced | None:
     )
 
 
-def _reached_by(run: Any, specimen: Specimen, model: nn.Module, seed: int) -> set[int]:
-    """The ids of what another loss of the model's reaches."""
+def _served_by(own: OwnLoss, specimen: Specimen, seed: int) -> int:
+    """The parameters that another loss of the model's has a path to, as bits."""
     construction = specimen.construction
-    inputs = specimen.make_inputs(construction.batch, construction.length, seed)
+    model = moved_model(specimen)
     try:
+        inputs = specimen.make_inputs(construction.batch, construction.length, seed)
         specimen.reseed()
-        return {id(leaf) for leaf in leaves(run(model, inputs))}
+        with warnings.catch_warnings(), GradientTrace(model, specimen.root) as trace:
+            warnings.simplefilter("ignore")
+            step = trace.step_of(own.run(model, inputs))
     except _FAILURES:
-        return set()
+        return 0
+    finally:
+        torch._C._set_grad_enabled(True)
+    return 0 if step is None else step.live
 
 
 class _Outputs:
@@ -144,8 +151,9 @@ class _Outputs:
     def of(self, model: nn.Module) -> Iterator[Tensor]:
         """The tensors that the model returned, and those that its modules keep."""
         returned = self._returned.get(id(model))
-        held = vars(returned) if hasattr(returned, "__dict__") else returned
-        yield from (each for each in tensors(held) if each.grad_fn is not None)
+        if not isinstance(returned, Tensor) and hasattr(returned, "__dict__"):
+            returned = dict(vars(returned))  # a dataclass, or an object of the user's
+        yield from (each for each in tensors(returned) if each.grad_fn is not None)
         for module in model.modules():
             yield from (each for each in tensors(dict(vars(module))) if each.grad_fn is not None)
 

@@ -1,25 +1,28 @@
-"""Weights that a constructor makes one, looked at when it has ended."""
+"""Weights that the text or the settings make one, looked at when the model is built."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import linecache
+import re
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.parameter_registration import BrokenTie
-from gptdoctor.probes.instruments.attribute_text import methods_of
+from gptdoctor.probes.instruments.attribute_text import assigned_at, loaded_files, methods_of
 from gptdoctor.specimen.places import project_path, symbol_of
+
+# How settings say that head and embedding are one: `tie_weights`, `tied_embeddings`.
+_FLAG = re.compile(r"(^|_)(tie|tied|tying)(_|$)")
+# Ties of other parts of a model.
+_OTHER = re.compile(r"encoder|decoder|proj|layer|kv|qk|key|query|router|expert", re.I)
 
 
 def broken_ties(model: nn.Module, root: str) -> Iterator[BrokenTie]:
-    """The ties of all modules' constructors that do not hold any more, each place once.
-
-    Only statements of the constructor's own body count: what stands under a condition may not
-    have run.
-    """
+    """The ties that do not hold, each place once."""
     told: set[Place] = set()
     for module in model.modules():
         for place, first, second in _ties_of(module, root):
@@ -27,30 +30,13 @@ def broken_ties(model: nn.Module, root: str) -> Iterator[BrokenTie]:
             if mine is None or other is None or mine is other or place in told:
                 continue
             told.add(place)
-            yield _told(first, second, mine, other, place)
-
-
-def _ties_of(module: nn.Module, root: str) -> Iterator[tuple[Place, str, str]]:
-    """The ties of the last constructor alone: a subclass may well undo those of its base."""
-    constructors = (
-        (function, node)
-        for function, node in methods_of(module, root)
-        if function.__name__ == "__init__" and isinstance(node, ast.FunctionDef)
-    )
-    function, node = next(constructors, (None, None))
-    if function is None or not isinstance(node, ast.FunctionDef):
-        return
-    if function is not type(module).__init__:
-        return
-    path, symbol = project_path(function.__code__.co_filename, root), symbol_of(function.__code__)
-    for statement in node.body:
-        for first, second in _tied(statement):
-            place = Place(path=path or "", symbol=symbol, line=statement.lineno)
-            yield place, first, second
+            yield _told(first, second, mine, other, place, "")
+    if not told:
+        yield from _broken_by_settings(model, root)
 
 
 def _told(
-    first: str, second: str, mine: nn.Parameter, other: nn.Parameter, place: Place
+    first: str, second: str, mine: nn.Parameter, other: nn.Parameter, place: Place, setting: str
 ) -> BrokenTie:
     alike = mine.shape == other.shape and torch.equal(mine, other)
     return BrokenTie(
@@ -60,16 +46,31 @@ def _told(
         symbol=place.symbol,
         line=place.line or 0,
         alike=alike,
+        setting=setting,
     )
 
 
-def _tied(statement: ast.stmt) -> Iterator[tuple[str, str]]:
+def _ties_of(module: nn.Module, root: str) -> Iterator[tuple[Place, str, str]]:
+    """The ties in the body of the last constructor: a subclass may well undo those of its base.
+
+    What stands under a condition may not have run.
+    """
+    for function, node in methods_of(module, root):
+        if function is type(module).__init__ and isinstance(node, ast.FunctionDef):
+            code = function.__code__
+            path, symbol = project_path(code.co_filename, root) or "", symbol_of(code)
+            for statement in node.body:
+                for first, second in _tied(statement):
+                    yield Place(path=path, symbol=symbol, line=statement.lineno), first, second
+
+
+def _tied(statement: ast.AST) -> Iterator[tuple[str, str]]:
     """The two sides of `self.head.weight = self.tokens.weight`, as paths from `self`."""
     if isinstance(statement, ast.Assign):
         second = _path(statement.value)
         for target in statement.targets:
             first = _path(target)
-            if first and second and first.endswith(".weight") and second.endswith(".weight"):
+            if first.endswith(".weight") and second.endswith(".weight"):
                 yield first, second
 
 
@@ -88,3 +89,74 @@ def _weight(module: nn.Module, path: str) -> nn.Parameter | None:
     for part in path.split("."):
         value = getattr(value, part, None)
     return value if isinstance(value, nn.Parameter) else None
+
+
+def _broken_by_settings(model: nn.Module, root: str) -> Iterator[BrokenTie]:
+    """Settings that say "tied" over the one head and the one embedding, which are two."""
+    setting = next((name for name in _settings(model) if _is_the_users(name, root)), None)
+    pair = _pair(model) if setting is not None else None
+    if setting is None or pair is None:
+        return
+    head, tokens = pair
+    first, second = f"{head}.weight", f"{tokens}.weight"
+    mine, other = model.get_parameter(first), model.get_parameter(second)
+    same_memory = mine.untyped_storage().data_ptr() == other.untyped_storage().data_ptr()
+    place = None if same_memory else _place_of_head(model, head, root)
+    if place is not None:
+        yield _told(first, second, mine, other, place, setting)
+
+
+def _settings(model: nn.Module) -> Iterator[str]:
+    """The names of all that is true and speaks of a tie, on modules and on their settings."""
+    for module in model.modules():
+        for name, value in list(vars(module).items()):
+            held = value if isinstance(value, Mapping) else getattr(value, "__dict__", {})
+            for key, each in ((name, value), *list(held.items())):
+                speaks = isinstance(key, str) and _FLAG.search(key) and not _OTHER.search(key)
+                if each is True and speaks:
+                    yield key
+
+
+def _is_the_users(name: str, root: str) -> bool:
+    """Whether the user's own text knows a setting: a library's default says nothing."""
+    word = re.compile(rf"\b{re.escape(name)}\b")
+    return any(word.search("".join(linecache.getlines(each))) for each in loaded_files(root))
+
+
+def _pair(model: nn.Module) -> tuple[str, str] | None:
+    """The head and the embedding of one shape [V, C], where there is one of each."""
+    tables = {n: m for n, m in model.named_modules() if isinstance(m, nn.Embedding)}
+    layers = {n: m for n, m in model.named_modules() if isinstance(m, nn.Linear)}
+    pairs = [
+        (head, table)
+        for table, embedding in tables.items()
+        for head, linear in layers.items()
+        if embedding.weight.shape == linear.weight.shape
+        and embedding.weight.shape[0] != embedding.weight.shape[1]
+    ]
+    return pairs[0] if len(pairs) == 1 else None
+
+
+def _place_of_head(model: nn.Module, head: str, root: str) -> Place | None:
+    """The statement that gives the head its weight, else the one that makes it.
+
+    None where a method that is no constructor ties it: whoever trains may call that.
+    """
+    attribute = head.rpartition(".")[2]
+    sets: list[Place] = []
+    for module in model.modules():
+        for function, node in methods_of(module, root):
+            for one in ast.walk(node):
+                if not isinstance(one, ast.Assign):
+                    continue
+                if not any(_path(each).endswith(f"{attribute}.weight") for each in one.targets):
+                    continue
+                if any(_tied(one)) and function.__name__ != "__init__":
+                    return None
+                code = function.__code__
+                path = project_path(code.co_filename, root) or ""
+                sets.append(Place(path=path, symbol=symbol_of(code), line=one.lineno))
+    if sets:
+        return sets[0]
+    made = assigned_at(model.get_submodule(head.rpartition(".")[0]), attribute, root)
+    return None if made is None else made.place

@@ -43,7 +43,63 @@ def _detached(values: Values, status: Status) -> str | None:
     )
 
 
+def _unregistered(values: Values, status: Status) -> str | None:
+    weights, known = values.integer("weights_unregistered"), values.integer("weights")
+    if status is Status.REFUTED:
+        return "every weight that the loss reaches is a parameter" if known is not None else None
+    numbers = values.integer("numbers_unregistered")
+    if weights is None or known is None or numbers is None:
+        return None
+    return (
+        f"the loss reaches {count(weights, 'tensor')} in it, {whole(numbers)} numbers, of which "
+        f"model.parameters() knows nothing; {whole(known - weights)} others are known"
+    )
+
+
+def _overwritten(values: Values, status: Status) -> str | None:
+    number = values.integer("parameters_overwritten")
+    if status is Status.REFUTED:
+        return "all parameters are the same ones after a forward pass" if number == 0 else None
+    if not number:
+        return None
+    names = some(values.names("parameters_overwritten_names"))
+    if values.text("how") == "removed":
+        return f"{names} is a parameter before the first forward pass and none after it"
+    return f"{names} is another parameter after the first forward pass, and another after the next"
+
+
+def _in_place(values: Values, status: Status) -> str | None:
+    if status is Status.REFUTED:
+        return "the backward pass runs"
+    error = values.text("error")
+    return f"{values.text('stage') or 'backward'} ends with {error}" if error else None
+
+
+def _unused(values: Values, status: Status) -> str | None:
+    numbers, unused = values.integer("numbers_unused"), values.integer("parameters_unused")
+    known = values.integer("parameters")
+    if numbers is None or unused is None or known is None:
+        return None
+    return (
+        f"in all batches {whole(unused)} of {count(known, 'parameter')}, {whole(numbers)} numbers, "
+        f"took no part"
+    )
+
+
+def _untied(values: Values, status: Status) -> str | None:
+    first, second = values.text("first"), values.text("second")
+    if first is None or second is None:
+        return None
+    alike = ", though of the same values" if values.flag("same_values") else ""
+    return f"{first} and {second} are two parameters of the model that was built{alike}"
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD101": _no_grad,
     "GD102": _detached,
+    "GD103": _unregistered,
+    "GD104": _overwritten,
+    "GD105": _in_place,
+    "GD106": _unused,
+    "GD107": _untied,
 }

@@ -1,0 +1,38 @@
+"""Healthy models of all kinds: no rule about gradients says anything of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.core.findings import Conviction, Status
+from gptdoctor.core.measurements.record import Measured
+from gptdoctor.judge import judge
+from gptdoctor.probes import gradient_flow, parameter_registration
+from gptdoctor.specimen.specimen import Specimen
+from tests.defects.records import NO_RECORD
+from tests.probes.gradient_traps import TRAPS, text
+from tests.specimen.making import specimen
+
+SEEDS = range(5)
+
+
+def convictions(made: Specimen) -> Iterator[Conviction]:
+    """What the probes of this family confirm of a specimen."""
+    for probe in (gradient_flow.PROBE, parameter_registration.PROBE):
+        measured = Measured(probe=probe.name, measurement=probe.measure(made), executed={})
+        record = replace(NO_RECORD, target=made.target, measured=(measured,))
+        yield from (one for one in judge(record) if one.status is Status.CONFIRMED)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("trap", TRAPS)
+def test_a_healthy_model_is_left_alone(tmp_path: Path, trap: str) -> None:
+    """On each of several seeds."""
+    made = specimen(tmp_path, text(*TRAPS[trap]))
+    for seed in SEEDS:
+        found = list(convictions(replace(made, seed=seed)))
+        assert not found, [(one.rule, one.place, one.message) for one in found]
