@@ -14,6 +14,7 @@ class MissingPath:
     block: str  # class of the blocks
     attends: bool  # something in a block is an attention
     joins: int  # additions in one block of something to what was made of it
+    intact: bool  # those additions lead back to the block's input, which is small beside the rest
     path: str  # of the line that puts a result in the place of the stream; "": not known
     symbol: str
     line: int | None

@@ -49,7 +49,7 @@ def read_values(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
 
 def read_learning(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict a loss that starts finite and ends in NaN at every rate that was tried."""
-    if not isinstance(measurement, Learning) or not measurement.runs:
+    if not isinstance(measurement, Learning) or not measurement.runs or _is_known(record):
         return
     runs = measurement.runs
     starts = all(run.first_loss - run.first_loss == 0.0 for run in runs)
@@ -66,6 +66,16 @@ def read_learning(measurement: Measurement, record: ModelRecord) -> Iterator[Con
             ),
             values={"what": "the loss", "steps": steps, "rates": len(runs)},
         )
+
+
+def _is_known(record: ModelRecord) -> bool:
+    """Whether a pass without any step is told to be not finite: that is why."""
+    found = (one.measurement for one in record.measured)
+    return any(
+        bool(one.uninitialised) or any(case.where for case in one.cases)
+        for one in found
+        if isinstance(one, FiniteValues)
+    )
 
 
 def place_of(found: Spoiled | Uninitialised | None, record: ModelRecord) -> Place:

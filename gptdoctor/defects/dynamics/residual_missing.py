@@ -41,7 +41,7 @@ def _lacks_path(stack: Stack) -> bool:
     Recurrent and convolutional stacks may do without, by design.
     """
     missing = stack.missing
-    if stack.identity is None or missing is None or stack.bypassed:
+    if stack.identity is None or missing is None or stack.bypassed or missing.intact:
         return False
     return stack.identity < LEAST_IDENTITY and (missing.attends or missing.joins > 0)
 

@@ -66,6 +66,7 @@ class Layer(nn.Module):
     def __init__(self, width):
         super().__init__()
         self.mix = nn.Linear(width, width)
+        nn.init.normal_(self.mix.weight, std=0.02)
 
     def forward(self, x):
         past = x.cumsum(dim=1) / torch.arange(1, x.shape[1] + 1)[:, None]

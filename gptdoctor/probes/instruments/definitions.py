@@ -15,14 +15,12 @@ from gptdoctor.core.findings import Place
 from gptdoctor.specimen.places import project_path
 
 # Calls that fill a tensor: torch.nn.init, and the methods of tensors.
-_FILLS = frozenset(
+_CONSTANT_FILLS = frozenset({"constant_", "zeros_", "ones_", "fill_", "zero_"})
+_OTHER_FILLS = frozenset(
     {
         "normal_",
         "trunc_normal_",
         "uniform_",
-        "constant_",
-        "zeros_",
-        "ones_",
         "eye_",
         "orthogonal_",
         "sparse_",
@@ -30,12 +28,9 @@ _FILLS = frozenset(
         "xavier_uniform_",
         "kaiming_normal_",
         "kaiming_uniform_",
-        "fill_",
-        "zero_",
         "copy_",
         "mul_",
         "div_",
-        "data",
     }
 )
 
@@ -65,33 +60,44 @@ def made_at(model: nn.Module, name: str, root: str) -> Place | None:
 def filled_at(model: nn.Module, name: str, root: str) -> Place | None:
     """Where the parameter `name` gets its first values from the user's code, if it does.
 
-    The line that names it comes first, then one for all modules of its kind, then one for all.
+    The line that names it comes first, then one for all modules of its kind, then one for all;
+    of those, the ones that give such values as it has.
     """
     owner, attribute = _owner(model, name, root)
-    holder = model.get_submodule(name.rpartition(".")[0])
-    leaf = name.rpartition(".")[2]
-    kinds = {each.__name__ for each in type(holder).__mro__[:-2]}
+    path, _, leaf = name.rpartition(".")
+    kinds = {each.__name__ for each in type(model.get_submodule(path)).__mro__[:-2]}
+    values = model.get_parameter(name).detach()
+    fills = _CONSTANT_FILLS if bool((values == values.flatten()[0]).all()) else _OTHER_FILLS
     best: tuple[int, Place | None] = (0, None)
     for function in _all_methods(model, root):
         own = owner is not None and function.symbol.startswith(f"{type(owner).__qualname__}.")
-        for call, tests in _fills(function.node, ()):
-            rank = _rank(_filled(call), attribute if own else "", leaf, kinds, tests)
+        for call, tests in _fills(function.node, fills, ()):
+            if _contradicts(call, float(values.float().std(correction=0))):
+                continue
+            parts = _filled(call).replace(".data", "").split(".")
+            rank = 5 if own and attribute in parts else 0
+            rank = rank or (4 if parts[-2:] == name.split(".")[-2:] and path else 0)
+            rank = rank or _rank(parts, leaf, kinds, tests)
             if rank > best[0]:
                 best = (rank, function.at(call))
     return best[1]
 
 
-def _rank(text: str, attribute: str, leaf: str, kinds: set[str], tests: tuple[str, ...]) -> int:
-    """How well a fill of `text`, under the conditions `tests`, fits a parameter; 0: not at all."""
-    parts = text.replace(".data", "").split(".")
-    if attribute and attribute in parts:
-        return 4
+def _rank(parts: list[str], leaf: str, kinds: set[str], tests: tuple[str, ...]) -> int:
+    """How well a fill of some module's `parts`, under conditions, fits a parameter; 0: not."""
     typed = [test for test in tests if "isinstance" in test]
     if typed and not any(kind in typed[-1] for kind in kinds):
         return 0
     if parts[-1] == leaf and parts[0] != "self":
         return 3 if typed else 2
     return 1 if len(parts) == 1 and parts[0] in ("p", "param", "parameter", "w", "weight") else 0
+
+
+def _contradicts(call: ast.Call, std: float) -> bool:
+    """Whether a fill names another standard deviation than is there: it did not run."""
+    named = [one.value for one in call.keywords if one.arg == "std"]
+    known = [one.value for one in named if isinstance(one, ast.Constant)]
+    return any(isinstance(n, float | int) and not 0.5 * n <= std <= 2 * n for n in known)
 
 
 def _filled(call: ast.Call) -> str:
@@ -103,22 +109,24 @@ def _filled(call: ast.Call) -> str:
     return text
 
 
-def _fills(node: ast.AST, tests: tuple[str, ...]) -> Iterator[tuple[ast.Call, tuple[str, ...]]]:
+def _fills(
+    node: ast.AST, fills: frozenset[str], tests: tuple[str, ...]
+) -> Iterator[tuple[ast.Call, tuple[str, ...]]]:
     """The filling calls below `node`, each with the conditions that it stands under."""
     if isinstance(node, ast.If):
         inner = (*tests, ast.unparse(node.test))
         for child in node.body:
-            yield from _fills(child, inner)
+            yield from _fills(child, fills, inner)
         for child in node.orelse:
-            yield from _fills(child, tests)
+            yield from _fills(child, fills, tests)
         return
     if isinstance(node, ast.Call):
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         name = node.func.id if isinstance(node.func, ast.Name) else name
-        if name in _FILLS:
+        if name in fills:
             yield node, tests
     for below in ast.iter_child_nodes(node):
-        yield from _fills(below, tests)
+        yield from _fills(below, fills, tests)
 
 
 def _assigned(node: ast.AST, attribute: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import FrameType
 from typing import Any
 
@@ -44,6 +44,10 @@ _PASSING = frozenset(
         "__sub__",
     }
 )
+
+
+# Operations of one block; a bound for walks along what was changed in place.
+_MOST_STEPS = 1000
 
 
 class _BlockLog(OperationLog):
@@ -95,11 +99,12 @@ def missing_path(
     finally:
         for hook in hooks:
             hook.remove()
-    place = _where_it_ends(log)
+    place, intact = _where_it_ends(log)
     return MissingPath(
         block=type(block).__name__,
         attends=any(_attends(operation) for operation, _ in log.mine),
         joins=sum(_skipped(operation, log) is not None for operation, _ in log.mine),
+        intact=intact,
         path=place.path if place is not None else "",
         symbol=place.symbol if place is not None else "",
         line=place.line if place is not None else None,
@@ -121,8 +126,8 @@ def _hooks(log: _BlockLog, block: nn.Module, following: nn.Module | None) -> lis
     firsts = list(block.modules()) if isinstance(block, nn.ModuleList) else [block]
     hooks: list[Any] = [one.register_forward_pre_hook(begin, with_kwargs=True) for one in firsts]
     hooks.append(block.register_forward_hook(end))
-    for one in following.modules() if following is not None else ():
-        hooks.append(one.register_forward_pre_hook(stop, with_kwargs=True))
+    later = following.modules() if following is not None else ()
+    hooks += [one.register_forward_pre_hook(stop, with_kwargs=True) for one in later]
     return hooks
 
 
@@ -148,10 +153,24 @@ def _skipped(operation: Operation, log: _BlockLog) -> Tensor | None:
     parts = [each for each in operation.given if each.shape == made.shape]
     if operation.name not in _SUMS or len(parts) < 2:
         return None
+    makers = _makers(log)
     first, second = parts[:2]
-    if _derives(second, first, log, operation):
-        return first
-    return second if _derives(first, second, log, operation) else None
+    for part, other in ((first, second), (second, first)):
+        if any(_derives(other, each, log, operation) for each in _back(part, makers)):
+            return part
+    return None
+
+
+def _back(tensor: Tensor, makers: Mapping[int, tuple[Operation, Place | None]]) -> list[Tensor]:
+    """A tensor and what it was before it was scaled, normalised or given another form."""
+    found = [tensor]
+    while id(found[-1]) in makers:
+        operation, _ = makers[id(found[-1])]
+        alike = _alike(operation)
+        if operation.name not in _PASSING or not alike or len(found) > _MOST_STEPS:
+            break
+        found.append(alike[0])
+    return found
 
 
 def _derives(tensor: Tensor, source: Tensor, log: _BlockLog, until: Operation) -> bool:
@@ -173,12 +192,15 @@ def _derives(tensor: Tensor, source: Tensor, log: _BlockLog, until: Operation) -
     return False
 
 
-def _where_it_ends(log: _BlockLog) -> Place | None:
-    """Back from the end of the block along its sums: the line where the stream comes from else."""
+def _where_it_ends(log: _BlockLog) -> tuple[Place | None, bool]:
+    """Back from the end of the block along its sums: the line where the stream comes from else.
+
+    And whether there is none, because the sums lead back to where the block begins.
+    """
     makers, tensor = _makers(log), log.output
-    for _ in range(len(log.mine)):
+    for _ in range(_MOST_STEPS):
         if tensor is None or id(tensor) not in makers:
-            return None
+            break
         operation, place = makers[id(tensor)]
         skipped = _skipped(operation, log)
         if skipped is not None:
@@ -186,8 +208,8 @@ def _where_it_ends(log: _BlockLog) -> Place | None:
         elif operation.name in _PASSING and _alike(operation):
             tensor = _alike(operation)[0]
         else:
-            return place
-    return None
+            return place, False
+    return None, tensor is not None
 
 
 def _alike(operation: Operation) -> list[Tensor]:

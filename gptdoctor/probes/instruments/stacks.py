@@ -125,10 +125,16 @@ def _stream(tensor: Tensor) -> Stream:
     return stream
 
 
+def _gradients(
+    of: Tensor, at: list[GradientEdge] | list[Tensor], weight: Tensor | None = None
+) -> list[Tensor | None]:
+    """The gradient of `of`, which `weight` weighs, at some tensors; None where there is none."""
+    return list(torch.autograd.grad(of, at, weight, retain_graph=True, allow_unused=True))
+
+
 def gradient_norms(objective: Tensor, streams: list[Stream]) -> tuple[float, ...]:
     """The norm of the gradient of a scalar at each stream, 0 where there is none."""
-    edges = [stream.edge for stream in streams]
-    found = torch.autograd.grad(objective, edges, retain_graph=True, allow_unused=True)
+    found = _gradients(objective, [stream.edge for stream in streams])
     return tuple(0.0 if each is None else each.float().norm().item() for each in found)
 
 
@@ -142,9 +148,7 @@ def identity_share(before: Stream, after: Stream, draws: int) -> float:
     total = 0.0
     for _ in range(draws):
         direction = torch.randn(after.shape, generator=generator).to(after.copy)
-        (back,) = torch.autograd.grad(
-            after.copy, [before.edge], direction, retain_graph=True, allow_unused=True
-        )
+        (back,) = _gradients(after.copy, [before.edge], direction)
         if back is None or not bool(back.any()):
             return 0.0
         total += torch.cosine_similarity(back.flatten(), direction.flatten(), dim=0).item()
@@ -153,10 +157,7 @@ def identity_share(before: Stream, after: Stream, draws: int) -> float:
 
 def depends(after: Stream, before: Stream) -> bool:
     """Whether any gradient comes from `after` to `before`."""
-    (back,) = torch.autograd.grad(
-        after.copy.sum(), [before.edge], retain_graph=True, allow_unused=True
-    )
-    return back is not None
+    return _gradients(after.copy.sum(), [before.edge])[0] is not None
 
 
 def goes_around(after: Stream, closed: tuple[Stream, ...], weights: list[Tensor]) -> bool:
@@ -164,9 +165,7 @@ def goes_around(after: Stream, closed: tuple[Stream, ...], weights: list[Tensor]
     for stream in closed:
         stream.closed = True
     try:
-        found = torch.autograd.grad(
-            after.copy.square().sum(), weights, retain_graph=True, allow_unused=True
-        )
+        found = _gradients(after.copy.square().sum(), weights)
     finally:
         for stream in closed:
             stream.closed = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gptdoctor.core.findings import Status
-from gptdoctor.report.amounts import Values, count, decimal
+from gptdoctor.report.amounts import Values, count, decimal, some, whole
 from gptdoctor.report.sentences.sentence import Sentence
 
 
@@ -55,8 +55,81 @@ def _no_progress(values: Values, status: Status) -> str | None:
     return f"the loss on one batch stays: {told}{at}{through}"
 
 
+def _initial_loss(values: Values, status: Status) -> str | None:
+    expected, uniform = values.number("expected_loss_nats"), values.number("uniform_loss_nats")
+    vocabulary = values.integer("vocabulary")
+    if expected is None or uniform is None or vocabulary is None:
+        return None
+    least = f"{decimal(uniform)} would be that of knowing nothing (ln {whole(vocabulary)})"
+    following = values.number("next_loss_nats")
+    if status is not Status.REFUTED and following is not None and following < uniform < expected:
+        seen = f"the next of random ids is named at {decimal(following)} nats"
+        return f"{seen}, where {least}" if following < 0.8 * uniform else f"{_loud(values)}{least}"
+    return f"{_loud(values)}{least}"
+
+
+def _loud(values: Values) -> str:
+    expected, spread = values.number("expected_loss_nats"), values.number("logits_spread")
+    logits = f" (logits with a standard deviation of {decimal(spread)})" if spread else ""
+    return f"the fresh model loses {decimal(expected or 0.0)} nats{logits}, where "
+
+
+def _factor(values: Values, status: Status) -> str | None:
+    factor, stack = values.number("gradient_factor"), values.text("stack")
+    if factor is None:
+        return None
+    if status is Status.REFUTED:
+        return f"a block multiplies the gradient by {decimal(factor)}"
+    first, last = values.number("first_norm"), values.number("last_norm")
+    blocks = values.integer("blocks")
+    each = f"each block of {stack or 'the stack'} multiplies the gradient by {decimal(factor)}"
+    if first is None or last is None or blocks is None:
+        return each
+    norms = f"its norm is {decimal(last)} at the last of {blocks} and {decimal(first)} at the first"
+    return f"{each}; {norms}"
+
+
+def _symmetric(values: Values, status: Status) -> str | None:
+    steps = values.integer("steps")
+    if status is Status.REFUTED:
+        alike = values.integer("alike_as_built")
+        return (
+            f"rows that start equal differ after {count(steps, 'step')}"
+            if alike and steps
+            else None
+        )
+    names = values.names("parameters")
+    if not names or steps is None:
+        return None
+    what = "moved alike" if values.flag("moved") else "did not move"
+    return f"after {count(steps, 'step')} all rows of {some(names)} are equal still: they {what}"
+
+
+def _residual(values: Values, status: Status) -> str | None:
+    identity = values.number("identity")
+    if identity is None:
+        return None
+    told = f"a direction sent back through a block returns with a cosine of {identity:.2f}"
+    return told if status is Status.REFUTED else f"{told}: nothing of its input passes"
+
+
+def _scale(values: Values, status: Status) -> str | None:
+    if status is Status.REFUTED:
+        return "every product of queries and keys is scaled, or made small enough"
+    width = values.integer("head_width")
+    if width is None:
+        return None
+    return f"a score reaches the softmax as it is multiplied, over {width} numbers (slope 1)"
+
+
 SENTENCES: Mapping[str, Sentence] = {
+    "GD901": _initial_loss,
     "GD902": _non_finite,
     "GD903": _no_progress,
+    "GD904": _factor,
+    "GD905": _factor,
+    "GD906": _symmetric,
+    "GD907": _residual,
+    "GD908": _scale,
     "GD909": _non_finite_in_bfloat16,
 }

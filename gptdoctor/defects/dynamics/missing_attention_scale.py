@@ -1,0 +1,110 @@
+"""GD908: the scores of an attention are not divided by the root of the width of a head."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.attention_scale import AttentionScale, ScoredAttention
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD908"
+# The factor is exact: a slope of the scores themselves.
+EXACT = 1e-3
+# In heads that are narrower the root is near 1, and nothing depends on it.
+LEAST_WIDTH = 8
+# A scale in the initialisation makes one of the two 1 / sqrt(d) as large, 0.35 at the most, or
+# each 1 / sqrt(sqrt(d)), 0.6 at the most; made alike, they differ by a few hundredths.
+LEAST_EVENNESS, LEAST_INIT = 0.7, 0.75
+
+
+def read_scale(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each product of queries and keys that nothing scales on its way to the softmax."""
+    if not isinstance(measurement, AttentionScale):
+        return
+    for one in measurement.attentions:
+        if lacks_scale(one):
+            yield _conviction(one, record)
+    if measurement.attentions and not any(map(lacks_scale, measurement.attentions)):
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe="attention-scale",
+            place=None,
+            message="All scores are scaled.",
+            values={"attentions": len(measurement.attentions)},
+        )
+
+
+def lacks_scale(one: ScoredAttention) -> bool:
+    """Whether neither an operation nor the initialisation makes the scores smaller."""
+    unscaled = one.plain and abs(one.factor - 1.0) < EXACT and one.head_width >= LEAST_WIDTH
+    return unscaled and one.evenness >= LEAST_EVENNESS and one.relative_init >= LEAST_INIT
+
+
+def _conviction(one: ScoredAttention, record: ModelRecord) -> Conviction:
+    place = Place(path=record.target.path, symbol=record.target.name)
+    if one.path:
+        place = Place(path=one.path, symbol=one.symbol, line=one.line)
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe="attention-scale",
+        place=place,
+        message=(
+            "The scores go into the softmax as they are multiplied: their variance is as large as "
+            "the head is wide, for nothing divides them by its square root."
+        ),
+        values={"head_width": one.head_width, "factor": one.factor},
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class SharpReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        x = self.embedding(ids)
+        scores = self.q(x) @ self.k(x).transpose(1, 2)
+        future = torch.ones_like(scores[0], dtype=torch.bool).triu(1)
+        scores = scores.masked_fill(future, float("-inf"))
+        return self.head(x + scores.softmax(dim=-1) @ self.v(x))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="missing-attention-scale",
+    severity=Severity.MEDIUM,
+    summary="The scores of an attention are not divided by the square root of the head's width.",
+    explanation=(
+        "The product of queries and keys goes into the softmax without a factor. Not meant are "
+        "queries or keys that are normalised, a scale of another form (1/d, a learned one, a cap, "
+        "a scale of 1 that is given on purpose), or one that is folded into the initialisation of "
+        "a projection, as T5 has it. The text alone does not show this; a run does."
+    ),
+    harm=(
+        "The wider the heads, the nearer to one-hot is the softmax from the first step, and "
+        "through a saturated softmax hardly any gradient reaches queries and keys."
+    ),
+    confirmed_by=(
+        "The probe attention-scale follows queries and keys from their projections to the "
+        "softmax: a slope of exactly 1 from the product to the softmax, with nothing on the way "
+        "that scales or normalises, confirms it where both are as large as what the model's other "
+        "projections make."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) / x.shape[-1] ** 0.5"
+    ),
+    convicts={"attention-scale": read_scale},
+)

@@ -1,0 +1,108 @@
+"""GD906: units start alike and stay so, because their gradients are alike too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
+from gptdoctor.defect import Defect
+
+CODE = "GD906"
+NAMES_SHOWN = 3
+
+
+def read_symmetry(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict each line that makes units which never differ."""
+    if not isinstance(measurement, Symmetry):
+        return
+    places: dict[Place, list[SymmetricParameter]] = {}
+    for one in measurement.symmetric:
+        place = Place(path=record.target.path, symbol=record.target.name)
+        if one.path:
+            place = Place(path=one.path, symbol=one.symbol, line=one.line)
+        places.setdefault(place, []).append(one)
+    for place, found in places.items():
+        yield _conviction(place, found, measurement)
+    if not places:
+        yield Conviction(
+            rule=CODE,
+            status=Status.REFUTED,
+            probe="symmetry",
+            place=None,
+            message="No units stay alike.",
+            values={"alike_as_built": measurement.alike_as_built, "steps": measurement.steps},
+        )
+
+
+def _conviction(place: Place, found: list[SymmetricParameter], measurement: Symmetry) -> Conviction:
+    names = [one.name for one in found]
+    more = len(names) - NAMES_SHOWN
+    listed = ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")
+    moved = any(one.moved for one in found)
+    why = (
+        "their gradients are equal too, so that all of them learn the same"
+        if moved
+        else "their gradient is zero, so that they stay as they are"
+    )
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe="symmetry",
+        place=place,
+        message=f"All rows of {listed} start at {found[0].value:g}, and {why}.",
+        values={
+            "parameters": tuple(names),
+            "value": found[0].value,
+            "moved": moved,
+            "steps": measurement.steps,
+        },
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class EvenReader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.up = nn.Linear(width, 4 * width)
+        self.down = nn.Linear(4 * width, width)
+        self.head = nn.Linear(width, vocab_size)
+        for layer in (self.up, self.down):
+            nn.init.constant_(layer.weight, 0.02)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, ids):
+        states, _ = self.mix(self.embedding(ids))
+        return self.head(states + self.down(F.gelu(self.up(states))))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="symmetric-initialisation",
+    severity=Severity.HIGH,
+    summary="Units start alike and stay so: a whole layer is worth one unit.",
+    explanation=(
+        "All rows of a weight start equal, on both sides of the same units, and so do their "
+        "gradients: no step ever makes two of them differ. Or two factors of one product both "
+        "start at zero, and neither gets a gradient. One projection, gate or adapter that starts "
+        "at zero beside others that do not is healthy: it differs after a step."
+    ),
+    harm="The layer costs what it costs and computes one number, or nothing.",
+    confirmed_by=(
+        "The probe symmetry looks for weights with equal rows in the fresh model, takes three "
+        "steps of descent and looks again: rows that moved alike, or not at all although the "
+        "model uses them, confirm it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("constant_(layer.weight, 0.02)", "normal_(layer.weight, std=0.02)"),
+    convicts={"symmetry": read_symmetry},
+)

@@ -1,0 +1,229 @@
+"""Follows queries and keys from their projections to the softmax of an attention."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.operations import Operation, OperationLog
+
+_PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"})
+_PROJECTIONS = frozenset({"linear", "matmul", "__matmul__", "addmm", "einsum", "bmm", "conv1d"})
+# What changes where the numbers of a projection are, or turns pairs of them by an angle.
+_HARMLESS = frozenset(
+    {
+        "view",
+        "reshape",
+        "transpose",
+        "permute",
+        "__getitem__",
+        "chunk",
+        "split",
+        "unbind",
+        "unflatten",
+        "flatten",
+        "contiguous",
+        "clone",
+        "cat",
+        "stack",
+        "repeat",
+        "repeat_interleave",
+        "expand",
+        "unsqueeze",
+        "squeeze",
+        "swapaxes",
+        "swapdims",
+        "movedim",
+        "narrow",
+        "index_select",
+        "roll",
+        "neg",
+        "__neg__",
+        "add",
+        "__add__",
+        "__radd__",
+        "sub",
+        "__sub__",
+        "dropout",
+        "to",
+        "float",
+        "type_as",
+        "view_as_complex",
+        "view_as_real",
+        "view_as",
+        "__get__",
+        "size",
+    }
+)
+_TURNS = frozenset({"mul", "__mul__", "__rmul__"})
+# What a score may go through before its softmax without being scaled.
+_MASKS = frozenset({"masked_fill", "masked_fill_", "where", "masked_scatter", "fill_diagonal_"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The projection that a tensor comes from, and whether its vectors are as long as it gave."""
+
+    projected: Tensor  # what the projection was given
+    plain: bool
+
+
+@dataclass(kw_only=True, eq=False)
+class Scores:
+    """One product of queries [..., T, d] and keys [..., d, T'], and what became of it."""
+
+    place: Place | None
+    product: Tensor  # [..., T, T']
+    width: int  # d
+    queries: Tensor
+    keys: Tensor
+    origins: tuple[Origin, Origin]
+    plain: bool = True
+    normalised: Tensor | None = None  # what the softmax was given
+
+
+@dataclass(kw_only=True)
+class ScoreWatch(OperationLog):
+    """While active, follows projections, products and softmaxes."""
+
+    parameters: frozenset[int]  # ids
+    scores: list[Scores] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.weights: dict[int, Tensor] = {}  # matrices of all projections, by id
+        self._origins: dict[int, Origin] = {}
+        self._followed: dict[int, Scores] = {}
+
+    def after(self, operation: Operation) -> None:
+        """Bring the books up to date."""
+        name, made = operation.name, operation.made
+        if name == "scaled_dot_product_attention":
+            return  # scales by itself, or by what it was told to
+        if self._is_product(operation):
+            return
+        followed = [
+            self._followed[id(each)] for each in operation.given if id(each) in self._followed
+        ]
+        for scores in followed:
+            self._follow(scores, operation)
+        origin = None if followed else self._origin(operation)
+        if origin is not None:
+            self._origins.update((id(each), origin) for each in made)
+
+    def _is_product(self, operation: Operation) -> bool:
+        """Whether an operation multiplies two activations of which both are projections."""
+        factors = [each for each in operation.given if each.is_floating_point()]
+        if operation.name not in _PRODUCTS or len(factors) != 2 or operation.made[0].dim() < 3:
+            return False
+        origins = [self._origins.get(id(each)) for each in factors]
+        first, second = origins
+        if first is None or second is None:
+            return False
+        width = _summed_over(operation.name, operation.args, factors)
+        if width is None:
+            return False
+        scores = Scores(
+            place=operation.place,
+            product=operation.made[0],
+            width=width,
+            queries=factors[0],
+            keys=factors[1],
+            origins=(first, second),
+        )
+        self.scores.append(scores)
+        self._followed[id(operation.made[0])] = scores
+        return True
+
+    def _follow(self, scores: Scores, operation: Operation) -> None:
+        name, made = operation.name, operation.made[0]
+        if name in ("softmax", "_softmax") or name == "softmax_":
+            last = _dimension(operation.args, operation.kwargs) in (-1, made.dim() - 1)
+            scores.normalised = operation.given[0] if last else None
+        elif name in _HARMLESS or name in _MASKS:
+            self._followed.update((id(each), scores) for each in operation.made)
+        elif made.is_floating_point() and made.numel() == scores.product.numel():
+            scores.plain = False  # scaled, capped or something else: no matter by how much
+            self._followed.update((id(each), scores) for each in operation.made)
+
+    def _origin(self, operation: Operation) -> Origin | None:
+        """The projection that the result comes from, if it comes from one alone."""
+        matrices = [
+            each for each in operation.given if id(each) in self.parameters and each.dim() > 1
+        ]
+        inputs = [each for each in operation.given if id(each) not in self.parameters]
+        if operation.name in _PROJECTIONS and matrices and inputs:
+            self.weights[id(matrices[0])] = matrices[0]
+            return Origin(projected=inputs[0], plain=True)
+        known = [self._origins[id(each)] for each in operation.given if id(each) in self._origins]
+        if not known or not operation.made[0].is_floating_point() | operation.made[0].is_complex():
+            return None
+        plain = all(each.plain for each in known) and _keeps_size(operation)
+        return Origin(projected=known[0].projected, plain=plain)
+
+    def chosen(self) -> list[Scores]:
+        """The products that went into a softmax, the first of each line."""
+        found: dict[Place | None, Scores] = {}
+        for scores in self.scores:
+            if scores.normalised is not None:
+                found.setdefault(scores.place, scores)
+        return list(found.values())
+
+
+def _keeps_size(operation: Operation) -> bool:
+    """Whether an operation leaves vectors as long as they were: it moves, or turns by an angle."""
+    if operation.name in _HARMLESS:
+        return True
+    if operation.name not in _TURNS or len(operation.given) != 2:
+        return False  # by a number, or a norm, or something unknown
+    smaller = min(operation.given, key=lambda each: each.numel())
+    turns = smaller.numel() > 1 and not smaller.requires_grad
+    return turns and bool(smaller.detach().abs().max() <= 1.0 + 1e-4)
+
+
+def _summed_over(name: str, args: tuple[Any, ...], factors: list[Tensor]) -> int | None:
+    """The d of a product of [..., T, d] and [..., d, T']; None: it is no such product."""
+    first, second = factors
+    if name == "einsum":
+        return _einsum_width(args, factors)
+    if first.dim() < 3 or second.dim() < 3:
+        return None
+    return first.shape[-1]
+
+
+def _einsum_width(args: tuple[Any, ...], factors: list[Tensor]) -> int | None:
+    """The size of the one dimension that an einsum of two factors sums over."""
+    if not isinstance(args[0], str) or "->" not in args[0]:
+        return None
+    given, _, result = args[0].replace(" ", "").partition("->")
+    first, _, second = given.partition(",")
+    summed = [letter for letter in first if letter in second and letter not in result]
+    if len(summed) != 1 or "." in first:
+        return None
+    return factors[0].shape[first.index(summed[0])]
+
+
+def _dimension(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    return kwargs.get("dim", args[1] if len(args) > 1 else None)
+
+
+def slope(scores: Scores) -> float | None:
+    """By what a score is multiplied between its product and its softmax; None: not known.
+
+    The median over all scores that are not masked.
+    """
+    if scores.normalised is None or not scores.normalised.requires_grad:
+        return None
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        scores.normalised.clamp_min(-1e30).sum(),
+        [scores.product],
+        retain_graph=True,
+        allow_unused=True,
+    )
+    heard = torch.empty(0) if found[0] is None else found[0][found[0] != 0]
+    return float(heard.float().median()) if heard.numel() else None
