@@ -12,7 +12,13 @@ from torch import Tensor
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.probes.instruments.lengths import lengths_for
-from gptdoctor.probes.instruments.lost_context import lost_context, lost_positions, mixes, never_called, weighs_alike
+from gptdoctor.probes.instruments.lost_context import (
+    lost_context,
+    lost_positions,
+    mixes,
+    never_called,
+    weighs_alike,
+)
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change

@@ -81,7 +81,9 @@ def _seeds(
             before = steady.outputs(x)
             between = steady.outputs(_other_inputs(steady))
             alone = Steady(specimen, steady.seed).outputs(_other_inputs(steady))
-            change = max(relative_change(before, steady.outputs(x)), relative_change(alone, between))
+            change = max(
+                relative_change(before, steady.outputs(x)), relative_change(alone, between)
+            )
             seeds += change > least
     return seeds
 

@@ -73,7 +73,6 @@ def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> N
         assert set(verdicts.values()) <= WHERE_SICK.get(code, FEARED[severity])
 
 
-
 @pytest.mark.parametrize(
     ("model", "told"),
     [

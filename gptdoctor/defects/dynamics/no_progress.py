@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD903"
 # Healthy models lose 90 % of their first loss within 28 steps (nine in ten of 163 measured).  The
@@ -56,6 +56,17 @@ def _message(measurement: Learning) -> str:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Some steps on one small batch have to bring the loss down by a tenth."""
+    return f"""\
+model = build()
+ids = random_ids(batch={values.get("batch")}, length={values.get("length")})
+found, _ = descend(model, lambda: loss(model, ids), 3e-3)
+told = f"{{found.first_loss:.3g}} at first, {{found.best_loss:.3g}} at best"
+assert found.best_loss < 0.9 * found.first_loss, f"the loss does not fall: {{told}}"
+"""
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -95,4 +106,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("        states = torch.relu(states - 2.0)\n", ""),
     convicts={"learning": read_learning},
+    proof=Proof(measures=("probes.learning:descend",), test=_test),
 )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.finite_values import (
     FiniteCase,
     FiniteValues,
@@ -14,7 +14,7 @@ from gptdoctor.core.measurements.finite_values import (
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD902"
 NAMES_SHOWN = 3
@@ -130,6 +130,23 @@ def _left_out(one: Uninitialised, number: int, record: ModelRecord) -> Convictio
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """One step forward and backward, with weights as built or a hair off."""
+    if "where" not in values:
+        return ""
+    moved = "moved" in str(values.get("weights"))
+    build = "jitter(build(), 0.02, seed=0)" if moved else "build()"
+    return f"""\
+model = {build}
+found = loss(model, random_ids())
+assert found.isfinite(), "the loss is no number"
+found.backward()
+gradients = {{name: each.grad for name, each in model.named_parameters()}}
+bad = [name for name, each in gradients.items() if each is not None and not each.isfinite().all()]
+assert not bad, f"gradients that are no numbers: {{bad}}"
+"""
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -175,5 +192,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".sum(dim=-1, keepdim=True)", ".sum(dim=-1, keepdim=True).add(1e-6)"),
     convicts={"finite-values": read_values, "learning": read_learning},
+    proof=Proof(measures=("probes.instruments.weights:jitter",), test=_test),
     explains=("GD903", "GD901", "GD904", "GD905", "GD906", "GD909"),
 )

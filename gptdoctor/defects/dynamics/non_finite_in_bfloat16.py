@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.finite_values import FiniteCase, FiniteValues
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD909"
 
@@ -59,6 +59,20 @@ def _conviction(case: FiniteCase, record: ModelRecord) -> Conviction:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The same step under autocast."""
+    return """\
+model = build()
+with torch.autocast("cpu", torch.bfloat16):
+    found = loss(model, random_ids())
+assert found.isfinite(), "the loss is no number under autocast"
+found.backward()
+gradients = {name: each.grad for name, each in model.named_parameters()}
+bad = [name for name, each in gradients.items() if each is not None and not each.isfinite().all()]
+assert not bad, f"gradients that are no numbers under autocast: {bad}"
+"""
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -101,4 +115,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("torch.finfo(torch.float32).min", "torch.finfo(scores.dtype).min"),
     convicts={"finite-values": read_values},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import BrokenTie, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD107"
 PROBE = "parameter-registration"
@@ -46,6 +46,15 @@ def _message(tie: BrokenTie) -> str:
         f"{both} are tied here, and are two parameters when the constructor has ended: something "
         f"made one of them anew."
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The two names are to lead to one parameter."""
+    return f"""\
+parameters = dict(build().named_parameters(remove_duplicate=False))
+first, second = parameters["{values.get("first")}"], parameters["{values.get("second")}"]
+assert first.data_ptr() == second.data_ptr(), "the two weights are not tied"
+"""
 
 
 SICK = """\
@@ -91,4 +100,5 @@ DEFECT = Defect(
         "        self.head.weight = self.tokens.weight\n",
     ),
     convicts={PROBE: read_registration},
+    proof=Proof(test=_test),
 )

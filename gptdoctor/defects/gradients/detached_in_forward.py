@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD102"
 PROBE = "gradient-flow"
@@ -107,6 +107,22 @@ def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
     }
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The parameters that got no gradient, by name."""
+    names = values.get("parameters_lost_names")
+    if not isinstance(names, tuple) or not names:
+        return ""
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return (
+        f"names = [\n{listed}]\n"
+        "model = build()\n"
+        "loss(model, random_ids()).backward()\n"
+        "parameters = dict(model.named_parameters())\n"
+        "states = {name: gradient_state(parameters[name]) for name in names}\n"
+        'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
+    )
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -150,4 +166,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("torch.tensor(self.strength(x).mean().item())", "self.strength(x).mean()"),
     convicts={PROBE: read_flow},
+    proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),
 )

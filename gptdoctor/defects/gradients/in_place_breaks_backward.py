@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.construction import Construction
@@ -11,7 +11,7 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, InPlaceWrite
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD105"
 PROBE = "gradient-flow"
@@ -89,6 +89,11 @@ def _written(operation: str) -> str:
     return "The assignment" if operation == "__setitem__" else f"`{operation}`"
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """A step backward, which torch refuses today."""
+    return "loss(build(), random_ids()).backward()\n"
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -128,4 +133,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
     convicts={PROBE: read_flow, "construction": read_construction},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD104"
 PROBE = "parameter-registration"
@@ -50,6 +50,18 @@ def _message(one: Overwritten) -> str:
         f"Each forward pass makes {names} anew here: the optimizer goes on with a parameter that "
         f"the model does not use any more."
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The parameters before and after a forward pass are to be the same ones."""
+    return """\
+model = build()
+before = dict(model.named_parameters())
+run(model, random_ids())
+after = dict(model.named_parameters())
+lost = [name for name, parameter in before.items() if after.get(name) is not parameter]
+assert not lost, f"after a forward pass these are other parameters, or none: {lost}"
+"""
 
 
 SICK = """\
@@ -94,4 +106,5 @@ DEFECT = Defect(
         "        return nn.functional.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
     convicts={PROBE: read_registration},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD103"
 PROBE = "parameter-registration"
@@ -68,6 +68,17 @@ def _conviction(
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Everything that the loss would give a gradient has to be known as a parameter."""
+    return """\
+model = build()
+known = {id(parameter) for parameter in model.parameters()}
+reached = list(leaves(loss(model, random_ids())))
+unknown = [tuple(each.shape) for each in reached if id(each) not in known]
+assert not unknown, f"weights that no optimizer is given, of the shapes {unknown}"
+"""
+
+
 SICK = """\
 from torch import nn
 
@@ -113,4 +124,5 @@ DEFECT = Defect(
         "nn.ModuleList(nn.Linear(width, width) for _ in range(depth))",
     ),
     convicts={PROBE: read_registration},
+    proof=Proof(measures=("probes.instruments.graph_leaves:leaves",), test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, UnusedPart
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD106"
 PROBE = "gradient-flow"
@@ -41,6 +41,17 @@ def _conviction(part: UnusedPart, measurement: GradientFlow) -> Conviction:
             "parameters": len(measurement.parameters),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The parameters of the part that nothing calls."""
+    return f"""\
+model = build()
+loss(model, random_ids()).backward()
+part = dict(model.named_modules()).get("{values.get("part")}")
+states = [gradient_state(each) for each in part.parameters()] if part is not None else []
+assert "none" not in states, "no forward pass uses the part"
+"""
 
 
 SICK = """\
@@ -84,4 +95,5 @@ DEFECT = Defect(
         "self.head(self.tokens(ids))", "self.head(self.last_norm(self.tokens(ids)))"
     ),
     convicts={PROBE: read_flow},
+    proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.classes import FunctionNode, self_attribute
 
 CODE = "GD604"
@@ -122,6 +122,20 @@ def _conviction(
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The loss has to be the cross-entropy of scores that are no probabilities."""
+    return """\
+labels = labels_of(random_ids())
+found, scores = loss_and_logits(build().eval(), random_ids(), labels)
+sums = scores.sum(dim=-1)
+assert not torch.allclose(sums, torch.ones_like(sums)), "the logits are probabilities"
+pairs = [(scores, labels), (scores[:, :-1], labels[:, 1:])]
+right = [torch.nn.functional.cross_entropy(x.flatten(0, 1), y.flatten()) for x, y in pairs]
+told = "the loss is not the cross-entropy of the logits"
+assert any(torch.isclose(found, one, rtol=1e-4) for one in right), told
+"""
+
+
 SICK = """\
 import torch.nn.functional as F
 from torch import nn
@@ -166,4 +180,5 @@ DEFECT = Defect(
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
     suspects={ast.Call: _suspect},
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )
