@@ -15,9 +15,9 @@ from gptdoctor.prove.tried import tried
 from gptdoctor.prove.written import (
     HealthTest,
     confirmed,
+    file_of,
+    health_tests,
     needs_model,
-    test_file,
-    tests_of,
 )
 
 
@@ -43,14 +43,14 @@ def prove(
     if model is None:
         return Proven(text="", tests=(), failures=(), passing=(), untold=())
     findings = confirmed(model, examination.findings)
-    tests = tests_of(model, findings)
+    tests = health_tests(model, findings)
     home = _way(file.parent, root / harness.folder(model))
     trial = Trial(model=model, home=home, file=file, python=python, seconds=seconds)
     how = trial.failures(tests)
     failing = tuple(one for one in tests if how.get(one.name))
     known = {id(one.finding) for one in tests if one.name in how}
     return Proven(
-        text=test_file(model, failing, home) if failing else "",
+        text=file_of(model, failing, home) if failing else "",
         tests=failing,
         failures=tuple(how[one.name] for one in failing),
         passing=tuple(one.finding for one in tests if how.get(one.name) == ""),
@@ -84,7 +84,7 @@ class Trial:
             return self._tried(alone)
 
     def _tried(self, tests: Sequence[HealthTest]) -> Mapping[str, str]:
-        text = test_file(self.model, tests, self.home)
+        text = file_of(self.model, tests, self.home)
         names = [one.name for one in tests]
         told = tried(text, self.file, names, self.python, self.seconds)
         # What ends for another reason shows nothing of the defect.

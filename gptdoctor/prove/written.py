@@ -33,7 +33,7 @@ class HealthTest:
     raises: str = ""
 
 
-def tests_of(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[HealthTest]:
+def health_tests(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[HealthTest]:
     """A test for each finding that the model confirms and that a test can show."""
     found: list[HealthTest] = []
     for finding in findings:
@@ -83,7 +83,7 @@ def _name(finding: Finding, taken: set[str]) -> str:
     return name
 
 
-def test_file(model: ModelDiagnosis, tests: Sequence[HealthTest], home: PurePosixPath) -> str:
+def file_of(model: ModelDiagnosis, tests: Sequence[HealthTest], home: PurePosixPath) -> str:
     """The text of the file; `home` leads from its folder to the one that imports count from."""
     luggage = carried(dict.fromkeys(name for one in tests for name in _measures(one)))
     written = [_function(one) for one in tests]

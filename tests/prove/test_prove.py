@@ -8,18 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-from gptdoctor.catalog import all_defects, module_of
-from gptdoctor.defect import Defect
 from tests.commands import ROOT, gptdoctor
-
-PROVABLE = [defect for defect in all_defects() if defect.proof is not None]
-
-
-def fixture(defect: Defect, name: str) -> Path:
-    """A fixture of a defect."""
-    return ROOT / "fixtures" / module_of(defect).replace(".", "/") / f"{name}.py"
 
 
 def run_pytest(file: Path) -> tuple[int, str]:
@@ -29,34 +18,6 @@ def run_pytest(file: Path) -> tuple[int, str]:
         [*command, str(file)], cwd=file.parent, capture_output=True, text=True, check=False
     )
     return done.returncode, done.stdout
-
-
-@pytest.mark.parametrize(
-    "defect",
-    [defect for defect in PROVABLE if not defect.in_text],
-    ids=lambda defect: defect.name,
-)
-def test_a_written_test_fails_on_the_sick_and_passes_on_the_healed(
-    defect: Defect, tmp_path: Path
-) -> None:
-    """The same test file, with the healed text in the place of the sick one."""
-    (tmp_path / "pyproject.toml").write_text("")
-    (tmp_path / "net.py").write_text(fixture(defect, "sick").read_text())
-    given = ["net.py", "--rule", defect.code, "-o", "test_health.py"]
-    done = gptdoctor("prove", *_one_model(given, tmp_path), cwd=tmp_path)
-    assert done.code == 0, done.err
-    assert (tmp_path / "test_health.py").exists(), done.err
-    assert_sick(tmp_path / "test_health.py")
-    (tmp_path / "net.py").write_text(fixture(defect, "healed").read_text())
-    code, told = run_pytest(tmp_path / "test_health.py")
-    assert code == 0, told
-
-
-def _one_model(given: list[str], folder: Path) -> list[str]:
-    """The arguments, with the first model named where there are several."""
-    done = gptdoctor("prove", *given, cwd=folder)
-    several = re.search(r"name one of ([^\s,]+)", done.err)
-    return [several.group(1), *given[1:]] if several else given
 
 
 def assert_sick(test: Path) -> None:

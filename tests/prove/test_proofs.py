@@ -1,0 +1,114 @@
+"""A proof fails on its rule's sick example, for the reason it gives, and passes when healed.
+
+One examination tells of all sick examples, and one Python without gptdoctor runs all the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+
+from gptdoctor.catalog import all_defects
+from gptdoctor.defect import Defect
+from gptdoctor.prove.written import confirmed, file_of, health_tests
+from gptdoctor.report.json_document import from_document
+from tests.commands import check_json
+
+# Those that a run of the example alone shows; the rest is proven on the reference models.
+BY_RUN = [one for one in all_defects() if one.proof is not None and not one.in_text]
+# What is shown on the CPU of whoever runs the tests, or needs the sizes of a real file.
+RUNNER = """
+import json, os, sys, types
+import torch
+
+torch.set_num_threads(1)
+told = {}
+for case in json.load(sys.stdin):
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.chdir(case["folder"])
+        sys.path.insert(0, case["folder"])
+        module = sys.modules["health"] = types.ModuleType("health")
+        answer = {}
+        try:
+            exec(compile(case["text"], "test_health.py", "exec"), vars(module))
+            for name in case["names"]:
+                try:
+                    vars(module)[name]()
+                    answer[name] = ""
+                except BaseException as error:
+                    answer[name] = f"{type(error).__name__}: {error}"
+        except BaseException as error:
+            answer[""] = f"{type(error).__name__}: {error}"
+        os.write(writing, json.dumps(answer).encode()[:60000])
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as stream:
+        told[case["name"]] = json.loads(stream.read() or b"{}")
+    os.waitpid(child, 0)
+json.dump(told, sys.stdout)
+"""
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+    """How each written test ends, by example and by name of the test."""
+    root = tmp_path_factory.mktemp("examples")
+    (root / "pyproject.toml").write_text("")
+    healed = tmp_path_factory.mktemp("healed")
+    for defect in BY_RUN:
+        (root / f"example_{defect.code}.py").write_text(defect.sick)
+        (healed / f"example_{defect.code}.py").write_text(defect.healed)
+    cases = list(_cases(root, healed))
+    return _run(cases)
+
+
+def _cases(root: Path, healed: Path) -> list[dict[str, Any]]:
+    examination = from_document(check_json(".", cwd=root))
+    cases = []
+    for model in examination.models:
+        code = Path(model.path).stem.rpartition("_")[2]
+        findings = [one for one in confirmed(model, examination.findings) if one.rule == code]
+        tests = health_tests(model, findings)
+        if tests:
+            text = file_of(model, tests, PurePosixPath())
+            names = [one.name for one in tests]
+            for state, folder in (("sick", root), ("healed", healed)):
+                where = {"name": f"{state} {code}", "folder": str(folder)}
+                cases.append({**where, "text": text, "names": names})
+    return cases
+
+
+def _run(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    if not hasattr(os, "fork"):
+        pytest.skip("one Python for all tests needs fork")
+    done = subprocess.run(
+        [sys.executable, "-c", RUNNER],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
+    found: dict[str, dict[str, str]] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("defect", BY_RUN, ids=lambda defect: defect.name)
+def test_a_proof_fails_on_the_sick_and_passes_on_the_healed(
+    told: dict[str, dict[str, str]], defect: Defect
+) -> None:
+    """With the same text of the test, and another one of the model's file."""
+    sick = told.get(f"sick {defect.code}")
+    assert sick, "no test was written"
+    assert all(sick.values()), sick
+    assert all(told[f"healed {defect.code}"][name] == "" for name in sick), told[
+        f"healed {defect.code}"
+    ]
