@@ -168,8 +168,6 @@ OPERATORS = (
         says="the square root of exact zeros has an infinite gradient",
         effects=(gradient_not_finite,),
         rewrites=(
-            Rewrite(before="F.relu(X)", after="torch.sqrt(F.relu(X) ** 2)"),
-            Rewrite(before="self.relu(X)", after="torch.sqrt(self.relu(X) ** 2)"),
             Rewrite(
                 before="F.softmax(X, dim=-1)",
                 after="torch.sqrt(F.softmax(X, dim=-1) ** 2)",
