@@ -104,7 +104,7 @@ def _specimen(node: Node) -> SpecimenFacts:
         logits=node.text("logits", ""),
         loss=node.text("loss", ""),
         loss_labels=node.text("loss_labels", ""),
-        labels_are_next=node.flag("labels_are_next"),
+        labels_are_next=node.flag("labels_are_next", False),
     )
 
 
