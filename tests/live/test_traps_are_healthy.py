@@ -135,7 +135,7 @@ def moved(model: nn.Module, ids: Tensor, where: tuple[slice, slice]) -> Tensor:
     return (before - after).abs().amax(dim=-1) > noise
 
 
-@pytest.mark.filterwarnings("ignore:enable_nested_tensor")  # of nn.Transformer, time first
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor", "ignore:Mismatch dtype")  # of torch
 @pytest.mark.parametrize("name", BUILDS)
 def test_it_trains_and_sees_what_it_may_see(name: str) -> None:
     """Its loss starts near chance and falls; no position sees a later one, no row another one."""
