@@ -5,8 +5,8 @@
 
 The traps are the files of `fixtures/healthy_traps`, examined with all probes but full-size, which
 is no matter of seeds.  An alarm is a finding of medium severity or more that is confirmed or
-suspected; that a file has no loss of its own (GD601) is none where `tests/live` says that this is
-so.  So is a verdict other than "trainable".  Exit code 1: there is one.
+suspected, but for GD601 where the file has no loss indeed; and a verdict other than "trainable".
+Exit code 1: there is one.
 """
 
 from __future__ import annotations

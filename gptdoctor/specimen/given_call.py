@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,7 @@ from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.roles import Slot, continued
-from gptdoctor.specimen.trial import SHAPES, NoCallError, Trial, attempt, run_quietly
+from gptdoctor.specimen.trial import SHAPES, NoCallError, Trial, attempt, run_quietly, within_logits
 
 THE_CALL = "the call that you gave"  # as reasons name it
 # B and T to compare the shapes with: primes unlike all of `SHAPES`.
@@ -64,10 +64,11 @@ class GivenCall(Recipe):
 
     supply: Supply
     only_at: str = ""  # why it works at its own sizes alone; "": at all sizes
+    words: int | None = None  # ids that are given are below this; None: below `ids_below`
 
     def inputs(self, batch: int, length: int, seed: int) -> dict[str, Any]:
         """The keyword arguments of the entry for B = `batch` and T = `length`, without labels."""
-        made = self.supply.inputs(batch, length, seed, self.ids_below)
+        made = self.supply.inputs(batch, length, seed, self.words or self.ids_below)
         return {name: value for name, value in made.items() if name != self.labels}
 
     def run(self, model: nn.Module, inputs: Mapping[str, Any]) -> Any:
@@ -89,7 +90,11 @@ class GivenCall(Recipe):
 
     def code(self, batch: int, length: int) -> str:
         """The call as code that a user can paste behind `model = ...`."""
-        return self.supply.code(batch, length, self.ids_below)
+        return self.supply.code(batch, length, self.words or self.ids_below)
+
+    def within(self, words: int) -> Self:
+        """The call, giving no ids from `words` on, though the embedding may know some."""
+        return replace(self, words=min(words, self.ids_below))
 
     def expression(self) -> str:
         """The call as the user wrote it."""
@@ -115,6 +120,7 @@ def find_given_call(model: nn.Module, supply: Supply, vocabulary: int, seed: int
     if not trials:
         raise refusal or NoCallError("it works at no sizes")
     best = max(trials, key=lambda trial: (trial.full, trial.works))  # the first of equals
+    best = within_logits(best)
     return _with_limits(model, best, seed) if best.works else best
 
 
@@ -227,7 +233,9 @@ def _with_vocabulary(
     below = meeting.width if met else call.ids_below
     heads = (module for module in model.modules() if isinstance(module, nn.Linear))
     widths = {head.out_features for head in heads if head.out_features >= below}
-    return replace(call, ids_below=below, vocabularies=frozenset({below, *widths}))
+    # An embedding may have rows for more than words.
+    known = frozenset({below, call.ids_below, *widths})
+    return replace(call, ids_below=below, vocabularies=known)
 
 
 def _with_limits(model: nn.Module, trial: Trial, seed: int) -> Trial:

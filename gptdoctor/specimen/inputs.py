@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -51,6 +51,13 @@ class Recipe:
             for name, form in self.forms.items()
             if form.shape is not None and "B" in form.shape and form.wrap is None
         }
+
+    def within(self, words: int) -> Self:
+        """The recipe, giving no ids from `words` on, though the embedding may know some."""
+        form = self.forms[self.ids]
+        if form.below is None or form.below <= words:
+            return self
+        return replace(self, forms={**self.forms, self.ids: replace(form, below=words)})
 
     def layout(self, inputs: Mapping[str, Any]) -> Layout:
         """What the logits for `inputs` look like."""

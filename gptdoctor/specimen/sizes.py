@@ -139,7 +139,7 @@ _PATTERNS: tuple[tuple[str, str], ...] = (
     ),
     (r"hidden_dims?|d_hidden_dim", "hidden_dim"),
     (r"d_state|state_size", "head_dim"),
-    (r"d_conv|conv_?(?:kernel|width)?|kernel_?size?|conv_size", "kernel"),
+    (r"d_conv|conv_?(?:kernel|width)?|kernel_?(?:size|width)?|conv_size", "kernel"),
     (r"(?:d_\w+|\w+_(?:dim|width))", "width"),
 )
 _LENGTH = re.compile(r"max_?seq(?:uence)?_?len(?:gth)?|context_len(?:gth)?")

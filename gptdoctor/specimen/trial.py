@@ -89,9 +89,7 @@ def within_logits(trial: Trial) -> Trial:
     An embedding may have rows for more than words, such as a mask: no text has them, and no loss
     takes them for labels.
     """
-    recipe, logits = trial.recipe, None if trial.outputs is None else trial.outputs.logits
-    form = recipe.forms[recipe.ids]
-    if logits is None or not trial.full or form.below is None or logits.shape[-1] >= form.below:
+    logits = None if trial.outputs is None else trial.outputs.logits
+    if logits is None or not trial.full:
         return trial
-    named = replace(form, below=logits.shape[-1])
-    return replace(trial, recipe=replace(recipe, forms={**recipe.forms, recipe.ids: named}))
+    return replace(trial, recipe=trial.recipe.within(logits.shape[-1]))

@@ -33,6 +33,7 @@ COHERENT = VARIANTS[0]
         ("memory_slots n_slots mem_size n_slot cells", "memory"),
         ("max_reasoning_steps num_steps n_iterations budget thinking_steps", "steps"),
         ("topk_group n_group", "one"),
+        ("d_conv kernel kernel_size kernel_width conv_width", "kernel"),
     ],
     ids=lambda value: str(value).partition(" ")[0],
 )

@@ -168,11 +168,13 @@ def test_a_text_may_be_called_data(tmp_path: Path) -> None:
     assert made.construction.call == "model(data=torch.randint(97, (3, 7)))"
 
 
-def test_ids_that_no_logits_name_are_not_given(tmp_path: Path) -> None:
+@pytest.mark.parametrize("call", [None, "model(ids=ids)"])
+def test_ids_that_no_logits_name_are_not_given(tmp_path: Path, call: str | None) -> None:
     """An embedding with a row for a mask: the mask is no word of a text, nor a label."""
     head = HEAD.replace("nn.Embedding(vocab_size, dim)", "nn.Embedding(vocab_size + 1, dim)")
     forward = "    def forward(self, ids):\n        return self.out(self.e(ids))\n"
-    made = specimen(tmp_path, head + forward)
+    made = specimen(tmp_path, head + forward, call=call)
+    assert made.construction.vocabulary == 97
     assert made.construction.call == "model(ids=torch.randint(97, (3, 7)))"
     assert made.construction.expression == "model(ids=ids)"
     assert max(int(made.make_inputs(3, 300, seed)["ids"].max()) for seed in range(3)) == 96
