@@ -144,7 +144,9 @@ def _confirmed(
     crossed = sum(_leaks(steady, _at(steady, length)) for length in lengths)
     place = _place(steady, lengths[0], found)
     if place is not None and place.operation in CHOOSING:
-        raise Abstention("its experts choose among the tokens of the whole batch, which may be meant")
+        raise Abstention(
+            "its experts choose among the tokens of the whole batch, which may be meant"
+        )
     return BatchIsolation(
         batch=BATCH,
         length=lengths[0],

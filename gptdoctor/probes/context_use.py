@@ -12,7 +12,13 @@ from torch import Tensor
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.probes.instruments.lengths import lengths_for
-from gptdoctor.probes.instruments.lost_context import lost_context, lost_positions, mixes, never_called, weighs_alike
+from gptdoctor.probes.instruments.lost_context import (
+    lost_context,
+    lost_positions,
+    mixes,
+    never_called,
+    weighs_alike,
+)
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
@@ -141,9 +147,7 @@ def _in_double(steady: Steady, found: ContextUse) -> ContextUse:
         double = steady.like(seed, steady.specimen.copy())
         double.model = double.model.double()
         changes.append(context_and_order(double.of_rows, *_texts(double, found.length))[0])
-    return replace(
-        found, precision="float64", least_influence=LEAST_DOUBLE, context=max(changes)
-    )
+    return replace(found, precision="float64", least_influence=LEAST_DOUBLE, context=max(changes))
 
 
 PROBE = Probe(name="context-use", order=32, measure=measure)

@@ -34,7 +34,9 @@ _TOKEN_MASK = re.compile(
 )
 _PADDING = re.compile(r".*pad.*")
 _ATTENTION = re.compile(r"(?:decoder_|encoder_)?attention_mask|attn_mask|input_mask|valid_mask")
-_UNUSED = re.compile(r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE)
+_UNUSED = re.compile(
+    r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE
+)
 
 
 def padded_influence(
@@ -130,7 +132,9 @@ class _Masked:
             def forward(text: Tensor, kind: torch.dtype = kind) -> Tensor:
                 outputs = self.steady.outputs(self._inputs(text, real, kind, one=one))[0]
                 # where the padding is in another text, all outputs are real
-                return outputs if self.text.name == self.steady.text.name else outputs.reshape(1, -1)
+                return (
+                    outputs if self.text.name == self.steady.text.name else outputs.reshape(1, -1)
+                )
 
             try:
                 change = padded_influence(forward, base, other, real)
@@ -144,7 +148,9 @@ class _Masked:
         base = self.text.rows(specimen.make_inputs(2, self.length, seed)[self.text.name])[0]
         return base, other_text(specimen, self.text, 2, self.length, seed)[0]
 
-    def _inputs(self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool) -> dict[str, Any]:
+    def _inputs(
+        self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool
+    ) -> dict[str, Any]:
         rows = text.expand(2, *text.shape)
         mask = (real if one else ~real).expand(2, -1).to(kind)
         if self.text.batch_dimension == 1 and "key" not in self.name:

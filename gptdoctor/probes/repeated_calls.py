@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
@@ -19,14 +18,37 @@ from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Specimen
 
 
+# Specimens are built without dropout where a parameter asks for it; a chance that is 0 hides that
+# it is taken in evaluation as well.
+CHANCE = 0.1
+
+
+def with_dropout(model: nn.Module, chance: float) -> nn.Module:
+    """Give every probability of dropout that a model or its configuration keeps the value `chance`.
+
+    In evaluation none of them may have any effect.  In place; the model is given back.
+    """
+    for module in model.modules():
+        configurations = (
+            value for name, value in vars(module).items() if "conf" in name or "arg" in name
+        )
+        for holder in (module, *configurations):
+            for name, value in list(getattr(holder, "__dict__", {}).items()):
+                probability = isinstance(value, float) and 0 <= value < 1
+                if probability and (
+                    "drop" in name or (name == "p" and "Drop" in type(holder).__name__)
+                ):
+                    object.__setattr__(holder, name, chance)
+    return model
+
 
 def measure(specimen: Specimen) -> RepeatedCalls:
     """f(x), f(y), f(x) of one copy; f(x) of two copies; f(x) with other random numbers."""
     require_forward(specimen)
-    steady = Steady(specimen, specimen.seed)
+    steady = _steady(specimen, specimen.seed)
     x, y = specimen.inputs(), _other_inputs(steady)
     first, between, third = steady.outputs(x), steady.outputs(y), steady.outputs(x)
-    fresh, other = Steady(specimen, specimen.seed), Steady(specimen, specimen.seed)
+    fresh, other = _steady(specimen, specimen.seed), _steady(specimen, specimen.seed)
     same_seed = relative_change(first, fresh.outputs(x))
     # What only the second call finds is compared with a second call that comes first.
     state = max(relative_change(first, third), relative_change(other.outputs(y), between))
@@ -48,6 +70,11 @@ def measure(specimen: Specimen) -> RepeatedCalls:
     )
 
 
+def _steady(specimen: Specimen, seed: int) -> Steady:
+    """A fresh copy that would drop, if it dropped in evaluation."""
+    return Steady(specimen, seed, with_dropout(specimen.copy(), CHANCE))
+
+
 def _other_inputs(steady: Steady) -> dict[str, Any]:
     """Another text; where the call is bound to its own tensors, those of another seed."""
     construction = steady.specimen.construction
@@ -60,7 +87,7 @@ def _with_other_numbers(steady: Steady, inputs: dict[str, Any]) -> float:
     """How far a fresh copy's outputs differ when random numbers start elsewhere."""
     outputs = []
     for shift in (0, 1):
-        copy = steady.like(steady.seed, steady.specimen.copy())
+        copy = _steady(steady.specimen, steady.seed)
         copy.shift = shift
         outputs.append(copy.outputs(inputs))
     return relative_change(*outputs)
@@ -74,22 +101,24 @@ def _seeds(
         return 0
     seeds = 1
     for step in range(1, SEEDS):
-        steady = Steady(specimen, specimen.seed + 100 * step)
+        steady = _steady(specimen, specimen.seed + 100 * step)
         x = specimen.inputs()
         if other_seed > least:
             seeds += _with_other_numbers(steady, x) > least
         else:
             before = steady.outputs(x)
             between = steady.outputs(_other_inputs(steady))
-            alone = Steady(specimen, steady.seed).outputs(_other_inputs(steady))
-            change = max(relative_change(before, steady.outputs(x)), relative_change(alone, between))
+            alone = _steady(specimen, steady.seed).outputs(_other_inputs(steady))
+            change = max(
+                relative_change(before, steady.outputs(x)), relative_change(alone, between)
+            )
             seeds += change > least
     return seeds
 
 
 def _place_of_chance(steady: Steady, inputs: dict[str, Any], shift: int) -> FlowPlace | None:
     """The first operation that gives another result for equal inputs."""
-    fresh = steady.like(steady.seed, steady.specimen.copy())
+    fresh = _steady(steady.specimen, steady.seed)
     first = record(fresh, inputs)
     fresh.shift = shift
     operation = Comparison(first, record(fresh, inputs), everything, everything).offender()
@@ -100,7 +129,7 @@ def _states(
     specimen: Specimen, x: dict[str, Any], y: dict[str, Any], first: Tensor
 ) -> tuple[KeptState, ...]:
     """What a call leaves behind that moves the next one, with the line that writes it."""
-    steady = Steady(specimen, specimen.seed)
+    steady = _steady(specimen, specimen.seed)
     before = kept(steady.model)
     left = changed_by(steady, y, before, specimen.root)
     guilty = []
@@ -115,7 +144,7 @@ def _states(
     )
 
 
-def _moves(steady: Steady, model: torch.nn.Module, x: dict[str, Any], first: Tensor) -> float:
+def _moves(steady: Steady, model: nn.Module, x: dict[str, Any], first: Tensor) -> float:
     plain = steady.like(steady.seed, model)
     plain.model = model
     try:

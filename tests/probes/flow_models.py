@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 # The parts of a small decoder, to be put together below: what attends, and what holds positions.
-DECODER = '''
+DECODER = """
 class Attend(nn.Module):
     def __init__(self, dim, heads, span):
         super().__init__()
@@ -47,7 +47,7 @@ class Model(nn.Module):
         for layer in self.layers:
             x = layer(x)
         return self.to_words(x)
-'''
+"""
 CAUSAL = "scores = scores.masked_fill(torch.ones(T, T, dtype=torch.bool).triu(1), -torch.inf)"
 
 
@@ -76,7 +76,7 @@ ENCODER = (
     .replace("class Model(nn.Module):", 'class Model(nn.Module):\n    """A bidirectional encoder."""')
 )  # fmt: skip
 
-PLAIN = '''
+PLAIN = """
 class Model(nn.Module):
     def __init__(self, vocab_size=1000, dim=64, n_experts=4):
         super().__init__()
@@ -89,7 +89,7 @@ class Model(nn.Module):
         x = self.memory(self.words(ids))[0]
         {mixed}
         return self.to_words(x)
-'''
+"""
 
 
 def recurrent(made: str, mixed: str) -> str:
@@ -241,7 +241,9 @@ HEALTHY = {
     "batch normalisation": recurrent(
         "self.norm = nn.BatchNorm1d(dim)", "x = self.norm(x.flatten(0, 1)).view_as(x)"
     ),
-    "dropout": recurrent("self.drop = nn.Dropout(0.3)", "x = F.dropout(self.drop(x), 0.2, self.training)"),
+    "dropout": recurrent(
+        "self.drop = nn.Dropout(0.3)", "x = F.dropout(self.drop(x), 0.2, self.training)"
+    ),
     "noisy router in training": recurrent(
         "self.router = nn.Linear(dim, n_experts)",
         """
@@ -258,7 +260,8 @@ HEALTHY = {
             x = x + 0.1 * self.cache
         self.cache = x.detach()
         """,
-    ) + "\n    def reset_cache(self):\n        self.cache = None\n",
+    )
+    + "\n    def reset_cache(self):\n        self.cache = None\n",
     "a count of calls": recurrent("self.calls = 0", "self.calls += 1"),
     "a table of pairs": """
 class Model(nn.Module):

@@ -65,7 +65,7 @@ ROTARY = decoder(
     "        q, k = self.rope(q), self.rope(k)\n        scores = q @",
 )
 ROTARY = (
-    '''
+    """
 class Rotate(nn.Module):
     def __init__(self, dim):
         super().__init__()
@@ -76,7 +76,7 @@ class Rotate(nn.Module):
         a, b = x.chunk(2, dim=-1)
         return torch.cat([a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()], -1)
 
-'''
+"""
     + ROTARY
 )
 PADDED = (

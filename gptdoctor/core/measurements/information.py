@@ -10,6 +10,7 @@ from gptdoctor.core.specimens import ModelTarget
 # With so many seeds harm has to be there: one may be chance.
 SEEDS = 3
 
+
 @dataclass(frozen=True, kw_only=True)
 class FlowPlace:
     """Where in the user's code something comes in that should not, or is lost."""

@@ -50,6 +50,7 @@ def read_rows(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 
 SICK = """\
 from torch import nn
+from torch.nn import functional as F
 
 
 class CrowdedReader(nn.Module):
@@ -59,10 +60,11 @@ class CrowdedReader(nn.Module):
         self.memory = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.memory(self.embedding(ids))[0]
         centred = x - x.mean(dim=0, keepdim=True)
-        return self.head(centred)
+        logits = self.head(centred)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

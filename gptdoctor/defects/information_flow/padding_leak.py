@@ -66,13 +66,14 @@ class DeafReader(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids, attention_mask=None):
+    def forward(self, ids, targets, attention_mask=None):
         x = self.embedding(ids)
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
         visible = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
         if attention_mask is not None:
             visible & attention_mask.bool()[:, None, :]
-        return self.head(x + F.scaled_dot_product_attention(q, k, v, attn_mask=visible))
+        logits = self.head(x + F.scaled_dot_product_attention(q, k, v, attn_mask=visible))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -174,7 +174,11 @@ def _explained(operation: Operation, recording: Recording, length: int, steady: 
 def _of_softmax(operation: Operation) -> str:
     scores = operation.args[0] if operation.args else None
     dim = operation.kwargs.get("dim", operation.args[1] if len(operation.args) > 1 else None)
-    if isinstance(scores, Tensor) and isinstance(dim, int) and dim % scores.dim() != scores.dim() - 1:
+    if (
+        isinstance(scores, Tensor)
+        and isinstance(dim, int)
+        and dim % scores.dim() != scores.dim() - 1
+    ):
         return f"softmax over dimension {dim} of {scores.dim()}"
     return "no causal mask is applied"
 

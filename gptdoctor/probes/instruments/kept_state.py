@@ -92,11 +92,17 @@ def changed_by(
             place = operation.place
             owners.setdefault(
                 (paths.get(id(owner[0]), ""), owner[1]),
-                FlowPlace(path=place.path, symbol=place.symbol, line=place.line, operation=operation.name),
+                FlowPlace(
+                    path=place.path, symbol=place.symbol, line=place.line, operation=operation.name
+                ),
             )
     after = kept(model)
     return [
-        Left(module=path, name=name, place=owners.get((path, name)) or _written(model, path, name, root))
+        Left(
+            module=path,
+            name=name,
+            place=owners.get((path, name)) or _written(model, path, name, root),
+        )
         for (path, name), value in after.items()
         if not _equal(value, before.get((path, name), None))
     ]

@@ -74,9 +74,7 @@ def _differ_last(one: Tensor, other: Tensor, length: int) -> bool:
     return differs(one.select(at, -1), other.select(at, -1))
 
 
-def _dropped(
-    recording: Recording, carriers: list[Operation], root: str
-) -> FlowPlace | None:
+def _dropped(recording: Recording, carriers: list[Operation], root: str) -> FlowPlace | None:
     """The statement behind the last carrier that makes nothing of it."""
     last = carriers[-1]
     for place in last.stack:
@@ -129,10 +127,7 @@ def weighs_alike(steady: Steady, length: int) -> bool | None:
     one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
     rows = one.expand(2, length, *one.shape[2:]).contiguous()
     recording = record(steady, with_text(specimen, text, rows, steady.seed))
-    answers = [
-        _is_even(sight)
-        for sight in sights(recording, length, free_values(recording))
-    ]
+    answers = [_is_even(sight) for sight in sights(recording, length, free_values(recording))]
     return all(answers) if answers else None
 
 
@@ -162,9 +157,7 @@ def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
     recording = record(steady, steady.specimen.inputs())
     kept = {(id(one.owner), one.name.rpartition(".")[2]) for one in holders(recording.model)}
     start = {
-        number
-        for number, (owner, name) in recording.owners.items()
-        if (id(owner), name) in kept
+        number for number, (owner, name) in recording.owners.items() if (id(owner), name) in kept
     }
     parts = _parts(recording.model)
     for module, numbers in recording.returns:
@@ -201,9 +194,7 @@ def _parts(model: nn.Module) -> frozenset[int]:
     return frozenset(found)
 
 
-def _last_receiver(
-    steady: Steady, recording: Recording, derived: frozenset[int]
-) -> Place | None:
+def _last_receiver(steady: Steady, recording: Recording, derived: frozenset[int]) -> Place | None:
     """The innermost module of the user's that was given positions, by its forward."""
     for module, numbers in reversed(recording.calls):
         if derived & set(numbers) and id(module) not in _parts(recording.model):

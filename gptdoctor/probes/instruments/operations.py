@@ -59,7 +59,9 @@ class Recording:
     model: nn.Module
     operations: list[Operation] = field(default_factory=list)
     maker: dict[int, Operation] = field(default_factory=dict)  # by number of the value
-    owners: dict[int, tuple[nn.Module, str]] = field(default_factory=dict)  # of values that were kept
+    owners: dict[int, tuple[nn.Module, str]] = field(
+        default_factory=dict
+    )  # of values that were kept
     given: dict[int, str] = field(default_factory=dict)  # inputs of the call, by number
     values: dict[int, Tensor] = field(default_factory=dict)  # copies, by number
 
@@ -174,7 +176,9 @@ def _name_of(func: Any) -> str:
     return str(func.__self__.__name__) if name == "__get__" else name
 
 
-def recorded(model: nn.Module, inputs: dict[str, Any], root: str, run: Callable[[], None]) -> Recording:
+def recorded(
+    model: nn.Module, inputs: dict[str, Any], root: str, run: Callable[[], None]
+) -> Recording:
     """The recording of `run()`, which calls `model` with `inputs`."""
     recorder = Recorder(model, inputs, root)
     with torch.no_grad(), recorder:

@@ -16,7 +16,9 @@ _WORDS = frozenset(
 # Parts that see pictures and sounds have positions of their own.
 _OTHER_TOWERS = re.compile(r"visi|visual|image|img|patch|audio|video|speech|pixel|vit|clip")
 # What tells order without positions.
-_ORDERED = re.compile(r"(?:rnn|lstm|gru|conv|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)")
+_ORDERED = re.compile(
+    r"(?:rnn|lstm|gru|conv|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)"
+)
 _MIXING = re.compile(
     _ORDERED.pattern
     + r"|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",

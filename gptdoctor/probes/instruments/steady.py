@@ -18,7 +18,6 @@ from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Outputs, Specimen
 
 
-
 class NotFiniteError(Abstention):
     """The outputs are no numbers."""
 
