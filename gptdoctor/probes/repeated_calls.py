@@ -17,7 +17,6 @@ from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Specimen
 
-
 # Specimens are built without dropout where a parameter asks for it; a chance that is 0 hides that
 # it is taken in evaluation as well.
 CHANCE = 0.1
@@ -53,7 +52,8 @@ def measure(specimen: Specimen) -> RepeatedCalls:
     # What only the second call finds is compared with a second call that comes first.
     state = max(relative_change(first, third), relative_change(other.outputs(y), between))
     other_seed = _with_other_numbers(fresh, x)
-    places, states = None, ()
+    places = None
+    states: tuple[KeptState, ...] = ()
     if max(same_seed, other_seed) > steady.least:
         places = _place_of_chance(steady, x, 1 if other_seed > steady.least else 0)
     if state > steady.least and same_seed <= steady.least:
