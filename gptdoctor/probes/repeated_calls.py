@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor, nn
@@ -22,21 +23,18 @@ from gptdoctor.specimen.specimen import Specimen
 CHANCE = 0.1
 
 
-def with_dropout(model: nn.Module, chance: float) -> nn.Module:
+def with_dropout(model: nn.Module, chance: float, shared: Collection[int] = ()) -> nn.Module:
     """Give every probability of dropout that a model or its configuration keeps the value `chance`.
 
-    In evaluation none of them may have any effect.  In place; the model is given back.
+    In evaluation none of them may have any effect.  `shared`: what is another model's as well, by
+    identity, and stays as it is.  In place; the model is given back.
     """
     for module in model.modules():
-        configurations = (
-            value for name, value in vars(module).items() if "conf" in name or "arg" in name
-        )
-        for holder in (module, *configurations):
+        kept = [value for name, value in vars(module).items() if "conf" in name or "arg" in name]
+        for holder in (module, *(value for value in kept if id(value) not in shared)):
             for name, value in list(getattr(holder, "__dict__", {}).items()):
-                probability = isinstance(value, float) and 0 <= value < 1
-                if probability and (
-                    "drop" in name or (name == "p" and "Drop" in type(holder).__name__)
-                ):
+                drops = "drop" in name or (name == "p" and "Drop" in type(holder).__name__)
+                if drops and isinstance(value, float) and 0 <= value < 1:
                     object.__setattr__(holder, name, chance)
     return model
 
@@ -72,7 +70,8 @@ def measure(specimen: Specimen) -> RepeatedCalls:
 
 def _steady(specimen: Specimen, seed: int) -> Steady:
     """A fresh copy that would drop, if it dropped in evaluation."""
-    return Steady(specimen, seed, with_dropout(specimen.copy(), CHANCE))
+    shared = {id(value) for module in specimen.model.modules() for value in vars(module).values()}
+    return Steady(specimen, seed, with_dropout(specimen.copy(), CHANCE, shared))
 
 
 def _other_inputs(steady: Steady) -> dict[str, Any]:

@@ -210,6 +210,13 @@ def test_padding_is_judged_by_what_the_name_promises() -> None:
     assert "opposite mask" not in told(found)
 
 
+def test_padding_is_no_finding_where_rows_mix_or_the_future_is_seen() -> None:
+    """Then it is seen with any mask."""
+    for probe, root in (("batch-isolation", MIXES), ("causality", LEAKS)):
+        record = replace(NO_RECORD, measured=(Measured(probe=probe, measurement=root),))
+        assert statuses(read_padding(PADDED, record)) == []
+
+
 def test_a_state_that_can_be_reset_is_meant() -> None:
     """And chance is no state."""
     (found,) = read_state(CHANGES, NO_RECORD)

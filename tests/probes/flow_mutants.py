@@ -314,6 +314,17 @@ MUTANTS = (
         "in Model.forward",
     ),
     Mutant(
+        "positions not added, with layers called Conv1D",
+        PLAIN.replace("nn.Linear", "Conv1D").replace(
+            "class Attend",
+            "class Conv1D(nn.Linear):\n    pass\n\n\nclass Attend",
+        ),
+        "x = x + self.positions[: ids.shape[1]]",
+        "pass",
+        "GD805",
+        "in Model.forward",
+    ),
+    Mutant(
         "one position for all",
         PLAIN,
         "self.positions[: ids.shape[1]]",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.measurements.batch_isolation import BatchIsolation
+from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.padding import Padding
@@ -29,7 +31,7 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
             message=f"What {measurement.mask} hides moves no output of a real token.",
             values={"mask": measurement.mask, "length": measurement.length},
         )
-    elif measurement.seeds_leaking == SEEDS:
+    elif measurement.seeds_leaking == SEEDS and not _has_a_root(record):
         turned = measurement.turned(side)
         told = (
             f"{measurement.mask} hides the real tokens and shows the padding."
@@ -51,6 +53,17 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
                 "turned": turned,
             },
         )
+
+
+def _has_a_root(record: ModelRecord) -> bool:
+    """Whether rows mix, or later tokens are seen: then padding is, with any mask."""
+    for measured in record.measured:
+        found = measured.measurement
+        if isinstance(found, BatchIsolation) and found.seeds_leaking == SEEDS:
+            return True
+        if isinstance(found, Causality) and (found.leaks or found.misplaced):
+            return True
+    return False
 
 
 SICK = """\

@@ -15,13 +15,11 @@ _WORD = re.compile(
 )
 # Parts that see pictures and sounds have positions of their own.
 _OTHER_TOWERS = re.compile(r"visi|visual|image|img|patch|audio|video|speech|pixel|vit|clip")
-# What tells order without positions.
-_ORDERED = re.compile(
-    r"(?:rnn|lstm|gru|conv|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)"
-)
+# What tells order without positions, by the names of classes.
+_ORDERED = re.compile(r"(?:rnn|lstm|gru|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)")
 _MIXING = re.compile(
     _ORDERED.pattern
-    + r"|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",
+    + r"|conv|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",
     re.IGNORECASE,
 )
 
@@ -121,8 +119,15 @@ def mixing_parts(model: nn.Module) -> tuple[str, ...]:
 def orders_itself(model: nn.Module) -> bool:
     """Whether recurrence or convolution may tell the order of the text."""
     return any(
-        isinstance(module, nn.RNNBase | nn.RNNCellBase | nn.Conv1d)
+        isinstance(module, nn.RNNBase | nn.RNNCellBase | nn.Conv1d | nn.Conv2d)
         or _ORDERED.search(type(module).__name__.lower())
+        or _convolves(module)
         for path, module in model.named_modules()
         if not _OTHER_TOWERS.search(path.lower())
     )
+
+
+def _convolves(module: nn.Module) -> bool:
+    """Whether a module named so has a kernel: some linear layers are called Conv1D."""
+    named = "conv" in type(module).__name__.lower()
+    return named and any(weight.dim() > 2 for weight in module.parameters())
