@@ -19,7 +19,8 @@ _OTHER_TOWERS = re.compile(r"visi|visual|image|img|patch|audio|video|speech|pixe
 _ORDERED = re.compile(r"(?:rnn|lstm|gru|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)")
 _MIXING = re.compile(
     _ORDERED.pattern
-    + r"|conv|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",
+    + r"|conv|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head"
+    + r"|self_?att",
     re.IGNORECASE,
 )
 
