@@ -194,7 +194,10 @@ def _without_design(leaks: list[_Leak]) -> Iterator[_Leak]:
     if not reason and specimen.construction.returns == "no logits" and not _promises(specimen):
         reason = "it gives no logits, and nothing says that its positions may not see later ones"
     if reason:
-        raise Abstention(f"{reason}: later tokens move earlier outputs, which may be meant")
+        raise Abstention(
+            f"{reason}: later tokens move earlier outputs, which may be meant"
+            " (else say `causal = true` of it in pyproject.toml)"
+        )
     roomy = without_capacity(steady.model)
     if roomy is None:
         yield from leaks

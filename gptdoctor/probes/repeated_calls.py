@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
@@ -18,19 +18,40 @@ from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.specimen import Specimen
 
+# Specimens are built without dropout where a parameter asks for it; a chance that is 0 hides that
+# it is taken in evaluation as well.
+CHANCE = 0.1
+
+
+def with_dropout(model: nn.Module, chance: float, shared: Collection[int] = ()) -> nn.Module:
+    """Give every probability of dropout that a model or its configuration keeps the value `chance`.
+
+    In evaluation none of them may have any effect.  `shared`: what is another model's as well, by
+    identity, and stays as it is.  In place; the model is given back.
+    """
+    for module in model.modules():
+        kept = [value for name, value in vars(module).items() if "conf" in name or "arg" in name]
+        for holder in (module, *(value for value in kept if id(value) not in shared)):
+            for name, value in list(getattr(holder, "__dict__", {}).items()):
+                drops = "drop" in name or (name == "p" and "Drop" in type(holder).__name__)
+                if drops and isinstance(value, float) and 0 <= value < 1:
+                    object.__setattr__(holder, name, chance)
+    return model
+
 
 def measure(specimen: Specimen) -> RepeatedCalls:
     """f(x), f(y), f(x) of one copy; f(x) of two copies; f(x) with other random numbers."""
     require_forward(specimen)
-    steady = Steady(specimen, specimen.seed)
+    steady = _steady(specimen, specimen.seed)
     x, y = specimen.inputs(), _other_inputs(steady)
     first, between, third = steady.outputs(x), steady.outputs(y), steady.outputs(x)
-    fresh, other = Steady(specimen, specimen.seed), Steady(specimen, specimen.seed)
+    fresh, other = _steady(specimen, specimen.seed), _steady(specimen, specimen.seed)
     same_seed = relative_change(first, fresh.outputs(x))
     # What only the second call finds is compared with a second call that comes first.
     state = max(relative_change(first, third), relative_change(other.outputs(y), between))
     other_seed = _with_other_numbers(fresh, x)
-    places, states = None, ()
+    places = None
+    states: tuple[KeptState, ...] = ()
     if max(same_seed, other_seed) > steady.least:
         places = _place_of_chance(steady, x, 1 if other_seed > steady.least else 0)
     if state > steady.least and same_seed <= steady.least:
@@ -47,6 +68,12 @@ def measure(specimen: Specimen) -> RepeatedCalls:
     )
 
 
+def _steady(specimen: Specimen, seed: int) -> Steady:
+    """A fresh copy that would drop, if it dropped in evaluation."""
+    shared = {id(value) for module in specimen.model.modules() for value in vars(module).values()}
+    return Steady(specimen, seed, with_dropout(specimen.copy(), CHANCE, shared))
+
+
 def _other_inputs(steady: Steady) -> dict[str, Any]:
     """Another text; where the call is bound to its own tensors, those of another seed."""
     construction = steady.specimen.construction
@@ -59,7 +86,7 @@ def _with_other_numbers(steady: Steady, inputs: dict[str, Any]) -> float:
     """How far a fresh copy's outputs differ when random numbers start elsewhere."""
     outputs = []
     for shift in (0, 1):
-        copy = steady.like(steady.seed, steady.specimen.copy())
+        copy = _steady(steady.specimen, steady.seed)
         copy.shift = shift
         outputs.append(copy.outputs(inputs))
     return relative_change(*outputs)
@@ -73,14 +100,14 @@ def _seeds(
         return 0
     seeds = 1
     for step in range(1, SEEDS):
-        steady = Steady(specimen, specimen.seed + 100 * step)
+        steady = _steady(specimen, specimen.seed + 100 * step)
         x = specimen.inputs()
         if other_seed > least:
             seeds += _with_other_numbers(steady, x) > least
         else:
             before = steady.outputs(x)
             between = steady.outputs(_other_inputs(steady))
-            alone = Steady(specimen, steady.seed).outputs(_other_inputs(steady))
+            alone = _steady(specimen, steady.seed).outputs(_other_inputs(steady))
             change = max(
                 relative_change(before, steady.outputs(x)), relative_change(alone, between)
             )
@@ -90,7 +117,7 @@ def _seeds(
 
 def _place_of_chance(steady: Steady, inputs: dict[str, Any], shift: int) -> FlowPlace | None:
     """The first operation that gives another result for equal inputs."""
-    fresh = steady.like(steady.seed, steady.specimen.copy())
+    fresh = _steady(steady.specimen, steady.seed)
     first = record(fresh, inputs)
     fresh.shift = shift
     operation = Comparison(first, record(fresh, inputs), everything, everything).offender()
@@ -101,7 +128,7 @@ def _states(
     specimen: Specimen, x: dict[str, Any], y: dict[str, Any], first: Tensor
 ) -> tuple[KeptState, ...]:
     """What a call leaves behind that moves the next one, with the line that writes it."""
-    steady = Steady(specimen, specimen.seed)
+    steady = _steady(specimen, specimen.seed)
     before = kept(steady.model)
     left = changed_by(steady, y, before, specimen.root)
     guilty = []
@@ -116,7 +143,7 @@ def _states(
     )
 
 
-def _moves(steady: Steady, model: torch.nn.Module, x: dict[str, Any], first: Tensor) -> float:
+def _moves(steady: Steady, model: nn.Module, x: dict[str, Any], first: Tensor) -> float:
     plain = steady.like(steady.seed, model)
     plain.model = model
     try:

@@ -14,7 +14,8 @@ class Attend(nn.Module):
         self.to_out = nn.Linear(dim, dim)
 {kept}
     def forward(self, x):
-        q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in self.to_qkv(x).chunk(3, -1))
+        parts = self.to_qkv(x).chunk(3, -1)
+        q, k, v = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         T = x.shape[1]
         scores = q @ k.mT * q.shape[-1] ** -0.5
 {mask}
@@ -70,11 +71,11 @@ def decoder(
     )
 
 
-ENCODER = (
-    decoder("", positions="self.pos_emb = nn.Embedding(span, dim)",
-            added="x = x + self.pos_emb(torch.arange(ids.shape[1]))")
-    .replace("class Model(nn.Module):", 'class Model(nn.Module):\n    """A bidirectional encoder."""')
-)  # fmt: skip
+ENCODER = decoder(
+    "",
+    positions="self.pos_emb = nn.Embedding(span, dim)",
+    added="x = x + self.pos_emb(torch.arange(ids.shape[1]))",
+).replace("class Model(nn.Module):", 'class Model(nn.Module):\n    """A bidirectional encoder."""')
 
 PLAIN = """
 class Model(nn.Module):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gptdoctor.core.measurements.information import SEEDS, FlowPlace
 from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +68,11 @@ class Causality(Measurement):
         """Whether a mask lies in the wrong place, rather than being absent or too wide."""
         only_later = self.leaks and self.sees_past is False
         return not self.finite or only_later or self.misplaced_view is not None
+
+
+def mask_is_misplaced(record: ModelRecord) -> bool:
+    """Whether a model's mask lies in the wrong place, which explains what else it does not see."""
+    return any(
+        isinstance(measured.measurement, Causality) and measured.measurement.misplaced
+        for measured in record.measured
+    )

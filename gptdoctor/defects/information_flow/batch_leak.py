@@ -63,6 +63,7 @@ assert max(moved) <= 1e-5, f"rows of a batch move each other's logits by {{max(m
 
 SICK = """\
 from torch import nn
+from torch.nn import functional as F
 
 
 class CrowdedReader(nn.Module):
@@ -72,10 +73,11 @@ class CrowdedReader(nn.Module):
         self.memory = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.memory(self.embedding(ids))[0]
         centred = x - x.mean(dim=0, keepdim=True)
-        return self.head(centred)
+        logits = self.head(centred)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

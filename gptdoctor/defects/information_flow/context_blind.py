@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.measurements.causality import mask_is_misplaced
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
@@ -22,6 +23,8 @@ def read_context(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
     if measurement.context > measurement.least_influence:
         status, place = Status.REFUTED, None
         message = "Earlier tokens move later outputs."
+    elif mask_is_misplaced(record):
+        return  # it shows each position what comes after it, and that is the root
     elif measurement.mixes_by and measurement.seeds == SEEDS:
         status, place = Status.CONFIRMED, place_of(measurement.context_place, record.target)
         message = "No earlier token moves the last output: each position sees itself alone."
@@ -65,11 +68,12 @@ class LonelyReader(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
         mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.head(x + v)
+        logits = self.head(x + v)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

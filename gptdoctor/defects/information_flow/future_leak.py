@@ -95,6 +95,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class EagerReader(nn.Module):
@@ -104,13 +105,14 @@ class EagerReader(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
         scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
         hidden = torch.ones_like(scores, dtype=torch.bool).triu(2)
         weights = scores.masked_fill(hidden, -torch.inf).softmax(dim=-1)
-        return self.head(x + weights @ v)
+        logits = self.head(x + weights @ v)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

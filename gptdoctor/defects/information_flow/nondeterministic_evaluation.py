@@ -69,9 +69,10 @@ class MoodyReader(nn.Module):
         self.memory = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.memory(self.embedding(ids))[0]
-        return self.head(F.dropout(x, 0.1))
+        logits = self.head(F.dropout(x, 0.1))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

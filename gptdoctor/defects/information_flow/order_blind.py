@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.measurements.causality import mask_is_misplaced
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
@@ -19,7 +20,7 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
     """Convict a model that holds positions and makes nothing of them; refute where it does."""
     if not isinstance(measurement, ContextUse) or not measurement.positions:
         return  # without positions the causal mask alone tells the order, which may be meant
-    if measurement.context <= measurement.least_influence:
+    if measurement.context <= measurement.least_influence or mask_is_misplaced(record):
         return  # nothing that comes before is seen, in whatever order
     influence = measurement.positions_influence or 0.0
     least = measurement.least_order
@@ -79,10 +80,11 @@ class ShufflingReader(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids) + self.position.weight[0]
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
-        return self.head(x + F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        logits = self.head(x + F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.measurements.batch_isolation import BatchIsolation
+from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.padding import Padding
@@ -29,7 +31,7 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
             message=f"What {measurement.mask} hides moves no output of a real token.",
             values={"mask": measurement.mask, "length": measurement.length},
         )
-    elif measurement.seeds_leaking == SEEDS:
+    elif measurement.seeds_leaking == SEEDS and not _has_a_root(record):
         turned = measurement.turned(side)
         told = (
             f"{measurement.mask} hides the real tokens and shows the padding."
@@ -74,6 +76,17 @@ assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {
 """
 
 
+def _has_a_root(record: ModelRecord) -> bool:
+    """Whether rows mix, or later tokens are seen: then padding is, with any mask."""
+    for measured in record.measured:
+        found = measured.measurement
+        if isinstance(found, BatchIsolation) and found.seeds_leaking == SEEDS:
+            return True
+        if isinstance(found, Causality) and (found.leaks or found.misplaced):
+            return True
+    return False
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -87,13 +100,14 @@ class DeafReader(nn.Module):
         self.query_key_value = nn.Linear(width, 3 * width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids, attention_mask=None):
+    def forward(self, ids, targets, attention_mask=None):
         x = self.embedding(ids)
         q, k, v = self.query_key_value(x).chunk(3, dim=-1)
         visible = torch.ones(ids.shape[1], ids.shape[1], dtype=torch.bool).tril()
         if attention_mask is not None:
             visible & attention_mask.bool()[:, None, :]
-        return self.head(x + F.scaled_dot_product_attention(q, k, v, attn_mask=visible))
+        logits = self.head(x + F.scaled_dot_product_attention(q, k, v, attn_mask=visible))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

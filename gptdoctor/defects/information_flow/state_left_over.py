@@ -71,6 +71,7 @@ assert change <= 1e-5, f"another text in between moves the logits by {change:.2g
 SICK = """\
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 
 class BroodingReader(nn.Module):
@@ -81,11 +82,11 @@ class BroodingReader(nn.Module):
         self.head = nn.Linear(width, vocab_size)
         self.register_buffer("mood", torch.zeros(width))
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x, last = self.memory(self.embedding(ids))
         y = self.head(x + self.mood)
         self.mood = 0.9 * self.mood + 0.1 * last.detach()[0, 0]
-        return y
+        return y, F.cross_entropy(y.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -207,9 +207,10 @@ def chooses_tokens(
     for other in recording.operations:
         started = started or other is after
         source = other.args[0] if other.args else None
-        if started and other.name in CHOOSING and isinstance(source, Tensor) and source.dim():
-            if _over_tokens(other, source, length, words):
-                return True
+        if not started or other.name not in CHOOSING or not isinstance(source, Tensor):
+            continue
+        if source.dim() and _over_tokens(other, source, length, words):
+            return True
     return False
 
 

@@ -109,8 +109,8 @@ def _masking(model: nn.Module) -> Iterator[str]:
         if _MASK_TOKEN.fullmatch(name) and isinstance(value, int) and not isinstance(value, bool):
             yield f"it has a {name}"
     for module in model.modules():
-        for name, value in module.named_parameters(recurse=False):
-            if isinstance(value, Tensor) and _MASK_TOKEN.fullmatch(name):
+        for name, _ in module.named_parameters(recurse=False):
+            if _MASK_TOKEN.fullmatch(name):
                 yield f"it has a {name}"
     for name, _ in inspect.getmembers(type(model), inspect.isfunction):
         if _CORRUPTING.fullmatch(name) and not hasattr(nn.Module, name):

@@ -15,13 +15,12 @@ from gptdoctor.probes.instruments.blame import (
     record,
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
-from gptdoctor.probes.instruments.masks import Sight, mask_place, sights
+from gptdoctor.probes.instruments.masks import Sight, mask_place, sights, value_count
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import forward_place, is_discarded
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
-
 
 TINY = 1e-12  # weights below it belong to what is hidden
 EVEN = 1e-5  # rounding
@@ -142,7 +141,7 @@ def _is_even(sight: Sight) -> bool:
     mask = operation.kwargs.get("attn_mask", None)
     if mask is None and operation.name == "scaled_dot_product_attention":
         mask = operation.args[3] if len(operation.args) > 3 else None
-    if isinstance(mask, Tensor) and mask.is_floating_point() and len(mask.unique()) > 2:
+    if isinstance(mask, Tensor) and mask.is_floating_point() and value_count(mask) > 2:
         return False
     time = 0 if operation.name == "multi_head_attention_forward" else -2
     return all(

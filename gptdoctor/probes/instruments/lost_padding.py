@@ -58,6 +58,6 @@ def _turned(recording: Recording, derived: frozenset[int], softmax: Operation) -
         for operation in recording.operations[:index]
         if derived & set(operation.inputs) and operation.place is not None
     ]
-    turning = [operation for operation in using if operation.name in TURNING]
+    turning = [operation for operation in using if TURNING.fullmatch(operation.name)]
     chosen = next(iter([*turning, *using]), softmax)
     return flow_place(chosen.place, chosen.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,15 +16,15 @@ from gptdoctor.probes.instruments.statements import assignment_place
 # Scores below this are hidden: those of moved weights stay within some tens, masks begin at -100.
 HIDDEN = -80.0
 # What hands scores on as they are, but for a mask.
-_ON_THE_WAY = frozenset(
-    "masked_fill masked_fill_ where add add_ __add__ __radd__ __iadd__ sub __sub__ mul mul_ __mul__ "
-    "__rmul__ __imul__ div div_ __truediv__ to float type_as half double bfloat16 clamp contiguous "
-    "view reshape __setitem__ dropout tanh unsqueeze squeeze flatten unflatten type clone".split()
+_ON_THE_WAY = re.compile(
+    r"masked_fill_?|where|(?:add|mul|div|sub)_?|__r?(?:add|sub|mul)__|__i(?:add|mul)__|__truediv__"
+    r"|to|float|type_as|half|double|bfloat16|type|clamp|contiguous|clone|view|reshape|__setitem__"
+    r"|dropout|tanh|(?:un)?squeeze|(?:un)?flatten"
 )
 # What turns yes into no.
-TURNING = frozenset(
-    "__invert__ logical_not bitwise_not __eq__ eq __ne__ ne __rsub__ rsub __lt__ lt __gt__ gt "
-    "__le__ le __ge__ ge tril triu tril_ triu_ where masked_fill masked_fill_".split()
+TURNING = re.compile(
+    r"__invert__|logical_not|bitwise_not|__(?:eq|ne|lt|gt|le|ge|rsub)__|eq|ne|lt|gt|le|ge|rsub"
+    r"|tri[lu]_?|where|masked_fill_?"
 )
 
 
@@ -125,7 +126,7 @@ def _sight_of_fused(operation: Operation, length: int) -> Sight | None:
         return None
     shown = mask if mask.dtype == torch.bool else mask > HIDDEN
     shown = shown[..., -length:].expand(*mask.shape[:-2], length, length)
-    at = [number for number in operation.inputs[3:4]]
+    at = list(operation.inputs[3:4])
     return Sight(
         operation, shown.reshape(-1, length, length).any(dim=0), at[0] if at else None, operation
     )
@@ -163,7 +164,7 @@ def softening(operation: Operation, recording: Recording) -> Operation | None:
                 break
             if maker.name in SOFTMAX:
                 return maker
-            if not maker.inputs or maker.name not in _ON_THE_WAY:
+            if not maker.inputs or not _ON_THE_WAY.fullmatch(maker.name):
                 break
             number = maker.inputs[0]
     return None
@@ -177,7 +178,7 @@ def _applied(
     for _ in range(12):
         scores = [number for number in current.inputs if number not in free] if current else []
         maker = recording.maker.get(scores[0]) if scores else None
-        if maker is None or maker.name not in _ON_THE_WAY:
+        if maker is None or not _ON_THE_WAY.fullmatch(maker.name):
             return None, None
         masks = [
             number
@@ -196,7 +197,7 @@ def _is_pairwise(value: Tensor, length: int) -> bool:
         return False
     if not value.is_floating_point():
         return True
-    return bool((value <= HIDDEN).any()) or len(value.unique()) <= 2
+    return bool((value <= HIDDEN).any()) or value_count(value) <= 2
 
 
 def blinding(recording: Recording) -> Operation | None:
@@ -221,7 +222,9 @@ def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
         border = _border(recording.values[number])
         if border == "wrong":
             return _place_of(number, operation, recording, root)
-    turning = [operation for _, operation in chain if operation and operation.name in TURNING]
+    turning = [
+        operation for _, operation in chain if operation and TURNING.fullmatch(operation.name)
+    ]
     right = [number for number, _ in chain if _border(recording.values[number]) == "right"]
     if not right:  # one value everywhere: nobody drew a border
         number, operation = chain[-1]
@@ -263,7 +266,13 @@ def _border(values: Tensor) -> str:
     size = min(matrix.shape)
     matrix = matrix[-size:, -size:]
     inside = torch.ones(size, size, dtype=torch.bool).tril()
-    below, above = matrix[inside].unique(), matrix[~inside].unique()
-    if len(below) == 1 and len(above) == 1:
+    below, above = matrix[inside], matrix[~inside]
+    if value_count(below) == 1 and value_count(above) == 1:
         return "none" if below[0] == above[0] else "right"
-    return "wrong" if len(matrix.unique()) == 2 else "none"
+    return "wrong" if value_count(matrix) == 2 else "none"
+
+
+def value_count(values: Tensor) -> int:
+    """How many different values there are."""
+    found: Tensor = torch._unique2(values)[0]
+    return found.numel()

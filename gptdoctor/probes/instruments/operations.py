@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,9 +20,9 @@ from gptdoctor.specimen.places import project_path, symbol_of
 MOST_OPERATIONS = 6000
 MOST_ELEMENTS = 1 << 20  # of one tensor; tiny models have none larger
 # Questions about a tensor; what they are asked of is no part of their answer.
-_QUESTIONS = frozenset(
-    "size dim numel element_size stride is_floating_point shape dtype device ndim is_sparse layout "
-    "requires_grad grad_fn is_leaf is_quantized is_meta is_cuda names".split()
+_QUESTIONS = re.compile(
+    r"size|dim|numel|element_size|stride|shape|dtype|device|ndim|layout|requires_grad|grad_fn|names"
+    r"|is_(?:floating_point|sparse|leaf|quantized|meta|cuda)"
 )
 # What takes nothing from the tensor that it is called on but its form.
 _MAKING = ("new_", "_like")
@@ -103,7 +104,7 @@ class Recorder(TorchFunctionMode):
     ) -> Any:
         kwargs = kwargs or {}
         name = _name_of(func)
-        if name in _QUESTIONS or self._is_full():
+        if _QUESTIONS.fullmatch(name) or self._is_full():
             return func(*args, **kwargs)
         given = tuple(self._number(each) for each in tensors((args, kwargs)))
         operation = Operation(

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-_WORDS = frozenset(
-    "pos position positions positional posemb wpe rope rotary alibi slopes freqs freq cos sin pe "
-    "relpos".split()
+_WORD = re.compile(
+    r"pos|positions?|positional|posemb|wpe|rope|rotary|alibi|slopes?|freqs?|cos|sin|pe|relpos"
 )
 # Parts that see pictures and sounds have positions of their own.
 _OTHER_TOWERS = re.compile(r"visi|visual|image|img|patch|audio|video|speech|pixel|vit|clip")
-# What tells order without positions.
-_ORDERED = re.compile(
-    r"(?:rnn|lstm|gru|conv|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)"
-)
+# What tells order without positions, by the names of classes.
+_ORDERED = re.compile(r"(?:rnn|lstm|gru|mamba|rwkv|ssm|s4|retention|hyena|recurren|shift|delta)")
 _MIXING = re.compile(
     _ORDERED.pattern
-    + r"|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head|self_?att",
+    + r"|conv|attn|atten[td]|mixer|transformer|decoder|encoder_?layer|memory|mha|multi_?head"
+    + r"|self_?att",
     re.IGNORECASE,
 )
 
@@ -45,7 +44,7 @@ def words_of(name: str) -> frozenset[str]:
 def _names_positions(name: str) -> bool:
     words = words_of(name)
     relative = "relative" in words and bool(words & {"bias", "attention", "key", "embeddings"})
-    return bool(words & _WORDS) or relative
+    return any(map(_WORD.fullmatch, words)) or relative
 
 
 def holders(model: nn.Module) -> Iterator[Holder]:
@@ -72,10 +71,10 @@ def computing(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Modules of positions that keep no tensors: they compute them in each call."""
     for path, module in model.named_modules():
         named = _names_positions(path.rpartition(".")[2]) or _names_positions(type(module).__name__)
-        if named and path and not any(True for _ in _tensors_of(module)):
-            if not any(True for _ in module.children()) and not _OTHER_TOWERS.search(path.lower()):
-                if not isinstance(module, nn.Identity | nn.Dropout):
-                    yield path, module
+        empty = not any(True for _ in (*_tensors_of(module), *module.children()))
+        idle = isinstance(module, nn.Identity | nn.Dropout) or _OTHER_TOWERS.search(path.lower())
+        if named and path and empty and not idle:
+            yield path, module
 
 
 @torch.no_grad()
@@ -100,8 +99,8 @@ def disturb(model: nn.Module, seed: int, length: int) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _noisy(seed: int) -> object:
-    def noisy(module: nn.Module, args: object, output: object) -> object:
+def _noisy(seed: int) -> Callable[[nn.Module, Any, Any], Any]:
+    def noisy(module: nn.Module, args: Any, output: Any) -> Any:
         generator = torch.Generator().manual_seed(seed)
         if isinstance(output, Tensor) and output.is_floating_point():
             return output + torch.randn(output.shape, generator=generator).to(output)
@@ -121,8 +120,15 @@ def mixing_parts(model: nn.Module) -> tuple[str, ...]:
 def orders_itself(model: nn.Module) -> bool:
     """Whether recurrence or convolution may tell the order of the text."""
     return any(
-        isinstance(module, nn.RNNBase | nn.RNNCellBase | nn.Conv1d)
+        isinstance(module, nn.RNNBase | nn.RNNCellBase | nn.Conv1d | nn.Conv2d)
         or _ORDERED.search(type(module).__name__.lower())
+        or _convolves(module)
         for path, module in model.named_modules()
         if not _OTHER_TOWERS.search(path.lower())
     )
+
+
+def _convolves(module: nn.Module) -> bool:
+    """Whether a module named so has a kernel: some linear layers are called Conv1D."""
+    named = "conv" in type(module).__name__.lower()
+    return named and any(weight.dim() > 2 for weight in module.parameters())

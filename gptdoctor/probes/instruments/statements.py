@@ -55,11 +55,13 @@ def forward_place(kind: type, root: str, entry: str = "forward") -> Place | None
 def is_discarded(place: Place, root: str) -> bool:
     """Whether the statement at a place is a call of which the result is not taken."""
     tree = _tree(str(Path(root) / place.path))
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            if node.lineno <= (place.line or 0) <= (node.end_lineno or 0):
-                return True
-    return False
+    line = place.line or 0
+    return any(
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and node.lineno <= line <= (node.end_lineno or 0)
+        for node in (ast.walk(tree) if tree is not None else ())
+    )
 
 
 @lru_cache(maxsize=32)
@@ -81,11 +83,9 @@ def _methods(file: str, qualname: str) -> Iterator[ast.FunctionDef]:
 
 def _kept_value(statement: ast.AST, name: str) -> ast.expr | None:
     """The value that a statement keeps under `name`, if it does."""
-    if isinstance(statement, ast.Call) and isinstance(statement.func, ast.Attribute):
-        if statement.func.attr in _REGISTERING and len(statement.args) > 1:
-            key = statement.args[0]
-            if isinstance(key, ast.Constant) and key.value == name:
-                return statement.args[1]
+    if isinstance(statement, ast.Call) and _called(statement) in _REGISTERING:
+        key, value = (*statement.args, None, None)[:2]
+        return value if isinstance(key, ast.Constant) and key.value == name else None
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
             if isinstance(target, ast.Attribute) and target.attr == name:
@@ -94,21 +94,21 @@ def _kept_value(statement: ast.AST, name: str) -> ast.expr | None:
 
 
 def _made_at(value: ast.expr, function: ast.FunctionDef) -> int:
-    """The line of a value, or of the statement that made it where it is a local name."""
+    """The line of a value, or of the statement that drew its border where a local name holds it."""
     names = {node.id for node in ast.walk(value) if isinstance(node, ast.Name)}
-    if isinstance(value, ast.Name) or not any(
-        isinstance(node, ast.Call) and _called(node) in ("tril", "triu") for node in ast.walk(value)
-    ):
+    if not _draws_border(value):
         for statement in ast.walk(function):
-            if isinstance(statement, ast.Assign) and any(
-                isinstance(target, ast.Name) and target.id in names for target in statement.targets
-            ):
-                if any(
-                    isinstance(node, ast.Call) and _called(node) in ("tril", "triu")
-                    for node in ast.walk(statement.value)
-                ):
-                    return _border_line(statement.value)
+            targets = statement.targets if isinstance(statement, ast.Assign) else ()
+            kept = any(isinstance(each, ast.Name) and each.id in names for each in targets)
+            if isinstance(statement, ast.Assign) and kept and _draws_border(statement.value):
+                return _border_line(statement.value)
     return _border_line(value)
+
+
+def _draws_border(value: ast.expr) -> bool:
+    """Whether some call in an expression makes a triangle."""
+    calls = (node for node in ast.walk(value) if isinstance(node, ast.Call))
+    return any(_called(call) in ("tril", "triu") for call in calls)
 
 
 def _border_line(value: ast.expr) -> int:

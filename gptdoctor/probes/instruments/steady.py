@@ -124,7 +124,12 @@ class Steady:
     def of_rows(self, rows: Tensor) -> Tensor:
         """The outputs [N, P, F] for texts [N, T, ...], each as if it were alone."""
         if self.together:
-            return self.outputs(with_text(self.specimen, self.text, rows, self.seed))
+            try:
+                return self.outputs(with_text(self.specimen, self.text, rows, self.seed))
+            except FAILURES as error:  # some models take no more than so many rows
+                if isinstance(error, Abstention):
+                    raise
+                self.together = False
         batch = max(self.specimen.construction.batch, 1)
         return torch.stack([self._alone(row, batch) for row in rows])
 

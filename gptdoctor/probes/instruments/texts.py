@@ -59,17 +59,24 @@ def _name(specimen: Specimen) -> str:
 
 
 def other_text(specimen: Specimen, text: Text, batch: int, length: int, seed: int) -> Tensor:
-    """Text [B, T, ...] that differs at every position from that of `make_inputs` at `seed`."""
+    """Text [B, T, ...] that differs at every position from that of `make_inputs` at `seed`.
+
+    But for an id that begins each row and stands for a picture: another would be refused.
+    """
     first = text.rows(specimen.make_inputs(batch, length, seed)[text.name])
     other = text.rows(specimen.make_inputs(batch, length, seed + 1)[text.name]).clone()
-    if other.is_floating_point() or specimen.construction.vocabulary < 3:
+    form = specimen.recipe.forms.get(text.name) if specimen.recipe is not None else None
+    kept = form.first if form is not None else None
+    if other.is_floating_point():
         return other
-    for shift in range(1, batch * length):  # ids that agree by chance trade places with others
-        same = other == first
-        if not same.any():
-            break
-        rolled = other.flatten().roll(shift).view_as(other)
-        other = torch.where(same, rolled, other)
+    below = int(max(first.max(), other.max())) + 1
+    for _ in range(3):  # an id that agrees by chance, or is kept for the picture, is the next one
+        wrong = other == first
+        if kept is not None:
+            wrong |= other == kept
+        other = torch.where(wrong, (other + 1) % below, other)
+    if kept is not None:
+        other[:, 0] = first[:, 0]
     return other
 
 

@@ -152,8 +152,10 @@ def without_capacity(model: nn.Module) -> nn.Module | None:
     if not any(_CAPACITY.fullmatch(name) for name, _ in named_values(model)):
         return None
     copy = duplicate(model)
+    shared = {id(value) for module in model.modules() for value in vars(module).values()}
     for module in copy.modules():
-        for holder in (module, *(_holders(module))):
+        own = (value for value in _holders(module) if id(value) not in shared)
+        for holder in (module, *own):
             for name, value in list(vars(holder).items()):
                 if _CAPACITY.fullmatch(name) and type(value) in (int, float) and value > 0:
                     try:

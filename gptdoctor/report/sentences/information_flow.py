@@ -16,7 +16,7 @@ def _future(values: Values, status: Status) -> str | None:
         return told if lengths else None
     influence, length = values.number("influence"), values.integer("length")
     output, token = values.integer("output_position"), values.integer("token_position")
-    if influence is None or output is None or token is None:
+    if influence is None or output is None or token is None or length is None:
         return None
     how = values.text("how") or "as called"
     called = "" if how == "as called" else f", {how}"
@@ -30,7 +30,10 @@ def _future(values: Values, status: Status) -> str | None:
 
 
 def _rows(values: Values, status: Status) -> str | None:
-    size = f"at B = {values.integer('batch')}, T = {values.integer('length')}"
+    batch, length = values.integer("batch"), values.integer("length")
+    if batch is None or length is None:
+        return None
+    size = f"at B = {batch}, T = {length}"
     if status is Status.REFUTED:
         return f"no row of a batch moves another, {size}"
     into, out = values.number("from_others"), values.number("to_others")
@@ -48,9 +51,9 @@ def _padding(values: Values, status: Status) -> str | None:
     mask, influence = values.text("mask"), values.number("influence")
     if status is Status.REFUTED:
         return f"what {mask} hides moves no output of a real token" if mask else None
-    if mask is None or influence is None:
-        return None
     padded, length = values.integer("padded"), values.integer("length")
+    if mask is None or influence is None or padded is None or length is None:
+        return None
     turned = "; with the opposite mask it moves nothing" if values.flag("turned") else ""
     return (
         f"with {padded} of {length} tokens padded on the {values.text('side')} and hidden by "
