@@ -31,9 +31,12 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
         return None
     end, text, after = size // 2, size // 3, size // 4
     goes_on = _first(draws, method, _ONE_ROW, ((end,), (after,)), end)
-    if goes_on is None or not goes_on.numel():
-        return None if goes_on is None else _told(method, goes_on=False)
-    if end in goes_on[0].tolist() and after in goes_on[0].tolist():
+    if goes_on is None:
+        return None
+    drawn = goes_on[0].tolist()
+    if drawn and end not in drawn:
+        return None  # the first logits were not those of the first new token
+    if after in drawn:
         return _told(method, goes_on=True)
     # The first row ends at once, the second three steps later; then both would go on.
     script = ((end, text), (after, text), (after, text), (after, end), (after, after))
@@ -45,7 +48,7 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
     return _told(
         method,
         goes_on=False,
-        rows_cut=0 < second.count(text) == ended < 3 and end not in second,
+        rows_cut=second.count(text) == ended < 3 and end not in second,
         forgets=after in second[ended:],
     )
 
