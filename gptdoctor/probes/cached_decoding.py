@@ -31,9 +31,9 @@ SPREAD = 0.1  # attention of fresh weights is so even that a wrong position hard
 # Logits that change by more with what comes after them are no base to compare with: capacity of
 # experts, a model that looks ahead.
 STEADY = 1e-3
-# Differences from which a module is held to be the first to differ: rounding stays a hundred
-# times below.
-TOLERANCE = 1e-4
+# Differences from which on a position or a module is told as the first that differs; where two
+# right formulas for one thing meet, they differ by 2e-4.
+TELLING = 1e-3
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:
@@ -120,7 +120,7 @@ class _Decoder:
         # What the last call added: each call before it ran the same modules once.
         calls = position + 2 - PREFIX
         step = steps[len(steps) - len(steps) // calls :]
-        name = first_difference(full, step, position, TOLERANCE)
+        name = first_difference(full, step, position, TELLING)
         return users_module(model, name, self._specimen.root) if name else None
 
 
@@ -151,6 +151,8 @@ def measure(specimen: Specimen) -> CachedDecoding:
     with torch.no_grad():
         try:
             return _measured(decoder, call)
+        except Abstention:
+            raise
         except FAILURES as error:
             why = f"no call with {call.parameter} was found that works"
             raise Abstention(f"{why}: {told(error, specimen.root)}") from error
@@ -166,7 +168,7 @@ def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
         raise Abstention("its logits change with what comes after them, or by themselves")
     steps = decoder.after(decoder.model(), list(range(PREFIX, LENGTH + 1)))
     differences = [relative_difference(a, b) for a, b in zip(steps, wanted, strict=True)]
-    bad = [at for at, one in enumerate(differences) if one > max(TOLERANCE, 10 * noise)]
+    bad = [at for at, one in enumerate(differences) if one > max(TELLING, 10 * noise)]
     found = CachedDecoding(
         parameter=call.parameter,
         length=LENGTH,
