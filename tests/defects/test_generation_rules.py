@@ -302,25 +302,33 @@ class Model(nn.Module):
         return self.out(x), hidden
 """
 GOOD = CACHED.replace("PLACES", "start").replace("KEPT", "(k, v)")
+# The text, and a part of the line that is convicted.
 CACHES = {
-    "keys and values": (GOOD, False),
-    "positions start anew": (CACHED.replace("PLACES", "0").replace("KEPT", "(k, v)"), True),
+    "keys and values": (GOOD, None),
+    "positions start anew": (
+        CACHED.replace("PLACES", "0").replace("KEPT", "(k, v)"),
+        "places = torch.arange",
+    ),
     "keys for values": (
         CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),
-        True,
+        "k, v = torch.cat",
     ),
-    "start position": (LLAMA.replace("WHERE", "start_pos"), False),
-    "written to the wrong place": (LLAMA.replace("WHERE", "0"), True),
-    "state of a recurrent layer": (RECURRENT, False),
+    "start position": (LLAMA.replace("WHERE", "start_pos"), None),
+    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "k = torch.cat([self.cache_k"),
+    "state of a recurrent layer": (RECURRENT, None),
 }
 
 
 @pytest.mark.parametrize("what", CACHES)
 def test_a_cache_has_to_stand_for_what_it_saw(tmp_path: Path, what: str) -> None:
-    """Token by token gives the logits of all tokens at once, or GD415 says so."""
-    text, sick = CACHES[what]
-    found = confirmed(specimen(tmp_path, text), (GENERATION, CACHED_DECODING))
-    assert [one.rule for one in found] == (["GD415"] if sick else [])
+    """Token by token gives the logits of all tokens at once, or GD415 says so with the line."""
+    text, statement = CACHES[what]
+    made = specimen(tmp_path, text)
+    found = confirmed(made, (GENERATION, CACHED_DECODING))
+    assert [one.rule for one in found] == ([] if statement is None else ["GD415"])
+    for one in found:
+        lines = (Path(made.root) / made.target.path).read_text().splitlines()
+        assert str(statement) in lines[(line_in(made, one) or 0) - 1]
 
 
 def test_a_method_that_hands_its_cache_on_wrongly_is_convicted(tmp_path: Path) -> None:
