@@ -62,7 +62,7 @@ def _told(
         goes_on=goes_on,
         rows_cut=rows_cut,
         forgets=forgets,
-        line=comparing_line(method.function, name) or first_reading(method.function, name),
+        line=comparing_line(method.written, name) or first_reading(method.written, name),
     )
 
 
