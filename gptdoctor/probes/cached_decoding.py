@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.cached_decoding import CachedDecoding
 from gptdoctor.probes.instruments.cache_calls import CacheCall, cache_call, left_behind
 from gptdoctor.probes.instruments.first_difference import (
@@ -18,6 +19,7 @@ from gptdoctor.probes.instruments.first_difference import (
     users_module,
 )
 from gptdoctor.probes.instruments.known_draws import FAILURES
+from gptdoctor.probes.instruments.line_difference import LineTrace, first_line
 from gptdoctor.probes.instruments.requirements import require_any_size, require_logits
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
@@ -31,9 +33,9 @@ SPREAD = 0.1  # attention of fresh weights is so even that a wrong position hard
 # Logits that change by more with what comes after them are no base to compare with: capacity of
 # experts, a model that looks ahead.
 STEADY = 1e-3
-# Differences from which a module is held to be the first to differ: rounding stays a hundred
-# times below.
-TOLERANCE = 1e-4
+# Differences from which on a position or a module is told as the first that differs; where two
+# right formulas for one thing meet, they differ by 2e-4.
+TELLING = 1e-3
 
 
 def relative_difference(one: Tensor, other: Tensor) -> float:
@@ -72,6 +74,7 @@ class _Decoder:
     def __init__(self, specimen: Specimen, call: CacheCall, ids: Tensor) -> None:
         self._specimen, self._call, self._ids = specimen, call, ids
         self._width = specimen.construction.vocabulary
+        self._used = specimen.model
 
     def model(self) -> nn.Module:
         """A fresh copy: a cache of the model's own is empty."""
@@ -109,19 +112,39 @@ class _Decoder:
         named = [way for way in wide if any("logit" in str(step[1]) for step in way)]
         return next(iter([*named, *wide]), None)
 
-    def guilty(self, position: int) -> tuple[str, Any] | None:
-        """The user's module that is the first to differ at a position, and its forward."""
-        model = self.model()
-        with outputs_of(model) as full:
-            self._call.full(model, self._ids)
-        model = self.model()
-        with outputs_of(model) as steps:
-            self.after(model, list(range(PREFIX, position + 2)))
-        # What the last call added: each call before it ran the same modules once.
-        calls = position + 2 - PREFIX
-        step = steps[len(steps) - len(steps) // calls :]
-        name = first_difference(full, step, position, TOLERANCE)
-        return users_module(model, name, self._specimen.root) if name else None
+    def guilty(self, position: int) -> tuple[str, Place] | None:
+        """The user's module that is the first to differ at a position, with its line."""
+        root = self._specimen.root
+        with outputs_of(self.model_in_use()) as full:
+            self._call.full(self._used, self._ids)
+        with outputs_of(self.model_in_use()) as steps:
+            self._step_to(position, steps.clear)
+        name = first_difference(full, steps, position, TELLING)
+        found = users_module(self._used, name, root) if name else None
+        if found is None:
+            return None
+        name, place = found
+        with LineTrace(root, place) as whole:
+            self._call.full(self.model_in_use(), self._ids)
+        with LineTrace(root, place) as step:
+            self.model_in_use()
+            self._step_to(position, step.steps.clear)
+        line = first_line(whole.steps, step.steps, position, TELLING)
+        return name, replace(place, line=line)
+
+    def model_in_use(self) -> nn.Module:
+        """A fresh model, which further calls go to."""
+        self._used = self.model()
+        return self._used
+
+    def _step_to(self, position: int, before_each: Callable[[], None]) -> None:
+        """One token a call, up to and with the one at a position."""
+        cuts = list(range(PREFIX, position + 2))
+        _, left = self._split(self._call.first(self._used, self._ids[:, : cuts[0]]))
+        for start, end in itertools.pairwise(cuts):
+            before_each()
+            raw = self._call.next(self._used, self._ids[:, start:end], left, start)
+            left = self._split(raw)[1]
 
 
 NO_CACHE = CachedDecoding(
@@ -151,6 +174,8 @@ def measure(specimen: Specimen) -> CachedDecoding:
     with torch.no_grad():
         try:
             return _measured(decoder, call)
+        except Abstention:
+            raise
         except FAILURES as error:
             why = f"no call with {call.parameter} was found that works"
             raise Abstention(f"{why}: {told(error, specimen.root)}") from error
@@ -166,7 +191,7 @@ def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
         raise Abstention("its logits change with what comes after them, or by themselves")
     steps = decoder.after(decoder.model(), list(range(PREFIX, LENGTH + 1)))
     differences = [relative_difference(a, b) for a, b in zip(steps, wanted, strict=True)]
-    bad = [at for at, one in enumerate(differences) if one > max(TOLERANCE, 10 * noise)]
+    bad = [at for at, one in enumerate(differences) if one > max(TELLING, 10 * noise)]
     found = CachedDecoding(
         parameter=call.parameter,
         length=LENGTH,
@@ -180,7 +205,7 @@ def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
     if guilty is None:
         return found
     name, place = guilty
-    return replace(found, module=name, path=place.path, symbol=place.symbol)
+    return replace(found, module=name, path=place.path, symbol=place.symbol, line=place.line)
 
 
 def _in_chunks(decoder: _Decoder, wanted: list[Tensor]) -> float | None:

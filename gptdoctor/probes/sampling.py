@@ -111,7 +111,7 @@ class _Asked:
             draws=tuple(temperature_draw(tokens, self._logits, t) for t, tokens in found),
             crash=None,
             moved_by_temperature=None if name is None else distance(coldest, hottest),
-            reading_line=None if name is None else first_reading(method.function, name),
+            reading_line=None if name is None else first_reading(method.written, name),
             promises=promises_of(method),
             filters=tuple(filter_draws(self._draws, method, way)),
             zero=None if name is None else self._zero(way),

@@ -25,8 +25,9 @@ class CachedDecoding(Measurement):
     module: str = ""  # its name in the model
     path: str = ""
     symbol: str = ""  # of its forward method
+    line: int | None = None  # the first of it that gives something else
 
     @property
     def place(self) -> Place | None:
-        """The forward method of that module."""
-        return Place(path=self.path, symbol=self.symbol) if self.path else None
+        """The forward method of that module, and its line where that is known."""
+        return Place(path=self.path, symbol=self.symbol, line=self.line) if self.path else None

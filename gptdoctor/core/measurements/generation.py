@@ -69,7 +69,6 @@ class EndRun:
     parameter: str  # that takes the end token
     goes_on: bool  # other tokens came after the end token, in a batch of one length
     rows_cut: bool  # rows that had not ended lost their tokens when another row ended
-    forgets: bool  # rows that end at different steps go on after all have ended
     line: int | None  # that compares with the end token, else the first that reads it
 
 

@@ -14,8 +14,10 @@ from gptdoctor.defect import Defect
 CODE = "GD415"
 PROBE = "cached-decoding"
 GENERATION = "generation"
-# Of the largest logit: rounding in fp32 stays below 1e-6, a wrong position or mask above 1e-3.
-TOLERANCE = 1e-4
+# Of the largest logit.  Of 30 right models of transformers all but one stay below 2e-6; a state
+# space model that scans in chunks and steps by another formula comes to 2e-4.  A wrong position, a
+# wrong mask or a missing key is above 1e-2 with weights as uneven as the probe makes them.
+TOLERANCE = 1e-3
 NOISES = 10  # of those that full passes have among themselves
 
 
@@ -129,9 +131,9 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe cached-decoding gives a text of 12 tokens at once, then token by token, and "
-        "compares logits. A difference above 1e-4 of the largest logit, and above ten times the "
-        "noise, confirms; smaller ones refute. The probe generation compares the tokens of "
-        "methods that keep a cache with those that follow from the whole text."
+        "compares logits. A difference above a thousandth of the largest logit, and above ten "
+        "times the noise, confirms; smaller ones refute. The probe generation compares the tokens "
+        "of methods that keep a cache with those that follow from the whole text."
     ),
     sick=SICK,
     healed=HEALED,

@@ -28,9 +28,7 @@ def _conviction(method: GeneratedMethod, end: EndRun) -> Conviction:
         told = "goes on after"
     elif end.rows_cut:
         told = "ends all rows where one of them draws"
-    elif end.forgets:
-        told = "goes on after all rows have drawn"
-    sick = end.goes_on or end.rows_cut or end.forgets
+    sick = end.goes_on or end.rows_cut
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED if sick else Status.REFUTED,
@@ -41,7 +39,6 @@ def _conviction(method: GeneratedMethod, end: EndRun) -> Conviction:
             "parameter": end.parameter,
             "goes_on": end.goes_on,
             "rows_cut": end.rows_cut,
-            "forgets": end.forgets,
         },
     )
 
@@ -93,10 +90,9 @@ DEFECT = Defect(
         "it."
     ),
     explanation=(
-        "The parameter has no effect; or one row that ends takes the others with it; or rows that "
-        "end at different steps are forgotten, so that a batch never ends. Not meant: a method "
-        "that stops, that fills ended rows, or whose ended rows go on only until all others have "
-        "ended, which whoever decodes them cuts."
+        "The parameter has no effect, or one row that ends takes the others with it. Not meant: a "
+        "method that stops, that fills ended rows, or whose ended rows go on until all others "
+        "end, at the same step or not: whoever decodes them cuts what comes after the end."
     ),
     harm=(
         "Texts run on with garbage after their end until the limit of tokens, or end in the "
@@ -104,8 +100,8 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe generation lets known logits call for the end token and then for others. "
-        "Others after it, rows that are cut short by another row, and a batch that goes on after "
-        "all its rows have ended confirm; stopping or filling refutes."
+        "Others after it in a single row, and rows that are cut short by another row, confirm; "
+        "stopping or filling refutes."
     ),
     sick=SICK,
     healed=HEALED,

@@ -31,35 +31,30 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
         return None
     end, text, after = size // 2, size // 3, size // 4
     goes_on = _first(draws, method, _ONE_ROW, ((end,), (after,)), end)
-    if goes_on is None or not goes_on.numel():
-        return None if goes_on is None else _told(method, goes_on=False)
-    if end in goes_on[0].tolist() and after in goes_on[0].tolist():
+    if goes_on is None:
+        return None
+    drawn = goes_on[0].tolist()
+    if drawn and end not in drawn:
+        return None  # the first logits were not those of the first new token
+    if after in drawn:
         return _told(method, goes_on=True)
-    # The first row ends at once, the second three steps later; then both would go on.
-    script = ((end, text), (after, text), (after, text), (after, end), (after, after))
+    # The first row ends at once, the second three steps later.
+    script = ((end, text), (after, text), (after, text), (after, end))
     both = _first(draws, method, _TWO_ROWS, script, end)
     if both is None or len(both) != 2:
         return _told(method, goes_on=False)
     second = both[1].tolist()
-    ended = second.index(end) if end in second else len(second)
-    return _told(
-        method,
-        goes_on=False,
-        rows_cut=0 < second.count(text) == ended < 3 and end not in second,
-        forgets=after in second[ended:],
-    )
+    # What does not fill it up is its own text, and three tokens of that are due.
+    return _told(method, goes_on=False, rows_cut=end not in second and second.count(text) < 3)
 
 
-def _told(
-    method: Method, *, goes_on: bool, rows_cut: bool = False, forgets: bool = False
-) -> EndRun:
+def _told(method: Method, *, goes_on: bool, rows_cut: bool = False) -> EndRun:
     name = str(method.end)
     return EndRun(
         parameter=name,
         goes_on=goes_on,
         rows_cut=rows_cut,
-        forgets=forgets,
-        line=comparing_line(method.function, name) or first_reading(method.function, name),
+        line=comparing_line(method.written, name) or first_reading(method.written, name),
     )
 
 

@@ -115,7 +115,7 @@ def _deciding(
     for kind in ("compare", "mask"):
         if by_kind.get(kind):
             return by_kind[kind][-1]
-    line = first_reading(method.function, next(iter(chosen)))
+    line = first_reading(method.written, next(iter(chosen)))
     return replace(method.place, line=line) if line is not None else None
 
 
@@ -129,6 +129,8 @@ def _told(
     try:
         tokens = draws.tokens(method, way, logits, chosen, CALLS)
     except FAILURES as error:
+        if way.rows > 1:  # with the filter it may take one row alone
+            return _told(draws, method, replace(way, rows=1), logits, chosen)
         crash = crash_of(error, draws.specimen.root, "generate")
         return {"rows": 0, "ranks": (), "distinct_tokens": 0, "crash": crash}
     if tokens is None:

@@ -31,7 +31,12 @@ _NEW = re.compile(
     r"max_new.*|max_tokens|(?:num_|n_|max_)?new_tokens|(?:num|n|max|gen)_?(?:tokens|steps|words)"
     r"|steps|n|count|tokens_to_generate|gen_?len(?:gth)?|how_many|num"
 )
-_TOTAL = re.compile(r"max_?len(?:gth)?|(?:total|target|out|output|max_seq|seq)_?len(?:gth)?|length")
+_TOTAL = re.compile(
+    r"max_?len(?:gth)?|(?:total|target|out|output|max_seq|seq)_?len(?:gth)?|length"
+    r"|max_(?:returned|total)_tokens"
+)
+# Names of what is to be continued that mean something else where nothing is generated.
+_PROMPT = re.compile(r"prompts?|contexts?|primer|prefix|starts?|seeds?_tokens|beginning")
 # A function's first parameter that is the model itself.
 _MODEL = re.compile(r"(?:.*_)?(?:model|net|network|lm|gpt|llm|transformer|module)|self")
 # A bare `k` or `p` is opened, but may as well count something else.
@@ -60,7 +65,8 @@ class Method:
     top_k: str | None = None
     top_p: str | None = None
     end: str | None = None  # the id of the token that ends a text
-    function: Callable[..., Any] = field(repr=False)
+    function: Callable[..., Any] = field(repr=False)  # as it is called
+    written: Callable[..., Any] = field(repr=False)  # without what decorates it
     parameters: Mapping[str, inspect.Parameter] = field(repr=False)
     beside: bool = False  # a function that is given the model first
 
@@ -112,6 +118,7 @@ def _functions_for(model: nn.Module) -> Iterator[tuple[str, Callable[..., Any]]]
         plain = inspect.unwrap(function) if callable(function) else function
         if not isinstance(plain, FunctionType) or plain.__module__ != module.__name__:
             continue
+        plain = _written(plain)
         first = next(iter(inspect.signature(plain).parameters.values()), None)
         if first is not None and _takes_model(first, model):
             yield name, function
@@ -131,14 +138,15 @@ def _takes_model(first: inspect.Parameter, model: nn.Module) -> bool:
 def _methods(
     name: str, function: Callable[..., Any], root: str, *, skipped: int, beside: bool = False
 ) -> Iterator[Method]:
-    code = inspect.unwrap(function).__code__
+    written = _written(function)
+    code = written.__code__
     path = project_path(code.co_filename, root)
     if path is None:
         return
     generates = _GENERATES.fullmatch(name.lower()) is not None
-    parameters = list(inspect.signature(function).parameters.values())[skipped:]
+    parameters = list(inspect.signature(written).parameters.values())[skipped:]
     temperature = next((p.name for p in parameters if _is_temperature(p, generates)), None)
-    takes = next((p.name for p in parameters if _is_text(p)), None)
+    takes = next((p.name for p in parameters if _is_text(p, generates)), None)
     if takes is None or (temperature is None and not generates):
         return
     names = {p.name: p for p in parameters}
@@ -154,20 +162,32 @@ def _methods(
         top_p=_named(names, _TOP_P),
         end=_named(names, _END),
         function=function,
+        written=written,
         parameters=names,
         beside=beside,
     )
+
+
+def _written(function: Callable[..., Any]) -> FunctionType:
+    """The function as it is written, also behind a decorator that hides its parameters."""
+    plain: FunctionType = inspect.unwrap(function)
+    kinds = {one.kind for one in list(inspect.signature(plain).parameters.values())[-2:]}
+    held = inspect.getclosurevars(plain).nonlocals.values()
+    inner = [one for one in held if isinstance(one, FunctionType)]
+    hides = kinds == {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    return _written(inner[0]) if hides and len(inner) == 1 else plain
 
 
 def _named(names: Mapping[str, inspect.Parameter], pattern: re.Pattern[str]) -> str | None:
     return next((name for name in names if pattern.fullmatch(name.lower())), None)
 
 
-def _is_text(parameter: inspect.Parameter) -> bool:
+def _is_text(parameter: inspect.Parameter, generates: bool) -> bool:
     """Whether it takes what is to be continued: ids, or logits."""
     if _LOGITS.fullmatch(parameter.name.lower()):
         return True
-    ids = kind_of(parameter.name) == "ids" and "str" not in str(parameter.annotation)
+    prompt = generates and _PROMPT.fullmatch(parameter.name.lower()) is not None
+    ids = (prompt or kind_of(parameter.name) == "ids") and "str" not in str(parameter.annotation)
     end = _END.fullmatch(parameter.name.lower()) is not None
     plain = isinstance(parameter.default, bool | int | float | str)
     return ids and not plain and not end and not _is_count(parameter.name)

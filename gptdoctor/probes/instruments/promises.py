@@ -25,7 +25,7 @@ _ZERO = re.compile(r"(?<![\d.])0(?:\.0*)?(?![\d.])|zero", re.IGNORECASE)
 
 def promises_of(method: Method) -> tuple[str, ...]:
     """What says that a method samples; nothing where it also says that it is greedy."""
-    words = inspect.getdoc(method.function) or ""
+    words = inspect.getdoc(method.written) or ""
     if _GREEDY.search(method.name) or _GREEDY.search(words) or _is_beam(method):
         return ()
     found = []
@@ -45,9 +45,9 @@ def lets_zero_in(method: Method) -> bool:
     name = method.temperature
     if name is None:
         return False
-    if method.parameters[name].default == 0 or compares_with_zero(method.function, name):
+    if method.parameters[name].default == 0 or compares_with_zero(method.written, name):
         return True
-    words = inspect.getdoc(method.function) or ""
+    words = inspect.getdoc(method.written) or ""
     sentences = [one for one in re.split(r"[\n.;](?:\s|$)", words) if name in one.lower()]
     return any(_ZERO.search(one) for one in sentences)
 

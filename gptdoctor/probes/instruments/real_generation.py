@@ -89,14 +89,14 @@ class RealGeneration:
     def working_prompt(self, method: Method, new: int) -> tuple[Tensor, Run] | None:
         """A prompt in the first form that the method takes: two rows, one row, ids [T].
 
-        None where it gives no tokens from any; raises the last failure where all forms fail.
+        None where it gives no tokens from any; raises the first failure where all forms fail.
         """
         failure: BaseException | None = None
         for prompt in self._forms():
             try:
                 run = self.run(self.specimen.copy().eval(), method, prompt, new)
             except FAILURES as error:
-                failure = error
+                failure = failure or error
                 continue
             if run.tokens is not None:
                 return prompt, run
@@ -151,14 +151,14 @@ class RealGeneration:
 def speaks_of_state(method: Method) -> bool:
     """Whether the text of a method speaks of a cache or a state."""
     try:
-        return _STATE.search(inspect.getsource(method.function)) is not None
+        return _STATE.search(inspect.getsource(method.written)) is not None
     except (OSError, TypeError):
         return False
 
 
 def own_line(error: BaseException, method: Method) -> int | None:
     """The line of the method's own at which an error came through it."""
-    code = inspect.unwrap(method.function).__code__
+    code = method.written.__code__
     lines = [
         number for frame, number in traceback.walk_tb(error.__traceback__) if frame.f_code is code
     ]

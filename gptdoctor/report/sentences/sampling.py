@@ -152,8 +152,6 @@ def _end(values: Values, status: Status) -> str | None:
         return f"the token that {name} names was drawn, and others after it"
     if values.flag("rows_cut"):
         return f"the first row drew the token that {name} names, and the second row ended as well"
-    if values.flag("forgets"):
-        return f"both rows drew the token that {name} names, at different steps, and went on"
     return f"nothing but filling came after the token that {name} names"
 
 

@@ -1,0 +1,350 @@
+"""GD402 to GD415: which methods that generate are convicted when they run, and which are not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.probes.cached_decoding import PROBE as CACHED_DECODING
+from gptdoctor.probes.generation import PROBE as GENERATION
+from gptdoctor.probes.sampling import PROBE as SAMPLING
+from tests.defects.convicting import confirmed, line_in
+from tests.specimen.making import specimen
+
+PROBES = (SAMPLING, GENERATION, CACHED_DECODING)
+MODEL = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, block_size=128, dim=64):
+        super().__init__()
+        self.block_size = block_size
+        self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(block_size, dim)
+        self.mix, self.drop = nn.GRU(dim, dim, batch_first=True), nn.Dropout(0.1)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x = self.e(idx) + self.p(torch.arange(idx.shape[1]))
+        return self.out(self.drop(self.mix(x)[0]))
+
+"""
+SEEN = "self(idx[:, -self.block_size:])[:, -1]"
+
+
+def method(
+    step: str,
+    parameters: str = "temperature=1.0",
+    *,
+    name: str = "generate",
+    head: str = "@torch.no_grad()",
+    before: str = "pass",
+    after: str = "pass",
+    seen: str = SEEN,
+) -> str:
+    """A method that draws: each step makes `new` [B, 1] of the logits `z` [B, V]."""
+    lines = "\n".join(f"            {line}" for line in step.splitlines())
+    start = "\n".join(f"        {line}" for line in before.splitlines())
+    return f"""
+    {head}
+    def {name}(self, idx, max_new_tokens, {parameters}):
+{start}
+        for _ in range(max_new_tokens):
+            z = {seen}
+{lines}
+            idx = torch.cat([idx, new], 1)
+        {after}
+        return idx
+"""
+
+
+RIGHT = "new = torch.multinomial((z / temperature).softmax(-1), 1)"
+DRAW = "new = torch.multinomial(z.softmax(-1), 1)"
+GREEDY = "new = z.argmax(-1, keepdim=True)"
+SICK = {
+    "no temperature in use": ("GD402", method(DRAW)),
+    "scaled and thrown away": ("GD402", method("z / temperature\n" + DRAW)),
+    "multiplied": ("GD403", method(RIGHT.replace("/", "*"))),
+    "divided by the reciprocal": (
+        "GD403",
+        method(RIGHT.replace("z /", "z / (1 /") + "  # )").replace(
+            "temperature).softmax", "temperature)).softmax"
+        ),
+    ),
+    "gumbel with the inverse": (
+        "GD403",
+        method(
+            "g = -(-torch.rand_like(z).log()).log()\n"
+            "new = (z * temperature + g).argmax(-1, keepdim=True)"
+        ),
+    ),
+    "second softmax": ("GD404", method(RIGHT.replace("z /", "z.softmax(-1) /"))),
+    "probabilities divided": (
+        "GD404",
+        method("new = torch.multinomial(z.softmax(-1) / temperature, 1)"),
+    ),
+    "greedy sample": ("GD405", method(GREEDY, "seed=0", name="sample")),
+    "greedy with top-k": ("GD405", method("new = z.topk(top_k)[1][:, :1]", "top_k=5")),
+    "top-k of all": ("GD406", method(DRAW, "top_k=5")),
+    "top-p of all": ("GD407", method(DRAW, "top_p=0.9")),
+    "train at the start": ("GD408", method(RIGHT, before="self.train()")),
+    "eval at the start": ("GD409", method(RIGHT, before="self.eval()")),
+    "train at the end": ("GD409", method(RIGHT, before="self.eval()", after="self.train()")),
+    "gradients": ("GD410", method(RIGHT, head="")),
+    "too long": ("GD411", method(RIGHT, seen="self(idx)[:, -1]")),
+    "oldest kept": ("GD411", method(RIGHT, seen="self(idx[:, :self.block_size])[:, -1]")),
+    "no end": ("GD412", method(RIGHT, "temperature=1.0, eos_token_id=None")),
+    "end of any row": (
+        "GD412",
+        method(RIGHT + "\nif (new == eos).any(): break", "temperature=1.0, eos=0"),
+    ),
+    "zero divides": ("GD413", method("assert temperature >= 0\n" + RIGHT)),
+    "zeros for the prompt": ("GD414", method(RIGHT, seen="self(torch.zeros_like(idx))[:, -1]")),
+    "the last token alone": ("GD414", method(RIGHT, seen="self(idx[:, -1:])[:, -1]")),
+    "the last but one": ("GD414", method(RIGHT, seen="self(idx)[:, -2]")),
+}
+
+
+@pytest.mark.parametrize("what", SICK)
+def test_a_sick_method_is_convicted_by_its_rule(tmp_path: Path, what: str) -> None:
+    """At the first line that is wrong, or at the method where a line is missing."""
+    code, text = SICK[what]
+    made = specimen(tmp_path, MODEL + text)
+    found = confirmed(made, PROBES)
+    assert code in [one.rule for one in found]
+    # A text that is read from a wrong end also shows as one that outgrows the model.
+    assert {one.rule for one in found} <= {code, "GD411"}
+    (first,) = [one for one in found if one.rule == code]
+    assert first.place is not None
+    assert first.place.symbol.startswith("Model.")
+
+
+LINES = {
+    "multiplied": "z * temperature",
+    "second softmax": "z.softmax(-1) /",
+    "greedy sample": "argmax",
+    "train at the start": "self.train()",
+    "eval at the start": "self.eval()",
+    "too long": "z = self(idx)",
+    "oldest kept": "z = self(idx",
+    "end of any row": ".any()",
+    "the last but one": "[:, -2]",
+    "zeros for the prompt": "zeros_like",
+}
+
+
+@pytest.mark.parametrize("what", LINES)
+def test_the_line_is_that_of_the_wrong_statement(tmp_path: Path, what: str) -> None:
+    """Not the head of the method."""
+    code, text = SICK[what]
+    made = specimen(tmp_path, MODEL + text)
+    (found,) = [one for one in confirmed(made, PROBES) if one.rule == code]
+    line = line_in(made, found)
+    assert line is not None
+    lines = (Path(made.root) / made.target.path).read_text().splitlines()
+    assert LINES[what] in lines[line - 1]
+
+
+NUCLEUS = """\
+s, i = (z / temperature).sort(-1, descending=True)
+out = s.softmax(-1).cumsum(-1) > top_p
+out[:, 1:] = out[:, :-1].clone()
+out[:, 0] = False
+z = s.masked_fill(out, -torch.inf).gather(-1, i.argsort(-1))
+new = torch.multinomial(z.softmax(-1), 1)"""
+HEALTHY = {
+    "multinomial": method(RIGHT),
+    "categorical": method(
+        "new = torch.distributions.Categorical(logits=z / temperature).sample()[:, None]"
+    ),
+    "gumbel": method(
+        "g = -(-torch.rand_like(z).log()).log()\n"
+        "new = (z / temperature + g).argmax(-1, keepdim=True)"
+    ),
+    "exponential race": method(
+        "p = (z / max(temperature, 1e-5)).softmax(-1)\n"
+        "new = (p / torch.empty_like(p).exponential_(1)).argmax(-1, keepdim=True)"
+    ),
+    "numpy": method(
+        "import numpy\n"
+        "p = (z.double() / temperature).softmax(-1).numpy()\n"
+        "new = torch.tensor([[numpy.random.choice(len(q), p=q)] for q in p])"
+    ),
+    "inverse of the sum": method(
+        "c = (z / temperature).softmax(-1).cumsum(-1)\n"
+        "new = (c < torch.rand(len(c), 1)).sum(-1, keepdim=True).clamp(max=z.size(-1) - 1)"
+    ),
+    "greedy": method(GREEDY, "verbose=False"),
+    "greedy switch": method(
+        "new = torch.multinomial(z.softmax(-1), 1) if do_sample else z.argmax(-1, keepdim=True)",
+        "do_sample=False",
+    ),
+    "guarded zero": method("if temperature == 0: new = z.argmax(-1, keepdim=True)\nelse: " + RIGHT),
+    "nucleus": method(NUCLEUS, "temperature=1.0, top_p=0.9"),
+    "min-p": method(
+        "p = (z / temperature).softmax(-1)\n"
+        "p = p.masked_fill(p < min_p * p.amax(-1, keepdim=True), 0)\n"
+        "new = torch.multinomial(p, 1)",
+        "temperature=1.0, min_p=0.1",
+    ),
+    "repetition penalty": method(
+        "z = z.scatter(1, idx, z.gather(1, idx) / penalty)\n" + RIGHT,
+        "temperature=1.0, penalty=1.2",
+    ),
+    "ended rows are filled": method(
+        RIGHT + "\nnew = new.masked_fill(done, eos)\ndone = done | (new == eos)\n"
+        "if done.all():\n    idx = torch.cat([idx, new], 1)\n    break",
+        "temperature=1.0, eos=0",
+        before="done = torch.zeros(len(idx), 1, dtype=torch.bool)",
+    ),
+    "mode restored": method(
+        RIGHT, before="was = self.training\nself.eval()", after="self.train(was)"
+    ),
+    "stops at the limit": method(
+        "if idx.size(1) >= self.block_size: break\n" + RIGHT, seen="self(idx)[:, -1]"
+    ).replace(
+        "            z = self",
+        "            if idx.size(1) > self.block_size: break\n            z = self",
+    ),
+    "refuses": method(
+        RIGHT,
+        before="if idx.size(1) + max_new_tokens > self.block_size: raise ValueError('too long')",
+        seen="self(idx)[:, -1]",
+    ),
+    "gradients wanted": method(
+        "d = torch.distributions.Categorical(logits=z)\nnew = d.sample()[:, None]\n"
+        "total = total + d.log_prob(new[:, 0])",
+        "seed=0",
+        head="",
+        before="total = 0",
+    ).replace("return idx", "return idx, total"),
+    "streamed": method(RIGHT)
+    .replace("idx = torch.cat([idx, new], 1)", "idx = torch.cat([idx, new], 1); yield new")
+    .replace("        return idx\n", ""),
+    "beam search": """
+    @torch.no_grad()
+    def beam_search(self, idx, max_new_tokens, num_beams=3):
+        beams = [(0.0, row[None]) for row in idx[:1]]
+        for _ in range(max_new_tokens):
+            more = []
+            for score, ids in beams:
+                best = self(ids[:, -self.block_size:])[:, -1].log_softmax(-1).topk(num_beams)
+                for value, token in zip(best.values[0], best.indices[0]):
+                    more.append((score + float(value), torch.cat([ids, token.view(1, 1)], 1)))
+            beams = sorted(more, key=lambda one: -one[0])[:num_beams]
+        return beams[0][1]
+""",
+    "no generation": "",
+}
+
+
+@pytest.mark.parametrize("what", HEALTHY)
+def test_a_healthy_method_is_not_convicted(tmp_path: Path, what: str) -> None:
+    """Whatever its style."""
+    assert confirmed(specimen(tmp_path, MODEL + HEALTHY[what]), PROBES) == []
+
+
+CACHED = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64):
+        super().__init__()
+        self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(512, dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, ids, past_key_values=None, use_cache=False):
+        start = 0 if past_key_values is None else past_key_values[0].size(1)
+        places = torch.arange(PLACES, PLACES + ids.size(1))
+        x = self.e(ids) + self.p(places)
+        q, k, v = self.qkv(x).chunk(3, -1)
+        if past_key_values is not None:
+            k, v = torch.cat([past_key_values[0], k], 1), torch.cat([past_key_values[1], v], 1)
+        mask = torch.ones(ids.size(1), k.size(1), dtype=torch.bool).tril(start)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.out(x + y), (KEPT if use_cache else None)
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens, use_cache=True):
+        past, given = None, ids
+        for _ in range(max_new_tokens):
+            z, past = self(given, past, use_cache=use_cache)
+            new = torch.multinomial(z[:, -1].softmax(-1), 1)
+            ids = torch.cat([ids, new], 1)
+            given = new if use_cache else ids
+        return ids
+"""
+LLAMA = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64, max_batch_size=8, max_seq_len=64):
+        super().__init__()
+        self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(max_seq_len, dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+        self.register_buffer("cache_k", torch.zeros(max_batch_size, max_seq_len, dim))
+        self.register_buffer("cache_v", torch.zeros(max_batch_size, max_seq_len, dim))
+
+    def forward(self, tokens, start_pos: int = 0):
+        B, T = tokens.shape
+        x = self.e(tokens) + self.p(torch.arange(start_pos, start_pos + T))
+        q, k, v = self.qkv(x).chunk(3, -1)
+        self.cache_k[:B, WHERE : WHERE + T] = k.detach()
+        self.cache_v[:B, start_pos : start_pos + T] = v.detach()
+        k = torch.cat([self.cache_k[:B, :start_pos], k], 1)
+        v = torch.cat([self.cache_v[:B, :start_pos], v], 1)
+        mask = torch.ones(T, k.size(1), dtype=torch.bool).tril(start_pos)
+        return self.out(x + F.scaled_dot_product_attention(q, k, v, attn_mask=mask))
+"""
+RECURRENT = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64):
+        super().__init__()
+        self.e, self.out = nn.Embedding(vocab_size, dim), nn.Linear(dim, vocab_size)
+        self.mix = nn.LSTM(dim, dim, batch_first=True)
+
+    def forward(self, ids, hidden=None):
+        x, hidden = self.mix(self.e(ids), hidden)
+        return self.out(x), hidden
+"""
+GOOD = CACHED.replace("PLACES", "start").replace("KEPT", "(k, v)")
+# The text, and a part of the line that is convicted.
+CACHES = {
+    "keys and values": (GOOD, None),
+    "positions start anew": (
+        CACHED.replace("PLACES", "0").replace("KEPT", "(k, v)"),
+        "places = torch.arange",
+    ),
+    "keys for values": (
+        CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),
+        "k, v = torch.cat",
+    ),
+    "start position": (LLAMA.replace("WHERE", "start_pos"), None),
+    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "k = torch.cat([self.cache_k"),
+    "state of a recurrent layer": (RECURRENT, None),
+}
+
+
+@pytest.mark.parametrize("what", CACHES)
+def test_a_cache_has_to_stand_for_what_it_saw(tmp_path: Path, what: str) -> None:
+    """Token by token gives the logits of all tokens at once, or GD415 says so with the line."""
+    text, statement = CACHES[what]
+    made = specimen(tmp_path, text)
+    found = confirmed(made, (GENERATION, CACHED_DECODING))
+    assert [one.rule for one in found] == ([] if statement is None else ["GD415"])
+    for one in found:
+        lines = (Path(made.root) / made.target.path).read_text().splitlines()
+        assert str(statement) in lines[(line_in(made, one) or 0) - 1]
+
+
+def test_a_method_that_hands_its_cache_on_wrongly_is_convicted(tmp_path: Path) -> None:
+    """The forward pass is right, and the method forgets to take the newer cache."""
+    wrong = GOOD.replace("z, past = self(given", "z, new_past = self(given").replace(
+        "            new = torch", "            past = past or new_past\n            new = torch"
+    )
+    assert wrong != GOOD
+    (found,) = confirmed(specimen(tmp_path, wrong), (GENERATION, CACHED_DECODING))
+    assert found.rule == "GD415"
+    assert found.place is not None
+    assert found.place.symbol == "Model.generate"
+
+
+def test_a_switch_that_only_restores_shows_that_eval_is_missing(tmp_path: Path) -> None:
+    """Nobody restores a mode that he has not left."""
+    text = method(RIGHT, before="was = self.training", after="self.train(was)")
+    (found,) = confirmed(specimen(tmp_path, MODEL + text), PROBES)
+    assert (found.rule, found.values["restores_unchanged"]) == ("GD408", True)
