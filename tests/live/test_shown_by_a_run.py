@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,26 @@ FOLDERS = {
 CASES = [file for folder in FOLDERS.values() for file in sorted(folder.glob("*.py"))]
 
 
+Examine = Callable[[str], dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """One examination of the fixtures and of the examples of all these rules."""
-    examples = tmp_path_factory.mktemp("examples")
-    (examples / "pyproject.toml").write_text("")
-    for defect in BY_RUN:
-        (examples / f"sick_{defect.code}.py").write_text(defect.sick)
-        (examples / f"healed_{defect.code}.py").write_text(defect.healed)
-    for code, folder in FOLDERS.items():
-        for file in folder.glob("*.py"):
-            (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
-    return check_json(".", cwd=examples)
+def examined(tmp_path_factory: pytest.TempPathFactory) -> Examine:
+    """One examination for each rule, of its fixtures and its examples."""
+    done: dict[str, dict[str, Any]] = {}
+
+    def examine(code: str) -> dict[str, Any]:
+        if code not in done:
+            examples = tmp_path_factory.mktemp(f"examples_{code}")
+            (examples / "pyproject.toml").write_text("")
+            (examples / f"sick_{code}.py").write_text(defect_named(code).sick)
+            (examples / f"healed_{code}.py").write_text(defect_named(code).healed)
+            for file in FOLDERS[code].glob("*.py"):
+                (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
+            done[code] = check_json(".", cwd=examples)
+        return done[code]
+
+    return examine
 
 
 def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
@@ -44,16 +53,18 @@ def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("code", FOLDERS)
-def test_the_examples_of_a_rule_are_true(document: dict[str, Any], code: str) -> None:
+def test_the_examples_of_a_rule_are_true(examined: Examine, code: str) -> None:
     """The sick example shows the rule when it is run, the healed one shows no rule at all."""
+    document = examined(code)
     assert code in [rule for rule, _ in found_in(document, f"sick_{code}.py")]
     assert found_in(document, f"healed_{code}.py") == []
 
 
 @pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> None:
+def test_a_fixture_shows_what_it_says(examined: Examine, file: Path) -> None:
     """Sick lines are confirmed, each once, and no other line is; healthy files have none."""
     code = next(code for code, folder in FOLDERS.items() if folder == file.parent)
+    document = examined(code)
     path = f"fixture_{file.stem}_{code}.py"
     assert found_in(document, path) == sorted(expected_in(file))
     verdicts = {one["name"]: one["verdict"] for one in document["models"] if one["path"] == path}
@@ -83,12 +94,12 @@ def verdicts_of(code: str, kind: str) -> set[str]:
     ],
 )
 def test_the_message_names_the_size_and_the_shapes(
-    document: dict[str, Any], model: str, told: str
+    examined: Examine, model: str, told: str
 ) -> None:
     """What fails, what works, and which dimension is which."""
     messages = [
         one["message"]
-        for one in document["findings"]
+        for one in examined("GD302")["findings"]
         if one["rule"] == "GD302" and any(each["name"] == model for each in one["models"])
     ]
     assert len(messages) == 1
