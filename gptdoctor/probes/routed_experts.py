@@ -10,14 +10,14 @@ import contextlib
 import time
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.measurements.routed_experts import LostRows, RoutedExperts
 from gptdoctor.core.measurements.routed_experts import RoutedBlock as Measured
-from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.probes.expert_routing import random_objective
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.block_flow import watched_once
@@ -44,31 +44,53 @@ JITTER = 0.05
 SIZES = ((3, 7), (2, 11), (2, 13))
 # All blocks of a model are alike in their code; one of each kind is called again.
 MOST_BLOCKS = 3
+# Passes more, where a router has no gradient.
+MORE_BATCHES = 4
 # A block is called once for each: those with the most tokens.
 MOST_EXPERTS = 16
 # Of this process: a fifth of what all probes may take; 16 experts of a tiny model take 0.1 s.
 SECONDS = 0.5
 
 
-def _traced(
-    specimen: Specimen,
-) -> tuple[RoutingTrace, nn.Module, tuple[int, int], Tensor | None]:
-    """One forward pass, with its model, B and T, and logits: sizes that no number of experts is."""
+@dataclass(frozen=True, kw_only=True)
+class _Traced:
+    """One watched forward pass."""
+
+    trace: RoutingTrace
+    model: nn.Module
+    batch: int
+    length: int
+    vectors: Tensor | None  # logits, or what is given in their place
+
+
+def _traced(specimen: Specimen) -> _Traced:
+    """A pass at sizes that no number of experts equals, or else at the ones that are known."""
     construction = specimen.construction
-    known = (construction.batch, construction.length)
-    sizes = (known,) if specimen.only_at else dict.fromkeys((known, *SIZES))
-    for batch, length in sizes:
-        model = jitter(specimen.copy(), JITTER, specimen.seed)
-        groups = tuple(expert_groups(model))
-        trace = RoutingTrace(model=model, groups=groups, root=specimen.root)
-        inputs = specimen.make_inputs(batch, length, specimen.seed)
-        specimen.reseed()
-        with trace:
-            outputs = specimen.call(model, inputs)
-        if not {group.count for group in groups} & {batch, length, batch * length}:
-            break
+    known = _traced_at(specimen, construction.batch, construction.length)
+    if specimen.only_at or not _is_ambiguous(known):
+        return known
+    for batch, length in SIZES:
+        with contextlib.suppress(Exception, SystemExit):  # another probe tells of that
+            found = _traced_at(specimen, batch, length)
+            if not _is_ambiguous(found):
+                return found
+    return known
+
+
+def _is_ambiguous(one: _Traced) -> bool:
+    counts = {group.count for group in one.trace.groups}
+    return bool(counts & {one.batch, one.length, one.batch * one.length})
+
+
+def _traced_at(specimen: Specimen, batch: int, length: int) -> _Traced:
+    model = jitter(specimen.copy(), JITTER, specimen.seed)
+    trace = RoutingTrace(model=model, groups=tuple(expert_groups(model)), root=specimen.root)
+    inputs = specimen.make_inputs(batch, length, specimen.seed)
+    specimen.reseed()
+    with trace:
+        outputs = specimen.call(model, inputs)
     vectors = outputs.features if outputs.logits is None else outputs.logits
-    return trace, model, (batch, length), vectors
+    return _Traced(trace=trace, model=model, batch=batch, length=length, vectors=vectors)
 
 
 def _sent_back(vectors: Tensor | None) -> bool:
@@ -96,6 +118,24 @@ def _largest(parameters: list[nn.Parameter]) -> float:
     """The largest absolute gradient, 0 where there is none."""
     found = [each.grad.abs().max() for each in parameters if each.grad is not None]
     return float(torch.stack(found).max()) if found else 0.0
+
+
+def _with_more_batches(
+    specimen: Specimen, found: Measured, block: RoutedBlock, model: nn.Module
+) -> Measured:
+    """The same with the largest gradients of more batches: some estimators draw theirs by lot."""
+    construction = specimen.construction
+    router, expert = found.router_gradient or 0.0, found.expert_gradient or 0.0
+    for seed in range(specimen.seed + 1, specimen.seed + 1 + MORE_BATCHES):
+        model.zero_grad(set_to_none=True)
+        inputs = specimen.make_inputs(construction.batch, construction.length, seed)
+        torch.manual_seed(seed)
+        outputs = specimen.call(model, inputs)
+        if not _sent_back(outputs.features if outputs.logits is None else outputs.logits):
+            break
+        router = max(router, _largest(list(block.routers)))
+        expert = max(expert, _largest(list(block.group.parameters())))
+    return replace(found, router_gradient=router, expert_gradient=expert)
 
 
 def _other_gradient(specimen: Specimen, block: RoutedBlock, model: nn.Module) -> float:
@@ -159,13 +199,30 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     moved = moved_by_experts(replay, block.group, tried, lambda: time.process_time() > end)
     if moved is None:
         reason = "two equal calls differ, give numbers that are not finite, or take too long"
-        return replace(found, reason=reason)
+        return replace(found, reason=reason, lost=_written(found))
     empty = block.choice.empty(found.experts)[:, tried]
     pairs = compared(moved, [each[:, tried] for each in masks], empty)
     pairs = replace(pairs, skipped=tuple(tried[number] for number in pairs.skipped))
     if pairs.wrong and not pairs.dense:
         pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
-    return replace(found, pairs=pairs)
+    arrived = not bool((torch.stack(masks).any(dim=0)[:, tried] & ~moved).any())
+    return replace(found, pairs=pairs, lost=_written(found) if arrived else found.lost)
+
+
+def _written(found: Measured) -> tuple[LostRows, ...]:
+    """The rows that a write lost: that others have no gradient is no proof, it may be cut."""
+    return tuple(each for each in found.lost if each.operation)
+
+
+def _again(block: RoutedBlock, replay: Replay, root: str) -> RoutedBlock:
+    """The block with the choices of its own call: noise in a router draws other numbers there."""
+    trace = RoutingTrace(model=block.scope, groups=(block.group,), root=root)
+    with torch.no_grad():
+        replay(trace)
+    for again in trace.blocks():
+        if len(again.choices) == len(block.choices):
+            return again
+    raise NoReplay("it chooses otherwise when it is called by itself")
 
 
 def _measured(
@@ -183,10 +240,13 @@ def _measured(
         scope=block.scope, args=args, kwargs=kwargs, tokens=found.tokens, seed=specimen.seed
     )
     try:
+        block = _again(block, replay, specimen.root)
         found = watched_once(found, block, replay, specimen.root)
         found = _effects(found, block, replay, SECONDS)
     except NoReplay as error:
-        found = replace(found, reason=str(error))
+        found = replace(found, reason=str(error), lost=_written(found))
+    if not found.router_learns:
+        found = _with_more_batches(specimen, found, block, model)
     if not found.router_learns:
         found = replace(found, other_gradient=_other_gradient(specimen, block, model))
     return found
@@ -199,14 +259,15 @@ def measure(specimen: Specimen) -> RoutedExperts:
         return RoutedExperts(blocks=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would name our frames for the user's
-        trace, model, (batch, length), vectors = _traced(specimen)
-        blocks = list(_kinds(trace))[:MOST_BLOCKS]
+        traced = _traced(specimen)
+        model = traced.model
+        blocks = list(_kinds(traced.trace))[:MOST_BLOCKS]
         if not blocks:
             return RoutedExperts(blocks=())
-        backward = _sent_back(vectors)
+        backward = _sent_back(traced.vectors)
         specimen.reseed()
         with torch.no_grad(), captured([block.scope for block in blocks]) as given:
-            specimen.call(model, specimen.make_inputs(batch, length, specimen.seed))
+            specimen.call(model, specimen.make_inputs(traced.batch, traced.length, specimen.seed))
         starts = [_start(block, model, backward) for block in blocks]
         measured = [
             _measured(specimen, start, block, model, given.get(id(block.scope)))

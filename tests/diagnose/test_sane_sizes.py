@@ -8,6 +8,7 @@ from gptdoctor.core.measurements.construction import SizedCrash
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
+from gptdoctor.defects.shapes.crash_at_sane_sizes import read_construction
 from gptdoctor.diagnose.sane_sizes import requirements, size_crashes
 from tests.diagnose import cases
 
@@ -93,3 +94,14 @@ def test_a_length_that_memory_does_not_allow_is_told_as_that() -> None:
     assert list(requirements(record)) == [
         "asks for more memory than it may have (--memory) at B=3, T=11"
     ]
+
+
+def test_a_number_in_the_failing_line_is_named_where_it_is_the_size_that_works() -> None:
+    """Only where that is what decides, and not in a comment."""
+    hard = dataclasses.replace(CRASH, statement="x = x.view(5, -1, 64)  # 3 rows")
+    told = dataclasses.replace(failure("batch", 5), crash=hard)
+    (found,) = read_construction(built(told).measured[0].measurement, built(told))
+    assert "The line holds the number 5: the batch of the call that works." in found.message
+    other = dataclasses.replace(told, works_at=3)
+    (silent,) = read_construction(built(other).measured[0].measurement, built(other))
+    assert "holds the number" not in silent.message

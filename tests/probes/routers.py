@@ -50,6 +50,19 @@ HEALTHY = {
             out.index_add_(0, rows, expert(flat[rows]) * w[rows, slot, None])
         return out.view_as(x)
 """,
+    "detached-experts": """
+        flat = x.reshape(-1, x.size(-1))
+        probs = self.router(flat).softmax(-1)
+        w, idx = probs.topk(self.k, dim=-1)
+        w = w / w.sum(-1, keepdim=True)
+        out = torch.zeros_like(flat)
+        for e, expert in enumerate(self.experts):
+            rows, slot = torch.where(idx == e)
+            if rows.numel() == 0:
+                continue
+            out.index_add_(0, rows, expert(flat[rows]).detach() * w[rows, slot, None])
+        return out.view_as(x)
+""",
     "masks": """
         probs = self.router(x).softmax(-1)
         w, idx = probs.topk(self.k, dim=-1)
@@ -519,8 +532,8 @@ SICK = {
         "GD204",
         """
         flat = x.reshape(-1, x.size(-1))
-        with torch.no_grad():
-            probs = self.router(flat).softmax(-1)  # here
+        with torch.no_grad():  # here
+            probs = self.router(flat).softmax(-1)
         w, idx = probs.topk(self.k, dim=-1)
         w = w / w.sum(-1, keepdim=True)
         out = torch.zeros_like(flat)

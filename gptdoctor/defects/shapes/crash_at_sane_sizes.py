@@ -81,6 +81,7 @@ def _conviction(
         return
     shapes = _named(crash, failure.sizes)
     told = f" Tensors there: {'; '.join(shapes[:SHAPES_SHOWN])}." if shapes else ""
+    told = f"{_literal(failure)}{told}"
     yield Conviction(
         rule=CODE,
         status=Status.CONFIRMED,
@@ -106,6 +107,21 @@ def _named(crash: Crash, sizes: Mapping[str, int]) -> tuple[str, ...]:
     words = set(re.findall(r"\w+", crash.statement))
     shapes = sorted(crash.shapes, key=lambda shape: shape.partition(" ")[0] not in words)
     return tuple(symbolic(shape, sizes) for shape in shapes)
+
+
+def _literal(failure: SizedCrash) -> str:
+    """What a number in the failing line is, where it is the very size at which the line works."""
+    numbers = {int(number) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", _code(failure))}
+    works = failure.works_at
+    if not failure.decisive or works not in numbers or works < 2:  # 0 and 1 are dimensions
+        return ""
+    noun = {"kv_heads": "key-value heads"}.get(failure.decisive, failure.decisive)
+    return f" The line holds the number {works}: the {noun} of the call that works."
+
+
+def _code(failure: SizedCrash) -> str:
+    """The failing line without its comment; a "#" in a text is rare there, and harmless."""
+    return failure.crash.statement.partition("#")[0]
 
 
 def _stage(crash: Crash) -> str:

@@ -15,6 +15,7 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.coverage import REPLACING, accumulates
 from gptdoctor.probes.instruments.expert_watch import PRODUCTS
+from gptdoctor.probes.instruments.gradient_regions import region_place
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, normalised
@@ -194,11 +195,18 @@ class ScoreFlow(TorchFunctionMode):
             return origin
         if live:  # else it stays as it was
             stops = not made.requires_grad or name.strip("_") in _FLAT
-            origin = replace(origin, cut=(place, name.strip("_")) if stops else None)
+            origin = replace(origin, cut=self._cut(place, name) if stops else None)
         found = normalised(name, args, kwargs, made, self._block, self._tokens)
         if found is not None and found.over:
             origin = replace(origin, wrong=replace(found, place=place))
         return origin
+
+    def _cut(self, place: Place, name: str) -> tuple[Place, str]:
+        """The place that is to blame for scores without a gradient, and what it does."""
+        if torch.is_grad_enabled():
+            return place, name.strip("_")
+        region = region_place(sys._getframe(4), self._root)
+        return (place, name.strip("_")) if region is None else (region, "no_grad")
 
     def _meet(self, name: str, given: list[Tensor]) -> None:
         """Scores meet experts' results; whole numbers count where they are multiplied."""

@@ -33,7 +33,38 @@ def _crash(values: Values, status: Status) -> str | None:
     return f"`{build}` fails {fails}" if build and fails else None
 
 
+def _shape(values: Values, key: str) -> str | None:
+    """A shape in brackets."""
+    sizes = values.numbers(key)
+    return f"[{', '.join(str(int(size)) for size in sizes)}]" if sizes else None
+
+
+def _spread(values: Values, status: Status) -> str | None:
+    first, second = _shape(values, "first_shape"), _shape(values, "second_shape")
+    if first is None or second is None:
+        return None
+    return f"{first} meets {second} and makes {_shape(values, 'result_shape')}"
+
+
+def _form(values: Values, status: Status) -> str | None:
+    wrong, right = _shape(values, "logits_shape"), _shape(values, "works_shape")
+    if wrong is None or right is None:
+        return None
+    where = [(values.text(key) or "").replace(" T=", ", T=") for key in ("case", "works_at")]
+    return f"logits {wrong} at {where[0]}, and {right} at {where[1]}"
+
+
+def _mixed(values: Values, status: Status) -> str | None:
+    change = values.number("relative_change")
+    if change is None:
+        return None
+    return f"with the positions kept in their place the logits change by {percent(change)}"
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD301": _transposed,
     "GD302": _crash,
+    "GD303": _spread,
+    "GD304": _form,
+    "GD306": _mixed,
 }

@@ -1,0 +1,110 @@
+"""GD304: the logits have another form at some batches or lengths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
+from gptdoctor.defect import Defect
+
+CODE = "GD304"
+PROBE = "shapes"
+
+
+def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the first line that gives logits another form, in the case that tells it best."""
+    if not isinstance(measurement, Shapes):
+        return
+    target = record.target
+    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    seen = set()
+    for case, works in measurement.odd_forms():
+        place = case.odd or entry
+        if place not in seen:
+            seen.add(place)
+            yield _confirmed(case, works, place)
+        if case.odd is None:
+            return
+
+
+def _confirmed(case: ShapeCase, works: ShapeCase, place: Place) -> Conviction:
+    wrong, right = (list(one.returned or one.logits_shape or ()) for one in (case, works))
+    culprit = f"{case.odd_operation} here gives" if case.odd is not None else "The model gives"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=place,
+        message=(
+            f"{culprit} logits of the shape {wrong} at B={case.batch}, T={case.length}, and "
+            f"{right} at B={works.batch}, T={works.length}."
+        ),
+        values={
+            "case": f"B={case.batch} T={case.length}",
+            "logits_shape": tuple(wrong),
+            "works_at": f"B={works.batch} T={works.length}",
+            "works_shape": tuple(right),
+            "operation": case.odd_operation or None,
+        },
+        symptom=True,
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width, heads=4):
+        super().__init__()
+        self.heads = heads
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.qkv = nn.Linear(width, 3 * width)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        batch, length = ids.shape
+        parts = self.qkv(self.embedding(ids)).chunk(3, dim=-1)
+        shape = batch, length, self.heads, -1
+        q, k, v = (part.reshape(shape).transpose(1, 2) for part in parts)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        logits = self.head(y.transpose(1, 2).flatten(2)).squeeze()
+        flat, aims = logits.view(-1, logits.size(-1)), targets.flatten()
+        each = F.cross_entropy(flat, aims, reduction="none")
+        return logits, (each * (aims > 0)).mean()
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="wrong-output-shape",
+    severity=Severity.HIGH,
+    summary="At some batches or lengths the logits lose a dimension, or have one of another size.",
+    explanation=(
+        "`squeeze()` drops the dimension of a batch of one row or of a single position, and a "
+        "`view` with a number of its own fits some sizes only. Logits of the last position, "
+        "flattened logits and positions that stand before the text are right as long as they are "
+        "the same everywhere. A code that crashes is GD302."
+    ),
+    harm=(
+        "A single prompt, or the last short batch of an epoch, gives logits that other code takes "
+        "for something else: a loss over the wrong rows, or a sampler that reads the wrong "
+        "position."
+    ),
+    confirmed_by=(
+        "The probe shapes runs the model at batches and lengths that differ, agree, or are one. "
+        "Logits of another form confirm it, at the first reshape that does not go with B and T as "
+        "it does where all is right; without such a line only where another batch works at the "
+        "same length."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "flatten(2)).squeeze()",
+        "flatten(2))",
+    ),
+    convicts={PROBE: read_shapes},
+)
