@@ -33,6 +33,10 @@ class GradientCut:
     parameters_changed: int  # had one, have another now (gained ones not counted)
     largest_change: float  # relative to the largest gradient of that parameter
     reason: str = ""  # why the counterfactual was not measured
+    # Of a detach that changes gradients, what its value is for: "straight-through", "target",
+    # "statistic", "side", "kept"; "": it goes on as data.  None: not looked at.
+    use: str | None = None
+    code: str = ""  # the text of the line, with the comments above it
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,7 @@ def _message(tie: BrokenTie) -> str:
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -60,8 +61,9 @@ class Tied(nn.Module):
         self.head.weight = self.tokens.weight
         self.tokens = nn.Embedding(vocab, width, padding_idx=0)
 
-    def forward(self, ids):
-        return self.head(self.tokens(ids))
+    def forward(self, ids, targets):
+        logits = self.head(self.tokens(ids))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

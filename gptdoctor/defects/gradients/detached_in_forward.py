@@ -109,6 +109,7 @@ def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -119,10 +120,11 @@ class Scaled(nn.Module):
         self.strength = nn.Linear(width, 1)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.tokens(ids)
         strength = torch.tensor(self.strength(x).mean().item())
-        return self.head(x * strength)
+        logits = self.head(x * strength)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

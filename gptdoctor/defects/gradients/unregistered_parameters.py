@@ -69,6 +69,7 @@ def _conviction(
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -79,11 +80,12 @@ class Stack(nn.Module):
         self.layers = [nn.Linear(width, width) for _ in range(depth)]
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.tokens(ids)
         for layer in self.layers:
             x = x + layer(x).relu()
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

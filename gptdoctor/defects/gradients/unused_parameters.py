@@ -44,6 +44,7 @@ def _conviction(part: UnusedPart, measurement: GradientFlow) -> Conviction:
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -54,8 +55,9 @@ class Normed(nn.Module):
         self.last_norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
-        return self.head(self.tokens(ids))
+    def forward(self, ids, targets):
+        logits = self.head(self.tokens(ids))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import FunctionType
 
 from torch import nn
@@ -16,6 +17,7 @@ from torch import nn
 from gptdoctor.core.findings import Place
 from gptdoctor.specimen.places import project_path, symbol_of
 
+_COMMENT = re.compile(r"\s*#")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # Where attributes are named only to be made, filled or shown.
 _MAKING = re.compile(r"__init__|_*init\w*|reset_\w+|post_init|tie_weights|\w*repr\w*|__setstate__")
@@ -58,6 +60,16 @@ def is_read(attribute: str, root: str) -> bool:
     does: `getattr(self, "norm")`.
     """
     return any(attribute in _read_in(filename) for filename in loaded_files(root))
+
+
+def commented_line(filename: str | Path, number: int) -> str:
+    """The text of a line, with the comments right above it."""
+    name = str(filename)
+    found = [linecache.getline(name, number)]
+    while number > 1 and _COMMENT.match(linecache.getline(name, number - 1)):
+        number -= 1
+        found.insert(0, linecache.getline(name, number))
+    return "".join(found).strip()
 
 
 def loaded_files(root: str) -> Iterator[str]:
