@@ -24,7 +24,7 @@ STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w
 # Networks that follow another one by hand: a moving average, a teacher, a target.
 FOLLOWERS = re.compile(
     r"(^|[._])(ema|teacher|target|momentum|shadow|key_encoder|encoder_k|reference|ref|frozen|old)"
-    r"(_?\w*)?([._]|$)",
+    r"(_?(net\w*|model|encoder|decoder|head|body|backbone|params?))?([._]|$)",
     re.I,
 )
 CHOICES = frozenset({"topk", "argmax", "argmin", "sort", "argsort", "max", "min", "multinomial"})

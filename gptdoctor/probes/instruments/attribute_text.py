@@ -33,33 +33,52 @@ class Assignment:
 
 def methods_of(owner: nn.Module, root: str) -> Iterator[tuple[FunctionType, ast.AST]]:
     """The methods of an object's classes that are the user's, with their trees, nearest first."""
+    for function in _functions_of(owner, root):
+        node = tree_of(function)
+        if node is not None:
+            yield function, node
+
+
+def _functions_of(owner: nn.Module, root: str) -> Iterator[FunctionType]:
     for kind in type(owner).__mro__:
         for value in vars(kind).values():
-            if isinstance(value, FunctionType):
-                filename = value.__code__.co_filename
-                node = _node_of(value) if project_path(filename, root) is not None else None
-                if node is not None:
-                    yield value, node
+            if (
+                isinstance(value, FunctionType)
+                and project_path(value.__code__.co_filename, root) is not None
+            ):
+                yield value
 
 
 def assigned_at(owner: nn.Module, attribute: str, root: str) -> Assignment | None:
     """The statement that sets `attribute`, in the constructor before all other methods."""
     found = [
         Assignment(place=_place(function, statement.lineno, root), statement=statement)
-        for function, node in methods_of(owner, root)
+        for function in _functions_of(owner, root)
+        if attribute in function.__code__.co_names and (node := tree_of(function)) is not None
         for statement in _assignments(node, attribute)
     ]
     found.sort(key=lambda one: not one.place.symbol.endswith("__init__"))
     return found[0] if found else None
 
 
-def is_read(attribute: str, root: str) -> bool:
+def is_read(owner: nn.Module, attribute: str, root: str) -> bool:
     """Whether any loaded file of the user's reads an attribute of this name.
 
     What a constructor or an initialiser does with it does not count, and a text of that name
-    does: `getattr(self, "norm")`.
+    does: `getattr(self, "norm")`.  The owner's own files come first, where it mostly is.
     """
-    return any(attribute in _read_in(filename) for filename in loaded_files(root))
+    word = re.compile(rf"[.'\"]{re.escape(attribute)}\b")
+    own = [function.__code__.co_filename for function in _functions_of(owner, root)]
+    return any(
+        attribute in _read_in(filename)
+        for filename in dict.fromkeys([*own, *loaded_files(root)])
+        if word.search(text_of(filename))
+    )
+
+
+def text_of(filename: str) -> str:
+    """The text of a file as it was loaded; "" where nobody has it."""
+    return "".join(linecache.getlines(filename))
 
 
 def commented_line(filename: str | Path, number: int) -> str:
@@ -104,7 +123,8 @@ def _sets(target: ast.expr, attribute: str) -> bool:
     )
 
 
-def _node_of(function: FunctionType) -> ast.AST | None:
+def tree_of(function: FunctionType) -> ast.AST | None:
+    """The definition of a function; None where its text is not known."""
     first = function.__code__.co_firstlineno
     return _functions(function.__code__.co_filename).get(first)
 
@@ -139,6 +159,6 @@ def _read_in(filename: str) -> frozenset[str]:
 
 def _tree(filename: str) -> ast.Module:
     try:
-        return ast.parse("".join(linecache.getlines(filename)))
+        return ast.parse(text_of(filename))
     except SyntaxError:  # the file changed after it was loaded
         return ast.Module(body=[], type_ignores=[])
