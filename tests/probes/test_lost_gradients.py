@@ -153,26 +153,35 @@ def test_what_another_output_would_teach_is_not_lost(tmp_path: Path) -> None:
     assert found.lost == ()
 
 
-@pytest.mark.parametrize("name", ["forgotten", "named"])
+READERS = {
+    "nobody": ("", True),
+    "a branch that does not run": ("if len(x) > 99: x = self.spare(x)", False),
+    "by its name": ("if len(x) > 99: x = getattr(self, 'spare')(x)", False),
+    "from outside": ("if len(x) > 99: x = Other.of(self, x)", False),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
 def test_a_part_that_nothing_uses_is_told_with_whether_text_names_it(
-    tmp_path: Path, name: str
+    tmp_path: Path, reader: str
 ) -> None:
-    """What no other line so much as names was forgotten; else it is merely idle."""
-    more = f"idle_{name} = nn.Linear(dim, dim)"
-    read = (
-        "if len(x) > 99:\n            x = self.idle_named(x)\n        " if name == "named" else ""
-    )
+    """What no text reads was forgotten, also where another class has a part of that name."""
+    line, forgotten = READERS[reader]
+    other = "class Other:\n    def work(self):\n        return self.spare\n"
+    if reader == "from outside":
+        other += "    @staticmethod\n    def of(model, x):\n        return model.spare(x)\n"
+    spare = "self.spare = nn.Linear(dim, dim)"
     made = specimen(
         tmp_path,
-        HEAD.replace("self.out = nn", f"self.{more}\n        self.out = nn")
-        + f"        {read}return x * self.g(x)\n",
+        other
+        + HEAD.replace("self.out = nn", f"{spare}\n        self.out = nn")
+        + f"        {line or 'pass'}\n        return x * self.g(x)\n",
     )
     found = PROBE.measure(made)
     assert isinstance(found, GradientFlow)
     (part,) = found.unused
-    assert (part.name, part.named, len(part.parameters)) == (f"idle_{name}", name == "named", 2)
-    assert part.line == line_of(made, more)
-    assert part.is_forgotten is (name == "forgotten")
+    assert (part.name, part.line, len(part.parameters)) == ("spare", line_of(made, spare), 2)
+    assert part.is_forgotten is forgotten
 
 
 USES = {

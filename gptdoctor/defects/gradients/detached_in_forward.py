@@ -17,14 +17,14 @@ PROBE = "gradient-flow"
 SWITCHED = "no_grad"
 # What the author says at the line, or by the name of the function that does it.
 INTENT = re.compile(
-    r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|no grad\w*|(not|n't|never) (be )?(train|learn)\w*)",
+    r"#.*\b(frozen|freez\w+|stop\w*.{0,12}grad\w*|no grad\w*|(not|n't|never) (be )?(train|learn)\w*)",
     re.I,
 )
 STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
 # Networks that follow another one by hand: a moving average, a teacher, a target.
 FOLLOWERS = re.compile(
     r"(^|[._])(ema|teacher|target|momentum|shadow|key_encoder|encoder_k|reference|ref|frozen|old)"
-    r"(_?(net\w*|model|encoder|decoder|head|body|backbone|params?))?([._]|$)",
+    r"(_?(net\w*|model|encoder|decoder|head|body|backbone|params?))?(\.|_?\d|$)",
     re.I,
 )
 CHOICES = frozenset({"topk", "argmax", "argmin", "sort", "argsort", "max", "min", "multinomial"})

@@ -56,7 +56,8 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 
 def _is_partial(cut: GradientCut) -> bool:
     changes = cut.parameters_changed and cut.largest_change > LEAST_CHANGE
-    return bool(cut.measured and changes and not cut.parameters_gained and cut.use == "")
+    plain = cut.operation == "detach" and cut.use == ""
+    return bool(cut.measured and changes and not cut.parameters_gained and plain)
 
 
 def _is_meant(cut: GradientCut) -> bool:

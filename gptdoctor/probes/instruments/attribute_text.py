@@ -62,17 +62,18 @@ def assigned_at(owner: nn.Module, attribute: str, root: str) -> Assignment | Non
 
 
 def is_read(owner: nn.Module, attribute: str, root: str) -> bool:
-    """Whether any loaded file of the user's reads an attribute of this name.
+    """Whether any loaded file of the user's reads this attribute of `owner`, or may.
 
-    What a constructor or an initialiser does with it does not count, and a text of that name
-    does: `getattr(self, "norm")`.  The owner's own files come first, where it mostly is.
+    What a constructor or an initialiser does with it does not count, nor does `self.norm` in a
+    class that `owner` is not of; `block.norm` does, and a text: `getattr(self, "norm")`.
     """
     word = re.compile(rf"[.'\"]{re.escape(attribute)}\b")
-    own = [function.__code__.co_filename for function in _functions_of(owner, root)]
+    kinds = {"", *(kind.__name__ for kind in type(owner).__mro__)}
     return any(
-        attribute in _read_in(filename)
-        for filename in dict.fromkeys([*own, *loaded_files(root)])
+        (kind, attribute) in _read_in(filename)
+        for filename in loaded_files(root)
         if word.search(text_of(filename))
+        for kind in kinds
     )
 
 
@@ -141,19 +142,25 @@ def _functions(filename: str) -> dict[int, ast.AST]:
 
 
 @lru_cache(maxsize=256)
-def _read_in(filename: str) -> frozenset[str]:
-    """All attributes that a file reads outside of constructors, and all its texts."""
-    found: set[str] = set()
-    waiting: list[tuple[ast.AST, bool]] = [(_tree(filename), False)]
+def _read_in(filename: str) -> frozenset[tuple[str, str]]:
+    """All attributes that a file reads outside of constructors, and all its texts.
+
+    Each with the class whose own attribute it is, "" where it may be anyone's.
+    """
+    found: set[tuple[str, str]] = set()
+    waiting: list[tuple[ast.AST, str, bool]] = [(_tree(filename), "", False)]
     while waiting:
-        node, making = waiting.pop()
+        node, kind, making = waiting.pop()
         if isinstance(node, _FUNCTION):
             making = _MAKING.fullmatch(node.name) is not None
+        elif isinstance(node, ast.ClassDef):
+            kind = node.name
         if not making and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            found.add(node.attr)
+            own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            found.add((kind if own else "", node.attr))
         elif not making and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.add(node.value)
-        waiting += [(child, making) for child in ast.iter_child_nodes(node)]
+            found.add(("", node.value))
+        waiting += [(child, kind, making) for child in ast.iter_child_nodes(node)]
     return frozenset(found)
 
 
