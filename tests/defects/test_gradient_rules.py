@@ -32,7 +32,6 @@ LOST = LostGradient(
     parameters=("gate.weight", "gate.bias"),
     acts=True,
     through_python=False,
-    bare=False,
     twin="",
     written=(),
     trail_from="gate.weight",

@@ -174,7 +174,6 @@ def test_what_only_a_log_hears_of_is_a_note(tmp_path: Path) -> None:
         parameters=("watch.weight",),
         acts=False,
         through_python=True,
-        bare=False,
         twin="",
         written=(),
         trail_from="watch.weight",

@@ -209,7 +209,6 @@ def lost(acts: bool | None) -> LostGradient:
         parameters=("gate.weight",),
         acts=acts,
         through_python=True,
-        bare=False,
         twin="",
         written=(),
         trail_from="gate.weight",

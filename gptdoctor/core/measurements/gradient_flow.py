@@ -54,7 +54,6 @@ class LostGradient:
     # Whether the loss changes when they do: what only feeds a log has no gradient to lose.
     acts: bool | None  # None: not measured
     through_python: bool  # the value becomes a number, a list, an array or a decision
-    bare: bool  # the parameter itself is what the operation takes, or is added to what it takes
     twin: str  # another parameter with the very values of one of these, as a teacher's has
     written: tuple[str, ...]  # those that the forward pass itself changes
     trail_from: str  # the nearest of the parameters

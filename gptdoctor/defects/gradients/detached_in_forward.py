@@ -15,11 +15,13 @@ CODE = "GD102"
 PROBE = "gradient-flow"
 # Gradients that are switched off for a whole function or block are GD101's.
 SWITCHED = "no_grad"
-# What the author says at the line, or by the name of the function that does it.
+# What the author says at the line.
 INTENT = re.compile(
-    r"#.*\b(frozen|freez\w+|stop\w*.{0,12}grad\w*|no grad\w*|(not|n't|never) (be )?(train|learn)\w*)",
+    r"#.*\b(frozen|freez\w+|stop\w*.{0,12}grad\w*|no grad\w*|"
+    r"(not|n't|never) (be )?(train|learn)\w*)",
     re.I,
 )
+# The names of functions that exist to stop gradients.
 STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
 # Networks that follow another one by hand: a moving average, a teacher, a target.
 FOLLOWERS = re.compile(
@@ -83,7 +85,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                 message=(
                     f"The gradient ends here: {words_of(lost.operation)} takes what "
                     f"{_enumerated(lost.parameters)} made off the graph, and the model goes on "
-                    f"with it."
+                    f"with {'a plain value of Python' if lost.through_python else 'it'}."
                 ),
                 values=_values(lost, measurement),
             )

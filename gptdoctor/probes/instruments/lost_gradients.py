@@ -230,7 +230,6 @@ def _told(lost: _Lost, specimen: Specimen, traced: _Traced) -> LostGradient:
         parameters=tuple(lost.names),
         acts=lost.acts,
         through_python=lost.escape is not None,
-        bare=all(len(one.parents) == 0 for one in lost.way[:1]) and len(lost.way) < 2,
         twin=_twin(specimen.model, lost.names),
         written=tuple(name for name in lost.names if name in traced.written),
         trail_from=lost.nearest,
