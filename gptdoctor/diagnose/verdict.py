@@ -132,7 +132,8 @@ def _crashes(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reas
             crash = measurement.crash
             if crash is None or crash.raised_there or tells_of_lack(crash):
                 continue
-            if crash.stage in ("backward", "step"):
+            refused = crash.stage == "forward" and _rule_at(crash, confirmed) == IN_PLACE
+            if crash.stage in ("backward", "step") or refused:
                 yield _failed_step(crash, confirmed)
 
 

@@ -14,6 +14,7 @@ from gptdoctor.core.measurements.gradient_flow import (
     UnusedPart,
 )
 from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, accumulate, moved_run
+from gptdoctor.probes.instruments.detach_uses import with_uses
 from gptdoctor.probes.instruments.in_place_writes import write_behind
 from gptdoctor.probes.instruments.lost_gradients import lost_gradients
 from gptdoctor.probes.instruments.requirements import require_known_call
@@ -83,7 +84,7 @@ def measure(specimen: Specimen) -> GradientFlow:
     if run.crash is None and _lacking(run):
         jittered = moved_run(specimen, batches=BATCHES)
     if run.cuts:
-        cuts = tuple(Counterfactuals(specimen).of(run.cuts))
+        cuts = with_uses(specimen, tuple(Counterfactuals(specimen).of(run.cuts)))
     parameters = _parameter_gradients(run, jittered)
     lacking = [one.name for one in parameters if one.state in ("none", "zero")]
     lost: tuple[LostGradient, ...] = ()

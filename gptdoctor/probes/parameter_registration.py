@@ -22,7 +22,8 @@ from gptdoctor.probes.instruments.graph_leaves import leaves
 from gptdoctor.probes.instruments.held_weights import HeldWeight, held_weights
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.ties import broken_ties
-from gptdoctor.probes.probe import Probe
+from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
 
 
@@ -54,10 +55,13 @@ def measure(specimen: Specimen) -> ParameterRegistration:
     require_forward(specimen)
     model = specimen.copy()
     before = dict(model.named_parameters(remove_duplicate=False))
-    with AttributeWatch(specimen.root) as watch:
-        first = _pass(specimen, model, specimen.seed)
-        unregistered = tuple(_unregistered(specimen, model, before, first))
-        second = _pass(specimen, model, specimen.seed + 1)
+    try:
+        with AttributeWatch(specimen.root) as watch:
+            first = _pass(specimen, model, specimen.seed)
+            unregistered = tuple(_unregistered(specimen, model, before, first))
+            second = _pass(specimen, model, specimen.seed + 1)
+    except (Exception, SystemExit) as error:
+        raise Abstention(f"forward fails: {told(error, specimen.root)}") from error
     return ParameterRegistration(
         parameters=len(before),
         leaves=len(first.leaves),
@@ -71,7 +75,9 @@ def _unregistered(
     specimen: Specimen, model: nn.Module, before: Mapping[str, nn.Parameter], run: _Pass
 ) -> Iterator[Unregistered]:
     """The leaves that no parameter is, by the attribute that holds them."""
-    known = {id(each) for each in (*before.values(), *run.parameters.values())} | run.given
+    # what could not be copied is shared with the specimen, and may lead to its parameters
+    registered = *before.values(), *run.parameters.values(), *specimen.model.parameters()
+    known = {id(each) for each in registered} | run.given
     unknown = {id(leaf) for leaf in run.leaves if id(leaf) not in known}
     if not unknown:
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gptdoctor.catalog import all_defects
+from gptdoctor.catalog import all_defects, defect_named
 from tests.commands import gptdoctor
 
 HEALTHY = """
@@ -87,6 +87,20 @@ def test_the_next_command_repeats_how_models_are_run(project: Path) -> None:
         f"{shlex.quote(sys.executable)} --timeout 5 --memory 2147483648 runs the models and tells "
         "what is true."
     )
+
+
+def test_trace_shows_the_path_of_the_data(tmp_path: Path) -> None:
+    """From a parameter to the line at which its gradient ends; without the option only in JSON."""
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "scaled.py").write_text(defect_named("GD102").sick)
+    words = ("check", "--select", "GD102", "scaled.py")
+    line = "scaled.py:15  strength = torch.tensor(self.strength(x).mean().item())"
+    told = gptdoctor(*words, "--trace", cwd=tmp_path).out
+    assert "the path of the data from strength.weight:" in told
+    assert line in told
+    assert line not in gptdoctor(*words, cwd=tmp_path).out
+    document = gptdoctor(*words, "--output-format", "json", cwd=tmp_path).document
+    assert document["findings"][0]["evidence"]["values"]["trail"] == [line.replace("  ", " ")]
 
 
 def test_traceback_only_when_asked(project: Path) -> None:

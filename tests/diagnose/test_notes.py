@@ -7,7 +7,12 @@ from pathlib import Path
 
 from gptdoctor.core.findings import Place, Status
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.gradient_flow import GradientFlow, ParameterGradient
+from gptdoctor.core.measurements.gradient_flow import (
+    GradientFlow,
+    LostGradient,
+    ParameterGradient,
+    UnusedPart,
+)
 from gptdoctor.core.measurements.import_dependencies import (
     ImportDependencies,
     ImportFailure,
@@ -129,3 +134,62 @@ def test_what_a_crash_kept_from_running_is_not_called_idle(tmp_path: Path) -> No
     ]
     assert "not exercised by this input: head.weight" in " ".join(notes[0])
     assert notes[1] == ()
+
+
+def test_a_forgotten_part_is_a_finding_and_no_idle_one(tmp_path: Path) -> None:
+    """What no text names is told by its rule; what some text names may well be idle."""
+    norm = ParameterGradient(name="norm.weight", shape=(4,), state="none", largest=None, ran=False)
+    part = UnusedPart(
+        name="norm",
+        parameters=("norm.weight",),
+        numbers=4,
+        path=cases.PATH,
+        symbol="Net.__init__",
+        line=6,
+        named=False,
+    )
+    for named in (False, True):
+        flow = GradientFlow(
+            objective="own loss",
+            loss=4.6,
+            batch=3,
+            length=7,
+            parameters=(norm,),
+            cuts=(),
+            crash=None,
+            unused=(dataclasses.replace(part, named=named),),
+        )
+        record = cases.record(cases.measured("gradient-flow", flow))
+        assert bool(notes_of(cases.project(tmp_path), record)) is named
+
+
+def test_what_only_a_log_hears_of_is_a_note(tmp_path: Path) -> None:
+    """With the line at which it ends; what acts on the loss is no note."""
+    lost = LostGradient(
+        path=cases.PATH,
+        symbol="Net.helper",
+        line=10,
+        operation="item",
+        code="",
+        parameters=("watch.weight",),
+        acts=False,
+        through_python=True,
+        twin="",
+        written=(),
+        trail_from="watch.weight",
+        trail=(),
+    )
+    for acts, told in ((False, ["used for no result: watch.weight"]), (True, [])):
+        flow = GradientFlow(
+            objective="own loss",
+            loss=4.6,
+            batch=3,
+            length=7,
+            parameters=(),
+            cuts=(),
+            crash=None,
+            lost=(dataclasses.replace(lost, acts=acts),),
+        )
+        record = cases.record(cases.measured("gradient-flow", flow))
+        notes = notes_of(cases.project(tmp_path), record)
+        assert [note.partition(";")[0] for note in notes] == told

@@ -10,7 +10,7 @@ import pytest
 from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Finding, Place, Status
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow, LostGradient
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.measurements.record import Ending, Measured, ModelRecord, Unmeasured
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
@@ -196,3 +196,59 @@ def test_without_a_decisive_probe_there_is_no_verdict(probe: str) -> None:
     missing = Unmeasured(probe=probe, reason="it could not")
     record = cases.record(BUILT, *rest, unmeasured=(missing,))
     assert verdict(record) is Verdict.UNEXAMINED
+
+
+def lost(acts: bool | None) -> LostGradient:
+    """A parameter whose data leaves the graph in Net.helper."""
+    return LostGradient(
+        path=cases.PATH,
+        symbol="Net.helper",
+        line=10,
+        operation="item",
+        code="",
+        parameters=("gate.weight",),
+        acts=acts,
+        through_python=True,
+        twin="",
+        written=(),
+        trail_from="gate.weight",
+        trail=(),
+    )
+
+
+def found_in(tmp_path: Path, record: ModelRecord, rule: str) -> list[Finding]:
+    """A confirmed finding of this rule in Net.helper that no text raised."""
+    place = Place(path=cases.PATH, symbol="Net.helper", line=10)
+    conviction = cases.conviction(Status.CONFIRMED, rule=rule, place=place)
+    one = Judged(record=record, convictions=(conviction,))
+    return join(cases.project(tmp_path), [], [one], live=True)
+
+
+def test_a_gradient_that_ends_at_a_line_is_untrainable(tmp_path: Path) -> None:
+    """Where a rule confirms it; a number for a log makes nothing untrainable."""
+    measurement = dataclasses.replace(flow().measurement, lost=(lost(acts=True),))
+    record = cases.record(BUILT, cases.measured("gradient-flow", measurement), LEARNS)
+    found, reasons = verdict_of(record, found_in(tmp_path, record, "GD102"))
+    assert found is Verdict.UNTRAINABLE
+    assert [one.rule for one in reasons] == ["GD102"]
+    assert "gate.weight" in reasons[0].text
+    assert verdict(record) is Verdict.TRAINABLE
+
+
+@pytest.mark.parametrize("rule", ["GD103", "GD104"])
+def test_weights_that_no_optimizer_reaches_are_untrainable(tmp_path: Path, rule: str) -> None:
+    """They take part in the loss, and never change."""
+    record = cases.record(BUILT, flow(), LEARNS)
+    found, reasons = verdict_of(record, found_in(tmp_path, record, rule))
+    assert (found, [one.rule for one in reasons]) == (Verdict.UNTRAINABLE, [rule])
+
+
+@pytest.mark.parametrize("stage", ["backward", "forward"])
+def test_a_write_that_breaks_the_step_is_its_reason(tmp_path: Path, stage: str) -> None:
+    """By its line; the place that fails is another."""
+    crash = dataclasses.replace(CRASH, stage=stage, symbol="Net.helper", line=10)
+    measurement = dataclasses.replace(flow().measurement, crash=crash)
+    record = cases.record(BUILT, cases.measured("gradient-flow", measurement))
+    found, reasons = verdict_of(record, found_in(tmp_path, record, "GD105"))
+    assert (found, [one.rule for one in reasons]) == (Verdict.UNTRAINABLE, ["GD105"])
+    assert f"{cases.PATH}:10" in reasons[0].text

@@ -17,7 +17,7 @@ from tests.defects.records import NO_RECORD
 from tests.probes.gradient_traps import TRAPS, text
 from tests.specimen.making import specimen
 
-SEEDS = range(5)
+SEEDS = range(2)
 
 
 def convictions(made: Specimen) -> Iterator[Conviction]:

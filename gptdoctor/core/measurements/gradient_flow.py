@@ -33,6 +33,10 @@ class GradientCut:
     parameters_changed: int  # had one, have another now (gained ones not counted)
     largest_change: float  # relative to the largest gradient of that parameter
     reason: str = ""  # why the counterfactual was not measured
+    # Of a detach that changes gradients, what its value is for: "straight-through", "target",
+    # "statistic", "side", "kept"; "": it goes on as data.  None: not looked at.
+    use: str | None = None
+    code: str = ""  # the text of the line, with the comments above it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +54,6 @@ class LostGradient:
     # Whether the loss changes when they do: what only feeds a log has no gradient to lose.
     acts: bool | None  # None: not measured
     through_python: bool  # the value becomes a number, a list, an array or a decision
-    bare: bool  # the parameter itself is what the operation takes, or is added to what it takes
     twin: str  # another parameter with the very values of one of these, as a teacher's has
     written: tuple[str, ...]  # those that the forward pass itself changes
     trail_from: str  # the nearest of the parameters

@@ -58,6 +58,7 @@ assert first.data_ptr() == second.data_ptr(), "the two weights are not tied"
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -69,8 +70,9 @@ class Tied(nn.Module):
         self.head.weight = self.tokens.weight
         self.tokens = nn.Embedding(vocab, width, padding_idx=0)
 
-    def forward(self, ids):
-        return self.head(self.tokens(ids))
+    def forward(self, ids, targets):
+        logits = self.head(self.tokens(ids))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -15,16 +15,18 @@ CODE = "GD102"
 PROBE = "gradient-flow"
 # Gradients that are switched off for a whole function or block are GD101's.
 SWITCHED = "no_grad"
-# What the author says at the line, or by the name of the function that does it.
+# What the author says at the line.
 INTENT = re.compile(
-    r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|no grad\w*|(not|n't|never) (be )?(train|learn)\w*)",
+    r"#.*\b(frozen|freez\w+|stop\w*.{0,12}grad\w*|no grad\w*|"
+    r"(not|n't|never) (be )?(train|learn)\w*)",
     re.I,
 )
+# The names of functions that exist to stop gradients.
 STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
 # Networks that follow another one by hand: a moving average, a teacher, a target.
 FOLLOWERS = re.compile(
     r"(^|[._])(ema|teacher|target|momentum|shadow|key_encoder|encoder_k|reference|ref|frozen|old)"
-    r"(_?\w*)?([._]|$)",
+    r"(_?(net\w*|model|encoder|decoder|head|body|backbone|params?))?(\.|_?\d|$)",
     re.I,
 )
 CHOICES = frozenset({"topk", "argmax", "argmin", "sort", "argsort", "max", "min", "multinomial"})
@@ -83,7 +85,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                 message=(
                     f"The gradient ends here: {words_of(lost.operation)} takes what "
                     f"{_enumerated(lost.parameters)} made off the graph, and the model goes on "
-                    f"with it."
+                    f"with {'a plain value of Python' if lost.through_python else 'it'}."
                 ),
                 values=_values(lost, measurement),
             )
@@ -125,6 +127,7 @@ def _test(values: Mapping[str, Value]) -> str:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -135,10 +138,11 @@ class Scaled(nn.Module):
         self.strength = nn.Linear(width, 1)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.tokens(ids)
         strength = torch.tensor(self.strength(x).mean().item())
-        return self.head(x * strength)
+        logits = self.head(x * strength)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -96,6 +96,7 @@ def _test(values: Mapping[str, Value]) -> str:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -106,11 +107,12 @@ class Gated(nn.Module):
         self.gate = nn.Linear(width, width)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.tokens(ids)
         gate = torch.sigmoid(self.gate(x))
         gate += 0.5
-        return self.head(x * gate)
+        logits = self.head(x * gate)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -65,6 +65,7 @@ assert not lost, f"after a forward pass these are other parameters, or none: {lo
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -74,9 +75,10 @@ class Unit(nn.Module):
         self.tokens = nn.Embedding(vocab, width)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         self.head.weight = nn.Parameter(self.head.weight / self.head.weight.norm())
-        return self.head(self.tokens(ids))
+        logits = self.head(self.tokens(ids))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -101,9 +103,9 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(
         "        self.head.weight = nn.Parameter(self.head.weight / self.head.weight.norm())\n"
-        "        return self.head(self.tokens(ids))\n",
+        "        logits = self.head(self.tokens(ids))\n",
         "        weight = self.head.weight / self.head.weight.norm()\n"
-        "        return nn.functional.linear(self.tokens(ids), weight, self.head.bias)\n",
+        "        logits = F.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
     convicts={PROBE: read_registration},
     proof=Proof(test=_test),

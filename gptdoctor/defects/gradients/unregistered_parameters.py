@@ -27,9 +27,12 @@ def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator
     """Convict each attribute that holds weights which the loss reaches past the optimizer."""
     if not isinstance(measurement, ParameterRegistration):
         return
+    alike: dict[tuple[str, int], list[Unregistered]] = {}  # layers of one class share a line
     for one in measurement.unregistered:
         if not one.handed_in:
-            yield _conviction(one, measurement, record)
+            alike.setdefault((one.path, one.line), []).append(one)
+    for found in alike.values():
+        yield _conviction(found, measurement, record)
     yield Conviction(
         rule=CODE,
         status=Status.REFUTED,
@@ -41,8 +44,9 @@ def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator
 
 
 def _conviction(
-    one: Unregistered, measurement: ParameterRegistration, record: ModelRecord
+    found: list[Unregistered], measurement: ParameterRegistration, record: ModelRecord
 ) -> Conviction:
+    one = found[0]
     place = Place(path=one.path, symbol=one.symbol, line=one.line)
     if not one.path:
         place = Place(path=record.target.path, symbol=record.target.name)
@@ -60,9 +64,9 @@ def _conviction(
         values={
             "attribute": name,
             "container": one.container,
-            "weights_unregistered": len(one.names),
+            "weights_unregistered": sum(len(each.names) for each in found),
             "weights_unregistered_names": one.names,
-            "numbers_unregistered": one.numbers,
+            "numbers_unregistered": sum(each.numbers for each in found),
             "weights": measurement.leaves,
         },
     )
@@ -80,6 +84,7 @@ assert not unknown, f"weights that no optimizer is given, of the shapes {unknown
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -90,11 +95,12 @@ class Stack(nn.Module):
         self.layers = [nn.Linear(width, width) for _ in range(depth)]
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.tokens(ids)
         for layer in self.layers:
             x = x + layer(x).relu()
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -18,26 +18,31 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     """Convict what no pass used and no text reads; what some text reads is merely idle here."""
     if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
         return
+    alike: dict[tuple[str, int], list[UnusedPart]] = {}  # layers of one class share a line
     for part in measurement.unused:
         if part.is_forgotten:
-            yield _conviction(part, measurement)
+            alike.setdefault((part.path, part.line), []).append(part)
+    for parts in alike.values():
+        yield _conviction(parts, measurement)
 
 
-def _conviction(part: UnusedPart, measurement: GradientFlow) -> Conviction:
+def _conviction(parts: list[UnusedPart], measurement: GradientFlow) -> Conviction:
+    part = parts[0]
     attribute = part.name.rpartition(".")[2]
+    more = f" (and {len(parts) - 1} more like it)" if len(parts) > 1 else ""
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED,
         probe=PROBE,
         place=Place(path=part.path, symbol=part.symbol, line=part.line),
         message=(
-            f"{part.name} is made and never used: no forward pass gave it to an operation, and no "
-            f"code reads an attribute {attribute}."
+            f"{part.name}{more} is made and never used: no forward pass gave it to an operation, "
+            f"and no code reads its attribute {attribute}."
         ),
         values={
-            "part": part.name,
-            "parameters_unused": len(part.parameters),
-            "numbers_unused": part.numbers,
+            "parts": tuple(each.name for each in parts),
+            "parameters_unused": sum(len(each.parameters) for each in parts),
+            "numbers_unused": sum(each.numbers for each in parts),
             "parameters": len(measurement.parameters),
         },
     )
@@ -55,6 +60,7 @@ assert "none" not in states, "no forward pass uses the part"
 
 
 SICK = """\
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -65,8 +71,9 @@ class Normed(nn.Module):
         self.last_norm = nn.LayerNorm(width)
         self.head = nn.Linear(width, vocab)
 
-    def forward(self, ids):
-        return self.head(self.tokens(ids))
+    def forward(self, ids, targets):
+        logits = self.head(self.tokens(ids))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from types import FunctionType
 
 from torch import nn
@@ -16,6 +17,7 @@ from torch import nn
 from gptdoctor.core.findings import Place
 from gptdoctor.specimen.places import project_path, symbol_of
 
+_COMMENT = re.compile(r"\s*#")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
 # Where attributes are named only to be made, filled or shown.
 _MAKING = re.compile(r"__init__|_*init\w*|reset_\w+|post_init|tie_weights|\w*repr\w*|__setstate__")
@@ -31,33 +33,63 @@ class Assignment:
 
 def methods_of(owner: nn.Module, root: str) -> Iterator[tuple[FunctionType, ast.AST]]:
     """The methods of an object's classes that are the user's, with their trees, nearest first."""
+    for function in _functions_of(owner, root):
+        node = tree_of(function)
+        if node is not None:
+            yield function, node
+
+
+def _functions_of(owner: nn.Module, root: str) -> Iterator[FunctionType]:
     for kind in type(owner).__mro__:
         for value in vars(kind).values():
-            if isinstance(value, FunctionType):
-                filename = value.__code__.co_filename
-                node = _node_of(value) if project_path(filename, root) is not None else None
-                if node is not None:
-                    yield value, node
+            if (
+                isinstance(value, FunctionType)
+                and project_path(value.__code__.co_filename, root) is not None
+            ):
+                yield value
 
 
 def assigned_at(owner: nn.Module, attribute: str, root: str) -> Assignment | None:
     """The statement that sets `attribute`, in the constructor before all other methods."""
     found = [
         Assignment(place=_place(function, statement.lineno, root), statement=statement)
-        for function, node in methods_of(owner, root)
+        for function in _functions_of(owner, root)
+        if attribute in function.__code__.co_names and (node := tree_of(function)) is not None
         for statement in _assignments(node, attribute)
     ]
     found.sort(key=lambda one: not one.place.symbol.endswith("__init__"))
     return found[0] if found else None
 
 
-def is_read(attribute: str, root: str) -> bool:
-    """Whether any loaded file of the user's reads an attribute of this name.
+def is_read(owner: nn.Module, attribute: str, root: str) -> bool:
+    """Whether any loaded file of the user's reads this attribute of `owner`, or may.
 
-    What a constructor or an initialiser does with it does not count, and a text of that name
-    does: `getattr(self, "norm")`.
+    What a constructor or an initialiser does with it does not count, nor does `self.norm` in a
+    class that `owner` is not of; `block.norm` does, and a text: `getattr(self, "norm")`.
     """
-    return any(attribute in _read_in(filename) for filename in loaded_files(root))
+    word = re.compile(rf"[.'\"]{re.escape(attribute)}\b")
+    kinds = {"", *(kind.__name__ for kind in type(owner).__mro__)}
+    return any(
+        (kind, attribute) in _read_in(filename)
+        for filename in loaded_files(root)
+        if word.search(text_of(filename))
+        for kind in kinds
+    )
+
+
+def text_of(filename: str) -> str:
+    """The text of a file as it was loaded; "" where nobody has it."""
+    return "".join(linecache.getlines(filename))
+
+
+def commented_line(filename: str | Path, number: int) -> str:
+    """The text of a line, with the comments right above it."""
+    name = str(filename)
+    found = [linecache.getline(name, number)]
+    while number > 1 and _COMMENT.match(linecache.getline(name, number - 1)):
+        number -= 1
+        found.insert(0, linecache.getline(name, number))
+    return "".join(found).strip()
 
 
 def loaded_files(root: str) -> Iterator[str]:
@@ -92,7 +124,8 @@ def _sets(target: ast.expr, attribute: str) -> bool:
     )
 
 
-def _node_of(function: FunctionType) -> ast.AST | None:
+def tree_of(function: FunctionType) -> ast.AST | None:
+    """The definition of a function; None where its text is not known."""
     first = function.__code__.co_firstlineno
     return _functions(function.__code__.co_filename).get(first)
 
@@ -109,24 +142,30 @@ def _functions(filename: str) -> dict[int, ast.AST]:
 
 
 @lru_cache(maxsize=256)
-def _read_in(filename: str) -> frozenset[str]:
-    """All attributes that a file reads outside of constructors, and all its texts."""
-    found: set[str] = set()
-    waiting: list[tuple[ast.AST, bool]] = [(_tree(filename), False)]
+def _read_in(filename: str) -> frozenset[tuple[str, str]]:
+    """All attributes that a file reads outside of constructors, and all its texts.
+
+    Each with the class whose own attribute it is, "" where it may be anyone's.
+    """
+    found: set[tuple[str, str]] = set()
+    waiting: list[tuple[ast.AST, str, bool]] = [(_tree(filename), "", False)]
     while waiting:
-        node, making = waiting.pop()
+        node, kind, making = waiting.pop()
         if isinstance(node, _FUNCTION):
             making = _MAKING.fullmatch(node.name) is not None
+        elif isinstance(node, ast.ClassDef):
+            kind = node.name
         if not making and isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
-            found.add(node.attr)
+            own = isinstance(node.value, ast.Name) and node.value.id == "self"
+            found.add((kind if own else "", node.attr))
         elif not making and isinstance(node, ast.Constant) and isinstance(node.value, str):
-            found.add(node.value)
-        waiting += [(child, making) for child in ast.iter_child_nodes(node)]
+            found.add(("", node.value))
+        waiting += [(child, kind, making) for child in ast.iter_child_nodes(node)]
     return frozenset(found)
 
 
 def _tree(filename: str) -> ast.Module:
     try:
-        return ast.parse("".join(linecache.getlines(filename)))
+        return ast.parse(text_of(filename))
     except SyntaxError:  # the file changed after it was loaded
         return ast.Module(body=[], type_ignores=[])

@@ -83,6 +83,7 @@ class GradientTrace(TorchFunctionMode):
         super().__init__()
         self.names = [name for name, _ in model.named_parameters()]
         self.used = 0  # parameters that some operation was given
+        self.steps: list[Step] = []
         self.escapes: list[Escape] = []
         self._root = root
         self._disturb = disturb
@@ -164,7 +165,7 @@ class GradientTrace(TorchFunctionMode):
             live |= parent.live
         on = made.requires_grad
         self._serial += 1
-        return Step(
+        step = Step(
             operation=name,
             line=line,
             parents=parents,
@@ -173,6 +174,8 @@ class GradientTrace(TorchFunctionMode):
             off_graph=not on,
             serial=self._serial,
         )
+        self.steps.append(step)
+        return step
 
     def _keep(self, tensor: Tensor, step: Step) -> None:
         self._kept.append(tensor)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import linecache
-import re
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from gptdoctor.core.measurements.gradient_flow import LostGradient
 from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.probes.instruments.attribute_text import commented_line
 from gptdoctor.probes.instruments.effects import Effect, loss_of, moved_model
 from gptdoctor.probes.instruments.gradient_trace import (
     Disturbance,
@@ -30,7 +30,6 @@ from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 BATCHES = 3  # experts that the first batch leaves idle
 _FAILURES = (Exception, SystemExit)
-_COMMENT = re.compile(r"^\s*#")
 
 
 @dataclass(eq=False, kw_only=True)
@@ -227,11 +226,10 @@ def _told(lost: _Lost, specimen: Specimen, traced: _Traced) -> LostGradient:
         symbol=place.symbol if place is not None else "",
         line=(place.line or 0) if place is not None else 0,
         operation=lost.operation,
-        code=_code(lost.line),
+        code="" if lost.line is None else commented_line(lost.line[0].co_filename, lost.line[1]),
         parameters=tuple(lost.names),
         acts=lost.acts,
         through_python=lost.escape is not None,
-        bare=all(len(one.parents) == 0 for one in lost.way[:1]) and len(lost.way) < 2,
         twin=_twin(specimen.model, lost.names),
         written=tuple(name for name in lost.names if name in traced.written),
         trail_from=lost.nearest,
@@ -247,18 +245,6 @@ def _trail(lost: _Lost, root: str) -> Iterator[str]:
         if line is not None and place is not None:
             text = linecache.getline(line[0].co_filename, line[1]).strip()
             yield f"{place.path}:{place.line} {text}"
-
-
-def _code(line: Line | None) -> str:
-    """The text of a line, with the comments above it."""
-    if line is None:
-        return ""
-    filename, number = line[0].co_filename, line[1]
-    found = [linecache.getline(filename, number)]
-    while number > 1 and _COMMENT.match(linecache.getline(filename, number - 1)):
-        number -= 1
-        found.insert(0, linecache.getline(filename, number))
-    return "".join(found).strip()
 
 
 def _twin(model: nn.Module, names: Sequence[str]) -> str:

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import ast
-import linecache
 import re
 from collections.abc import Iterator, Mapping
+from types import FunctionType
 
 import torch
 from torch import nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.parameter_registration import BrokenTie
-from gptdoctor.probes.instruments.attribute_text import assigned_at, loaded_files, methods_of
+from gptdoctor.probes.instruments.attribute_text import (
+    assigned_at,
+    loaded_files,
+    methods_of,
+    text_of,
+    tree_of,
+)
 from gptdoctor.specimen.places import project_path, symbol_of
 
+# A file without such a line is not parsed.
+_TIE = re.compile(r"\.weight\s*=\s*self\.")
 # How settings say that head and embedding are one: `tie_weights`, `tied_embeddings`.
 _FLAG = re.compile(r"(^|_)(tie|tied|tying)(_|$)")
 # Ties of other parts of a model.
@@ -55,13 +63,17 @@ def _ties_of(module: nn.Module, root: str) -> Iterator[tuple[Place, str, str]]:
 
     What stands under a condition may not have run.
     """
-    for function, node in methods_of(module, root):
-        if function is type(module).__init__ and isinstance(node, ast.FunctionDef):
-            code = function.__code__
-            path, symbol = project_path(code.co_filename, root) or "", symbol_of(code)
-            for statement in node.body:
-                for first, second in _tied(statement):
-                    yield Place(path=path, symbol=symbol, line=statement.lineno), first, second
+    function: object = type(module).__init__
+    if not isinstance(function, FunctionType):
+        return
+    code = function.__code__
+    path = project_path(code.co_filename, root)
+    if path is None or not _TIE.search(text_of(code.co_filename)):
+        return
+    node = tree_of(function)
+    for statement in node.body if isinstance(node, ast.FunctionDef) else ():
+        for first, second in _tied(statement):
+            yield Place(path=path, symbol=symbol_of(code), line=statement.lineno), first, second
 
 
 def _tied(statement: ast.AST) -> Iterator[tuple[str, str]]:
@@ -120,7 +132,7 @@ def _settings(model: nn.Module) -> Iterator[str]:
 def _is_the_users(name: str, root: str) -> bool:
     """Whether the user's own text knows a setting: a library's default says nothing."""
     word = re.compile(rf"\b{re.escape(name)}\b")
-    return any(word.search("".join(linecache.getlines(each))) for each in loaded_files(root))
+    return any(word.search(text_of(each)) for each in loaded_files(root))
 
 
 def _pair(model: nn.Module) -> tuple[str, str] | None:

@@ -44,5 +44,5 @@ def _part(
         symbol="" if assignment is None else assignment.place.symbol,
         line=0 if assignment is None else assignment.place.line or 0,
         # an attribute that no text sets was set by another's code, which may read it as well
-        named=assignment is None or is_read(attribute, root),
+        named=assignment is None or is_read(owner, attribute, root),
     )

@@ -94,6 +94,17 @@ def _untied(values: Values, status: Status) -> str | None:
     return f"{first} and {second} are two parameters of the model that was built{alike}"
 
 
+def _partly(values: Values, status: Status) -> str | None:
+    changed, known = values.integer("parameters_changed"), values.integer("parameters")
+    size = values.number("largest_relative_change")
+    if changed is None or known is None or size is None:
+        return None
+    return (
+        f"without this detach the gradients of {whole(changed)} of {count(known, 'parameter')} "
+        f"change by up to {percent(size)}"
+    )
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD101": _no_grad,
     "GD102": _detached,
@@ -102,4 +113,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD105": _in_place,
     "GD106": _unused,
     "GD107": _untied,
+    "GD108": _partly,
 }

@@ -1,0 +1,111 @@
+"""GD108: a part of a gradient is stopped by detach, and nothing says that it is meant."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect
+
+CODE = "GD108"
+PROBE = "gradient-flow"
+# Two runs in float32 differ by up to 3.3e-7 of the largest value; a path that is missing changes
+# its parameter by far more.
+LEAST_CHANGE = 1e-5
+# Any word about gradients at the line says that the author thought of them.
+INTENT = re.compile(
+    r"#.*\b(froz\w+|freez\w+|stop\w*|grad\w*|detach\w*|trunc\w*|bptt|target|teacher)", re.I
+)
+STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
+# State of an earlier step or segment: its graph is let go by design.
+STATE = re.compile(
+    r"\b\w*(memory|memories|mems?|cache\w*|carry|past\w*|prev\w*|last\w*|state|kv|history|target|"
+    r"teacher|ema)\b",
+    re.I,
+)
+
+
+def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a detach in the middle of the data's way, without which gradients change."""
+    if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
+        return
+    for cut in measurement.cuts:
+        if _is_partial(cut) and not _is_meant(cut):
+            yield Conviction(
+                rule=CODE,
+                status=Status.CONFIRMED,
+                probe=PROBE,
+                place=Place(path=cut.path, symbol=cut.symbol, line=cut.line),
+                message=(
+                    f"detach stops a part of the gradient on its way: {cut.parameters_changed} "
+                    f"parameters learn from the rest of it alone."
+                ),
+                values={
+                    "operation": cut.operation,
+                    "objective": measurement.objective,
+                    "parameters_changed": cut.parameters_changed,
+                    "parameters": len(measurement.parameters),
+                    "largest_relative_change": cut.largest_change,
+                },
+            )
+
+
+def _is_partial(cut: GradientCut) -> bool:
+    changes = cut.parameters_changed and cut.largest_change > LEAST_CHANGE
+    plain = cut.operation == "detach" and cut.use == ""
+    return bool(cut.measured and changes and not cut.parameters_gained and plain)
+
+
+def _is_meant(cut: GradientCut) -> bool:
+    return any(
+        (INTENT.search(cut.code), STOPPING.search(cut.symbol), STATE.search(cut.code)),
+    )
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Residual(nn.Module):
+    def __init__(self, vocab=100, width=32):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab, width)
+        self.mix = nn.Linear(width, width)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids, targets):
+        x = self.tokens(ids)
+        x = x + self.mix(x.detach()).relu()
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="partly-detached",
+    severity=Severity.MEDIUM,
+    summary="A detach in the middle of the data's way stops a part of the gradient.",
+    explanation=(
+        "A value on its way to the logits is detached, and gradients reach what lies before it by "
+        "other ways alone, such as a residual connection. Straight-through estimators, targets of "
+        "a loss, statistics that scale, states of earlier segments, inputs of routers and of "
+        "outputs beside the logits are not meant, nor is a line whose comment speaks of gradients."
+    ),
+    harm=(
+        "What lies before the place learns, and not for what the place makes of it: training goes "
+        "on, and ends at a worse model."
+    ),
+    confirmed_by=(
+        "The probe gradient-flow runs forward and backward twice, once as written and once "
+        "without this detach: gradients that move by more than 1e-5 of their size confirm it. If "
+        "it is meant, a comment that says so settles it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("self.mix(x.detach())", "self.mix(x)"),
+    convicts={PROBE: read_flow},
+)
