@@ -158,6 +158,26 @@ SICK = {
             "return F.cross_entropy(z.flatten(0, 1), y.flatten())",
         ),
     ),
+    "no-shift-by-chunks": (
+        "GD603",
+        "loss = sum",
+        text(
+            HF,
+            "h = self.mix(self.e(input_ids))[0]",
+            "pairs = zip(h.split(2, dim=1), labels.split(2, dim=1))",
+            "loss = sum(F.cross_entropy(self.out(a).mT, b, reduction='sum') for a, b in pairs) / 9",
+        ),
+    ),
+    "no-shift-by-chunks-of-one-row": (
+        "GD603",
+        "loss = sum",
+        text(
+            HF,
+            "h = self.mix(self.e(input_ids))[0].flatten(0, 1)",
+            "pairs = zip(h.split(4), labels.flatten().split(4))",
+            "loss = sum(F.cross_entropy(self.out(a), b, reduction='sum') for a, b in pairs) / 9",
+        ),
+    ),
     "likelihoods-by-hand": (
         "GD603",
         "loss = -logp.gather",
@@ -386,6 +406,49 @@ def test_a_healthy_loss_refutes(tmp_path: Path, name: str) -> None:
     """Silence is no proof: what was measured is told."""
     found = convictions(measured(specimen(tmp_path, HEALTHY[name])), Status.REFUTED)
     assert {"GD603", "GD606", "GD607"} <= {each.rule for each in found}
+
+
+@pytest.mark.parametrize("call", ["model(ids)", "model(ids, labels=labels)"])
+@pytest.mark.parametrize("sick", [False, True])
+def test_a_call_that_the_user_gave_is_measured(tmp_path: Path, call: str, sick: bool) -> None:
+    """With labels or without."""
+    model = SICK["no-shift"][2] if sick else HEALTHY["shifted-inside"]
+    call = call.replace("ids,", "input_ids=ids,").replace("(ids)", "(input_ids=ids)")
+    rules = [one.rule for one in convictions(measured(specimen(tmp_path, model, call=call)))]
+    assert rules == (["GD603"] if sick else [])
+
+
+TIME_FIRST = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, n_embd=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, n_embd)
+        self.mix = nn.LSTM(n_embd, n_embd)
+        self.out = nn.Linear(n_embd, vocab_size)
+
+    def forward(self, src, labels=None):
+        z = self.out(self.mix(self.e(src))[0])  # [T, B, V]
+        if labels is None:
+            return z, None
+        goal = labels{}
+        return z, F.cross_entropy(z{}.flatten(0, 1), goal.flatten())
+
+
+def learn(model, ids):
+    return model(ids, labels=ids)
+"""
+
+
+@pytest.mark.parametrize(
+    ("goal", "kept", "rules"),
+    [("[1:]", "[:-1]", []), ("", "", ["GD603"]), ("[2:]", "[:-2]", ["GD603"])],
+)
+def test_a_text_that_runs_down_the_columns_is_read_so(
+    tmp_path: Path, goal: str, kept: str, rules: list[str]
+) -> None:
+    """[T, B] in place of [B, T]."""
+    found = convictions(measured(specimen(tmp_path, TIME_FIRST.format(goal, kept))))
+    assert [one.rule for one in found] == rules
 
 
 def test_a_decoder_that_is_fed_the_label_it_has_to_tell_is_convicted(tmp_path: Path) -> None:
