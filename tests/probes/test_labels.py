@@ -220,6 +220,30 @@ SICK = {
             more="        self.config = {'pad_token_id': pad_id}\n",
         ),
     ),
+    "padding-that-the-table-declares": (
+        "GD605",
+        "loss = F",
+        text(GPT, f"loss = {GIVEN})").replace("(vocab_size, n_embd)", "(vocab_size, n_embd, 3)"),
+    ),
+    "beside-what-is-as-wide-as-the-vocabulary": (
+        "GD603",
+        "loss = F",
+        text(
+            HF,
+            "loss = F.cross_entropy(z.mT, labels)",
+            more="        self.up = nn.Linear("
+            "n_embd, vocab_size)\n        self.down = nn.Linear(vocab_size, n_embd)\n",
+        ).replace(
+            "self.out(self.mix(self.e(idx))[0])",
+            "self.out(self.down(self.up(self.mix(self.e(idx))[0]).relu()))",
+        ),
+    ),
+    "detached-beside-a-penalty-that-is-not": (
+        "GD606",
+        "return_this",
+        text(HF, f"loss = {SHIFTED}).detach()  # return_this")
+        + "\n    def penalty_loss(self):\n        return self.out.weight.square().mean()\n",
+    ),
     "detached": ("GD606", "return_this", text(HF, f"loss = {SHIFTED}).detach()  # return_this")),
     "as-a-number": ("GD606", "float(", text(HF, f"loss = {SHIFTED})", "loss = float(loss)")),
     "wrapped-anew": (
@@ -406,6 +430,30 @@ def test_a_healthy_loss_refutes(tmp_path: Path, name: str) -> None:
     """Silence is no proof: what was measured is told."""
     found = convictions(measured(specimen(tmp_path, HEALTHY[name])), Status.REFUTED)
     assert {"GD603", "GD606", "GD607"} <= {each.rule for each in found}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "h @ self.e.weight.t()",
+        "F.linear(h, self.e.weight)",
+        "torch.matmul(h, self.e.weight.mT.contiguous())",
+        "torch.einsum('btd,vd->btv', h, self.e.weight)",
+        "30 * torch.tanh(self.out(h) / 30)",
+        "self.out(h).float() * self.out.weight.norm().detach()",
+        "self.out(h.flatten(0, 1)).view(*h.shape[:2], -1)",
+    ],
+)
+def test_logits_are_found_however_they_are_made(tmp_path: Path, head: str) -> None:
+    """By a tied table, with a cap, scaled, or of all rows behind one another."""
+    sick, healthy = SICK["no-shift"][2], HEALTHY["shifted-inside"]
+    plain = "return self.out(self.mix(self.e(idx))[0])"
+    own = f"h = self.mix(self.e(idx))[0]\n        return {head}"
+    (found,) = convictions(measured(specimen(tmp_path, sick.replace(plain, own))))
+    assert found.rule == "GD603"
+    found_healthy = measured(specimen(tmp_path, healthy.replace(plain, own)))
+    assert convictions(found_healthy) == []
+    assert "GD603" in {one.rule for one in convictions(found_healthy, Status.REFUTED)}
 
 
 @pytest.mark.parametrize("call", ["model(ids)", "model(ids, labels=labels)"])

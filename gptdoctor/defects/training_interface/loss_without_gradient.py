@@ -25,12 +25,12 @@ _HOW = {
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     if not isinstance(measurement, Labels):
         return
-    heard = any(reading.hears for reading in measurement.readings)
+    heard = any(reading.hears and reading.targets for reading in measurement.readings)
     for reading in measurement.readings:
         if reading.hears:
             yield _conviction(reading, record, Status.REFUTED, reading.cross_entropy)
         elif reading.logits_live and not heard:
-            # Another loss of the model's that is heard makes this one a report for the eye.
+            # Another loss of labels that is heard makes this one a report for the eye.
             place = reading.cut or reading.cross_entropy
             yield _conviction(reading, record, Status.CONFIRMED, place)
 
