@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD602"
 PROBE = "labels"
@@ -40,10 +46,24 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "loss_nats": reading.loss,
             "moved_by_labels": reading.moved_by_labels,
             "targets": reading.targets,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Two sets of labels for the same ids."""
+    if not values.get("by_entry"):
+        return ""
+    name = values["name"]
+    return (
+        "model, ids = build(), random_ids()\n"
+        f"one = loss_in(run(model, ids, {name}=random_ids(seed=1)), None)\n"
+        f"other = loss_in(run(model, ids, {name}=random_ids(seed=2)), None)\n"
+        'assert one != other, f"two sets of labels give the same loss, {one:.4f}"\n'
     )
 
 
@@ -89,4 +109,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

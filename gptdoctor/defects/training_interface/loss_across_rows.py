@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD607"
 PROBE = "labels"
@@ -37,6 +43,7 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "positions_across": across,
             "positions": reading.positions,
             "loss_nats": reading.loss,
@@ -50,6 +57,20 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
         if sliced is not None and sliced.flat:
             return sliced.place
     return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Labels unlike the ids, and the label that each position is pulled to."""
+    if not values.get("by_entry"):
+        return ""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1)\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        "found = None if pulled is None else pairing(pulled, labels)\n"
+        "assert found is None or not found.across_rows, (\n"
+        '    f"{found.across_rows} positions are trained on a token of the next row"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -95,4 +116,11 @@ DEFECT = Defect(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(
+        measures=(
+            "probes.instruments.label_pulls:pulls_in",
+            "probes.instruments.label_pulls:pairing",
+        ),
+        test=_test,
+    ),
 )

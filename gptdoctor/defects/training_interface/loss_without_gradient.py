@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD606"
 PROBE = "labels"
@@ -52,10 +58,24 @@ def _conviction(
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "loss_nats": reading.loss,
             "cut_by": reading.cut_by,
             "logits_live": reading.logits_live,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The loss that a call returns for its labels."""
+    if not values.get("by_entry"):
+        return ""
+    return (
+        f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
+        "found = loss_in(output, None)\n"
+        "assert found is not None and found.requires_grad, (\n"
+        '    f"no parameter hears of the loss {found}"\n'
+        ")\n"
     )
 
 
@@ -98,4 +118,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".detach()", ""),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

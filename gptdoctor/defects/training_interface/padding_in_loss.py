@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD605"
 PROBE = "labels"
@@ -36,10 +42,25 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "padding": reading.padding,
             "positions_counted": counted,
             "loss_nats": reading.loss,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """A row that ends with padding, and the tokens that its positions are pulled to."""
+    token = str(values.get("padding", "")).rpartition(" = ")[2]
+    if not values.get("by_entry") or not token.isdigit():
+        return ""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1).clamp(min=1)\n"
+        f"ids[0, -2:] = labels[0, -2:] = {token}\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        f"counted = 0 if pulled is None else int((pulled[0, -3:] == {token}).sum())\n"
+        'assert counted == 0, f"{counted} positions are trained on padding"\n'
     )
 
 
@@ -88,4 +109,5 @@ DEFECT = Defect(
         "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.label_pulls:pulls_in",), test=_test),
 )

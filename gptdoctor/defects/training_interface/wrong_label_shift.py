@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD603"
 PROBE = "labels"
@@ -49,8 +55,10 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         message=f"In the loss of {record.target.name} each position is trained on {_words(ahead)}",
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "labels": reading.labels,
             "offset": reading.offset,
+            "right_offsets": right_offsets(reading),
             "ahead": ahead,
             "positions": reading.positions,
             "convention": reading.convention,
@@ -88,6 +96,21 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
     if labels is not None and reading.convention == "next":
         return labels.place
     return reading.cross_entropy or Place(path=record.target.path, symbol=record.target.name)
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Labels unlike the ids, and the label that each position is pulled to."""
+    right = values.get("right_offsets")
+    if not values.get("by_entry") or not isinstance(right, tuple):
+        return ""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1)\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        "found = None if pulled is None else pairing(pulled, labels)\n"
+        f"assert found is None or found.offset in {right!r}, (\n"
+        '    f"position t is trained on label t + {found.offset}"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -139,4 +162,11 @@ DEFECT = Defect(
         "labels.flatten()", "labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
+    proof=Proof(
+        measures=(
+            "probes.instruments.label_pulls:pulls_in",
+            "probes.instruments.label_pulls:pairing",
+        ),
+        test=_test,
+    ),
 )

@@ -54,6 +54,7 @@ class LabelledRun:
     """One run of a loss, and what it pulled where."""
 
     model: nn.Module = field(repr=False)
+    by_entry: bool  # the entry gives the loss for labels that it takes
     watch: LossWatch
     loss: Tensor
     text: Tensor  # [B, T]
@@ -88,6 +89,7 @@ class LabelledRun:
         entropy = self.entropy
         return LossReading(
             name=name,
+            by_entry=self.by_entry,
             labels="",
             loss=self.loss.item(),
             hears=hears,
@@ -164,6 +166,7 @@ class Labeller:
         found = list(self._pulls(watch, value, text))
         return LabelledRun(
             model=model,
+            by_entry=bool(self._own.labels) and self._own.name == self._own.labels,
             watch=watch,
             loss=value,
             text=text,
