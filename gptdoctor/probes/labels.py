@@ -23,6 +23,7 @@ from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
 from gptdoctor.specimen.label_conventions import masks_labels
 from gptdoctor.specimen.objective import label_parameters
+from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 # Models have one loss, seldom two; a class of helpers may have many.
@@ -46,7 +47,7 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
     found = _paired(first, second)
     if found is None:
         return reading
-    label, pair = found
+    label, index, pair = found
     fed = own.relabelled is not None and first.logits_differ(second)
     known = own.conventions.get(label)
     reading = replace(
@@ -56,15 +57,15 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
         offset=pair.offset,
         positions=pair.positions,
         across_rows=pair.across_rows,
-        unseen=_unseen(labeller, first, fed=fed),
+        unseen=_unseen(labeller, first, index, fed=fed),
         convention="fed" if fed else "same" if known is None else known.kind,
         convention_shown="" if known is None or fed else known.shown,
     )
-    return _with_padding(reading, labeller, specimen, first)
+    return _with_padding(reading, labeller, specimen, first, index)
 
 
 def _with_padding(
-    reading: LossReading, labeller: Labeller, specimen: Specimen, run: LabelledRun
+    reading: LossReading, labeller: Labeller, specimen: Specimen, run: LabelledRun, index: int
 ) -> LossReading:
     """The reading with the positions that are trained on what the model declares as padding."""
     padding = declared_padding(specimen.model, specimen.construction.vocabulary)
@@ -73,44 +74,48 @@ def _with_padding(
     length, offset = run.text.shape[1], reading.offset or 0
     change = Change(start=length - _PADDED, stop=length, token=padding.token, labels=True)
     padded = labeller.run(0, change)
-    if not padded.pulled:
+    if len(padded.pulled) != len(run.pulled):
         return reading
-    pulled = padded.pulled[0][0]  # [L] of row 0
+    pulled = padded.pulled[index][0]  # [L] of row 0
     targets = torch.arange(len(pulled)) + offset
     behind = (targets >= length - _PADDED) & (targets < length)
     counted = int((behind & (pulled == padding.token)).sum())
     return replace(reading, padding=f"{padding.name} = {padding.token}", padding_counted=counted)
 
 
-def _paired(first: LabelledRun, second: LabelledRun) -> tuple[str, Pairing] | None:
-    """The labels that both runs pull the positions to, "" for the inputs, and how."""
+def _paired(first: LabelledRun, second: LabelledRun) -> tuple[str, int, Pairing] | None:
+    """The labels that both runs pull the positions to, "" for the inputs; in which logits; how."""
     for name in (*first.labels, ""):
-        pairs = [_pair(run, name) for run in (first, second)]
-        one, other = pairs
-        if one is not None and other is not None and one.offset == other.offset:
-            across = min(one.across_rows, other.across_rows)
-            return name, replace(one, across_rows=across)
+        one, other = _pair(first, name), _pair(second, name)
+        if one is not None and other is not None and one[1].offset == other[1].offset:
+            across = min(one[1].across_rows, other[1].across_rows)
+            return name, one[0], replace(one[1], across_rows=across)
     return None
 
 
-def _pair(run: LabelledRun, name: str) -> Pairing | None:
-    """The pairing that all logits of a run agree on."""
+def _pair(run: LabelledRun, name: str) -> tuple[int, Pairing] | None:
+    """The first logits of a run that are paired with these tokens, if no others differ.
+
+    What is as wide as the vocabulary by chance is paired with nothing.
+    """
     tokens = run.labels[name] if name else run.text
-    found = [pairing(pulled, tokens) for pulled in run.pulled]
-    return found[0] if found and all(each == found[0] for each in found) else None
+    pairs = [pairing(pulled, tokens) for pulled in run.pulled]
+    found = [(index, pair) for index, pair in enumerate(pairs) if pair is not None]
+    alike = len({pair.offset for _, pair in found}) == 1
+    return found[0] if alike else None
 
 
-def _unseen(labeller: Labeller, run: LabelledRun, *, fed: bool) -> int | None:
+def _unseen(labeller: Labeller, run: LabelledRun, index: int, *, fed: bool) -> int | None:
     """How far ahead of a position the first token lies that it has not seen.
 
     `fed`: the tokens are the labels, which the model gives to its own decoder.
     """
     position = run.text.shape[1] // 2
     change = Change(start=position, stop=position + 1, text=not fed, labels=fed)
-    moved = labeller.run(0, change)
-    if not run.logits or not moved.logits or run.logits[0].shape != moved.logits[0].shape:
+    moved = labeller.run(0, change).logits
+    if len(moved) != len(run.logits) or moved[index].shape != run.logits[index].shape:
         return None
-    return first_unseen(run.logits[0], moved.logits[0], position)
+    return first_unseen(run.logits[index], moved[index], position)
 
 
 def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
@@ -132,19 +137,23 @@ def measure(specimen: Specimen) -> Labels:
     require_forward(specimen)
     require_logits(specimen)
     text = text_in(specimen)
-    if text is None or min(specimen.construction.length, specimen.construction.batch) < 1:
+    if text is None:
         raise Abstention("the known call gives no text of several tokens")
     if specimen.construction.length < _SHORTEST:
         raise Abstention("the known call has too few tokens to tell their labels apart")
-    readings = [
-        _reading(Labeller(specimen, own, text), specimen, own)
-        for own in specimen.own_losses[:_MOST_LOSSES]
-    ]
-    if not any(reading.hears for reading in readings):
+    readings, errors = [], []
+    names = label_parameters(specimen.recipe) if specimen.recipe is not None else ()
+    for number, own in enumerate(specimen.own_losses):
+        if number < _MOST_LOSSES or own.name in names:
+            try:
+                readings.append(_reading(Labeller(specimen, own, text), specimen, own))
+            except _FAILURES as error:  # labels that are no tokens of the text are refused
+                errors.append(told(error, specimen.root))
+    if not any(reading.hears and reading.targets for reading in readings):
         readings += _unreturned(specimen, text)
     if not readings:
-        raise Abstention("the model gives no loss of its own")
+        raise Abstention("; ".join(errors) or "the model gives no loss of its own")
     return Labels(readings=tuple(readings))
 
 
-PROBE = Probe(name="labels", order=31, measure=measure)
+PROBE = Probe(name="labels", order=31, measure=measure, fast=True)

@@ -158,6 +158,26 @@ SICK = {
             "return F.cross_entropy(z.flatten(0, 1), y.flatten())",
         ),
     ),
+    "no-shift-by-chunks": (
+        "GD603",
+        "loss = sum",
+        text(
+            HF,
+            "h = self.mix(self.e(input_ids))[0]",
+            "pairs = zip(h.split(2, dim=1), labels.split(2, dim=1))",
+            "loss = sum(F.cross_entropy(self.out(a).mT, b, reduction='sum') for a, b in pairs) / 9",
+        ),
+    ),
+    "no-shift-by-chunks-of-one-row": (
+        "GD603",
+        "loss = sum",
+        text(
+            HF,
+            "h = self.mix(self.e(input_ids))[0].flatten(0, 1)",
+            "pairs = zip(h.split(4), labels.flatten().split(4))",
+            "loss = sum(F.cross_entropy(self.out(a), b, reduction='sum') for a, b in pairs) / 9",
+        ),
+    ),
     "likelihoods-by-hand": (
         "GD603",
         "loss = -logp.gather",
@@ -199,6 +219,30 @@ SICK = {
             "return F.cross_entropy(z.flatten(0, 1), y.flatten())",
             more="        self.config = {'pad_token_id': pad_id}\n",
         ),
+    ),
+    "padding-that-the-table-declares": (
+        "GD605",
+        "loss = F",
+        text(GPT, f"loss = {GIVEN})").replace("(vocab_size, n_embd)", "(vocab_size, n_embd, 3)"),
+    ),
+    "beside-what-is-as-wide-as-the-vocabulary": (
+        "GD603",
+        "loss = F",
+        text(
+            HF,
+            "loss = F.cross_entropy(z.mT, labels)",
+            more="        self.up = nn.Linear("
+            "n_embd, vocab_size)\n        self.down = nn.Linear(vocab_size, n_embd)\n",
+        ).replace(
+            "self.out(self.mix(self.e(idx))[0])",
+            "self.out(self.down(self.up(self.mix(self.e(idx))[0]).relu()))",
+        ),
+    ),
+    "detached-beside-a-penalty-that-is-not": (
+        "GD606",
+        "return_this",
+        text(HF, f"loss = {SHIFTED}).detach()  # return_this")
+        + "\n    def penalty_loss(self):\n        return self.out.weight.square().mean()\n",
     ),
     "detached": ("GD606", "return_this", text(HF, f"loss = {SHIFTED}).detach()  # return_this")),
     "as-a-number": ("GD606", "float(", text(HF, f"loss = {SHIFTED})", "loss = float(loss)")),
@@ -386,6 +430,73 @@ def test_a_healthy_loss_refutes(tmp_path: Path, name: str) -> None:
     """Silence is no proof: what was measured is told."""
     found = convictions(measured(specimen(tmp_path, HEALTHY[name])), Status.REFUTED)
     assert {"GD603", "GD606", "GD607"} <= {each.rule for each in found}
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "h @ self.e.weight.t()",
+        "F.linear(h, self.e.weight)",
+        "torch.matmul(h, self.e.weight.mT.contiguous())",
+        "torch.einsum('btd,vd->btv', h, self.e.weight)",
+        "30 * torch.tanh(self.out(h) / 30)",
+        "self.out(h).float() * self.out.weight.norm().detach()",
+        "self.out(h.flatten(0, 1)).view(*h.shape[:2], -1)",
+    ],
+)
+def test_logits_are_found_however_they_are_made(tmp_path: Path, head: str) -> None:
+    """By a tied table, with a cap, scaled, or of all rows behind one another."""
+    sick, healthy = SICK["no-shift"][2], HEALTHY["shifted-inside"]
+    plain = "return self.out(self.mix(self.e(idx))[0])"
+    own = f"h = self.mix(self.e(idx))[0]\n        return {head}"
+    (found,) = convictions(measured(specimen(tmp_path, sick.replace(plain, own))))
+    assert found.rule == "GD603"
+    found_healthy = measured(specimen(tmp_path, healthy.replace(plain, own)))
+    assert convictions(found_healthy) == []
+    assert "GD603" in {one.rule for one in convictions(found_healthy, Status.REFUTED)}
+
+
+@pytest.mark.parametrize("call", ["model(ids)", "model(ids, labels=labels)"])
+@pytest.mark.parametrize("sick", [False, True])
+def test_a_call_that_the_user_gave_is_measured(tmp_path: Path, call: str, sick: bool) -> None:
+    """With labels or without."""
+    model = SICK["no-shift"][2] if sick else HEALTHY["shifted-inside"]
+    call = call.replace("ids,", "input_ids=ids,").replace("(ids)", "(input_ids=ids)")
+    rules = [one.rule for one in convictions(measured(specimen(tmp_path, model, call=call)))]
+    assert rules == (["GD603"] if sick else [])
+
+
+TIME_FIRST = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, n_embd=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, n_embd)
+        self.mix = nn.LSTM(n_embd, n_embd)
+        self.out = nn.Linear(n_embd, vocab_size)
+
+    def forward(self, src, labels=None):
+        z = self.out(self.mix(self.e(src))[0])  # [T, B, V]
+        if labels is None:
+            return z, None
+        goal = labels{}
+        return z, F.cross_entropy(z{}.flatten(0, 1), goal.flatten())
+
+
+def learn(model, ids):
+    return model(ids, labels=ids)
+"""
+
+
+@pytest.mark.parametrize(
+    ("goal", "kept", "rules"),
+    [("[1:]", "[:-1]", []), ("", "", ["GD603"]), ("[2:]", "[:-2]", ["GD603"])],
+)
+def test_a_text_that_runs_down_the_columns_is_read_so(
+    tmp_path: Path, goal: str, kept: str, rules: list[str]
+) -> None:
+    """[T, B] in place of [B, T]."""
+    found = convictions(measured(specimen(tmp_path, TIME_FIRST.format(goal, kept))))
+    assert [one.rule for one in found] == rules
 
 
 def test_a_decoder_that_is_fed_the_label_it_has_to_tell_is_convicted(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ class LossReading:
     """
 
     name: str  # of the entry's label parameter, or of the method
+    by_entry: bool  # the entry itself gives it for its labels
     labels: str  # the parameter, or the key of a batch, that the targets came from; "": the ids
     loss: float | None  # nats
     hears: bool  # a parameter of the model hears of the loss

@@ -48,6 +48,7 @@ class HiddenTokens:
     """A call whose mask hides the first tokens of a row, or all of another."""
 
     mask: str  # the parameter
+    made: str  # code that makes it of `hidden`: "(~hidden).long()"
     hidden: str  # "the first tokens of a row", "a whole row"
     # Logits of tokens that are not hidden, which are no numbers.
     spoiled_positions: int

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.odd_inputs import HiddenTokens, OddInputs
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD705"
 PROBE = "odd-inputs"
@@ -41,6 +47,7 @@ def _conviction(hidden: HiddenTokens, record: ModelRecord, status: Status) -> Co
         ),
         values={
             "mask": hidden.mask,
+            "made": hidden.made,
             "hidden": hidden.hidden,
             "spoiled_positions": hidden.spoiled_positions,
             "spoiled_parameters": hidden.spoiled_parameters,
@@ -55,6 +62,21 @@ def _reached(hidden: HiddenTokens) -> str:
         return "the gradients"
     also = " and the gradients" if hidden.spoiled_parameters else ""
     return f"the logits of tokens that are not hidden{also}"
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Hidden tokens, and an objective of all others."""
+    which = "0" if values.get("hidden") == "a whole row" else "0, :2"
+    return (
+        "hidden = torch.zeros(B, T, dtype=torch.bool)\n"
+        f"hidden[{which}] = True\n"
+        "model = build()\n"
+        f"found = logits(model, random_ids(), {values['mask']}={values['made']})\n"
+        "positions, gradients = spoiled(found, hidden, dict(model.named_parameters()))\n"
+        "assert not positions and not gradients, (\n"
+        '    f"NaN in the logits of {positions} other tokens, and in {gradients} gradients"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -105,4 +127,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace('float("-inf")', "-1e9"),
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.hidden_tokens:spoiled",), test=_test),
 )

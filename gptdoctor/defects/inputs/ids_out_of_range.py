@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.odd_inputs import OddInputs, StrangeId
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD703"
 PROBE = "odd-inputs"
@@ -49,6 +55,19 @@ def _conviction(strange: StrangeId, record: ModelRecord, status: Status) -> Conv
             "operation": strange.operation or None,
             "error": None if strange.crash is None else strange.crash.kind,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The call with one id that is no token: it is to be refused."""
+    return (
+        "ids = random_ids()\n"
+        f"ids[0, T // 2] = {values['id']}\n"
+        "try:\n"
+        "    run(build().eval(), ids)\n"
+        "except (IndexError, RuntimeError, ValueError):\n"
+        "    return  # refused, as it should be\n"
+        f'raise AssertionError("id {values["id"]} is silently read as {values["read_as"]}")\n'
     )
 
 
@@ -96,4 +115,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("        input_ids = input_ids.clamp(0, self.vocab_size - 1)\n", ""),
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.odd_inputs import OddInputs, OverlongInput
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD704"
 PROBE = "odd-inputs"
@@ -48,6 +54,18 @@ def _conviction(overlong: OverlongInput, record: ModelRecord, status: Status) ->
             "operation": overlong.operation or None,
             "error": None if overlong.crash is None else overlong.crash.kind,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """A call with more tokens than the model says it takes: it is to be refused."""
+    length = values["length"]
+    return (
+        "try:\n"
+        f"    run(build().eval(), random_ids(length={length}))\n"
+        "except (AssertionError, IndexError, RuntimeError, ValueError):\n"
+        "    return  # refused, as it should be\n"
+        f'raise AssertionError("{length} tokens are silently made to fit")\n'
     )
 
 
@@ -97,4 +115,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("positions % self.block_size", "positions"),
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

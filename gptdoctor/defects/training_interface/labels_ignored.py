@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -40,6 +46,7 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "loss_nats": reading.loss,
             "moved_by_labels": reading.moved_by_labels,
             "targets": reading.targets,
@@ -48,13 +55,16 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Other labels, and the same loss."""
-    return """\
-model = build().eval()
-labels = labels_of(random_ids())
-first, second = (loss(model, random_ids(), one) for one in (labels, other_ids(labels)))
-assert first != second, "the loss is the same whatever the labels are"
-"""
+    """Two sets of labels for the same ids."""
+    if not values.get("by_entry"):
+        return ""
+    name = values["name"]
+    return (
+        "model, ids = build(), random_ids()\n"
+        f"one = loss_in(run(model, ids, {name}=random_ids(seed=1)), None)\n"
+        f"other = loss_in(run(model, ids, {name}=random_ids(seed=2)), None)\n"
+        'assert one != other, f"two sets of labels give the same loss, {one:.4f}"\n'
+    )
 
 
 SICK = """\
@@ -99,5 +109,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     convicts={PROBE: _convict},
-    proof=Proof(test=_test),
+    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

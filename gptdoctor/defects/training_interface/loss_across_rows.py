@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -37,6 +43,7 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "positions_across": across,
             "positions": reading.positions,
             "loss_nats": reading.loss,
@@ -53,16 +60,17 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Labels unlike the ids: the last position of a row must not be pulled to the next row's."""
-    return """\
-labels = random_ids(1)  # unlike the ids, so that it shows which of them are meant
-found, scores = loss_and_logits(build(), random_ids(0), labels)
-pulled = pulled_to(found, scores)
-assert pulled is not None
-paired = pairing(pulled, labels)
-assert paired is not None
-assert paired.across_rows == 0, f"{paired.across_rows} positions learn a token of the next row"
-"""
+    """Labels unlike the ids, and the label that each position is pulled to."""
+    if not values.get("by_entry"):
+        return ""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1)\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        "found = None if pulled is None else pairing(pulled, labels)\n"
+        "assert found is None or not found.across_rows, (\n"
+        '    f"{found.across_rows} positions are trained on a token of the next row"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -110,7 +118,7 @@ DEFECT = Defect(
     convicts={PROBE: _convict},
     proof=Proof(
         measures=(
-            "probes.instruments.label_pulls:pulled_to",
+            "probes.instruments.label_pulls:pulls_in",
             "probes.instruments.label_pulls:pairing",
         ),
         test=_test,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -25,12 +31,12 @@ _HOW = {
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     if not isinstance(measurement, Labels):
         return
-    heard = any(reading.hears for reading in measurement.readings)
+    heard = any(reading.hears and reading.targets for reading in measurement.readings)
     for reading in measurement.readings:
         if reading.hears:
             yield _conviction(reading, record, Status.REFUTED, reading.cross_entropy)
         elif reading.logits_live and not heard:
-            # Another loss of the model's that is heard makes this one a report for the eye.
+            # Another loss of labels that is heard makes this one a report for the eye.
             place = reading.cut or reading.cross_entropy
             yield _conviction(reading, record, Status.CONFIRMED, place)
 
@@ -52,6 +58,7 @@ def _conviction(
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "loss_nats": reading.loss,
             "cut_by": reading.cut_by,
             "logits_live": reading.logits_live,
@@ -60,13 +67,16 @@ def _conviction(
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The loss of the model's own has to lead back to its parameters."""
-    return """\
-model = build()
-found = loss(model, random_ids())
-heard = isinstance(found, torch.Tensor) and reaches(found, model)
-assert heard, "no parameter hears of the loss that the model returns"
-"""
+    """The loss that a call returns for its labels."""
+    if not values.get("by_entry"):
+        return ""
+    return (
+        f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
+        "found = loss_in(output, None)\n"
+        "assert found is not None and found.requires_grad, (\n"
+        '    f"no parameter hears of the loss {found}"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -108,5 +118,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".detach()", ""),
     convicts={PROBE: _convict},
-    proof=Proof(measures=("probes.training_interface:reaches",), test=_test),
+    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -36,6 +42,7 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
         ),
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "padding": reading.padding,
             "positions_counted": counted,
             "loss_nats": reading.loss,
@@ -44,24 +51,17 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Padding at the end of a row must pull no position to itself."""
+    """A row that ends with padding, and the tokens that its positions are pulled to."""
     token = str(values.get("padding", "")).rpartition(" = ")[2]
-    if not token.lstrip("-").isdigit():
+    if not values.get("by_entry") or not token.isdigit():
         return ""
-    return f"""\
-padding = {token}
-ids = random_ids()
-ids[ids == padding] = (padding + 1) % V
-labels = labels_of(ids)
-labels[0, -2:] = padding
-if padding >= 0:
-    ids[0, -2:] = padding
-found, scores = loss_and_logits(build(), ids, labels)
-pulled = pulled_to(found, scores)
-assert pulled is not None
-counted = int((pulled[0] == padding).sum())
-assert counted == 0, f"{{counted}} positions are trained to tell padding"
-"""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1).clamp(min=1)\n"
+        f"ids[0, -2:] = labels[0, -2:] = {token}\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        f"counted = 0 if pulled is None else int((pulled[0, -3:] == {token}).sum())\n"
+        'assert counted == 0, f"{counted} positions are trained on padding"\n'
+    )
 
 
 SICK = """\
@@ -109,5 +109,5 @@ DEFECT = Defect(
         "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
     ),
     convicts={PROBE: _convict},
-    proof=Proof(measures=("probes.instruments.label_pulls:pulled_to",), test=_test),
+    proof=Proof(measures=("probes.instruments.label_pulls:pulls_in",), test=_test),
 )

@@ -5,7 +5,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Suspicion,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -115,6 +122,7 @@ def _conviction(
         message=f"The cross-entropy of {record.target.name} is given {given}",
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "loss_nats": reading.loss,
             "probabilities": reading.probabilities,
             "line": None if reading.cross_entropy is None else reading.cross_entropy.line,
@@ -123,17 +131,26 @@ def _conviction(
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The loss has to be the cross-entropy of scores that are no probabilities."""
-    return """\
-labels = labels_of(random_ids())
-found, scores = loss_and_logits(build().eval(), random_ids(), labels)
-sums = scores.sum(dim=-1)
-assert not torch.allclose(sums, torch.ones_like(sums)), "the logits are probabilities"
-pairs = [(scores, labels), (scores[:, :-1], labels[:, 1:])]
-right = [torch.nn.functional.cross_entropy(x.flatten(0, 1), y.flatten()) for x, y in pairs]
-told = "the loss is not the cross-entropy of the logits"
-assert any(torch.isclose(found, one, rtol=1e-4) for one in right), told
-"""
+    """What the losses are given while the model makes its own."""
+    if not values.get("by_entry"):
+        return ""
+    return (
+        "from unittest import mock\n"
+        "given = []\n"
+        "\n"
+        "def watched(name):\n"
+        "    real = getattr(torch.nn.functional, name)\n"
+        "\n"
+        "    def call(scores, *args, **kwargs):\n"
+        "        given.append(are_probabilities(scores, 1 if scores.dim() > 1 else 0))\n"
+        "        return real(scores, *args, **kwargs)\n"
+        "\n"
+        "    return mock.patch.object(torch.nn.functional, name, call)\n"
+        "\n"
+        'with watched("cross_entropy"), watched("nll_loss"):\n'
+        f"    run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
+        'assert not any(given), "the loss is given probabilities"\n'
+    )
 
 
 SICK = """\
@@ -180,5 +197,5 @@ DEFECT = Defect(
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
     suspects={ast.Call: _suspect},
     convicts={PROBE: _convict},
-    proof=Proof(test=_test),
+    proof=Proof(measures=("probes.instruments.loss_watch:are_probabilities",), test=_test),
 )

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -49,8 +55,10 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         message=f"In the loss of {record.target.name} each position is trained on {_words(ahead)}",
         values={
             "name": reading.name,
+            "by_entry": reading.by_entry,
             "labels": reading.labels,
             "offset": reading.offset,
+            "right_offsets": right_offsets(reading),
             "ahead": ahead,
             "positions": reading.positions,
             "convention": reading.convention,
@@ -91,20 +99,18 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Labels unlike the ids, and the one that each position is pulled to."""
-    offset, ahead = values.get("offset"), values.get("ahead")
-    if not isinstance(offset, int) or not isinstance(ahead, int) or not values.get("labels"):
+    """Labels unlike the ids, and the label that each position is pulled to."""
+    right = values.get("right_offsets")
+    if not values.get("by_entry") or not isinstance(right, tuple):
         return ""
-    return f"""\
-labels = random_ids(1)  # unlike the ids, so that it shows which of them are meant
-found, scores = loss_and_logits(build(), random_ids(0), labels)
-pulled = pulled_to(found, scores)
-assert pulled is not None
-paired = pairing(pulled, labels)
-assert paired is not None
-right = {offset - ahead + 1}
-assert paired.offset == right, f"position t is trained on label t + {{paired.offset}}"
-"""
+    return (
+        "ids, labels = random_ids(), random_ids(seed=1)\n"
+        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+        "found = None if pulled is None else pairing(pulled, labels)\n"
+        f"assert found is None or found.offset in {right!r}, (\n"
+        '    f"position t is trained on label t + {found.offset}"\n'
+        ")\n"
+    )
 
 
 SICK = """\
@@ -158,7 +164,7 @@ DEFECT = Defect(
     convicts={PROBE: _convict},
     proof=Proof(
         measures=(
-            "probes.instruments.label_pulls:pulled_to",
+            "probes.instruments.label_pulls:pulls_in",
             "probes.instruments.label_pulls:pairing",
         ),
         test=_test,

@@ -34,6 +34,11 @@ def declared_padding(model: nn.Module, vocabulary: int) -> Padding | None:
     for name, token in named:
         if _PADDING.fullmatch(name.lower()) and 0 <= token < vocabulary and token not in others:
             return Padding(token=token, name=name)
+    for name, table in model.named_modules():
+        if isinstance(table, nn.Embedding) and table.num_embeddings == vocabulary:
+            token = -1 if table.padding_idx is None else table.padding_idx
+            if token >= 0 and token not in others:
+                return Padding(token=token, name=f"{name}.padding_idx")
     return None
 
 

@@ -32,6 +32,13 @@ class Mask:
     keeps: Any  # 1 or True, or False where True hides
     dtype: torch.dtype
 
+    @property
+    def code(self) -> str:
+        """Code that makes the mask of `hidden`."""
+        if self.dtype == torch.long:
+            return "(~hidden).long()"
+        return "~hidden" if self.keeps else "hidden"
+
     def hiding(self, hidden: Tensor) -> Tensor:
         """The mask that hides the tokens [B, T] that are True in `hidden`."""
         kept = ~hidden if self.keeps else hidden
@@ -119,6 +126,7 @@ def _call(specimen: Specimen, mask: Mask, hidden: Tensor, words: str) -> HiddenT
     positions, lost = spoiled(logits, hidden, parameters)
     return HiddenTokens(
         mask=mask.name,
+        made=mask.code,
         hidden=words,
         spoiled_positions=positions,
         spoiled_parameters=lost,

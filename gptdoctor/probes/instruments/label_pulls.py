@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from gptdoctor.specimen.outputs import loss_in, tensors_in
 
 # Shifts that anybody writes by mistake, and one more on each side.
 OFFSETS = range(-2, 4)
@@ -28,6 +31,18 @@ def pulled_to(loss: Tensor, logits: Tensor) -> Tensor | None:
         return None
     strength, tokens = (-gradient).max(dim=-1)
     return torch.where(strength > LEAST_PULL * strength.max(), tokens, -1)
+
+
+def pulls_in(output: Any, vocabulary: int) -> Tensor | None:
+    """Where the loss in what a model returned pulls the logits [B, T, V] beside it, [B, T].
+
+    None: it returned no loss, or none that hears of such logits.
+    """
+    value = loss_in(output, None)
+    for _, tensor in tensors_in(output):
+        if value is not None and tensor.dim() == 3 and tensor.shape[-1] == vocabulary:
+            return pulled_to(value, tensor)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)

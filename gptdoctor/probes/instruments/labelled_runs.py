@@ -54,6 +54,7 @@ class LabelledRun:
     """One run of a loss, and what it pulled where."""
 
     model: nn.Module = field(repr=False)
+    by_entry: bool  # the entry gives the loss for labels that it takes
     watch: LossWatch
     loss: Tensor
     text: Tensor  # [B, T]
@@ -88,6 +89,7 @@ class LabelledRun:
         entropy = self.entropy
         return LossReading(
             name=name,
+            by_entry=self.by_entry,
             labels="",
             loss=self.loss.item(),
             hears=hears,
@@ -164,6 +166,7 @@ class Labeller:
         found = list(self._pulls(watch, value, text))
         return LabelledRun(
             model=model,
+            by_entry=bool(self._own.labels) and self._own.name == self._own.labels,
             watch=watch,
             loss=value,
             text=text,
@@ -193,14 +196,27 @@ class Labeller:
         self, watch: LossWatch, loss: Tensor, text: Tensor
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """The logits [B, L, V] that the loss hears of, and where it pulls them."""
-        for root in watch.roots:
-            pulled = pulled_to(loss, root)
-            if pulled is None:
-                continue
-            logits = as_rows(root.detach(), text.shape, turned=self._text.turned)
-            tokens = as_rows(pulled[..., None], text.shape, turned=self._text.turned)
-            if logits is not None and tokens is not None:
-                yield logits, tokens[..., 0]
+        found = [
+            (root.detach(), pulled)
+            for root in watch.roots
+            if (pulled := pulled_to(loss, root)) is not None
+        ]
+        fitting = [each for one in found if (each := self._rows(*one, text.shape)) is not None]
+        if not fitting and len({root.dim() for root, _ in found}) == 1:
+            # A head that is run on a piece of the text at a time, to save memory.
+            along = found[0][0].dim() - 2
+            pieces = [torch.cat(parts, dim=along) for parts in zip(*found, strict=True)]
+            whole = self._rows(pieces[0], pieces[1], text.shape)
+            fitting = [] if whole is None else [whole]
+        yield from fitting
+
+    def _rows(
+        self, logits: Tensor, pulled: Tensor, shape: torch.Size
+    ) -> tuple[Tensor, Tensor] | None:
+        """Logits and pulled tokens by rows; None: they do not cover a text of `shape`."""
+        rows = as_rows(logits, shape, turned=self._text.turned)
+        tokens = as_rows(pulled[..., None], shape, turned=self._text.turned)
+        return None if rows is None or tokens is None else (rows, tokens[..., 0])
 
 
 def as_rows(values: Tensor, shape: torch.Size, *, turned: bool) -> Tensor | None:

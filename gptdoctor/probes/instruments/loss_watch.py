@@ -65,6 +65,8 @@ class LossWatch(TorchFunctionMode):
         self.sum: Place | None = None  # the first line that makes one number of the logits
         self.numbers: dict[float, tuple[Place, str]] = {}  # where they were taken off the graph
         self._root, self._widths = root, widths
+        self._weights: dict[int, Tensor] = {}  # what is made of weights alone: a turned table
+        self._wide = {torch.Size((width,)) for width in widths}
         self._logits: dict[int, tuple[Tensor, Lineage]] = {}  # alive, so that no id comes twice
         self._labels: dict[int, tuple[Tensor, Lineage]] = {}
 
@@ -93,15 +95,20 @@ class LossWatch(TorchFunctionMode):
                 self._follow_logits(name, logits[0], args, result, place)
             elif not any(each.is_floating_point() for each in given):
                 self._follow_labels(name, labels[0], args, result, place)
+        if given and all(_is_weight(each) or id(each) in self._weights for each in given):
+            self._weights.update((id(made), made) for made in tensors(result))
         else:
-            self._find_roots(result)
+            self._find_roots(result, [each for each in logits if each.shape[-1:] in self._wide])
         return result
 
-    def _find_roots(self, result: Any) -> None:
-        """Keep logits that can be trained: wide results that are made of no others."""
-        for made in tensors(result):
-            wide = made.dim() in (2, 3) and made.shape[-1] in self._widths
-            if wide and made.is_floating_point() and made.requires_grad and not made.is_leaf:
+    def _find_roots(self, result: Any, wide: list[Tensor]) -> None:
+        """Keep logits that can be trained: results as wide as the vocabulary, made of none.
+
+        A layer inside may be as wide: what is projected again is logits anew.
+        """
+        for made in () if wide else tensors(result):
+            fits = made.dim() in (2, 3) and made.shape[-1:] in self._wide
+            if fits and made.is_floating_point() and made.requires_grad and not made.is_leaf:
                 self.roots.append(made)
                 self._logits[id(made)] = made, Lineage()
 
@@ -157,6 +164,10 @@ class LossWatch(TorchFunctionMode):
                 labels=next(targets, Lineage()),
             )
         )
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    return tensor.is_leaf and tensor.requires_grad
 
 
 def _name(func: Any) -> str:
