@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from gptdoctor.catalog import all_defects, module_of
+from gptdoctor.catalog import all_defects, defect_named, module_of
+from gptdoctor.core.findings import Severity
 from tests.commands import ROOT, check_json, expected_in
 
 BY_RUN = [defect for defect in all_defects() if not defect.in_text]
@@ -56,9 +57,14 @@ def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> N
     path = f"fixture_{file.stem}_{code}.py"
     assert found_in(document, path) == sorted(expected_in(file))
     verdicts = {one["name"]: one["verdict"] for one in document["models"] if one["path"] == path}
-    expected = "untrainable" if file.stem == "sick" else "trainable"
-    assert verdicts == dict.fromkeys(verdicts, expected)
     assert verdicts
+    assert set(verdicts.values()) <= verdicts_for(code if file.stem == "sick" else None)
+
+
+def verdicts_for(code: str | None) -> set[str]:
+    """What a model may be called that has a rule's defect, or none."""
+    severe = code is not None and defect_named(code).severity.at_least(Severity.HIGH)
+    return {"degraded", "untrainable"} if severe else {"trainable"}
 
 
 @pytest.mark.parametrize(

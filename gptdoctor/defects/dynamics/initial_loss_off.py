@@ -11,8 +11,8 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect
 
 CODE = "GD901"
-# Healthy models are within 1.1 of ln V, but for tables that torch fills with N(0, 1) and that are
-# the head as well: those many publish, and they learn.
+# Of 60 models of a public package all but one have 1.0 to 1.25 times ln V.  Tables that torch fills
+# with N(0, 1) and that are the head as well have more: those many publish, and they learn.
 MOST_OF_UNIFORM = 1.5
 # Random ids tell nothing of the next one: a model that names it better than chance by a fifth has
 # seen it.
@@ -92,6 +92,7 @@ def _conviction(
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -104,9 +105,10 @@ class SureReader(nn.Module):
         self.head = nn.Linear(width, vocab_size)
         nn.init.normal_(self.head.weight, std=1.0)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         states, _ = self.mix(self.embedding(ids))
-        return self.head(self.norm(states))
+        logits = self.head(self.norm(states))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

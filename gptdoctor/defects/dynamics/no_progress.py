@@ -20,6 +20,8 @@ def read_learning(measurement: Measurement, record: ModelRecord) -> Iterator[Con
     """Convict a loss that no rate brings down by a tenth, where steps could be taken."""
     if not isinstance(measurement, Learning) or measurement.progress is None:
         return
+    if not any(run.stays_finite for run in measurement.runs):
+        return  # GD902: NaN is another matter
     runs = [run for run in measurement.runs if run.steps]
     best, first = min(run.best_loss for run in runs), runs[0].first_loss
     learns = measurement.progress >= LEAST_DROP or first <= 0
@@ -58,6 +60,7 @@ def _message(measurement: Learning) -> str:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -68,10 +71,11 @@ class FlooredReader(nn.Module):
         self.mix = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size, bias=False)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         states, _ = self.mix(self.embedding(ids))
         states = torch.relu(states - 2.0)
-        return self.head(states)
+        logits = self.head(states)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -132,6 +132,7 @@ def _left_out(one: Uninitialised, number: int, record: ModelRecord) -> Convictio
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -142,11 +143,12 @@ class LengthReader(nn.Module):
         self.mix = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         states, _ = self.mix(x)
         lengths = (states - states[:, :1]).pow(2).sum(dim=-1, keepdim=True).sqrt()
-        return self.head(states * (1 + lengths))
+        logits = self.head(states * (1 + lengths))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -61,6 +61,7 @@ def _conviction(case: FiniteCase, record: ModelRecord) -> Conviction:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -72,12 +73,13 @@ class SoftReader(nn.Module):
         self.k = nn.Linear(width, width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         scores = self.q(x) @ self.k(x).transpose(1, 2) / x.shape[-1] ** 0.5
         future = torch.ones_like(scores[0], dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, torch.finfo(torch.float32).min)
-        return self.head(x + scores.softmax(dim=-1).type_as(x) @ x)
+        logits = self.head(x + scores.softmax(dim=-1).type_as(x) @ x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

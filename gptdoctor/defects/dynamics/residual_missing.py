@@ -102,11 +102,12 @@ class HalfResidual(nn.Module):
         self.blocks = nn.ModuleList(Block(width) for _ in range(n_layers))
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         for block in self.blocks:
             x = block(x)
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -80,9 +80,10 @@ class EvenReader(nn.Module):
             nn.init.constant_(layer.weight, 0.02)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         states, _ = self.mix(self.embedding(ids))
-        return self.head(states + self.down(F.gelu(self.up(states))))
+        logits = self.head(states + self.down(F.gelu(self.up(states))))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -59,6 +59,7 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -80,11 +81,12 @@ class SigmoidTower(nn.Module):
         self.layers = nn.ModuleList(Layer(width) for _ in range(n_layers))
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         for layer in self.layers:
             x = layer(x)
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
