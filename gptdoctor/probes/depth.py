@@ -92,7 +92,10 @@ def _stacks(specimen: Specimen, model: nn.Module) -> Iterator[Stack]:
 def _is_chain(blocks: Blocks) -> bool:
     """Whether each block works on what the one before it gave, and not beside it."""
     firsts = [blocks.given[index][0] for index in blocks.called]
-    return all(depends(after, before) for before, after in itertools.pairwise(firsts))
+    return all(
+        _differ(before, after) and depends(after, before)
+        for before, after in itertools.pairwise(firsts)
+    )
 
 
 def _stack(specimen: Specimen, model: nn.Module, blocks: Blocks, objective: Tensor) -> Stack:
