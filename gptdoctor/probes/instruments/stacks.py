@@ -133,16 +133,27 @@ def _gradients(
 
 
 def gradient_norms(objective: Tensor, streams: list[Stream]) -> tuple[float, ...]:
-    """The norm of the gradient of a scalar at each stream, 0 where there is none."""
+    """The norm of the gradient of a scalar at each stream [..., D], 0 where there is none.
+
+    That of the median vector: one position whose vector is zero, as that of padding is, may have
+    through a norm a gradient that is larger than all others together.
+    """
     found = _gradients(objective, [stream.edge for stream in streams])
-    return tuple(0.0 if each is None else each.float().norm().item() for each in found)
+    return tuple(0.0 if each is None else _median_norm(each) for each in found)
+
+
+def _median_norm(gradient: Tensor) -> float:
+    norms = gradient.float().norm(dim=-1).flatten()
+    heard = norms[norms > 0]
+    return float(heard.median()) if heard.numel() else 0.0
 
 
 def identity_share(before: Stream, after: Stream, draws: int) -> float:
     """The cosine of random directions at `after` with what the gradient makes of them at `before`.
 
     1 where `after` is `before`, 1 / sqrt(2) where as much was added as there was, and 0, to
-    within 1 / sqrt(numbers x draws), where `before` went through something else.
+    within 1 / sqrt(numbers x draws), where `before` went through something else.  The mean over
+    all vectors, so that none counts for more than another.
     """
     generator = torch.Generator().manual_seed(0)
     total = 0.0
@@ -151,7 +162,7 @@ def identity_share(before: Stream, after: Stream, draws: int) -> float:
         (back,) = _gradients(after.copy, [before.edge], direction)
         if back is None or not bool(back.any()):
             return 0.0
-        total += torch.cosine_similarity(back.flatten(), direction.flatten(), dim=0).item()
+        total += torch.cosine_similarity(back, direction, dim=-1).mean().item()
     return total / draws
 
 
