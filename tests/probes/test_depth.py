@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gptdoctor.core.measurements.depth import Depth, Stack
-from gptdoctor.probes.depth import LAYERS, PROBE
+from gptdoctor.probes.depth import LAYERS, LOOKED_INTO, PROBE
 from tests.probes.tower import ATTEND, FEED, LINEAR_INIT, TRANSFORMER, changed
 from tests.specimen.making import line_of, specimen
 
@@ -74,7 +74,7 @@ def test_a_stream_that_passes_is_seen_to_pass(
 ) -> None:
     """Whatever is around it, and however small it is beside what is added."""
     stack = stack_of(tmp_path, changed(*changes))
-    passes = stack.identity is not None and stack.identity > 0.3
+    passes = stack.identity is not None and stack.identity > LOOKED_INTO
     assert passes or stack.bypassed or (stack.missing is not None and stack.missing.intact)
     assert stack.gradient_factor is not None
     assert 0.1 < stack.gradient_factor < 5
