@@ -178,6 +178,7 @@ class Checkup:
                 overlay=overlay,
                 memory_bytes=self.options.memory_bytes,
                 devices=self.options.devices,
+                fast=self.options.fast,
             )
             for model in models
             for said in [config_of(self.options, model)]

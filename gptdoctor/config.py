@@ -38,6 +38,7 @@ class Options:
     seed: int = 0
     python: Path | None = None  # the interpreter that runs the models; None: chosen
     devices: bool = False  # let the models see accelerators
+    fast: bool = False  # run the quick probes alone
     memory_bytes: int | None = None  # of each model, above what torch maps; None: chosen
     jobs: int | None = None  # models examined at once; None: as many as cores and memory allow
     show_output: bool = False  # tell what the models' code printed

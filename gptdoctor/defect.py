@@ -11,7 +11,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gptdoctor.core.findings import Conviction, Severity, Suspicion
+from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import FixPromise
@@ -60,6 +60,25 @@ ConvictHandler = Callable[[Measurement, ModelRecord], Iterator[Conviction]]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof:
+    """How a test of the user's own shows a defect, without gptdoctor.
+
+    `measures` are the functions whose source the test carries, "probes.shapes:row_influence": the
+    ones that convicted.  `test` gives the statements of the test for the values of a finding's
+    evidence, "" where these allow none.  They fail by an `assert` with a reason, or by the user's
+    own exception, and may use
+
+    - `build()`, the tiny model in training mode, and `random_ids(seed=0, batch=B, length=T)`;
+    - `run(model, ids, seed=0, **more)`, what its call returns, with more keywords for the call;
+    - `logits(model, ids, seed=0, **more)`, [B, T, V], and `loss(model, ids)`, a scalar in nats;
+    - B, T and V; and MODULE, the name that the model's file is imported by.
+    """
+
+    measures: tuple[str, ...] = ()
+    test: Callable[[Mapping[str, Value]], str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Defect:
     """What one defect is, how it is seen, how much it harms, and the fix it promises."""
 
@@ -79,6 +98,7 @@ class Defect:
     # Codes of what a run shows as well where this defect is: confirmed by the same model, it is
     # the root, and those are told under it as its symptoms.
     explains: tuple[str, ...] = ()
+    proof: Proof | None = None  # None: no short test shows it
 
     @property
     def in_text(self) -> bool:

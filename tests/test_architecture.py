@@ -53,7 +53,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),
-    "report": ({"core", "config", "defect", "catalog", "diagnose"}, {"rich"}),
+    "prove": ({"core", "catalog", "defect", "source.laid_out"}, set()),
+    "source.laid_out": (set(), set()),
+    "report": ({"core", "config", "defect", "catalog", "diagnose", "source.laid_out"}, {"rich"}),
     # The Python API is reached from the package itself, and loaded only when it is called.
     "": ({"integrations"}, {"torch"}),
     "integrations": ({"*"}, {"torch", "rich", "psutil"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.record import OUT_OF_TIME, ModelRecord
 
 # Errors that memory, files, permissions, libraries or a network decide, not the code alone.
 _OF_THE_WORLD = re.compile(
@@ -20,7 +20,8 @@ def lasts(record: ModelRecord) -> bool:
 
     Time-outs, kills and ends of the process are no results to keep.
     """
-    return record.ending.kind == "finished" and not _OF_THE_WORLD.search(_told(record))
+    late = any(one.reason.startswith(OUT_OF_TIME) for one in record.unmeasured)
+    return record.ending.kind == "finished" and not late and not _OF_THE_WORLD.search(_told(record))
 
 
 def _told(record: ModelRecord) -> str:

@@ -53,6 +53,7 @@ def check(
     seed: shared.SeedOption = None,
     python: shared.PythonOption = None,
     devices: shared.DevicesOption = False,
+    fast: shared.FastOption = False,
     cache: shared.CacheOption = None,
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
@@ -106,7 +107,7 @@ def _words(context: typer.Context) -> tuple[str, ...]:
         value = given[name]
         word = f"{value:g}" if isinstance(value, float) else str(value)
         words += [option, word] if value is not None else []
-    return (*words, *(["--devices"] if given["devices"] else []))
+    return (*words, *(f"--{name}" for name in ("devices", "fast") if given[name]))
 
 
 def _show(

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from gptdoctor import __version__
-from gptdoctor.cli import cache, check, explain, fix, report, rules
+from gptdoctor.cli import cache, check, explain, fix, prove, report, rules
 from gptdoctor.cli.interrupts import Interrupted, end_on_interrupt, told
 from gptdoctor.core.errors import DoctorError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 app.command()(check.check)
 app.command()(fix.fix)
 app.command()(report.report)
+app.command()(prove.prove)
 app.command()(explain.explain)
 app.command()(rules.rules)
 app.command()(cache.cache)

@@ -84,6 +84,7 @@ PythonOption = Annotated[
 DevicesOption = Annotated[
     bool, typer.Option("--devices", help="Let the models see accelerators (hidden by default).")
 ]
+FastOption = Annotated[bool, typer.Option("--fast", help="Only the quick and most telling probes.")]
 CacheOption = Annotated[
     bool | None,
     typer.Option(

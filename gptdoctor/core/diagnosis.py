@@ -32,6 +32,7 @@ class SpecimenFacts:
     entry: str  # name of the method that was called: "forward", "forward_step"
     expression: str = ""  # the call as `--call` takes it: "model(text_ids=ids)"
     imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
+    logits: str = ""  # how logits [B, T, V] are read from `output`, what the call returns
 
 
 @dataclass(frozen=True, kw_only=True)

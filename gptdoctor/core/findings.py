@@ -131,6 +131,15 @@ class ModelEvidence:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Symptom:
+    """What a run shows as well because of a finding: no finding of its own."""
+
+    rule: str
+    name: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One rule at one place, with what every model that ran it has to say."""
 
@@ -146,3 +155,6 @@ class Finding:
     models: tuple[ModelEvidence, ...] = ()
     fix: FixOffer | None = None
     details: Mapping[str, Value] = field(default_factory=dict)
+    # What raised it: "text"; "line", a run, at this very line; "symbol", a run, somewhere in there.
+    seen_by: str = "text"
+    symptoms: tuple[Symptom, ...] = ()  # other rules that were confirmed because of this one

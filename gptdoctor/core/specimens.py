@@ -48,6 +48,7 @@ class ExamineRequest:
     # Text that stands for files on disk, by path relative to the root: how repairs are proven.
     overlay: Mapping[str, str] = field(default_factory=dict)
     devices: bool = False  # let the model see accelerators
+    fast: bool = False  # the quick probes alone
 
 
 def is_asked(probe: str, probes: Collection[str], without: Collection[str]) -> bool:

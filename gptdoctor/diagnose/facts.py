@@ -31,6 +31,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         entry=construction.entry,
         expression=construction.expression,
         imports=construction.imports,
+        logits=construction.logits,
     )
 
 

@@ -22,7 +22,7 @@ from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.defect import Defect
 from gptdoctor.diagnose.reasons import why_not_measured
-from gptdoctor.diagnose.symptoms import is_explained
+from gptdoctor.diagnose.symptoms import folded, is_explained
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -47,7 +47,7 @@ def join(
     findings = [_finding(project, suspicion, judged, live=live) for suspicion in suspicions]
     findings += _unsuspected(project, suspicions, judged)
     findings += _unsuspected(project, suspicions, judged, roots=findings)
-    return sorted(findings, key=lambda finding: (finding.location, finding.rule))
+    return sorted(folded(findings), key=lambda finding: (finding.location, finding.rule))
 
 
 def concerns(target: ModelTarget, suspicion: Suspicion, record: ModelRecord | None) -> bool:
@@ -222,6 +222,7 @@ def _measured_finding(
         model=models[0].name,
         models=models,
         fix=_offer(defect, conviction.status, {}),
+        seen_by="line" if conviction.place and conviction.place.line else "symbol",
     )
 
 

@@ -43,6 +43,7 @@ class Examiner:
     # Looked at whenever a forward pass begins: nobody can stop one that is running.
     timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS
     probes: tuple[str, ...] = ()  # by name; empty: all of them
+    fast: bool = False  # the quick probes alone
     entry: str | None = None  # the method that takes the inputs; None: `forward`, if there is one
 
     def examine(self, model: nn.Module, /, *inputs: Any, **named: Any) -> ShownExamination:
@@ -65,6 +66,7 @@ class Examiner:
             timeout_seconds=self.timeout_seconds,
             probes=self.probes,
             without=() if self.probes else NOT_ASKED,
+            fast=self.fast,
         )
         settle_package(request.root, request.target.path)
         with known_as(source.known_as):

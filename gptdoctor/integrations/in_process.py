@@ -86,7 +86,7 @@ def _measurements(
     with record_lines(request.root) as lines:
         construction, specimen = _called(given, model, request)
     yield Measured(probe="construction", measurement=construction, executed=as_executed(lines))
-    for probe in chosen_probes(request.probes, request.without):
+    for probe in chosen_probes(request.probes, request.without, fast=request.fast):
         if isinstance(probe, Unmeasured):
             yield probe
         elif specimen is None:
@@ -140,6 +140,7 @@ def _probed(
     recorder: AbstractContextManager[Lines] = nullcontext({})
     if probe.records_lines:
         recorder = record_lines(request.root)
+    started = monotonic()
     try:
         clock.check()
         seed_everything(request.seed)
@@ -151,7 +152,12 @@ def _probed(
         return Unmeasured(probe=probe.name, reason=str(abstention))
     except _FAILURES as error:
         return Unmeasured(probe=probe.name, reason=told(error, request.root))
-    return Measured(probe=probe.name, measurement=measurement, executed=as_executed(lines))
+    return Measured(
+        probe=probe.name,
+        measurement=measurement,
+        executed=as_executed(lines),
+        seconds=monotonic() - started,
+    )
 
 
 def _out_of_time(request: ExamineRequest) -> str:

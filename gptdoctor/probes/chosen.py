@@ -14,9 +14,12 @@ from gptdoctor.specimen.places import told
 
 
 def chosen_probes(
-    names: tuple[str, ...], without: tuple[str, ...] = ()
+    names: tuple[str, ...], without: tuple[str, ...] = (), *, fast: bool = False
 ) -> Iterator[Probe | Unmeasured]:
-    """The probes that were asked for, in their order; first those that cannot be loaded."""
+    """The probes that were asked for, in their order; first those that cannot be loaded.
+
+    With `fast`, only the quick ones.
+    """
     found = []
     for entry in pkgutil.iter_modules(gptdoctor.probes.__path__):
         name = entry.name.replace("_", "-")
@@ -27,6 +30,6 @@ def chosen_probes(
         except Exception as error:
             yield Unmeasured(probe=name, reason=f"gptdoctor's own fault: {told(error, '')}")
             continue
-        if isinstance(probe, Probe):
+        if isinstance(probe, Probe) and (probe.fast or not fast):
             found.append(probe)
     yield from sorted(found, key=lambda probe: (probe.order, probe.name))

@@ -200,4 +200,4 @@ def _bottleneck(specimen: Specimen, batch: int, length: int) -> Bottleneck | Non
     )
 
 
-PROBE = Probe(name="learning", order=70, measure=measure, records_lines=False)
+PROBE = Probe(name="learning", order=70, measure=measure, records_lines=False, fast=True)

@@ -158,4 +158,4 @@ def measure(specimen: Specimen) -> Shapes:
     )
 
 
-PROBE = Probe(name="shapes", order=10, measure=measure)
+PROBE = Probe(name="shapes", order=10, measure=measure, fast=True)

@@ -81,6 +81,9 @@ def _points(finding: Finding, *, live: bool) -> Iterator[Inline]:
     known = literally(capital(status.value), f"status.{status.value}")
     separator = " " if status is Status.CONFIRMED else ": "
     yield sentence(known, f"{separator}{told}{_stop(told)}")
+    for symptom in finding.symptoms:
+        shown = f"{symptom.message}{_stop(symptom.message)}"
+        yield sentence(literally("Explains", "strong"), f" {symptom.rule} {symptom.name}: {shown}")
     if finding.fix is not None:
         repair = fix_sentence(finding, finding.fix, with_applicability=live)
         yield sentence(literally("Repair", "strong"), ": ", repair, f".{_caution(finding)}")

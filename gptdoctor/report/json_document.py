@@ -85,6 +85,7 @@ def _finding(finding: Finding) -> Document:
         "evidence": _evidence(finding.evidence),
         "fix": None if finding.fix is None else _fix(finding.fix),
         "details": to_json(finding.details),
+        "symptoms": [asdict(symptom) for symptom in finding.symptoms],
     }
 
 

@@ -25,6 +25,7 @@ from gptdoctor.core.findings import (
     ModelEvidence,
     Severity,
     Status,
+    Symptom,
 )
 from gptdoctor.core.repairs import Applicability, FixOffer
 from gptdoctor.report.json_node import Node
@@ -100,6 +101,7 @@ def _specimen(node: Node) -> SpecimenFacts:
         entry=node.text("entry", "forward"),
         expression=node.text("expression", ""),
         imports=node.texts("imports"),
+        logits=node.text("logits", ""),
     )
 
 
@@ -125,7 +127,12 @@ def _finding(node: Node) -> Finding:
         models=_all(node, "models", _model_evidence),
         fix=_fix(node.node("fix")) if node.has("fix") else None,
         details=node.values("details"),
+        symptoms=_all(node, "symptoms", _symptom),
     )
+
+
+def _symptom(node: Node) -> Symptom:
+    return Symptom(rule=node.text("rule"), name=node.text("name"), message=node.text("message"))
 
 
 def _location(node: Node) -> Location:

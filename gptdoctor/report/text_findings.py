@@ -89,6 +89,9 @@ def _print_finding(
     print_wrapped(console, to_text(console, prose(finding.message)), first="  ", rest="  ")
     if live:
         _print_status(console, finding, models)
+    for symptom in finding.symptoms:
+        told = prose(f"{symptom.rule} {symptom.name}: {symptom.message}")
+        print_labelled(console, "explains", "label", to_text(console, told))
     if finding.fix is not None:
         fix = fix_sentence(finding, finding.fix, with_applicability=live)
         print_labelled(console, "fix", "label", to_text(console, fix))

@@ -15,9 +15,8 @@ from pathlib import PurePosixPath
 
 from gptdoctor.core.diagnosis import GIVEN, ModelDiagnosis, SpecimenFacts
 from gptdoctor.report.amounts import Values
+from gptdoctor.source.laid_out import laid_out
 
-# Columns: with its indent the code fits a terminal of 80. Longer calls get a line an argument.
-WIDEST_CODE = 76
 STEPS = 50  # enough to see the loss of a tiny model fall
 USUAL_LEARNING_RATE = 3e-4
 _OWN_NAMES = frozenset({"torch", "sys", "SimpleNamespace", *dir(builtins)})
@@ -262,17 +261,3 @@ def _loop(call: Call) -> Iterator[str]:
     yield "batch = next_batch()"
     yield f"for step in range({STEPS}):"
     yield '    print(f"step {step}: loss {train_step(batch):.3f}")'
-
-
-def laid_out(statement: str) -> str:
-    """A statement that makes one call, with one argument a line where it is long."""
-    if len(statement) <= WIDEST_CODE:
-        return statement
-    tree = ast.parse(statement).body[0]
-    made = tree.value if isinstance(tree, ast.Assign) else None
-    if not isinstance(made, ast.Call):
-        return statement
-    arguments = [ast.unparse(argument) for argument in (*made.args, *made.keywords)]
-    head = statement[: statement.index("=") + 1]
-    inner = "".join(f"    {argument},\n" for argument in arguments)
-    return f"{head} {ast.unparse(made.func)}(\n{inner})"

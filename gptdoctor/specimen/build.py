@@ -32,6 +32,7 @@ from gptdoctor.specimen.objective import (
 from gptdoctor.specimen.on_device import CPU, accelerator, bridge, device_of
 from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.reach import imports_for
+from gptdoctor.specimen.reading import logits_code
 from gptdoctor.specimen.remade import remade
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
@@ -153,8 +154,17 @@ def _construction(
         sizes=best.instance.sizes,
         failures=failures,
         expression=recipe.expression() if recipe is not None else "",
+        logits=_reading(trial),
         lack=best.lack,
     )
+
+
+def _reading(trial: Trial | None) -> str:
+    """How its logits are read, as code."""
+    if trial is None or trial.outputs is None:
+        return ""
+    inputs = trial.recipe.inputs(trial.batch, trial.length, 0)
+    return logits_code(trial.outputs.raw, trial.recipe.layout(inputs))
 
 
 def _vocabulary(trial: Trial | None) -> int:

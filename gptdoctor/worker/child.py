@@ -8,14 +8,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from os import _exit, chdir, getpid, write
+from time import perf_counter
 
 import torch
 
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
-from gptdoctor.core.measurements.measurement import Measurement
-from gptdoctor.core.measurements.record import Measured, Unmeasured
+from gptdoctor.core.measurements.record import OUT_OF_TIME, Measured, Unmeasured
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
@@ -26,6 +26,7 @@ from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.worker.limits import memory_lack
 from gptdoctor.worker.protocol import CHANNEL_LOST, ChildReply, Finished, Stage, encode
 from gptdoctor.worker.recorder import Lines, as_executed, record_lines
+from gptdoctor.worker.time_limit import TooLong, time_limit
 
 Send = Callable[[ChildReply], None]
 
@@ -85,8 +86,10 @@ def run_job(request: ExamineRequest, send: Send) -> None:
     if again != imported:
         # Only building the model shows whether it needs what could not be imported.
         send(Measured(probe="import-dependencies", measurement=again, executed=executed))
-    _tell(send, "construction", construction, lines)
-    for probe in chosen_probes(request.probes, request.without):
+    _tell(
+        send, Measured(probe="construction", measurement=construction, executed=as_executed(lines))
+    )
+    for probe in chosen_probes(request.probes, request.without, fast=request.fast):
         if isinstance(probe, Unmeasured):
             send(probe)
         elif specimen is None:
@@ -173,10 +176,13 @@ def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: 
     recorder: AbstractContextManager[Lines] = nullcontext({})
     if probe.records_lines:
         recorder = record_lines(request.root, request.target)
+    started = perf_counter()
     try:
         seed_everything(request.seed)
-        with recorder as lines:
+        with time_limit(probe.seconds), recorder as lines:
             measurement = probe.measure(specimen)
+    except TooLong:
+        send(Unmeasured(probe=probe.name, reason=f"{OUT_OF_TIME} {probe.seconds:g} s"))
     except Abstention as abstention:
         send(Unmeasured(probe=probe.name, reason=str(abstention)))
     except BaseException as error:  # the user's code may raise what it likes, SystemExit too
@@ -188,7 +194,13 @@ def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: 
         if lack:  # how far it came says nothing of the model
             send(Unmeasured(probe=probe.name, reason=f"needs {lack}"))
         else:
-            _tell(send, probe.name, measurement, lines)
+            measured = Measured(
+                probe=probe.name,
+                measurement=measurement,
+                executed=as_executed(lines),
+                seconds=perf_counter() - started,
+            )
+            _tell(send, measured)
 
 
 def _errors(crash: Crash | None) -> tuple[str, ...]:
@@ -196,8 +208,8 @@ def _errors(crash: Crash | None) -> tuple[str, ...]:
     return () if crash is None else (f"{crash.kind}: {crash.message}",)
 
 
-def _tell(send: Send, probe: str, measurement: Measurement, lines: Lines) -> None:
+def _tell(send: Send, measured: Measured) -> None:
     try:
-        send(Measured(probe=probe, measurement=measurement, executed=as_executed(lines)))
+        send(measured)
     except ProtocolError as error:
-        send(Unmeasured(probe=probe, reason=f"gptdoctor's own fault: {error}"))
+        send(Unmeasured(probe=measured.probe, reason=f"gptdoctor's own fault: {error}"))

@@ -12,7 +12,8 @@ import pytest
 
 from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts, Verdict
 from gptdoctor.core.findings import Value
-from gptdoctor.report.wiring import laid_out, loss_source, training_loop
+from gptdoctor.report.wiring import loss_source, training_loop
+from gptdoctor.source.laid_out import laid_out
 from tests.report import samples
 
 HEAD = """\

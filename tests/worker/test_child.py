@@ -16,6 +16,7 @@ from gptdoctor.core.measurements.expert_routing import ExpertRouting  # noqa: E4
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies  # noqa: E402
 from gptdoctor.core.measurements.record import Measured, Unmeasured  # noqa: E402
 from gptdoctor.core.specimens import ExamineRequest  # noqa: E402
+from gptdoctor.probes.chosen import chosen_probes  # noqa: E402
 from gptdoctor.probes.probe import Abstention, Probe  # noqa: E402
 from gptdoctor.worker import child  # noqa: E402
 from gptdoctor.worker.protocol import ChildReply, encode  # noqa: E402
@@ -25,9 +26,17 @@ Examine = Callable[..., list[ChildReply]]
 ROUTING = ExpertRouting(lists=())
 
 
-def probe(measure: Callable[[Any], Any], order: int = 1, *, records: bool = True) -> Probe:
+def probe(
+    measure: Callable[[Any], Any], order: int = 1, *, records: bool = True, seconds: float = 20.0
+) -> Probe:
     """A probe that measures as it is told."""
-    return Probe(name="expert-routing", order=order, measure=measure, records_lines=records)
+    return Probe(
+        name="expert-routing",
+        order=order,
+        measure=measure,
+        records_lines=records,
+        seconds=seconds,
+    )
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def examine(tmp_path: Path, same_process: None, monkeypatch: pytest.MonkeyPatch)
             ), (module.Tiny() if built == "built" else None)
 
         monkeypatch.setattr(child, "build_specimen", build or stand_in)
-        monkeypatch.setattr(child, "chosen_probes", lambda names, without: iter(probes))
+        monkeypatch.setattr(child, "chosen_probes", lambda names, without, fast: iter(probes))
         write(tmp_path, {"m.py": text})
         messages: list[ChildReply] = []
 
@@ -228,3 +237,31 @@ def test_all_probes_of_the_package_can_be_loaded() -> None:
     assert all(isinstance(each, Probe) for each in found), found
     assert sorted(found, key=lambda each: each.order) == found
     assert not list(child.chosen_probes(("none",)))
+
+
+def test_a_probe_that_takes_too_long_is_ended_and_the_next_one_has_its_turn(
+    examine: Examine,
+) -> None:
+    """What swallows every Exception does not keep it from ending."""
+
+    def endless(specimen: Any) -> ExpertRouting:
+        while True:
+            try:
+                sum(range(1000))
+            except Exception:
+                continue
+
+    messages = examine(probe(endless, seconds=0.1), probe(lambda specimen: ROUTING, order=2))
+    late = [one for one in messages if isinstance(one, Unmeasured)]
+    assert [one.reason for one in late] == ["it took over 0.1 s"]
+    measured = [one for one in messages if isinstance(one, Measured)]
+    assert measured[-1].measurement == ROUTING
+    assert measured[-1].seconds >= 0
+
+
+def test_the_quick_probes_are_some_of_all() -> None:
+    """`--fast` leaves out, and adds nothing; what says whether a model can learn is among them."""
+    names = [one.name for one in chosen_probes((), fast=True) if isinstance(one, Probe)]
+    every = [one.name for one in chosen_probes(()) if isinstance(one, Probe)]
+    assert set(names) < set(every)
+    assert {"gradient-flow", "learning"} <= set(names)

@@ -65,6 +65,7 @@ class Construction(Measurement):
     tried: tuple[str, ...]
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
     expression: str = ""  # the call for any B and T, as `--call` takes it
+    logits: str = ""  # how logits [B, T, V] are read from `output`, what that call returns
     read: tuple[str, ...] = ()  # the user's tests that were asked how it is built, by path
     imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
     # What this machine lacks to build or run it, with the line that asks: "CUDA (gpt.py:12: ...)".

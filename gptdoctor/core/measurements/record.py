@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.specimens import ModelTarget
 
+# How the reason begins where the time of a probe ran out: that says nothing lasting of a model.
+OUT_OF_TIME = "it took over"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Unmeasured:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -214,6 +214,22 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The parameters that got no gradient, by name; a wrong gradient has no short test."""
+    names = values.get("parameters_gained_names")
+    if not isinstance(names, tuple) or not names:
+        return ""
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return (
+        f"names = [\n{listed}]\n"
+        "model = build()\n"
+        "loss(model, random_ids()).backward()\n"
+        "parameters = dict(model.named_parameters())\n"
+        "states = {name: gradient_state(parameters[name]) for name in names}\n"
+        'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
+    )
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -264,6 +280,7 @@ DEFECT = Defect(
         ast.Expr: see_statement,
     },
     convicts={PROBE: read_flow},
+    proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Let gradients flow here",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.import_dependencies import ImportDependencies, 
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.exports import exports
@@ -184,6 +184,11 @@ def _conviction(failure: ImportFailure, status: Status) -> Conviction:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The file of the model has to be importable."""
+    return "importlib.import_module(MODULE)\n"
+
+
 SICK = """\
 import torch.nn as nn
 
@@ -238,6 +243,7 @@ DEFECT = Defect(
     healed=HEALED,
     suspects={ast.Module: _suspect},
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Import the name from the module that defines it",

@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.dimensions import symbolic
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.construction import Construction, SizedCrash
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.full_size import FullSize
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD302"
 SHAPES_SHOWN = 4  # of the tensors local to the line that fails; all of them are in the values
@@ -116,6 +116,18 @@ def _first_line(message: str) -> str:
     return next(iter(message.strip().splitlines()), "").rstrip(".")
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The call at those sizes; what is read from a file's own default is too large for a test."""
+    build, call, fails = (str(values.get(key, "")) for key in ("build", "call", "fails"))
+    sizes = re.match(r"at B=(\d+), T=(\d+)", fails)
+    if sizes is not None:
+        batch, length = sizes.groups()
+        return f"run(build(), random_ids(batch={batch}, length={length}))\n"
+    if fails.startswith("at the sizes of its own") or not call:
+        return ""
+    return f"torch.manual_seed(0)\nmodel = {build}\n{call}\n"
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -167,4 +179,5 @@ DEFECT = Defect(
         "shapes": read_shapes,
         "full-size": read_full_size,
     },
+    proof=Proof(test=_test),
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
@@ -12,7 +13,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_axes import AxesReader
 from gptdoctor.source.flow_experts import ExpertLoop, expert_loop, mapped_loop
 from gptdoctor.source.flow_functions import functions_of
@@ -175,6 +176,28 @@ def _is_mismatch(crash: Crash) -> bool:
     return crash.path is not None and crash.is_mismatch
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """A call at sizes that differ where that crashes; else rows that must not meet."""
+    case = re.fullmatch(r"B=(\d+) T=(\d+)", str(values.get("case", "")))
+    if case is not None:
+        batch, length = case.groups()
+        return (
+            f"found = logits(build(), random_ids(batch={batch}, length={length}))\n"
+            f"assert found.shape == ({batch}, {length}, V), tuple(found.shape)\n"
+        )
+    return (
+        "model = build().eval()\n"
+        'inputs = {"ids": random_ids(0, 5, 5)}\n'
+        'others = {"ids": random_ids(1, 5, 5)}\n'
+        "influence = row_influence(\n"
+        '    lambda given: logits(model, given["ids"]), inputs, others, {"ids": 0}\n'
+        ")\n"
+        "assert influence is not None\n"
+        f"assert influence <= {LEAST_INFLUENCE}, "
+        'f"other rows move the logits of row 0 by {influence:.2g} of the largest"\n'
+    )
+
+
 SICK = """\
 import torch
 from torch import nn
@@ -223,6 +246,7 @@ DEFECT = Defect(
         ast.Lambda: see_lambda,
     },
     convicts={PROBE: read_shapes},
+    proof=Proof(measures=("probes.shapes:row_influence",), test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Bring the expert dimension to the front and leave the others in order",

@@ -1,0 +1,92 @@
+"""`gptdoctor prove`: tests of the user's own that fail until a defect is gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from gptdoctor.cli import options as shared
+from gptdoctor.cli.check import examine
+from gptdoctor.cli.interrupts import ignore_interrupts
+from gptdoctor.core.errors import DoctorError, UsageError
+
+if TYPE_CHECKING:
+    from gptdoctor.prove.prove import Proven
+
+RuleOption = Annotated[
+    list[str] | None,
+    typer.Option("--rule", metavar="CODES", help="Only these rules: GD801,GD1."),
+]
+OutputOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE.py", help="Write the tests to this file."),
+]
+# Where a file that is only printed will lie, for all we know: here, under this name.
+USUAL_NAME = "test_model_health.py"
+
+
+def prove(
+    context: typer.Context,
+    targets: shared.TargetsArgument = None,
+    rule: RuleOption = None,
+    output: OutputOption = None,
+    timeout_seconds: shared.TimeoutOption = None,
+    memory_bytes: shared.MemoryOption = None,
+    seed: shared.SeedOption = None,
+    python: shared.PythonOption = None,
+    cache: shared.CacheOption = None,
+    build: shared.BuildOption = None,
+    call: shared.CallOption = None,
+    traceback: shared.TracebackOption = False,
+) -> None:
+    """Write a pytest file that fails while the confirmed defects of one model are there."""
+    import dataclasses
+
+    from gptdoctor.diagnose.gate import shown
+    from gptdoctor.prove.prove import prove as prove_all
+    from gptdoctor.source.targets import root_of
+    from gptdoctor.worker.interpreter import choose_python
+
+    if output is not None:
+        _refuse_foreign(output)
+    options = shared.options_of(context)
+    if rule:
+        chosen = shared.make_options(list(options.targets), select=rule).select
+        options = dataclasses.replace(options, select=chosen)
+    examination = examine(options)
+    wanted = dataclasses.replace(examination, findings=shown(examination, options))
+    root = root_of(options.targets, Path.cwd())
+    interpreter = choose_python(str(options.python) if options.python else None, str(root))
+    file = (output or Path(USUAL_NAME)).absolute()
+    proven = prove_all(wanted, root, file, python=interpreter, seconds=options.timeout_seconds)
+    _give(proven, output)
+
+
+def _refuse_foreign(output: Path) -> None:
+    """A file that gptdoctor did not write is not written over."""
+    from gptdoctor.prove.written import MARK
+
+    if output.exists() and MARK not in output.read_text(encoding="utf-8", errors="replace"):
+        raise UsageError(
+            f"{output} is there, and gptdoctor did not write it", hint="choose another -o"
+        )
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {output.parent} to write {output.name} to")
+
+
+def _give(proven: Proven, output: Path | None) -> None:
+    """Write or print the file, and say on stderr what is in it."""
+    from gptdoctor.report.consoles import stderr_console
+    from gptdoctor.report.proven import print_proven
+
+    ignore_interrupts()
+    if proven.text and output is None:
+        typer.echo(proven.text, nl=False)
+    elif proven.text and output is not None:
+        try:
+            output.write_text(proven.text, encoding="utf-8")
+        except OSError as error:
+            raise DoctorError(f"{output} cannot be written: {error.strerror}") from error
+    print_proven(stderr_console(), proven, output)

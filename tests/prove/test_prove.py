@@ -1,0 +1,119 @@
+"""`gptdoctor prove`: tests that fail today for the stated reason, and pass when healed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.catalog import all_defects, module_of
+from gptdoctor.defect import Defect
+from tests.commands import ROOT, gptdoctor
+
+PROVABLE = [defect for defect in all_defects() if defect.proof is not None]
+
+
+def fixture(defect: Defect, name: str) -> Path:
+    """A fixture of a defect."""
+    return ROOT / "fixtures" / module_of(defect).replace(".", "/") / f"{name}.py"
+
+
+def run_pytest(file: Path) -> tuple[int, str]:
+    """What pytest says of a file, and nothing of ours in the way."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
+    done = subprocess.run(
+        [*command, str(file)], cwd=file.parent, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.mark.parametrize(
+    "defect",
+    [defect for defect in PROVABLE if not defect.in_text],
+    ids=lambda defect: defect.name,
+)
+def test_a_written_test_fails_on_the_sick_and_passes_on_the_healed(
+    defect: Defect, tmp_path: Path
+) -> None:
+    """The same test file, with the healed text in the place of the sick one."""
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "net.py").write_text(fixture(defect, "sick").read_text())
+    given = ["net.py", "--rule", defect.code, "-o", "test_health.py"]
+    done = gptdoctor("prove", *_one_model(given, tmp_path), cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert (tmp_path / "test_health.py").exists(), done.err
+    assert_sick(tmp_path / "test_health.py")
+    (tmp_path / "net.py").write_text(fixture(defect, "healed").read_text())
+    code, told = run_pytest(tmp_path / "test_health.py")
+    assert code == 0, told
+
+
+def _one_model(given: list[str], folder: Path) -> list[str]:
+    """The arguments, with the first model named where there are several."""
+    done = gptdoctor("prove", *given, cwd=folder)
+    several = re.search(r"name one of ([^\s,]+)", done.err)
+    return [several.group(1), *given[1:]] if several else given
+
+
+def assert_sick(test: Path) -> None:
+    """All tests of the file fail, and its code says nothing of ours."""
+    assert "gptdoctor" not in re.sub(r'""".*?"""', "", test.read_text(), flags=re.S)
+    code, told = run_pytest(test)
+    assert code == 1, told
+    assert "passed" not in told
+
+
+def test_the_repaired_reference_models_pass_the_tests_that_they_failed(tmp_path: Path) -> None:
+    """Written before the repair, passed after it."""
+    shutil.copytree(ROOT / "reference_models", tmp_path / "models")
+    (tmp_path / "pyproject.toml").write_text("")
+    written = {}
+    for name in ("gpt4o_model", "gpt5_model", "gpto3_model"):
+        done = gptdoctor("prove", f"models/{name}.py", "-o", f"test_{name}.py", cwd=tmp_path)
+        assert done.code == 0, done.err
+        test = tmp_path / f"test_{name}.py"
+        assert_sick(test)
+        written[name] = set(re.findall(r"GD\d{3}(?= at )", test.read_text()))
+    assert "GD301" in written["gpt4o_model"]
+    assert written["gpt5_model"] == {"GD501"}
+    assert "GD101" in written["gpto3_model"]
+    assert gptdoctor("fix", "models", "--apply", cwd=tmp_path).code == 0
+    for name in written:
+        code, told = run_pytest(tmp_path / f"test_{name}.py")
+        assert code == 0, told
+
+
+def test_what_fails_for_another_reason_is_not_written(tmp_path: Path) -> None:
+    """Without logits a test that needs them cannot show anything."""
+    (tmp_path / "net.py").write_text(
+        (ROOT / "fixtures/gradients/no_grad_in_forward/sick.py").read_text()
+    )
+    (tmp_path / "pyproject.toml").write_text("")
+    done = gptdoctor("prove", "net.py::LearnedPositions", "-o", "test_it.py", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "no short test shows it" in done.err
+    assert not (tmp_path / "test_it.py").exists()
+
+
+def test_a_foreign_file_is_not_written_over(tmp_path: Path) -> None:
+    """Nothing of the user's is ever lost."""
+    (tmp_path / "net.py").write_text("import torch\n")
+    mine = tmp_path / "test_mine.py"
+    mine.write_text("def test_mine():\n    pass\n")
+    done = gptdoctor("prove", "net.py", "-o", "test_mine.py", cwd=tmp_path)
+    assert done.code == 2
+    assert "did not write it" in done.err
+    assert mine.read_text().startswith("def test_mine")
+
+
+def test_without_a_confirmed_finding_nothing_is_written(tmp_path: Path) -> None:
+    """A healthy model needs no test of ours."""
+    (tmp_path / "net.py").write_text((ROOT / "fixtures/healthy_models/rezero.py").read_text())
+    done = gptdoctor("prove", "net.py", "--rule", "GD1", "-o", "test_health.py", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert "nothing was written" in done.err
+    assert not (tmp_path / "test_health.py").exists()
