@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.initial_loss import InitialLoss, LoudPart
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD901"
 # Of 60 models of a public package all but one have 1.0 to 1.25 times ln V.  Tables that torch fills
@@ -90,6 +90,26 @@ def _conviction(
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The loss against random labels, or against the next id, of the fresh model."""
+    uniform, following = values.get("uniform_loss_nats"), values.get("next_loss_nats")
+    known = isinstance(uniform, float) and isinstance(following, float)
+    if known and following < LEAST_OF_UNIFORM * uniform:  # type: ignore[operator]
+        return (
+            "ids = random_ids()\n"
+            "with torch.no_grad():\n"
+            "    found = next_loss(logits(build(), ids), ids)\n"
+            f"assert found is None or found >= {LEAST_OF_UNIFORM} * torch.tensor(V).log(), found\n"
+        )
+    return (
+        "with torch.no_grad():\n"
+        "    found = expected_loss(logits(build(), random_ids()))\n"
+        f"assert found <= {MOST_OF_UNIFORM} * torch.tensor(V).log(), (\n"
+        '    f"the fresh model loses {found:.2f} nats"\n'
+        ")\n"
+    )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -136,4 +156,7 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("std=1.0", "std=0.02"),
     convicts={"initial-loss": read_loss},
+    proof=Proof(
+        measures=("probes.initial_loss:expected_loss", "probes.initial_loss:next_loss"), test=_test
+    ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD903"
 # Healthy models lose 90 % of their first loss within 28 steps (nine in ten of 163 measured).  The
@@ -58,6 +58,27 @@ def _message(measurement: Learning) -> str:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Some steps on one batch."""
+    batch, length = values.get("batch"), values.get("length")
+    return (
+        f"model, ids = build(), random_ids(batch={batch}, length={length})\n"
+        "weights = [each for each in model.parameters() if each.requires_grad]\n"
+        "losses = []\n"
+        "for rate in (3e-3, 1e-2):\n"
+        "    optimizer = torch.optim.Adam(weights, lr=rate)\n"
+        "    for _ in range(60):\n"
+        "        optimizer.zero_grad()\n"
+        "        found = loss(model, ids)\n"
+        "        found.backward()\n"
+        "        optimizer.step()\n"
+        "        losses.append(found.item())\n"
+        f"assert min(losses) <= {1 - LEAST_DROP} * losses[0], (\n"
+        '    f"the loss is {losses[0]:.2f} at first and {min(losses):.2f} at best"\n'
+        ")\n"
+    )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -99,4 +120,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("        states = torch.relu(states - 2.0)\n", ""),
     convicts={"learning": read_learning},
+    proof=Proof(test=_test),
 )

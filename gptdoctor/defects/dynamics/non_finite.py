@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.finite_values import (
     FiniteCase,
     FiniteValues,
@@ -14,7 +14,7 @@ from gptdoctor.core.measurements.finite_values import (
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD902"
 NAMES_SHOWN = 3
@@ -130,6 +130,27 @@ def _left_out(one: Uninitialised, number: int, record: ModelRecord) -> Convictio
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """Loss and gradients of one pass, or what is in weights of fresh memory."""
+    if values.get("steps") is not None:
+        return ""
+    if values.get("uninitialised"):
+        return (
+            "with empty_is_nan():\n"
+            "    model = build()\n"
+            "assert not left_empty(model), f\"nothing fills {', '.join(left_empty(model))}\"\n"
+        )
+    model = "moved(build(), 0)" if "moved" in str(values.get("weights")) else "build()"
+    return (
+        f"model = {model}\n"
+        "found = loss(model, random_ids())\n"
+        'assert found.isfinite(), f"the loss is {found.item()}"\n'
+        "found.backward()\n"
+        "spoiled = not_finite({name: each.grad for name, each in model.named_parameters()})\n"
+        "assert not spoiled, f\"the gradients of {', '.join(spoiled)} are not finite\"\n"
+    )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -178,4 +199,13 @@ DEFECT = Defect(
     healed=SICK.replace(".sum(dim=-1, keepdim=True)", ".sum(dim=-1, keepdim=True).add(1e-6)"),
     convicts={"finite-values": read_values, "learning": read_learning},
     explains=("GD903", "GD901", "GD904", "GD905", "GD906", "GD909"),
+    proof=Proof(
+        measures=(
+            "probes.finite_values:moved",
+            "probes.finite_values:not_finite",
+            "probes.instruments.uninitialised:empty_is_nan",
+            "probes.instruments.uninitialised:left_empty",
+        ),
+        test=_test,
+    ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.depth import Depth, Stack
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD907"
 # Healthy blocks of 60 models of a public package have 0.77 to 1.0 (a highway's gates leave a
@@ -70,6 +70,21 @@ def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
             "additions": missing.joins if missing is not None else 0,
             "blocks": stack.blocks,
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """How much of a block's input is in its output, with copies of the blocks to make it deep."""
+    return (
+        "model = lengthened(build(), 6)\n"
+        "watch = BlockWatch(tuple(block_lists(model)))\n"
+        "with watch:\n"
+        "    found = logits(model, random_ids())\n"
+        f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
+        "streams = [blocks.given[index][0] for index in blocks.called]\n"
+        "share = identity_share(streams[-2], streams[-1], 3)\n"
+        f"assert share >= {LEAST_IDENTITY}, "
+        'f"the cosine of what passes is {share:.2f}"\n'
     )
 
 
@@ -135,5 +150,13 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x = self.down(", "x = x + self.down("),
     convicts={"depth": read_depth},
-    explains=("GD903", "GD904", "GD905"),
+    proof=Proof(
+        measures=(
+            "probes.instruments.stacks:lengthened",
+            "probes.instruments.stacks:BlockWatch",
+            "probes.instruments.stacks:block_lists",
+            "probes.instruments.stacks:identity_share",
+        ),
+        test=_test,
+    ),
 )
