@@ -48,11 +48,12 @@ def _deep(specimen: Specimen) -> Iterator[tuple[nn.Module, bool]]:
         if other is not None and deeper and _runs(specimen, other.train()):
             yield other, True
             return
-    copies = lengthened(specimen.copy(), LAYERS)
-    if _runs(specimen, copies):
-        yield copies.train(), True
-    else:
-        yield specimen.copy(), False
+    try:
+        copies = lengthened(specimen.copy(), LAYERS)
+    except _FAILURES:  # what the blocks hold cannot be copied
+        copies = specimen.copy()
+    deeper = _blocks(copies) > _blocks(specimen.model) and _runs(specimen, copies)
+    yield (copies if deeper else specimen.copy()), deeper
 
 
 def _runs(specimen: Specimen, model: nn.Module) -> bool:

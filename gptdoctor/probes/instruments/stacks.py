@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gptdoctor.probes.instruments.arguments import tensors
-from gptdoctor.specimen.duplicate import duplicate
 
 # A list that is called in a row has its blocks called once each.
 _LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
@@ -64,7 +64,7 @@ def lengthened(model: nn.Module, blocks: int) -> nn.Module:
         modules = model.get_submodule(each.name)
         if isinstance(modules, nn.ModuleList):
             missing = blocks - len(each.members)
-            modules.extend(duplicate(each.members[n % len(each.members)]) for n in range(missing))
+            modules.extend(deepcopy(each.members[n % len(each.members)]) for n in range(missing))
     return model
 
 
