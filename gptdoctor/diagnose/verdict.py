@@ -170,19 +170,20 @@ def _does_not_learn(
         best = min(run.best_loss for run in measurement.runs)
         steps = max(run.steps for run in measurement.runs)
         if not math.isfinite(first):
-            rule = _rule_among(confirmed, "GD902")
-            yield Reason("the loss is not finite before the first step", rule)
+            told = "the loss is not finite before the first step"
+            yield Reason(told, _first_of(("GD902",), confirmed))
         elif best > first * (1 - LEAST_DROP):
             yield Reason(
                 f"the loss does not fall on one small batch: {first:.2f} before, "
                 f"{best:.2f} at best in {steps} steps",
-                _rule_among(confirmed, "GD903"),
+                _first_of(("GD902", "GD903"), confirmed),
             )
 
 
-def _rule_among(confirmed: Sequence[Finding], rule: str) -> str | None:
-    """The rule, where it is confirmed."""
-    return rule if any(finding.rule == rule for finding in confirmed) else None
+def _first_of(rules: Sequence[str], confirmed: Sequence[Finding]) -> str | None:
+    """The first of some rules that is confirmed."""
+    known = {finding.rule for finding in confirmed}
+    return next((rule for rule in rules if rule in known), None)
 
 
 def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import warnings
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -35,12 +35,14 @@ def gain(weight: Tensor) -> float:
     return spread(weight) * float(fan_in**0.5)
 
 
-def _relative_init(scores: Scores, weights: Iterable[Tensor]) -> float:
-    """How large queries and keys are made, over what other projections make of their inputs.
+def _relative_init(scores: Scores, weights: Mapping[int, Tensor]) -> float:
+    """How large queries and keys are made, over what the other projections make of their inputs.
 
     The smaller of the two.  A scale that is in the initialisation of both makes it small.
     """
-    usual = statistics.median(gain(weight) for weight in weights)
+    own_weights = {origin.weight for origin in scores.origins}
+    others = [gain(weight) for key, weight in weights.items() if key not in own_weights]
+    usual = statistics.median(others) if others else 0.0
     own = min(
         spread(made) / max(spread(origin.projected), 1e-12)
         for made, origin in zip((scores.queries, scores.keys), scores.origins, strict=True)
@@ -48,7 +50,7 @@ def _relative_init(scores: Scores, weights: Iterable[Tensor]) -> float:
     return own / usual if usual else 1.0
 
 
-def _measured(scores: Scores, weights: Iterable[Tensor]) -> ScoredAttention | None:
+def _measured(scores: Scores, weights: Mapping[int, Tensor]) -> ScoredAttention | None:
     factor = slope(scores)
     if factor is None:
         return None
@@ -75,7 +77,7 @@ def measure(specimen: Specimen) -> AttentionScale:
     with warnings.catch_warnings(), watch:
         warnings.simplefilter("ignore")  # torch would name our frame for the user's
         specimen.call(model, specimen.inputs())
-    found = [_measured(scores, watch.weights.values()) for scores in watch.chosen()]
+    found = [_measured(scores, watch.weights) for scores in watch.chosen()]
     return AttentionScale(attentions=tuple(each for each in found if each is not None))
 
 

@@ -48,11 +48,12 @@ def _deep(specimen: Specimen) -> Iterator[tuple[nn.Module, bool]]:
         if other is not None and deeper and _runs(specimen, other.train()):
             yield other, True
             return
-    copies = lengthened(specimen.copy(), LAYERS)
-    if _runs(specimen, copies):
-        yield copies.train(), True
-    else:
-        yield specimen.copy(), False
+    try:
+        copies = lengthened(specimen.copy(), LAYERS)
+    except _FAILURES:  # what the blocks hold cannot be copied
+        copies = specimen.copy()
+    deeper = _blocks(copies) > _blocks(specimen.model) and _runs(specimen, copies)
+    yield (copies if deeper else specimen.copy()), deeper
 
 
 def _runs(specimen: Specimen, model: nn.Module) -> bool:
@@ -92,7 +93,10 @@ def _stacks(specimen: Specimen, model: nn.Module) -> Iterator[Stack]:
 def _is_chain(blocks: Blocks) -> bool:
     """Whether each block works on what the one before it gave, and not beside it."""
     firsts = [blocks.given[index][0] for index in blocks.called]
-    return all(depends(after, before) for before, after in itertools.pairwise(firsts))
+    return all(
+        _differ(before, after) and depends(after, before)
+        for before, after in itertools.pairwise(firsts)
+    )
 
 
 def _stack(specimen: Specimen, model: nn.Module, blocks: Blocks, objective: Tensor) -> Stack:

@@ -21,9 +21,11 @@ STEPS = 3
 STEP = 0.01
 # Rows that move alike do so up to rounding, a ten-thousandth of how far they move.
 ROUNDING = 1e-3
-# A gradient below this share of the model's largest is rounding around a mathematical zero.
-NO_GRADIENT = 1e-7
+# In float64 a gradient below this share of the model's largest is rounding around a mathematical
+# zero.  In float32, for models that do not run otherwise, no share tells the two apart.
+NO_GRADIENT = {torch.float64: 1e-12, torch.float32: 0.0}
 JITTER = 0.05
+_FAILURES = (Exception, SystemExit)
 
 
 def rows_of(tensor: Tensor) -> Tensor | None:
@@ -42,11 +44,12 @@ def alike(tensor: Tensor, scale: float) -> bool:
 
 
 def descend(
-    weights: Mapping[str, nn.Parameter], losses: Iterable[Callable[[], Tensor]]
+    weights: Mapping[str, nn.Parameter], losses: Iterable[Callable[[], Tensor]], none: float
 ) -> dict[str, bool]:
     """A step down each loss, each weight by a share of its own size; which ones had a gradient.
 
-    Plain descent: Adam would make steps of full size of what is nothing but rounding.
+    A gradient below a share `none` of the largest counts as none.  Plain descent: Adam would make
+    steps of full size of what is nothing but rounding.
     """
     heard = dict.fromkeys(weights, False)
     for loss_of in losses:
@@ -58,7 +61,7 @@ def descend(
             for name, weight in weights.items()
             if weight.numel()
         }
-        least = NO_GRADIENT * max(sizes.values(), default=0.0)
+        least = none * max(sizes.values(), default=0.0)
         with torch.no_grad():
             for name, size in sizes.items():
                 weight = weights[name]
@@ -70,11 +73,30 @@ def descend(
 
 
 def _losses(specimen: Specimen, model: nn.Module, number: int) -> Iterable[Callable[[], Tensor]]:
+    """The loss of some batches, in the precision of the model."""
     construction = specimen.construction
+    kind = _kind(model)
     for seed in range(specimen.seed, specimen.seed + number):
         inputs = specimen.make_inputs(construction.batch, construction.length, seed)
+        for name, value in inputs.items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                inputs[name] = value.to(kind)
         specimen.reseed()
         yield lambda inputs=inputs: specimen.loss(model, inputs)  # type: ignore[misc]
+
+
+def _kind(model: nn.Module) -> torch.dtype:
+    return next((each.dtype for each in model.parameters()), torch.float32)
+
+
+def _precise(specimen: Specimen) -> nn.Module:
+    """A copy of the model in float64, where rounding is far from all else; else float32."""
+    model = specimen.copy().double()
+    try:
+        next(iter(_losses(specimen, model, 1)))().backward()  # type: ignore[no-untyped-call]
+    except _FAILURES:
+        return specimen.copy()
+    return specimen.copy().double()
 
 
 def _trained(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -92,29 +114,29 @@ def still_alike(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> di
     return found
 
 
-def _needed(specimen: Specimen, names: Iterable[str]) -> list[str]:
+def _needed(specimen: Specimen, model: nn.Module, names: Iterable[str]) -> list[str]:
     """Those of the weights that get a gradient where nothing is zero: the model does use them."""
-    model = jitter(specimen.copy(), JITTER, specimen.seed)
-    heard = descend(_trained(model), _losses(specimen, model, 1))
+    jitter(model, JITTER, specimen.seed)
+    heard = descend(_trained(model), _losses(specimen, model, 1), NO_GRADIENT[_kind(model)])
     return [name for name in names if heard[name]]
 
 
 def measure(specimen: Specimen) -> Symmetry:
     """Nothing is run where all matrices start with rows that differ."""
     require_forward(specimen)
-    model = specimen.copy()
+    if not any(alike(each.detach(), 0.0) for each in _trained(specimen.model).values()):
+        return Symmetry(alike_as_built=0, steps=0, symmetric=())
+    model = _precise(specimen)
     weights = _trained(model)
     before = {
         name: each.detach().clone() for name, each in weights.items() if alike(each.detach(), 0.0)
     }
-    found: dict[str, bool] = {}
-    if before:
-        descend(weights, _losses(specimen, model, STEPS))
-        found = still_alike(before, weights)
-    needed = _needed(specimen, found) if found else []
+    descend(weights, _losses(specimen, model, STEPS), NO_GRADIENT[_kind(model)])
+    found = still_alike(before, weights)
+    needed = _needed(specimen, model, found) if found else []
     return Symmetry(
         alike_as_built=len(before),
-        steps=STEPS if before else 0,
+        steps=STEPS,
         symmetric=tuple(_told(specimen, name, before[name], found[name]) for name in needed),
     )
 

@@ -10,7 +10,7 @@ import torch
 
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.probes.learning import PROBE, Adam, descend
-from tests.specimen.making import specimen
+from tests.specimen.making import line_of, specimen
 
 HEAD = """
 class Model(nn.Module):
@@ -56,6 +56,33 @@ def test_a_model_without_any_progress_is_given_up_early(tmp_path: Path) -> None:
     found = measured(tmp_path, "        return self.out(self.mix(self.e(idx))[0]) * 1e-9\n")
     assert all(run.steps < 70 for run in found.runs)
     assert all(run.best_loss > 0.99 * run.first_loss for run in found.runs)
+
+
+@pytest.mark.parametrize(
+    ("text", "operation"),
+    [
+        ("        return self.out(self.mix(self.e(idx))[0]) * 1e-9\n", "mul"),
+        (
+            "        x = self.mix(self.e(idx))[0]\n        return self.out(torch.relu(x - 9))\n",
+            "relu",
+        ),
+        ("        return self.out(self.mix(0 * self.e(idx))[0])\n", ""),
+    ],
+    ids=["scale", "dead units", "blind"],
+)
+def test_what_stops_the_gradient_is_named(tmp_path: Path, text: str, operation: str) -> None:
+    """Where no run makes progress, and one operation is between the loss and the parameters."""
+    head = HEAD.replace("nn.Linear(dim, vocab_size)", "nn.Linear(dim, vocab_size, bias=False)")
+    made = specimen(tmp_path, head + text)
+    found = PROBE.measure(made)
+    assert isinstance(found, Learning)
+    if not operation:
+        assert found.bottleneck is None
+        return
+    assert found.bottleneck is not None
+    assert found.bottleneck.operation == operation
+    assert found.bottleneck.line == line_of(made, "1e-9" if operation == "mul" else "torch.relu")
+    assert found.bottleneck.share < 1e-8
 
 
 def test_a_loss_that_nothing_hears_of_is_no_crash(tmp_path: Path) -> None:

@@ -28,7 +28,7 @@ class Stack:
     path: str  # of the class of the blocks; "": not the user's
     symbol: str  # of it
     blocks: int
-    # Norm of the objective's gradient at the input of each block, first to last.
+    # Norm of the objective's gradient at the median vector of each block's input, first to last.
     gradient_norms: tuple[float, ...]
     input_norms: tuple[float, ...]  # of the inputs themselves
     # How much of a block's input is in its output, in blocks from the second on: the cosine of

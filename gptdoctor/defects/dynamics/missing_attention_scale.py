@@ -63,6 +63,7 @@ def _conviction(one: ScoredAttention, record: ModelRecord) -> Conviction:
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -73,12 +74,13 @@ class SharpReader(nn.Module):
         self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         scores = self.q(x) @ self.k(x).transpose(1, 2)
         future = torch.ones_like(scores[0], dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, float("-inf"))
-        return self.head(x + scores.softmax(dim=-1) @ self.v(x))
+        logits = self.head(x + scores.softmax(dim=-1) @ self.v(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

@@ -20,6 +20,8 @@ def read_learning(measurement: Measurement, record: ModelRecord) -> Iterator[Con
     """Convict a loss that no rate brings down by a tenth, where steps could be taken."""
     if not isinstance(measurement, Learning) or measurement.progress is None:
         return
+    if not any(run.stays_finite for run in measurement.runs):
+        return  # GD902: NaN is another matter
     runs = [run for run in measurement.runs if run.steps]
     best, first = min(run.best_loss for run in runs), runs[0].first_loss
     learns = measurement.progress >= LEAST_DROP or first <= 0
@@ -57,18 +59,29 @@ def _message(measurement: Learning) -> str:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Some steps on one small batch have to bring the loss down by a tenth."""
-    return f"""\
-model = build()
-ids = random_ids(batch={values.get("batch")}, length={values.get("length")})
-found, _ = descend(model, lambda: loss(model, ids), 3e-3)
-told = f"{{found.first_loss:.3g}} at first, {{found.best_loss:.3g}} at best"
-assert found.best_loss < 0.9 * found.first_loss, f"the loss does not fall: {{told}}"
-"""
+    """Some steps on one batch."""
+    batch, length = values.get("batch"), values.get("length")
+    return (
+        f"model, ids = build(), random_ids(batch={batch}, length={length})\n"
+        "weights = [each for each in model.parameters() if each.requires_grad]\n"
+        "losses = []\n"
+        "for rate in (3e-3, 1e-2):\n"
+        "    optimizer = torch.optim.Adam(weights, lr=rate)\n"
+        "    for _ in range(60):\n"
+        "        optimizer.zero_grad()\n"
+        "        found = loss(model, ids)\n"
+        "        found.backward()\n"
+        "        optimizer.step()\n"
+        "        losses.append(found.item())\n"
+        f"assert min(losses) <= {1 - LEAST_DROP} * losses[0], (\n"
+        '    f"the loss is {losses[0]:.2f} at first and {min(losses):.2f} at best"\n'
+        ")\n"
+    )
 
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -79,10 +92,11 @@ class FlooredReader(nn.Module):
         self.mix = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size, bias=False)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         states, _ = self.mix(self.embedding(ids))
         states = torch.relu(states - 2.0)
-        return self.head(states)
+        logits = self.head(states)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -106,5 +120,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("        states = torch.relu(states - 2.0)\n", ""),
     convicts={"learning": read_learning},
-    proof=Proof(measures=("probes.learning:descend",), test=_test),
+    proof=Proof(test=_test),
 )

@@ -131,24 +131,29 @@ def _left_out(one: Uninitialised, number: int, record: ModelRecord) -> Convictio
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """One step forward and backward, with weights as built or a hair off."""
-    if "where" not in values:
+    """Loss and gradients of one pass, or what is in weights of fresh memory."""
+    if values.get("steps") is not None:
         return ""
-    moved = "moved" in str(values.get("weights"))
-    build = "jitter(build(), 0.02, seed=0)" if moved else "build()"
-    return f"""\
-model = {build}
-found = loss(model, random_ids())
-assert found.isfinite(), "the loss is no number"
-found.backward()
-gradients = {{name: each.grad for name, each in model.named_parameters()}}
-bad = [name for name, each in gradients.items() if each is not None and not each.isfinite().all()]
-assert not bad, f"gradients that are no numbers: {{bad}}"
-"""
+    if values.get("uninitialised"):
+        return (
+            "with empty_is_nan():\n"
+            "    model = build()\n"
+            "assert not left_empty(model), f\"nothing fills {', '.join(left_empty(model))}\"\n"
+        )
+    model = "moved(build(), 0)" if "moved" in str(values.get("weights")) else "build()"
+    return (
+        f"model = {model}\n"
+        "found = loss(model, random_ids())\n"
+        'assert found.isfinite(), f"the loss is {found.item()}"\n'
+        "found.backward()\n"
+        "spoiled = not_finite({name: each.grad for name, each in model.named_parameters()})\n"
+        "assert not spoiled, f\"the gradients of {', '.join(spoiled)} are not finite\"\n"
+    )
 
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -159,11 +164,12 @@ class LengthReader(nn.Module):
         self.mix = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         states, _ = self.mix(x)
         lengths = (states - states[:, :1]).pow(2).sum(dim=-1, keepdim=True).sqrt()
-        return self.head(states * (1 + lengths))
+        logits = self.head(states * (1 + lengths))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -192,6 +198,14 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".sum(dim=-1, keepdim=True)", ".sum(dim=-1, keepdim=True).add(1e-6)"),
     convicts={"finite-values": read_values, "learning": read_learning},
-    proof=Proof(measures=("probes.instruments.weights:jitter",), test=_test),
     explains=("GD903", "GD901", "GD904", "GD905", "GD906", "GD909"),
+    proof=Proof(
+        measures=(
+            "probes.finite_values:moved",
+            "probes.finite_values:not_finite",
+            "probes.instruments.uninitialised:empty_is_nan",
+            "probes.instruments.uninitialised:left_empty",
+        ),
+        test=_test,
+    ),
 )

@@ -60,21 +60,21 @@ def _conviction(case: FiniteCase, record: ModelRecord) -> Conviction:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The same step under autocast."""
-    return """\
-model = build()
-with torch.autocast("cpu", torch.bfloat16):
-    found = loss(model, random_ids())
-assert found.isfinite(), "the loss is no number under autocast"
-found.backward()
-gradients = {name: each.grad for name, each in model.named_parameters()}
-bad = [name for name, each in gradients.items() if each is not None and not each.isfinite().all()]
-assert not bad, f"gradients that are no numbers under autocast: {bad}"
-"""
+    """Loss and gradients of one pass under autocast."""
+    return (
+        "model = build()\n"
+        'with torch.autocast("cpu", dtype=torch.bfloat16):\n'
+        "    found = loss(model, random_ids())\n"
+        'assert found.isfinite(), f"the loss is {found.item()}"\n'
+        "found.backward()\n"
+        "spoiled = not_finite({name: each.grad for name, each in model.named_parameters()})\n"
+        "assert not spoiled, f\"the gradients of {', '.join(spoiled)} are not finite\"\n"
+    )
 
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -86,12 +86,13 @@ class SoftReader(nn.Module):
         self.k = nn.Linear(width, width)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         scores = self.q(x) @ self.k(x).transpose(1, 2) / x.shape[-1] ** 0.5
         future = torch.ones_like(scores[0], dtype=torch.bool).triu(1)
         scores = scores.masked_fill(future, torch.finfo(torch.float32).min)
-        return self.head(x + scores.softmax(dim=-1).type_as(x) @ x)
+        logits = self.head(x + scores.softmax(dim=-1).type_as(x) @ x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -115,5 +116,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("torch.finfo(torch.float32).min", "torch.finfo(scores.dtype).min"),
     convicts={"finite-values": read_values},
-    proof=Proof(test=_test),
+    proof=Proof(measures=("probes.finite_values:not_finite",), test=_test),
 )

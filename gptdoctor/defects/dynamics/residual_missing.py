@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.depth import Depth, Stack
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD907"
 # Healthy blocks of 60 models of a public package have 0.77 to 1.0 (a highway's gates leave a
@@ -73,6 +73,21 @@ def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """How much of a block's input is in its output, with copies of the blocks to make it deep."""
+    return (
+        "model = lengthened(build(), 6)\n"
+        "watch = BlockWatch(tuple(block_lists(model)))\n"
+        "with watch:\n"
+        "    found = logits(model, random_ids())\n"
+        f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
+        "streams = [blocks.given[index][0] for index in blocks.called]\n"
+        "share = identity_share(streams[-2], streams[-1], 3)\n"
+        f"assert share >= {LEAST_IDENTITY}, "
+        'f"the cosine of what passes is {share:.2f}"\n'
+    )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -102,11 +117,12 @@ class HalfResidual(nn.Module):
         self.blocks = nn.ModuleList(Block(width) for _ in range(n_layers))
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         for block in self.blocks:
             x = block(x)
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -134,5 +150,13 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x = self.down(", "x = x + self.down("),
     convicts={"depth": read_depth},
-    explains=("GD903", "GD904", "GD905"),
+    proof=Proof(
+        measures=(
+            "probes.instruments.stacks:lengthened",
+            "probes.instruments.stacks:BlockWatch",
+            "probes.instruments.stacks:block_lists",
+            "probes.instruments.stacks:identity_share",
+        ),
+        test=_test,
+    ),
 )

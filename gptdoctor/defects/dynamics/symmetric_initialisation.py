@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD906"
 NAMES_SHOWN = 3
@@ -62,6 +62,22 @@ def _conviction(place: Place, found: list[SymmetricParameter], measurement: Symm
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The weights before and after some steps."""
+    names = values.get("parameters")
+    listed = [str(name) for name in names] if isinstance(names, tuple) else []
+    return (
+        "model, ids = build().double(), random_ids()\n"
+        "weights = dict(model.named_parameters())\n"
+        f"names = {listed!r}\n"
+        "before = {name: weights[name].detach().clone() for name in names}\n"
+        "before = {name: each for name, each in before.items() if alike(each, 0.0)}\n"
+        f"descend(weights, [lambda: loss(model, ids)] * {values.get('steps')}, 1e-12)\n"
+        "stuck = still_alike(before, weights)\n"
+        "assert not stuck, f\"all rows of {', '.join(stuck)} are equal still\"\n"
+    )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -80,9 +96,10 @@ class EvenReader(nn.Module):
             nn.init.constant_(layer.weight, 0.02)
             nn.init.zeros_(layer.bias)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         states, _ = self.mix(self.embedding(ids))
-        return self.head(states + self.down(F.gelu(self.up(states))))
+        logits = self.head(states + self.down(F.gelu(self.up(states))))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -105,4 +122,13 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("constant_(layer.weight, 0.02)", "normal_(layer.weight, std=0.02)"),
     convicts={"symmetry": read_symmetry},
+    explains=("GD903",),
+    proof=Proof(
+        measures=(
+            "probes.symmetry:alike",
+            "probes.symmetry:descend",
+            "probes.symmetry:still_alike",
+        ),
+        test=_test,
+    ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.depth import Depth
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD904"
 # Of 60 models of a public package each block passes on 1.0 to 2.5 of the gradient, and of stacks of
@@ -57,8 +57,25 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
         )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """The gradients at the inputs of the blocks, with copies of them to make it deep."""
+    return (
+        "model = lengthened(build(), 6)\n"
+        "watch = BlockWatch(tuple(block_lists(model)))\n"
+        "with watch:\n"
+        "    found = logits(model, random_ids())\n"
+        f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
+        "streams = [blocks.given[index][0] for index in blocks.called]\n"
+        "norms = gradient_norms(random_objective(found), streams)\n"
+        "factor = (norms[1] / norms[-1]) ** (1 / (len(norms) - 2))\n"
+        f"assert factor >= {LEAST_FACTOR}, "
+        'f"each block multiplies the gradient by {factor:.2g}"\n'
+    )
+
+
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -80,11 +97,12 @@ class SigmoidTower(nn.Module):
         self.layers = nn.ModuleList(Layer(width) for _ in range(n_layers))
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         x = self.embedding(ids)
         for layer in self.layers:
             x = layer(x)
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -111,4 +129,14 @@ DEFECT = Defect(
     healed=SICK.replace("return torch.sigmoid(", "return x + torch.sigmoid("),
     convicts={"depth": read_depth},
     explains=("GD903",),
+    proof=Proof(
+        measures=(
+            "probes.instruments.stacks:lengthened",
+            "probes.instruments.stacks:BlockWatch",
+            "probes.instruments.stacks:block_lists",
+            "probes.instruments.stacks:gradient_norms",
+            "probes.expert_routing:random_objective",
+        ),
+        test=_test,
+    ),
 )

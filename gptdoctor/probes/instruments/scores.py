@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -70,6 +70,7 @@ class Origin:
     """The projection that a tensor comes from, and whether its vectors are as long as it gave."""
 
     projected: Tensor  # what the projection was given
+    weight: int  # id of its matrix
     plain: bool
 
 
@@ -159,12 +160,12 @@ class ScoreWatch(OperationLog):
         inputs = [each for each in operation.given if id(each) not in self.parameters]
         if operation.name in _PROJECTIONS and matrices and inputs:
             self.weights[id(matrices[0])] = matrices[0]
-            return Origin(projected=inputs[0], plain=True)
+            return Origin(projected=inputs[0], weight=id(matrices[0]), plain=True)
         known = [self._origins[id(each)] for each in operation.given if id(each) in self._origins]
         if not known or not operation.made[0].is_floating_point() | operation.made[0].is_complex():
             return None
         plain = all(each.plain for each in known) and _keeps_size(operation)
-        return Origin(projected=known[0].projected, plain=plain)
+        return replace(known[0], plain=plain)
 
     def chosen(self) -> list[Scores]:
         """The products that went into a softmax, the first of each line."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +12,6 @@ from torch import Tensor, nn
 from torch.autograd.graph import GradientEdge, get_gradient_edge
 
 from gptdoctor.probes.instruments.arguments import tensors
-from gptdoctor.specimen.duplicate import duplicate
 
 # A list that is called in a row has its blocks called once each.
 _LISTS = (nn.ModuleList, nn.ModuleDict, nn.Sequential)
@@ -64,7 +64,7 @@ def lengthened(model: nn.Module, blocks: int) -> nn.Module:
         modules = model.get_submodule(each.name)
         if isinstance(modules, nn.ModuleList):
             missing = blocks - len(each.members)
-            modules.extend(duplicate(each.members[n % len(each.members)]) for n in range(missing))
+            modules.extend(deepcopy(each.members[n % len(each.members)]) for n in range(missing))
     return model
 
 
@@ -133,16 +133,27 @@ def _gradients(
 
 
 def gradient_norms(objective: Tensor, streams: list[Stream]) -> tuple[float, ...]:
-    """The norm of the gradient of a scalar at each stream, 0 where there is none."""
+    """The norm of the gradient of a scalar at each stream [..., D], 0 where there is none.
+
+    That of the median vector: one position whose vector is zero, as that of padding is, may have
+    through a norm a gradient that is larger than all others together.
+    """
     found = _gradients(objective, [stream.edge for stream in streams])
-    return tuple(0.0 if each is None else each.float().norm().item() for each in found)
+    return tuple(0.0 if each is None else _median_norm(each) for each in found)
+
+
+def _median_norm(gradient: Tensor) -> float:
+    norms = gradient.float().norm(dim=-1).flatten()
+    heard = norms[norms > 0]
+    return float(heard.median()) if heard.numel() else 0.0
 
 
 def identity_share(before: Stream, after: Stream, draws: int) -> float:
     """The cosine of random directions at `after` with what the gradient makes of them at `before`.
 
     1 where `after` is `before`, 1 / sqrt(2) where as much was added as there was, and 0, to
-    within 1 / sqrt(numbers x draws), where `before` went through something else.
+    within 1 / sqrt(numbers x draws), where `before` went through something else.  The mean over
+    all vectors, so that none counts for more than another.
     """
     generator = torch.Generator().manual_seed(0)
     total = 0.0
@@ -151,7 +162,7 @@ def identity_share(before: Stream, after: Stream, draws: int) -> float:
         (back,) = _gradients(after.copy, [before.edge], direction)
         if back is None or not bool(back.any()):
             return 0.0
-        total += torch.cosine_similarity(back.flatten(), direction.flatten(), dim=0).item()
+        total += torch.cosine_similarity(back, direction, dim=-1).mean().item()
     return total / draws
 
 

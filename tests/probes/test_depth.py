@@ -1,0 +1,168 @@
+"""What stacked blocks do to gradients, and whether their input passes them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.core.measurements.depth import Depth, Stack
+from gptdoctor.probes.depth import LAYERS, LOOKED_INTO, PROBE
+from tests.probes.tower import ATTEND, FEED, LINEAR_INIT, TRANSFORMER, changed
+from tests.specimen.making import line_of, specimen
+
+LOOP = "x = block(x)"
+
+
+def stack_of(folder: Path, text: str) -> Stack:
+    """The only stack of the model in `text`."""
+    found = PROBE.measure(specimen(folder, text))
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    return stack
+
+
+def test_a_healthy_model_is_built_deeper(tmp_path: Path) -> None:
+    """Six blocks, each of which passes the gradient and its input on."""
+    found = PROBE.measure(specimen(tmp_path, TRANSFORMER))
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert found.deeper
+    assert (stack.name, stack.blocks, stack.symbol) == ("blocks", LAYERS, "Block")
+    assert stack.gradient_factor == pytest.approx(1.1, abs=0.2)
+    assert stack.identity is not None
+    assert stack.identity > 0.8
+    assert stack.missing is None
+
+
+def test_lists_are_filled_up_where_no_argument_counts_the_layers(tmp_path: Path) -> None:
+    """With copies of the blocks that are there."""
+    assert stack_of(tmp_path, changed(("range(n_layers)", "range(2)"))).blocks == LAYERS
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [(ATTEND, "x = self.ln1(x + self.attn(x))"), (FEED, FEED.replace("self.ln2(x)", "x"))],
+        [(ATTEND, "x = x + self.attn(self.ln1(x)) + self.down(self.up(self.ln2(x)))"), (FEED, "")],
+        [
+            (ATTEND, "y = self.attn(self.ln1(x))"),
+            (FEED, "x = self.down(self.up(y))"),
+            (LOOP, "x = x + block(x)"),
+        ],
+        [
+            (ATTEND, "y = self.attn(x)"),
+            (FEED, "x = self.down(self.up(y))"),
+            (LOOP, "x = x + block(self.ln(x))"),
+        ],
+        [(ATTEND, "x = 0.01 * x + 0.01 * self.attn(self.ln1(x))")],
+        [(LINEAR_INIT, "nn.init.normal_(m.weight, std=1.0)")],
+        [(ATTEND, "g = torch.sigmoid(x); x = g * x + (1 - g) * self.attn(self.ln1(x))")],
+        [
+            (
+                "self.up = nn.Linear(dim, 2 * dim)",
+                "self.up = nn.Linear(dim, 2 * dim)\n"
+                "        self.gate = nn.Parameter(torch.zeros(1))",
+            ),
+            (FEED, "x = x + self.gate * self.down(self.up(x))"),
+        ],
+    ],
+    ids=["post-norm", "parallel", "outside", "norm outside", "scaled", "loud", "highway", "rezero"],
+)
+def test_a_stream_that_passes_is_seen_to_pass(
+    tmp_path: Path, changes: list[tuple[str, str]]
+) -> None:
+    """Whatever is around it, and however small it is beside what is added."""
+    stack = stack_of(tmp_path, changed(*changes))
+    passes = stack.identity is not None and stack.identity > LOOKED_INTO
+    assert passes or stack.bypassed or (stack.missing is not None and stack.missing.intact)
+    assert stack.gradient_factor is not None
+    assert 0.1 < stack.gradient_factor < 5
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "joins"),
+    [
+        ([(FEED, FEED.replace("x + ", "", 1))], "x = self.down(", 1),
+        ([(ATTEND, ATTEND.replace("x + ", "", 1))], "x = self.attn(", 1),
+        (
+            [
+                (ATTEND, "x = self.ln1(x + self.attn(x))"),
+                (FEED, "x = self.ln2(self.down(self.up(x)))"),
+            ],
+            "x = self.ln2(",
+            1,
+        ),
+        (
+            [(ATTEND, "x = self.attn(self.ln1(x))"), (FEED, "x = self.down(self.up(self.ln2(x)))")],
+            "x = self.down(",
+            0,
+        ),
+    ],
+    ids=["second", "first", "post-norm", "both"],
+)
+def test_the_line_that_drops_the_stream_is_found(
+    tmp_path: Path, changes: list[tuple[str, str]], line: str, joins: int
+) -> None:
+    """From the end of the block back along its sums."""
+    made = specimen(tmp_path, changed(*changes))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.identity == pytest.approx(0.0, abs=0.08)
+    assert stack.missing is not None
+    assert (stack.missing.attends, stack.missing.intact) == (True, False)
+    assert (stack.missing.line, stack.missing.joins) == (line_of(made, line), joins)
+
+
+def test_a_list_of_lists_is_a_stack_too(tmp_path: Path) -> None:
+    """The loop over pairs drops the stream: its own line is told."""
+    text = changed(
+        (
+            "nn.ModuleList(Block(dim, heads) for _ in range(n_layers))",
+            "nn.ModuleList(nn.ModuleList([Attention(dim, heads), nn.LayerNorm(dim)])"
+            " for _ in range(n_layers))",
+        ),
+        ("for block in self.blocks:", "for attend, norm in self.blocks:"),
+        (LOOP, "x = attend(norm(x))"),
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.missing is not None
+    assert stack.missing.line == line_of(made, "x = attend(norm(x))")
+    assert stack_of(tmp_path, text.replace("x = attend", "x = x + attend")).missing is None
+
+
+def test_gradients_that_vanish_or_explode_are_measured(tmp_path: Path) -> None:
+    """By what one block makes of them."""
+    drops = (ATTEND, "x = self.attn(x)")
+    vanishing = stack_of(tmp_path, changed(drops, (FEED, "x = self.down(self.up(x).sigmoid())")))
+    assert vanishing.gradient_factor is not None
+    assert vanishing.gradient_factor < 0.01
+    exploding = stack_of(
+        tmp_path,
+        changed(
+            (ATTEND, "x = x + self.attn(x)"),
+            (FEED, "x = x + self.down(self.up(x))"),
+            (LINEAR_INIT, "nn.init.normal_(m.weight, std=0.5)"),
+        ),
+    )
+    assert exploding.gradient_factor is not None
+    assert exploding.gradient_factor > 10
+
+
+def test_what_works_side_by_side_is_no_stack(tmp_path: Path) -> None:
+    """Experts and heads are given the same."""
+    text = changed(
+        (LOOP, "x = x"),
+        (
+            "return self.head(self.ln(x))",
+            "x = sum(block(x) for block in self.blocks)\n        return self.head(self.ln(x))",
+        ),
+    )
+    text = text.replace("        for block in self.blocks:\n            x = x\n", "")
+    found = PROBE.measure(specimen(tmp_path, text))
+    assert isinstance(found, Depth)
+    assert found.stacks == ()

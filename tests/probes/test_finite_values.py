@@ -1,0 +1,162 @@
+"""Whether numbers stay finite, and which operation spoils them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.core.measurements.finite_values import FiniteValues
+from gptdoctor.probes.finite_values import PROBE
+from tests.probes.tower import FEED, LAST, TRANSFORMER, changed
+from tests.specimen.making import line_of, specimen
+
+SEEN = "seen = torch.tril(torch.ones(T, T))"
+MASKED = 'scores = scores.masked_fill(seen == 0, float("-inf"))'
+
+
+def measured(folder: Path, text: str) -> FiniteValues:
+    """The measurement of the model in `text`."""
+    found = PROBE.measure(specimen(folder, text))
+    assert isinstance(found, FiniteValues)
+    return found
+
+
+def test_a_healthy_model_is_run_in_three_ways(tmp_path: Path) -> None:
+    """As built, with moved weights, in bfloat16: all finite, and no weight is left out."""
+    found = measured(tmp_path, TRANSFORMER)
+    assert [(case.precision, case.moved, case.where) for case in found.cases] == [
+        ("float32", False, ""),
+        ("float32", True, ""),
+        ("bfloat16", False, ""),
+    ]
+    assert all(case.measured for case in found.cases)
+    assert found.initialisation_seen
+    assert found.uninitialised == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "cause", "where"),
+    [
+        (SEEN, "seen = torch.tril(torch.ones(T, T), -1)", "torch.tril(", "masked row", "loss"),
+        (MASKED, MASKED.replace("seen == 0", "seen >= 0"), "torch.tril(", "masked row", "loss"),
+        (
+            LAST,
+            "x = x.exp() * 200\n        return self.head(x.exp())",
+            "return self.head(x.exp())",
+            "overflow",
+            "loss",
+        ),
+        (LAST, "return torch.log(self.head(x).relu())", "torch.log(", "overflow", "loss"),
+        (
+            LAST,
+            "far = (x - x[:, :1]).pow(2).sum(-1, keepdim=True)\n"
+            "        return self.head(x * (1 + far.sqrt()))",
+            "far.sqrt()",
+            "slope",
+            "gradients",
+        ),
+        (LAST, "return self.head(x / (x - x))", "x / (x - x)", "overflow", "loss"),
+        (
+            LAST,
+            "return self.head(torch.sqrt(x - 1))",
+            "torch.sqrt(x - 1)",
+            "value",
+            "loss",
+        ),
+    ],
+    ids=["masks itself", "masks all", "exp", "log", "slope", "division", "root"],
+)
+def test_the_operation_that_spoils_is_named(
+    tmp_path: Path, old: str, new: str, line: str, cause: str, where: str
+) -> None:
+    """The first that makes NaN or an infinity of finite numbers, or of a finite gradient."""
+    made = specimen(tmp_path, changed((old, new)))
+    found = PROBE.measure(made)
+    assert isinstance(found, FiniteValues)
+    case = found.cases[-1]
+    assert case.where == where
+    assert case.spoiled is not None
+    assert (case.spoiled.cause, case.spoiled.line) == (cause, line_of(made, line))
+
+
+def test_a_buffer_that_masks_a_row_is_told_where_it_is_made(tmp_path: Path) -> None:
+    """The mask was made when the model was."""
+    text = changed(
+        (
+            "self.heads = heads",
+            "self.heads = heads\n        self.register_buffer('m', self.mask())",
+        ),
+        (
+            "    def forward(self, x):\n        B, T, C",
+            "    def mask(self):\n"
+            "        return torch.tril(torch.ones(64, 64), -1).bool()\n\n"
+            "    def forward(self, x):\n        B, T, C",
+        ),
+        (MASKED, 'scores = scores.masked_fill(~self.m[:T, :T], float("-inf"))'),
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, FiniteValues)
+    (case,) = found.cases
+    assert case.spoiled is not None
+    assert case.spoiled.cause == "masked row"
+    assert case.spoiled.line == line_of(made, "register_buffer")
+
+
+def test_a_number_that_only_float32_holds_is_told(tmp_path: Path) -> None:
+    """Torch refuses it under autocast to bfloat16."""
+    text = changed((MASKED, MASKED.replace('float("-inf")', "torch.finfo(torch.float32).min")))
+    case = measured(tmp_path, text).cases[-1]
+    assert (case.precision, case.where) == ("bfloat16", "constant")
+
+
+def test_another_crash_in_bfloat16_is_not_measured(tmp_path: Path) -> None:
+    """A kernel that is missing says nothing of the model."""
+    text = changed(
+        (
+            LAST,
+            "y = torch.zeros_like(x).index_add(1, idx[0] * 0, self.up(x))\n"
+            "        return self.head(self.ln(x + y))",
+        ),
+        (
+            "self.ln = nn.LayerNorm(dim)",
+            "self.ln = nn.LayerNorm(dim); self.up = nn.Linear(dim, dim)",
+        ),
+    )
+    case = measured(tmp_path, text).cases[-1]
+    assert not case.measured
+    assert case.reason
+
+
+def test_weights_that_nothing_fills_are_named(tmp_path: Path) -> None:
+    """Only those that the loss depends on; a method that fills them is called first."""
+    text = changed(
+        (
+            "self.apply(self._init)",
+            "self.gain = nn.Parameter(torch.empty(dim))\n"
+            "        self.idle = nn.Parameter(torch.empty(dim))",
+        ),
+        (LAST, "return self.head(self.ln(x) + self.gain)"),
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, FiniteValues)
+    assert found.uninitialised[0].name == "gain"
+    assert found.uninitialised[0].line == line_of(made, "self.gain = ")
+    filled = text.replace(
+        "    def _init(self, m)",
+        "    def init_weights(self):\n        nn.init.zeros_(self.gain)\n"
+        "        nn.init.zeros_(self.idle)\n\n    def _init(self, m)",
+    )
+    assert measured(tmp_path, filled).uninitialised == ()
+
+
+def test_a_positive_weight_stays_positive_where_weights_are_moved(tmp_path: Path) -> None:
+    """A learned epsilon is moved by a share of itself."""
+    text = changed(
+        ("self.apply(self._init)", "self.eps = nn.Parameter(torch.full((1,), 1e-6))"),
+        (LAST, "return self.head(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))"),
+        (FEED, FEED),
+    )
+    assert [case.where for case in measured(tmp_path, text).cases] == ["", "", ""]
