@@ -18,10 +18,10 @@ from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.initial_loss import InitialLoss, LoudPart
 from gptdoctor.probes.instruments.definitions import filled_at, made_at
 from gptdoctor.probes.instruments.forwards import forward_of
-from gptdoctor.probes.instruments.operations import Operation, OperationLog
+from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
 from gptdoctor.probes.probe import Abstention, Probe
-from gptdoctor.specimen.objective import text_of
+from gptdoctor.specimen.labels import text_of
 from gptdoctor.specimen.specimen import Specimen
 
 BATCHES = 3

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.operations import Operation, OperationLog
+from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
 
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"})
 _PROJECTIONS = frozenset({"linear", "matmul", "__matmul__", "addmm", "einsum", "bmm", "conv1d"})
