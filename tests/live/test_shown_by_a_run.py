@@ -29,22 +29,26 @@ FOLDERS = {
 CASES = [file for folder in FOLDERS.values() for file in sorted(folder.glob("*.py"))]
 
 
+Documents = Callable[[str], dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def document_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
-    """One examination of the fixtures and of the examples of each rule, when it is asked for."""
+def document_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
+    """The examination that tells of a rule: one for each family, when it is asked for."""
 
     @cache
-    def document(code: str) -> dict[str, Any]:
+    def of_family(family: str) -> dict[str, Any]:
         examples = tmp_path_factory.mktemp("examples")
         (examples / "pyproject.toml").write_text("")
-        defect = defect_named(code)
-        (examples / f"sick_{code}.py").write_text(defect.sick)
-        (examples / f"healed_{code}.py").write_text(defect.healed)
-        for file in FOLDERS[code].glob("*.py"):
-            (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
+        for code in [code for code in FOLDERS if code.startswith(family)]:
+            defect = defect_named(code)
+            (examples / f"sick_{code}.py").write_text(defect.sick)
+            (examples / f"healed_{code}.py").write_text(defect.healed)
+            for file in FOLDERS[code].glob("*.py"):
+                (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
         return check_json(".", cwd=examples)
 
-    return document
+    return lambda code: of_family(code[:3])
 
 
 def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
@@ -58,9 +62,7 @@ def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("code", FOLDERS)
-def test_the_examples_of_a_rule_are_true(
-    document_of: Callable[[str], dict[str, Any]], code: str
-) -> None:
+def test_the_examples_of_a_rule_are_true(document_of: Documents, code: str) -> None:
     """The sick example shows the rule when it is run, the healed one shows no rule at all."""
     document = document_of(code)
     assert code in [rule for rule, _ in found_in(document, f"sick_{code}.py")]
@@ -68,9 +70,7 @@ def test_the_examples_of_a_rule_are_true(
 
 
 @pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_fixture_shows_what_it_says(
-    document_of: Callable[[str], dict[str, Any]], file: Path
-) -> None:
+def test_a_fixture_shows_what_it_says(document_of: Documents, file: Path) -> None:
     """Sick lines are confirmed, each once, and no other line is; healthy files have none."""
     code = next(code for code, folder in FOLDERS.items() if folder == file.parent)
     document = document_of(code)
@@ -100,7 +100,7 @@ def test_a_fixture_shows_what_it_says(
     ],
 )
 def test_the_message_names_the_size_and_the_shapes(
-    document_of: Callable[[str], dict[str, Any]], model: str, told: str
+    document_of: Documents, model: str, told: str
 ) -> None:
     """What fails, what works, and which dimension is which."""
     messages = [

@@ -29,6 +29,7 @@ from gptdoctor.source.flow_switches import (
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.lost_test import MEASURE, lost_gradients_test
 from gptdoctor.source.project import Project
 
 CODE = "GD101"
@@ -217,18 +218,7 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
 
 def _test(values: Mapping[str, Value]) -> str:
     """The parameters that got no gradient, by name; a wrong gradient has no short test."""
-    names = values.get("parameters_gained_names")
-    if not isinstance(names, tuple) or not names:
-        return ""
-    listed = "".join(f'    "{name}",\n' for name in names)
-    return (
-        f"names = [\n{listed}]\n"
-        "model = build()\n"
-        "loss(model, random_ids()).backward()\n"
-        "parameters = dict(model.named_parameters())\n"
-        "states = {name: gradient_state(parameters[name]) for name in names}\n"
-        'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
-    )
+    return lost_gradients_test(values.get("parameters_gained_names"))
 
 
 def _trail(cut: GradientCut, measurement: GradientFlow) -> dict[str, Value]:
@@ -289,7 +279,7 @@ DEFECT = Defect(
         ast.Expr: see_statement,
     },
     convicts={PROBE: read_flow},
-    proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),
+    proof=Proof(measures=(MEASURE,), test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Let gradients flow here",

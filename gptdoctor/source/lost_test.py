@@ -1,0 +1,21 @@
+"""Statements of a test that several rules of one family write."""
+
+from __future__ import annotations
+
+# The function that these statements measure with, as `Proof.measures` names it.
+MEASURE = "probes.gradient_flow:gradient_state"
+
+
+def lost_gradients_test(names: object) -> str:
+    """Statements that fail while parameters, told by name, get no gradient; "": there are none."""
+    if not isinstance(names, tuple) or not names:
+        return ""
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return (
+        f"names = [\n{listed}]\n"
+        "model = build()\n"
+        "loss(model, random_ids()).backward()\n"
+        "parameters = dict(model.named_parameters())\n"
+        "states = {name: gradient_state(parameters[name]) for name in names}\n"
+        'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
+    )
