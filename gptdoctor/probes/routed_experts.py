@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptdoctor.core.measurements.routed_experts import LostRows, RoutedExperts
 from gptdoctor.core.measurements.routed_experts import RoutedBlock as Measured
+from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.probes.expert_routing import random_objective
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.block_flow import watched_once
@@ -199,19 +199,16 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     moved = moved_by_experts(replay, block.group, tried, lambda: time.process_time() > end)
     if moved is None:
         reason = "two equal calls differ, give numbers that are not finite, or take too long"
-        return replace(found, reason=reason, lost=_written(found))
+        return replace(found, reason=reason, lost=())
     empty = block.choice.empty(found.experts)[:, tried]
     pairs = compared(moved, [each[:, tried] for each in masks], empty)
     pairs = replace(pairs, skipped=tuple(tried[number] for number in pairs.skipped))
     if pairs.wrong and not pairs.dense:
         pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
-    arrived = not bool((torch.stack(masks).any(dim=0)[:, tried] & ~moved).any())
-    return replace(found, pairs=pairs, lost=_written(found) if arrived else found.lost)
-
-
-def _written(found: Measured) -> tuple[LostRows, ...]:
-    """The rows that a write lost: that others have no gradient is no proof, it may be cut."""
-    return tuple(each for each in found.lost if each.operation)
+    # Each row that was lost is a pair that moves nothing; a gradient may be cut, and rows that
+    # fill a tray may be written to one place that nobody reads.
+    missing = int((torch.stack(masks).any(dim=0)[:, tried] & ~moved).sum())
+    return replace(found, pairs=pairs, lost=tuple(e for e in found.lost if e.rows <= missing))
 
 
 def _again(block: RoutedBlock, replay: Replay, root: str) -> RoutedBlock:
@@ -244,7 +241,7 @@ def _measured(
         found = watched_once(found, block, replay, specimen.root)
         found = _effects(found, block, replay, SECONDS)
     except NoReplay as error:
-        found = replace(found, reason=str(error), lost=_written(found))
+        found = replace(found, reason=str(error), lost=())
     if not found.router_learns:
         found = _with_more_batches(specimen, found, block, model)
     if not found.router_learns:

@@ -50,6 +50,21 @@ HEALTHY = {
             out.index_add_(0, rows, expert(flat[rows]) * w[rows, slot, None])
         return out.view_as(x)
 """,
+    "trash-row": """
+        flat = x.reshape(-1, x.size(-1))
+        w, idx = self.router(flat).softmax(-1).topk(self.k, dim=-1)
+        N, D = flat.shape
+        room = N * self.k
+        slots = flat.new_zeros(N * self.k + 1, D)  # the last row is for what fills the trays
+        for e, expert in enumerate(self.experts):
+            rows, slot = torch.where(idx == e)
+            fill = room - rows.numel()
+            tray = F.pad(flat[rows], (0, 0, 0, fill))
+            place = F.pad(rows * self.k + slot, (0, fill), value=N * self.k)
+            slots[place] = expert(tray)
+        out = (slots[:-1].view(N, self.k, D) * w[..., None]).sum(1)
+        return out.view_as(x)
+""",
     "detached-experts": """
         flat = x.reshape(-1, x.size(-1))
         probs = self.router(flat).softmax(-1)

@@ -159,3 +159,15 @@ def test_numbers_that_repeat_are_counted() -> None:
     rows, slots = torch.tensor([[0], [1]]), torch.tensor([0, 1, 1])
     assert repeated((rows,)) == 0
     assert repeated((rows, slots)) == 2
+
+
+def test_a_block_that_was_not_measured_refutes_nothing_about_its_rows(tmp_path: Path) -> None:
+    """Not measured is not healthy."""
+    (block,) = blocks(made(tmp_path, HEALTHY["loop"]))
+    blind = dataclasses.replace(block, pairs=None, weight_effect=None, reason="takes too long")
+    refuted = {
+        each.rule
+        for rule in RULES
+        for each in rule.convicts[PROBE.name](RoutedExperts(blocks=(blind,)), NO_RECORD)
+    }
+    assert not refuted & {"GD202", "GD203", "GD206", "GD207"}

@@ -35,7 +35,7 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
                 message=f"{why}.",
                 values={**block.figures, "rows_lost": lost.rows, "rows_run": block.rows_run},
             )
-        if not block.lost and block.rows_run:
+        if not block.lost and block.rows_run and block.pairs is not None:
             yield Conviction(
                 rule=CODE,
                 status=Status.REFUTED,

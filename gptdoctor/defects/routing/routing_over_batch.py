@@ -21,7 +21,7 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
     for block in measurement.blocks:
         if block.wrong_axis is not None:
             yield _confirmed(block)
-        else:
+        elif not block.reason:
             yield Conviction(
                 rule=CODE,
                 status=Status.REFUTED,
