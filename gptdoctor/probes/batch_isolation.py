@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
 from gptdoctor.core.measurements.information import SEEDS, FlowPlace
-from gptdoctor.probes.instruments.blame import CHOOSING, flow_place, record
+from gptdoctor.probes.instruments.blame import CHOOSING, chooses_tokens, flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, rows_of
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
@@ -142,8 +142,8 @@ def _confirmed(
         other = steady.like(steady.seed + 100 * step, specimen.copy())
         seeds += _leaks(steady, _at(other, lengths[0]))
     crossed = sum(_leaks(steady, _at(steady, length)) for length in lengths)
-    place = _place(steady, lengths[0], found)
-    if place is not None and place.operation in CHOOSING:
+    place, chooses = _place(steady, lengths[0], found)
+    if chooses:
         raise Abstention(
             "its experts choose among the tokens of the whole batch, which may be meant"
         )
@@ -164,8 +164,8 @@ def _confirmed(
 
 def _place(
     steady: Steady, length: int, found: tuple[float, float, float | None]
-) -> FlowPlace | None:
-    """The first operation that mixes rows."""
+) -> tuple[FlowPlace | None, bool]:
+    """The first operation that mixes rows, and whether tokens are chosen among those of all."""
     inputs, others, first = _pairs(steady, length)
     sizes = Sizes(BATCH, length, steady.text.batch_dimension == 1)
     mine = theirs = rows_of(sizes)
@@ -178,9 +178,12 @@ def _place(
         second = _pairs(steady, length, BATCH - 1)[0]
         second |= _narrowed(steady, inputs, BATCH - 1)
         theirs = rows_of(Sizes(BATCH - 1, length, sizes.time_first))
-    comparison = Comparison(record(steady, inputs), record(steady, second), mine, theirs)
-    operation = comparison.offender()
-    return None if operation is None else flow_place(operation.place, operation.name)
+    recording = record(steady, inputs)
+    operation = Comparison(recording, record(steady, second), mine, theirs).offender()
+    if operation is None:
+        return None, chooses_tokens(recording, length, steady.specimen.construction.vocabulary)
+    place = flow_place(operation.place, operation.name)
+    return place, operation.name in CHOOSING
 
 
 def _narrowed(steady: Steady, inputs: Mapping[str, Any], batch: int) -> dict[str, Any]:

@@ -145,7 +145,8 @@ def blame_of(steady: Steady, run: FutureRun, seen: Watched) -> Blame:
     protected = positions_before(border, sizes)
     operation, recording = offender(steady, run.length, changed, protected)
     if operation is None:
-        return Blame()
+        words = steady.specimen.construction.vocabulary
+        return Blame(chooses=chooses_tokens(recording, run.length, words))
     return _explained(operation, recording, run.length, steady)
 
 
