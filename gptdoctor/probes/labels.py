@@ -89,7 +89,7 @@ def _paired(first: LabelledRun, second: LabelledRun) -> tuple[str, int, Pairing]
         one, other = _pair(first, name), _pair(second, name)
         if one is not None and other is not None and one[1].offset == other[1].offset:
             across = min(one[1].across_rows, other[1].across_rows)
-            return name, one[0], replace(one[1], across_rows=across)
+            return name, one[0], one[1]._replace(across_rows=across)
     return None
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -45,9 +44,11 @@ def pulls_in(output: Any, vocabulary: int) -> Tensor | None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pairing:
-    """How the positions of logits and the tokens of a text are paired by a loss."""
+class Pairing(NamedTuple):
+    """How the positions of logits and the tokens of a text are paired by a loss.
+
+    A plain tuple, for tests of the user's own carry it: a dataclass asks for its module.
+    """
 
     offset: int  # position t is trained on token t + offset
     positions: int  # that are trained
