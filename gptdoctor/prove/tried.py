@@ -15,11 +15,13 @@ from gptdoctor.core.errors import DoctorError
 
 # Runs in the interpreter of the models, without pytest: a test is a plain function.
 _RUNNER = """
-import json, os, sys
+import json, os, sys, types
 text, file, answer, names = json.loads(sys.stdin.read())
 told = {}
 try:
-    space = {"__name__": "health", "__file__": file}
+    module = sys.modules["health"] = types.ModuleType("health")  # where dataclasses look
+    space = module.__dict__
+    space["__file__"] = file
     exec(compile(text, file, "exec"), space)
     for name in names:
         try:
