@@ -59,6 +59,8 @@ def measure(specimen: Specimen) -> InitialLoss:
     if specimen.construction.build == GIVEN:
         raise Abstention("the model was given as it is, and may have learned something already")
     model = specimen.copy()
+    if specimen.call(specimen.copy(), specimen.inputs()).logits is None:
+        raise Abstention("the model gives a loss and no logits")
     forward = forward_of(specimen, model)
     expected, following, spreads, sizes = [], [], [], []
     for seed in range(specimen.seed, specimen.seed + BATCHES):

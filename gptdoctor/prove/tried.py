@@ -19,9 +19,9 @@ import json, os, sys, types
 text, file, answer, names = json.loads(sys.stdin.read())
 told = {}
 try:
-    module = sys.modules["health"] = types.ModuleType("health")
-    module.__file__ = file
-    space = vars(module)
+    module = sys.modules["health"] = types.ModuleType("health")  # where dataclasses look
+    space = module.__dict__
+    space["__file__"] = file
     exec(compile(text, file, "exec"), space)
     for name in names:
         try:
