@@ -5,8 +5,9 @@
     python -m benchmarks.mutations.run --host nano --operator greedy
 
 Prints Markdown: a line for each operator, totals, and every mutant that was missed. With
-`--per-operator N` at most N mutants of each operator are examined, `--prove-only` examines none.
-Downloads, proofs and mutants are kept in $MUTATIONS_SCRATCH, or in the system's temporary folder.
+`--per-operator N` at most N mutants of each operator are examined; with `--prove-only` they are
+written and not examined. Downloads, proofs and mutants are kept in $MUTATIONS_SCRATCH, or in the
+system's temporary folder.
 """
 
 from __future__ import annotations
@@ -33,12 +34,13 @@ def main() -> None:
     operators = [one for one in all_operators() if options.operator in (None, one.name)]
     result = made(chosen, operators, half)
     _tell_made(result)
-    if options.prove_only:
-        return
     mutants = _limited(result.mutants, options.per_operator)
     folder = scratch() / "cases"
     shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir()
+    if options.prove_only:
+        for case in [*result.bases, *mutants]:
+            case.write(folder)
+        return
     bases = {case.host.name: one for case, one in examine(result.bases, folder)}
     rows = [judged(case, one, bases[case.host.name]) for case, one in examine(mutants, folder)]
     print("\n".join(lines(rows, bases)))
@@ -53,7 +55,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--host", help="only this host")
     parser.add_argument("--operator", help="only this operator")
     parser.add_argument("--per-operator", type=int, help="at most so many mutants of an operator")
-    parser.add_argument("--prove-only", action="store_true", help="do not run gptdoctor")
+    parser.add_argument("--prove-only", action="store_true", help="only write the mutants")
     return parser.parse_args()
 
 
