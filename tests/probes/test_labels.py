@@ -513,6 +513,15 @@ def test_a_model_without_a_loss_is_not_measured(tmp_path: Path) -> None:
         PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError")))
 
 
+def test_the_same_number_for_other_labels_is_no_proof_where_they_are_learned(
+    tmp_path: Path,
+) -> None:
+    """Two losses may be equal in all digits of a float, and still pull to their labels."""
+    (reading,) = measured(specimen(tmp_path, HEALTHY["shifted-inside"])).readings
+    found = Labels(readings=(replace(reading, moved_by_labels=0.0),))
+    assert convictions(found) == []
+
+
 def test_what_the_user_says_of_looking_ahead_counts(tmp_path: Path) -> None:
     """A model that may look ahead is not trained to tell the next token."""
     found = measured(specimen(tmp_path, SICK["no-shift"][2]))
