@@ -114,6 +114,22 @@ def _counterfactuals(
         yield _case(specimen, other, length, traces)
 
 
+def _multiples(
+    specimen: Specimen, cases: tuple[ShapeCase, ...], traces: Traces
+) -> Iterator[ShapeCase]:
+    """Twice the batch of each case that crashes where another batch works.
+
+    Rows may belong together in twos (pairs of answers, guidance with and without a text, books of
+    codes): then a batch of 3 is refused, and one of 6 is not.
+    """
+    works = {case.length for case in cases if case.outcome == "ok"}
+    tried = {(case.batch, case.length) for case in cases}
+    for case in cases:
+        if case.crash is not None and case.batch > 1 and case.length in works:
+            if (2 * case.batch, case.length) not in tried:
+                yield _case(specimen, 2 * case.batch, case.length, traces)
+
+
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:
     """Whether the outputs have the form that the known call gives, at this batch and length."""
     if outputs.logits is None:
@@ -202,6 +218,7 @@ def measure(specimen: Specimen) -> Shapes:
         warnings.simplefilter("ignore")  # torch would print the same, once, for our own frame
         cases = tuple(_case(specimen, batch, length, traces) for batch, length in CASES)
         cases += tuple(_counterfactuals(specimen, cases, traces))
+        cases += tuple(_multiples(specimen, cases, traces))
         spread = tuple(_spread(specimen))
     equal = next(case for case in cases if case.batch == case.length == EQUAL)
     transposes = {where: n for one in traces.values() for where, n in one.transposes.items()}

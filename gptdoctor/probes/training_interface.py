@@ -18,8 +18,12 @@ def reaches(loss: Tensor, model: nn.Module) -> bool:
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     if not loss.requires_grad or not parameters:
         return False
-    gradients = torch.autograd.grad(loss, parameters, allow_unused=True)
-    return any(gradient is not None for gradient in gradients)
+    try:
+        found = torch.autograd.grad(loss, parameters, allow_unused=True, retain_graph=True)
+    except RuntimeError:  # a reentrant checkpoint on the way allows a plain backward alone
+        loss.backward()  # type: ignore[no-untyped-call]
+        found = tuple(parameter.grad for parameter in parameters)
+    return any(gradient is not None for gradient in found)
 
 
 def _heard(specimen: Specimen) -> dict[str, float]:

@@ -152,3 +152,15 @@ def test_rows_of_a_model_that_wants_time_first_are_its_columns(tmp_path: Path) -
     assert isinstance(found, Shapes)
     assert found.row_influence is not None
     assert found.row_influence < 1e-6
+
+
+def test_rows_that_belong_together_in_twos_are_a_requirement(tmp_path: Path) -> None:
+    """A batch of three is refused, and one of six is not: nothing is held against the code."""
+    pairs = """\
+        first, second = x.reshape(-1, 2, *x.shape[1:]).unbind(1)
+        return self.out(torch.stack([first + second, first - second], 1).reshape(x.shape))
+"""
+    found = measured(tmp_path, pairs)
+    outcomes = {(case.batch, case.length): case.outcome for case in found.cases}
+    assert "crash" in outcomes.values()
+    assert found.failing_batches() == ()

@@ -80,14 +80,17 @@ class Shapes(Measurement):
         """Each case whose batch makes the user's code crash, with one of its length that works.
 
         A length may be refused: a model may want whole chunks, or no more than it has positions
-        for.  A single position leaves no loss.
+        for.  A single position leaves no loss.  So may a batch that is no multiple of the rows
+        that belong together: then twice as many work.
         """
         works = {case.length: case for case in self.cases if case.outcome == "ok"}
+        sizes = {(case.batch, case.length) for case in self.cases if case.outcome == "ok"}
         return tuple(
             (case, works[case.length])
             for case in self.cases
             if case.crash is not None and case.crash.own
             if case.length > 1 and case.length in works
+            if case.batch == 1 or (2 * case.batch, case.length) not in sizes
         )
 
     def odd_forms(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
