@@ -51,12 +51,14 @@ def test_a_transposed_gate_crashes_where_batch_and_length_differ(tmp_path: Path)
     made = specimen(tmp_path, HEAD + SICK)
     found = PROBE.measure(made)
     assert isinstance(found, Shapes)
-    # The last shows that the batch is to blame: five positions are fine with five rows.
+    # The last two show that the batch is to blame: five positions are fine with five rows, and
+    # three are not too few of a pair.
     assert outcomes(found) == OK | {
         (3, 7): "crash",
         (2, 11): "crash",
         (1, 7): "wrong-shape",
         (3, 5): "crash",
+        (6, 5): "crash",
     }
     crash = found.cases[0].crash
     assert crash is not None

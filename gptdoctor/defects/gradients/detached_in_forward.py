@@ -160,5 +160,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("torch.tensor(self.strength(x).mean().item())", "self.strength(x).mean()"),
     convicts={PROBE: read_flow},
+    explains=("GD204", "GD606", "GD903"),
     proof=Proof(measures=(MEASURE,), test=_test),
 )

@@ -135,5 +135,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
     convicts={PROBE: read_flow, "construction": read_construction},
+    explains=("GD903",),
     proof=Proof(test=_test),
 )

@@ -279,6 +279,7 @@ DEFECT = Defect(
         ast.Expr: see_statement,
     },
     convicts={PROBE: read_flow},
+    explains=("GD102", "GD106", "GD204", "GD606", "GD903"),
     proof=Proof(measures=(MEASURE,), test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,

@@ -108,5 +108,6 @@ DEFECT = Defect(
         "        logits = F.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
     convicts={PROBE: read_registration},
+    explains=("GD903",),
     proof=Proof(test=_test),
 )

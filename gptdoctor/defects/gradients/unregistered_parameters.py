@@ -130,5 +130,6 @@ DEFECT = Defect(
         "nn.ModuleList(nn.Linear(width, width) for _ in range(depth))",
     ),
     convicts={PROBE: read_registration},
+    explains=("GD903",),
     proof=Proof(measures=("probes.instruments.graph_leaves:leaves",), test=_test),
 )

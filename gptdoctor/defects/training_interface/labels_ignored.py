@@ -109,5 +109,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     convicts={PROBE: _convict},
+    explains=("GD903",),
     proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

@@ -118,5 +118,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".detach()", ""),
     convicts={PROBE: _convict},
+    explains=("GD903",),
     proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )
