@@ -125,9 +125,10 @@ def _multiples(
     works = {case.length for case in cases if case.outcome == "ok"}
     tried = {(case.batch, case.length) for case in cases}
     for case in cases:
-        if case.crash is not None and case.batch > 1 and case.length in works:
-            if (2 * case.batch, case.length) not in tried:
-                yield _case(specimen, 2 * case.batch, case.length, traces)
+        twice = (2 * case.batch, case.length)
+        refused = case.crash is not None and case.batch > 1 and case.length in works
+        if refused and twice not in tried:
+            yield _case(specimen, *twice, traces)
 
 
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:

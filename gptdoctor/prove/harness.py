@@ -94,16 +94,26 @@ def _other_ids() -> Iterator[str]:
 def _run(specimen: SpecimenFacts) -> Iterator[str]:
     tree = ast.parse(specimen.expression, mode="eval").body
     used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
-    if isinstance(tree, ast.Call):  # what the test adds goes to the model
-        tree.keywords.append(ast.keyword(value=ast.Name("more")))
     yield "def run(model, ids, *, seed=0, **more):"
     yield '    """What the model returns for token ids [B, T]."""'
     yield "    torch.manual_seed(seed)  # else two calls differ by their ids alone"
-    if "labels" in used:
-        yield "    labels = ids"
     if {"B", "T"} & used:
         yield "    B, T = ids.shape"
+    if isinstance(
+        tree, ast.Call
+    ):  # what the test adds goes to the model, in place of what is there
+        for keyword in [one for one in tree.keywords if _is_labels(one.value)]:
+            tree.keywords.remove(keyword)
+            given = ast.unparse(keyword.value).replace("labels", "ids", 1)
+            yield f'    more = {{"{keyword.arg}": {given}, **more}}'
+        tree.keywords.append(ast.keyword(value=ast.Name("more")))
+    elif "labels" in used:
+        yield "    labels = ids"
     yield textwrap.indent(laid_out(f"return {ast.unparse(tree)}"), "    ")
+
+
+def _is_labels(value: ast.expr) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == "labels" for one in ast.walk(value))
 
 
 def _logits(specimen: SpecimenFacts) -> Iterator[str]:

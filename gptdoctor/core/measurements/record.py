@@ -27,7 +27,7 @@ class Measured:
     probe: str
     measurement: Measurement
     executed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # path -> lines
-    seconds: float = 0.0  # that the probe took
+    seconds: float = field(default=0.0, compare=False)  # that the probe took
 
     def ran(self, path: str, first: int, last: int) -> bool:
         """Whether a line of `path` from `first` to `last`, both included, was run."""

@@ -130,7 +130,7 @@ class Scaled(nn.Module):
 
     def forward(self, ids, targets):
         x = self.tokens(ids)
-        strength = torch.tensor(self.strength(x).mean().item())
+        strength = torch.tensor(self.strength(self.tokens.weight).mean().item())
         logits = self.head(x * strength)
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
@@ -158,7 +158,7 @@ DEFECT = Defect(
         "value only feeds a log, and nothing is reported."
     ),
     sick=SICK,
-    healed=SICK.replace("torch.tensor(self.strength(x).mean().item())", "self.strength(x).mean()"),
+    healed=SICK.replace("torch.tensor(", "").replace(".mean().item())", ".mean()"),
     convicts={PROBE: read_flow},
     explains=("GD204", "GD606", "GD903"),
     proof=Proof(measures=(MEASURE,), test=_test),

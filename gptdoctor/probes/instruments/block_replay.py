@@ -52,11 +52,26 @@ class Replay:
     ) -> Tensor:
         torch.manual_seed(self.seed)
         try:
-            with mode or nullcontext():
+            with kept_buffers(self.scope), mode or nullcontext():
                 raw = self.scope(*args, **kwargs)
         except Exception as error:
             raise NoReplay(f"it fails when it is called by itself: {error}") from error
         return _output_of(raw, self.tokens)
+
+
+@contextmanager
+def kept_buffers(scope: nn.Module) -> Iterator[None]:
+    """Put all buffers back as they were: a router may shift its choices at each call."""
+    before = [
+        (module, name, None if value is None else value.clone())
+        for module in scope.modules()
+        for name, value in module._buffers.items()
+    ]
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            module._buffers[name] = value
 
 
 def _output_of(raw: Any, tokens: int) -> Tensor:

@@ -97,9 +97,14 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
 
 
 def never_called(steady: Steady) -> FlowPlace | None:
-    """The forward of the module that has a part that it does not call; None: all are called."""
+    """The forward of the module that has a part that it does not call; None: all are called.
+
+    A part of several modules, none of which is called and of whose tensors none is used: a norm
+    that is left out, or a list of layers that are called one by one, mixes no positions.
+    """
     recording = record(steady, steady.specimen.inputs())
     called = {id(module) for module, _ in recording.calls}
+    called |= {id(owner) for owner, _ in recording.owners.values()}
     names = [
         type(module).__name__
         for module, _ in recording.calls
@@ -110,11 +115,16 @@ def never_called(steady: Steady) -> FlowPlace | None:
         for module, _ in recording.calls:
             if type(module) is not kind:
                 continue
-            idle = [child for child in module.children() if id(child) not in called]
+            idle = [child for child in module.children() if _is_idle(child, called)]
             place = forward_place(kind, steady.specimen.root) if idle else None
             if place is not None:
                 return flow_place(place, "forward")
     return None
+
+
+def _is_idle(part: nn.Module, called: set[int]) -> bool:
+    members = [id(module) for module in part.modules()]
+    return len(members) > 1 and not called.intersection(members)
 
 
 def weighs_alike(steady: Steady, length: int) -> bool | None:
