@@ -20,6 +20,7 @@ _NAMES = (
     "labels_of",
     "loss",
     "loss_and_logits",
+    "with_known_logits",
 )
 
 
@@ -45,6 +46,7 @@ def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> lis
         "labels_of": lambda: _labels_of(specimen),
         "loss": lambda: _loss(specimen),
         "loss_and_logits": lambda: _loss_and_logits(specimen),
+        "with_known_logits": lambda: _with_known_logits(specimen),
     }
     return ["\n".join(sources[name]()) for name in _NAMES if name in wanted]
 
@@ -151,3 +153,21 @@ def _loss_and_logits(specimen: SpecimenFacts) -> Iterator[str]:
         yield "    B, T = ids.shape"
     yield f"    output = run(model, ids, {specimen.loss_labels}=labels)"
     yield f"    return {specimen.loss}, {specimen.logits}"
+
+
+def _with_known_logits(specimen: SpecimenFacts) -> Iterator[str]:
+    call = ast.parse(specimen.expression, mode="eval").body
+    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    entry = call.func.attr if named else "forward"  # type: ignore[attr-defined]
+    yield "def with_known_logits(model, *known):"
+    yield '    """The model, whose calls give these logits [V] in turn, the last from then on."""'
+    yield f"    entry, waiting = model.{entry}, list(known)"
+    yield ""
+    yield "    def answer(*args, **kwargs):"
+    yield "        output = entry(*args, **kwargs)"
+    yield f"        logits = {specimen.logits}"
+    yield "        logits.copy_(waiting.pop(0) if len(waiting) > 1 else waiting[0])"
+    yield "        return output"
+    yield ""
+    yield f"    model.{entry} = answer"
+    yield "    return model"

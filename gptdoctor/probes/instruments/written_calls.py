@@ -1,0 +1,79 @@
+"""The calls of methods that generate, written down for a test of the user's own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gptdoctor.core.measurements.written_call import WrittenCall
+from gptdoctor.probes.instruments.generation import Method
+from gptdoctor.probes.instruments.new_tokens import new_sequences
+
+# How the new tokens are read off what a call returns: as text, and as it is done.
+_FORMS: tuple[tuple[str, Callable[[Any, int], Any]], ...] = (
+    ("{call}[:, {length}:]", lambda raw, length: raw[:, length:]),
+    ("{call}", lambda raw, length: raw),
+    ("{call}[0][:, {length}:]", lambda raw, length: raw[0][:, length:]),
+    ("{call}[0]", lambda raw, length: raw[0]),
+    ("{call}[{length}:]", lambda raw, length: raw[length:]),
+    ("torch.tensor({call})[..., {length}:]", lambda raw, n: torch.tensor(raw)[..., n:]),
+    ("torch.tensor({call})", lambda raw, length: torch.tensor(raw)),
+)
+_MISFITS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def written_call(
+    method: Method,
+    arguments: Mapping[str, Any],
+    given: Tensor,
+    raw: Any,
+    names: Mapping[str, str] | None = None,
+) -> WrittenCall | None:
+    """The call that gave `raw`; `names` are written for the values of some parameters.
+
+    None where it gives a generator, or an argument is no plain value.
+    """
+    names = {method.takes: "logits" if method.takes_logits else "ids", **(names or {})}
+    odd = [one for name, one in arguments.items() if name not in names if not _is_plain(one)]
+    if odd or inspect.isgenerator(raw):
+        return None
+    parts = [f"{name}={names.get(name) or repr(value)}" for name, value in arguments.items()]
+    if next(iter(arguments)) == method.takes:
+        parts[0] = names[method.takes]
+    call = f"model.{method.name}({', '.join(parts)})"
+    if method.beside:
+        parts.insert(0, "model")
+        call = f"importlib.import_module(MODULE).{method.name}({', '.join(parts)})"
+    return WrittenCall(given=_given(method, given), call=call, tokens=_tokens(call, raw, given))
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, _PLAIN)
+
+
+def _given(method: Method, given: Tensor) -> str:
+    if method.takes_logits:
+        return f"logits = known_logits(V).expand({given.shape[0]}, -1).clone()"
+    if given.dim() == 1:
+        return f"ids = random_ids(batch=1, length={given.shape[0]})[0]"
+    return f"ids = random_ids(batch={given.shape[0]}, length={given.shape[1]})"
+
+
+def _tokens(call: str, raw: Any, given: Tensor) -> str:
+    """The first expression that gives the new tokens, in order; "" where none does."""
+    wanted = new_sequences(raw, given)
+    if wanted is None or not wanted.numel():
+        return ""
+    for text, form in _FORMS:
+        try:
+            found = form(raw, given.shape[-1])
+            if torch.equal(found.flatten(), wanted.flatten()):
+                return text.format(call=call, length=given.shape[-1])
+        except _MISFITS:
+            continue
+    return ""
