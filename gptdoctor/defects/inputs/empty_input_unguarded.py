@@ -212,9 +212,9 @@ def _test(values: Mapping[str, Value]) -> str:
     if not call or not isinstance(inputs, tuple):
         return ""
     words = ", ".join(f'"{word}"' for word in INPUT_WORDS)
-    names = "".join(f'"{name}", ' for name in inputs)
+    names = ", ".join(f'"{name}"' for name in inputs)
     return (
-        f"inputs = ({names.rstrip()})\n"
+        f"inputs = [{names}]\n"
         f"words = (*inputs, {words})\n"
         "model = build().eval()\n"
         "try:\n"
