@@ -24,16 +24,17 @@ def draws(values: Mapping[str, Value], *, indent: str = "", rows: int = CALLS) -
 
 
 def known(values: Mapping[str, Value], logits: str = "known_logits(V)") -> str:
-    """Statements that set `logits_known` [V], the model that gives them, and what it goes on from.
+    """Statements that set `known` [V], the model that gives them, and what a method goes on from.
 
-    They need `known_logits` among the measures, and its name is in the harness.
+    They need `known_logits` among the measures.
     """
-    given = str(values.get("given") or "")
-    return (
-        f"known = {logits}\n"
-        "model = with_known_logits(build().eval(), known)\n"
-        f"{given.replace('known_logits(V)', 'known')}\n"
+    given = str(values.get("given") or "").replace("known_logits(V)", "known")
+    asked = (
+        "build().eval()"
+        if "\nlogits = " in f"\n{given}"
+        else "with_known_logits(build().eval(), known)"
     )
+    return f"known = {logits}\nmodel = {asked}\n{given}\n"
 
 
 def follows_temperature(values: Mapping[str, Value]) -> str:

@@ -15,7 +15,7 @@ class WrittenCall:
     the value of a temperature as `temperature`.
     """
 
-    given: str  # "ids = random_ids(batch=2, length=3)"
+    given: str  # statements before it, the last "ids = random_ids(batch=2, length=3)"
     call: str  # "model.generate(ids, max_new_tokens=1)"
     tokens: str  # the new tokens of that call, "model.generate(...)[:, 3:]"; "": not known
 

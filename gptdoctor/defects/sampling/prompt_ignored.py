@@ -87,13 +87,16 @@ def _test(values: Mapping[str, Value]) -> str:
     changed, tokens = str(values.get("changed")), values.get("tokens")
     if not tokens or changed not in _CHANGED:
         return ""
-    given = str(values["given"]).replace("random_ids(", "random_ids(seed, ").partition(" = ")[2]
+    *before, last = str(values["given"]).splitlines()
+    begun = "".join(f"{line}\n" for line in before)
+    given = last.replace("random_ids(", "random_ids(seed, ").partition(" = ")[2]
     return (
-        "model = jitter(build(), 0.3, seed=0).eval()\n"
+        "model = jitter(build(), 0.3, seed=0).eval()  # so that the prompt decides\n"
+        f"{begun}\n"
         "def draw(ids):\n"
         "    torch.manual_seed(0)\n"
         "    with torch.no_grad():\n"
-        f"        return {tokens}.tolist()\n"
+        f"        return {tokens}.tolist()\n\n"
         f"prompts = [{given} for seed in range(8)]\n"
         f"others = [{_CHANGED[changed]} for ids in prompts]\n"
         "assert [draw(ids) for ids in prompts] != [draw(ids) for ids in others], (\n"

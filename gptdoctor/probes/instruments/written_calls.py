@@ -45,11 +45,13 @@ def written_call(
     parts = [f"{name}={names.get(name) or repr(value)}" for name, value in arguments.items()]
     if next(iter(arguments)) == method.takes:
         parts[0] = names[method.takes]
-    call = f"model.{method.name}({', '.join(parts)})"
+    owner, begun = "model.", ""
     if method.beside:
         parts.insert(0, "model")
-        call = f"importlib.import_module(MODULE).{method.name}({', '.join(parts)})"
-    return WrittenCall(given=_given(method, given), call=call, tokens=_tokens(call, raw, given))
+        owner, begun = "", f"{method.name} = importlib.import_module(MODULE).{method.name}\n"
+    call = f"{owner}{method.name}({', '.join(parts)})"
+    tokens = _tokens(call, raw, given)
+    return WrittenCall(given=f"{begun}{_given(method, given)}", call=call, tokens=tokens)
 
 
 def _is_plain(value: Any) -> bool:
