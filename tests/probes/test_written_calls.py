@@ -63,12 +63,14 @@ def _method(function: Callable[..., Any], beside: bool = False) -> Method:
 def test_new_tokens_are_read_off_what_a_method_returns(
     function: Callable[..., Any], tokens: str
 ) -> None:
+    """Whether the text stands in front of them, and in tensors as in lists."""
     written = written_call(_method(function), {"ids": PROMPT, "n": 2}, PROMPT, function(PROMPT))
     assert written is not None
     assert (written.given, written.tokens) == ("ids = random_ids(batch=1, length=3)", tokens)
 
 
 def test_a_function_beside_the_model_is_taken_from_its_module() -> None:
+    """By the name that the tests import the model by."""
     found = _method(_continued, beside=True)
     written = written_call(found, {"ids": PROMPT, "n": 2}, PROMPT, _continued(PROMPT))
     assert written is not None
@@ -77,6 +79,7 @@ def test_a_function_beside_the_model_is_taken_from_its_module() -> None:
 
 
 def test_a_value_may_have_a_name() -> None:
+    """It stands for what the test sets; a call that fails has no tokens."""
     arguments = {"ids": PROMPT, "n": 2}
     written = written_call(_method(_continued), arguments, PROMPT, None, {"n": "count"})
     assert written is not None

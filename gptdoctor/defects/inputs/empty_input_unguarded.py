@@ -208,25 +208,19 @@ def _conviction(call: EmptyCall, status: Status, place: Place, *, alone: bool = 
 
 def _test(values: Mapping[str, Value]) -> str:
     """The call with nothing: an error that names an input, or a tensor."""
-    call, inputs = values.get("call"), values.get("inputs")
-    if not call or not isinstance(inputs, tuple):
-        return ""
-    words = ", ".join(f'"{word}"' for word in INPUT_WORDS)
-    names = ", ".join(f'"{name}"' for name in inputs)
-    return (
-        f"inputs = [{names}]\n"
-        f"words = (*inputs, {words})\n"
-        "model = build().eval()\n"
-        "try:\n"
-        f"    found = {call}\n"
-        "except AssertionError:\n"
-        "    raise  # python -O removes an assert\n"
-        "except Exception as error:\n"
-        '    told = f"{type(error).__name__}: {error}"\n'
-        '    assert any(word in told for word in words), f"given nothing: {told}"\n'
-        "else:\n"
-        '    assert not isinstance(found, (int, float)), f"given nothing, it returns {found}"\n'
-    )
+    words = [*values["inputs"], *INPUT_WORDS]  # type: ignore[misc]
+    return f"""\
+words = "{"|".join(map(str, words))}"
+model = build().eval()
+try:
+    found = {values["call"]}
+except AssertionError:
+    raise  # python -O removes an assert
+except Exception as error:
+    assert any(word in str(error) for word in words.split("|")), f"given nothing: {{error!r}}"
+else:
+    assert not isinstance(found, (int, float)), f"given nothing, it returns {{found}}"
+"""
 
 
 SICK = """\
