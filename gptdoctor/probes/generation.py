@@ -192,8 +192,10 @@ class _Examined:
 
     def _prompted_call(self, given: Tensor) -> WrittenCall | None:
         """One step for a test, with a prompt as it is given here."""
-        run = self._real.run(self._real.sharpened(), self._method, given, 1)
-        return self._real.written(self._method, given, 1, run.raw)
+        with suppress(*FAILURES):
+            run = self._real.run(self._real.sharpened(), self._method, given, 1)
+            return self._real.written(self._method, given, 1, run.raw)
+        return None
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:
         for step in range(min(STEPS, drawn.shape[1])):

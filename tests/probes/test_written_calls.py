@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -44,6 +45,7 @@ def _method(function: Callable[..., Any], beside: bool = False) -> Method:
         place=Place(path="model.py", symbol="generate", line=1),
         takes="ids",
         takes_logits=False,
+        count="n",
         function=function,
         written=function,
         parameters=inspect.signature(function).parameters,
@@ -58,6 +60,7 @@ def _method(function: Callable[..., Any], beside: bool = False) -> Method:
         (_new_alone, "model.generate(ids, n=2)"),
         (_with_scores, "model.generate(ids, n=2)[0][:, 3:]"),
         (_listed, "torch.tensor(model.generate(ids, n=2))[..., 3:]"),
+        (_yielding, "torch.tensor(list(model.generate(ids, n=2)))"),
     ],
 )
 def test_new_tokens_are_read_off_what_a_method_returns(
@@ -87,7 +90,7 @@ def test_a_value_may_have_a_name() -> None:
 
 
 def test_what_no_test_can_write_is_not_written() -> None:
-    """A generator, and an argument that is a thing of its own."""
-    generator = _yielding(PROMPT)
-    assert written_call(_method(_yielding), {"ids": PROMPT}, PROMPT, generator) is None
+    """What may yield for ever, and an argument that is a thing of its own."""
+    endless = replace(_method(_yielding), count=None)
+    assert written_call(endless, {"ids": PROMPT}, PROMPT, _yielding(PROMPT)) is None
     assert written_call(_method(_continued), {"ids": PROMPT, "n": object()}, PROMPT, NEW) is None

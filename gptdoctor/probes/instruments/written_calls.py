@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ _FORMS: tuple[tuple[str, Callable[[Any, int], Any]], ...] = (
     ("torch.tensor({call})", lambda raw, length: torch.tensor(raw)),
 )
 _MISFITS = (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError)
+_MOST_ITEMS = 32  # of what yields tokens: it may yield more than it was asked for
 _PLAIN = (bool, int, float, str, type(None))
 
 
@@ -36,11 +38,12 @@ def written_call(
 ) -> WrittenCall | None:
     """The call that gave `raw`; `names` are written for the values of some parameters.
 
-    None where it gives a generator, or an argument is no plain value.
+    None where it may never end, or an argument is no plain value.
     """
     names = {method.takes: "logits" if method.takes_logits else "ids", **(names or {})}
     odd = [one for name, one in arguments.items() if name not in names if not _is_plain(one)]
-    if odd or inspect.isgenerator(raw):
+    yields = inspect.isgeneratorfunction(method.written)
+    if odd or (yields and not method.asks_how_many):
         return None
     parts = [f"{name}={names.get(name) or repr(value)}" for name, value in arguments.items()]
     if next(iter(arguments)) == method.takes:
@@ -50,6 +53,9 @@ def written_call(
         parts.insert(0, "model")
         owner, begun = "", f"{method.name} = importlib.import_module(MODULE).{method.name}\n"
     call = f"{owner}{method.name}({', '.join(parts)})"
+    if yields:
+        call = f"list({call})"
+        raw = list(itertools.islice(raw, _MOST_ITEMS)) if raw is not None else None
     tokens = _tokens(call, raw, given)
     return WrittenCall(given=f"{begun}{_given(method, given)}", call=call, tokens=tokens)
 
