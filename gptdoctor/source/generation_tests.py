@@ -65,7 +65,7 @@ def keeps_likeliest(values: Mapping[str, Value], logits: str) -> str:
     numbers = values.get("right_numbers")
     drawing = draws(values, rows=64)
     if not drawing and values.get("error") and values.get("call"):
-        drawing = f"with torch.no_grad():\n    drawn = {values['call']}\n"
+        drawing = f"with torch.no_grad():\n    {values['call']}\n"
         return f"{known(values, logits)}{drawing}"
     if not drawing or not isinstance(numbers, tuple):
         return ""

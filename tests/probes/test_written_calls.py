@@ -31,6 +31,10 @@ def _with_scores(ids: Tensor, n: int = 2) -> tuple[Tensor, Tensor]:
     return _continued(ids), torch.zeros(1, 2, 10)
 
 
+def _named(ids: Tensor, n: int = 2) -> dict[str, Tensor]:
+    return {"tokens": _continued(ids)}
+
+
 def _listed(ids: Tensor, n: int = 2) -> list[list[int]]:
     return [[*map(int, each)] for each in _continued(ids)]
 
@@ -59,6 +63,7 @@ def _method(function: Callable[..., Any], beside: bool = False) -> Method:
         (_continued, "model.generate(ids, n=2)[:, 3:]"),
         (_new_alone, "model.generate(ids, n=2)"),
         (_with_scores, "model.generate(ids, n=2)[0][:, 3:]"),
+        (_named, "model.generate(ids, n=2)['tokens'][:, 3:]"),
         (_listed, "torch.tensor(model.generate(ids, n=2))[..., 3:]"),
         (_yielding, "torch.tensor(list(model.generate(ids, n=2)))"),
     ],

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -13,14 +14,11 @@ from torch import Tensor
 from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.new_tokens import new_sequences
+from gptdoctor.specimen.outputs import tensors_in
+from gptdoctor.specimen.reading import path_code
 
-# How the new tokens are read off what a call returns: as text, and as it is done.
-_FORMS: tuple[tuple[str, Callable[[Any, int], Any]], ...] = (
-    ("{call}[:, {length}:]", lambda raw, length: raw[:, length:]),
-    ("{call}", lambda raw, length: raw),
-    ("{call}[0][:, {length}:]", lambda raw, length: raw[0][:, length:]),
-    ("{call}[0]", lambda raw, length: raw[0]),
-    ("{call}[{length}:]", lambda raw, length: raw[length:]),
+# How the new tokens are read off a list that a call returns: as text, and as it is done.
+_LISTS: tuple[tuple[str, Callable[[Any, int], Any]], ...] = (
     ("torch.tensor({call})[..., {length}:]", lambda raw, n: torch.tensor(raw)[..., n:]),
     ("torch.tensor({call})", lambda raw, length: torch.tensor(raw)),
 )
@@ -74,14 +72,25 @@ def _given(method: Method, given: Tensor) -> str:
 
 def _tokens(call: str, raw: Any, given: Tensor) -> str:
     """The first expression that gives the new tokens, in order; "" where none does."""
-    wanted = new_sequences(raw, given)
+    wanted, length = new_sequences(raw, given), given.shape[-1]
     if wanted is None or not wanted.numel():
         return ""
-    for text, form in _FORMS:
-        try:
-            found = form(raw, given.shape[-1])
-            if torch.equal(found.flatten(), wanted.flatten()):
-                return text.format(call=call, length=given.shape[-1])
-        except _MISFITS:
-            continue
+    for text, found in _readings(raw, length):
+        if torch.equal(found.flatten(), wanted.flatten()):
+            return text.format(call=call, length=length)
     return ""
+
+
+def _readings(raw: Any, length: int) -> Iterator[tuple[str, Tensor]]:
+    """All tensors of tokens [B, N] or [N] that a result may hold, with the text that reads them."""
+    if isinstance(raw, list):
+        for text, form in _LISTS:
+            with suppress(*_MISFITS):
+                yield text, form(raw, length)
+    for path, tensor in tensors_in(raw):
+        text = f"{{call}}{path_code(path)}"
+        if tensor.dim() == 2:
+            yield f"{text}[:, {{length}}:]", tensor[:, length:]
+        yield text, tensor
+        if tensor.dim() == 1:
+            yield f"{text}[{{length}}:]", tensor[length:]
