@@ -75,6 +75,8 @@ class Proof:
     - `loss(model, ids)`, a scalar in nats, the model's own where it has one; with `labels`, where
       it takes any, and `labels_of(ids)`, what it wants for them; `loss_and_logits(model, ids,
       labels)`, of one call;
+    - `with_known_logits(model, *known)`, the model whose calls give these logits one by one, [V]
+      or [B, 1, V], and the last of them from then on; without gradients alone;
     - B, T and V; and MODULE, the name that the model's file is imported by.
     """
 

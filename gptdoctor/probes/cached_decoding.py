@@ -12,7 +12,12 @@ from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.cached_decoding import CachedDecoding
-from gptdoctor.probes.instruments.cache_calls import CacheCall, cache_call, left_behind
+from gptdoctor.probes.instruments.cache_calls import (
+    CacheCall,
+    cache_call,
+    left_behind,
+    named_left,
+)
 from gptdoctor.probes.instruments.first_difference import (
     first_difference,
     outputs_of,
@@ -25,6 +30,7 @@ from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.places import told
+from gptdoctor.specimen.reading import path_code
 from gptdoctor.specimen.specimen import Specimen
 
 # Longer than the window of a specimen (8), so that its border is crossed.
@@ -101,6 +107,16 @@ class _Decoder:
             raise ValueError("no logits in what a call with a cache returns")
         tensor = next(tensor for way, tensor in tensors_in(raw) if way == path)
         return tensor, left_behind(raw, path)
+
+    def written(self) -> dict[str, str]:
+        """One call that goes on from another, as code; empty where no output tells of it."""
+        raw = self._call.first(self.model(), self._ids[:, :PREFIX])
+        path = self._logits(raw)
+        if path is None:
+            return {}
+        left = named_left(raw, path) if self._call.past else None
+        reading = "" if left is None else left[0]
+        return {"call": self._call.written(), "logits": path_code(path), "left": reading}
 
     def _logits(self, raw: Any) -> Path | None:
         wide = [
@@ -201,6 +217,8 @@ def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
         noise=noise,
         position=PREFIX - 1 + bad[0] if bad else None,
     )
+    if bad:
+        found = replace(found, **decoder.written())  # type: ignore[arg-type]
     guilty = decoder.guilty(PREFIX - 1 + bad[0]) if bad and bad[0] > 0 else None
     if guilty is None:
         return found

@@ -48,18 +48,19 @@ def _empty(annotation: str) -> list[Any] | dict[str, Any]:
     return {} if "ict" in annotation or "Mapping" in annotation else []
 
 
-def _entries(specimen: Specimen, model: nn.Module) -> Iterator[Callable[..., Any]]:
-    """The entry of the model, and `forward` of one module of each other class."""
+def _entries(specimen: Specimen, model: nn.Module) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """The entry of the model, and `forward` of one module of each other class; each as code."""
     seen: set[type] = set()
-    for module in model.modules():
+    for path, module in model.named_modules():
         if type(module) not in seen:
             seen.add(type(module))
             name = specimen.target.entry if module is model else "forward"
             if hasattr(module, name):
-                yield signature_of(module, name)
+                owner = f"model.get_submodule({path!r})" if path else "model"
+                yield f"{owner}.{name}", signature_of(module, name)
 
 
-def _call(specimen: Specimen, entry: Callable[..., Any]) -> EmptyCall | None:
+def _call(specimen: Specimen, called: str, entry: Callable[..., Any]) -> EmptyCall | None:
     """The call of one method of the user's with nothing, where such a call can be made."""
     code = getattr(inspect.unwrap(entry), "__code__", None)
     path = None if code is None else project_path(code.co_filename, specimen.root)
@@ -84,12 +85,13 @@ def _call(specimen: Specimen, entry: Callable[..., Any]) -> EmptyCall | None:
         outcome="returned" if crash is None else "raised",
         returned=returned,
         crash=crash,
+        call=f"{called}({', '.join(f'{name}={value}' for name, value in arguments.items())})",
     )
 
 
 def measure(specimen: Specimen) -> EmptyInputs:
     """All calls with nothing that the modules of this model allow."""
-    calls = (_call(specimen, entry) for entry in _entries(specimen, specimen.copy()))
+    calls = (_call(specimen, *entry) for entry in _entries(specimen, specimen.copy()))
     return EmptyInputs(calls=tuple(call for call in calls if call is not None))
 
 

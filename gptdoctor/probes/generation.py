@@ -19,6 +19,7 @@ from gptdoctor.core.measurements.generation import (
     ModeUse,
     PromptChange,
 )
+from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.end_tokens import end_run
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws
@@ -82,6 +83,7 @@ class _Examined:
         if not run.watched.passes:  # it goes around the entry, or uses no model at all
             return replace(told, end=self._end())
         told = replace(told, mode=self._mode(prompt, run), graph=_graph(run), end=self._end())
+        told = replace(told, written=self._real.written(self._method, prompt, STEPS, run.raw))
         told = replace(told, **self._lines(prompt, run))
         if limit is not None and self._method.asks_how_many:
             told = replace(told, context=self._context(prompt, limit))
@@ -134,7 +136,13 @@ class _Examined:
             crash = crash_of(error, self._real.specimen.root, "generate")
             line = own_line(error, self._method)
             return ContextRun(
-                limit=limit, new_tokens=0, calls=0, without_newest=0, crash=crash, line=line
+                limit=limit,
+                new_tokens=0,
+                calls=0,
+                without_newest=0,
+                crash=crash,
+                line=line,
+                written=self._real.written(self._method, given, STEPS, None),
             )
         if run.tokens is None:
             return None
@@ -152,6 +160,7 @@ class _Examined:
         prompts = self._real.prompts(ROWS, LENGTH)
         one_by_one = prompt.dim() == 1 or len(prompt) == 1
         flat = prompt.dim() == 1
+        given = prompts[0] if flat else prompts[:1] if one_by_one else prompts
         with torch.no_grad():
             base, shortened = self._drawn(prompts, one_by_one, flat, STEPS)
             before = self._real.next_logits(self._real.sharpened(), prompts)
@@ -169,7 +178,10 @@ class _Examined:
             steps = tuple(self._followed(prompts, base))
             again, _ = self._drawn(prompts, one_by_one, flat, 1, other_numbers=True)
             differing = _differing(base[:, 0], again[:, 0])
+            deaf = any(not one.drawn_rows for one in changes)
+            prompted = self._prompted_call(given) if deaf else None
         return {
+            "prompted": prompted,
             "rows": ROWS,
             "changes": tuple(changes),
             "steps": steps,
@@ -177,6 +189,13 @@ class _Examined:
             "shortened": shortened,
             "keeps_state": speaks_of_state(self._method),
         }
+
+    def _prompted_call(self, given: Tensor) -> WrittenCall | None:
+        """One step for a test, with a prompt as it is given here."""
+        with suppress(*FAILURES):
+            run = self._real.run(self._real.sharpened(), self._method, given, 1)
+            return self._real.written(self._method, given, 1, run.raw)
+        return None
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:
         for step in range(min(STEPS, drawn.shape[1])):

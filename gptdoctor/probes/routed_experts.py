@@ -114,7 +114,7 @@ def _kinds(trace: RoutingTrace) -> Iterator[RoutedBlock]:
             yield block
 
 
-def _largest(parameters: list[nn.Parameter]) -> float:
+def largest_gradient(parameters: list[nn.Parameter]) -> float:
     """The largest absolute gradient, 0 where there is none."""
     found = [each.grad.abs().max() for each in parameters if each.grad is not None]
     return float(torch.stack(found).max()) if found else 0.0
@@ -133,8 +133,8 @@ def _with_more_batches(
         outputs = specimen.call(model, inputs)
         if not _sent_back(outputs.features if outputs.logits is None else outputs.logits):
             break
-        router = max(router, _largest(list(block.routers)))
-        expert = max(expert, _largest(list(block.group.parameters())))
+        router = max(router, largest_gradient(list(block.routers)))
+        expert = max(expert, largest_gradient(list(block.group.parameters())))
     return replace(found, router_gradient=router, expert_gradient=expert)
 
 
@@ -151,12 +151,13 @@ def _other_gradient(specimen: Specimen, block: RoutedBlock, model: nn.Module) ->
         given = [*tensors((raw, list(kept)))]
         parts = [random_objective(each) for each in given if each.grad_fn is not None]
         sum(parts, specimen.loss(model, specimen.inputs())).backward()  # type: ignore[no-untyped-call]
-    return _largest(list(block.routers))
+    return largest_gradient(list(block.routers))
 
 
 def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
     """What the first pass tells of a block."""
     names = {id(module): name for name, module in model.named_modules()}
+    weights = {id(each): name for name, each in model.named_parameters()}
     choice, group = block.choice, block.group
     trained = [each for each in block.routers if each.requires_grad]
     return Measured(
@@ -177,12 +178,13 @@ def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
         lost=(),
         weight_effect=None,
         weights_kept=any(each.weights_kept for each in block.choices),
-        router_gradient=_largest(trained) if trained and backward else None,
-        expert_gradient=_largest(list(group.parameters())),
+        router_gradient=largest_gradient(trained) if trained and backward else None,
+        expert_gradient=largest_gradient(list(group.parameters())),
         other_gradient=None,
         cut=None,
         cut_by="",
         wrong_axis=None,
+        router_parameters=tuple(weights[id(each)] for each in trained if id(each) in weights),
     )
 
 

@@ -13,7 +13,9 @@ from gptdoctor.core.measurements.sampling import (
     TemperatureDraw,
     ZeroDraw,
 )
+from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.filter_draws import filter_draws, known_logits
+from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import CALLS, FAILURES, WAYS, KnownDraws, Way
 from gptdoctor.probes.instruments.promises import lets_zero_in, promises_of
@@ -115,8 +117,15 @@ class _Asked:
             promises=promises_of(method),
             filters=tuple(filter_draws(self._draws, method, way)),
             zero=None if name is None else self._zero(way),
+            written=self._written(way),
             **self._traced(way),
         )
+
+    def _written(self, way: Way) -> WrittenCall | None:
+        name = self._method.temperature
+        chosen, names = ({name: 1.0}, {name: "temperature"}) if name is not None else ({}, {})
+        script = always(self._logits)
+        return self._draws.written(self._method, way, script, chosen, names=names)
 
     def _zero(self, way: Way) -> ZeroDraw:
         promised = lets_zero_in(self._method)

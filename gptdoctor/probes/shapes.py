@@ -125,10 +125,9 @@ def _multiples(
     works = {case.length for case in cases if case.outcome == "ok"}
     tried = {(case.batch, case.length) for case in cases}
     for case in cases:
-        twice = (2 * case.batch, case.length)
-        refused = case.crash is not None and case.batch > 1 and case.length in works
-        if refused and twice not in tried:
-            yield _case(specimen, *twice, traces)
+        by_batch = case.crash is not None and case.batch > 1 and case.length in works
+        if by_batch and (2 * case.batch, case.length) not in tried:
+            yield _case(specimen, 2 * case.batch, case.length, traces)
 
 
 def _is_right(specimen: Specimen, outputs: Outputs, batch: int, length: int) -> bool:

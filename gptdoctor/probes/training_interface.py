@@ -20,10 +20,10 @@ def reaches(loss: Tensor, model: nn.Module) -> bool:
         return False
     try:
         found = torch.autograd.grad(loss, parameters, allow_unused=True, retain_graph=True)
+        return any(gradient is not None for gradient in found)
     except RuntimeError:  # a reentrant checkpoint on the way allows a plain backward alone
         loss.backward()  # type: ignore[no-untyped-call]
-        return any(parameter.grad is not None for parameter in parameters)
-    return any(gradient is not None for gradient in found)
+    return any(parameter.grad is not None for parameter in parameters)
 
 
 def _heard(specimen: Specimen) -> dict[str, float]:

@@ -20,6 +20,7 @@ _NAMES = (
     "labels_of",
     "loss",
     "loss_and_logits",
+    "with_known_logits",
 )
 
 
@@ -45,6 +46,7 @@ def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> lis
         "labels_of": lambda: _labels_of(specimen),
         "loss": lambda: _loss(specimen),
         "loss_and_logits": lambda: _loss_and_logits(specimen),
+        "with_known_logits": lambda: _with_known_logits(model, specimen),
     }
     return ["\n".join(sources[name]()) for name in _NAMES if name in wanted]
 
@@ -94,26 +96,25 @@ def _other_ids() -> Iterator[str]:
 def _run(specimen: SpecimenFacts) -> Iterator[str]:
     tree = ast.parse(specimen.expression, mode="eval").body
     used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
+    if isinstance(tree, ast.Call):  # what the test adds goes to the model
+        tree.keywords = _with_more(tree.keywords, specimen.loss_labels)
     yield "def run(model, ids, *, seed=0, **more):"
     yield '    """What the model returns for token ids [B, T]."""'
     yield "    torch.manual_seed(seed)  # else two calls differ by their ids alone"
+    if "labels" in used:
+        yield "    labels = ids"
     if {"B", "T"} & used:
         yield "    B, T = ids.shape"
-    if isinstance(
-        tree, ast.Call
-    ):  # what the test adds goes to the model, in place of what is there
-        for keyword in [one for one in tree.keywords if _is_labels(one.value)]:
-            tree.keywords.remove(keyword)
-            given = ast.unparse(keyword.value).replace("labels", "ids", 1)
-            yield f'    more = {{"{keyword.arg}": {given}, **more}}'
-        tree.keywords.append(ast.keyword(value=ast.Name("more")))
-    elif "labels" in used:
-        yield "    labels = ids"
     yield textwrap.indent(laid_out(f"return {ast.unparse(tree)}"), "    ")
 
 
-def _is_labels(value: ast.expr) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == "labels" for one in ast.walk(value))
+def _with_more(given: list[ast.keyword], labels: str) -> list[ast.keyword]:
+    """The keywords of a call with those in `more`, which may be labels that it gives already."""
+    if labels not in [one.arg for one in given]:
+        return [*given, ast.keyword(value=ast.Name("more"))]
+    value = next(one.value for one in given if one.arg == labels)
+    together = ast.Dict(keys=[ast.Constant(labels), None], values=[value, ast.Name("more")])
+    return [*(one for one in given if one.arg != labels), ast.keyword(value=together)]
 
 
 def _logits(specimen: SpecimenFacts) -> Iterator[str]:
@@ -161,3 +162,38 @@ def _loss_and_logits(specimen: SpecimenFacts) -> Iterator[str]:
         yield "    B, T = ids.shape"
     yield f"    output = run(model, ids, {specimen.loss_labels}=labels)"
     yield f"    return {specimen.loss}, {specimen.logits}"
+
+
+def _with_known_logits(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
+    call = ast.parse(specimen.expression, mode="eval").body
+    named = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
+    entry = call.func.attr if named else "forward"  # type: ignore[attr-defined]
+    # Logits that are all it returns need not be computed: then it matters not that it fails.
+    bare = specimen.logits == "output" and model.facts.get("returns") == "logits"
+    yield "def with_known_logits(model, *known):"
+    yield '    """The model, whose calls give these logits [V] in turn, the last from then on."""'
+    yield (
+        "    waiting = list(known)" if bare else f"    entry, waiting = model.{entry}, list(known)"
+    )
+    yield ""
+    yield "    def answer(*args, **kwargs):"
+    yield from (_exchanged() if bare else _overwritten(specimen.logits))
+    yield ""
+    yield f"    model.{entry} = answer"
+    yield "    return model"
+
+
+def _exchanged() -> Iterator[str]:
+    """Known logits for the ids that are given."""
+    yield "        given = filter(torch.is_tensor, [*args, *kwargs.values()])"
+    yield "        ids = next(one for one in given if one.dtype == torch.long)"
+    yield "        values = waiting.pop(0) if len(waiting) > 1 else waiting[0]"
+    yield "        return values.float().expand(*ids.shape, V).clone()"
+
+
+def _overwritten(logits: str) -> Iterator[str]:
+    """Known logits in the place of the real ones."""
+    yield "        output = entry(*args, **kwargs)"
+    yield f"        logits = {logits}"
+    yield "        logits.copy_(waiting.pop(0) if len(waiting) > 1 else waiting[0])"
+    yield "        return output"

@@ -46,17 +46,18 @@ def readings(best: Called) -> dict[str, Any]:
 def logits_code(raw: Any, layout: Layout) -> str:
     """Code that gives logits [B, T, V] from `output`, in terms of B and T; "": there are none."""
     found = logits_in(raw, layout)
-    return "" if found is None else f"{OUTPUT}{_steps(found[0])}{_arranged(found[1], layout)}"
+    return "" if found is None else f"{OUTPUT}{path_code(found[0])}{_arranged(found[1], layout)}"
 
 
 def loss_code(raw: Any, layout: Layout) -> str:
     """Code that gives the loss from `output`; "": there is none in it."""
     logits = logits_in(raw, layout)
     found = loss_at(raw, None if logits is None else logits[0])
-    return "" if found is None else f"{OUTPUT}{_steps(found[0])}"
+    return "" if found is None else f"{OUTPUT}{path_code(found[0])}"
 
 
-def _steps(path: Path) -> str:
+def path_code(path: Path) -> str:
+    """The way to a tensor in an output, as code that follows it: ".logits", "[0]"."""
     return "".join(f".{key}" if how == "attribute" else f"[{key!r}]" for how, key in path)
 
 

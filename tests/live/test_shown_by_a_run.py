@@ -12,7 +12,7 @@ import pytest
 
 from gptdoctor.catalog import all_defects, defect_named, module_of
 from gptdoctor.core.findings import Severity
-from tests.commands import ROOT, check_json, expected_in
+from tests.commands import ROOT, examined, expected_in
 
 BY_RUN = [defect for defect in all_defects() if not defect.in_text]
 # What the worst verdict of a sick model may be, by the severity of its finding.
@@ -46,7 +46,7 @@ def document_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
             (examples / f"healed_{code}.py").write_text(defect.healed)
             for file in FOLDERS[code].glob("*.py"):
                 (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
-        return check_json(".", cwd=examples)
+        return examined(examples)
 
     return lambda code: of_family(code[:3])
 

@@ -12,7 +12,8 @@ from gptdoctor.core.measurements.shapes import Shapes
 from gptdoctor.defects.shapes import mixed_heads, silent_broadcast, wrong_output_shape
 from gptdoctor.probes.instruments.head_mixing import is_mixed, put_right
 from gptdoctor.probes.instruments.odd_shapes import first_odd
-from gptdoctor.probes.instruments.shape_trace import Reshape, is_spread
+from gptdoctor.probes.instruments.shape_trace import Reshape
+from gptdoctor.probes.instruments.spread_rows import is_spread
 from gptdoctor.probes.shapes import PROBE
 from gptdoctor.specimen.specimen import Specimen
 from tests.defects.records import NO_RECORD

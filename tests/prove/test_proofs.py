@@ -18,7 +18,7 @@ from gptdoctor.catalog import all_defects
 from gptdoctor.defect import Defect
 from gptdoctor.prove.written import confirmed, file_of, health_tests
 from gptdoctor.report.json_document import from_document
-from tests.commands import check_json
+from tests.commands import examined
 
 # Those that a run of the example alone shows; the rest is proven on the reference models.
 BY_RUN = [one for one in all_defects() if one.proof is not None and not one.in_text]
@@ -71,7 +71,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
 
 
 def _cases(root: Path, healed: Path) -> list[dict[str, Any]]:
-    examination = from_document(check_json(".", cwd=root))
+    examination = from_document(examined(root))
     cases = []
     for model in examination.models:
         code = Path(model.path).stem.rpartition("_")[2]

@@ -26,6 +26,11 @@ class CachedDecoding(Measurement):
     path: str = ""
     symbol: str = ""  # of its forward method
     line: int | None = None  # the first of it that gives something else
+    # Where a step differs: a call after `before` tokens that left `left` behind, as code, and
+    # what follows its `output` to read the logits, and what it leaves behind; "": nothing.
+    call: str = ""
+    logits: str = ""
+    left: str = ""
 
     @property
     def place(self) -> Place | None:

@@ -19,6 +19,7 @@ class EmptyCall:
     outcome: str  # "raised", "returned"
     returned: str  # type of what it returned, "" when it raised
     crash: Crash | None  # what it raised
+    call: str = ""  # as code, of `model`
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.written_call import WrittenCall
 
 ENOUGH = 3  # rows of eight that say something of a step
 
@@ -60,6 +61,7 @@ class ContextRun:
     without_newest: int
     crash: Crash | None
     line: int | None  # of the method's own that failed
+    written: WrittenCall | None = None  # the call for a test
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,9 @@ class EndRun:
     goes_on: bool  # other tokens came after the end token, in a batch of one length
     rows_cut: bool  # rows that had not ended lost their tokens when another row ended
     line: int | None  # that compares with the end token, else the first that reads it
+    # The call for a test, the end token, one of a text and one after it; of a wrong one.
+    written: WrittenCall | None = None
+    used: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,6 +116,8 @@ class GeneratedMethod:
     shortened: bool = False  # later forward passes got less than the text so far
     keeps_state: bool = False  # its text speaks of a cache or a state
     crash: Crash | None = None  # it does not run on the real model
+    written: WrittenCall | None = None  # the call of three steps for a test
+    prompted: WrittenCall | None = None  # that of one step with the prompts of the changes
 
     @property
     def place(self) -> Place:

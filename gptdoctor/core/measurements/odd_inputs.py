@@ -15,6 +15,7 @@ class MissingInput:
 
     name: str
     crash: Crash | None  # None: it returned
+    call: str = ""  # as code, of `model`, `ids`, B, T and V
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,6 +75,7 @@ class RoutedBlock:
     cut: Place | None  # where the scores that reach the experts' results lost their gradient
     cut_by: str  # the operation there: "detach", "round"; "constant": they are all the same
     wrong_axis: WrongAxis | None
+    router_parameters: tuple[str, ...] = ()  # by name, those that are trained
 
     @property
     def figures(self) -> dict[str, Value]:

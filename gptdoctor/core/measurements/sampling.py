@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.written_call import WrittenCall
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +46,7 @@ class FilterDraw:
     symbol: str = ""
     line: int | None = None
     crash: Crash | None = None
+    written: WrittenCall | None = None  # of a wrong one: the call for a test
 
     @property
     def place(self) -> Place | None:
@@ -94,6 +96,7 @@ class SampledMethod:
     promises: tuple[str, ...] = ()  # what says that it samples: "its name", "do_sample=True"
     filters: tuple[FilterDraw, ...] = ()
     zero: ZeroDraw | None = None
+    written: WrittenCall | None = None  # the call for a test
 
     @property
     def place(self) -> Place:

@@ -49,12 +49,14 @@ def _conviction(parts: list[UnusedPart], measurement: GradientFlow) -> Convictio
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The parameters of the part that nothing calls."""
+    """The parameters of the parts that nothing calls."""
+    parts = values.get("parts")
+    names = [str(each) for each in parts] if isinstance(parts, tuple) else []
     return f"""\
 model = build()
 loss(model, random_ids()).backward()
-part = dict(model.named_modules()).get("{values.get("part")}")
-states = [gradient_state(each) for each in part.parameters()] if part is not None else []
+parts = [part for name, part in model.named_modules() if name in {names!r}]
+states = [gradient_state(each) for part in parts for each in part.parameters()]
 assert "none" not in states, "no forward pass uses the part"
 """
 

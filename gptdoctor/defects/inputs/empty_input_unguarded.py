@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.empty_inputs import EmptyCall, EmptyInputs
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.absent_inputs import Emptiness, failures_without_inputs
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import functions_of
@@ -53,6 +53,8 @@ EMPTY_LIST = (
     "list index out of range",
     "pop from empty",
 )
+# Words by which an error speaks of inputs without naming one.
+INPUT_WORDS = ("input", "argument", "modality", "at least one", "must be given")
 # What Python says itself when a call lacks an argument: clear enough for anyone.
 MISSING_ARGUMENT = "required positional argument"
 
@@ -164,8 +166,7 @@ def _of_call(call: EmptyCall) -> Iterator[Conviction]:
 
 def _is_clear(crash: Crash, inputs: tuple[str, ...]) -> bool:
     """Whether an error that the code raises itself names an input, or speaks of inputs."""
-    words = (*inputs, "input", "argument", "modality", "at least one", "must be given")
-    return any(word in crash.message for word in words)
+    return any(word in crash.message for word in (*inputs, *INPUT_WORDS))
 
 
 def _is_obscure(crash: Crash) -> bool:
@@ -199,9 +200,27 @@ def _conviction(call: EmptyCall, status: Status, place: Place, *, alone: bool = 
             "outcome": call.outcome,
             "returned": call.returned or None,
             "error": f"{call.crash.kind}: {call.crash.message}" if call.crash else None,
+            "call": call.call,
         },
         alone=alone,
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The call with nothing: an error that names an input, or a tensor."""
+    words = [*values["inputs"], *INPUT_WORDS]  # type: ignore[misc]
+    return f"""\
+words = "{"|".join(map(str, words))}"
+model = build().eval()
+try:
+    found = {values["call"]}
+except AssertionError:
+    raise  # python -O removes an assert
+except Exception as error:
+    assert any(word in str(error) for word in words.split("|")), f"given nothing: {{error!r}}"
+else:
+    assert not isinstance(found, (int, float)), f"given nothing, it returns {{found}}"
+"""
 
 
 SICK = """\
@@ -277,4 +296,5 @@ DEFECT = Defect(
         ),
         order=3,
     ),
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.odd_inputs import MissingInput, OddInputs
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD702"
 PROBE = "odd-inputs"
@@ -48,7 +49,25 @@ def _conviction(missing: MissingInput, record: ModelRecord, status: Status) -> C
             if status is Status.CONFIRMED
             else f"without {missing.name} {target.name} runs, or says what it lacks"
         ),
-        values={"input": missing.name, "error": error},
+        values={"input": missing.name, "error": error, "call": missing.call},
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The call without the input: it runs, or says what it lacks."""
+    call = str(values.get("call") or "")
+    if not call:
+        return ""
+    labels = "labels = ids\n" if re.search(r"\blabels\b", call) else ""
+    return (
+        "model, ids = build().eval(), random_ids()\n"
+        f"{labels}"
+        "try:\n"
+        f"    {call}\n"
+        "except ValueError:\n"
+        "    return  # refused in words, as it may be\n"
+        "except (AttributeError, NameError, TypeError) as error:\n"
+        f'    raise AssertionError(f"without {values.get("input")}: {{error}}") from error\n'
     )
 
 
@@ -96,4 +115,5 @@ DEFECT = Defect(
         "            x = x * attention_mask.unsqueeze(-1)\n",
     ),
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD205"
 PROBE = "routed-experts"
@@ -55,6 +55,20 @@ def _confirmed(block: RoutedBlock) -> Conviction:
         ),
         values={**block.figures, "rows_run": run, "rows_needed": block.rows_needed},
         symptom=True,
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The rows that all experts are given."""
+    name, experts = values.get("experts_list"), values.get("experts")
+    return (
+        "model, rows = build(), []\n"
+        f'for expert in model.get_submodule("{name}").children():\n'
+        "    expert.register_forward_hook(\n"
+        "        lambda expert, given, output: rows.append(output.numel() // output.shape[-1])\n"
+        "    )\n"
+        "run(model, random_ids())\n"
+        f'assert sum(rows) < {experts} * B * T, f"all {{sum(rows)}} rows run"\n'
     )
 
 
@@ -122,4 +136,5 @@ DEFECT = Defect(
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
     convicts={PROBE: read_blocks},
+    proof=Proof(test=_test),
 )

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.expert_routing import ExpertList, ExpertRouting
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_experts import expert_loop
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_overwrites import writes_in
 from gptdoctor.source.flow_routing import Collision, Routing
+from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD201"
 PROBE = "expert-routing"
@@ -61,7 +63,7 @@ def read_routing(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
         if experts.rows_lost == 0 and not experts.overwrites:
             yield _refuted(experts)
         elif experts.rows_lost > 0:
-            yield from _confirmed(experts)
+            yield from _confirmed(experts, _chosen(experts, record))
 
 
 def _refuted(experts: ExpertList) -> Conviction:
@@ -75,7 +77,17 @@ def _refuted(experts: ExpertList) -> Conviction:
     )
 
 
-def _confirmed(experts: ExpertList) -> Iterator[Conviction]:
+def _chosen(experts: ExpertList, record: ModelRecord) -> int | None:
+    """How many experts a token has, as another probe saw; None: it did not, or they have tokens."""
+    for one in record.measured:
+        if isinstance(one.measurement, RoutedExperts):
+            for block in one.measurement.blocks:
+                if block.experts_name == experts.name and not block.over_tokens:
+                    return block.chosen
+    return None
+
+
+def _confirmed(experts: ExpertList, chosen: int | None) -> Iterator[Conviction]:
     for one in experts.overwrites:
         if one.rows > 0:
             yield Conviction(
@@ -87,7 +99,7 @@ def _confirmed(experts: ExpertList) -> Iterator[Conviction]:
                     f"{one.operation} writes over {one.rows} rows that experts computed; "
                     f"{experts.rows_lost} of {experts.rows_run} rows never reach the output."
                 ),
-                values={**_values(experts), "rows_overwritten": one.rows},
+                values={**_values(experts), "rows_overwritten": one.rows, "chosen": chosen},
             )
 
 
@@ -99,6 +111,11 @@ def _values(experts: ExpertList) -> dict[str, Value]:
         "rows_run": experts.rows_run,
         "rows_lost": experts.rows_lost,
     }
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The rows of the experts on which the logits depend: one for each choice."""
+    return all_rows_count(values)
 
 
 SICK = """\
@@ -161,4 +178,5 @@ DEFECT = Defect(
         ),
         order=3,
     ),
+    proof=Proof(measures=ROWS_MEASURES, test=_test),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD202"
 PROBE = "routed-experts"
@@ -44,6 +45,11 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
                 message=f"Every row that {block.experts_name} computed reaches the output.",
                 values=block.figures,
             )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The rows of the experts on which the logits depend: one for each choice."""
+    return all_rows_count(values)
 
 
 SICK = """\
@@ -112,4 +118,5 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204", "GD206"),
+    proof=Proof(measures=ROWS_MEASURES, test=_test),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
 CODE = "GD204"
 PROBE = "routed-experts"
@@ -57,9 +58,15 @@ def _confirmed(block: RoutedBlock) -> Conviction:
             "router_gradient": block.router_gradient,
             "expert_gradient": block.expert_gradient,
             "cut_by": block.cut_by or None,
+            "router_parameters": block.router_parameters,
         },
         symptom=True,
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The gradients of the router and of its experts."""
+    return router_learns(values)
 
 
 SICK = """\
@@ -127,4 +134,5 @@ DEFECT = Defect(
         "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
     ),
     convicts={PROBE: read_blocks},
+    proof=Proof(measures=ROUTER_MEASURES, test=_test),
 )

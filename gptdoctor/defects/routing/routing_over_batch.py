@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD207"
 PROBE = "routed-experts"
@@ -45,6 +45,31 @@ def _confirmed(block: RoutedBlock) -> Conviction:
             "what a token gets depends on the others."
         ),
         values={**block.figures, "operation": what, "over": over, "rows": rows},
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """What other rows of the batch, or later positions, do to the logits."""
+    if values.get("over") == "the positions":
+        return (
+            "model = jitter(build().eval(), 0.1, seed=0)\n"
+            "text = random_ids(batch=1)[0]\n"
+            "with torch.no_grad():\n"
+            "    moved = moved_outputs(\n"
+            "        lambda ids: logits(model, ids), text, other_ids(text), [[T - 1]]\n"
+            "    )\n"
+            "early = moved[0, :-1].max()\n"
+            'assert early <= 1e-5, f"the last token moves earlier logits by {early:.2g}"\n'
+        )
+    return (
+        "model = jitter(build().eval(), 0.1, seed=0)\n"
+        'inputs = {"ids": random_ids(0, 5, 5)}\n'
+        'others = {"ids": random_ids(1, 5, 5)}\n'
+        "influence = row_influence(\n"
+        '    lambda given: logits(model, given["ids"]), inputs, others, {"ids": 0}\n'
+        ")\n"
+        "assert influence is not None\n"
+        'assert influence <= 1e-5, f"other rows move the logits of row 0 by {influence:.2g}"\n'
     )
 
 
@@ -113,4 +138,12 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_blocks},
     explains=("GD801", "GD802"),
+    proof=Proof(
+        measures=(
+            "probes.causality:moved_outputs",
+            "probes.shapes:row_influence",
+            "probes.instruments.weights:jitter",
+        ),
+        test=_test,
+    ),
 )

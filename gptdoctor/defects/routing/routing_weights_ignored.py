@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
 CODE = "GD203"
 PROBE = "routed-experts"
@@ -47,9 +48,15 @@ def _confirmed(block: RoutedBlock) -> Conviction:
             "relative_change": block.weight_effect,
             "router_gradient": block.router_gradient,
             "expert_gradient": block.expert_gradient,
+            "router_parameters": block.router_parameters,
         },
         symptom=True,
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The gradients of the router, which comes through its weights alone, and of its experts."""
+    return router_learns(values)
 
 
 SICK = """\
@@ -117,4 +124,5 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_blocks},
     explains=("GD204",),
+    proof=Proof(measures=ROUTER_MEASURES, test=_test),
 )

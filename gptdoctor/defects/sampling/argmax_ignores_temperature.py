@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
+from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
@@ -186,8 +188,14 @@ def _conviction(method: SampledMethod, status: Status) -> Conviction:
             "total_variations": tuple(draw.total_variation for draw in method.draws),
             "entropies_nats": tuple(draw.entropy for draw in method.draws),
             "rows": tuple(draw.rows for draw in method.draws),
+            **values_of(method.written),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Draws at three temperatures, against the distributions that they should follow."""
+    return follows_temperature(values)
 
 
 SICK = """\
@@ -249,4 +257,5 @@ DEFECT = Defect(
         ),
         order=3,
     ),
+    proof=Proof(measures=TEMPERATURE_MEASURES, test=_test),
 )

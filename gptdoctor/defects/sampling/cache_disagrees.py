@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.cached_decoding import CachedDecoding
 from gptdoctor.core.measurements.generation import Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD415"
 PROBE = "cached-decoding"
@@ -46,6 +46,9 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
             "position": measurement.position,
             "module": measurement.module,
             "text_tokens": measurement.length,
+            "call": measurement.call,
+            "logits": measurement.logits,
+            "left": measurement.left,
         },
     )
 
@@ -78,6 +81,28 @@ def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[
                     "followed_rows": tuple(step.agreeing for step in method.steps),
                 },
             )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """A text token by token, against the forward pass over all that was given so far."""
+    call, left = values.get("call"), values.get("left")
+    if not call:
+        return ""
+    return f"""\
+def fresh():
+    return jitter(build(), 0.1, seed=0).eval()  # so that a wrong position shows
+
+def step(ids, left, before):
+    output = {call}
+    return output{values["logits"]}, {f"output{left}" if left else None}
+
+model, ids, cuts = fresh(), random_ids(batch=2, length=12), list(range(5, 13))
+with torch.no_grad():
+    steps = decoded(lambda ids: step(ids, None, 0), step, ids, cuts)
+    whole = [last(logits(fresh(), ids[:, :cut])) for cut in cuts]
+worst = max(relative_difference(*pair) for pair in zip(steps, whole))
+assert worst <= {TOLERANCE}, f"the logits differ by {{worst:.2g}} of the largest"
+"""
 
 
 SICK = """\
@@ -138,4 +163,13 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict, GENERATION: _convict_methods},
+    proof=Proof(
+        measures=(
+            "probes.cached_decoding:decoded",
+            "probes.cached_decoding:last",
+            "probes.cached_decoding:relative_difference",
+            "probes.instruments.weights:jitter",
+        ),
+        test=_test,
+    ),
 )

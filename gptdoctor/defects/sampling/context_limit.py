@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.generation import ContextRun, GeneratedMethod, Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import watched
 
 CODE = "GD411"
 PROBE = "generation"
@@ -47,8 +49,14 @@ def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Con
             "new_tokens": run.new_tokens,
             "passes_without_newest": run.without_newest,
             "error": None if run.crash is None else f"{run.crash.kind}: {run.crash.message}",
+            **values_of(run.written),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """A text as long as the model reads, to be continued."""
+    return watched(values, "eval", "") if values.get("error") else ""
 
 
 SICK = """\
@@ -110,4 +118,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

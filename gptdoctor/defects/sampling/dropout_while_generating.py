@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import watched
 
 CODE = "GD408"
 PROBE = "generation"
@@ -39,8 +41,16 @@ def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
             "training_inside": mode.trained_inside,
             "restores_unchanged": mode.restores_unchanged,
             "switch_lines": tuple(one.line for one in mode.switches if one.training),
+            **values_of(method.written),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The mode of the model in each forward pass of the method."""
+    start = "eval" if values.get("training_inside") else "train"
+    body = watched(values, start, "model.training")
+    return body and f'{body}assert not any(seen), "it generates in training mode"\n'
 
 
 SICK = """\
@@ -102,4 +112,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.generation import EndRun, GeneratedMethod, Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD412"
 PROBE = "generation"
@@ -39,7 +40,32 @@ def _conviction(method: GeneratedMethod, end: EndRun) -> Conviction:
             "parameter": end.parameter,
             "goes_on": end.goes_on,
             "rows_cut": end.rows_cut,
+            "tokens_used": end.used,
+            **values_of(end.written),
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Known logits that call for the end token and then for others."""
+    used, tokens = values.get("tokens_used"), values.get("tokens")
+    if not tokens or not isinstance(used, tuple) or len(used) != 3:
+        return ""
+    end, text, after = used
+    cut = not values.get("goes_on")
+    rows = [[end, text], [after, text], [after, text], [after, end]] if cut else [[end], [after]]
+    wanted = f"{after} not in new[0]"
+    if cut:
+        wanted = f"{end} in new[1] or new[1].count({text}) >= 3"
+    why = "the row that goes on was cut" if cut else "it goes on after the end"
+    return (
+        f"wanted = {rows}  # for each call, and in it for each row; {end} is the end\n"
+        "known = [30.0 * torch.nn.functional.one_hot(torch.tensor(one), V) for one in wanted]\n"
+        "model = with_known_logits(build().eval(), *[one[:, None] for one in known])\n"
+        f"{values['given']}\n"
+        "with torch.no_grad():\n"
+        f"    new = {tokens}.reshape({len(rows[0])}, -1).tolist()\n"
+        f'assert {wanted}, f"{why}: {{new}}"\n'
     )
 
 
@@ -106,4 +132,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

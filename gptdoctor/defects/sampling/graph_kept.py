@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, GraphUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import watched
 
 CODE = "GD410"
 PROBE = "generation"
@@ -43,8 +45,15 @@ def _conviction(method: GeneratedMethod, graph: GraphUse, status: Status) -> Con
         values={
             "forward_calls": graph.forward_calls,
             "with_gradients": graph.with_gradients,
+            **values_of(method.written),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Whether gradients are on in the forward passes of the method."""
+    body = watched(values, "eval", "torch.is_grad_enabled()", grad=True)
+    return body and f'{body}assert not all(seen), "each forward pass keeps a graph"\n'
 
 
 SICK = """\
@@ -100,4 +109,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import draws, known
 
 CODE = "GD405"
 PROBE = "sampling"
@@ -36,7 +38,21 @@ def _conviction(method: SampledMethod) -> Conviction:
             "argmax_share": draw.argmax_share,
             "rows": draw.rows,
             "distinct_tokens": draw.distinct_tokens,
+            **values_of(method.written),
         },
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Many draws from known logits, in which no token is that likely."""
+    drawing = draws(values)
+    if not drawing:
+        return ""
+    return (
+        f"{known(values)}"
+        f"{drawing}"
+        "share = (drawn == known.argmax()).double().mean().item()\n"
+        'assert share < 0.99, f"{share:.0%} of the draws are the likeliest token"\n'
     )
 
 
@@ -92,4 +108,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )

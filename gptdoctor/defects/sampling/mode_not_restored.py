@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import watched
 
 CODE = "GD409"
 PROBE = "generation"
@@ -41,8 +43,18 @@ def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
             "left_evaluating": mode.left_evaluating,
             "left_training": mode.left_training,
             "switch_lines": tuple(one.line for one in mode.switches),
+            **values_of(method.written),
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The mode of the model after the method."""
+    if values.get("left_evaluating"):
+        body, wanted = watched(values, "train", ""), "model.training"
+    else:
+        body, wanted = watched(values, "eval", ""), "not model.training"
+    return body and f'{body}assert {wanted}, "the mode of the model is another afterwards"\n'
 
 
 SICK = """\
@@ -103,4 +115,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(test=_test),
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, PromptChange
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD414"
 PROBE = "generation"
@@ -69,7 +70,38 @@ def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
             "rows_forward_moves": 0 if deaf is None else deaf.forward_rows,
             "clear_rows": tuple(step.rows for step in method.steps),
             "followed_rows": tuple(step.agreeing for step in method.steps),
+            **values_of(method.prompted),
         },
+    )
+
+
+_CHANGED = {
+    "all tokens": "other_ids(ids)",
+    "all tokens but the last": "torch.cat([other_ids(ids)[..., :-1], ids[..., -1:]], dim=-1)",
+    "the last token": "torch.cat([ids[..., :-1], other_ids(ids)[..., -1:]], dim=-1)",
+}
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The same random numbers for a prompt and another one, with weights that hear it."""
+    changed, tokens = str(values.get("changed")), values.get("tokens")
+    if not tokens or changed not in _CHANGED:
+        return ""
+    *before, last = str(values["given"]).splitlines()
+    begun = "".join(f"{line}\n" for line in before)
+    given = last.replace("random_ids(", "random_ids(seed, ").partition(" = ")[2]
+    return (
+        "model = jitter(build(), 0.3, seed=0).eval()  # so that the prompt decides\n"
+        f"{begun}\n"
+        "def draw(ids):\n"
+        "    torch.manual_seed(0)\n"
+        "    with torch.no_grad():\n"
+        f"        return {tokens}.tolist()\n\n"
+        f"prompts = [{given} for seed in range(8)]\n"
+        f"others = [{_CHANGED[changed]} for ids in prompts]\n"
+        "assert [draw(ids) for ids in prompts] != [draw(ids) for ids in others], (\n"
+        f'    "the same tokens with {changed} of the prompt changed"\n'
+        ")\n"
     )
 
 
@@ -128,4 +160,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.weights:jitter",), test=_test),
 )

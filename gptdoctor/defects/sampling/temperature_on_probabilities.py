@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 
 CODE = "GD404"
 PROBE = "sampling"
@@ -61,7 +63,13 @@ def _values(method: SampledMethod) -> dict[str, Value]:
         ),
         "entropies_nats": tuple(draw.entropy for draw in method.draws),
         "rows": tuple(draw.rows for draw in method.draws),
+        **values_of(method.written),
     }
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Draws at three temperatures, against the distributions that they should follow."""
+    return follows_temperature(values)
 
 
 SICK = """\
@@ -120,4 +128,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(measures=TEMPERATURE_MEASURES, test=_test),
 )

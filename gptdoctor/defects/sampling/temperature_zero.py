@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling, ZeroDraw
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import draws, known
 
 CODE = "GD413"
 PROBE = "sampling"
@@ -54,8 +56,23 @@ def _conviction(method: SampledMethod, zero: ZeroDraw, status: Status) -> Convic
             "argmax_share": zero.argmax_share,
             "rows": zero.rows,
             "error": None if crash is None else f"{crash.kind}: {crash.message}",
+            **values_of(method.written),
         },
         symptom=True,  # of a temperature that is ignored or does something else
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Draws from known logits at temperature 0."""
+    drawing = draws(values, rows=8)
+    if not drawing:
+        return ""
+    return (
+        f"{known(values)}"
+        "temperature = 0.0\n"
+        f"{drawing}"
+        "share = (drawn == known.argmax()).double().mean().item()\n"
+        f'assert share >= {GREEDY_SHARE}, f"{{share:.0%}} of the draws are the likeliest token"\n'
     )
 
 
@@ -126,4 +143,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )

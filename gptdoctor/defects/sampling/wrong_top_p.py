@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw, SampledMethod, Sampling
-from gptdoctor.defect import Defect
+from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
 
 CODE = "GD407"
 PROBE = "sampling"
@@ -61,6 +63,7 @@ def _conviction(method: SampledMethod, draw: FilterDraw, status: Status) -> Conv
             "right_numbers": draw.may_keep,
             "rows": draw.rows,
             "error": None if crash is None else f"{crash.kind}: {crash.message}",
+            **values_of(draw.written),
         },
     )
 
@@ -76,6 +79,11 @@ def _told(draw: FilterDraw) -> str:
     if draw.ranks != tuple(range(draw.distinct_tokens)):
         return "leaves tokens that are less likely than others that it throws away"
     return f"leaves the {draw.distinct_tokens} likeliest tokens"
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The ranks of the tokens that the filter leaves of known logits."""
+    return keeps_likeliest(values, "known_logits(V, (0.4, 0.3, 0.15, 0.1))")
 
 
 SICK = """\
@@ -133,4 +141,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
+    proof=Proof(measures=FILTER_MEASURES, test=_test),
 )

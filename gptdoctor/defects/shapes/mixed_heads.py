@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD306"
 PROBE = "shapes"
@@ -39,6 +39,17 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
                 "relative_change": measurement.mixing_effect,
             },
         )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The logits with every reshape made so that the positions stay where they are."""
+    return f"""\
+model, length = jitter(build().eval(), 0.05, seed=0), 11  # another size than any of the model's
+inputs = {{"ids": random_ids(batch=2, length=length)}}
+effect = mixing_effect(lambda given: logits(model, given["ids"]), inputs, length)
+assert effect is not None
+assert effect < {LEAST}, f"positions that become heads move the logits by {{effect:.2g}}"
+"""
 
 
 SICK = """\
@@ -95,4 +106,7 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_shapes},
     explains=("GD801", "GD802"),
+    proof=Proof(
+        measures=("probes.shapes:mixing_effect", "probes.instruments.weights:jitter"), test=_test
+    ),
 )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD303"
 PROBE = "shapes"
@@ -36,6 +36,16 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
                 "result_shape": one.result,
             },
         )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The operations of the loss that pair each row with every other."""
+    return """\
+ids = random_ids(batch=7, length=5)  # 7 and 35 count rows, and nothing else
+with SpreadWatch({7, 35}) as watch:
+    loss(build(), ids)
+assert not watch.found, f"each row meets every other in {watch.found}"
+"""
 
 
 SICK = """\
@@ -91,4 +101,5 @@ DEFECT = Defect(
         "each * (aims > 0)",
     ),
     convicts={PROBE: read_shapes},
+    proof=Proof(measures=("probes.instruments.spread_rows:SpreadWatch",), test=_test),
 )

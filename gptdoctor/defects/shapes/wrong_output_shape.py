@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD304"
 PROBE = "shapes"
@@ -50,6 +51,21 @@ def _confirmed(case: ShapeCase, works: ShapeCase, place: Place) -> Conviction:
             "operation": case.odd_operation or None,
         },
         symptom=True,
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The shape of the logits at those sizes, by the one that they have where it works."""
+    sizes, works = (re.findall(r"\d+", str(values.get(key))) for key in ("case", "works_at"))
+    shape = values.get("works_shape")
+    if not isinstance(shape, tuple) or len(sizes) != 2 or not 2 <= len(shape) <= 3:
+        return ""
+    batch, length = sizes
+    positions = [length if str(each) == works[1] else str(each) for each in shape[1:-1]]
+    wanted = ", ".join([batch, *positions, "V"])
+    return (
+        f"found = logits(build(), random_ids(batch={batch}, length={length}))\n"
+        f"assert found.shape == ({wanted}), tuple(found.shape)\n"
     )
 
 
@@ -107,4 +123,5 @@ DEFECT = Defect(
         "flatten(2))",
     ),
     convicts={PROBE: read_shapes},
+    proof=Proof(test=_test),
 )

@@ -56,6 +56,15 @@ class CacheCall:
             on[self.past] = left
         return entry_of(model, self.entry)(**{self.ids: ids, **self._from(before), **on})
 
+    def written(self) -> str:
+        """The call for `ids`, after `before` tokens that left `left` behind, as code."""
+        called = "model" if self.entry == "forward" else f"model.{self.entry}"
+        given = [f"{self.ids}=ids"]
+        given += [f"{self.past}=left"] if self.past else []
+        given += [f"{self.start}=before"] if self.start else []
+        given += [f"{name}=True" for name in self.switches]
+        return f"{called}({', '.join(given)})"
+
     def _from(self, before: int) -> dict[str, int]:
         return {self.start: before} if self.start else {}
 
@@ -98,12 +107,19 @@ def _keeps_cache(model: nn.Module) -> bool:
 
 def left_behind(raw: Any, logits: Path) -> Any:
     """What an output holds to go on from: by name, else the last that is no logits; None: none."""
+    found = named_left(raw, logits)
+    return None if found is None else found[1]
+
+
+def named_left(raw: Any, logits: Path) -> tuple[str, Any] | None:
+    """The same with how it is read off the output, as code: ".past", "['state']", "[1]"."""
+    by_key = isinstance(raw, Mapping)
     for name, value in _named(raw):
         if value is not None and _LEFT.fullmatch(name):
-            return value
+            return f"[{name!r}]" if by_key else f".{name}", value
     if isinstance(raw, tuple | list) and logits:
-        others = [value for index, value in enumerate(raw) if index != logits[0][1]]
-        kept = [value for value in others if not _is_scalar(value)]
+        others = [each for each in enumerate(raw) if each[0] != logits[0][1]]
+        kept = [(f"[{index}]", value) for index, value in others if not _is_scalar(value)]
         return kept[-1] if kept else None
     return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -37,7 +39,8 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
     if drawn and end not in drawn:
         return None  # the first logits were not those of the first new token
     if after in drawn:
-        return _told(method, goes_on=True)
+        told = _told(method, goes_on=True)
+        return _for_a_test(told, draws, method, _ONE_ROW, ((end,), (after,)), (end, text, after))
     # The first row ends at once, the second three steps later.
     script = ((end, text), (after, text), (after, text), (after, end))
     both = _first(draws, method, _TWO_ROWS, script, end)
@@ -45,7 +48,8 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
         return _told(method, goes_on=False)
     second = both[1].tolist()
     # What does not fill it up is its own text, and three tokens of that are due.
-    return _told(method, goes_on=False, rows_cut=end not in second and second.count(text) < 3)
+    told = _told(method, goes_on=False, rows_cut=end not in second and second.count(text) < 3)
+    return _for_a_test(told, draws, method, _TWO_ROWS, script, (end, text, after))
 
 
 def _told(method: Method, *, goes_on: bool, rows_cut: bool = False) -> EndRun:
@@ -64,6 +68,30 @@ def scripted(size: int, rows: tuple[tuple[int, ...], ...], call: int) -> Tensor:
     logits = torch.zeros(len(tokens), size)
     logits[torch.arange(len(tokens)), torch.tensor(tokens)] = SURE
     return logits
+
+
+def _for_a_test(
+    told: EndRun,
+    draws: KnownDraws,
+    method: Method,
+    ways: tuple[Way, ...],
+    rows: tuple[tuple[int, ...], ...],
+    used: tuple[int, ...],
+) -> EndRun:
+    """The same with the call that shows what is wrong, in the first way that can be written."""
+    if not (told.goes_on or told.rows_cut):
+        return told
+    for way in ways:
+        written = draws.written(
+            method,
+            way,
+            lambda call: scripted(draws.vocabulary, rows, call),
+            {str(method.end): used[0]},
+            STEPS,
+        )
+        if written is not None and written.tokens:
+            return replace(told, written=written, used=used)
+    return told
 
 
 def _first(

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.sampling import FilterDraw
+from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
 from gptdoctor.probes.instruments.read_lines import first_reading
@@ -93,7 +94,9 @@ def _best(
         tried.append((one, chosen))
     one, chosen = tried[0]
     place = _deciding(draws, method, way, logits, chosen) or method.place
-    return replace(one, path=place.path, symbol=place.symbol, line=place.line)
+    asked = replace(way, rows=1) if one.rows < way.rows else way  # as _told went on to ask
+    written = draws.written(method, asked, always(logits), chosen)
+    return replace(one, path=place.path, symbol=place.symbol, line=place.line, written=written)
 
 
 def _deciding(

@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.fixed_logits import FixedHead, FixedLogits, Script, always
 from gptdoctor.probes.instruments.generation import PROMPT, Method, arguments_for, methods_of
 from gptdoctor.probes.instruments.new_tokens import new_sequences, new_tokens
+from gptdoctor.probes.instruments.written_calls import written_call
 from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.specimen import Specimen
 
@@ -106,6 +108,33 @@ class KnownDraws:
             arguments = arguments_for(method, given, self.vocabulary, chosen, new)
             found = new_sequences(method.bound(model)(**arguments), given, new)
         return found if fixed.calls else None
+
+    def written(
+        self,
+        method: Method,
+        way: Way,
+        script: Script,
+        chosen: Mapping[str, Any],
+        new: int = 1,
+        names: Mapping[str, str] | None = None,
+    ) -> WrittenCall | None:
+        """Such a call as a test writes it, made once more; None: a test cannot make it so.
+
+        `names` are written for the values of some parameters.
+        """
+        if way.head:  # a test exchanges what the entry gives
+            return None
+        model = self.specimen.copy().eval()
+        self._fixed(model, way, script)
+        given = self._given(method, way, script(1))
+        self.specimen.reseed()
+        with torch.no_grad():
+            arguments = arguments_for(method, given, self.vocabulary, chosen, new)
+            try:
+                raw = method.bound(model)(**arguments)
+            except FAILURES:  # that it fails may be what the test shows
+                raw = None
+        return written_call(method, arguments, given, raw, names)
 
     def _fixed(self, model: nn.Module, way: Way, script: Script) -> FixedLogits | FixedHead:
         if way.head:

@@ -13,11 +13,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.generation import Method, arguments_for
 from gptdoctor.probes.instruments.known_draws import FAILURES
 from gptdoctor.probes.instruments.new_tokens import new_sequences
 from gptdoctor.probes.instruments.watched_model import WatchedModel
 from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.probes.instruments.written_calls import written_call
 from gptdoctor.specimen.outputs import Path
 from gptdoctor.specimen.specimen import Specimen
 
@@ -85,6 +87,11 @@ class RealGeneration:
             items = list(itertools.islice(raw, new))
             return Run(new_sequences((item for item in items), prompt, new), watched, items)
         return Run(new_sequences(raw, prompt, new), watched, raw)
+
+    def written(self, method: Method, prompt: Tensor, new: int, raw: Any) -> WrittenCall | None:
+        """The call that gave `raw`, as a test writes it; None: a test cannot make it so."""
+        arguments = arguments_for(method, prompt, self.vocabulary, {}, new)
+        return written_call(method, arguments, prompt, raw)
 
     def working_prompt(self, method: Method, new: int) -> tuple[Tensor, Run] | None:
         """A prompt in the first form that the method takes: two rows, one row, ids [T].

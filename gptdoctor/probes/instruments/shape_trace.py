@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.head_mixing import is_mixed
+from gptdoctor.probes.instruments.spread_rows import spread_operands
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.specimen.places import user_place
 
@@ -21,11 +22,6 @@ _TRANSPOSE = torch.Tensor.T.__get__  # type: ignore[attr-defined]
 RESHAPING = frozenset(
     {"view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "view_as", "reshape_as"}
 )
-_ELEMENTWISE = frozenset(
-    f"{before}{name}{after}"
-    for name in ("add", "sub", "mul", "div", "pow", "truediv")
-    for before, after in (("", ""), ("", "_"), ("__", "__"), ("__r", "__"), ("__i", "__"))
-) | {"mse_loss", "l1_loss", "smooth_l1_loss", "maximum", "minimum", "where", "multiply", "subtract"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +75,8 @@ class ShapeTrace(TorchFunctionMode):
         name = getattr(func, "__name__", "")
         if name in RESHAPING and isinstance(result, Tensor):
             self._note_reshape(name, args, result)
-        elif name in _ELEMENTWISE and self.counts:
-            self._note_spread(name, args, kwargs or {}, result)
+        elif self.counts:
+            self._note_spread(name, args, kwargs or {})
         return result
 
     def _note_reshape(self, name: str, args: tuple[Any, ...], result: Tensor) -> None:
@@ -94,20 +90,12 @@ class ShapeTrace(TorchFunctionMode):
         if mixes:
             self.mixed.setdefault(place, found)
 
-    def _note_spread(
-        self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], result: Any
-    ) -> None:
-        given = [each for each in (*args, *kwargs.values()) if isinstance(each, Tensor)]
-        if len(given) < 2 or not given[-1].dim():
-            return
-        first, second = given[-2:]
-        shapes = sorted((tuple(first.shape), tuple(second.shape)), key=len, reverse=True)
-        if not is_spread(shapes[0], shapes[1], self.counts):
-            return
-        place = user_place(sys._getframe(2), self.root)
-        floating = first.requires_grad or second.requires_grad
-        if place is not None and floating:
-            shape = torch.broadcast_shapes(*shapes)  # type: ignore[no-untyped-call]
+    def _note_spread(self, name: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        pair = spread_operands(name, args, kwargs, self.counts)
+        place = user_place(sys._getframe(2), self.root) if pair is not None else None
+        if pair is not None and place is not None:
+            first, second = pair
+            shape = torch.broadcast_shapes(first.shape, second.shape)  # type: ignore[no-untyped-call]
             self.spread.setdefault(
                 place,
                 Spread(
@@ -118,16 +106,3 @@ class ShapeTrace(TorchFunctionMode):
                     result=tuple(shape),
                 ),
             )
-
-
-def is_spread(longer: tuple[int, ...], shorter: tuple[int, ...], counts: frozenset[int]) -> bool:
-    """Whether (.., N, 1) meets (N,): each of N rows of the batch with each other.
-
-    Nobody who means that leaves the first dimension of the other operand to be guessed: pairs of
-    rows that are meant are (N, 1) and (1, N).
-    """
-    if len(longer) <= len(shorter) or not shorter:
-        return False
-    count = shorter[-1]
-    aside = all(size == 1 for size in shorter[:-1])
-    return count in counts and aside and longer[-1] == 1 and longer[-2] == count

@@ -1,0 +1,47 @@
+"""What the tests of rules about routers share: the text of their statements."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gptdoctor.core.findings import Value
+
+ROUTER_MEASURES = (
+    "probes.routed_experts:largest_gradient",
+    "probes.expert_routing:random_objective",
+    "probes.instruments.weights:jitter",
+)
+ROWS_MEASURES = (
+    "probes.instruments.expert_rows:rows_that_count",
+    "probes.instruments.weights:jitter",
+)
+
+
+def router_learns(values: Mapping[str, Value]) -> str:
+    """The largest gradients of a router and of its experts; "" if its weights are not known."""
+    names, experts = values.get("router_parameters"), values.get("experts_list")
+    if not isinstance(names, tuple) or not names or not experts:
+        return ""
+    return (
+        "model = jitter(build(), 0.05, seed=0)  # what starts at zero would hide all effects\n"
+        "random_objective(logits(model, random_ids())).backward()\n"
+        f"routers = [model.get_parameter(name) for name in {list(names)!r}]\n"
+        f'experts = model.get_submodule("{experts}").parameters()\n'
+        "router, expert = largest_gradient(routers), largest_gradient(list(experts))\n"
+        "# Rounding leaves up to 1e-7 of the experts' gradient where mathematics says 0.\n"
+        'assert router >= 1e-6 * expert, f"{router:.2g} in the router, {expert:.2g} in experts"\n'
+    )
+
+
+def all_rows_count(values: Mapping[str, Value]) -> str:
+    """The rows of experts that the logits depend on; "" if it is not known how many are due."""
+    experts, chosen = values.get("experts_list"), values.get("chosen")
+    if not experts or not isinstance(chosen, int):
+        return ""
+    return (
+        "model = jitter(build(), 0.05, seed=0)  # what starts at zero would hide all effects\n"
+        f'experts = list(model.get_submodule("{experts}").children())\n'
+        "rows = rows_that_count(experts, lambda: logits(model, random_ids()))\n"
+        f"wanted = {chosen} * B * T  # {chosen} experts for each token\n"
+        'assert rows >= wanted, f"the logits depend on {rows} rows of experts, of {wanted}"\n'
+    )
