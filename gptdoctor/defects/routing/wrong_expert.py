@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD206"
 PROBE = "routed-experts"
@@ -50,9 +50,28 @@ def _confirmed(block: RoutedBlock) -> Conviction:
         probe=PROBE,
         place=block.place,
         message=f"Experts and choices do not meet: {'; '.join(told)}.",
-        values={**block.figures, "wrong_pairs": wrong, "skipped_experts": skipped},
+        values={
+            **block.figures,
+            "wrong_pairs": wrong,
+            "skipped_experts": skipped,
+            "operation": block.operation,
+        },
         symptom=True,
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """How often each expert is chosen, and the rows of each that the logits depend on."""
+    if values.get("operation") != "topk":
+        return ""
+    return f"""\
+model = jitter(build().eval(), 0.05, seed=0)  # what starts at zero would hide all effects
+with TopkWatch({values["experts"]}) as watch:
+    logits(model, random_ids())
+experts = model.get_submodule("{values["experts_list"]}").children()
+rows = [rows_that_count([each], lambda: logits(model, random_ids())) for each in experts]
+assert rows in watch.counts, f"{{rows}} rows of the experts, chosen: {{watch.counts}}"
+"""
 
 
 SICK = """\
@@ -120,4 +139,12 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204"),
+    proof=Proof(
+        measures=(
+            "probes.instruments.expert_rows:TopkWatch",
+            "probes.instruments.expert_rows:rows_that_count",
+            "probes.instruments.weights:jitter",
+        ),
+        test=_test,
+    ),
 )
