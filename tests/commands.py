@@ -66,13 +66,15 @@ def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) 
     return gptdoctor("check", "--output-format", "json", *words, cwd=cwd, cache=cache).document
 
 
-def examined(folder: Path) -> dict[str, Any]:
-    """The same of all files below a folder, without the pass at full size.
+def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
+    """The same of all files below a folder of the project, without the pass at full size.
 
     To name all files leaves it out, as for a proof; it takes as long as all else together.
     """
-    paths = frozenset(file.relative_to(folder).as_posix() for file in folder.rglob("*.py"))
-    with Checkup(Options(targets=(".",), cache=False), folder) as checkup:
+    root = root or folder
+    paths = frozenset(file.relative_to(root).as_posix() for file in folder.rglob("*.py"))
+    target = folder.relative_to(root).as_posix()
+    with Checkup(Options(targets=(target,), cache=False), root) as checkup:
         return to_document(checkup.examine(paths=paths))
 
 

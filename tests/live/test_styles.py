@@ -21,7 +21,7 @@ from gptdoctor.source.project import Project
 from gptdoctor.specimen.discover import discover
 from gptdoctor.worker.interpreter import search_paths
 from gptdoctor.worker.session import Session
-from tests.commands import ROOT, gptdoctor
+from tests.commands import ROOT, examined
 
 FOLDER = ROOT / "fixtures" / "styles"
 OWN, SHIFTED = "own loss", "shifted cross-entropy"
@@ -167,8 +167,8 @@ def test_none_is_built_at_full_size(records: list[ModelRecord]) -> None:
 
 
 def test_nothing_is_held_against_any_of_them() -> None:
-    """All probes, one command: no finding that counts, and each model is called trainable."""
-    document = gptdoctor("check", "--output-format", "json", FOLDER, seconds=900).document
+    """All probes, one checkup: no finding that counts, and each model is called trainable."""
+    document = examined(FOLDER, ROOT)
     counting = [
         (one["rule"], one["path"], one["line"])
         for one in document["findings"]
