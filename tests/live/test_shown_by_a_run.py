@@ -33,20 +33,36 @@ Documents = Callable[[str], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def document_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
-    """The examination that tells of a rule: one for each family, when it is asked for."""
+def examples_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
+    """The examination of the examples of a rule: one for each family, when it is asked for."""
 
+    def write(folder: Path, code: str) -> None:
+        defect = defect_named(code)
+        (folder / f"sick_{code}.py").write_text(defect.sick)
+        (folder / f"healed_{code}.py").write_text(defect.healed)
+
+    return _by_family(tmp_path_factory, write)
+
+
+@pytest.fixture(scope="module")
+def fixtures_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
+    """The same of the fixtures of a rule."""
+
+    def write(folder: Path, code: str) -> None:
+        for file in FOLDERS[code].glob("*.py"):
+            (folder / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
+
+    return _by_family(tmp_path_factory, write)
+
+
+def _by_family(factory: pytest.TempPathFactory, write: Callable[[Path, str], None]) -> Documents:
     @cache
     def of_family(family: str) -> dict[str, Any]:
-        examples = tmp_path_factory.mktemp("examples")
-        (examples / "pyproject.toml").write_text("")
+        folder = factory.mktemp("examined")
+        (folder / "pyproject.toml").write_text("")
         for code in [code for code in FOLDERS if code.startswith(family)]:
-            defect = defect_named(code)
-            (examples / f"sick_{code}.py").write_text(defect.sick)
-            (examples / f"healed_{code}.py").write_text(defect.healed)
-            for file in FOLDERS[code].glob("*.py"):
-                (examples / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
-        return examined(examples)
+            write(folder, code)
+        return examined(folder)
 
     return lambda code: of_family(code[:3])
 
@@ -62,18 +78,19 @@ def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("code", FOLDERS)
-def test_the_examples_of_a_rule_are_true(document_of: Documents, code: str) -> None:
+def test_the_examples_of_a_rule_are_true(examples_of: Documents, code: str) -> None:
     """The sick example shows the rule when it is run, the healed one shows no rule at all."""
-    document = document_of(code)
+    document = examples_of(code)
     assert code in [rule for rule, _ in found_in(document, f"sick_{code}.py")]
     assert found_in(document, f"healed_{code}.py") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_fixture_shows_what_it_says(document_of: Documents, file: Path) -> None:
+def test_a_fixture_shows_what_it_says(fixtures_of: Documents, file: Path) -> None:
     """Sick lines are confirmed, each once, and no other line is; healthy files have none."""
     code = next(code for code, folder in FOLDERS.items() if folder == file.parent)
-    document = document_of(code)
+    document = fixtures_of(code)
     path = f"fixture_{file.stem}_{code}.py"
     assert found_in(document, path) == sorted(expected_in(file))
     verdicts = {one["name"]: one["verdict"] for one in document["models"] if one["path"] == path}
@@ -100,12 +117,12 @@ def test_a_fixture_shows_what_it_says(document_of: Documents, file: Path) -> Non
     ],
 )
 def test_the_message_names_the_size_and_the_shapes(
-    document_of: Documents, model: str, told: str
+    fixtures_of: Documents, model: str, told: str
 ) -> None:
     """What fails, what works, and which dimension is which."""
     messages = [
         one["message"]
-        for one in document_of("GD302")["findings"]
+        for one in fixtures_of("GD302")["findings"]
         if one["rule"] == "GD302" and any(each["name"] == model for each in one["models"])
     ]
     assert len(messages) == 1
