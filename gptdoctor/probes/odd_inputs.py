@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -55,14 +54,7 @@ def _missing(specimen: Specimen, recipe: Recipe) -> Iterator[MissingInput]:
             continue
         rest = {name: value for name, value in given.items() if name != slot.name}
         crash = _crash(specimen, recipe, rest)
-        yield MissingInput(name=slot.name, crash=crash, call=_call_without(recipe, slot.name))
-
-
-def _call_without(recipe: Recipe, left_out: str) -> str:
-    """The known call without one of its inputs, as code."""
-    forms = {name: form for name, form in recipe.forms.items() if name != left_out}
-    labels = None if recipe.labels == left_out else recipe.labels
-    return replace(recipe, forms=forms, labels=labels).expression()
+        yield MissingInput(name=slot.name, crash=crash, call=recipe.expression(slot.name))
 
 
 def _crash(specimen: Specimen, recipe: Recipe, inputs: Mapping[str, Any]) -> Crash | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
-from gptdoctor.core.findings import Finding, Status
+from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.repairs import NOT_IN_PROOFS, Outcome
 from gptdoctor.repair.merge import ModelKey, key_of
 
@@ -115,10 +115,18 @@ def _new_harm(comparison: Comparison) -> Iterator[str]:
         for model in one.models
         if model.evidence.status is Status.CONFIRMED
     }
+    known |= {  # what was told under its root
+        (symptom.rule, key_of(model))
+        for one in comparison.before.findings
+        for symptom in one.symptoms
+        for model in one.models
+    }
     places = {_place(one) for one in comparison.before.findings}
     for finding in comparison.after.findings:
         if finding.evidence.status is not Status.CONFIRMED or _place(finding) in places:
             continue
+        if not finding.severity.at_least(Severity.MEDIUM):
+            continue  # it costs time, or a clear word: nothing that was healthy became sick
         for model in finding.models:
             harmed = model.evidence.status is Status.CONFIRMED
             new = (finding.rule, key_of(model)) not in known

@@ -96,8 +96,8 @@ class GivenCall(Recipe):
         """The call, giving no ids from `words` on, though the embedding may know some."""
         return replace(self, words=min(words, self.ids_below))
 
-    def expression(self) -> str:
-        """The call as the user wrote it."""
+    def expression(self, without: str = "") -> str:
+        """The call as the user wrote it, with all that it names."""
         return self.supply.text
 
 

@@ -151,10 +151,12 @@ class Recipe:
         is_tensor = self.forms[name].shape is not None
         return f"{code}.to({self.device!r})" if self.device and is_tensor else code
 
-    def expression(self) -> str:
-        """The call for any batch and length, as `--call` takes it."""
-        codes = {name: self._expression(form) for name, form in self.forms.items()}
-        if self.labels is not None:
+    def expression(self, without: str = "") -> str:
+        """The call for any batch and length, as `--call` takes it; `without` one parameter."""
+        codes = {
+            name: self._expression(form) for name, form in self.forms.items() if name != without
+        }
+        if self.labels is not None and self.labels != without:
             codes[self.labels] = "labels.t()" if self.time_first else "labels"
         return self._written(codes)
 

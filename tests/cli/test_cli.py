@@ -94,7 +94,8 @@ def test_trace_shows_the_path_of_the_data(tmp_path: Path) -> None:
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "scaled.py").write_text(defect_named("GD102").sick)
     words = ("check", "--select", "GD102", "scaled.py")
-    line = "scaled.py:15  strength = torch.tensor(self.strength(x).mean().item())"
+    code = "strength = torch.tensor(self.strength(self.tokens.weight).mean().item())"
+    line = f"scaled.py:15  {code}"
     told = gptdoctor(*words, "--trace", cwd=tmp_path).out
     assert "the path of the data from strength.weight:" in told
     assert line in told
