@@ -178,14 +178,14 @@ def make_options(
     chosen = dict(file.values)
     for name, codes in (("select", select), ("ignore", ignore)):
         if codes:
-            chosen[name] = _codes(codes)
+            chosen[name] = rule_codes(codes)
         elif name in chosen:
-            chosen[name] = _codes(chosen[name], place=f"{FILE}: [tool.gptdoctor] {name}: ")
+            chosen[name] = rule_codes(chosen[name], place=f"{FILE}: [tool.gptdoctor] {name}: ")
     chosen |= {name: value for name, value in given.items() if value is not None}
     return Options(targets=words, models=file.models, **chosen)
 
 
-def _codes(words: Iterable[str], place: str = "") -> tuple[str, ...]:
+def rule_codes(words: Iterable[str], place: str = "") -> tuple[str, ...]:
     """Codes or prefixes of codes, given one by one or joined by commas."""
     from gptdoctor.catalog import all_defects
 

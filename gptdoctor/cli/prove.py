@@ -53,8 +53,7 @@ def prove(
         _refuse_foreign(output)
     options = shared.options_of(context)
     if rule:
-        chosen = shared.make_options(list(options.targets), select=rule).select
-        options = dataclasses.replace(options, select=chosen)
+        options = dataclasses.replace(options, select=shared.rule_codes(rule))
     examination = examine(options)
     wanted = dataclasses.replace(examination, findings=shown(examination, options))
     root = root_of(options.targets, Path.cwd())

@@ -21,7 +21,7 @@ from gptdoctor.probes.instruments.lengths import lengths_for, works_at
 from gptdoctor.probes.instruments.look_ahead import is_prefix, look_ahead_reason
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, NotFiniteError, Steady
-from gptdoctor.probes.instruments.texts import changed_at, other_text
+from gptdoctor.probes.instruments.texts import changed_at
 from gptdoctor.probes.instruments.ways import AS_CALLED, Way, ways_of, without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -144,16 +144,10 @@ def _at_length(way: Way, length: int) -> _Leak:
 
 
 def _moved(steady: Steady, length: int, places: Sequence[list[int]]) -> Tensor:
-    moved = moved_outputs(steady.of_rows, *_texts(steady, length), places)
+    moved = moved_outputs(steady.of_rows, *steady.two_texts(length), places)
     if moved.shape[1] == 1:
         raise Abstention("it gives one result for the whole text, and none for each position")
     return moved
-
-
-def _texts(steady: Steady, length: int) -> tuple[Tensor, Tensor]:
-    specimen, text = steady.specimen, steady.text
-    first = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[0]
-    return first, other_text(specimen, text, 2, length, steady.seed)[0]
 
 
 def _cuts(length: int) -> Iterator[list[int]]:

@@ -22,7 +22,7 @@ from gptdoctor.probes.instruments.lost_context import (
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
-from gptdoctor.probes.instruments.texts import other_text, with_text
+from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
 
@@ -79,7 +79,7 @@ def _doubtful(found: ContextUse) -> bool:
 
 
 def _measured(steady: Steady, length: int) -> ContextUse:
-    context, order = context_and_order(steady.of_rows, *_texts(steady, length))
+    context, order = context_and_order(steady.of_rows, *steady.two_texts(length))
     positions, influence = _positions(steady, length)
     return ContextUse(
         length=length,
@@ -99,15 +99,9 @@ def _measured(steady: Steady, length: int) -> ContextUse:
     )
 
 
-def _texts(steady: Steady, length: int) -> tuple[Tensor, Tensor]:
-    specimen, text = steady.specimen, steady.text
-    first = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[0]
-    return first, other_text(specimen, text, 2, length, steady.seed)[0]
-
-
 def _positions(steady: Steady, length: int) -> tuple[tuple[str, ...], float | None]:
     """What holds positions, and how far the outputs move when it is exchanged."""
-    rows = torch.stack(_texts(steady, length))
+    rows = torch.stack(steady.two_texts(length))
     inputs = with_text(steady.specimen, steady.text, rows, steady.seed)
     copy = steady.like(steady.seed, steady.specimen.copy())
     names = disturb(copy.model, steady.seed, length)
@@ -146,7 +140,7 @@ def _in_double(steady: Steady, found: ContextUse) -> ContextUse:
         seed = steady.seed + 100 * step
         double = steady.like(seed, steady.specimen.copy())
         double.model = double.model.double()
-        changes.append(context_and_order(double.of_rows, *_texts(double, found.length))[0])
+        changes.append(context_and_order(double.of_rows, *double.two_texts(found.length))[0])
     return replace(found, precision="float64", least_influence=LEAST_DOUBLE, context=max(changes))
 
 

@@ -20,7 +20,7 @@ from gptdoctor.probes.instruments.lost_padding import padding_place
 from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
-from gptdoctor.probes.instruments.texts import Text, other_text, with_text
+from gptdoctor.probes.instruments.texts import Text, two_texts, with_text
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -144,9 +144,7 @@ class _Masked:
         return None
 
     def _texts(self) -> tuple[Tensor, Tensor]:
-        specimen, seed = self.steady.specimen, self.steady.seed
-        base = self.text.rows(specimen.make_inputs(2, self.length, seed)[self.text.name])[0]
-        return base, other_text(specimen, self.text, 2, self.length, seed)[0]
+        return two_texts(self.steady.specimen, self.text, self.length, self.steady.seed)
 
     def _inputs(
         self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool

@@ -10,7 +10,7 @@ from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
-from gptdoctor.source.lost_test import MEASURE, lost_gradients_test
+from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test
 
 CODE = "GD102"
 PROBE = "gradient-flow"
@@ -85,17 +85,11 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                 place=Place(path=lost.path, symbol=lost.symbol, line=lost.line),
                 message=(
                     f"The gradient ends here: {words_of(lost.operation)} takes what "
-                    f"{_enumerated(lost.parameters)} made off the graph, and the model goes on "
+                    f"{enumerated(lost.parameters)} made off the graph, and the model goes on "
                     f"with {'a plain value of Python' if lost.through_python else 'it'}."
                 ),
                 values=_values(lost, measurement),
             )
-
-
-def _enumerated(names: tuple[str, ...]) -> str:
-    """The first names of a list that may be long."""
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:

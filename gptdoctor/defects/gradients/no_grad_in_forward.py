@@ -29,7 +29,7 @@ from gptdoctor.source.flow_switches import (
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_uses import Uses
-from gptdoctor.source.lost_test import MEASURE, lost_gradients_test
+from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test
 from gptdoctor.source.project import Project
 
 CODE = "GD101"
@@ -155,7 +155,7 @@ def _suspicion(switch: Switch, lost: Sources, names: tuple[str, ...], visit: Vis
         symbol=symbol,
         message=(
             f"{switch.operation} cuts the gradient of {made}, which training uses: "
-            f"{_enumerated(reached)} cannot learn through it."
+            f"{enumerated(reached)} cannot learn through it."
         ),
         details={
             "operation": switch.operation,
@@ -166,12 +166,6 @@ def _suspicion(switch: Switch, lost: Sources, names: tuple[str, ...], visit: Vis
         },
         extent=(location.line, switch.last[0]),
     )
-
-
-def _enumerated(names: tuple[str, ...]) -> str:
-    """The first names of a list that may be long."""
-    shown = ", ".join(names[:3])
-    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 
 CODE = "GD801"
 PROBE = "causality"
@@ -78,16 +79,7 @@ def _test(values: Mapping[str, Value]) -> str:
     """Each token exchanged alone, at the length that showed the leak."""
     if values.get("how") != "as called":
         return ""
-    return f"""\
-model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
-length = {values.get("length")}
-text = random_ids(batch=1, length=length)[0]
-places = [[position] for position in range(length)]
-with torch.no_grad():
-    moved = moved_outputs(lambda ids: logits(model, ids), text, other_ids(text), places)
-early = moved.tril(-1)  # [token, output]: outputs that stand before the token
-assert early.max() <= 1e-5, f"later tokens move earlier logits by {{early.max():.2g}}"
-"""
+    return later_tokens_test(values.get("length"))
 
 
 SICK = """\
@@ -143,8 +135,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("triu(2)", "triu(1)"),
     convicts={PROBE: read_causality},
-    proof=Proof(
-        measures=("probes.causality:moved_outputs", "probes.instruments.weights:jitter"), test=_test
-    ),
+    proof=Proof(measures=MEASURES, test=_test),
     explains=("GD803",),
 )

@@ -10,6 +10,7 @@ from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 
 CODE = "GD806"
 PROBE = "causality"
@@ -78,15 +79,7 @@ assert found.isfinite().all(), "some positions see nothing: their logits are no 
     influence = values.get("influence")
     if not isinstance(influence, float) or influence <= 1e-5:
         return ""  # a position that sees all but itself still has its residual
-    return """\
-model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
-text = random_ids(batch=1)[0]
-places = [[position] for position in range(T)]
-with torch.no_grad():
-    moved = moved_outputs(lambda ids: logits(model, ids), text, other_ids(text), places)
-early = moved.tril(-1)  # [token, output]: outputs that stand before the token
-assert early.max() <= 1e-5, f"later tokens move earlier logits by {early.max():.2g}"
-"""
+    return later_tokens_test("T")
 
 
 SICK = """\
@@ -140,8 +133,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".triu()", ".tril()"),
     convicts={PROBE: read_causality},
-    proof=Proof(
-        measures=("probes.causality:moved_outputs", "probes.instruments.weights:jitter"), test=_test
-    ),
+    proof=Proof(measures=MEASURES, test=_test),
     explains=("GD801", "GD803", "GD804", "GD805"),
 )

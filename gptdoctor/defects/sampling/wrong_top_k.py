@@ -4,80 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.sampling import FilterDraw, SampledMethod, Sampling
-from gptdoctor.core.measurements.written_call import values_of
+from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
+from gptdoctor.source.token_filters import PROBE, read_filters
 
 CODE = "GD406"
-PROBE = "sampling"
-# Each token that may be drawn has a share of a quarter or more: of 64 draws none misses one.
-ENOUGH_ROWS = 48
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    if not isinstance(measurement, Sampling):
-        return
-    for method in measurement.methods:
-        found = [draw for draw in method.filters if draw.kind == "top-k"]
-        wrong = [draw for draw in found if _is_wrong(draw)]
-        if method.greedy or any(_is_refused(draw) for draw in found):
-            continue  # the likeliest token alone tells nothing of a filter
-        if wrong:
-            yield _conviction(method, wrong[0], Status.CONFIRMED)
-        elif found and all(draw.right for draw in found):
-            yield _conviction(method, found[0], Status.REFUTED)
-
-
-def _is_wrong(draw: FilterDraw) -> bool:
-    if draw.crash is not None:
-        return draw.crash.own
-    return draw.rows >= ENOUGH_ROWS and not draw.right
-
-
-def _is_refused(draw: FilterDraw) -> bool:
-    return draw.crash is not None and not draw.crash.own
-
-
-def _conviction(method: SampledMethod, draw: FilterDraw, status: Status) -> Conviction:
-    right = status is Status.REFUTED
-    told = "leaves the likeliest tokens" if right else _told(draw)
-    crash = draw.crash
-    place = draw.place or method.place
-    if crash is not None and crash.path is not None:
-        place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
-    return Conviction(
-        rule=CODE,
-        status=status,
-        probe=PROBE,
-        place=method.place if right else place,
-        message=f"`{method.symbol}` with {draw.parameter}={draw.value:g} {told}",
-        values={
-            "parameter": draw.parameter,
-            "value": draw.value,
-            "kept_tokens": draw.distinct_tokens,
-            "kept_ranks": tuple(rank + 1 for rank in draw.ranks),
-            "right_numbers": draw.may_keep,
-            "rows": draw.rows,
-            "error": None if crash is None else f"{crash.kind}: {crash.message}",
-            **values_of(draw.written),
-        },
-    )
+    return read_filters(measurement, CODE, "top-k", _told)
 
 
 def _told(draw: FilterDraw) -> str:
-    """What the filter does, in a few words."""
-    if draw.crash is not None:
-        return f"fails: {draw.crash.kind}"
-    if 0 not in draw.ranks:
-        return "throws the likeliest token away"
-    if draw.distinct_tokens > len(draw.ranks):
-        return "has no effect"
-    if draw.ranks != tuple(range(draw.distinct_tokens)):
-        return "leaves tokens that are less likely than others that it throws away"
     return f"leaves {draw.distinct_tokens} tokens"
 
 

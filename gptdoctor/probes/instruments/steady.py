@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptdoctor.probes.instruments.texts import Text, text_in, with_text
+from gptdoctor.probes.instruments.texts import Text, text_in, two_texts, with_text
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention
 from gptdoctor.specimen.duplicate import duplicate
@@ -120,6 +120,10 @@ class Steady:
         if self.finite_only and not vectors.isfinite().all():
             raise NotFiniteError("the outputs are not finite")
         return vectors
+
+    def two_texts(self, length: int) -> tuple[Tensor, Tensor]:
+        """Two texts [T, ...] that differ at every position."""
+        return two_texts(self.specimen, self.text, length, self.seed)
 
     def of_rows(self, rows: Tensor) -> Tensor:
         """The outputs [N, P, F] for texts [N, T, ...], each as if it were alone."""

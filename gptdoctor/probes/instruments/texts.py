@@ -80,6 +80,12 @@ def other_text(specimen: Specimen, text: Text, batch: int, length: int, seed: in
     return other
 
 
+def two_texts(specimen: Specimen, text: Text, length: int, seed: int) -> tuple[Tensor, Tensor]:
+    """Two texts [T, ...] that differ at every position."""
+    first = text.rows(specimen.make_inputs(2, length, seed)[text.name])[0]
+    return first, other_text(specimen, text, 2, length, seed)[0]
+
+
 def with_text(specimen: Specimen, text: Text, rows: Tensor, seed: int) -> dict[str, Any]:
     """Inputs with the text `rows` [N, T, ...]; all else is the same in each row."""
     count, length = rows.shape[:2]

@@ -6,25 +6,27 @@ by the keys of its values.  A sentence begins after "confirmed by gradient-flow:
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
+from pkgutil import iter_modules
 
-from gptdoctor.catalog import all_defects, module_of
 from gptdoctor.report.sentences.sentence import Sentence
 
 
-@cache
 def sentence_of(rule: str) -> Sentence | None:
     """What tells the values of a rule; None where nothing but their keys does.
 
-    A report that was kept may hold a rule of another version.
+    A report that was kept may hold a rule of another version.  No rule is loaded for this: a
+    check that is answered from the cache needs none.
     """
-    defect = next((one for one in all_defects() if one.code == rule), None)
-    if defect is None:
-        return None
-    module = f"{__name__}.{module_of(defect).partition('.')[0]}"
-    if find_spec(module) is None:
-        return None
-    found: Sentence | None = import_module(module).SENTENCES.get(rule)
+    return _sentences().get(rule)
+
+
+@cache
+def _sentences() -> Mapping[str, Sentence]:
+    """The sentences of all families, by code."""
+    found: dict[str, Sentence] = {}
+    for info in iter_modules(__path__):
+        found |= getattr(import_module(f"{__name__}.{info.name}"), "SENTENCES", {})
     return found

@@ -1,4 +1,4 @@
-"""Statements of a test that several rules of one family write."""
+"""What the rules about lost gradients share: their words for parameters, and their test."""
 
 from __future__ import annotations
 
@@ -19,3 +19,9 @@ def lost_gradients_test(names: object) -> str:
         "states = {name: gradient_state(parameters[name]) for name in names}\n"
         'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
     )
+
+
+def enumerated(names: tuple[str, ...]) -> str:
+    """The first names of a list that may be long."""
+    shown = ", ".join(names[:3])
+    return f"{shown} and {len(names) - 3} more" if len(names) > 3 else shown
