@@ -3,6 +3,7 @@
     python -m benchmarks.mutations.run --development   # the half that may be looked at
     python -m benchmarks.mutations.run --held-out      # the other half
     python -m benchmarks.mutations.run --host nano --operator greedy
+    python -m benchmarks.mutations.run --development --family routing
 
 Prints Markdown: a line for each operator, totals, and every mutant that was missed. With
 `--per-operator N` at most N mutants of each operator are examined; with `--prove-only` they are
@@ -31,7 +32,11 @@ def main() -> None:
     started = time.perf_counter()
     half = True if options.held_out else False if options.development else None
     chosen = [one for one in hosts() if options.host in (None, one.name)]
-    operators = [one for one in all_operators() if options.operator in (None, one.name)]
+    operators = [
+        one
+        for one in all_operators()
+        if options.operator in (None, one.name) and options.family in (None, one.family)
+    ]
     result = made(chosen, operators, half)
     _tell_made(result)
     mutants = _limited(result.mutants, options.per_operator)
@@ -54,6 +59,7 @@ def _options() -> argparse.Namespace:
     halves.add_argument("--held-out", action="store_true", help="the other half")
     parser.add_argument("--host", help="only this host")
     parser.add_argument("--operator", help="only this operator")
+    parser.add_argument("--family", help="only the operators of this family")
     parser.add_argument("--per-operator", type=int, help="at most so many mutants of an operator")
     parser.add_argument("--prove-only", action="store_true", help="only write the mutants")
     return parser.parse_args()
