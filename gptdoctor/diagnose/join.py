@@ -26,6 +26,8 @@ from gptdoctor.diagnose.symptoms import folded, is_explained
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
+IMPORT = "import-dependencies"  # the measurement that is made of a file, and not of a model
+
 
 @dataclass(frozen=True, kw_only=True)
 class Judged:
@@ -59,7 +61,10 @@ def concerns(target: ModelTarget, suspicion: Suspicion, record: ModelRecord | No
         return True
     first, last = suspicion.extent
     return record is not None and any(
-        measured.ran(suspicion.location.path, first, last) for measured in record.measured
+        measured.ran(suspicion.location.path, first, last)
+        for measured in record.measured
+        # An import runs the head and the body of every class of the file, whosever they are.
+        if suspicion.symbol == "" or measured.probe != IMPORT
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from gptdoctor.catalog import defect_named
 from gptdoctor.core.findings import Conviction, Finding, Place, Status, Suspicion, Value
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.record import Measured, Unmeasured
 from gptdoctor.core.repairs import Applicability
 from gptdoctor.diagnose.join import Judged, join
@@ -105,6 +106,24 @@ def test_a_refuted_finding_offers_no_fix(tmp_path: Path) -> None:
         tmp_path, [cases.suspicion()], [cases.conviction(Status.REFUTED, place=None)], *ran(9)
     )
     assert found[0].fix is None
+
+
+@pytest.mark.parametrize(
+    ("symbol", "concerned"), [("Stranger.__init__", False), ("", True)], ids=["a class", "the file"]
+)
+def test_an_import_concerns_a_model_with_what_the_file_runs_itself(
+    tmp_path: Path, symbol: str, concerned: bool
+) -> None:
+    """Importing runs the heads of all classes of a file, which are no part of the model."""
+    (tmp_path / "neighbour.py").write_text(cases.TEXT)
+    seen = cases.suspicion(symbol=symbol)
+    place = dataclasses.replace(seen.location, path="neighbour.py")
+    seen = dataclasses.replace(seen, location=place)
+    imported = ImportDependencies(imported=True, failures=(), seconds=0.1)
+    lines = {"neighbour.py": (9,)}
+    run = Measured(probe="import-dependencies", measurement=imported, executed=lines)
+    found = joined(tmp_path, [seen], [], run)
+    assert bool(found[0].models) is concerned
 
 
 def test_two_models_share_one_finding(tmp_path: Path) -> None:
