@@ -44,6 +44,7 @@ class BrokenTie:
     line: int
     alike: bool  # they hold the same values: a copy was made
     setting: str  # that says "tied", "tie_weights"; "": the statement at the place says it
+    one_memory: bool = False  # two parameters look at the same numbers
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -90,6 +90,8 @@ def _untied(values: Values, status: Status) -> str | None:
     first, second = values.text("first"), values.text("second")
     if first is None or second is None:
         return None
+    if values.flag("one_memory"):
+        return f"{first} and {second} are two parameters at one address in memory"
     alike = ", though of the same values" if values.flag("same_values") else ""
     return f"{first} and {second} are two parameters of the model that was built{alike}"
 
@@ -100,7 +102,7 @@ def _partly(values: Values, status: Status) -> str | None:
     if changed is None or known is None or size is None:
         return None
     return (
-        f"without this detach the gradients of {whole(changed)} of {count(known, 'parameter')} "
+        f"without this place the gradients of {whole(changed)} of {count(known, 'parameter')} "
         f"change by up to {percent(size)}"
     )
 
