@@ -102,7 +102,8 @@ DEFECT = Defect(
     harm=(
         "The model has a matrix of the vocabulary's size too many, the two learn apart, and a "
         "checkpoint of the tied model does not fit. On one memory an optimizer steps twice, each "
-        "time with a part of the gradient, until the model is moved to a device: then there are two."
+        "time with a part of the gradient, until the model is moved to a device: then there are "
+        "two."
     ),
     confirmed_by=(
         "The probe parameter-registration looks at both sides of the statement, or at the one "

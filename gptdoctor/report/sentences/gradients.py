@@ -96,6 +96,25 @@ def _untied(values: Values, status: Status) -> str | None:
     return f"{first} and {second} are two parameters of the model that was built{alike}"
 
 
+def _plain(values: Values, status: Status) -> str | None:
+    numbers, known = values.integer("numbers_unregistered"), values.integer("weights")
+    if numbers is None or known is None:
+        return None
+    return (
+        f"{count(numbers, 'number')} that move the loss are in none of {count(known, 'parameter')}"
+    )
+
+
+def _frozen(values: Values, status: Status) -> str | None:
+    frozen, trained = values.integer("numbers_frozen"), values.integer("numbers_trained")
+    if frozen is None or trained is None:
+        return None
+    return (
+        f"{whole(frozen)} numbers of the head ask for no gradient, and {whole(trained)} of the "
+        f"rest do"
+    )
+
+
 def _partly(values: Values, status: Status) -> str | None:
     changed, known = values.integer("parameters_changed"), values.integer("parameters")
     size = values.number("largest_relative_change")
@@ -116,4 +135,6 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD106": _unused,
     "GD107": _untied,
     "GD108": _partly,
+    "GD109": _plain,
+    "GD110": _frozen,
 }
