@@ -17,6 +17,7 @@ from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, a
 from gptdoctor.probes.instruments.detach_uses import with_uses
 from gptdoctor.probes.instruments.in_place_writes import write_behind
 from gptdoctor.probes.instruments.lost_gradients import lost_gradients
+from gptdoctor.probes.instruments.own_experts import with_own_experts
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.instruments.unused_parts import unused_parts
 from gptdoctor.probes.probe import Probe
@@ -74,6 +75,7 @@ def measure(specimen: Specimen) -> GradientFlow:
     """The state of all parameters, and the counterfactual of each place that cuts."""
     construction = specimen.construction
     require_known_call(specimen)
+    specimen = with_own_experts(specimen)
     run = Run(model=specimen.copy())
     seeds = itertools.count(specimen.seed)
     accumulate(run, specimen, itertools.islice(seeds, BATCHES))

@@ -160,7 +160,7 @@ def _loud_weight(specimen: Specimen, model: nn.Module, name: str, gain: float) -
     filled = filled_at(model, name, specimen.root)
     return replace(
         _part("weight", name, gain, filled or made_at(model, name, specimen.root)),
-        tied=any(table.weight is weight for table in tables),
+        tied=any(table.weight.data_ptr() == weight.data_ptr() for table in tables),
         as_torch_makes_it=filled is None,
     )
 

@@ -18,8 +18,10 @@ from gptdoctor.core.measurements.parameter_registration import (
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.attribute_text import Assignment, assigned_at
 from gptdoctor.probes.instruments.attribute_watch import AttributeWatch
+from gptdoctor.probes.instruments.frozen_head import frozen_head
 from gptdoctor.probes.instruments.graph_leaves import leaves
 from gptdoctor.probes.instruments.held_weights import HeldWeight, held_weights
+from gptdoctor.probes.instruments.plain_tensors import plain_weights
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.ties import broken_ties
 from gptdoctor.probes.probe import Abstention, Probe
@@ -68,6 +70,8 @@ def measure(specimen: Specimen) -> ParameterRegistration:
         unregistered=unregistered,
         overwritten=tuple(_overwritten(model, before, first, second, watch)),
         broken_ties=tuple(broken_ties(specimen.model, specimen.root)),
+        plain=tuple(plain_weights(specimen)),
+        frozen_head=frozen_head(specimen),
     )
 
 

@@ -30,6 +30,7 @@ from gptdoctor.probes.instruments.block_replay import (
     moved_by_weights,
 )
 from gptdoctor.probes.instruments.expert_groups import expert_groups
+from gptdoctor.probes.instruments.own_experts import with_own_experts
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.router_choices import FixedChoices
 from gptdoctor.probes.instruments.router_pairs import compared
@@ -254,6 +255,7 @@ def _measured(
 def measure(specimen: Specimen) -> RoutedExperts:
     """One block of each kind, the first of them."""
     require_forward(specimen)
+    specimen = with_own_experts(specimen)
     if not any(True for _ in expert_groups(specimen.model)):
         return RoutedExperts(blocks=())
     with warnings.catch_warnings():

@@ -249,3 +249,29 @@ def test_rounding_is_no_change() -> None:
     assert (found.changed, found.largest) == (1, pytest.approx(0.1 / 1.1))
     found = gradient_difference(before, after | {"new": torch.tensor([0.5])}, 1e-5)
     assert found.gained == ("new",)
+
+
+TRIPS = {
+    "list": ("tolist", "x + torch.tensor(self.f(x).tolist())"),
+    "array": ("detach", "x + torch.from_numpy(self.f(x).detach().numpy())"),
+    "copied": ("detach", "x + torch.tensor(self.f(x).detach().cpu().numpy())"),
+}
+
+
+@pytest.mark.parametrize("form", TRIPS)
+def test_a_way_through_lists_and_arrays_is_a_partial_cut(tmp_path: Path, form: str) -> None:
+    """The gradient that comes back without it is another one."""
+    operation, work = TRIPS[form]
+    cut = only_cut(measured(tmp_path, f"    def work(self, x):\n        return {work}\n"))
+    assert (cut.operation, cut.use, cut.measured) == (operation, "", True)
+    assert cut.parameters_changed
+    assert not cut.parameters_gained
+
+
+def test_a_list_for_a_log_costs_nothing(tmp_path: Path) -> None:
+    """No gradient changes with what is only kept, and a number is no way of the data."""
+    work = (
+        "    def work(self, x):\n        self.log = x.tolist()\n"
+        "        self.shown = self.f(x).detach().numpy()\n        return x\n"
+    )
+    assert all(not cut.parameters_changed for cut in measured(tmp_path, work).cuts)

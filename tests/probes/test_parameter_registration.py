@@ -146,3 +146,84 @@ def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:
     before = nn.Module.__setattr__, nn.Module.__delattr__, nn.Module.register_parameter
     measured(tmp_path, "pass", "pass")
     assert before == (nn.Module.__setattr__, nn.Module.__delattr__, nn.Module.register_parameter)
+
+
+def test_two_parameters_on_one_memory_are_no_tie(tmp_path: Path) -> None:
+    """A head that is given the `.data` of the embedding is a parameter of its own."""
+    found, here = measured(tmp_path, "self.out.weight.data = self.e.weight.data  # here", "pass")
+    (tie,) = found.broken_ties
+    assert tie.one_memory
+    assert tie.line == here
+
+
+PLAIN = {
+    "random": ("self.bank = torch.randn(dim) * 0.02  # here", "x = x + self.bank"),
+    "listed": ("self.banks = [torch.rand(dim)]  # here", "x = x * self.banks[0]"),
+    "filled": ("self.bank = torch.empty(dim).normal_()  # here", "x = x + self.bank"),
+    "constant": ("self.gain = torch.ones(dim)  # here", "x = x * self.gain"),
+}
+
+
+@pytest.mark.parametrize("form", PLAIN)
+def test_weights_in_a_plain_tensor_are_found(tmp_path: Path, form: str) -> None:
+    """By the line that makes them."""
+    init, work = PLAIN[form]
+    found, here = measured(tmp_path, init, work)
+    (plain,) = found.plain
+    assert plain.line == here
+    assert plain.kind == ("constant" if form == "constant" else "random")
+
+
+NO_WEIGHTS = {
+    "computed": ("self.pos = torch.arange(dim) / dim", "x = x + self.pos"),
+    "registered": ("self.register_buffer('bank', torch.randn(dim))", "x = x + self.bank"),
+    "unused": ("self.bank = torch.randn(dim)", "self.bank.mean()"),
+    "cache": (
+        "self.cache = torch.zeros(1, dim)",
+        "self.cache[:] = x[0, -1]\n        x = x + self.cache",
+    ),
+    "exchanged": (
+        "self.bank = torch.randn(dim)",
+        "self.bank = torch.ones_like(self.bank)\n        x = x * self.bank",
+    ),
+    "first state": ("self.h0 = torch.zeros(dim)", "x = x + self.h0"),
+    "like": ("self.first = torch.zeros_like(torch.randn(dim))", "x = x + self.first"),
+    "mask": ("self.mask = torch.zeros(dim)", "x = x + self.mask"),
+}
+
+
+@pytest.mark.parametrize("form", NO_WEIGHTS)
+def test_other_plain_tensors_are_no_weights(tmp_path: Path, form: str) -> None:
+    """What is computed, registered, unused, written or a state is left alone."""
+    assert measured(tmp_path, *NO_WEIGHTS[form])[0].plain == ()
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "self.out.requires_grad_(False)  # here",
+        "self.out.weight.requires_grad = False  # here",
+        "for p in self.out.parameters(): p.requires_grad = False  # here",
+    ],
+)
+def test_a_head_that_the_constructor_freezes_is_found(tmp_path: Path, init: str) -> None:
+    """By the statement."""
+    found, here = measured(tmp_path, init, "pass")
+    assert found.frozen_head is not None
+    assert found.frozen_head.line == here
+
+
+@pytest.mark.parametrize(
+    "init",
+    [
+        "pass",
+        "self.e.requires_grad_(False)",
+        "self.out.requires_grad_(dim < 0)",
+        "self.requires_grad_(False)",
+        "if dim: self.out.requires_grad_(False)",
+        "self.out.weight = self.e.weight\n        self.out.weight.requires_grad_(False)",
+    ],
+)
+def test_other_frozen_parts_are_no_frozen_head(tmp_path: Path, init: str) -> None:
+    """An embedding, a setting, a whole model, or a tie."""
+    assert measured(tmp_path, init, "pass")[0].frozen_head is None

@@ -26,7 +26,7 @@ class GradientCut:
     path: str
     symbol: str
     line: int  # of the decorator, the with statement or the call
-    operation: str  # "no_grad", "inference_mode", "set_grad_enabled", "detach"
+    operation: str  # "no_grad", "inference_mode", "set_grad_enabled", "detach", "tolist"
     # The counterfactual: the same run with only this place neutralised.
     measured: bool
     parameters_gained: tuple[str, ...]  # had no gradient, have one now

@@ -44,6 +44,35 @@ class BrokenTie:
     line: int
     alike: bool  # they hold the same values: a copy was made
     setting: str  # that says "tied", "tie_weights"; "": the statement at the place says it
+    one_memory: bool = False  # two parameters look at the same numbers
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlainWeight:
+    """Numbers that the loss depends on, in a tensor that is neither parameter nor buffer."""
+
+    owner: str  # qualified name of the module that holds them, "" for the model itself
+    attribute: str
+    kind: str  # "random": drawn when the model is made; "constant": zeros added, ones multiplied
+    numbers: int
+    shape: tuple[int, ...]
+    path: str
+    symbol: str
+    line: int
+    code: str  # the text of the line, with the comments above it
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrozenHead:
+    """The layer that makes the logits asks for no gradient, and all the rest does."""
+
+    name: str  # of its weight
+    numbers: int
+    trained: int  # numbers of the model that are trained
+    path: str  # of the statement that freezes it
+    symbol: str
+    line: int
+    code: str  # the text of the line, with the comments above it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +84,5 @@ class ParameterRegistration(Measurement):
     unregistered: tuple[Unregistered, ...]
     overwritten: tuple[Overwritten, ...]
     broken_ties: tuple[BrokenTie, ...] = ()
+    plain: tuple[PlainWeight, ...] = ()
+    frozen_head: FrozenHead | None = None

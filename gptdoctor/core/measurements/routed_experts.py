@@ -76,6 +76,8 @@ class RoutedBlock:
     cut_by: str  # the operation there: "detach", "round"; "constant": they are all the same
     wrong_axis: WrongAxis | None
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
+    merged: Place | None = None  # where the results of experts are first added up
+    loop: Place | None = None  # the `for` in which the experts are called
 
     @property
     def figures(self) -> dict[str, Value]:

@@ -34,12 +34,18 @@ def _conviction(tie: BrokenTie) -> Conviction:
             "second": tie.second,
             "same_values": tie.alike,
             "setting": tie.setting,
+            "one_memory": tie.one_memory,
         },
     )
 
 
 def _message(tie: BrokenTie) -> str:
     both = f"{tie.first} and {tie.second}"
+    if tie.one_memory:
+        return (
+            f"{both} share their memory here, and are two parameters: an optimizer moves the "
+            f"same numbers twice a step."
+        )
     if tie.setting:
         return f"{tie.setting} is true, and {both} are two parameters: nothing makes them one."
     return (
@@ -50,6 +56,12 @@ def _message(tie: BrokenTie) -> str:
 
 def _test(values: Mapping[str, Value]) -> str:
     """The two names are to lead to one parameter."""
+    if values.get("one_memory"):
+        return f"""\
+parameters = dict(build().named_parameters(remove_duplicate=False))
+first, second = parameters["{values.get("first")}"], parameters["{values.get("second")}"]
+assert first is second, "two parameters look at the same numbers"
+"""
     return f"""\
 parameters = dict(build().named_parameters(remove_duplicate=False))
 first, second = parameters["{values.get("first")}"], parameters["{values.get("second")}"]
@@ -83,17 +95,20 @@ DEFECT = Defect(
     explanation=(
         "The constructor says `self.head.weight = self.tokens.weight`, and something after it "
         "makes one of the two layers or weights anew; or a setting such as `tie_weights` is true, "
-        "and the head has a matrix of its own, or a copy. A tie that a subclass undoes, and one "
-        "that a method of its own makes when it is called, are not meant."
+        "and the head has a matrix of its own, or a copy; or one weight is given the `.data` of "
+        "the other, which is no tie but two parameters on one memory. A tie that a subclass "
+        "undoes, and one that a method of its own makes when it is called, are not meant."
     ),
     harm=(
         "The model has a matrix of the vocabulary's size too many, the two learn apart, and a "
-        "checkpoint of the tied model does not fit."
+        "checkpoint of the tied model does not fit. On one memory an optimizer steps twice, each "
+        "time with a part of the gradient, until the model is moved to a device: then there are "
+        "two."
     ),
     confirmed_by=(
         "The probe parameter-registration looks at both sides of the statement, or at the one "
         "head and the one embedding of its shape, when the model is built: two different "
-        "parameters confirm it."
+        "parameters confirm it, and so do two parameters at one address in memory."
     ),
     sick=SICK,
     healed=SICK.replace(

@@ -1,4 +1,4 @@
-"""GD108: a part of a gradient is stopped by detach, and nothing says that it is meant."""
+"""GD108: a part of a gradient is stopped, and nothing says that it is meant."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ LEAST_CHANGE = 1e-5
 INTENT = re.compile(
     r"#.*\b(froz\w+|freez\w+|stop\w*|grad\w*|detach\w*|trunc\w*|bptt|target|teacher)", re.I
 )
+WORDS = {"detach": "detach stops", "tolist": "The way through lists or arrays loses"}
 STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
 # State of an earlier step or segment: its graph is let go by design.
 STATE = re.compile(
@@ -30,7 +31,7 @@ STATE = re.compile(
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    """Convict a detach in the middle of the data's way, without which gradients change."""
+    """Convict a cut in the middle of the data's way, without which gradients change."""
     if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
         return
     for cut in measurement.cuts:
@@ -41,8 +42,8 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                 probe=PROBE,
                 place=Place(path=cut.path, symbol=cut.symbol, line=cut.line),
                 message=(
-                    f"detach stops a part of the gradient on its way: {cut.parameters_changed} "
-                    f"parameters learn from the rest of it alone."
+                    f"{WORDS[cut.operation]} a part of the gradient on its way: "
+                    f"{cut.parameters_changed} parameters learn from the rest of it alone."
                 ),
                 values={
                     "operation": cut.operation,
@@ -56,7 +57,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 
 def _is_partial(cut: GradientCut) -> bool:
     changes = cut.parameters_changed and cut.largest_change > LEAST_CHANGE
-    plain = cut.operation == "detach" and cut.use == ""
+    plain = cut.operation in WORDS and cut.use == ""
     return bool(cut.measured and changes and not cut.parameters_gained and plain)
 
 
@@ -89,10 +90,11 @@ DEFECT = Defect(
     code=CODE,
     name="partly-detached",
     severity=Severity.MEDIUM,
-    summary="A detach in the middle of the data's way stops a part of the gradient.",
+    summary="A detach, or a way through lists or arrays, stops a part of the gradient.",
     explanation=(
-        "A value on its way to the logits is detached, and gradients reach what lies before it by "
-        "other ways alone, such as a residual connection. Straight-through estimators, targets of "
+        "A value on its way to the logits is detached, or made of a list or an array that a tensor "
+        "became, and gradients reach what lies before it by other ways alone, such as a residual "
+        "connection or a tied head. Straight-through estimators, targets of "
         "a loss, statistics that scale, states of earlier segments, inputs of routers and of "
         "outputs beside the logits are not meant, nor is a line whose comment speaks of gradients."
     ),
@@ -102,7 +104,7 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe gradient-flow runs forward and backward twice, once as written and once "
-        "without this detach: gradients that move by more than 1e-5 of their size confirm it. If "
+        "without this place: gradients that move by more than 1e-5 of their size confirm it. If "
         "it is meant, a comment that says so settles it."
     ),
     sick=SICK,

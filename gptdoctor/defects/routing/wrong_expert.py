@@ -35,6 +35,8 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
 def _confirmed(block: RoutedBlock) -> Conviction:
     pairs = block.pairs
     wrong, skipped = (pairs.wrong, pairs.skipped) if pairs is not None else (0, ())
+    # who never works and stands in for no one is left out by the loop
+    left_out = block.loop if skipped and not wrong else None
     told = []
     if wrong:
         told.append(
@@ -48,7 +50,7 @@ def _confirmed(block: RoutedBlock) -> Conviction:
         rule=CODE,
         status=Status.CONFIRMED,
         probe=PROBE,
-        place=block.place,
+        place=left_out or block.place,
         message=f"Experts and choices do not meet: {'; '.join(told)}.",
         values={
             **block.figures,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from inspect import unwrap
 from pathlib import Path
 from types import FunctionType
 
@@ -42,11 +43,13 @@ def methods_of(owner: nn.Module, root: str) -> Iterator[tuple[FunctionType, ast.
 def _functions_of(owner: nn.Module, root: str) -> Iterator[FunctionType]:
     for kind in type(owner).__mro__:
         for value in vars(kind).values():
+            # a decorator of a library may stand in the place of the user's method
+            function = unwrap(value) if isinstance(value, FunctionType) else None
             if (
-                isinstance(value, FunctionType)
-                and project_path(value.__code__.co_filename, root) is not None
+                isinstance(function, FunctionType)
+                and project_path(function.__code__.co_filename, root) is not None
             ):
-                yield value
+                yield function
 
 
 def assigned_at(owner: nn.Module, attribute: str, root: str) -> Assignment | None:

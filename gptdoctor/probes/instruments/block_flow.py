@@ -17,6 +17,7 @@ from gptdoctor.probes.instruments.expert_watch import ExpertWatch, MemberCall
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, is_uniform, what_counts
 from gptdoctor.probes.instruments.score_flow import ScoreFlow
+from gptdoctor.probes.instruments.statements import loop_around
 
 _LARGEST_MATCH = 20_000_000  # numbers compared to find an expert's rows among the tokens
 
@@ -43,6 +44,8 @@ def watched_once(found: Measured, block: RoutedBlock, replay: Replay, root: str)
         cut=cut,
         cut_by=cut_by,
         wrong_axis=_wrong_axis(found, block, flow),
+        merged=flow.merged,
+        loop=None if found.place is None else loop_around(found.place, root),
     )
 
 

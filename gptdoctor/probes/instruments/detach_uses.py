@@ -14,9 +14,11 @@ from gptdoctor.core.measurements.gradient_flow import GradientCut
 from gptdoctor.probes.instruments.attribute_text import commented_line
 from gptdoctor.probes.instruments.effects import loss_of, moved_model
 from gptdoctor.probes.instruments.gradient_trace import GradientTrace, Step, place_of
+from gptdoctor.probes.instruments.round_trips import LEAVING
 from gptdoctor.specimen.specimen import Specimen
 
 DETACHING = frozenset({"detach", "detach_", "data"})
+_FOLLOWED = frozenset({"detach", "tolist"})
 _SUMS = frozenset({"add", "add_", "sub", "sub_", "rsub", "__rsub__", "__radd__"})
 _DIFFERENCES = frozenset({"sub", "sub_", "rsub", "__rsub__"})
 # What changes the form of a tensor, or its kind, and not what it says.
@@ -49,14 +51,16 @@ def with_uses(specimen: Specimen, cuts: tuple[GradientCut, ...]) -> tuple[Gradie
     asked = {
         (cut.path, cut.line)
         for cut in cuts
-        if cut.operation == "detach" and cut.parameters_changed and not cut.parameters_gained
+        if cut.operation in _FOLLOWED and cut.parameters_changed and not cut.parameters_gained
     }
     if not asked:
         return cuts
     uses = uses_of(specimen, asked)
+    # What comes back from a list as it left goes on as data.
+    uses |= {(c.path, c.line): "" for c in cuts if c.operation == "tolist"}
     return tuple(
         replace(cut, use=use, code=commented_line(Path(specimen.root) / cut.path, cut.line))
-        if cut.operation == "detach" and (use := uses.get((cut.path, cut.line))) is not None
+        if cut.operation in _FOLLOWED and (use := uses.get((cut.path, cut.line))) is not None
         else cut
         for cut in cuts
     )
@@ -122,6 +126,8 @@ class _Uses:
     def __init__(self, trace: GradientTrace) -> None:
         self._trace = trace
         self._following: dict[int, list[Step]] = {}
+        # what becomes a list or an array, which no one reduced before
+        self._left = {id(one.step) for one in trace.escapes if one.operation in LEAVING}
         for step in trace.steps:
             for parent in step.parents:
                 self._following.setdefault(id(parent), []).append(step)
@@ -131,12 +137,14 @@ class _Uses:
         uses = [self._of(step) for step in steps]
         if "" not in uses:
             return uses[0]
+        if any(self._leaves(step) for step in steps):
+            return ""
         return "side" if main is not None and not any(id(each) in main for each in steps) else ""
 
     def _of(self, step: Step) -> str:
         source, users = _origin(step.parents[0]), list(self._users(step))
         if not users:
-            return "kept"
+            return "" if self._leaves(step) else "kept"
         if source.operation in _DIFFERENCES or any(self._meets(one, source) for one in users):
             return "straight-through"
         if any(self._is_distance(one) for one in users):
@@ -152,6 +160,15 @@ class _Uses:
                 yield from self._users(one)
             else:
                 yield one
+
+    def _leaves(self, step: Step) -> bool:
+        """Whether nothing but a list or an array is made of a value.
+
+        A detach without which gradients change goes on as data there, where no one can follow.
+        """
+        following = self._following.get(id(step), ())
+        here = id(step) in self._left and not following
+        return here or any(one.operation in _SAME and self._leaves(one) for one in following)
 
     def _meets(self, user: Step, source: Step) -> bool:
         """Whether what was detached is summed up with the very value that it comes from."""

@@ -16,10 +16,12 @@ from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import storage_key, tensors, writes_in_place
+from gptdoctor.probes.instruments.round_trips import LEAVING, RETURNING, RoundTrips
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.specimen.places import project_path, symbol_of
 
-# A place, and what cuts there: "no_grad", "inference_mode", "set_grad_enabled", "detach".
+# A place, and what cuts there: "no_grad", "inference_mode", "set_grad_enabled", "detach", and
+# "tolist" where a tensor is made of what another one became, as lists or an array.
 Cut = tuple[Place, str]
 _DETACHING = frozenset(
     {
@@ -28,6 +30,7 @@ _DETACHING = frozenset(
         torch.Tensor.data.__get__,  # type: ignore[attr-defined]
     }
 )
+_FROM_NUMPY = torch.from_numpy
 _WRAPPERS = frozenset({"decorate_context", "generator_context"})
 
 
@@ -50,6 +53,9 @@ class GradientCuts(TorchFunctionMode):
         self._parameters = {id(parameter) for parameter in model.parameters()}
         self._active: list[tuple[Any, Cut]] = []  # contexts of the user's, outermost first
         self._patches = ExitStack()
+        self._trips = RoundTrips()
+        self._freed: set[int] = set()  # what an undone detach has left on the graph
+        self._kept: list[Tensor] = []
 
     def __enter__(self) -> GradientCuts:
         for patch in self._context_patches():
@@ -76,15 +82,42 @@ class GradientCuts(TorchFunctionMode):
             if cut is not None:
                 self.found[cut] = None
                 if cut in self._undone:
+                    self._freed.add(id(args[0]))
+                    self._kept.append(args[0])
                     return args[0]
+        name = getattr(func, "__name__", "")
+        if name in LEAVING and isinstance(args[0], Tensor):
+            return self._leave(func, name, args, kwargs or {})
         if self._undone and self._writes_state(func, args):
             with _Recording(False):
                 return func(*args, **(kwargs or {}))
         live = self._active and any(each.requires_grad for each in given)
         result = func(*args, **(kwargs or {}))
+        if name in RETURNING:
+            return self._back(args, result, calling_place(sys._getframe(1), self._root))
         if live and isinstance(result, Tensor) and _is_dead(result):
             self.found.update((cut, None) for _, cut in self._active if cut not in self._undone)
         return result
+
+    def _leave(self, func: Any, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """A list or an array of a tensor, though an undone detach left it on the graph."""
+        source = args[0]
+        with torch._C.DisableTorchFunction():
+            plain = source.detach() if id(source) in self._freed and name != "tolist" else source
+            value = func(plain, *args[1:], **kwargs)
+        self._trips.leave(value, source)
+        return value
+
+    def _back(self, args: tuple[Any, ...], made: Any, place: Place | None) -> Any:
+        """What a list or an array becomes; the tensor itself where its way is undone."""
+        source = self._trips.source_of(args, made) if isinstance(made, Tensor) else None
+        cut = self._named(place, "tolist") if source is not None else None
+        if source is None or cut is None:
+            return made
+        if id(source) in self._freed:
+            return source
+        self.found[cut] = None
+        return source if cut in self._undone else made
 
     def _writes_state(self, func: Any, args: tuple[Any, ...]) -> bool:
         """Whether an undone place is about to write a buffer or a parameter in place."""
@@ -139,7 +172,12 @@ class GradientCuts(TorchFunctionMode):
             *quietly(torch.inference_mode, "inference_mode"),
             *self._set_grad_patches(),
             _Patch(nn.Module, "__setattr__", _setting(nn.Module.__setattr__)),
+            _Patch(torch, "from_numpy", self._from_numpy),
         ]
+
+    def _from_numpy(self, array: Any) -> Any:
+        """`torch.from_numpy`, which no mode of torch's is told of."""
+        return self._back((array,), _FROM_NUMPY(array), calling_place(sys._getframe(1), self._root))
 
     def _set_grad_patches(self) -> list[AbstractContextManager[None]]:
         """`set_grad_enabled` acts when it is made, and again when it is entered."""
@@ -225,7 +263,7 @@ class _Recording(AbstractContextManager[None]):
 class _Patch(AbstractContextManager[None]):
     """An attribute of a class, exchanged for a while."""
 
-    def __init__(self, owner: type, name: str, value: Any) -> None:
+    def __init__(self, owner: Any, name: str, value: Any) -> None:
         self._owner, self._name, self._value = owner, name, value
 
     def __enter__(self) -> None:

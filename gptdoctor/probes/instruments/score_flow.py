@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.coverage import REPLACING, accumulates
-from gptdoctor.probes.instruments.expert_watch import PRODUCTS
+from gptdoctor.probes.instruments.expert_watch import MERGING, PRODUCTS
 from gptdoctor.probes.instruments.gradient_regions import region_place
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
@@ -55,6 +55,7 @@ class ScoreFlow(TorchFunctionMode):
         self.collided: dict[tuple[Place, str], int] = {}
         self.dispatched: list[Normalised] = []  # went into what the experts were given
         self.chosen_by: list[Normalised] = []  # went into a choice
+        self.merged: Place | None = None  # where results of experts are first added up
         self.numbered: Place | None = None  # where chosen numbers were taken for experts' numbers
         self.rows: Tensor | None = None  # [N, D] that the router was given
         self._block, self._root, self._tokens = block, root, tokens
@@ -174,6 +175,7 @@ class ScoreFlow(TorchFunctionMode):
         if origin.scores and not origin.experts:
             self._note_numbers(name, args, kwargs, given, place)
         elif origin.experts:
+            self.merged = self.merged or (place if name in MERGING else None)
             self._meet(name, given)
             self._note_collisions(name, args, kwargs, place)
         target = args[:1] if writes_in_place(name) else ()

@@ -64,6 +64,18 @@ def is_discarded(place: Place, root: str) -> bool:
     )
 
 
+def loop_around(place: Place, root: str) -> Place | None:
+    """The innermost `for` of the user's text whose body holds a place; None where there is none."""
+    tree = _tree(str(Path(root) / place.path))
+    line = place.line or 0
+    heads = [
+        node.lineno
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
+    ]
+    return replace(place, line=max(heads)) if heads else None
+
+
 @lru_cache(maxsize=32)
 def _tree(file: str) -> ast.Module | None:
     try:

@@ -23,6 +23,7 @@ from gptdoctor.specimen.places import project_path, symbol_of
 
 # A file without such a line is not parsed.
 _TIE = re.compile(r"\.weight\s*=\s*self\.")
+_MEMORY = re.compile(r"\.data\b|\bset_\(|\bParameter\(")
 # How settings say that head and embedding are one: `tie_weights`, `tied_embeddings`.
 _FLAG = re.compile(r"(^|_)(tie|tied|tying)(_|$)")
 # Ties of other parts of a model.
@@ -32,6 +33,9 @@ _OTHER = re.compile(r"encoder|decoder|proj|layer|kv|qk|key|query|router|expert",
 def broken_ties(model: nn.Module, root: str) -> Iterator[BrokenTie]:
     """The ties that do not hold, each place once."""
     told: set[Place] = set()
+    for tie in _tied_by_memory(model, root):
+        told.add(Place(path=tie.path, symbol=tie.symbol, line=tie.line))
+        yield tie
     for module in model.modules():
         for place, first, second in _ties_of(module, root):
             mine, other = _weight(module, first), _weight(module, second)
@@ -44,7 +48,14 @@ def broken_ties(model: nn.Module, root: str) -> Iterator[BrokenTie]:
 
 
 def _told(
-    first: str, second: str, mine: nn.Parameter, other: nn.Parameter, place: Place, setting: str
+    first: str,
+    second: str,
+    mine: nn.Parameter,
+    other: nn.Parameter,
+    place: Place,
+    setting: str,
+    *,
+    one_memory: bool = False,
 ) -> BrokenTie:
     alike = mine.shape == other.shape and torch.equal(mine, other)
     return BrokenTie(
@@ -55,7 +66,47 @@ def _told(
         line=place.line or 0,
         alike=alike,
         setting=setting,
+        one_memory=one_memory,
     )
+
+
+def _tied_by_memory(model: nn.Module, root: str) -> Iterator[BrokenTie]:
+    """Two parameters of one memory, whose statement `a.weight.data = b.weight.data` is known.
+
+    An optimizer moves such numbers twice a step, and a model that is moved to a device has two.
+    """
+    first_of: dict[tuple[int, torch.Size], tuple[str, nn.Parameter]] = {}
+    for name, parameter in model.named_parameters():
+        memory = parameter.data_ptr()
+        if memory == 0 or not parameter.requires_grad:
+            continue  # on the meta device all lie at 0; what is frozen is moved by no one
+        other, same = first_of.setdefault((memory, parameter.shape), (name, parameter))
+        place = None if same is parameter else _place_of_sharing(model, other, name, root)
+        if place is not None:
+            yield _told(other, name, same, parameter, place, "", one_memory=True)
+
+
+def _place_of_sharing(model: nn.Module, first: str, second: str, root: str) -> Place | None:
+    """The statement that gives one of two parameters the memory of the other."""
+    for module in model.modules():
+        for function, node in methods_of(module, root):
+            if not _MEMORY.search(text_of(function.__code__.co_filename)):
+                continue
+            for statement in ast.walk(node):
+                if isinstance(statement, ast.Assign | ast.Expr) and all(
+                    _speaks_of(statement, name) for name in (first, second)
+                ):
+                    code = function.__code__
+                    path = project_path(code.co_filename, root) or ""
+                    return Place(path=path, symbol=symbol_of(code), line=statement.lineno)
+    return None
+
+
+def _speaks_of(statement: ast.Assign | ast.Expr, name: str) -> bool:
+    """Whether a statement that is about memory names a parameter by its last two parts."""
+    parts = name.split(".")[-2:]
+    read = {each.attr for each in ast.walk(statement) if isinstance(each, ast.Attribute)}
+    return set(parts) <= read and _MEMORY.search(ast.unparse(statement)) is not None
 
 
 def _ties_of(module: nn.Module, root: str) -> Iterator[tuple[Place, str, str]]:

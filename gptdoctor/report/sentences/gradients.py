@@ -90,8 +90,29 @@ def _untied(values: Values, status: Status) -> str | None:
     first, second = values.text("first"), values.text("second")
     if first is None or second is None:
         return None
+    if values.flag("one_memory"):
+        return f"{first} and {second} are two parameters at one address in memory"
     alike = ", though of the same values" if values.flag("same_values") else ""
     return f"{first} and {second} are two parameters of the model that was built{alike}"
+
+
+def _plain(values: Values, status: Status) -> str | None:
+    numbers, known = values.integer("numbers_unregistered"), values.integer("weights")
+    if numbers is None or known is None:
+        return None
+    return (
+        f"{count(numbers, 'number')} that move the loss are in none of {count(known, 'parameter')}"
+    )
+
+
+def _frozen(values: Values, status: Status) -> str | None:
+    frozen, trained = values.integer("numbers_frozen"), values.integer("numbers_trained")
+    if frozen is None or trained is None:
+        return None
+    return (
+        f"{whole(frozen)} numbers of the head ask for no gradient, and {whole(trained)} of the "
+        f"rest do"
+    )
 
 
 def _partly(values: Values, status: Status) -> str | None:
@@ -100,7 +121,7 @@ def _partly(values: Values, status: Status) -> str | None:
     if changed is None or known is None or size is None:
         return None
     return (
-        f"without this detach the gradients of {whole(changed)} of {count(known, 'parameter')} "
+        f"without this place the gradients of {whole(changed)} of {count(known, 'parameter')} "
         f"change by up to {percent(size)}"
     )
 
@@ -114,4 +135,6 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD106": _unused,
     "GD107": _untied,
     "GD108": _partly,
+    "GD109": _plain,
+    "GD110": _frozen,
 }
