@@ -47,7 +47,9 @@ def crash_sources(
         if source is not None and crash.path is not None and crash.line is not None:
             told.add((crash.path, crash.line))
             yield CrashSource(crash_path=crash.path, crash_line=crash.line, **vars(source))
-    yield from _of_other_instances(specimen, usual)
+    for one in _of_other_instances(specimen, usual):
+        if (one.crash_path, one.crash_line) not in told:
+            yield one
 
 
 def _odd(

@@ -11,6 +11,7 @@ from torch import Tensor
 from gptdoctor.core.measurements.shapes import LastOnly
 from gptdoctor.probes.instruments.crash_log import FailedRun, failed_run
 from gptdoctor.probes.instruments.operation_log import Operation
+from gptdoctor.probes.instruments.size_sources import told_name
 from gptdoctor.specimen.objective import OWN
 from gptdoctor.specimen.outputs import LAST_ONLY
 from gptdoctor.specimen.specimen import Specimen
@@ -60,7 +61,7 @@ def _found(
         return None
     return LastOnly(
         place=cut.place,
-        operation=cut.name.strip("_"),
+        operation=told_name(cut),
         before=tuple(before.shape),
         after=tuple(cut.made[0].shape),
         length=SIZES[1],

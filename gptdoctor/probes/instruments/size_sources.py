@@ -7,9 +7,9 @@ nothing.
 
 from __future__ import annotations
 
-import ast
 import linecache
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -89,7 +89,7 @@ def _written_size(failed: Operation, root: str) -> Source | None:
             return Source(
                 place=failed.place,
                 kind="constant",
-                operation=failed.name.strip("_"),
+                operation=told_name(failed),
                 size=size,
                 shape=tuple(wanted),
                 written=True,
@@ -98,12 +98,18 @@ def _written_size(failed: Operation, root: str) -> Source | None:
 
 
 def _asked(operation: Operation) -> list[int]:
-    """The whole numbers among the arguments of an operation."""
-    flat: list[Any] = [*operation.args, *operation.kwargs.values()]
-    found = [
-        item for each in flat for item in (each if isinstance(each, tuple | list) else (each,))
-    ]
-    return [item for item in found if type(item) is int]
+    """The whole numbers among the arguments of an operation, those of slices included."""
+    return list(_whole_numbers([*operation.args, *operation.kwargs.values()]))
+
+
+def _whole_numbers(value: Any) -> Iterator[int]:
+    if type(value) is int:
+        yield value
+    elif isinstance(value, slice):
+        yield from _whole_numbers([value.start, value.stop])
+    elif isinstance(value, tuple | list):
+        for each in value:
+            yield from _whole_numbers(each)
 
 
 def _stray(clash: Clash, after: Operation) -> End | None:
@@ -179,7 +185,7 @@ def _lost_dimension(clash: Clash, run: FailedRun, failed: Operation) -> Source |
     leading = tuple(high.tensor.shape[: len(shape)])
     if not shape or leading != shape or failed.place is None:
         return None
-    name = failed.name.strip("_")
+    name = told_name(failed)
     return Source(place=failed.place, kind="missing-dimension", operation=name, size=0, shape=shape)
 
 
@@ -216,15 +222,16 @@ def _line(operation: Operation, root: str) -> str:
     return "" if place is None else linecache.getline(f"{root}/{place.path}", place.line or 0)
 
 
-def _numbers(text: str) -> Iterator[int]:
-    """The whole numbers in a line, be it a part of a statement."""
-    try:
-        tree = ast.parse(text.strip().rstrip(":"))
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and type(node.value) is int:
-            yield node.value
+def _numbers(text: str) -> set[int]:
+    """The whole numbers in a line of code, be it a part of a statement."""
+    code = text.partition("#")[0]
+    return {int(number) for number in re.findall(r"(?<![\w.])\d+(?![\w.])", code)}
+
+
+def told_name(operation: Operation) -> str:
+    """What an operation is called: `x[...]` has a name that nobody writes."""
+    name = operation.name.strip("_")
+    return {"getitem": "indexing"}.get(name, name)
 
 
 def _source(maker: Operation, kind: str, size: int) -> Source | None:
@@ -233,7 +240,7 @@ def _source(maker: Operation, kind: str, size: int) -> Source | None:
     return Source(
         place=maker.place,
         kind=kind,
-        operation=maker.name.strip("_"),
+        operation=told_name(maker),
         size=size,
         shape=tuple(maker.made[0].shape),
     )

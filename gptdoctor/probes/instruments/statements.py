@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TypeGuard
 
 from torch import nn
 
@@ -62,6 +63,39 @@ def is_discarded(place: Place, root: str) -> bool:
         and node.lineno <= line <= (node.end_lineno or 0)
         for node in (ast.walk(tree) if tree is not None else ())
     )
+
+
+def replaces_argument(place: Place, root: str) -> bool:
+    """Whether the statement at a place gives a new value to an argument of its function.
+
+    Or gives the value back.
+    """
+    tree, line = _tree(str(Path(root) / place.path)), place.line or 0
+    around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
+    if not around:
+        return False
+    function = max(around, key=lambda node: node.lineno)
+    names = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign | ast.Return) and _covers(node, line):
+            targets = node.targets if isinstance(node, ast.Assign) else []
+            named = {each.id for one in targets for each in ast.walk(one) if _is_name(each)}
+            return isinstance(node, ast.Return) or bool(names & named)
+    return False
+
+
+def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def _covers(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def _is_name(node: ast.AST) -> TypeGuard[ast.Name]:
+    return isinstance(node, ast.Name)
 
 
 @lru_cache(maxsize=32)
