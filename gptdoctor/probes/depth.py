@@ -125,16 +125,19 @@ def _stack(specimen: Specimen, model: nn.Module, blocks: Blocks, objective: Tens
     factor = stack.gradient_factor
     if factor is None or TAME[0] <= factor <= TAME[1]:
         return stack
-    return replace(stack, jump=_jump(specimen, model, blocks))
+    return replace(stack, jump=_jump(specimen, model, blocks, grows=factor > 1))
 
 
-def _jump(specimen: Specimen, model: nn.Module, blocks: Blocks) -> GradientJump | None:
+def _jump(
+    specimen: Specimen, model: nn.Module, blocks: Blocks, *, grows: bool
+) -> GradientJump | None:
     """Where in the last block but one the gradient changes most."""
     index = len(blocks.called) - 2
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would name our frame for the user's
         found = gradient_jump(
             lambda: _objective(specimen, model),
+            grows,
             blocks.owner,
             blocks.members[index],
             blocks.members[index + 1],

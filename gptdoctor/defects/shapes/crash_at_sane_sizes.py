@@ -140,7 +140,7 @@ def _blamed(source: CrashSource | None) -> str:
     told = {
         "constant": f"{operation} makes a size of {source.size} here whatever it is given",
         "lost-dimension": f"{operation} takes a dimension away here, and makes {shape}",
-        "missing-dimension": f"{operation} is given a tensor {shape} that lacks its last dimension",
+        "missing-dimension": f"{operation} is given a tensor {shape} that lacks a dimension",
         "exchanged": f"{operation} puts the time before the batch here",
         "reshape": f"{operation} makes another form here than at the sizes that work",
         "transposed-weight": f"the two sizes of this {operation} of {shape} are exchanged",
@@ -232,7 +232,10 @@ DEFECT = Defect(
         "and other sizes work, one size at a time is changed from those that work, and the same "
         "call is run again: a crash that comes with that one change confirms it. The probe shapes "
         "does the same with batch sizes. The probe full-size runs the model, without data, at the "
-        "sizes of its own default. Sizes that do not fit whatever they are confirm it as well; a "
+        "sizes of its own default. A number in the text that fits one set of sizes alone confirms it "
+        "too. The line is the one that a watched run shows to have made the size that does not fit: "
+        "a constant where the text's length is asked for, a reduction that loses its dimension, a "
+        "layer that works with its sizes exchanged. Sizes that do not fit whatever they are confirm it as well; a "
         "crash that comes with some sizes and that no single one explains is a note."
     ),
     sick=SICK,

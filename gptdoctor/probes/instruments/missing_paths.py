@@ -59,6 +59,7 @@ class BlockLog(OperationLog):
         super().__init__(root=root)
         self.inside = False
         self.mine: list[tuple[Operation, Place | None]] = []
+        self.input: Tensor | None = None
         self.output: Tensor | None = None
         self._selves = (block, owner)
 
@@ -123,6 +124,7 @@ def watch_block(
 def _hooks(log: BlockLog, block: nn.Module, following: nn.Module | None) -> list[Any]:
     def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
         log.inside = log.output is None
+        log.input = _floating((args, kwargs)) if log.input is None else log.input
 
     def end(module: nn.Module, args: Any, output: Any) -> None:
         if log.inside and module is block:

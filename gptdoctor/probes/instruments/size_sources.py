@@ -26,6 +26,14 @@ Sizes = tuple[int, int]  # B and T
 _REDUCING = frozenset(
     {"sum", "mean", "var", "std", "norm", "vector_norm", "amax", "amin", "logsumexp", "max", "min"}
 )
+# The numbers that they are given are sizes, or the ends of what is cut out.
+_SIZING = frozenset(
+    {
+        *("view", "reshape", "unflatten", "expand", "repeat", "narrow", "__getitem__", "split"),
+        *("arange", "zeros", "ones", "full", "empty", "rand", "randn", "eye", "new_zeros"),
+        *("new_ones", "new_full", "tril_indices", "triu_indices"),
+    }
+)
 _RESHAPING = frozenset({"view", "reshape", "unflatten"})
 # Smaller numbers count parts (queries, keys and values; two halves of a rotary head).
 LEAST_WRITTEN = 5
@@ -138,7 +146,7 @@ def _birth(end: End, run: FailedRun, root: str) -> Source | None:
         maker = run.maker(tensor)
         if maker is None:
             return None
-        if size in _asked(maker) and size in _numbers(_line(maker, root)):
+        if _is_written(maker, size, root):
             written = _source(maker, "constant", size)
             return None if written is None else replace(written, written=True)
         before = _with_size(maker, dimension, size)
@@ -146,6 +154,13 @@ def _birth(end: End, run: FailedRun, root: str) -> Source | None:
             return _source(maker, "constant", size)
         tensor, dimension = before
     return None
+
+
+def _is_written(maker: Operation, size: int, root: str) -> bool:
+    """Whether an operation makes a size that its line holds as a number."""
+    if maker.name not in _SIZING or size < LEAST_WRITTEN:
+        return False
+    return size in _asked(maker) and size in _numbers(_line(maker, root))
 
 
 def _with_size(maker: Operation, dimension: int, size: int) -> tuple[Tensor, int] | None:
