@@ -58,7 +58,8 @@ class CrashSource:
     """Where the sizes come from that make the user's code fail at another line.
 
     `kind`: "constant", a size of its own, whatever the text's; "lost-dimension", a reduction that
-    does not keep its dimension; "missing-dimension", a tensor at that line itself lacks one; "exchanged", T before B; "reshape", the first that does not go with B and T;
+    does not keep its dimension; "missing-dimension", a tensor at that line itself lacks one;
+    "exchanged", T before B; "reshape", the first that does not go with B and T;
     "transposed-weight" and "batch-first", a layer that works when it is told so.
     """
 

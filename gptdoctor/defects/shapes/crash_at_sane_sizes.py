@@ -232,11 +232,12 @@ DEFECT = Defect(
         "and other sizes work, one size at a time is changed from those that work, and the same "
         "call is run again: a crash that comes with that one change confirms it. The probe shapes "
         "does the same with batch sizes. The probe full-size runs the model, without data, at the "
-        "sizes of its own default. A number in the text that fits one set of sizes alone confirms it "
-        "too. The line is the one that a watched run shows to have made the size that does not fit: "
-        "a constant where the text's length is asked for, a reduction that loses its dimension, a "
-        "layer that works with its sizes exchanged. Sizes that do not fit whatever they are confirm it as well; a "
-        "crash that comes with some sizes and that no single one explains is a note."
+        "sizes of its own default. A number in the text that fits one set of sizes alone confirms "
+        "it too. The line is the one that a watched run shows to have made the size that does not "
+        "fit: a constant where the length of the text is due, a reduction that loses its "
+        "dimension, a layer that works with its sizes exchanged. Sizes that do not fit whatever "
+        "they are confirm it as well; a crash that comes with some sizes and that no single one "
+        "explains is a note."
     ),
     sick=SICK,
     healed=SICK.replace("1.0, batch)", "1.0, length)"),
