@@ -69,7 +69,7 @@ def _gradients(objective: Tensor, log: BlockLog) -> dict[int, Tensor]:
     """The gradient at each tensor that the block was given or made, where there is one."""
     given = [each for operation, _ in log.mine for each in (*operation.given, *operation.made)]
     there = {id(each): each for each in given if _hears(each)}
-    found = torch.autograd.grad(
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
         objective, list(there.values()), retain_graph=True, allow_unused=True
     )
     pairs = zip(there, found, strict=True)
@@ -95,5 +95,7 @@ def _arriving(tensor: Tensor, gradient: Tensor, start: Tensor) -> float:
     """The norm of what comes of a tensor's gradient where the block begins."""
     if tensor is start:
         return _norm(gradient)
-    (found,) = torch.autograd.grad(tensor, [start], gradient, retain_graph=True, allow_unused=True)
-    return 0.0 if found is None else _norm(found)
+    arrived: tuple[Tensor | None, ...] = torch.autograd.grad(
+        tensor, [start], gradient, retain_graph=True, allow_unused=True
+    )
+    return 0.0 if arrived[0] is None else _norm(arrived[0])

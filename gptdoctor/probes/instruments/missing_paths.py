@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -11,9 +12,9 @@ from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.depth import MissingPath
-from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
-from gptdoctor.probes.instruments.statements import replaces_argument
+from gptdoctor.probes.instruments.statements import replacing_line
 from gptdoctor.specimen.places import project_path, symbol_of
 
 T = TypeVar("T")
@@ -65,8 +66,14 @@ class BlockLog(OperationLog):
 
     def after(self, operation: Operation) -> None:
         """Keep what is done while the block runs."""
-        if self.inside:
+        if self.inside and not _gives_back(operation):
             self.mine.append((operation, _place_in(sys._getframe(1), self._selves, self.root)))
+
+
+def _gives_back(operation: Operation) -> bool:
+    """Whether an operation gives back the very tensor that it was given, as idle dropout does."""
+    same = any(each is operation.made[0] for each in operation.given)
+    return same and not writes_in_place(operation.name)
 
 
 def _place_in(frame: FrameType | None, selves: tuple[nn.Module, ...], root: str) -> Place | None:
@@ -232,8 +239,9 @@ def _takes_the_place(trail: list[Place], root: str) -> Place | None:
     That is what the method is given, or gives back; where none does, the line that makes it.
     """
     for place in reversed(trail):
-        if replaces_argument(place, root):
-            return place
+        line = replacing_line(place, root)
+        if line is not None:
+            return replace(place, line=line)
     return trail[-1] if trail else None
 
 

@@ -52,7 +52,8 @@ def _of_slot(
     """The modules of one class that the same statement makes in all instances of its owner."""
     tail = _tail(name)
     for other, module in model.named_modules():
-        if type(module) is kind and _tail(other) == tail and made_at(model, other, root) == place:
+        alike = type(module) is kind and _tail(other) == tail
+        if alike and made_at(model, other, root) == place:
             yield module
 
 
@@ -73,7 +74,7 @@ def _has_order(module: nn.Module) -> bool:
 def _other_order(module: nn.Module) -> None:
     for part in module.modules():
         if _has_order(part):
-            part.batch_first = not part.batch_first
+            vars(part)["batch_first"] = not part.batch_first
 
 
 def _weight(module: nn.Module) -> nn.Parameter | None:

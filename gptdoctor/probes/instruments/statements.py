@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeGuard
 
 from torch import nn
 
@@ -65,23 +64,45 @@ def is_discarded(place: Place, root: str) -> bool:
     )
 
 
-def replaces_argument(place: Place, root: str) -> bool:
-    """Whether the statement at a place gives a new value to an argument of its function.
+def replacing_line(place: Place, root: str) -> int | None:
+    """The line that gives an argument of the function at a place a new value from there.
 
-    Or gives the value back.
+    That of the statement itself, where it does so or gives its value back; else of the first
+    later one that takes what the statement named.  None: there is none.
     """
     tree, line = _tree(str(Path(root) / place.path)), place.line or 0
     around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
     if not around:
-        return False
+        return None
     function = max(around, key=lambda node: node.lineno)
-    names = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign | ast.Return) and _covers(node, line):
-            targets = node.targets if isinstance(node, ast.Assign) else []
-            named = {each.id for one in targets for each in ast.walk(one) if _is_name(each)}
-            return isinstance(node, ast.Return) or bool(names & named)
-    return False
+    arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+    made: set[str] = set()
+    for node in _statements(function):
+        named = _assigned_names(node)
+        if _covers(node, line):
+            if isinstance(node, ast.Return) or arguments & named:
+                return line
+            made = named
+        elif node.lineno > line and arguments & named and made & _read_names(node):
+            return node.lineno
+    return None
+
+
+def _statements(function: ast.FunctionDef) -> list[ast.Assign | ast.Return]:
+    """The assignments and returns of a function, first to last."""
+    found = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.Return)]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _assigned_names(node: ast.Assign | ast.Return) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    parts = (each for target in targets for each in ast.walk(target))
+    return {each.id for each in parts if isinstance(each, ast.Name)}
+
+
+def _read_names(node: ast.Assign | ast.Return) -> set[str]:
+    parts = ast.walk(node.value) if node.value is not None else ()
+    return {each.id for each in parts if isinstance(each, ast.Name)}
 
 
 def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
@@ -92,10 +113,6 @@ def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
 
 def _covers(node: ast.stmt, line: int) -> bool:
     return node.lineno <= line <= (node.end_lineno or node.lineno)
-
-
-def _is_name(node: ast.AST) -> TypeGuard[ast.Name]:
-    return isinstance(node, ast.Name)
 
 
 @lru_cache(maxsize=32)
