@@ -77,13 +77,16 @@ def _gives_back(operation: Operation) -> bool:
 
 
 def _place_in(frame: FrameType | None, selves: tuple[nn.Module, ...], root: str) -> Place | None:
-    """The innermost line of a method of one of `selves`, the first of them preferred."""
+    """The outermost line of a method of one of `selves`, the first of them preferred.
+
+    It is there that the stream is led from part to part; what a part is made of is beside that.
+    """
     found: dict[int, Place] = {}
     while frame is not None:
         here = frame.f_locals.get("self")
         path = project_path(frame.f_code.co_filename, root)
         for rank, one in enumerate(selves):
-            if here is one and path is not None and rank not in found:
+            if here is one and path is not None:
                 symbol = symbol_of(frame.f_code)
                 found[rank] = Place(path=path, symbol=symbol, line=frame.f_lineno)
         frame = frame.f_back

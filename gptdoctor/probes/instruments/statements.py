@@ -67,8 +67,9 @@ def is_discarded(place: Place, root: str) -> bool:
 def replacing_line(place: Place, root: str) -> int | None:
     """The line that gives an argument of the function at a place a new value from there.
 
-    That of the statement itself, where it does so or gives its value back; else of the first
-    later one that takes what the statement named.  None: there is none.
+    That of the statement itself, where it does so or gives its value back, unless the next one
+    does nothing but give it a name; else of the first later one that takes what the statement
+    named.  None: there is none.
     """
     tree, line = _tree(str(Path(root) / place.path)), place.line or 0
     around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
@@ -76,16 +77,21 @@ def replacing_line(place: Place, root: str) -> int | None:
         return None
     function = max(around, key=lambda node: node.lineno)
     arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
-    made: set[str] = set()
-    for node in _statements(function):
-        named = _assigned_names(node)
-        if _covers(node, line):
-            if isinstance(node, ast.Return) or arguments & named:
-                return line
-            made = named
-        elif node.lineno > line and arguments & named and made & _read_names(node):
-            return node.lineno
-    return None
+    statements = _statements(function)
+    at = next((n for n, one in enumerate(statements) if _covers(one, line)), None)
+    if at is None:
+        return None
+    made, later = _assigned_names(statements[at]), statements[at + 1 :]
+    given = [one for one in later if arguments & _assigned_names(one) or _is_return(one)]
+    taking = [one for one in given if made & _read_names(one)]
+    if _is_return(statements[at]) or arguments & made:
+        renames = taking and taking[0] is later[0] and isinstance(taking[0].value, ast.Name)
+        return later[0].lineno if renames and not _is_return(later[0]) else line
+    return taking[0].lineno if taking else None
+
+
+def _is_return(node: ast.Assign | ast.Return) -> bool:
+    return isinstance(node, ast.Return)
 
 
 def _statements(function: ast.FunctionDef) -> list[ast.Assign | ast.Return]:
