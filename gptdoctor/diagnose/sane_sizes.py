@@ -27,9 +27,20 @@ def _of_construction(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
     for failure in construction.failures if construction is not None else ():
         if failure.decisive:
             yield failure.condition, failure.crash
+        elif construction is not None and _is_written(failure.crash, construction, record):
+            yield f"as {failure.build}, and works as {construction.build}", failure.crash
+
+
+def _is_written(crash: Crash, construction: Construction, record: ModelRecord) -> bool:
+    """Whether a number in the text is known to make the code fail, where other sizes work."""
+    source = _shapes(record).source_of(crash.path, crash.line)
+    return construction.outcome == "built" and source is not None and source.written
 
 
 def _of_shapes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
+    for case in _shapes(record).fixed_lengths()[:1]:
+        if case.crash is not None:
+            yield f"at B={case.batch}, T={case.length} and at other lengths", case.crash
     for case, works in _shapes(record).failing_batches()[:1]:
         if case.crash is not None:
             sizes = f"B={case.batch}, T={case.length}"
@@ -50,7 +61,8 @@ def requirements(record: ModelRecord) -> Iterator[str]:
     told = set()
     for failure in construction.failures:
         place = failure.crash.path, failure.crash.line
-        if not failure.decisive and place not in told:
+        known = _is_written(failure.crash, construction, record)
+        if not failure.decisive and not known and place not in told:
             told.add(place)
             yield (
                 f"{failure.build} fails ({crash_sentence(failure.crash)}); no single size is "

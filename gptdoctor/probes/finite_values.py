@@ -18,7 +18,8 @@ from gptdoctor.core.measurements.finite_values import (
     Uninitialised,
 )
 from gptdoctor.probes.instruments.backward_watch import BackwardWatch, spoiler
-from gptdoctor.probes.instruments.definitions import filled_at, made_at
+from gptdoctor.probes.instruments.definitions import made_at
+from gptdoctor.probes.instruments.fill_watch import filled_in
 from gptdoctor.probes.instruments.forward_spoiler import FiniteWatch
 from gptdoctor.probes.instruments.operation_log import Operation
 from gptdoctor.probes.instruments.requirements import require_forward
@@ -140,7 +141,7 @@ def _case(
 def _spoiled(specimen: Specimen, case: _Case, where: str, names: tuple[str, ...]) -> Spoiled | None:
     """The operation to blame: the same pass once more, and watched."""
     if where == "weights":
-        place = filled_at(specimen.model, names[0], specimen.root)
+        place = filled_in(specimen, names[0])
         place = place or made_at(specimen.model, names[0], specimen.root)
         return _at(place, "", "NaN", "value")
     model = case.model(specimen)

@@ -16,7 +16,8 @@ from torch.nn import functional
 from gptdoctor.core.diagnosis import GIVEN
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.initial_loss import InitialLoss, LoudPart
-from gptdoctor.probes.instruments.definitions import filled_at, made_at
+from gptdoctor.probes.instruments.definitions import made_at
+from gptdoctor.probes.instruments.fill_watch import filled_in
 from gptdoctor.probes.instruments.forwards import forward_of
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
@@ -157,7 +158,7 @@ def _growth(operation: Operation) -> float:
 def _loud_weight(specimen: Specimen, model: nn.Module, name: str, gain: float) -> LoudPart:
     weight = model.get_parameter(name)
     tables = [one for one in model.modules() if isinstance(one, nn.Embedding)]
-    filled = filled_at(model, name, specimen.root)
+    filled = filled_in(specimen, name)
     return replace(
         _part("weight", name, gain, filled or made_at(model, name, specimen.root)),
         tied=any(table.weight.data_ptr() == weight.data_ptr() for table in tables),

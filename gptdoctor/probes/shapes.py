@@ -12,14 +12,17 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.measurements.shapes import (
+    ExchangedLogits,
     MixedReshape,
     ShapeCase,
     Shapes,
     SpreadRows,
     TransposeWarning,
 )
+from gptdoctor.probes.instruments.crash_sources import crash_sources
 from gptdoctor.probes.instruments.forwards import Forward, forward_of
 from gptdoctor.probes.instruments.head_mixing import PutRight
+from gptdoctor.probes.instruments.last_only import last_only_of
 from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
@@ -70,7 +73,9 @@ def _case(specimen: Specimen, batch: int, length: int, traces: Traces) -> ShapeC
     """One forward pass, with gradients recorded as in training."""
     crash, shape, returned, outcome = None, None, None, "crash"
     watched = length if (batch, length) == APART else 0
-    trace = traces[batch, length] = ShapeTrace(root=specimen.root, length=watched)
+    ordered = (*APART, specimen.construction.vocabulary) if watched else ()
+    trace = ShapeTrace(root=specimen.root, length=watched, logits=ordered)
+    traces[batch, length] = trace
     try:
         specimen.reseed()
         inputs = specimen.make_inputs(batch, length, specimen.seed)
@@ -148,14 +153,41 @@ def _wide_shape(outputs: Outputs, vocabulary: int) -> tuple[int, ...] | None:
 
 
 def _with_odd_lines(cases: tuple[ShapeCase, ...], traces: Traces) -> Iterator[ShapeCase]:
-    """The cases, each that is not like the first that works with the reshape that is to blame."""
-    good = next((one for one in cases if one.outcome == "ok" and one.length > 1 < one.batch), None)
+    """The cases, each that is not like the first that works with the reshape that is to blame.
+
+    Where B and T are equal, nobody can tell one from the other.
+    """
+    works = (one for one in cases if one.outcome == "ok" and one.length > 1 < one.batch)
+    good = next((one for one in works if one.batch != one.length), None)
     for case in cases:
         found = None
         if good is not None and case is not good and case.crash is None:
             known, sizes = (good.batch, good.length), (case.batch, case.length)
             found = first_odd(traces[known].reshapes, traces[sizes].reshapes, known, sizes)
         yield case if found is None else replace(case, odd=found[0], odd_operation=found[1])
+
+
+def _exchanged(
+    specimen: Specimen, cases: tuple[ShapeCase, ...], traces: Traces
+) -> ExchangedLogits | None:
+    """Logits of which nothing puts the time behind the batch again, nor the labels' before it."""
+    case = next(one for one in cases if (one.batch, one.length) == APART)
+    found, returned = traces[APART].exchanged, case.returned
+    if found is None or returned is None or traces[APART].ids_exchanged:
+        return None
+    if any(specimen.batch_dimensions.values()):  # it wants the time first
+        return None
+    flat = (found.after[0] * found.after[1], found.after[2])
+    if returned not in (found.after, flat):
+        return None
+    return ExchangedLogits(
+        place=found.place,
+        operation=found.operation,
+        batch=case.batch,
+        length=case.length,
+        shape=returned,
+        vocabulary=found.after[-1],
+    )
 
 
 def mixing_effect(forward: Forward, inputs: Mapping[str, Any], length: int) -> float | None:
@@ -233,6 +265,9 @@ def measure(specimen: Specimen) -> Shapes:
         mixed=mixed,
         mixing_effect=_mixing_effect(specimen) if mixed else None,
         spread=spread,
+        exchanged=_exchanged(specimen, cases, traces),
+        last_only=last_only_of(specimen),
+        sources=tuple(crash_sources(specimen, cases, traces, CASES)),
     )
 
 

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
-from gptdoctor.probes.instruments.definitions import filled_at, made_at
+from gptdoctor.probes.instruments.definitions import made_at
+from gptdoctor.probes.instruments.fill_watch import filled_in
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
@@ -143,7 +144,7 @@ def measure(specimen: Specimen) -> Symmetry:
 
 def _told(specimen: Specimen, name: str, weight: Tensor, moved: bool) -> SymmetricParameter:
     model, root = specimen.model, specimen.root
-    place = filled_at(model, name, root) or made_at(model, name, root)
+    place = filled_in(specimen, name) or made_at(model, name, root)
     return SymmetricParameter(
         name=name,
         shape=tuple(weight.shape),

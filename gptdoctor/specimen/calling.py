@@ -23,6 +23,7 @@ from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
 from gptdoctor.specimen.on_device import CPU, device_of
+from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.roles import (
     Slot,
     asks_for_loss,
@@ -198,7 +199,8 @@ def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
     """The same call in [T, B] order where the model turns out to want that.
 
     With batch first, the first token moves its own row; a model that wants time first takes the
-    first dimension for the time, and moves only what stands in the first column.
+    first dimension for the time, and moves only what stands in the first column.  So does one that
+    exchanges the two on its way out; but where they differ, it gives what the ids do not tell of.
     """
     recipe, batch, length = trial.recipe, trial.batch, trial.length
     if min(batch, length) < 2 or recipe.forms[recipe.ids].shape != ("B", "T"):
@@ -209,8 +211,18 @@ def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
     if moved[0, 1:].any() or not moved[1:, 0].any() or moved[1:, 1:].any():
         return trial
     recipe = replace(recipe, time_first=True)
-    tried = (attempt(model, recipe, *shape, seed) for shape in (SHAPES[0], (batch, length)))
-    return next((turned for turned in tried if turned.works), trial)
+    apart = attempt(model, recipe, *SHAPES[0], seed)
+    if apart.works or _gives_batch_first(apart):
+        return apart if apart.works else trial
+    turned = attempt(model, recipe, batch, length, seed)
+    return turned if turned.works else trial
+
+
+def _gives_batch_first(trial: Trial) -> bool:
+    """Whether something comes out as [B, T, ...] though the ids went in as [T, B]."""
+    found = () if trial.outputs is None else tensors_in(trial.outputs.raw)
+    sizes = trial.batch, trial.length
+    return any(tensor.dim() == 3 and tensor.shape[:2] == sizes for _, tensor in found)
 
 
 def _is_masked_right(model: nn.Module, trial: Trial, seed: int) -> bool:

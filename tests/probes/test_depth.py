@@ -115,6 +115,29 @@ def test_the_line_that_drops_the_stream_is_found(
     assert (stack.missing.line, stack.missing.joins) == (line_of(made, line), joins)
 
 
+def test_the_operation_that_multiplies_the_gradient_is_found(tmp_path: Path) -> None:
+    """On the stream, whatever the branches beside it do."""
+    line = "x = 10.0 * x"
+    made = specimen(tmp_path, changed((FEED, f"{FEED}\n        {line}")))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    place = stack.place_of_factor(made.target)
+    assert (place.line, place.symbol) == (line_of(made, line), "Block.forward")
+
+
+@pytest.mark.parametrize("taken", ["x = F.dropout(y, 0.0)", "x = y", "x = self.ln1(y)"])
+def test_the_line_that_gives_a_result_the_streams_name_is_told(tmp_path: Path, taken: str) -> None:
+    """What is made in one line, and takes the place of the stream in the next."""
+    attend = f"y = self.attn(self.ln1(x))\n        {taken}"
+    made = specimen(tmp_path, changed((ATTEND, attend)))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.missing is not None
+    assert (stack.missing.line, stack.missing.joins) == (line_of(made, taken), 1)
+
+
 def test_a_list_of_lists_is_a_stack_too(tmp_path: Path) -> None:
     """The loop over pairs drops the stream: its own line is told."""
     text = changed(

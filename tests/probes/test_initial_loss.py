@@ -70,3 +70,22 @@ def test_what_makes_the_logits_large_is_named(
     assert found.loud is not None
     assert (found.loud.kind, found.loud.line) == (kind, line_of(made, line))
     assert (found.loud.tied and found.loud.as_torch_makes_it) is (changes == [TIED])
+
+
+def test_the_last_of_several_fills_is_told(tmp_path: Path) -> None:
+    """The head is tied to the table: what fills linear layers fills it, and no later line does."""
+    text = changed(
+        ("nn.init.normal_(m.weight, std=0.02)", "nn.init.normal_(m.weight, std=2.0)"),
+        (
+            "self.apply(self._init)",
+            "self.emb.weight = self.head.weight\n        "
+            "self.apply(self._init)\n        for n, p in self.named_parameters():\n            "
+            "if n.endswith('down.weight'):\n                nn.init.normal_(p, std=0.02 / 2)",
+        ),
+        ("nn.init.normal_(m.weight, std=0.03)", "pass"),
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, InitialLoss)
+    assert found.loud is not None
+    assert found.loud.line == line_of(made, "std=2.0")

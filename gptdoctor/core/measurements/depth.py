@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.specimens import ModelTarget
+
+_LEAST = 1e-30  # in the place of a factor of zero, which has no logarithm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,6 +23,20 @@ class MissingPath:
     path: str  # of the line that puts a result in the place of the stream; "": not known
     symbol: str
     line: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GradientJump:
+    """The operation of a block at which the gradient changes most on its way through."""
+
+    place: Place
+    operation: str
+    factor: float  # norm of the gradient before the operation over that behind it
+
+    def explains(self, factor: float) -> bool:
+        """Whether it makes most of what the whole block does, `factor`; else many do a little."""
+        alike = (self.factor > 1) == (factor > 1)
+        return alike and abs(math.log(self.factor or _LEAST)) > abs(math.log(factor or _LEAST)) / 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +55,16 @@ class Stack:
     identity: float | None
     bypassed: bool  # the stream also goes around the blocks
     missing: MissingPath | None  # looked for where `identity` is low
+    jump: GradientJump | None = None  # looked for where the gradient grows or fades
+
+    def place_of_factor(self, target: ModelTarget) -> Place:
+        """Where the gradient grows or fades: a line, else the block, else the model."""
+        factor = self.gradient_factor
+        if self.jump is not None and factor is not None and self.jump.explains(factor):
+            return self.jump.place
+        if self.path:
+            return Place(path=self.path, symbol=f"{self.symbol}.forward")
+        return Place(path=target.path, symbol=target.name)
 
     @property
     def gradient_factor(self) -> float | None:

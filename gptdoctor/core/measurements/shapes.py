@@ -31,6 +31,49 @@ class ShapeCase:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ExchangedLogits:
+    """Logits that come out as [T, B, V], though ids went in as [B, T]."""
+
+    place: Place
+    operation: str
+    batch: int
+    length: int
+    shape: tuple[int, ...]  # as they were returned
+    vocabulary: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LastOnly:
+    """The operation that leaves the last of T positions, though each reads the text before it."""
+
+    place: Place
+    operation: str
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    length: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrashSource:
+    """Where the sizes come from that make the user's code fail at another line.
+
+    `kind`: "constant", a size of its own, whatever the text's; "lost-dimension", a reduction that
+    does not keep its dimension; "missing-dimension", a tensor at that line itself lacks one;
+    "exchanged", T before B; "reshape", the first that does not go with B and T;
+    "transposed-weight" and "batch-first", a layer that works when it is told so.
+    """
+
+    crash_path: str
+    crash_line: int
+    place: Place
+    kind: str
+    operation: str
+    size: int  # 0: it is no single size
+    shape: tuple[int, ...]  # of what the operation made, or of the layer's weight
+    written: bool = False  # the statement holds the size as a number
+
+
+@dataclass(frozen=True, kw_only=True)
 class MixedReshape:
     """A reshape that makes heads of positions: [B, T, H * D] to [B, H, T, D], or back."""
 
@@ -75,12 +118,21 @@ class Shapes(Measurement):
     # logit. None: there are none, or it was not measured.
     mixing_effect: float | None = None
     spread: tuple[SpreadRows, ...] = ()  # in one pass that ends in the model's own loss
+    exchanged: ExchangedLogits | None = None
+    last_only: LastOnly | None = None
+    sources: tuple[CrashSource, ...] = ()  # one for each line that fails, where it is known
+
+    def source_of(self, path: str | None, line: int | None) -> CrashSource | None:
+        """Where the sizes come from that make this line fail; None: nothing better is known."""
+        here = (one for one in self.sources if (one.crash_path, one.crash_line) == (path, line))
+        return next(here, None)
 
     def failing_batches(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
         """Each case whose batch makes the user's code crash, with one of its length that works.
 
         A length may be refused: a model may want whole chunks, or no more than it has positions
-        for.  A single position leaves no loss.  So may a batch that is no multiple of the rows
+        for.  A single position leaves no loss, and is asked only where a dimension is known to be
+        lacking.  So may a batch that is no multiple of the rows
         that belong together: then twice as many work.
         """
         works = {case.length: case for case in self.cases if case.outcome == "ok"}
@@ -88,10 +140,31 @@ class Shapes(Measurement):
         return tuple(
             (case, works[case.length])
             for case in self.cases
-            if case.crash is not None and case.crash.own
-            if case.length > 1 and case.length in works
+            if case.crash is not None and case.crash.own and case.length in works
+            if case.length > 1 or self._lacks_dimension(case)
             if case.batch == 1 or (2 * case.batch, case.length) not in sizes
         )
+
+    def fixed_lengths(self) -> tuple[ShapeCase, ...]:
+        """The cases that fail by a number in the text, where no text of two tokens or more works.
+
+        One position fits any length.
+        """
+        if any(case.outcome == "ok" and case.length > 1 for case in self.cases):
+            return ()
+        return tuple(
+            case
+            for case in self.cases
+            if case.crash is not None and case.crash.own and case.length > 1
+            if (source := self.source_of(case.crash.path, case.crash.line)) is not None
+            if source.kind == "constant" and source.written
+        )
+
+    def _lacks_dimension(self, case: ShapeCase) -> bool:
+        """Whether it is known of what fails at one position that a tensor lacks a dimension."""
+        crash = case.crash
+        source = None if crash is None else self.source_of(crash.path, crash.line)
+        return source is not None and source.kind in ("lost-dimension", "missing-dimension")
 
     def odd_forms(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
         """Each case whose logits have a wrong form, with one that works, best told first.

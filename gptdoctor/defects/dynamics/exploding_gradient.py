@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.depth import Depth
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -25,14 +25,11 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
         factor = stack.gradient_factor
         if factor is None or factor <= MOST_FACTOR:
             continue
-        place = Place(path=record.target.path, symbol=record.target.name)
-        if stack.path:
-            place = Place(path=stack.path, symbol=f"{stack.symbol}.forward")
         yield Conviction(
             rule=CODE,
             status=Status.CONFIRMED,
             probe="depth",
-            place=place,
+            place=stack.place_of_factor(record.target),
             message=(
                 f"The gradient explodes in {stack.name or 'the blocks'}: each block makes many "
                 "times as much of what it is told."

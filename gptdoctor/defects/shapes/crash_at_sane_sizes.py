@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.dimensions import symbolic
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
@@ -12,7 +13,7 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.full_size import FullSize
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.shapes import Shapes
+from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase, Shapes
 from gptdoctor.defect import Defect, Proof
 
 CODE = "GD302"
@@ -25,13 +26,26 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
         return
     for failure in measurement.failures:
         if failure.decisive and not failure.crash.lacks_memory:
-            yield from _conviction("construction", failure)
+            yield from _conviction("construction", failure, record)
+        elif _is_written(failure, measurement, record):
+            works = measurement.build
+            condition = f"as {failure.build}, and works as {works}"
+            yield from _conviction("construction", failure, record, condition)
+            return  # other sizes fail for the same number
     crash = measurement.crash
     if measurement.outcome != "crashed" or crash is None or not crash.is_mismatch:
         return
     here = [one for one in measurement.failures if one.crash.line == crash.line]
     if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
-        yield from _conviction("construction", here[0], "at all sizes that were tried")
+        yield from _conviction("construction", here[0], record, "at all sizes that were tried")
+
+
+def _is_written(failure: SizedCrash, built: Construction, record: ModelRecord) -> bool:
+    """Whether a number in the text is to blame for a crash at sizes that no other explains."""
+    crash = failure.crash
+    source = _shapes_of(record).source_of(crash.path, crash.line)
+    fits = built.outcome == "built" and crash.is_mismatch and crash.own
+    return fits and source is not None and source.written
 
 
 def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -40,21 +54,27 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
         return
     found = (one.measurement for one in record.measured)
     built = next((one for one in found if isinstance(one, Construction)), None)
-    if built is None or not _is_plain(built):
+    if built is None:
+        return
+    for case in measurement.fixed_lengths()[:1] if built.outcome == "built" else ():
+        if case.crash is not None:
+            failure = _sized(built, case, case.crash)
+            condition = f"at B={case.batch}, T={case.length} and at other lengths"
+            yield from _conviction("shapes", failure, record, condition)
+            return
+    if not _is_plain(built):
         return
     told = {(one.crash.path, one.crash.line) for one in built.failures if one.decisive}
     for failed, works in measurement.failing_batches()[:1]:
         if failed.crash is not None and (failed.crash.path, failed.crash.line) not in told:
-            sizes = {**built.sizes, "batch": failed.batch, "length": failed.length}
-            failure = SizedCrash(
-                build=built.build,
-                call=built.call,
-                sizes=sizes,
-                crash=failed.crash,
-                decisive="batch",
-                works_at=works.batch,
-            )
-            yield from _conviction("shapes", failure)
+            failure = _sized(built, failed, failed.crash)
+            failure = replace(failure, decisive="batch", works_at=works.batch)
+            yield from _conviction("shapes", failure, record)
+
+
+def _sized(built: Construction, case: ShapeCase, crash: Crash) -> SizedCrash:
+    sizes = {**built.sizes, "batch": case.batch, "length": case.length}
+    return SizedCrash(build=built.build, call=built.call, sizes=sizes, crash=crash)
 
 
 def read_full_size(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -64,7 +84,7 @@ def read_full_size(measurement: Measurement, record: ModelRecord) -> Iterator[Co
     for one in measurement.convicted():
         if one.failure is not None:
             condition = f"at the sizes of its own {one.build}, and works at smaller ones"
-            yield from _conviction("full-size", one.failure, condition)
+            yield from _conviction("full-size", one.failure, record, condition)
 
 
 def _is_plain(built: Construction) -> bool:
@@ -74,7 +94,7 @@ def _is_plain(built: Construction) -> bool:
 
 
 def _conviction(
-    probe: str, failure: SizedCrash, condition: str | None = None
+    probe: str, failure: SizedCrash, record: ModelRecord, condition: str | None = None
 ) -> Iterator[Conviction]:
     crash, condition = failure.crash, condition or failure.condition
     if crash.path is None or crash.line is None:
@@ -82,13 +102,17 @@ def _conviction(
     shapes = _named(crash, failure.sizes)
     told = f" Tensors there: {'; '.join(shapes[:SHAPES_SHOWN])}." if shapes else ""
     told = f"{_literal(failure)}{told}"
+    source = _shapes_of(record).source_of(crash.path, crash.line)
+    here = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
+    elsewhere = source is not None and source.place != here
+    at = f"at {crash.path}:{crash.line}" if elsewhere else "here"
     yield Conviction(
         rule=CODE,
         status=Status.CONFIRMED,
         probe=probe,
-        place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
+        place=here if source is None else source.place,
         message=(
-            f"The {_stage(crash)} fails here {condition}: "
+            f"{_blamed(source)}The {_stage(crash)} fails {at} {condition}: "
             f"{crash.kind}: {_first_line(crash.message)}.{told}"
         ),
         values={
@@ -100,6 +124,29 @@ def _conviction(
         },
         symptom=True,
     )
+
+
+def _shapes_of(record: ModelRecord) -> Shapes:
+    found = (one.measurement for one in record.measured)
+    nothing = Shapes(cases=(), transpose_warnings=(), row_influence=None)
+    return next((one for one in found if isinstance(one, Shapes)), nothing)
+
+
+def _blamed(source: CrashSource | None) -> str:
+    """What is wrong at the place that the sizes come from, as a sentence."""
+    if source is None:
+        return ""
+    operation, shape = source.operation, list(source.shape)
+    told = {
+        "constant": f"{operation} makes a size of {source.size} here whatever it is given",
+        "lost-dimension": f"{operation} takes a dimension away here, and makes {shape}",
+        "missing-dimension": f"{operation} is given a tensor {shape} that lacks a dimension",
+        "exchanged": f"{operation} puts the time before the batch here",
+        "reshape": f"{operation} makes another form here than at the sizes that work",
+        "transposed-weight": f"the two sizes of this {operation} of {shape} are exchanged",
+        "batch-first": f"this {operation} takes the other one of batch and time for the first",
+    }[source.kind]
+    return f"{told[0].upper()}{told[1:]}. "
 
 
 def _named(crash: Crash, sizes: Mapping[str, int]) -> tuple[str, ...]:
@@ -185,8 +232,12 @@ DEFECT = Defect(
         "and other sizes work, one size at a time is changed from those that work, and the same "
         "call is run again: a crash that comes with that one change confirms it. The probe shapes "
         "does the same with batch sizes. The probe full-size runs the model, without data, at the "
-        "sizes of its own default. Sizes that do not fit whatever they are confirm it as well; a "
-        "crash that comes with some sizes and that no single one explains is a note."
+        "sizes of its own default. A number in the text that fits one set of sizes alone confirms "
+        "it too. The line is the one that a watched run shows to have made the size that does not "
+        "fit: a constant where the length of the text is due, a reduction that loses its "
+        "dimension, a layer that works with its sizes exchanged. Sizes that do not fit whatever "
+        "they are confirm it as well; a crash that comes with some sizes and that no single one "
+        "explains is a note."
     ),
     sick=SICK,
     healed=SICK.replace("1.0, batch)", "1.0, length)"),

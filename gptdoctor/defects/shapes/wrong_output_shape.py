@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
+from gptdoctor.core.measurements.shapes import ExchangedLogits, ShapeCase, Shapes
 from gptdoctor.defect import Defect, Proof
 
 CODE = "GD304"
@@ -21,6 +21,9 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
         return
     target = record.target
     entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    if measurement.exchanged is not None:
+        yield _exchanged(measurement.exchanged)
+        return
     seen = set()
     for case, works in measurement.odd_forms():
         place = case.odd or entry
@@ -51,6 +54,30 @@ def _confirmed(case: ShapeCase, works: ShapeCase, place: Place) -> Conviction:
             "operation": case.odd_operation or None,
         },
         symptom=True,
+    )
+
+
+def _exchanged(found: ExchangedLogits) -> Conviction:
+    batch, length, wrong = found.batch, found.length, list(found.shape)
+    right = (batch, length, found.vocabulary) if len(wrong) == 3 else (batch * length, wrong[-1])
+    sizes = f"B={batch} T={length}"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=found.place,
+        message=(
+            f"{found.operation} here puts the time before the batch: at B={batch}, T={length} the "
+            f"logits have the shape {wrong}, with the rows of position 0 first, where ids are "
+            "given as [B, T]."
+        ),
+        values={
+            "case": sizes,
+            "logits_shape": found.shape,
+            "works_at": sizes,
+            "works_shape": right,
+            "operation": found.operation,
+        },
     )
 
 
@@ -104,7 +131,8 @@ DEFECT = Defect(
         "`squeeze()` drops the dimension of a batch of one row or of a single position, and a "
         "`view` with a number of its own fits some sizes only. Logits of the last position, "
         "flattened logits and positions that stand before the text are right as long as they are "
-        "the same everywhere. A code that crashes is GD302."
+        "the same everywhere. So are logits [T, B, V] of a model that is given [T, B], and those "
+        "for which the labels are turned as well. A code that crashes is GD302."
     ),
     harm=(
         "A single prompt, or the last short batch of an epoch, gives logits that other code takes "
@@ -115,7 +143,7 @@ DEFECT = Defect(
         "The probe shapes runs the model at batches and lengths that differ, agree, or are one. "
         "Logits of another form confirm it, at the first reshape that does not go with B and T as "
         "it does where all is right; without such a line only where another batch works at the "
-        "same length."
+        "same length. So do logits that come out as [T, B, V] though ids go in as [B, T]."
     ),
     sick=SICK,
     healed=SICK.replace(
@@ -123,5 +151,6 @@ DEFECT = Defect(
         "flatten(2))",
     ),
     convicts={PROBE: read_shapes},
+    explains=("GD801", "GD802"),
     proof=Proof(test=_test),
 )

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.depth import MissingPath
-from gptdoctor.probes.instruments.arguments import tensors
+from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.probes.instruments.statements import replacing_line
 from gptdoctor.specimen.places import project_path, symbol_of
 
+T = TypeVar("T")
 _SUMS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__", "lerp", "addcmul"})
 _ATTENTIONS = frozenset({"scaled_dot_product_attention", "multi_head_attention_forward"})
 # What is between a sum and the end of a block, and lets the stream pass.
@@ -50,30 +53,40 @@ _PASSING = frozenset(
 _MOST_STEPS = 1000
 
 
-class _BlockLog(OperationLog):
+class BlockLog(OperationLog):
     """Lists what one block does, each with the line of the block's own code (or its owner's)."""
 
     def __init__(self, root: str, block: nn.Module, owner: nn.Module) -> None:
         super().__init__(root=root)
         self.inside = False
         self.mine: list[tuple[Operation, Place | None]] = []
+        self.input: Tensor | None = None
         self.output: Tensor | None = None
         self._selves = (block, owner)
 
     def after(self, operation: Operation) -> None:
         """Keep what is done while the block runs."""
-        if self.inside:
+        if self.inside and not _gives_back(operation):
             self.mine.append((operation, _place_in(sys._getframe(1), self._selves, self.root)))
 
 
+def _gives_back(operation: Operation) -> bool:
+    """Whether an operation gives back the very tensor that it was given, as idle dropout does."""
+    same = any(each is operation.made[0] for each in operation.given)
+    return same and not writes_in_place(operation.name)
+
+
 def _place_in(frame: FrameType | None, selves: tuple[nn.Module, ...], root: str) -> Place | None:
-    """The innermost line of a method of one of `selves`, the first of them preferred."""
+    """The outermost line of a method of one of `selves`, the first of them preferred.
+
+    It is there that the stream is led from part to part; what a part is made of is beside that.
+    """
     found: dict[int, Place] = {}
     while frame is not None:
         here = frame.f_locals.get("self")
         path = project_path(frame.f_code.co_filename, root)
         for rank, one in enumerate(selves):
-            if here is one and path is not None and rank not in found:
+            if here is one and path is not None:
                 symbol = symbol_of(frame.f_code)
                 found[rank] = Place(path=path, symbol=symbol, line=frame.f_lineno)
         frame = frame.f_back
@@ -91,14 +104,8 @@ def missing_path(
 
     A block that is a list ends where the `following` one begins.
     """
-    log = _BlockLog(root, block, owner)
-    hooks = _hooks(log, block, following)
-    try:
-        with log:
-            run()
-    finally:
-        for hook in hooks:
-            hook.remove()
+    log = BlockLog(root, block, owner)
+    watch_block(log, run, block, following)
     place, intact = _where_it_ends(log)
     return MissingPath(
         block=type(block).__name__,
@@ -111,9 +118,23 @@ def missing_path(
     )
 
 
-def _hooks(log: _BlockLog, block: nn.Module, following: nn.Module | None) -> list[Any]:
+def watch_block(
+    log: BlockLog, run: Callable[[], T], block: nn.Module, following: nn.Module | None
+) -> T:
+    """Run the model, with `block` logged alone; a list ends where the `following` one begins."""
+    hooks = _hooks(log, block, following)
+    try:
+        with log:
+            return run()
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _hooks(log: BlockLog, block: nn.Module, following: nn.Module | None) -> list[Any]:
     def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
         log.inside = log.output is None
+        log.input = _floating((args, kwargs)) if log.input is None else log.input
 
     def end(module: nn.Module, args: Any, output: Any) -> None:
         if log.inside and module is block:
@@ -143,11 +164,11 @@ def _attends(operation: Operation) -> bool:
     return operation.name == "softmax" and scores.dim() > 2 and scores.shape[-1] > 1
 
 
-def _makers(log: _BlockLog) -> dict[int, tuple[Operation, Place | None]]:
+def _makers(log: BlockLog) -> dict[int, tuple[Operation, Place | None]]:
     return {id(each): pair for pair in log.mine for each in pair[0].made}
 
 
-def _skipped(operation: Operation, log: _BlockLog) -> Tensor | None:
+def _skipped(operation: Operation, log: BlockLog) -> Tensor | None:
     """The part of a sum from which the other part was made; None: it is no such sum."""
     made = operation.made[0]
     parts = [each for each in operation.given if each.shape == made.shape]
@@ -173,7 +194,7 @@ def _back(tensor: Tensor, makers: Mapping[int, tuple[Operation, Place | None]]) 
     return found
 
 
-def _derives(tensor: Tensor, source: Tensor, log: _BlockLog, until: Operation) -> bool:
+def _derives(tensor: Tensor, source: Tensor, log: BlockLog, until: Operation) -> bool:
     """Whether `tensor` was made of `source` inside the block, before `until`."""
     makers: dict[int, Operation] = {}
     for operation, _ in log.mine:
@@ -192,24 +213,39 @@ def _derives(tensor: Tensor, source: Tensor, log: _BlockLog, until: Operation) -
     return False
 
 
-def _where_it_ends(log: _BlockLog) -> tuple[Place | None, bool]:
+def _where_it_ends(log: BlockLog) -> tuple[Place | None, bool]:
     """Back from the end of the block along its sums: the line where the stream comes from else.
 
     And whether there is none, because the sums lead back to where the block begins.
     """
     makers, tensor = _makers(log), log.output
+    trail: list[Place] = []
     for _ in range(_MOST_STEPS):
         if tensor is None or id(tensor) not in makers:
             break
         operation, place = makers[id(tensor)]
         skipped = _skipped(operation, log)
         if skipped is not None:
-            tensor = skipped
-        elif operation.name in _PASSING and _alike(operation):
-            tensor = _alike(operation)[0]
-        else:
-            return place, False
+            tensor, trail = skipped, []
+            continue
+        if place is not None:
+            trail.append(place)
+        if operation.name not in _PASSING or not _alike(operation):
+            return _takes_the_place(trail, log.root), False
+        tensor = _alike(operation)[0]
     return None, tensor is not None
+
+
+def _takes_the_place(trail: list[Place], root: str) -> Place | None:
+    """The line, of those that make a result and pass it on, that gives it the stream's name.
+
+    That is what the method is given, or gives back; where none does, the line that makes it.
+    """
+    for place in reversed(trail):
+        line = replacing_line(place, root)
+        if line is not None:
+            return replace(place, line=line)
+    return trail[-1] if trail else None
 
 
 def _alike(operation: Operation) -> list[Tensor]:

@@ -50,16 +50,19 @@ class ShapeTrace(TorchFunctionMode):
     """While active, notes transposes, reshapes and elementwise operations of the user's.
 
     `length` is T of the inputs, 0 where mixed positions are of no interest; `counts` the numbers
-    that count rows of the batch alone.
+    that count rows of the batch alone; `logits` is [B, T, V], () where nobody asks for their order.
     """
 
     root: str
     length: int = 0
     counts: frozenset[int] = frozenset()
+    logits: tuple[int, ...] = ()
     transposes: dict[tuple[str, str, int], int] = field(default_factory=dict)
     reshapes: list[Reshape] = field(default_factory=list)
     mixed: dict[Place, Reshape] = field(default_factory=dict)
     spread: dict[Place, Spread] = field(default_factory=dict)
+    exchanged: Reshape | None = None  # the operation that made [T, B, V], if nothing put it right
+    ids_exchanged: bool = False  # ids or labels were made [T, B] as well
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -77,7 +80,22 @@ class ShapeTrace(TorchFunctionMode):
             self._note_reshape(name, args, result)
         elif self.counts:
             self._note_spread(name, args, kwargs or {})
+        if self.logits and isinstance(result, Tensor):
+            self._note_order(name, result)
         return result
+
+    def _note_order(self, name: str, result: Tensor) -> None:
+        shape, (batch, length, wide) = tuple(result.shape), self.logits
+        if shape == self.logits:
+            self.exchanged = None
+        elif shape == (length, batch, wide) and self.exchanged is None:
+            place = user_place(sys._getframe(2), self.root)
+            if place is not None:
+                self.exchanged = Reshape(
+                    place=place, operation=name, before=self.logits, after=shape
+                )
+        elif shape == (length, batch) and not result.is_floating_point():
+            self.ids_exchanged = True
 
     def _note_reshape(self, name: str, args: tuple[Any, ...], result: Tensor) -> None:
         before, after = tuple(args[0].shape), tuple(result.shape)

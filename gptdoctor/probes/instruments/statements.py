@@ -76,6 +76,63 @@ def loop_around(place: Place, root: str) -> Place | None:
     return replace(place, line=max(heads)) if heads else None
 
 
+def replacing_line(place: Place, root: str) -> int | None:
+    """The line that gives an argument of the function at a place a new value from there.
+
+    That of the statement itself, where it does so or gives its value back, unless the next one
+    does nothing but give it a name; else of the first later one that takes what the statement
+    named.  None: there is none.
+    """
+    tree, line = _tree(str(Path(root) / place.path)), place.line or 0
+    around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
+    if not around:
+        return None
+    function = max(around, key=lambda node: node.lineno)
+    arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+    statements = _statements(function)
+    at = next((n for n, one in enumerate(statements) if _covers(one, line)), None)
+    if at is None:
+        return None
+    made, later = _assigned_names(statements[at]), statements[at + 1 :]
+    given = [one for one in later if arguments & _assigned_names(one) or _is_return(one)]
+    taking = [one for one in given if made & _read_names(one)]
+    if _is_return(statements[at]) or arguments & made:
+        renames = taking and taking[0] is later[0] and isinstance(taking[0].value, ast.Name)
+        return later[0].lineno if renames and not _is_return(later[0]) else line
+    return taking[0].lineno if taking else None
+
+
+def _is_return(node: ast.Assign | ast.Return) -> bool:
+    return isinstance(node, ast.Return)
+
+
+def _statements(function: ast.FunctionDef) -> list[ast.Assign | ast.Return]:
+    """The assignments and returns of a function, first to last."""
+    found = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.Return)]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _assigned_names(node: ast.Assign | ast.Return) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    parts = (each for target in targets for each in ast.walk(target))
+    return {each.id for each in parts if isinstance(each, ast.Name)}
+
+
+def _read_names(node: ast.Assign | ast.Return) -> set[str]:
+    parts = ast.walk(node.value) if node.value is not None else ()
+    return {each.id for each in parts if isinstance(each, ast.Name)}
+
+
+def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def _covers(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
 @lru_cache(maxsize=32)
 def _tree(file: str) -> ast.Module | None:
     try:

@@ -54,6 +54,13 @@ def _form(values: Values, status: Status) -> str | None:
     return f"logits {wrong} at {where[0]}, and {right} at {where[1]}"
 
 
+def _last(values: Values, status: Status) -> str | None:
+    length, after = values.integer("length"), _shape(values, "after_shape")
+    if length is None or after is None:
+        return None
+    return f"of {length} positions one is kept ({after}), and none reads what comes after it"
+
+
 def _mixed(values: Values, status: Status) -> str | None:
     change = values.number("relative_change")
     if change is None:
@@ -67,4 +74,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD303": _spread,
     "GD304": _form,
     "GD306": _mixed,
+    "GD307": _last,
 }

@@ -1,0 +1,64 @@
+"""Which line of the user's gave a parameter its first values, seen while the model is built."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.arguments import storage_key, writes_in_place
+from gptdoctor.probes.instruments.definitions import filled_at
+from gptdoctor.specimen.places import user_place
+from gptdoctor.specimen.specimen import Specimen
+
+_FAILURES = (Exception, SystemExit)
+
+
+class FillWatch(TorchFunctionMode):
+    """While active, notes the user's line that was the last to write into each memory."""
+
+    def __init__(self, root: str) -> None:
+        super().__init__()
+        self.places: dict[int, Place] = {}
+        self._root = root
+        self._alive: list[torch.UntypedStorage] = []  # so that no memory is used twice
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        name = getattr(func, "__name__", "")
+        if name != "requires_grad_" and writes_in_place(name) and isinstance(args[0], Tensor):
+            place = user_place(sys._getframe(1), self._root)
+            if place is not None:
+                self._alive.append(args[0].untyped_storage())
+                self.places[storage_key(args[0])] = place
+        return result
+
+
+def filled_in(specimen: Specimen, name: str) -> Place | None:
+    """Where the parameter `name` gets its first values from the user's code, if it does.
+
+    The text tells that, and building the model once more which of several lines was the last.
+    """
+    told = filled_at(specimen.model, name, specimen.root)
+    return None if told is None else _watched(specimen).get(name, told)
+
+
+def _watched(specimen: Specimen) -> Mapping[str, Place]:
+    if specimen.remade is None:
+        return {}
+    watch = FillWatch(specimen.root)
+    try:
+        with watch, specimen.remade() as other:
+            model = other
+    except _FAILURES:
+        return {}
+    named = () if model is None else model.named_parameters(remove_duplicate=False)
+    found = {name: watch.places.get(storage_key(each)) for name, each in named}
+    return {name: place for name, place in found.items() if place is not None}
