@@ -12,10 +12,11 @@ from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.causality import AttentionView, FutureRun
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.leaks import Comparison, Protected, Sizes, positions_before
+from gptdoctor.probes.instruments.mask_origins import mask_place, missing_mask_place
 from gptdoctor.probes.instruments.masks import (
     Sight,
     blinding,
-    mask_place,
+    plain_values,
     sight_of,
     sights,
     softening,
@@ -88,7 +89,7 @@ def watched(steady: Steady) -> Watched:
     recording = record(steady, inputs)
     found: dict[FlowPlace, View] = {}
     if length > 2:  # fewer positions make no triangle
-        for sight in sights(recording, length, free_values(recording)):
+        for sight in sights(recording, length):
             place = flow_place(_at(sight, recording, steady), sight.operation.name)
             if place is not None and place not in found:
                 told = AttentionView(place=place, pattern=sight.pattern, ahead=sight.ahead)
@@ -160,15 +161,15 @@ def _explained(operation: Operation, recording: Recording, length: int, steady: 
     if softmax is None:
         return Blame(flow_place(operation.place, operation.name), f"{operation.name} reaches ahead")
     operation = softmax
-    sight = sight_of(operation, recording, length, free_values(recording))
+    plain = plain_values(recording)
+    sight = sight_of(operation, recording, length, plain)
     if sight is None:
         return Blame(flow_place(operation.place, operation.name), _of_softmax(operation))
     place = mask_place(sight, recording, steady.specimen.root)
     if place is not None:
         return Blame(flow_place(place, operation.name), _of_mask(sight))
-    # No mask was applied: to be blamed is the innermost frame that had one at hand.
-    frames = operation.masked_frames
-    place = frames[0] if frames else operation.place
+    place = missing_mask_place(operation, recording, plain, steady.specimen.root)
+    place = place or operation.place
     return Blame(flow_place(place, operation.name), "no causal mask is applied")
 
 

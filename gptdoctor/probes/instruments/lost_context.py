@@ -15,7 +15,8 @@ from gptdoctor.probes.instruments.blame import (
     record,
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
-from gptdoctor.probes.instruments.masks import Sight, mask_place, sights, value_count
+from gptdoctor.probes.instruments.mask_origins import mask_place
+from gptdoctor.probes.instruments.masks import Sight, sights, value_count
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import forward_place, is_discarded
@@ -34,7 +35,7 @@ def mixes(steady: Steady, length: int) -> bool:
 def lost_context(steady: Steady, length: int) -> FlowPlace | None:
     """The statement that loses what earlier tokens brought to the last position."""
     first, second = _recordings(steady, length)
-    for sight in sights(first, length, free_values(first)):
+    for sight in sights(first, length):
         if sight.pattern == "only itself":
             place = mask_place(sight, first, steady.specimen.root)
             return flow_place(place or sight.operation.place, sight.operation.name)
@@ -136,7 +137,7 @@ def weighs_alike(steady: Steady, length: int) -> bool | None:
     one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
     rows = one.expand(2, length, *one.shape[2:]).contiguous()
     recording = record(steady, with_text(specimen, text, rows, steady.seed))
-    answers = [_is_even(sight) for sight in sights(recording, length, free_values(recording))]
+    answers = [_is_even(sight) for sight in sights(recording, length)]
     return all(answers) if answers else None
 
 

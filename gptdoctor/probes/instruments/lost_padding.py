@@ -10,7 +10,8 @@ from torch import Tensor
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, positions_where
-from gptdoctor.probes.instruments.masks import TURNING, softening
+from gptdoctor.probes.instruments.mask_origins import TURNING
+from gptdoctor.probes.instruments.masks import softening
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
 

@@ -64,6 +64,35 @@ def is_discarded(place: Place, root: str) -> bool:
     )
 
 
+def assigned_at(place: Place, name: str, root: str) -> int | None:
+    """The line of the last assignment to a local `name` before a place, in its function."""
+    function = _function_around(place, root)
+    found = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign)
+        and node.lineno <= (place.line or 0)
+        and any(_names(target, name) for target in node.targets)
+    ]
+    return max(found, default=None)
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
+
+
+def _function_around(place: Place, root: str) -> ast.FunctionDef | None:
+    """The innermost function around a place."""
+    tree = _tree(str(Path(root) / place.path))
+    line = place.line or 0
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return max(found, key=lambda node: node.lineno, default=None)
+
+
 @lru_cache(maxsize=32)
 def _tree(file: str) -> ast.Module | None:
     try:
