@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS
+from gptdoctor.probes.instruments.flat_positions import flat_place, positions_are_flat
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.lost_context import (
     lost_context,
@@ -69,13 +70,14 @@ def measure(specimen: Specimen) -> ContextUse:
     if not _doubtful(found):
         return found
     alike = weighs_alike(steady, length)
-    return replace(found, weighs_alike=alike, order_place=lost_positions(steady, length))
+    place = flat_place(specimen, length) if found.positions_are_flat else None
+    return replace(found, weighs_alike=alike, order_place=place or lost_positions(steady, length))
 
 
 def _doubtful(found: ContextUse) -> bool:
     """Whether positions seem to tell nothing."""
     dead = found.positions_influence is not None and found.positions_influence <= found.least_order
-    return found.order <= found.least_order or dead
+    return found.order <= found.least_order or dead or found.positions_are_flat
 
 
 def _measured(steady: Steady, length: int) -> ContextUse:
@@ -91,6 +93,7 @@ def _measured(steady: Steady, length: int) -> ContextUse:
         mixes_by=mixing_parts(steady.model),
         positions=positions,
         positions_influence=influence,
+        positions_are_flat=positions_are_flat(steady.model, length),
         weighs_alike=None,
         orders_itself=orders_itself(steady.model),
         seeds=1,

@@ -20,19 +20,16 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
     """Convict a model that holds positions and makes nothing of them; refute where it does."""
     if not isinstance(measurement, ContextUse) or not measurement.positions:
         return  # without positions the causal mask alone tells the order, which may be meant
-    if measurement.context <= measurement.least_influence or mask_is_misplaced(record):
+    if measurement.is_blind_to_context or mask_is_misplaced(record):
         return  # nothing that comes before is seen, in whatever order
     influence = measurement.positions_influence or 0.0
-    least = measurement.least_order
-    untold = bool(measurement.weighs_alike) and not measurement.orders_itself
-    dead = influence <= least and untold
-    blind = measurement.order <= least
-    if (dead or blind) and measurement.seeds == SEEDS:
+    blind = measurement.is_order_blind
+    if (measurement.positions_are_dead or blind) and measurement.seeds == SEEDS:
         status, place = Status.CONFIRMED, place_of(measurement.order_place, record.target)
         message = (
             "Earlier tokens may trade places and nothing moves." if blind else _dead(measurement)
         )
-    elif influence > least and not blind:
+    elif influence > measurement.least_order and not blind:
         status, place, message = Status.REFUTED, None, "The order of earlier tokens is seen."
     else:
         return
@@ -47,12 +44,15 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             "order": measurement.order,
             "positions": measurement.positions,
             "positions_influence": measurement.positions_influence,
+            "flat": measurement.positions_are_flat,
         },
     )
 
 
 def _dead(measurement: ContextUse) -> str:
     names = ", ".join(measurement.positions[:3])
+    if measurement.positions_are_flat:
+        return f"What the model holds of positions ({names}) is the same at all of them."
     return f"The positions that the model holds ({names}) have no part in its outputs."
 
 
@@ -106,8 +106,8 @@ DEFECT = Defect(
         "The probe context-use exchanges everything that holds positions but what stands for the "
         "first one, and turns the earlier tokens round, with moved weights. It is confirmed, with "
         "three seeds, where the order moves nothing (above 1e-5 of the largest output), or where "
-        "the positions move nothing and in a text of one token every attention weighs all that it "
-        "sees alike."
+        "the positions move nothing, or all rows of their tables are equal, and in a text of one "
+        "token every attention weighs all that it sees alike."
     ),
     sick=SICK,
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),

@@ -78,7 +78,8 @@ def assigned_at(place: Place, name: str, root: str) -> int | None:
 
 
 def _names(target: ast.expr, name: str) -> bool:
-    return any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(target))
+    each = target.elts if isinstance(target, ast.Tuple | ast.List) else (target,)
+    return any(isinstance(node, ast.Name) and node.id == name for node in each)
 
 
 def _function_around(place: Place, root: str) -> ast.FunctionDef | None:
