@@ -15,11 +15,11 @@ from gptdoctor.probes.instruments.flat_positions import flat_place, positions_ar
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.lost_context import (
     lost_context,
-    lost_positions,
     mixes,
     never_called,
     weighs_alike,
 )
+from gptdoctor.probes.instruments.lost_positions import lost_positions, zeroed_positions
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
@@ -57,6 +57,9 @@ def measure(specimen: Specimen) -> ContextUse:
     steady.settle()
     length = lengths_for(steady)[0]
     found = _measured(steady, length)
+    if not found.positions and not found.orders_itself:
+        zeroed = zeroed_positions(steady) is not None
+        found = replace(found, positions_are_zeroed=zeroed)
     if found.context > steady.least and not _doubtful(found):
         return found
     found = _again(steady, found)
@@ -71,13 +74,18 @@ def measure(specimen: Specimen) -> ContextUse:
         return found
     alike = weighs_alike(steady, length)
     place = flat_place(specimen, length) if found.positions_are_flat else None
-    return replace(found, weighs_alike=alike, order_place=place or lost_positions(steady, length))
+    return replace(found, weighs_alike=alike, order_place=place or lost_positions(steady))
 
 
 def _doubtful(found: ContextUse) -> bool:
     """Whether positions seem to tell nothing."""
     dead = found.positions_influence is not None and found.positions_influence <= found.least_order
-    return found.order <= found.least_order or dead or found.positions_are_flat
+    return (
+        found.order <= found.least_order
+        or dead
+        or found.positions_are_flat
+        or found.positions_are_zeroed
+    )
 
 
 def _measured(steady: Steady, length: int) -> ContextUse:

@@ -187,7 +187,8 @@ class _Masked:
             except FAILURES:
                 continue
             changed[self.name] = inputs[self.name]
-            return padding_place(self.steady, inputs, changed, real, self.name)
+            all_real = self._inputs(base, torch.ones_like(real), kind, one=one)
+            return padding_place(self.steady, inputs, changed, all_real, real, self.name)
         return None
 
 

@@ -26,7 +26,8 @@ class ContextUse(Measurement):
     positions: tuple[str, ...]  # what holds positions: "pos_emb.weight", "blocks.0.attn.rope"
     # Of any output, when all that holds positions is exchanged; None: nothing holds them.
     positions_influence: float | None
-    positions_are_flat: bool  # whether what holds them are tables that say the same of each
+    positions_are_flat: bool = False  # whether they are tables that say the same of each
+    positions_are_zeroed: bool = False  # whether what nothing holds is computed, and times zero
     # Whether, in a text of one token, all attentions weigh all that they see alike: then nothing
     # but the causal mask tells positions.  None: not asked, or no attention was seen.
     weighs_alike: bool | None

@@ -18,7 +18,9 @@ PROBE = "context-use"
 
 def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict a model that holds positions and makes nothing of them; refute where it does."""
-    if not isinstance(measurement, ContextUse) or not measurement.positions:
+    if not isinstance(measurement, ContextUse):
+        return
+    if not measurement.positions and not measurement.positions_are_zeroed:
         return  # without positions the causal mask alone tells the order, which may be meant
     if measurement.is_blind_to_context or mask_is_misplaced(record):
         return  # nothing that comes before is seen, in whatever order
@@ -45,11 +47,14 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             "positions": measurement.positions,
             "positions_influence": measurement.positions_influence,
             "flat": measurement.positions_are_flat,
+            "zeroed": measurement.positions_are_zeroed,
         },
     )
 
 
 def _dead(measurement: ContextUse) -> str:
+    if measurement.positions_are_zeroed:
+        return "Positions are computed and multiplied by zero: they have no part in the outputs."
     names = ", ".join(measurement.positions[:3])
     if measurement.positions_are_flat:
         return f"What the model holds of positions ({names}) is the same at all of them."
@@ -93,10 +98,10 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="The model holds positions and makes nothing of them.",
     explanation=(
-        "Position embeddings, rotary tables or slopes are made and then not added, not applied, or "
-        "read at one and the same position. Models that hold no positions are not meant: "
-        "recurrence and convolution tell the order by themselves, and below a causal mask "
-        "several layers can."
+        "Position embeddings, rotary tables or slopes are made and then not added, not applied, "
+        "multiplied by zero, or read at one and the same position. Models that hold no positions "
+        "are not meant: recurrence and convolution tell the order by themselves, and below a "
+        "causal mask several layers can."
     ),
     harm=(
         "The order of the words is told by the causal mask alone, or not at all: the model learns "

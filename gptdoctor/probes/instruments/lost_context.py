@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
-from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import (
     BATCH,
     flow_place,
-    free_values,
     pair_of_inputs,
     record,
 )
@@ -18,8 +18,11 @@ from gptdoctor.probes.instruments.leaks import differs, twins
 from gptdoctor.probes.instruments.mask_origins import mask_place
 from gptdoctor.probes.instruments.masks import Sight, sights, value_count
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
-from gptdoctor.probes.instruments.positions import computing, holders
-from gptdoctor.probes.instruments.statements import forward_place, is_discarded
+from gptdoctor.probes.instruments.statements import (
+    after_lost_result,
+    forward_place,
+    is_discarded,
+)
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
 
@@ -94,6 +97,9 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
     # It was handed back to a function that did not take it.
     own = after.place.symbol if after.place is not None else ""
     caller = next((place for place in last.stack if place.symbol == own), None)
+    line = after_lost_result(caller, root) if caller is not None else None
+    if line is not None and caller is not None:
+        return flow_place(replace(caller, line=line), "assignment")
     return flow_place(caller or last.place, "call")
 
 
@@ -136,7 +142,12 @@ def weighs_alike(steady: Steady, length: int) -> bool | None:
     specimen, text = steady.specimen, steady.text
     one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
     rows = one.expand(2, length, *one.shape[2:]).contiguous()
-    recording = record(steady, with_text(specimen, text, rows, steady.seed))
+    inputs = with_text(specimen, text, rows, steady.seed)
+    for fact in specimen.construction.inputs:  # an encoder's text as well
+        value = inputs.get(fact.name)
+        if fact.kind == "ids" and fact.name != text.name and isinstance(value, Tensor):
+            inputs[fact.name] = value[:1, :1].expand_as(value).contiguous()
+    recording = record(steady, inputs)
     answers = [_is_even(sight) for sight in sights(recording, length)]
     return all(answers) if answers else None
 
@@ -160,74 +171,3 @@ def _is_even(sight: Sight) -> bool:
         for each in operation.args[:2]
         if isinstance(each, Tensor)
     )
-
-
-def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
-    """Where what holds positions is read, or else the forward that does nothing with it."""
-    recording = record(steady, steady.specimen.inputs())
-    kept = {(id(one.owner), one.name.rpartition(".")[2]) for one in holders(recording.model)}
-    start = {
-        number for number, (owner, name) in recording.owners.items() if (id(owner), name) in kept
-    }
-    parts = _parts(recording.model)
-    for module, numbers in recording.returns:
-        start |= set(numbers) if id(module) in parts else set()
-    derived = recording.derived_from(start) & free_values(recording)
-    receiver = _last_receiver(steady, recording, derived) or _given_back(recording, kept)
-    if receiver is not None:
-        return flow_place(receiver, "forward")
-    for operation in recording.operations:
-        if start & set(operation.inputs) and operation.place is not None:
-            return flow_place(operation.place, operation.name)
-    return _owner_forward(steady, recording)
-
-
-def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
-    """Who called a module of positions and made nothing of what it gave back."""
-    owners = {owner for owner, _ in kept}
-    used = {number for operation in recording.operations for number in operation.inputs}
-    used |= {number for _, numbers in recording.calls for number in numbers}
-    for module, numbers in recording.returns:
-        maker = recording.maker.get(numbers[0]) if numbers else None
-        if id(module) in owners and maker is not None and not used & set(numbers):
-            own = maker.stack[0].symbol if maker.stack else ""
-            return next((place for place in maker.stack if place.symbol != own), None)
-    return None
-
-
-def _parts(model: nn.Module) -> frozenset[int]:
-    """The modules that give nothing but positions, by identity."""
-    found = {id(module) for _, module in computing(model)}
-    for holder in holders(model):
-        if not any(True for _ in holder.owner.children()) and holder.path:
-            found.add(id(holder.owner))
-    return frozenset(found)
-
-
-def _last_receiver(steady: Steady, recording: Recording, derived: frozenset[int]) -> Place | None:
-    """The innermost module of the user's that was given positions, by its forward."""
-    for module, numbers in reversed(recording.calls):
-        if derived & set(numbers) and id(module) not in _parts(recording.model):
-            place = forward_place(type(module), steady.specimen.root)
-            if place is not None:
-                return place
-    return None
-
-
-def _owner_forward(steady: Steady, recording: Recording) -> FlowPlace | None:
-    """The forward of the module of the user's that keeps the positions, or calls their module."""
-    model, parts = recording.model, _parts(recording.model)
-    called = {id(module) for module, _ in recording.calls}
-    paths = [holder.path for holder in holders(model)] + [path for path, _ in computing(model)]
-    for path in paths:
-        while True:
-            owner = model.get_submodule(path)
-            users = not type(owner).__module__.startswith("torch.")
-            if users and id(owner) in called and id(owner) not in parts:
-                place = forward_place(type(owner), steady.specimen.root)
-                if place is not None:
-                    return flow_place(place, "forward")
-            if not path:
-                break
-            path = path.rpartition(".")[0]
-    return None

@@ -11,13 +11,14 @@ from torch import Tensor
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
-from gptdoctor.probes.instruments.statements import assigned_at, assignment_place
+from gptdoctor.probes.instruments.statements import assigned_at, assignment_place, idle_statement
 
 # What turns yes into no.
 TURNING = re.compile(
     r"__invert__|logical_not|bitwise_not|__(?:eq|ne|lt|gt|le|ge|rsub)__|eq|ne|lt|gt|le|ge|rsub"
     r"|tri[lu]_?|where|masked_fill_?"
 )
+FILLING = frozenset({"masked_fill", "masked_fill_", "__setitem__"})
 MOST_MATRICES = 8  # of a mask, one for each row of the batch: padding covers the border of some
 
 
@@ -29,20 +30,26 @@ def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
     for number, operation in reversed(chain):
         if border(recording.values[number]) == "wrong":
             return _place_of(number, operation, recording, root)
+    applied = sight.applied
+    # A triangle is drawn for what is seen or for what is hidden: what fills it in decides.
+    filled = applied is not None and applied.name in FILLING
     turning = [
-        operation for _, operation in chain if operation and TURNING.fullmatch(operation.name)
+        operation
+        for _, operation in chain
+        if operation and TURNING.fullmatch(operation.name)
+        if not (filled and operation.name.startswith("tri"))
     ]
     right = [number for number, _ in chain if border(recording.values[number]) == "right"]
     if not right:  # one value everywhere: nobody drew a border
         number, operation = chain[-1]
         return _place_of(number, operation, recording, root)
-    if sight.applied is not None and sight.applied.name == "where":
-        return sight.applied.place
+    if applied is not None and applied.name == "where":
+        return applied.place
     if turning and turning[0].place is not None:
         return turning[0].place
-    if chain[-1][0] in recording.owners and sight.applied is None:
+    if chain[-1][0] in recording.owners and applied is None:
         return _place_of(chain[-1][0], None, recording, root)
-    return sight.applied.place if sight.applied is not None else None
+    return applied.place if applied is not None else None
 
 
 def missing_mask_place(
@@ -59,12 +66,12 @@ def missing_mask_place(
         own = unused.place.symbol
         if not frames or frames[0].symbol == own:
             last = recording.operations.index(unused)
-            made = _ancestors(masks_of(operation, recording, plain), recording)
+            made = ancestors(masks_of(operation, recording, plain), recording)
             for later in recording.operations[last + 1 :]:
                 if later in made and later.place is not None and later.place.symbol == own:
                     return later.place
     if frames:
-        return frames[0]
+        return idle_statement(frames[0], root) or frames[0]
     return unused.place if unused is not None else _set_to_none(operation, root)
 
 
@@ -81,7 +88,7 @@ def _unused_border(attention: Operation, recording: Recording) -> Operation | No
     return found
 
 
-def _ancestors(numbers: Iterable[int], recording: Recording) -> set[Operation]:
+def ancestors(numbers: Iterable[int], recording: Recording) -> set[Operation]:
     """All operations that some values were made by, from the first on."""
     found: set[Operation] = set()
     waiting = list(numbers)

@@ -46,9 +46,9 @@ class Operation:
     outputs: tuple[int, ...] = ()  # numbers of the values that came out
     results: tuple[Tensor, ...] = ()
     # Of an attention's frames, innermost first: those in whose reach a mask over pairs of
-    # positions was, and the numbers of the tensors that each had at hand.
+    # positions was, and the numbers of the tensors that each had at hand, by name.
     masked_frames: tuple[Place, ...] = ()
-    holding: tuple[tuple[Place, frozenset[int]], ...] = ()
+    holding: tuple[tuple[Place, dict[str, int]], ...] = ()
     # The same frames where the name of a mask stands for None, with that name.
     absent_masks: tuple[tuple[Place, str], ...] = ()
 
@@ -139,14 +139,20 @@ class Recorder(TorchFunctionMode):
         self.recording.operations.append(operation)
         return result
 
-    def _holding(self, frame: FrameType | None) -> Iterator[tuple[Place, frozenset[int]]]:
+    def _holding(self, frame: FrameType | None) -> Iterator[tuple[Place, dict[str, int]]]:
         """The user's frames, innermost first, with the numbers of the tensors they have."""
         while frame is not None:
             path = project_path(frame.f_code.co_filename, self._root)
             if path is not None:
                 place = Place(path=path, symbol=symbol_of(frame.f_code), line=frame.f_lineno)
-                held = (value for value in frame.f_locals.values() if isinstance(value, Tensor))
-                yield place, frozenset(self._number(each) for each in held)
+                yield (
+                    place,
+                    {
+                        name: self._number(value)
+                        for name, value in frame.f_locals.items()
+                        if isinstance(value, Tensor)
+                    },
+                )
             frame = frame.f_back
 
     def _called(self, module: nn.Module, args: Any, kwargs: Any) -> None:

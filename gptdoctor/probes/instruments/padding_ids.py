@@ -11,6 +11,7 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, record
+from gptdoctor.probes.instruments.lost_padding import lacking
 from gptdoctor.probes.instruments.masks import HIDDEN, masks_of, plain_values
 from gptdoctor.probes.instruments.operations import FUSED, SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
@@ -29,7 +30,12 @@ class PaddingId:
 
 
 def padding_ids(steady: Steady) -> tuple[PaddingId, ...]:
-    """The inputs that are compared with one id to make a mask for some attention."""
+    """The inputs that are compared with one id to make a mask for some attention.
+
+    But for the text that the outputs continue where other inputs grow with it: then it is not the
+    padding alone that a longer text changes.
+    """
+    alone = len(steady.specimen.batch_dimensions) < 2
     recording = record(steady, steady.specimen.inputs())
     plain = plain_values(recording)
     masks = {
@@ -41,7 +47,7 @@ def padding_ids(steady: Steady) -> tuple[PaddingId, ...]:
     found = [
         PaddingId(name=name, id=value)
         for operation, name, value in _comparisons(recording)
-        if masks & recording.derived_from(operation.outputs)
+        if (alone or name != steady.text.name) and masks & recording.derived_from(operation.outputs)
     ]
     return tuple(dict.fromkeys(found))
 
@@ -118,8 +124,7 @@ def _seen_at(
         if derived & set(masks_of(operation, recording, plain)):
             turned = bool(weights[..., real].max() <= weights[..., ~real].max())
             return flow_place(made[0].place, made[0].name), turned
-        holding = (place for place, numbers in operation.holding if derived & numbers)
-        return flow_place(next(holding, operation.place), operation.name), False
+        return flow_place(lacking(operation, derived, recording, steady), operation.name), False
     return None, False
 
 
