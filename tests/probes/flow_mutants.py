@@ -139,6 +139,7 @@ class Positions(nn.Module):
 """ + decoder(
     CAUSAL, positions="self.positions = Positions(span, dim)", added="x = self.positions(x)"
 )
+OWN = HEALTHY["padding by its id, in layers of its own"]
 READING = HEALTHY["padding by its id"]
 JOINED_KEEP = (
     decoder("scores = scores.masked_fill(~seen, -1e9)")
@@ -508,12 +509,23 @@ MUTANTS = (
         "self.attend(self.before(x))",
     ),
     Mutant(
-        "padding found and turned round",
-        READING,
-        "src == self.pad",
-        "src != self.pad",
+        "padding found and turned round", OWN, "src != self", "src == self", "GD803", "src == self"
+    ),
+    Mutant(
+        "padding found and seen",
+        OWN,
+        "self.reads(y, y, kept)",
+        "self.reads(y, y, kept | True)",
         "GD803",
-        "src != self.pad",
+        "kept | True",
+    ),
+    Mutant(
+        "padding not hidden from the decoder",
+        OWN,
+        "self.asks(x, y, kept)",
+        "self.asks(x, y, torch.tensor(True))",
+        "GD803",
+        "self.asks(x, y",
     ),
     Mutant(
         "padding hidden in part",

@@ -62,13 +62,31 @@ def _dead(measurement: ContextUse) -> str:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """All tokens but the last in another order."""
-    return f"""\
+    """All tokens but the last in another order; or what holds positions exchanged, or compared."""
+    length, order = values.get("length"), values.get("order")
+    if isinstance(order, float) and order <= 1e-5:
+        return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
-text = random_ids(batch=1, length={values.get("length")})[0]
+text = random_ids(batch=1, length={length})[0]
 with torch.no_grad():
     _, order = context_and_order(lambda ids: logits(model, ids), text, other_ids(text))
 assert order > 1e-5, "earlier tokens may trade places, and the last logits stay as they are"
+"""
+    if values.get("flat"):
+        return f"""\
+flat = positions_are_flat(jitter(build(), 0.1, seed=0), {length})
+assert not flat, "all rows of the tables of positions are equal"
+"""
+    if values.get("zeroed"):
+        return ""  # which of the sums lacks them, no call of the model shows
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
+ids = random_ids(batch=1, length={length})
+with torch.no_grad():
+    before = logits(model, ids)
+    disturb(model, 0, {length})
+    moved = (logits(model, ids) - before).abs().max() / before.abs().max()
+assert moved > 1e-5, "the logits stay as they are when all that holds positions is exchanged"
 """
 
 
@@ -118,7 +136,12 @@ DEFECT = Defect(
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),
     convicts={PROBE: read_order},
     proof=Proof(
-        measures=("probes.context_use:context_and_order", "probes.instruments.weights:jitter"),
+        measures=(
+            "probes.context_use:context_and_order",
+            "probes.instruments.positions:disturb",
+            "probes.instruments.flat_positions:positions_are_flat",
+            "probes.instruments.weights:jitter",
+        ),
         test=_test,
     ),
 )

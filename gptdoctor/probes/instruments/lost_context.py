@@ -95,8 +95,8 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
     if after.place is not None and after.place.symbol == last.place.symbol:
         return flow_place(after.place, after.name)
     # It was handed back to a function that did not take it.
-    own = after.place.symbol if after.place is not None else ""
-    caller = next((place for place in last.stack if place.symbol == own), None)
+    going_on = {place.symbol for place in after.stack}
+    caller = next((place for place in last.stack if place.symbol in going_on), None)
     line = after_lost_result(caller, root) if caller is not None else None
     if line is not None and caller is not None:
         return flow_place(replace(caller, line=line), "assignment")
