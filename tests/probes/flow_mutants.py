@@ -315,6 +315,14 @@ MUTANTS = (
         "GD806",
         "tril()",
     ),
+    Mutant(
+        "joint mask that hides all",
+        JOINT,
+        "seen = (ids != self.pad)",
+        "seen = (ids == self.pad)",
+        "GD801",
+        "seen = (ids ==",
+    ),
     Mutant("sloped, never itself", SLOPED, "apart > 0", "apart >= 0", "GD806", "apart >= 0"),
     Mutant("sloped, turned round", SLOPED, "apart > 0", "apart < 0", "GD806", "apart < 0"),
     Mutant("joint mask turned round", JOINT, ".tril()", ".triu()", "GD806", ".triu()"),
@@ -444,6 +452,17 @@ MUTANTS = (
             "x = x + self.pos", "x = told + self.pos"
         ),
         "told + self.positions[: ids.shape[1]]",
+        "told",
+        "GD805",
+        "x = told",
+    ),
+    Mutant(
+        "positions read and left there",
+        PLAIN.replace("x = self.words(ids)", "told = self.words(ids)").replace(
+            "x = x + self.positions[: ids.shape[1]]",
+            "where = self.positions[: ids.shape[1]]\n        x = told + where",
+        ),
+        "told + where",
         "told",
         "GD805",
         "x = told",

@@ -58,9 +58,13 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
     )
     if receiver is not None:
         return flow_place(receiver, "forward")
+    used = {number for operation in recording.operations for number in operation.inputs}
     for operation in recording.operations:
-        if start & set(operation.inputs) and operation.place is not None:
-            return flow_place(operation.place, operation.name)
+        place = operation.place
+        if start & set(operation.inputs) and place is not None:
+            if not used.intersection(operation.outputs):  # read, and left there
+                place = _copy_of_text(steady, recording, place) or place
+            return flow_place(place, operation.name)
     return _owner_forward(steady, recording)
 
 
@@ -75,15 +79,27 @@ def _gives_back_its_input(steady: Steady, recording: Recording) -> Place | None:
     return None
 
 
-def _without_positions(steady: Steady, recording: Recording, forward: Place) -> Place:
-    """The statement of a forward in which the text is looked up, and nothing is added to it."""
+def _looked_up(steady: Steady, recording: Recording, forward: Place) -> Place | None:
+    """The statement of a function in which the text is looked up."""
     text = {n for n, name in recording.given.items() if name == steady.text.name}
     for operation in recording.operations:
         if operation.name == "embedding" and text & set(operation.inputs):
             for place in operation.stack:
                 if (place.path, place.symbol) == (forward.path, forward.symbol):
-                    return copy_of_result(place, steady.specimen.root)
-    return forward
+                    return place
+    return None
+
+
+def _copy_of_text(steady: Steady, recording: Recording, forward: Place) -> Place | None:
+    """The statement that hands on what was looked up, and adds nothing to it."""
+    place = _looked_up(steady, recording, forward)
+    return None if place is None else copy_of_result(place, steady.specimen.root)
+
+
+def _without_positions(steady: Steady, recording: Recording, forward: Place) -> Place:
+    """The statement to which positions should have been added, or the function."""
+    copy = _copy_of_text(steady, recording, forward)
+    return copy or _looked_up(steady, recording, forward) or forward
 
 
 def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:

@@ -40,7 +40,10 @@ def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
         if not (filled and operation.name.startswith("tri"))
     ]
     right = [number for number, _ in chain if border(recording.values[number]) == "right"]
-    if not right:  # one value everywhere: nobody drew a border
+    if not right:  # one value everywhere: a border was covered, or nobody drew one
+        covering = _covering(sight.mask, recording)
+        if covering is not None:
+            return covering
         number, operation = chain[-1]
         return _place_of(number, operation, recording, root)
     if applied is not None and applied.name == "where":
@@ -50,6 +53,22 @@ def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
     if chain[-1][0] in recording.owners and applied is None:
         return _place_of(chain[-1][0], None, recording, root)
     return applied.place if applied is not None else None
+
+
+def _covering(mask: int, recording: Recording) -> Place | None:
+    """The statement that left nothing of a border: what hides all, or what joins the two."""
+    behind = ancestors([mask], recording)
+    for operation in (each for each in recording.operations if each in behind):
+        drawn = [n for n in operation.inputs if border(recording.values[n]) == "right"]
+        left = [n for n in operation.outputs if border(recording.values[n]) == "right"]
+        if not drawn or left or min(operation.results[0].shape[-2:], default=0) < 3:
+            continue
+        for number in set(operation.inputs) - set(drawn):
+            for _, maker in _chain(number, recording):
+                if maker is not None and TURNING.fullmatch(maker.name):
+                    return maker.place
+        return operation.place
+    return None
 
 
 def missing_mask_place(

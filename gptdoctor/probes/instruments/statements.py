@@ -96,8 +96,8 @@ def idle_statement(place: Place, root: str) -> Place | None:
     return replace(place, line=max(found)) if found else None
 
 
-def copy_of_result(place: Place, root: str) -> Place:
-    """The statement behind a place that gives what it made another name, or the place itself."""
+def copy_of_result(place: Place, root: str) -> Place | None:
+    """The statement behind a place that gives what it made another name, and nothing else."""
     function = _function_around(place, root)
     nodes = list(ast.walk(function)) if function is not None else []
     assigned = [node for node in nodes if isinstance(node, ast.Assign)]
@@ -114,7 +114,7 @@ def copy_of_result(place: Place, root: str) -> Place:
         if isinstance(node.value, ast.Name) and node.value.id in made
         if node.lineno > (place.line or 0)
     ]
-    return replace(place, line=min(copies)) if copies else place
+    return replace(place, line=min(copies)) if copies else None
 
 
 def return_place(place: Place, root: str) -> Place:
