@@ -23,6 +23,7 @@ from gptdoctor.probes.instruments.lost_positions import lost_positions, zeroed_p
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
+from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -72,9 +73,13 @@ def measure(specimen: Specimen) -> ContextUse:
         return replace(found, mixes_by=mixing, context_place=lost_context(steady, length))
     if not _doubtful(found):
         return found
-    alike = weighs_alike(steady, length)
+    text = text_alone(steady) or steady
     place = flat_place(specimen, length) if found.positions_are_flat else None
-    return replace(found, weighs_alike=alike, order_place=place or lost_positions(steady))
+    return replace(
+        found,
+        weighs_alike=weighs_alike(text, length),
+        order_place=place or lost_positions(text),
+    )
 
 
 def _doubtful(found: ContextUse) -> bool:

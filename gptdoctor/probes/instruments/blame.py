@@ -29,6 +29,7 @@ from gptdoctor.probes.instruments.operations import (
     recorded,
 )
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import other_text
 from gptdoctor.specimen.duplicate import duplicate
 
@@ -144,7 +145,10 @@ def blame_of(steady: Steady, run: FutureRun, seen: Watched) -> Blame:
     changed[:, border:] = True
     sizes = Sizes(BATCH, run.length, steady.text.batch_dimension == 1)
     protected = positions_before(border, sizes)
-    operation, recording = offender(steady, run.length, changed, protected)
+    for each in filter(None, (text_alone(steady), steady)):
+        operation, recording = offender(each, run.length, changed, protected)
+        if operation is not None:
+            break
     if operation is None:
         words = steady.specimen.construction.vocabulary
         return Blame(chooses=chooses_tokens(recording, run.length, words))

@@ -65,7 +65,8 @@ def _only_makes(kind: type, name: str) -> bool:
     the constructor asks it for the first state, callers may as well.
     """
     method = getattr(kind, name, None)
-    if name in getattr(getattr(kind.__init__, "__code__", None), "co_names", ()):
+    constructor = inspect.getattr_static(kind, "__init__")
+    if name in getattr(getattr(constructor, "__code__", None), "co_names", ()):
         return False
     code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
     if code is None:
