@@ -17,6 +17,7 @@ from gptdoctor.probes.instruments.lost_context import (
     lost_context,
     mixes,
     never_called,
+    unused_queries,
     weighs_alike,
 )
 from gptdoctor.probes.instruments.lost_positions import lost_positions, zeroed_positions
@@ -70,6 +71,8 @@ def measure(specimen: Specimen) -> ContextUse:
             mixing = ("an operation",)
         elif not mixing and never_called(steady) is not None:
             mixing = ("a part that is never called",)
+        elif not mixing:
+            mixing = tuple(f"{name}, which is never used" for name in unused_queries(steady)[:3])
         return replace(found, mixes_by=mixing, context_place=lost_context(steady, length))
     if not _doubtful(found):
         return found

@@ -172,6 +172,24 @@ NAMED = PLAIN.replace(
     "        x = x + self.attend(self.before(x))\n",
     "        kept = x\n        mixed = self.attend(self.before(x))\n        x = kept + mixed\n",
 )
+FUNCTIONS = """
+def attend(x, wq, wk):
+    scores = (x @ wq) @ (x @ wk).mT
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, -torch.inf).softmax(-1) @ x
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, dim)
+        self.wq, self.wk = (nn.Parameter(torch.randn(dim, dim)) for _ in range(2))
+
+    def forward(self, ids):
+        x = self.words(ids)
+        x = x + attend(x, self.wq, self.wk)
+        return x @ self.words.weight.T
+"""
 STARTED = recurrent("", "pass")
 SPLIT = "self.to_qkv(x).chunk(3, -1)"
 JOINED = "mixed.transpose(1, 2).flatten(-2)"
@@ -406,6 +424,14 @@ MUTANTS = (
         "scores.softmax(-1); mixed = v",
         "GD804",
         "in Attend.forward",
+    ),
+    Mutant(
+        "functions of its own, not called",
+        FUNCTIONS,
+        "attend(x, self.wq, self.wk)",
+        "x * 0",
+        "GD804",
+        "x * 0",
     ),
     Mutant("only itself", PLAIN, "triu(1)", "fill_diagonal_(False)", "GD804", "fill_diagonal_"),
     Mutant(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -28,6 +30,14 @@ from gptdoctor.probes.instruments.texts import with_text
 
 TINY = 1e-12  # weights below it belong to what is hidden
 EVEN = 1e-5  # rounding
+# Names of weights that ask and tell in an attention.
+_QUERY = re.compile(
+    r"(?:to_?|w_?|c_?)?(?:q|k|qk|qkv|kv|query|queries|keys?|query_key_value)"
+    r"(?:_?proj|_?weights?|_?w)?",
+    re.IGNORECASE,
+)
+# What makes nothing of what it is given.
+MULTIPLYING = frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply"})
 
 
 def mixes(steady: Steady, length: int) -> bool:
@@ -45,7 +55,42 @@ def lost_context(steady: Steady, length: int) -> FlowPlace | None:
     carriers = _carriers(first, second, length)
     if carriers:
         return _dropped(first, carriers, steady.specimen.root)
-    return never_called(steady)
+    return never_called(steady) or _left_out(steady)
+
+
+def unused_queries(steady: Steady) -> tuple[str, ...]:
+    """The weights of queries and keys, by name, that no operation is given."""
+    recording = record(steady, steady.specimen.inputs())
+    return tuple(name for name, _ in _unused_queries(recording))
+
+
+def _unused_queries(recording: Recording) -> Iterator[tuple[str, nn.Module]]:
+    used = {(id(owner), name) for owner, name in recording.owners.values()}
+    for path, module in recording.model.named_modules():
+        for name, _ in module.named_parameters(recurse=False):
+            if (id(module), name) not in used and any(map(_QUERY.fullmatch, (name, _last(path)))):
+                yield f"{path}.{name}".lstrip("."), module
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _left_out(steady: Steady) -> FlowPlace | None:
+    """The forward that keeps queries and keys and uses none; its statement that adds nothing."""
+    recording = record(steady, steady.specimen.inputs())
+    called = {id(module) for module, _ in recording.calls}
+    for _, module in _unused_queries(recording):
+        place = forward_place(type(module), steady.specimen.root)
+        if place is None or id(module) not in called:
+            continue
+        for operation in recording.operations:
+            nothing = operation.name in MULTIPLYING and not operation.results[0].any()
+            here = operation.place is not None and operation.place.symbol == place.symbol
+            if nothing and here:
+                return flow_place(operation.place, operation.name)
+        return flow_place(place, "forward")
+    return None
 
 
 def _recordings(steady: Steady, length: int) -> tuple[Recording, Recording]:

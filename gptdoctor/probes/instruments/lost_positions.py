@@ -7,14 +7,12 @@ from torch import nn
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, free_values, record
+from gptdoctor.probes.instruments.lost_context import MULTIPLYING
 from gptdoctor.probes.instruments.masks import plain_values, value_count
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import copy_of_result, forward_place, return_place
 from gptdoctor.probes.instruments.steady import Steady
-
-# What makes zeros of positions.
-_MULTIPLYING = frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply"})
 
 
 def zeroed_positions(steady: Steady) -> Operation | None:
@@ -27,7 +25,7 @@ def zeroed_positions(steady: Steady) -> Operation | None:
     recording = record(steady, inputs)
     plain = plain_values(recording)
     for operation in recording.operations:
-        if operation.place is None or operation.name not in _MULTIPLYING:
+        if operation.place is None or operation.name not in MULTIPLYING:
             continue
         given = [n for n in operation.inputs if n in plain and length in recording.values[n].shape]
         varied = any(value_count(recording.values[number]) > 1 for number in given)
