@@ -11,17 +11,20 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.information import SEEDS
+from gptdoctor.probes.instruments.flat_positions import flat_place, positions_are_flat
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.lost_context import (
     lost_context,
-    lost_positions,
     mixes,
     never_called,
+    unused_queries,
     weighs_alike,
 )
+from gptdoctor.probes.instruments.lost_positions import lost_positions, zeroed_positions
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
+from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -56,6 +59,9 @@ def measure(specimen: Specimen) -> ContextUse:
     steady.settle()
     length = lengths_for(steady)[0]
     found = _measured(steady, length)
+    if not found.positions and not found.orders_itself:
+        zeroed = zeroed_positions(steady) is not None
+        found = replace(found, positions_are_zeroed=zeroed)
     if found.context > steady.least and not _doubtful(found):
         return found
     found = _again(steady, found)
@@ -65,17 +71,29 @@ def measure(specimen: Specimen) -> ContextUse:
             mixing = ("an operation",)
         elif not mixing and never_called(steady) is not None:
             mixing = ("a part that is never called",)
+        elif not mixing:
+            mixing = tuple(f"{name}, which is never used" for name in unused_queries(steady)[:3])
         return replace(found, mixes_by=mixing, context_place=lost_context(steady, length))
     if not _doubtful(found):
         return found
-    alike = weighs_alike(steady, length)
-    return replace(found, weighs_alike=alike, order_place=lost_positions(steady, length))
+    text = text_alone(steady) or steady
+    place = flat_place(specimen, length) if found.positions_are_flat else None
+    return replace(
+        found,
+        weighs_alike=weighs_alike(text, length),
+        order_place=place or lost_positions(text),
+    )
 
 
 def _doubtful(found: ContextUse) -> bool:
     """Whether positions seem to tell nothing."""
     dead = found.positions_influence is not None and found.positions_influence <= found.least_order
-    return found.order <= found.least_order or dead
+    return (
+        found.order <= found.least_order
+        or dead
+        or found.positions_are_flat
+        or found.positions_are_zeroed
+    )
 
 
 def _measured(steady: Steady, length: int) -> ContextUse:
@@ -91,6 +109,7 @@ def _measured(steady: Steady, length: int) -> ContextUse:
         mixes_by=mixing_parts(steady.model),
         positions=positions,
         positions_influence=influence,
+        positions_are_flat=positions_are_flat(steady.model, length),
         weighs_alike=None,
         orders_itself=orders_itself(steady.model),
         seeds=1,

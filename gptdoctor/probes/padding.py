@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.padding import PaddedSide, Padding
 from gptdoctor.probes.instruments.blame import CHOOSING
 from gptdoctor.probes.instruments.lengths import SHORT, works_at
 from gptdoctor.probes.instruments.lost_padding import padding_place
+from gptdoctor.probes.instruments.padding_ids import PaddedText, PaddingId, padding_ids
 from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
@@ -56,11 +57,23 @@ def padded_influence(
     return float((second - first).abs().max() / scale)
 
 
+def appended_influence(forward: Callable[[Tensor], Tensor], text: Tensor, padding: Tensor) -> float:
+    """How far the outputs of a text [T] move when `padding` [P] comes after it.
+
+    `forward` gives outputs [Q, F].  Relative to the largest output.
+    """
+    first, second = forward(text), forward(torch.cat([text, padding]))
+    scale = first.abs().max().clamp_min(torch.finfo(first.dtype).tiny)
+    return float((second[: first.shape[0]] - first).abs().max() / scale)
+
+
 def measure(specimen: Specimen) -> Padding:
     """Both sides, under the mask and its opposite; where it leaks, again, and the place."""
     require_forward(specimen)
     require_any_size(specimen)
     name = _mask_name(specimen)
+    if not name:
+        return measured_with_ids(specimen)
     steady = Steady(specimen, specimen.seed)
     length = next((each for each in SHORT if works_at(steady, each)), None)
     if length is None:
@@ -90,10 +103,7 @@ def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
     specimen = steady.specimen
     if _says_unused(specimen, masked.name):
         raise Abstention(f"its documentation says that {masked.name} is not used")
-    if without_capacity(steady.model) is not None:
-        raise Abstention("its experts have room for so many tokens, padded ones included")
-    if orders_itself(steady.model):
-        raise Abstention("recurrence or convolution reads padding as it reads any token")
+    _refuse_other_causes(steady)
     seeds = 1
     for step in range(1, SEEDS):
         other = steady.like(steady.seed + 100 * step, specimen.copy())
@@ -103,6 +113,14 @@ def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
     if place is not None and place.operation in CHOOSING:
         raise Abstention("its experts choose among all tokens, padded ones included")
     return replace(found, seeds_leaking=seeds, place=place)
+
+
+def _refuse_other_causes(steady: Steady) -> None:
+    """Abstention where something else than attention may read padding, as is meant."""
+    if without_capacity(steady.model) is not None:
+        raise Abstention("its experts have room for so many tokens, padded ones included")
+    if orders_itself(steady.model):
+        raise Abstention("recurrence or convolution reads padding as it reads any token")
 
 
 @dataclass(frozen=True)
@@ -169,18 +187,70 @@ class _Masked:
             except FAILURES:
                 continue
             changed[self.name] = inputs[self.name]
-            return padding_place(self.steady, inputs, changed, real, self.name)
+            all_real = self._inputs(base, torch.ones_like(real), kind, one=one)
+            return padding_place(self.steady, inputs, changed, all_real, real, self.name)
         return None
 
 
 def _mask_name(specimen: Specimen) -> str:
-    """The parameter of the entry that takes a mask over the tokens; Abstention: there is none."""
+    """The parameter of the entry that takes a mask over the tokens; "": there is none."""
     facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
     names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
     fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
-    if not fitting:
+    ranked = sorted(
+        fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name))
+    )
+    return ranked[0] if ranked else ""
+
+
+def measured_with_ids(specimen: Specimen) -> Padding:
+    """The same where the model finds padding by itself, as one id of its text."""
+    steady = Steady(specimen, specimen.seed)
+    found = padding_ids(steady)
+    if not found:
         raise Abstention("the call takes no mask of padding")
-    return min(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
+    steady.settle()
+    if steady.random:
+        raise Abstention("outputs differ by chance")
+    measured = [_with_id(steady, padding) for padding in found]
+    return next((one for one in measured if one.leaking_side is not None), measured[0])
+
+
+def _with_id(steady: Steady, padding: PaddingId) -> Padding:
+    """One input, padded on the right with the id that stands for padding."""
+    text = PaddedText(steady, padding)
+    influence = _appended(text)
+    found = Padding(
+        mask=padding.name,
+        length=text.length + PADDED,
+        least_influence=steady.least,
+        promised="one",
+        sides=(PaddedSide(side="right", padded=PADDED, real_is_one=influence, real_is_zero=None),),
+        seeds_leaking=0,
+        place=None,
+        pad_id=padding.id,
+    )
+    if influence is None:
+        raise Abstention(f"{padding.name} could not be padded with the id {padding.id}")
+    if found.leaking_side is None:
+        return found
+    _refuse_other_causes(steady)
+    seeds = 1
+    for step in range(1, SEEDS):
+        other = steady.like(steady.seed + 100 * step, steady.specimen.copy())
+        moved = _appended(PaddedText(other, padding))
+        seeds += moved is not None and moved > steady.least
+    place, turned = text.place(PADDED)
+    return replace(found, seeds_leaking=seeds, place=place, hides_real=turned)
+
+
+def _appended(text: PaddedText) -> float | None:
+    """The influence of padding behind a text; None: it cannot be measured."""
+    try:
+        change = appended_influence(text.outputs, text.real(), text.padding_of(PADDED))
+    except FAILURES:
+        return None
+    return change if math.isfinite(change) else None
 
 
 def _promise(name: str) -> str:

@@ -15,13 +15,14 @@ from gptdoctor.core.measurements.gradient_flow import (
 )
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
+from gptdoctor.core.measurements.record import Measured
 from gptdoctor.defects.gradients import (
     detached_in_forward,
     partly_detached,
     unregistered_parameters,
     unused_parameters,
 )
-from tests.defects.records import NO_RECORD
+from tests.defects.records import NO_RECORD, ORDERED
 
 LOST = LostGradient(
     path="model.py",
@@ -119,6 +120,30 @@ def test_a_detach_in_the_middle_is_told_unless_it_is_meant(
     """It must change gradients, go on as data, and stand there without a word."""
     cut = dataclasses.replace(CUT, **changes)  # type: ignore[arg-type]
     assert len(confirmed(partly_detached, flow(cuts=(cut,)))) == number
+
+
+def test_positions_that_are_never_used_are_told_by_what_that_does() -> None:
+    """The order is not seen, which is more than waste; another unused part stays a finding."""
+    table, norm = (
+        UnusedPart(
+            name=name,
+            parameters=(f"{name}.weight",),
+            numbers=8,
+            path="model.py",
+            symbol="Model.__init__",
+            line=line,
+            named=False,
+        )
+        for line, name in enumerate(("wpe", "norm"), 9)
+    )
+    measurement = flow(unused=(table, norm))
+    for order, told in ((0.0, 1), (0.5, 2)):
+        context = dataclasses.replace(ORDERED, order=order, positions=("wpe.weight",))
+        measured = (Measured(probe="context-use", measurement=context),)
+        record = dataclasses.replace(NO_RECORD, measured=measured)
+        found = list(unused_parameters.read_flow(measurement, record))
+        assert len(found) == told
+        assert found[-1].values["parts"] == ("norm",)
 
 
 def test_parts_of_layers_that_share_a_line_are_one_finding() -> None:

@@ -196,6 +196,48 @@ def test_order_needs_positions_that_are_held_and_tell_nothing() -> None:
     assert statuses(read_order(shuffled, NO_RECORD)) == [Status.CONFIRMED]
 
 
+def test_positions_that_are_all_the_same_are_dead_whatever_noise_does() -> None:
+    """So are those that are computed and multiplied by zero."""
+    flat = replace(BLIND, context=0.3, order=0.2, positions_are_flat=True, weighs_alike=True)
+    (found,) = read_order(flat, NO_RECORD)
+    assert found.status is Status.CONFIRMED
+    assert "all rows of wpe.weight are equal" in told(found)
+    zeroed = replace(
+        flat,
+        positions=(),
+        positions_influence=None,
+        positions_are_flat=False,
+        positions_are_zeroed=True,
+    )
+    (found,) = read_order(zeroed, NO_RECORD)
+    assert "multiplied by zero" in found.message
+    assert "trade places" in told(found)
+    for told_otherwise in (flat, zeroed):
+        healthy = replace(told_otherwise, weighs_alike=False)
+        assert Status.CONFIRMED not in statuses(read_order(healthy, NO_RECORD))
+
+
+def test_padding_that_the_model_finds_by_its_id_is_told_with_the_id() -> None:
+    """And whether the mask hides the real tokens instead."""
+    by_id = replace(
+        PADDED,
+        mask="src",
+        pad_id=0,
+        sides=(PaddedSide(side="right", padded=3, real_is_one=0.2, real_is_zero=None),),
+    )
+    (found,) = read_padding(by_id, NO_RECORD)
+    assert "padding of src (id 0)" in found.message
+    assert "behind 4 real ones of src" in told(found)
+    (found,) = read_padding(replace(by_id, hides_real=True), NO_RECORD)
+    assert "hides the real tokens" in found.message
+    still = replace(
+        by_id, sides=(PaddedSide(side="right", padded=3, real_is_one=0.0, real_is_zero=None),)
+    )
+    (found,) = read_padding(still, NO_RECORD)
+    assert found.status is Status.REFUTED
+    assert "padding of src" in told(found)
+
+
 def test_padding_is_judged_by_what_the_name_promises() -> None:
     """A mask turned round is told as such; a name that promises nothing allows both."""
     (found,) = read_padding(PADDED, NO_RECORD)

@@ -301,6 +301,70 @@ class Model(nn.Module):
         mask = torch.full((tgt.shape[1],) * 2, -torch.inf).triu(1)
         return self.to_words(self.net(self.words(src), self.words(tgt), tgt_mask=mask))
 """,
+    "padding by its id": """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.words = nn.Embedding(vocab_size, dim)
+        self.net = nn.Transformer(dim, heads, 1, 1, 136, batch_first=True)
+        self.to_words = nn.Linear(dim, vocab_size)
+
+    def forward(self, src, tgt):
+        padded = src == self.pad
+        later = torch.full((tgt.shape[1],) * 2, True).triu(1)
+        x, y = self.words(src), self.words(tgt)
+        x = self.net.encoder(x, src_key_padding_mask=padded)
+        y = self.net.decoder(y, x, tgt_mask=later, memory_key_padding_mask=padded)
+        return self.to_words(y)
+""",
+    "padding by its id, in layers of its own": """
+class Look(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.ask, self.tell, self.give = (nn.Linear(dim, dim) for _ in range(3))
+
+    def forward(self, x, y, seen):
+        scores = self.ask(x) @ self.tell(y).mT * x.shape[-1] ** -0.5
+        return scores.masked_fill(~seen, -1e9).softmax(-1) @ self.give(y)
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, pad=0):
+        super().__init__()
+        self.pad = pad
+        self.words, self.places = nn.Embedding(vocab_size, dim), nn.Embedding(64, dim)
+        self.reads, self.tells, self.asks = Look(dim), Look(dim), Look(dim)
+        self.to_words = nn.Linear(dim, vocab_size)
+
+    def forward(self, src, tgt):
+        kept = (src != self.pad)[:, None]
+        y = self.words(src) + self.places(torch.arange(src.shape[1]))
+        y = y + self.reads(y, y, kept)
+        x = self.words(tgt) + self.places(torch.arange(tgt.shape[1]))
+        x = x + self.tells(x, x, torch.ones(tgt.shape[1], tgt.shape[1]).tril().bool())
+        x = x + self.asks(x, y, kept)
+        return self.to_words(x)
+""",
+    "positions that count what is no padding": decoder(
+        CAUSAL,
+        positions="self.pad = 1\nself.positions = nn.Embedding(span + 2, dim, padding_idx=1)",
+        added="real = ids.ne(self.pad).int()\n"
+        "x = x + self.positions((real.cumsum(1) * real).long() + self.pad)",
+    ),
+    "a state that is handed back": recurrent(
+        "",
+        "x = x + self.first_state(len(x))",
+    )
+    + "\n    def first_state(self, rows):\n        return torch.zeros(rows, 1, 64)\n",
+    "a state that the constructor begins": recurrent(
+        "self.state = self.init_state()",
+        """
+        x = x + self.state
+        self.state = x.detach().mean((0, 1))
+        """,
+    )
+    + "\n    def init_state(self):\n        return torch.zeros(64)\n",
     "a classifier": """
 class Model(nn.Module):
     def __init__(self, vocab_size=1000, dim=64, heads=4):

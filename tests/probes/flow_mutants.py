@@ -92,6 +92,105 @@ PADDED = (
     .replace("def forward(self, ids):", "def forward(self, ids, attention_mask=None):")
     .replace("x = layer(x)", "x = layer(x, attention_mask)")
 )
+# The mask is made once, of the text as well, and handed on.
+JOINT = (
+    decoder(
+        "scores = scores.masked_fill(~seen, -1e9)",
+        more=", pad=0",
+        positions="self.pad = pad\nself.positions = nn.Parameter(torch.randn(span, dim))",
+    )
+    .replace("def forward(self, x):", "def forward(self, x, seen):")
+    .replace("self.attend(self.before(x))", "self.attend(self.before(x), seen)")
+    .replace(
+        "        for layer in self.layers:\n            x = layer(x)\n",
+        "        order = torch.ones(ids.shape[1], ids.shape[1]).tril()\n"
+        "        seen = (ids != self.pad)[:, None, None] & order.bool()\n"
+        "        for layer in self.layers:\n            x = layer(x, seen)\n",
+    )
+)
+SLOPED = (
+    decoder("scores = scores + slope(self.heads, T)", positions="", added="")
+    + """
+
+def slope(heads, T):
+    there = torch.arange(T)
+    apart = there[None] - there[:, None]
+    bias = apart * torch.arange(1, heads + 1)[:, None, None] / heads
+    return bias.masked_fill(apart > 0, -torch.inf)
+"""
+)
+GIVEN = HANDED.replace(
+    "scores = scores + mask", "scores = scores if mask is None else scores + mask"
+)
+NUMBERED = decoder(
+    CAUSAL,
+    positions="self.positions = nn.Embedding(span, dim)",
+    added="T = ids.shape[1]\nnumbers = torch.arange(T)\nx = x + self.positions(numbers)",
+)
+ADDING = """
+class Positions(nn.Module):
+    def __init__(self, span, dim):
+        super().__init__()
+        self.table = nn.Parameter(torch.randn(span, dim) * 0.02)
+
+    def forward(self, x):
+        return x + self.table[: x.shape[1]]  # added
+
+""" + decoder(
+    CAUSAL, positions="self.positions = Positions(span, dim)", added="x = self.positions(x)"
+)
+OWN = HEALTHY["padding by its id, in layers of its own"]
+READING = HEALTHY["padding by its id"]
+JOINED_KEEP = (
+    decoder("scores = scores.masked_fill(~seen, -1e9)")
+    .replace("def forward(self, x):", "def forward(self, x, seen):")
+    .replace("self.attend(self.before(x))", "self.attend(self.before(x), seen)")
+    .replace("def forward(self, ids):", "def forward(self, ids, attention_mask=None):")
+    .replace(
+        "        for layer in self.layers:\n            x = layer(x)\n",
+        """
+        order = seen = torch.ones(ids.shape[1], ids.shape[1]).tril().bool()
+        if attention_mask is not None:
+            keep = attention_mask[:, None, None].bool()
+            seen = order & keep
+        for layer in self.layers:
+            x = layer(x, seen)
+""",
+    )
+)
+WAVES = decoder(
+    CAUSAL,
+    positions="""
+there = torch.arange(span)[:, None]
+waves = torch.zeros(span, dim)
+waves[:, 0::2] = torch.sin(there / torch.arange(1, dim, 2))
+waves[:, 1::2] = torch.cos(there / torch.arange(1, dim, 2))
+self.register_buffer("positions", waves)
+""",
+)
+NAMED = PLAIN.replace(
+    "        x = x + self.attend(self.before(x))\n",
+    "        kept = x\n        mixed = self.attend(self.before(x))\n        x = kept + mixed\n",
+)
+FUNCTIONS = """
+def attend(x, wq, wk):
+    scores = (x @ wq) @ (x @ wk).mT
+    later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+    return scores.masked_fill(later, -torch.inf).softmax(-1) @ x
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, dim)
+        self.wq, self.wk = (nn.Parameter(torch.randn(dim, dim)) for _ in range(2))
+
+    def forward(self, ids):
+        x = self.words(ids)
+        x = x + attend(x, self.wq, self.wk)
+        return x @ self.words.weight.T
+"""
+STARTED = recurrent("", "pass")
 SPLIT = "self.to_qkv(x).chunk(3, -1)"
 JOINED = "mixed.transpose(1, 2).flatten(-2)"
 
@@ -127,6 +226,25 @@ MUTANTS = (
         "pass",
         "GD801",
         "in Attend.forward",
+    ),
+    Mutant(
+        "mask left out by a copy",
+        BUFFERED,
+        ".masked_fill(self.seen[:T, :T] == 0, -1e9)",
+        "",
+        "GD801",
+        "scores = scores",
+    ),
+    Mutant("joint mask one too high", JOINT, ".tril()", ".tril(1)", "GD801", ".tril(1)"),
+    Mutant("joint mask without order", JOINT, " & order.bool()", "", "GD801", "seen = (ids"),
+    Mutant("sloped mask one too high", SLOPED, "apart > 0", "apart > 1", "GD801", "apart > 1"),
+    Mutant(
+        "mask of None",
+        GIVEN,
+        "mask = torch.full",
+        "mask = None if ids.shape[1] else torch.full",
+        "GD801",
+        "mask = None",
     ),
     Mutant(
         "fused, not causal", FUSED, "is_causal=True", "is_causal=False", "GD801", "is_causal=False"
@@ -215,6 +333,17 @@ MUTANTS = (
         "GD806",
         "tril()",
     ),
+    Mutant(
+        "joint mask that hides all",
+        JOINT,
+        "seen = (ids != self.pad)",
+        "seen = (ids == self.pad)",
+        "GD801",
+        "seen = (ids ==",
+    ),
+    Mutant("sloped, never itself", SLOPED, "apart > 0", "apart >= 0", "GD806", "apart >= 0"),
+    Mutant("sloped, turned round", SLOPED, "apart > 0", "apart < 0", "GD806", "apart < 0"),
+    Mutant("joint mask turned round", JOINT, ".tril()", ".triu()", "GD806", ".triu()"),
     Mutant("triu for tril", BUFFERED, ".tril()", ".triu()", "GD806", ".triu()"),
     Mutant("never itself", BUFFERED, ".tril()", ".tril(-1)", "GD806", ".tril(-1)"),
     Mutant("never itself, fused", FUSED_MASK, "tril()", "tril(-1)", "GD806", "tril(-1)"),
@@ -278,6 +407,9 @@ MUTANTS = (
         "self.attend(self.before(x))",
     ),
     Mutant(
+        "attention named and dropped", NAMED, "x = kept + mixed", "x = kept", "GD804", "x = kept"
+    ),
+    Mutant(
         "attention not called",
         PLAIN,
         "x = x + self.attend(self.before(x))",
@@ -292,6 +424,14 @@ MUTANTS = (
         "scores.softmax(-1); mixed = v",
         "GD804",
         "in Attend.forward",
+    ),
+    Mutant(
+        "functions of its own, not called",
+        FUNCTIONS,
+        "attend(x, self.wq, self.wk)",
+        "x * 0",
+        "GD804",
+        "x * 0",
     ),
     Mutant("only itself", PLAIN, "triu(1)", "fill_diagonal_(False)", "GD804", "fill_diagonal_"),
     Mutant(
@@ -333,6 +473,55 @@ MUTANTS = (
         "self.positions[:1]",
     ),
     Mutant(
+        "positions left out by a copy",
+        PLAIN.replace("x = self.words(ids)", "told = self.words(ids)").replace(
+            "x = x + self.pos", "x = told + self.pos"
+        ),
+        "told + self.positions[: ids.shape[1]]",
+        "told",
+        "GD805",
+        "x = told",
+    ),
+    Mutant(
+        "positions read and left there",
+        PLAIN.replace("x = self.words(ids)", "told = self.words(ids)").replace(
+            "x = x + self.positions[: ids.shape[1]]",
+            "where = self.positions[: ids.shape[1]]\n        x = told + where",
+        ),
+        "told + where",
+        "told",
+        "GD805",
+        "x = told",
+    ),
+    Mutant(
+        "numbers of positions times zero", NUMBERED, "arange(T)", "arange(T) * 0", "GD805", "* 0"
+    ),
+    Mutant("distances times zero", SLOPED, "/ heads", "/ heads * 0", "GD805", "* 0"),
+    Mutant(
+        "positions given back",
+        ADDING,
+        "return x + self.table[: x.shape[1]]",
+        "return x",
+        "GD805",
+        "return x  # added",
+    ),
+    Mutant(
+        "every position the first",
+        WAVES,
+        "torch.arange(span)[:, None]",
+        "torch.zeros(span)[:, None]",
+        "GD805",
+        "torch.zeros(span)[:, None]",
+    ),
+    Mutant(
+        "every position made the same",
+        WAVES,
+        "torch.arange(span)[:, None]",
+        "torch.arange(span)[:, None] * 0",
+        "GD805",
+        "* 0",
+    ),
+    Mutant(
         "rotation left out",
         ROTARY,
         "        q, k = self.rope(q), self.rope(k)\n",
@@ -364,6 +553,33 @@ MUTANTS = (
         "GD803",
         "self.attend(self.before(x))",
     ),
+    Mutant(
+        "padding found and turned round", OWN, "src != self", "src == self", "GD803", "src == self"
+    ),
+    Mutant(
+        "padding found and seen",
+        OWN,
+        "self.reads(y, y, kept)",
+        "self.reads(y, y, kept | True)",
+        "GD803",
+        "kept | True",
+    ),
+    Mutant(
+        "padding not hidden from the decoder",
+        OWN,
+        "self.asks(x, y, kept)",
+        "self.asks(x, y, torch.tensor(True))",
+        "GD803",
+        "self.asks(x, y",
+    ),
+    Mutant(
+        "padding hidden in part",
+        READING,
+        ", memory_key_padding_mask=padded",
+        "",
+        "GD803",
+        "self.net.decoder(",
+    ),
     Mutant("padding mask turned round", PADDED, "None] == 0", "None] == 1", "GD803", "None] == 1"),
     Mutant(
         "a running state",
@@ -392,6 +608,15 @@ MUTANTS = (
         "self.past.append(x[0, -1].detach())\n        return self.to_words(x + self.past[0])",
         "GD807",
         "self.past.append",
+    ),
+    Mutant(
+        "a state begun by a method that makes it",
+        STARTED + "\n    def init_state(self, x):\n        return torch.zeros_like(x[:1, :1])\n",
+        "return self.to_words(x)",
+        "x = x + self.init_state(x)\n        self.init_state = lambda x, last=x[:1, -1:].detach(): "
+        "last\n        return self.to_words(x)",
+        "GD807",
+        "self.init_state = lambda",
     ),
     Mutant(
         "dropout without training",

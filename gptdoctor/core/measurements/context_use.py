@@ -26,6 +26,8 @@ class ContextUse(Measurement):
     positions: tuple[str, ...]  # what holds positions: "pos_emb.weight", "blocks.0.attn.rope"
     # Of any output, when all that holds positions is exchanged; None: nothing holds them.
     positions_influence: float | None
+    positions_are_flat: bool = False  # whether they are tables that say the same of each
+    positions_are_zeroed: bool = False  # whether what nothing holds is computed, and times zero
     # Whether, in a text of one token, all attentions weigh all that they see alike: then nothing
     # but the causal mask tells positions.  None: not asked, or no attention was seen.
     weighs_alike: bool | None
@@ -33,3 +35,19 @@ class ContextUse(Measurement):
     seeds: int  # that were tried
     context_place: FlowPlace | None  # where the context is lost, if it is
     order_place: FlowPlace | None  # where the positions are lost, if they are
+
+    @property
+    def is_blind_to_context(self) -> bool:
+        """Whether no earlier token moves the last output."""
+        return self.context <= self.least_influence
+
+    @property
+    def is_order_blind(self) -> bool:
+        """Whether earlier tokens may trade places and nothing moves."""
+        return self.order <= self.least_order
+
+    @property
+    def positions_are_dead(self) -> bool:
+        """Whether what holds positions has no part in the outputs, nor anything else tells them."""
+        moves = (self.positions_influence or 0.0) > self.least_order and not self.positions_are_flat
+        return not moves and bool(self.weighs_alike) and not self.orders_itself

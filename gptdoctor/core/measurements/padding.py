@@ -24,7 +24,7 @@ class PaddedSide:
 class Padding(Measurement):
     """Probe padding."""
 
-    mask: str  # the parameter that takes it
+    mask: str  # the parameter that takes it; or the input in which an id stands for padding
     length: int  # T
     least_influence: float  # what counts as no noise
     # What the name promises: "one" where real tokens are marked, "zero" where padding is; "": it
@@ -33,6 +33,10 @@ class Padding(Measurement):
     sides: tuple[PaddedSide, ...]
     seeds_leaking: int  # with how many of 3 seeds padding leaks as promised; 0: it does not
     place: FlowPlace | None  # where padded tokens reach real ones
+    # The id that the model itself takes for padding; None: a mask is given.  Then `real_is_one` is
+    # how far outputs move when the text is padded with it, and `real_is_zero` is not measured.
+    pad_id: int | None = None
+    hides_real: bool = False  # whether the model's own mask hides the real tokens instead
 
     def promised_influence(self, side: PaddedSide) -> float | None:
         """The influence of padding under the mask that its name promises; else under the better."""
@@ -54,5 +58,7 @@ class Padding(Measurement):
 
     def turned(self, side: PaddedSide) -> bool:
         """Whether the opposite of the promised mask hides the padding."""
+        if self.pad_id is not None:
+            return self.hides_real
         other = {"one": side.real_is_zero, "zero": side.real_is_one}.get(self.promised)
         return other is not None and other <= self.least_influence

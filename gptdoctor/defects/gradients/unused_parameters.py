@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, UnusedPart
+from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
@@ -19,11 +21,25 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
         return
     alike: dict[tuple[str, int], list[UnusedPart]] = {}  # layers of one class share a line
+    told = _forgotten_positions(record)  # by GD805, whose harm is more than waste
     for part in measurement.unused:
-        if part.is_forgotten:
+        if part.is_forgotten and not told.intersection(part.parameters):
             alike.setdefault((part.path, part.line), []).append(part)
     for parts in alike.values():
         yield _conviction(parts, measurement)
+
+
+def _forgotten_positions(record: ModelRecord) -> frozenset[str]:
+    """The parameters that hold positions, where the outputs know of none."""
+    return frozenset(
+        name
+        for measured in record.measured
+        if isinstance(measured.measurement, ContextUse)
+        and not measured.measurement.is_blind_to_context
+        and (measured.measurement.positions_are_dead or measured.measurement.is_order_blind)
+        and measured.measurement.seeds == SEEDS
+        for name in measured.measurement.positions
+    )
 
 
 def _conviction(parts: list[UnusedPart], measurement: GradientFlow) -> Conviction:

@@ -134,5 +134,5 @@ DEFECT = Defect(
     healed=SICK.replace(".triu()", ".tril()"),
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
-    explains=("GD801", "GD803", "GD804", "GD805"),
+    explains=("GD801", "GD803", "GD804", "GD805", "GD902"),
 )

@@ -18,21 +18,20 @@ PROBE = "context-use"
 
 def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict a model that holds positions and makes nothing of them; refute where it does."""
-    if not isinstance(measurement, ContextUse) or not measurement.positions:
+    if not isinstance(measurement, ContextUse):
+        return
+    if not measurement.positions and not measurement.positions_are_zeroed:
         return  # without positions the causal mask alone tells the order, which may be meant
-    if measurement.context <= measurement.least_influence or mask_is_misplaced(record):
+    if measurement.is_blind_to_context or mask_is_misplaced(record):
         return  # nothing that comes before is seen, in whatever order
     influence = measurement.positions_influence or 0.0
-    least = measurement.least_order
-    untold = bool(measurement.weighs_alike) and not measurement.orders_itself
-    dead = influence <= least and untold
-    blind = measurement.order <= least
-    if (dead or blind) and measurement.seeds == SEEDS:
+    blind = measurement.is_order_blind
+    if (measurement.positions_are_dead or blind) and measurement.seeds == SEEDS:
         status, place = Status.CONFIRMED, place_of(measurement.order_place, record.target)
         message = (
             "Earlier tokens may trade places and nothing moves." if blind else _dead(measurement)
         )
-    elif influence > least and not blind:
+    elif influence > measurement.least_order and not blind:
         status, place, message = Status.REFUTED, None, "The order of earlier tokens is seen."
     else:
         return
@@ -47,23 +46,47 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             "order": measurement.order,
             "positions": measurement.positions,
             "positions_influence": measurement.positions_influence,
+            "flat": measurement.positions_are_flat,
+            "zeroed": measurement.positions_are_zeroed,
         },
     )
 
 
 def _dead(measurement: ContextUse) -> str:
+    if measurement.positions_are_zeroed:
+        return "Positions are computed and multiplied by zero: they have no part in the outputs."
     names = ", ".join(measurement.positions[:3])
+    if measurement.positions_are_flat:
+        return f"What the model holds of positions ({names}) is the same at all of them."
     return f"The positions that the model holds ({names}) have no part in its outputs."
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """All tokens but the last in another order."""
-    return f"""\
+    """All tokens but the last in another order; or what holds positions exchanged, or compared."""
+    length, order = values.get("length"), values.get("order")
+    if isinstance(order, float) and order <= 1e-5:
+        return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
-text = random_ids(batch=1, length={values.get("length")})[0]
+text = random_ids(batch=1, length={length})[0]
 with torch.no_grad():
     _, order = context_and_order(lambda ids: logits(model, ids), text, other_ids(text))
 assert order > 1e-5, "earlier tokens may trade places, and the last logits stay as they are"
+"""
+    if values.get("flat"):
+        return f"""\
+flat = positions_are_flat(jitter(build(), 0.1, seed=0), {length})
+assert not flat, "all rows of the tables of positions are equal"
+"""
+    if values.get("zeroed"):
+        return ""  # which of the sums lacks them, no call of the model shows
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
+ids = random_ids(batch=1, length={length})
+with torch.no_grad():
+    before = logits(model, ids)
+    disturb(model, 0, {length})
+    moved = (logits(model, ids) - before).abs().max() / before.abs().max()
+assert moved > 1e-5, "the logits stay as they are when all that holds positions is exchanged"
 """
 
 
@@ -93,10 +116,10 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="The model holds positions and makes nothing of them.",
     explanation=(
-        "Position embeddings, rotary tables or slopes are made and then not added, not applied, or "
-        "read at one and the same position. Models that hold no positions are not meant: "
-        "recurrence and convolution tell the order by themselves, and below a causal mask "
-        "several layers can."
+        "Position embeddings, rotary tables or slopes are made and then not added, not applied, "
+        "multiplied by zero, or read at one and the same position. Models that hold no positions "
+        "are not meant: recurrence and convolution tell the order by themselves, and below a "
+        "causal mask several layers can."
     ),
     harm=(
         "The order of the words is told by the causal mask alone, or not at all: the model learns "
@@ -106,14 +129,19 @@ DEFECT = Defect(
         "The probe context-use exchanges everything that holds positions but what stands for the "
         "first one, and turns the earlier tokens round, with moved weights. It is confirmed, with "
         "three seeds, where the order moves nothing (above 1e-5 of the largest output), or where "
-        "the positions move nothing and in a text of one token every attention weighs all that it "
-        "sees alike."
+        "the positions move nothing, or all rows of their tables are equal, and in a text of one "
+        "token every attention weighs all that it sees alike."
     ),
     sick=SICK,
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),
     convicts={PROBE: read_order},
     proof=Proof(
-        measures=("probes.context_use:context_and_order", "probes.instruments.weights:jitter"),
+        measures=(
+            "probes.context_use:context_and_order",
+            "probes.instruments.positions:disturb",
+            "probes.instruments.flat_positions:positions_are_flat",
+            "probes.instruments.weights:jitter",
+        ),
         test=_test,
     ),
 )

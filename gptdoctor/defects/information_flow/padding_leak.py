@@ -28,22 +28,21 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
             status=Status.REFUTED,
             probe=PROBE,
             place=None,
-            message=f"What {measurement.mask} hides moves no output of a real token.",
-            values={"mask": measurement.mask, "length": measurement.length},
+            message=f"{_what(measurement)} moves no output of a real token.",
+            values={
+                "mask": measurement.mask,
+                "length": measurement.length,
+                "pad_id": measurement.pad_id,
+            },
         )
     elif measurement.seeds_leaking == SEEDS and not _has_a_root(record):
         turned = measurement.turned(side)
-        told = (
-            f"{measurement.mask} hides the real tokens and shows the padding."
-            if turned
-            else f"What {measurement.mask} marks as padding moves the outputs of real tokens."
-        )
         yield Conviction(
             rule=CODE,
             status=Status.CONFIRMED,
             probe=PROBE,
             place=place_of(measurement.place, record.target),
-            message=told,
+            message=_told(measurement, turned=turned),
             values={
                 "mask": measurement.mask,
                 "side": side.side,
@@ -51,12 +50,32 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
                 "length": measurement.length,
                 "influence": measurement.promised_influence(side),
                 "turned": turned,
+                "pad_id": measurement.pad_id,
             },
         )
 
 
+def _what(measurement: Padding) -> str:
+    if measurement.pad_id is None:
+        return f"What {measurement.mask} hides"
+    return f"The padding of {measurement.mask} (id {measurement.pad_id})"
+
+
+def _told(measurement: Padding, *, turned: bool) -> str:
+    mask = measurement.mask
+    if measurement.pad_id is None:
+        shown = f"{mask} hides the real tokens and shows the padding."
+        return (
+            shown if turned else f"What {mask} marks as padding moves the outputs of real tokens."
+        )
+    shown = f"The mask over {mask} hides the real tokens and shows the padding."
+    return shown if turned else f"{_what(measurement)} moves the outputs of real tokens."
+
+
 def _test(values: Mapping[str, Value]) -> str:
     """The padded tokens exchanged, under a mask of ones for the real ones."""
+    if values.get("pad_id") is not None:
+        return _test_with_id(values)
     length, padded = values.get("length"), values.get("padded")
     real = f">= {padded}" if values.get("side") == "left" else f"< {length} - {padded}"
     return f"""\
@@ -73,6 +92,33 @@ def of_text(ids):
 with torch.no_grad():
     moved = padded_influence(of_text, text, other_ids(text), real)
 assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {{moved:.2g}}"
+"""
+
+
+def _test_with_id(values: Mapping[str, Value]) -> str:
+    """The same text alone, and with padding behind it."""
+    length, padded, pad_id = (values.get(name) for name in ("length", "padded", "pad_id"))
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+ids = random_ids(batch=2)
+text = {pad_id} + 1 + torch.arange({length} - {padded}) % (V - {pad_id} - 1)
+padding = torch.full(({padded},), {pad_id})
+
+
+def of_text(tokens):
+    def given(module, args, inputs):
+        return args, {{**inputs, "{values.get("mask")}": tokens.expand(2, -1)}}
+
+    hook = model.register_forward_pre_hook(given, with_kwargs=True)
+    try:
+        return logits(model, ids)[0]
+    finally:
+        hook.remove()
+
+
+with torch.no_grad():
+    moved = appended_influence(of_text, text, padding)
+assert moved <= 1e-5, f"padding moves the logits of a text by {{moved:.2g}} of the largest"
 """
 
 
@@ -116,10 +162,11 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="Padded tokens move the outputs of real ones although a mask hides them.",
     explanation=(
-        "The call takes a mask over the tokens, and the mask is not handed on, not applied, or "
-        "applied the wrong way round. Masks of which the documentation says that they are not "
-        "used are not meant, nor models that take none. Where the name does not say whether one "
-        "stands for a token or for padding, both are tried, and one that works is enough."
+        "The call takes a mask over the tokens, or makes one of the id that stands for padding, "
+        "and the mask is not handed on, not applied, or applied the wrong way round. Masks of "
+        "which the documentation says that they are not used are not meant, nor models that take "
+        "none. Where the name does not say whether one stands for a token or for padding, both "
+        "are tried, and one that works is enough."
     ),
     harm=(
         "A text gives other outputs in a batch with longer ones than alone: training on batches of "
@@ -128,13 +175,19 @@ DEFECT = Defect(
     confirmed_by=(
         "The probe padding pads on the left and on the right, gives the mask, and exchanges what "
         "is padded, in evaluation and with moved weights. A change of a real token's output by "
-        "more than 1e-5 of the largest with three seeds confirms it. No change refutes it."
+        "more than 1e-5 of the largest with three seeds confirms it. Where the model compares its "
+        "text with one id to make a mask, the same text is run alone and with that id behind it. "
+        "No change refutes it."
     ),
     sick=SICK,
     healed=SICK.replace("            visible & att", "            visible = visible & att"),
     convicts={PROBE: read_padding},
     proof=Proof(
-        measures=("probes.padding:padded_influence", "probes.instruments.weights:jitter"),
+        measures=(
+            "probes.padding:padded_influence",
+            "probes.padding:appended_influence",
+            "probes.instruments.weights:jitter",
+        ),
         test=_test,
     ),
 )

@@ -12,10 +12,11 @@ from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.causality import AttentionView, FutureRun
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.leaks import Comparison, Protected, Sizes, positions_before
+from gptdoctor.probes.instruments.mask_origins import mask_place, missing_mask_place
 from gptdoctor.probes.instruments.masks import (
     Sight,
     blinding,
-    mask_place,
+    plain_values,
     sight_of,
     sights,
     softening,
@@ -28,6 +29,7 @@ from gptdoctor.probes.instruments.operations import (
     recorded,
 )
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import other_text
 from gptdoctor.specimen.duplicate import duplicate
 
@@ -88,7 +90,7 @@ def watched(steady: Steady) -> Watched:
     recording = record(steady, inputs)
     found: dict[FlowPlace, View] = {}
     if length > 2:  # fewer positions make no triangle
-        for sight in sights(recording, length, free_values(recording)):
+        for sight in sights(recording, length):
             place = flow_place(_at(sight, recording, steady), sight.operation.name)
             if place is not None and place not in found:
                 told = AttentionView(place=place, pattern=sight.pattern, ahead=sight.ahead)
@@ -143,7 +145,10 @@ def blame_of(steady: Steady, run: FutureRun, seen: Watched) -> Blame:
     changed[:, border:] = True
     sizes = Sizes(BATCH, run.length, steady.text.batch_dimension == 1)
     protected = positions_before(border, sizes)
-    operation, recording = offender(steady, run.length, changed, protected)
+    for each in filter(None, (text_alone(steady), steady)):
+        operation, recording = offender(each, run.length, changed, protected)
+        if operation is not None:
+            break
     if operation is None:
         words = steady.specimen.construction.vocabulary
         return Blame(chooses=chooses_tokens(recording, run.length, words))
@@ -160,15 +165,15 @@ def _explained(operation: Operation, recording: Recording, length: int, steady: 
     if softmax is None:
         return Blame(flow_place(operation.place, operation.name), f"{operation.name} reaches ahead")
     operation = softmax
-    sight = sight_of(operation, recording, length, free_values(recording))
+    plain = plain_values(recording)
+    sight = sight_of(operation, recording, length, plain)
     if sight is None:
         return Blame(flow_place(operation.place, operation.name), _of_softmax(operation))
     place = mask_place(sight, recording, steady.specimen.root)
     if place is not None:
         return Blame(flow_place(place, operation.name), _of_mask(sight))
-    # No mask was applied: to be blamed is the innermost frame that had one at hand.
-    frames = operation.masked_frames
-    place = frames[0] if frames else operation.place
+    place = missing_mask_place(operation, recording, plain, steady.specimen.root)
+    place = place or operation.place
     return Blame(flow_place(place, operation.name), "no causal mask is applied")
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import ast
 import copy
+import dis
+import inspect
+import itertools
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +27,10 @@ from gptdoctor.probes.instruments.steady import Steady
 _RESETS = re.compile(
     r"(?:reset|clear|empty|init|initialize|initialise|setup|set_up|forget|detach|new|release)_?"
     r"(?:\w+_)?(?:caches?|kv\w*|states?|memory|memories|mems?|hidden|history|buffers?)|reset|forget"
+)
+# What a method that forgets calls on what it forgets, or hands on to.
+_CHANGES = re.compile(
+    r"reset|clear|empty_cache|forget|setattr|delattr|pop|update|append|register|init_"
 )
 # Attributes of nn.Module itself; what else begins with "_" is the user's.
 _TORCHS = frozenset(vars(nn.Module()))
@@ -46,9 +53,32 @@ def reset_methods(model: nn.Module) -> tuple[str, ...]:
         if not type(module).__module__.startswith("torch.")
         for name in dir(type(module))
         if _RESETS.fullmatch(name.strip("_")) and "hook" not in name
-        if not hasattr(nn.Module, name)
+        if not hasattr(nn.Module, name) and not _only_makes(type(module), name)
     }
     return tuple(sorted(found))
+
+
+def _only_makes(kind: type, name: str) -> bool:
+    """Whether a method hands a new state back and forgets none: `init_state(batch)` in RNNs.
+
+    It returns something, sets no attribute, and calls nothing that changes one in place.  Where
+    the constructor asks it for the first state, callers may as well.
+    """
+    method = getattr(kind, name, None)
+    constructor = inspect.getattr_static(kind, "__init__")
+    if name in getattr(getattr(constructor, "__code__", None), "co_names", ()):
+        return False
+    code = getattr(inspect.unwrap(method), "__code__", None) if callable(method) else None
+    if code is None:
+        return False
+    steps = list(dis.get_instructions(code))
+    sets = any(step.opname in ("STORE_ATTR", "DELETE_ATTR", "STORE_SUBSCR") for step in steps)
+    changes = any(writes_in_place(name) or _CHANGES.search(name) for name in code.co_names)
+    returns = [
+        before for before, step in itertools.pairwise(steps) if step.opname == "RETURN_VALUE"
+    ]
+    gives = any(one.opname != "LOAD_CONST" or one.argval is not None for one in returns)
+    return gives and not sets and not changes
 
 
 def kept(model: nn.Module) -> dict[tuple[str, str], Any]:

@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+
 import torch
 from torch import Tensor, nn
 
-from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import (
     BATCH,
     flow_place,
-    free_values,
     pair_of_inputs,
     record,
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
-from gptdoctor.probes.instruments.masks import Sight, mask_place, sights, value_count
+from gptdoctor.probes.instruments.mask_origins import mask_place
+from gptdoctor.probes.instruments.masks import Sight, sights, value_count
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
-from gptdoctor.probes.instruments.positions import computing, holders
-from gptdoctor.probes.instruments.statements import forward_place, is_discarded
+from gptdoctor.probes.instruments.statements import (
+    after_lost_result,
+    forward_place,
+    is_discarded,
+)
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
 
 TINY = 1e-12  # weights below it belong to what is hidden
 EVEN = 1e-5  # rounding
+# Names of weights that ask and tell in an attention.
+_QUERY = re.compile(
+    r"(?:to_?|w_?|c_?)?(?:q|k|qk|qkv|kv|query|queries|keys?|query_key_value)"
+    r"(?:_?proj|_?weights?|_?w)?",
+    re.IGNORECASE,
+)
+# What makes nothing of what it is given.
+MULTIPLYING = frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply"})
 
 
 def mixes(steady: Steady, length: int) -> bool:
@@ -34,14 +48,49 @@ def mixes(steady: Steady, length: int) -> bool:
 def lost_context(steady: Steady, length: int) -> FlowPlace | None:
     """The statement that loses what earlier tokens brought to the last position."""
     first, second = _recordings(steady, length)
-    for sight in sights(first, length, free_values(first)):
+    for sight in sights(first, length):
         if sight.pattern == "only itself":
             place = mask_place(sight, first, steady.specimen.root)
             return flow_place(place or sight.operation.place, sight.operation.name)
     carriers = _carriers(first, second, length)
     if carriers:
         return _dropped(first, carriers, steady.specimen.root)
-    return never_called(steady)
+    return never_called(steady) or _left_out(steady)
+
+
+def unused_queries(steady: Steady) -> tuple[str, ...]:
+    """The weights of queries and keys, by name, that no operation is given."""
+    recording = record(steady, steady.specimen.inputs())
+    return tuple(name for name, _ in _unused_queries(recording))
+
+
+def _unused_queries(recording: Recording) -> Iterator[tuple[str, nn.Module]]:
+    used = {(id(owner), name) for owner, name in recording.owners.values()}
+    for path, module in recording.model.named_modules():
+        for name, _ in module.named_parameters(recurse=False):
+            if (id(module), name) not in used and any(map(_QUERY.fullmatch, (name, _last(path)))):
+                yield f"{path}.{name}".lstrip("."), module
+
+
+def _last(path: str) -> str:
+    return path.rpartition(".")[2]
+
+
+def _left_out(steady: Steady) -> FlowPlace | None:
+    """The forward that keeps queries and keys and uses none; its statement that adds nothing."""
+    recording = record(steady, steady.specimen.inputs())
+    called = {id(module) for module, _ in recording.calls}
+    for _, module in _unused_queries(recording):
+        place = forward_place(type(module), steady.specimen.root)
+        if place is None or id(module) not in called:
+            continue
+        for operation in recording.operations:
+            nothing = operation.name in MULTIPLYING and not operation.results[0].any()
+            here = operation.place is not None and operation.place.symbol == place.symbol
+            if nothing and here:
+                return flow_place(operation.place, operation.name)
+        return flow_place(place, "forward")
+    return None
 
 
 def _recordings(steady: Steady, length: int) -> tuple[Recording, Recording]:
@@ -91,8 +140,11 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
     if after.place is not None and after.place.symbol == last.place.symbol:
         return flow_place(after.place, after.name)
     # It was handed back to a function that did not take it.
-    own = after.place.symbol if after.place is not None else ""
-    caller = next((place for place in last.stack if place.symbol == own), None)
+    going_on = {place.symbol for place in after.stack}
+    caller = next((place for place in last.stack if place.symbol in going_on), None)
+    line = after_lost_result(caller, root) if caller is not None else None
+    if line is not None and caller is not None:
+        return flow_place(replace(caller, line=line), "assignment")
     return flow_place(caller or last.place, "call")
 
 
@@ -135,8 +187,13 @@ def weighs_alike(steady: Steady, length: int) -> bool | None:
     specimen, text = steady.specimen, steady.text
     one = text.rows(specimen.make_inputs(2, length, steady.seed)[text.name])[:1, :1]
     rows = one.expand(2, length, *one.shape[2:]).contiguous()
-    recording = record(steady, with_text(specimen, text, rows, steady.seed))
-    answers = [_is_even(sight) for sight in sights(recording, length, free_values(recording))]
+    inputs = with_text(specimen, text, rows, steady.seed)
+    for fact in specimen.construction.inputs:  # an encoder's text as well
+        value = inputs.get(fact.name)
+        if fact.kind == "ids" and fact.name != text.name and isinstance(value, Tensor):
+            inputs[fact.name] = value[:1, :1].expand_as(value).contiguous()
+    recording = record(steady, inputs)
+    answers = [_is_even(sight) for sight in sights(recording, length)]
     return all(answers) if answers else None
 
 
@@ -159,74 +216,3 @@ def _is_even(sight: Sight) -> bool:
         for each in operation.args[:2]
         if isinstance(each, Tensor)
     )
-
-
-def lost_positions(steady: Steady, length: int) -> FlowPlace | None:
-    """Where what holds positions is read, or else the forward that does nothing with it."""
-    recording = record(steady, steady.specimen.inputs())
-    kept = {(id(one.owner), one.name.rpartition(".")[2]) for one in holders(recording.model)}
-    start = {
-        number for number, (owner, name) in recording.owners.items() if (id(owner), name) in kept
-    }
-    parts = _parts(recording.model)
-    for module, numbers in recording.returns:
-        start |= set(numbers) if id(module) in parts else set()
-    derived = recording.derived_from(start) & free_values(recording)
-    receiver = _last_receiver(steady, recording, derived) or _given_back(recording, kept)
-    if receiver is not None:
-        return flow_place(receiver, "forward")
-    for operation in recording.operations:
-        if start & set(operation.inputs) and operation.place is not None:
-            return flow_place(operation.place, operation.name)
-    return _owner_forward(steady, recording)
-
-
-def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
-    """Who called a module of positions and made nothing of what it gave back."""
-    owners = {owner for owner, _ in kept}
-    used = {number for operation in recording.operations for number in operation.inputs}
-    used |= {number for _, numbers in recording.calls for number in numbers}
-    for module, numbers in recording.returns:
-        maker = recording.maker.get(numbers[0]) if numbers else None
-        if id(module) in owners and maker is not None and not used & set(numbers):
-            own = maker.stack[0].symbol if maker.stack else ""
-            return next((place for place in maker.stack if place.symbol != own), None)
-    return None
-
-
-def _parts(model: nn.Module) -> frozenset[int]:
-    """The modules that give nothing but positions, by identity."""
-    found = {id(module) for _, module in computing(model)}
-    for holder in holders(model):
-        if not any(True for _ in holder.owner.children()) and holder.path:
-            found.add(id(holder.owner))
-    return frozenset(found)
-
-
-def _last_receiver(steady: Steady, recording: Recording, derived: frozenset[int]) -> Place | None:
-    """The innermost module of the user's that was given positions, by its forward."""
-    for module, numbers in reversed(recording.calls):
-        if derived & set(numbers) and id(module) not in _parts(recording.model):
-            place = forward_place(type(module), steady.specimen.root)
-            if place is not None:
-                return place
-    return None
-
-
-def _owner_forward(steady: Steady, recording: Recording) -> FlowPlace | None:
-    """The forward of the module of the user's that keeps the positions, or calls their module."""
-    model, parts = recording.model, _parts(recording.model)
-    called = {id(module) for module, _ in recording.calls}
-    paths = [holder.path for holder in holders(model)] + [path for path, _ in computing(model)]
-    for path in paths:
-        while True:
-            owner = model.get_submodule(path)
-            users = not type(owner).__module__.startswith("torch.")
-            if users and id(owner) in called and id(owner) not in parts:
-                place = forward_place(type(owner), steady.specimen.root)
-                if place is not None:
-                    return flow_place(place, "forward")
-            if not path:
-                break
-            path = path.rpartition(".")[0]
-    return None

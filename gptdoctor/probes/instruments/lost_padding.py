@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, record
-from gptdoctor.probes.instruments.leaks import Comparison, Sizes, positions_where
-from gptdoctor.probes.instruments.masks import TURNING, softening
+from gptdoctor.probes.instruments.leaks import Comparison, Sizes, differs, positions_where, twins
+from gptdoctor.probes.instruments.mask_origins import TURNING, ancestors
+from gptdoctor.probes.instruments.masks import masks_of, plain_values, softening
 from gptdoctor.probes.instruments.operations import Operation, Recording
+from gptdoctor.probes.instruments.statements import assigned_at
 from gptdoctor.probes.instruments.steady import Steady
 
 
 def padding_place(
-    steady: Steady, inputs: Mapping[str, Any], changed: Mapping[str, Any], real: Tensor, name: str
+    steady: Steady,
+    inputs: Mapping[str, Any],
+    changed: Mapping[str, Any],
+    unmasked: Mapping[str, Any],
+    real: Tensor,
+    name: str,
 ) -> FlowPlace | None:
     """The statement that lacks the mask `name`, for inputs that differ in padded tokens alone.
 
-    Where the mask came to the attention and hid the wrong tokens: what turned it.
+    Where the mask came to the attention and hid the wrong tokens: what turned it, or what made
+    the same of it as of `unmasked`, whose mask hides nothing.
     """
     batch = inputs[steady.text.name].shape[steady.text.batch_dimension]
     sizes = Sizes(batch, real.shape[0], steady.text.batch_dimension == 1)
@@ -33,11 +43,48 @@ def padding_place(
     given = [number for number, each in first.given.items() if each == name]
     derived = first.derived_from(given)
     if derived & _reaching(softmax, first):
+        lost = _deaf(first, record(steady, dict(unmasked)), softmax)
+        if lost is not None:
+            return flow_place(lost.place, lost.name)
         return _turned(first, derived, softmax)
-    for place, numbers in softmax.holding:
-        if derived & numbers:
-            return flow_place(place, softmax.name)
-    return flow_place(softmax.place, softmax.name)
+    return flow_place(lacking(softmax, derived, first, steady), softmax.name)
+
+
+def lacking(
+    attention: Operation, mask: frozenset[int], recording: Recording, steady: Steady
+) -> Place | None:
+    """The innermost statement that had a mask of padding at hand and gave the attention another.
+
+    Where that other is no more than a copy of a third, the copying.
+    """
+    used = set(masks_of(attention, recording, plain_values(recording)))
+    root = steady.specimen.root
+    for place, held in attention.holding:
+        if not mask.intersection(held.values()):
+            continue
+        for each in (each for each, number in held.items() if number in used):
+            line = assigned_at(place, each, root, copied=True)
+            if line is not None:
+                return replace(place, line=line)
+        return place
+    return attention.place
+
+
+def _deaf(first: Recording, unmasked: Recording, attention: Operation) -> Operation | None:
+    """The first operation on the way of a mask that makes the same of two that differ."""
+    others = twins(first, unmasked)
+    masks = masks_of(attention, first, plain_values(first))
+    behind = ancestors(masks, first)
+    for operation in first.operations:
+        twin = others.get(id(operation))
+        if operation not in behind or twin is None or operation.place is None:
+            continue
+        pairs = zip(operation.inputs, twin.inputs, strict=False)
+        heard = any(differs(first.values[one], unmasked.values[other]) for one, other in pairs)
+        results = zip(operation.results, twin.results, strict=False)
+        if heard and not any(differs(one, other) for one, other in results):
+            return operation
+    return None
 
 
 def _reaching(operation: Operation, recording: Recording) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""What an attention lets its positions see, and which statement made its mask as it is."""
+"""What an attention lets its positions see, and which mask it was given."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.operations import FUSED, SOFTMAX, Operation, Recording
-from gptdoctor.probes.instruments.statements import assignment_place
 
 # Scores below this are hidden: those of moved weights stay within some tens, masks begin at -100.
 HIDDEN = -80.0
@@ -20,11 +18,6 @@ _ON_THE_WAY = re.compile(
     r"masked_fill_?|where|(?:add|mul|div|sub)_?|__r?(?:add|sub|mul)__|__i(?:add|mul)__|__truediv__"
     r"|to|float|type_as|half|double|bfloat16|type|clamp|contiguous|clone|view|reshape|__setitem__"
     r"|dropout|tanh|(?:un)?squeeze|(?:un)?flatten"
-)
-# What turns yes into no.
-TURNING = re.compile(
-    r"__invert__|logical_not|bitwise_not|__(?:eq|ne|lt|gt|le|ge|rsub)__|eq|ne|lt|gt|le|ge|rsub"
-    r"|tri[lu]_?|where|masked_fill_?"
 )
 
 
@@ -68,20 +61,38 @@ def _farthest(seen: Tensor) -> int:
     return int((places[:, 1] - places[:, 0]).max()) if len(places) else 0
 
 
-def sights(recording: Recording, length: int, free: frozenset[int]) -> Iterator[Sight]:
-    """All attentions of a text of `length` over itself; `free`: values that no input moves."""
+def plain_values(recording: Recording) -> frozenset[int]:
+    """The numbers of the values that hold nothing of what tokens say, as masks and biases do not.
+
+    What is computed from the inputs and has met a weight that is trained holds it.
+    """
+    weights = (
+        number for number, (owner, name) in recording.owners.items() if _is_trained(owner, name)
+    )
+    said = recording.derived_from(recording.given) & recording.derived_from(weights)
+    return frozenset(recording.values) - said
+
+
+def _is_trained(owner: nn.Module, name: str) -> bool:
+    parameter = dict(owner.named_parameters(recurse=False)).get(name)
+    return parameter is not None and parameter.requires_grad
+
+
+def sights(recording: Recording, length: int) -> Iterator[Sight]:
+    """All attentions of a text of `length` over itself."""
+    plain = plain_values(recording)
     for operation in recording.operations:
-        sight = sight_of(operation, recording, length, free)
+        sight = sight_of(operation, recording, length, plain)
         if sight is not None:
             yield sight
 
 
 def sight_of(
-    operation: Operation, recording: Recording, length: int, free: frozenset[int]
+    operation: Operation, recording: Recording, length: int, plain: frozenset[int]
 ) -> Sight | None:
     """What the positions of one operation see; None where it is no attention over the text."""
     if operation.name in SOFTMAX:
-        return _sight_of_softmax(operation, recording, length, free)
+        return _sight_of_softmax(operation, recording, length, plain)
     if operation.name == "scaled_dot_product_attention":
         return _sight_of_fused(operation, length)
     if operation.name == "multi_head_attention_forward":
@@ -90,7 +101,7 @@ def sight_of(
 
 
 def _sight_of_softmax(
-    operation: Operation, recording: Recording, length: int, free: frozenset[int]
+    operation: Operation, recording: Recording, length: int, plain: frozenset[int]
 ) -> Sight | None:
     scores = operation.args[0] if operation.args else None
     if not isinstance(scores, Tensor) or scores.dim() < 3 or scores.shape[-2] != length:
@@ -99,7 +110,9 @@ def _sight_of_softmax(
         return None
     shown = (scores > HIDDEN)[..., -length:]  # what stands before the text is memory
     visible = shown.reshape(-1, length, length).any(dim=0)
-    mask, applied = _applied(operation, recording, length, free)
+    met = _met(operation, recording, plain)
+    pairwise = ((each, by) for each, by in met if _is_pairwise(recording.values[each], length))
+    mask, applied = next(pairwise, (None, None))
     return Sight(operation, visible, mask, applied)
 
 
@@ -170,25 +183,25 @@ def softening(operation: Operation, recording: Recording) -> Operation | None:
     return None
 
 
-def _applied(
-    operation: Operation, recording: Recording, length: int, free: frozenset[int]
-) -> tuple[int | None, Operation | None]:
-    """The mask behind some scores, and the operation that applied it."""
-    current: Operation | None = operation
+def masks_of(operation: Operation, recording: Recording, plain: frozenset[int]) -> tuple[int, ...]:
+    """The numbers of all that may hide positions from an attention, the last applied first."""
+    if operation.name in SOFTMAX:
+        return tuple(number for number, _ in _met(operation, recording, plain))
+    return tuple(number for number in operation.inputs if number in plain)
+
+
+def _met(
+    operation: Operation, recording: Recording, plain: frozenset[int]
+) -> Iterator[tuple[int, Operation]]:
+    """What scores met on their way that holds no scores, and the operation at which they did."""
+    current = operation
     for _ in range(12):
-        scores = [number for number in current.inputs if number not in free] if current else []
+        scores = [number for number in current.inputs if number not in plain]
         maker = recording.maker.get(scores[0]) if scores else None
         if maker is None or not _ON_THE_WAY.fullmatch(maker.name):
-            return None, None
-        masks = [
-            number
-            for number in maker.inputs
-            if number in free and _is_pairwise(recording.values[number], length)
-        ]
-        if masks:
-            return masks[0], maker
+            return
+        yield from ((number, maker) for number in maker.inputs if number in plain)
         current = maker
-    return None, None
 
 
 def _is_pairwise(value: Tensor, length: int) -> bool:
@@ -211,65 +224,6 @@ def blinding(recording: Recording) -> Operation | None:
         dimension = _dimension(operation, scores.dim())
         return operation if bool((scores == -torch.inf).all(dim=dimension).any()) else None
     return None
-
-
-def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
-    """The statement that made the mask wrong: that drew its border, or turned it round."""
-    if sight.mask is None:
-        return None
-    chain = list(_chain(sight.mask, recording))  # from the mask back to what it was made of
-    for number, operation in reversed(chain):
-        border = _border(recording.values[number])
-        if border == "wrong":
-            return _place_of(number, operation, recording, root)
-    turning = [
-        operation for _, operation in chain if operation and TURNING.fullmatch(operation.name)
-    ]
-    right = [number for number, _ in chain if _border(recording.values[number]) == "right"]
-    if not right:  # one value everywhere: nobody drew a border
-        number, operation = chain[-1]
-        return _place_of(number, operation, recording, root)
-    if sight.applied is not None and sight.applied.name == "where":
-        return sight.applied.place
-    if turning and turning[0].place is not None:
-        return turning[0].place
-    if chain[-1][0] in recording.owners and sight.applied is None:
-        return _place_of(chain[-1][0], None, recording, root)
-    return sight.applied.place if sight.applied is not None else None
-
-
-def _place_of(
-    number: int, operation: Operation | None, recording: Recording, root: str
-) -> Place | None:
-    """Where a value was made: the line of its operation, or the assignment of what is kept."""
-    if operation is not None:
-        return operation.place
-    owner = recording.owners.get(number)
-    return None if owner is None else assignment_place(*owner, root)
-
-
-def _chain(number: int, recording: Recording) -> Iterator[tuple[int, Operation | None]]:
-    """A value, and what it was made of, step by step, the largest input of each."""
-    for _ in range(24):
-        maker = recording.maker.get(number)
-        yield number, maker
-        if maker is None or not maker.inputs:
-            return
-        number = max(maker.inputs, key=lambda each: recording.values[each].numel())
-
-
-def _border(values: Tensor) -> str:
-    """Where a mask changes: "right" at the diagonal, "wrong" elsewhere, "none" nowhere."""
-    if values.dim() < 2 or min(values.shape[-2:]) < 3:
-        return "none"
-    matrix = values.reshape(-1, *values.shape[-2:])[0]
-    size = min(matrix.shape)
-    matrix = matrix[-size:, -size:]
-    inside = torch.ones(size, size, dtype=torch.bool).tril()
-    below, above = matrix[inside], matrix[~inside]
-    if value_count(below) == 1 and value_count(above) == 1:
-        return "none" if below[0] == above[0] else "right"
-    return "wrong" if value_count(matrix) == 2 else "none"
 
 
 def value_count(values: Tensor) -> int:

@@ -26,6 +26,9 @@ _QUESTIONS = re.compile(
 )
 # What takes nothing from the tensor that it is called on but its form.
 _MAKING = ("new_", "_like")
+# What takes the form or the kind of numbers of all that it is given but the first.
+_FORMING = frozenset({"type_as", "to", "expand_as", "view_as", "reshape_as"})
+_MASK = re.compile(r"mask|causal|bias", re.IGNORECASE)
 # Operations that turn scores into weights; the frames around them are looked at.
 SOFTMAX = frozenset({"softmax", "_softmax", "softmax_"})
 FUSED = frozenset({"scaled_dot_product_attention", "multi_head_attention_forward"})
@@ -43,9 +46,11 @@ class Operation:
     outputs: tuple[int, ...] = ()  # numbers of the values that came out
     results: tuple[Tensor, ...] = ()
     # Of an attention's frames, innermost first: those in whose reach a mask over pairs of
-    # positions was, and the numbers of the tensors that each had at hand.
+    # positions was, and the numbers of the tensors that each had at hand, by name.
     masked_frames: tuple[Place, ...] = ()
-    holding: tuple[tuple[Place, frozenset[int]], ...] = ()
+    holding: tuple[tuple[Place, dict[str, int]], ...] = ()
+    # The same frames where the name of a mask stands for None, with that name.
+    absent_masks: tuple[tuple[Place, str], ...] = ()
 
     @property
     def place(self) -> Place | None:
@@ -77,7 +82,8 @@ class Recording:
         for operation in self.operations:
             if operation.name.startswith(_MAKING[0]) or operation.name.endswith(_MAKING[1]):
                 continue
-            if any(number in found for number in operation.inputs):
+            inputs = operation.inputs[: 1 if operation.name in _FORMING else None]
+            if any(number in found for number in inputs):
                 found.update(operation.outputs)
         return frozenset(found)
 
@@ -119,6 +125,7 @@ class Recorder(TorchFunctionMode):
             frame = sys._getframe(1)
             operation.masked_frames = tuple(_with_masks(frame, self._root, length))
             operation.holding = tuple(self._holding(frame))
+            operation.absent_masks = tuple(_absent_masks(frame, self._root))
         result = func(*args, **kwargs)
         out = list(tensors(result))
         if writes_in_place(name) and args and isinstance(args[0], Tensor):
@@ -132,14 +139,20 @@ class Recorder(TorchFunctionMode):
         self.recording.operations.append(operation)
         return result
 
-    def _holding(self, frame: FrameType | None) -> Iterator[tuple[Place, frozenset[int]]]:
+    def _holding(self, frame: FrameType | None) -> Iterator[tuple[Place, dict[str, int]]]:
         """The user's frames, innermost first, with the numbers of the tensors they have."""
         while frame is not None:
             path = project_path(frame.f_code.co_filename, self._root)
             if path is not None:
                 place = Place(path=path, symbol=symbol_of(frame.f_code), line=frame.f_lineno)
-                held = (value for value in frame.f_locals.values() if isinstance(value, Tensor))
-                yield place, frozenset(self._number(each) for each in held)
+                yield (
+                    place,
+                    {
+                        name: self._number(value)
+                        for name, value in frame.f_locals.items()
+                        if isinstance(value, Tensor)
+                    },
+                )
             frame = frame.f_back
 
     def _called(self, module: nn.Module, args: Any, kwargs: Any) -> None:
@@ -223,6 +236,17 @@ def _with_masks(frame: FrameType | None, root: str, length: int) -> Iterator[Pla
         path = project_path(frame.f_code.co_filename, root)
         if path is not None and any(map(is_triangle, _held(frame.f_locals))):
             yield Place(path=path, symbol=symbol_of(frame.f_code), line=frame.f_lineno)
+        frame = frame.f_back
+
+
+def _absent_masks(frame: FrameType | None, root: str) -> Iterator[tuple[Place, str]]:
+    """The user's frames in which the name of a mask stands for None, innermost first."""
+    while frame is not None:
+        path = project_path(frame.f_code.co_filename, root)
+        absent = [name for name, value in frame.f_locals.items() if value is None]
+        for name in absent if path is not None else ():
+            if _MASK.search(name) and path is not None:
+                yield Place(path=path, symbol=symbol_of(frame.f_code), line=frame.f_lineno), name
         frame = frame.f_back
 
 

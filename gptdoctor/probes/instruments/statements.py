@@ -133,6 +133,133 @@ def _covers(node: ast.stmt, line: int) -> bool:
     return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
+def assigned_at(place: Place, name: str, root: str, *, copied: bool = False) -> int | None:
+    """The line of the last assignment to a local `name` before a place, in its function.
+
+    `copied`: only where it gives it the value of another name.
+    """
+    function = _function_around(place, root)
+    found = [
+        node
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign)
+        and node.lineno <= (place.line or 0)
+        and any(_names(target, name) for target in node.targets)
+    ]
+    last = max(found, key=lambda node: node.lineno, default=None)
+    if last is None or (copied and not isinstance(last.value, ast.Name)):
+        return None
+    return last.lineno
+
+
+def idle_statement(place: Place, root: str) -> Place | None:
+    """The last statement before a place, in its function, that gives a name its own value."""
+    function = _function_around(place, root)
+    found = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+        if node.lineno <= (place.line or 0)
+        if any(_names(target, node.value.id) for target in node.targets)
+    ]
+    return replace(place, line=max(found)) if found else None
+
+
+def copy_of_result(place: Place, root: str) -> Place | None:
+    """The statement behind a place that gives what it made another name, and nothing else."""
+    function = _function_around(place, root)
+    nodes = list(ast.walk(function)) if function is not None else []
+    assigned = [node for node in nodes if isinstance(node, ast.Assign)]
+    made = {
+        target.id
+        for node in assigned
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        if node.lineno <= (place.line or 0) <= (node.end_lineno or 0)
+    }
+    copies = [
+        node.lineno
+        for node in assigned
+        if isinstance(node.value, ast.Name) and node.value.id in made
+        if node.lineno > (place.line or 0)
+    ]
+    return replace(place, line=min(copies)) if copies else None
+
+
+def return_place(place: Place, root: str) -> Place:
+    """The return of a method at a place that has one alone; else the place itself."""
+    owner, _, name = place.symbol.rpartition(".")
+    found = [
+        node.lineno
+        for function in _methods(str(Path(root) / place.path), owner)
+        for node in ast.walk(function)
+        if function.name == name and isinstance(node, ast.Return)
+    ]
+    return replace(place, line=found[0]) if len(found) == 1 else place
+
+
+def after_lost_result(place: Place, root: str) -> int | None:
+    """The line of the assignment after a call of which the result is named and never read.
+
+    None where it is read, or where something else follows.
+    """
+    function = _function_around(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    made = block[index] if block else None
+    if not isinstance(made, ast.Assign) or index + 1 >= len(block):
+        return None
+    names = {
+        node.id
+        for target in made.targets
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name) and node.id != "_"
+    }
+    rest = block[index + 1 :]
+    read = any(_is_read(name, rest) for name in names)
+    lost = bool(names) and not read and isinstance(rest[0], ast.Assign | ast.AugAssign)
+    return rest[0].lineno if lost else None
+
+
+def _is_read(name: str, statements: list[ast.stmt]) -> bool:
+    """Whether some statement reads a name before one that gives it another value."""
+    for statement in statements:
+        found = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        kinds = [type(node.ctx) for node in found if node.id == name]
+        if ast.Load in kinds:
+            return True
+        if kinds:
+            return False
+    return False
+
+
+def _block_with(tree: ast.AST, line: int) -> tuple[list[ast.stmt], int]:
+    """The innermost list of statements of which one covers a line, and which it is."""
+    found: tuple[list[ast.stmt], int] = ([], 0)
+    for node in ast.walk(tree):
+        for _, block in ast.iter_fields(node):
+            for index, each in enumerate(block if isinstance(block, list) else ()):
+                if isinstance(each, ast.stmt) and each.lineno <= line <= (each.end_lineno or 0):
+                    found = block, index  # walked from outside in
+    return found
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    each = target.elts if isinstance(target, ast.Tuple | ast.List) else (target,)
+    return any(isinstance(node, ast.Name) and node.id == name for node in each)
+
+
+def _function_around(place: Place, root: str) -> ast.FunctionDef | None:
+    """The innermost function around a place."""
+    tree = _tree(str(Path(root) / place.path))
+    line = place.line or 0
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.FunctionDef) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return max(found, key=lambda node: node.lineno, default=None)
+
+
 @lru_cache(maxsize=32)
 def _tree(file: str) -> ast.Module | None:
     try:

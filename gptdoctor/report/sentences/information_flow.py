@@ -50,10 +50,19 @@ def _rows(values: Values, status: Status) -> str | None:
 def _padding(values: Values, status: Status) -> str | None:
     mask, influence = values.text("mask"), values.number("influence")
     if status is Status.REFUTED:
-        return f"what {mask} hides moves no output of a real token" if mask else None
+        hidden = mask if values.integer("pad_id") is None else f"the padding of {mask}"
+        told = f"what {mask} hides" if hidden == mask else hidden
+        return f"{told} moves no output of a real token" if mask else None
     padded, length = values.integer("padded"), values.integer("length")
     if mask is None or influence is None or padded is None or length is None:
         return None
+    pad_id = values.integer("pad_id")
+    if pad_id is not None:
+        turned = "; its mask hides the real tokens instead" if values.flag("turned") else ""
+        return (
+            f"with {padded} tokens of padding (id {pad_id}) behind {length - padded} real ones of "
+            f"{mask}, outputs move by up to {percent(influence)} of the largest{turned}"
+        )
     turned = "; with the opposite mask it moves nothing" if values.flag("turned") else ""
     return (
         f"with {padded} of {length} tokens padded on the {values.text('side')} and hidden by "
@@ -76,12 +85,16 @@ def _context(values: Values, status: Status) -> str | None:
 
 def _order(values: Values, status: Status) -> str | None:
     order, influence = values.number("order"), values.number("positions_influence")
+    if order is not None and values.flag("zeroed"):
+        return f"when earlier tokens trade places the last output moves by {percent(order)}"
     if order is None or influence is None:
         return None
     names = some(values.names("positions"), 3)
     if status is Status.REFUTED:
         return f"outputs move by {percent(influence)} with {names}"
     trade = f"when earlier tokens trade places the last output moves by {percent(order)}"
+    if values.flag("flat"):
+        return f"all rows of {names} are equal; {trade}"
     return f"with {names} exchanged for noise, outputs move by {percent(influence)}; {trade}"
 
 

@@ -1,0 +1,151 @@
+"""Where what tells positions is lost on its way to the outputs."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from gptdoctor.core.findings import Place
+from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.probes.instruments.blame import flow_place, free_values, record
+from gptdoctor.probes.instruments.lost_context import MULTIPLYING
+from gptdoctor.probes.instruments.masks import plain_values, value_count
+from gptdoctor.probes.instruments.operations import Operation, Recording
+from gptdoctor.probes.instruments.positions import computing, holders
+from gptdoctor.probes.instruments.statements import copy_of_result, forward_place, return_place
+from gptdoctor.probes.instruments.steady import Steady
+
+
+def zeroed_positions(steady: Steady) -> Operation | None:
+    """The operation that multiplies by zero what differs from position to position.
+
+    Comparisons are none: they make masks.  Nor is a division, which counts chunks.
+    """
+    inputs = steady.specimen.inputs()
+    length = steady.text.rows(inputs[steady.text.name]).shape[1]
+    recording = record(steady, inputs)
+    plain = plain_values(recording)
+    for operation in recording.operations:
+        if operation.place is None or operation.name not in MULTIPLYING:
+            continue
+        given = [n for n in operation.inputs if n in plain and length in recording.values[n].shape]
+        varied = any(value_count(recording.values[number]) > 1 for number in given)
+        made = [each for each in operation.results if length in each.shape]
+        if varied and made and not any(each.any() for each in made):
+            return operation
+    return None
+
+
+def lost_positions(steady: Steady) -> FlowPlace | None:
+    """Where what holds positions is read, or else the forward that does nothing with it."""
+    zeroed = zeroed_positions(steady)
+    if zeroed is not None:
+        return flow_place(zeroed.place, zeroed.name)
+    recording = record(steady, steady.specimen.inputs())
+    kept = {(id(one.owner), one.name.rpartition(".")[2]) for one in holders(recording.model)}
+    start = {
+        number for number, (owner, name) in recording.owners.items() if (id(owner), name) in kept
+    }
+    parts = _parts(recording.model)
+    for module, numbers in recording.returns:
+        start |= set(numbers) if id(module) in parts else set()
+    derived = recording.derived_from(start) & free_values(recording)
+    receiver = (
+        _gives_back_its_input(steady, recording)
+        or _last_receiver(steady, recording, derived)
+        or _given_back(recording, kept)
+    )
+    if receiver is not None:
+        return flow_place(receiver, "forward")
+    used = {number for operation in recording.operations for number in operation.inputs}
+    for operation in recording.operations:
+        place = operation.place
+        if start & set(operation.inputs) and place is not None:
+            if not used.intersection(operation.outputs):  # read, and left there
+                place = _copy_of_text(steady, recording, place) or place
+            return flow_place(place, operation.name)
+    return _owner_forward(steady, recording)
+
+
+def _gives_back_its_input(steady: Steady, recording: Recording) -> Place | None:
+    """The return of a module of positions that hands on what it was given, as it was."""
+    parts = _parts(recording.model)
+    given = {id(module): numbers for module, numbers in recording.calls if id(module) in parts}
+    for module, numbers in recording.returns:
+        if set(numbers) & set(given.get(id(module), ())):
+            place = forward_place(type(module), steady.specimen.root)
+            return None if place is None else return_place(place, steady.specimen.root)
+    return None
+
+
+def _looked_up(steady: Steady, recording: Recording, forward: Place) -> Place | None:
+    """The statement of a function in which the text is looked up."""
+    text = {n for n, name in recording.given.items() if name == steady.text.name}
+    for operation in recording.operations:
+        if operation.name == "embedding" and text & set(operation.inputs):
+            for place in operation.stack:
+                if (place.path, place.symbol) == (forward.path, forward.symbol):
+                    return place
+    return None
+
+
+def _copy_of_text(steady: Steady, recording: Recording, forward: Place) -> Place | None:
+    """The statement that hands on what was looked up, and adds nothing to it."""
+    place = _looked_up(steady, recording, forward)
+    return None if place is None else copy_of_result(place, steady.specimen.root)
+
+
+def _without_positions(steady: Steady, recording: Recording, forward: Place) -> Place:
+    """The statement to which positions should have been added, or the function."""
+    copy = _copy_of_text(steady, recording, forward)
+    return copy or _looked_up(steady, recording, forward) or forward
+
+
+def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
+    """Who called a module of positions and made nothing of what it gave back."""
+    owners = {owner for owner, _ in kept}
+    used = {number for operation in recording.operations for number in operation.inputs}
+    used |= {number for _, numbers in recording.calls for number in numbers}
+    for module, numbers in recording.returns:
+        maker = recording.maker.get(numbers[0]) if numbers else None
+        if id(module) in owners and maker is not None and not used & set(numbers):
+            own = maker.stack[0].symbol if maker.stack else ""
+            return next((place for place in maker.stack if place.symbol != own), None)
+    return None
+
+
+def _parts(model: nn.Module) -> frozenset[int]:
+    """The modules that give nothing but positions, by identity."""
+    found = {id(module) for _, module in computing(model)}
+    for holder in holders(model):
+        if not any(True for _ in holder.owner.children()) and holder.path:
+            found.add(id(holder.owner))
+    return frozenset(found)
+
+
+def _last_receiver(steady: Steady, recording: Recording, derived: frozenset[int]) -> Place | None:
+    """The innermost module of the user's that was given positions, by its forward."""
+    for module, numbers in reversed(recording.calls):
+        if derived & set(numbers) and id(module) not in _parts(recording.model):
+            place = forward_place(type(module), steady.specimen.root)
+            if place is not None:
+                return place
+    return None
+
+
+def _owner_forward(steady: Steady, recording: Recording) -> FlowPlace | None:
+    """The forward of the module of the user's that keeps the positions, or calls their module."""
+    model, parts = recording.model, _parts(recording.model)
+    called = {id(module) for module, _ in recording.calls}
+    paths = [holder.path for holder in holders(model)] + [path for path, _ in computing(model)]
+    for path in paths:
+        while True:
+            owner = model.get_submodule(path)
+            users = not type(owner).__module__.startswith("torch.")
+            if users and id(owner) in called and id(owner) not in parts:
+                place = forward_place(type(owner), steady.specimen.root)
+                if place is not None:
+                    return flow_place(_without_positions(steady, recording, place), "forward")
+            if not path:
+                break
+            path = path.rpartition(".")[0]
+    return None
