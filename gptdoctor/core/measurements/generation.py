@@ -60,7 +60,8 @@ class ContextRun:
     # Forward passes after the first whose last id was not the newest token.
     without_newest: int
     crash: Crash | None
-    line: int | None  # of the method's own that failed
+    line: int | None  # of the method's own that failed, or chose what the model was to read
+    in_forward: bool = False  # it was the forward pass that failed, or refused
     written: WrittenCall | None = None  # the call for a test
 
 

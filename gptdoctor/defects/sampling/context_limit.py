@@ -27,7 +27,9 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 def _status(run: ContextRun) -> Status | None:
     if run.crash is not None:
-        return Status.CONFIRMED if run.crash.own else None  # else it refuses
+        # What the model refuses in its forward pass, the method has not refused.
+        failed = run.crash.own or (run.in_forward and not run.crash.lacks_memory)
+        return Status.CONFIRMED if failed else None
     blind = run.calls > 1 and run.without_newest == run.calls - 1
     return Status.CONFIRMED if blind else Status.REFUTED
 
@@ -101,8 +103,8 @@ DEFECT = Defect(
     ),
     explanation=(
         "The model reads a limited number of tokens, and a method hands it the whole text all the "
-        "same, so that it crashes inside; or it keeps the oldest tokens instead of the newest. "
-        "Not meant: a method that keeps the newest tokens, stops at the limit, or refuses with an "
+        "same, so that it crashes inside, or is refused there after some tokens; or it keeps the "
+        "oldest tokens instead of the newest. Not meant: a method that keeps the newest tokens, stops at the limit, or refuses with an "
         "error of its own, and models without a limit."
     ),
     harm=(
@@ -111,8 +113,8 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe generation finds the longest text that the forward pass reads and lets the "
-        "method continue it by three tokens. A crash that is no error of its own, or passes that "
-        "never see the newest token, confirm; tokens from passes that see it, or stopping, "
+        "method continue it by three tokens. A crash, an error of the forward pass, or passes "
+        "that never see the newest token confirm; tokens from passes that see it, or stopping, "
         "refute."
     ),
     sick=SICK,

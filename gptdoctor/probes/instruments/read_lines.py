@@ -33,7 +33,7 @@ def compares_with_zero(function: Callable[..., Any], name: str) -> bool:
     """Whether `function` compares its parameter `name` with a number near zero."""
     tree = tree_of(function)
     return tree is not None and any(
-        _is_near_zero(node, name) for node in ast.walk(tree) if isinstance(node, ast.Compare)
+        is_near_zero(node, name) for node in ast.walk(tree) if isinstance(node, ast.Compare)
     )
 
 
@@ -59,7 +59,8 @@ def _readings(function: Callable[..., Any], name: str) -> Iterator[ast.Name]:
                 yield node
 
 
-def _is_near_zero(node: ast.Compare, name: str) -> bool:
+def is_near_zero(node: ast.Compare, name: str) -> bool:
+    """Whether a comparison is one of the parameter `name` with a number near zero."""
     sides = (node.left, *node.comparators)
     named = any(isinstance(side, ast.Name) and side.id == name for side in sides)
     numbers = [side.value for side in sides if isinstance(side, ast.Constant)]
