@@ -23,7 +23,7 @@ from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.end_tokens import end_run
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws
-from gptdoctor.probes.instruments.nearby_text import copied_line
+from gptdoctor.probes.instruments.nearby_text import given_line
 from gptdoctor.probes.instruments.real_generation import (
     CLEARLY,
     LENGTH,
@@ -95,18 +95,18 @@ class _Examined:
 
     def _lines(self, prompt: Tensor, run: Run) -> dict[str, Any]:
         """The lines of the method's own that run the model and read its logits."""
-        here = self._method.place
+        here, root = self._method.place, self._real.specimen.root
         called = [one.place for one in run.watched.passes if one.place is not None]
-        trace = TracedChoice(self._real.specimen.root, self._real.vocabulary)
+        trace = TracedChoice(root, self._real.vocabulary)
         model = self._real.specimen.copy().eval()
         with suppress(*FAILURES), torch.no_grad(), trace:
             self._real.run(model, self._method, prompt, 1)
         read = [one.place for one in trace.steps if one.kind == "read"]
-        lines = {"call_line": called, "reading_line": read}
-        return {
+        lines = {
             name: next((p.line for p in places[::-1] if p.symbol == here.symbol), None)
-            for name, places in lines.items()
+            for name, places in {"call_line": called, "reading_line": read}.items()
         }
+        return {**lines, "given_line": given_line(root, replace(here, line=lines["call_line"]))}
 
     def _mode(self, prompt: Tensor, run: Run) -> ModeUse | None:
         model = self._real.specimen.copy().train()
@@ -137,7 +137,7 @@ class _Examined:
             crash = crash_of(error, self._real.specimen.root, "generate")
             line, chosen = own_line(error, self._method), None
             if line is not None:
-                chosen = copied_line(
+                chosen = given_line(
                     self._real.specimen.root, replace(self._method.place, line=line)
                 )
             return ContextRun(

@@ -35,7 +35,7 @@ def _status(run: ContextRun) -> Status | None:
 
 
 def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Conviction:
-    told, line = "goes on", method.call_line
+    told, line = "goes on", method.given_line or method.call_line
     if run.crash is not None:
         told, line = f"fails with {run.crash.kind}", run.line
     elif status is Status.CONFIRMED:
@@ -104,8 +104,8 @@ DEFECT = Defect(
     explanation=(
         "The model reads a limited number of tokens, and a method hands it the whole text all the "
         "same, so that it crashes inside, or is refused there after some tokens; or it keeps the "
-        "oldest tokens instead of the newest. Not meant: a method that keeps the newest tokens, stops at the limit, or refuses with an "
-        "error of its own, and models without a limit."
+        "oldest tokens instead of the newest. Not meant: a method that keeps the newest tokens, "
+        "stops at the limit, or refuses with an error of its own, and models without a limit."
     ),
     harm=(
         "Long texts end in an error about indices or sizes that tells a user nothing, or repeat "

@@ -50,18 +50,20 @@ def next_reading(root: str, place: Place) -> int | None:
     return None
 
 
-def copied_line(root: str, place: Place) -> int | None:
-    """The line above a place that only copies the value which is read there: `given = text`.
+def given_line(root: str, place: Place) -> int | None:
+    """The line above a place that copies or cuts what a call there is given: `x = text[:, -8:]`.
 
-    Of a name that nothing else gives a value.
+    Of a name that is given as it is, and that nothing else gives a value.
     """
     statement = _statement(root, place)
-    read = _read(statement) if statement is not None else set()
+    read = _handed(statement) if statement is not None else set()
     for node in _statements(root, place):
         name = _bound(node)
         if statement is None or node.lineno >= statement.lineno or name not in read:
             continue
-        if isinstance(node, ast.Assign) and _copied(node) and _bindings(root, place, name) == 1:
+        value = node.value if isinstance(node, ast.Assign) else None
+        whole = value.value if isinstance(value, ast.Subscript) else value
+        if isinstance(whole, ast.Name) and _bindings(root, place, name) == 1:
             return node.lineno
     return None
 
@@ -106,6 +108,13 @@ def _bound(statement: ast.stmt | None) -> str:
     """The one name that a statement gives a value; "": none, or several."""
     targets = statement.targets if isinstance(statement, ast.Assign) else []
     return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
+
+
+def _handed(statement: ast.stmt) -> set[str]:
+    """The names that the calls in a statement are given as they are."""
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    given = [each for call in calls for each in (*call.args, *(one.value for one in call.keywords))]
+    return {each.id for each in given if isinstance(each, ast.Name)}
 
 
 def _bindings(root: str, place: Place, name: str) -> int:

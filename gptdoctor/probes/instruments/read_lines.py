@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -35,6 +36,16 @@ def compares_with_zero(function: Callable[..., Any], name: str) -> bool:
     return tree is not None and any(
         is_near_zero(node, name) for node in ast.walk(tree) if isinstance(node, ast.Compare)
     )
+
+
+def comments_of(function: Callable[..., Any]) -> str:
+    """The comments in a function; "" where there are none, or its text is not at hand."""
+    try:
+        lines, _ = inspect.getsourcelines(inspect.unwrap(function))
+        tokens = list(tokenize.generate_tokens(iter(lines).__next__))
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return ""
+    return " ".join(one.string for one in tokens if one.type == tokenize.COMMENT)
 
 
 def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
