@@ -314,7 +314,7 @@ CACHES = {
         "k, v = torch.cat",
     ),
     "start position": (LLAMA.replace("WHERE", "start_pos"), None),
-    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "k = torch.cat([self.cache_k"),
+    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "self.cache_k[:B, 0"),
     "state of a recurrent layer": (RECURRENT, None),
 }
 
