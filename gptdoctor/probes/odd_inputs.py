@@ -163,6 +163,23 @@ def _only_beyond(specimen: Specimen, longest: int) -> bool:
     return runs == [True, False]
 
 
+def _empty(specimen: Specimen) -> Crash | None:
+    """What the known call raises for a text of no tokens; None: nothing, or there is no such."""
+    if specimen.only_at:
+        return None
+    try:
+        inputs = specimen.make_inputs(specimen.construction.batch, 0, specimen.seed)
+    except _FAILURES:
+        return None
+    try:
+        with torch.no_grad():
+            specimen.reseed()
+            specimen.call(specimen.copy().eval(), inputs)
+    except _FAILURES as error:
+        return crash_of(error, specimen.root, "forward")
+    return None
+
+
 def _masked(specimen: Specimen) -> tuple[HiddenTokens, ...]:
     """Calls whose mask hides what some queries could see, where the entry takes such a mask."""
     if specimen.construction.batch < 2 or specimen.construction.length < 4:
@@ -184,6 +201,7 @@ def measure(specimen: Specimen) -> OddInputs:
         missing=tuple(_missing(specimen, recipe)),
         strange=() if text is None else tuple(_strange(specimen, recipe, text)),
         overlong=None if text is None else _overlong(specimen, text),
+        empty=None if text is None else _empty(specimen),
         masked=_masked(specimen),
     )
 

@@ -59,6 +59,12 @@ def method(
 RIGHT = "new = torch.multinomial((z / temperature).softmax(-1), 1)"
 DRAW = "new = torch.multinomial(z.softmax(-1), 1)"
 GREEDY = "new = z.argmax(-1, keepdim=True)"
+NUCLEUS_OF_RANKS = (
+    "s, order = (z / temperature).softmax(-1).sort(descending=True)\n"
+    "s = s.masked_fill(s.cumsum(-1) - s > top_p, 0)\n"
+    "rank = torch.multinomial(s, 1)\n"
+    "new = rank"
+)
 SICK = {
     "no temperature in use": ("GD402", method(DRAW)),
     "scaled and thrown away": ("GD402", method("z / temperature\n" + DRAW)),
@@ -96,6 +102,31 @@ SICK = {
         "GD412",
         method(RIGHT + "\nif (new == eos).any(): break", "temperature=1.0, eos=0"),
     ),
+    "top-k that does nothing": (
+        "GD406",
+        method("kept = z.topk(top_k)[0]\nz = z\n" + DRAW, "top_k=5"),
+    ),
+    "ranks for tokens": ("GD407", method(NUCLEUS_OF_RANKS, "temperature=1.0, top_p=0.9")),
+    "mask in the order of the ranks": (
+        "GD407",
+        method(
+            "s, order = (z / temperature).softmax(-1).sort(descending=True)\n"
+            "far = s.cumsum(-1) - s > top_p\n"
+            "new = torch.multinomial(z.masked_fill(far, -torch.inf).softmax(-1), 1)",
+            "temperature=1.0, top_p=0.9",
+        ),
+    ),
+    "sampling by its comment": ("GD405", method(GREEDY + "  # sample the next token", "seed=0")),
+    "cut above the call": (
+        "GD414",
+        method(RIGHT, seen="self(given)[:, -1]").replace(
+            "            z = self", "            given = idx[:, -1:]\n            z = self"
+        ),
+    ),
+    "zero let in": (
+        "GD413",
+        method("if temperature >= 0:\n    z = z / temperature\n" + DRAW),
+    ),
     "zero divides": ("GD413", method("assert temperature >= 0\n" + RIGHT)),
     "zeros for the prompt": ("GD414", method(RIGHT, seen="self(torch.zeros_like(idx))[:, -1]")),
     "the last token alone": ("GD414", method(RIGHT, seen="self(idx[:, -1:])[:, -1]")),
@@ -118,6 +149,13 @@ def test_a_sick_method_is_convicted_by_its_rule(tmp_path: Path, what: str) -> No
 
 
 LINES = {
+    "no temperature in use": "new = torch.multinomial",
+    "top-k that does nothing": "z = z",
+    "ranks for tokens": "new = rank",
+    "mask in the order of the ranks": "z.masked_fill",
+    "sampling by its comment": "argmax",
+    "cut above the call": "given = idx",
+    "zero let in": "if temperature >= 0",
     "multiplied": "z * temperature",
     "second softmax": "z.softmax(-1) /",
     "greedy sample": "argmax",
@@ -173,6 +211,7 @@ HEALTHY = {
         "new = (c < torch.rand(len(c), 1)).sum(-1, keepdim=True).clamp(max=z.size(-1) - 1)"
     ),
     "greedy": method(GREEDY, "verbose=False"),
+    "greedy by its comment": method(GREEDY + "  # greedy, we sample elsewhere", "verbose=False"),
     "greedy switch": method(
         "new = torch.multinomial(z.softmax(-1), 1) if do_sample else z.argmax(-1, keepdim=True)",
         "do_sample=False",
@@ -311,6 +350,12 @@ CACHES = {
     ),
     "keys for values": (
         CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),
+        "k, v = torch.cat",
+    ),
+    "the newest keys first": (
+        CACHED.replace("PLACES", "start")
+        .replace("KEPT", "(k, v)")
+        .replace("[past_key_values[0], k]", "[k, past_key_values[0]]"),
         "k, v = torch.cat",
     ),
     "start position": (LLAMA.replace("WHERE", "start_pos"), None),

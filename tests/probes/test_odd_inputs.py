@@ -119,6 +119,11 @@ SICK = {
         "arange(len(idx[0]))",
         PLAIN.replace("self.places(idx)", "self.p(torch.arange(len(idx[0])))"),
     ),
+    "empty-text-that-an-assert-guards": (
+        "GD706",
+        "assert idx",
+        PLAIN.replace("        return", "        assert idx.numel()\n        return"),
+    ),
     "infinite-mask": ("GD705", "masked_fill", MASKED.replace(", hidden=-1e9", "")),
 }
 HEALTHY = {

@@ -69,4 +69,5 @@ class OddInputs(Measurement):
     missing: tuple[MissingInput, ...]
     strange: tuple[StrangeId, ...]
     overlong: OverlongInput | None
+    empty: Crash | None = None  # what a text of no tokens raises
     masked: tuple[HiddenTokens, ...]

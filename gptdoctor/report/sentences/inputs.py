@@ -54,6 +54,8 @@ def _overlong(values: Values, status: Status) -> str | None:
 def _unguarded(values: Values, status: Status) -> str | None:
     length, longest = values.integer("length"), values.integer("longest")
     declared, error = values.text("declared"), values.text("error")
+    if length == 0:
+        return f"a text of no tokens raises {error}"
     if length is None or longest is None or declared is None:
         return None
     return f"{count(length, 'token')} where {declared} is {longest} raise {error}"

@@ -1,4 +1,4 @@
-"""GD706: a text that is too long meets an assert, or an error from within, and no word about it."""
+"""GD706: a text of a wrong length meets an assert, or an error from within that says nothing."""
 
 from __future__ import annotations
 
@@ -19,21 +19,44 @@ SPEAKS = ("length", "longer", "too long", "tokens", "positions", "context", "exc
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    overlong = measurement.overlong if isinstance(measurement, OddInputs) else None
-    crash = None if overlong is None else overlong.crash
-    if overlong is None or crash is None or crash.lacks_memory:
+    if not isinstance(measurement, OddInputs):
         return
-    place, told = _entry(record), "refused in words"
+    overlong = measurement.overlong
+    if overlong is not None and overlong.crash is not None and not overlong.crash.lacks_memory:
+        yield from _of_overlong(overlong, overlong.crash, _entry(record))
+    if measurement.empty is not None and _is_assert(measurement.empty):
+        yield _of_empty(measurement.empty, _entry(record))
+
+
+def _of_overlong(overlong: OverlongInput, crash: Crash, entry: Place) -> Iterator[Conviction]:
     if crash.raised_there or (not _is_assert(crash) and _speaks(crash)):
-        yield _conviction(overlong, crash, Status.REFUTED, place, told)
+        yield _conviction(overlong, crash, Status.REFUTED, entry, "refused in words")
     elif overlong.only_beyond and crash.path is not None:
+        place, told = overlong.entry_place or entry, "let in, and fail inside"
         if _is_assert(crash):
-            place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
-            told = "refused by an assert alone"
-        else:
-            place = overlong.entry_place or place
-            told = "let in, and fail inside"
+            place, told = _place_of(crash) or entry, "refused by an assert alone"
         yield _conviction(overlong, crash, Status.CONFIRMED, place, told)
+
+
+def _of_empty(crash: Crash, entry: Place) -> Conviction:
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=_place_of(crash) or entry,
+        message="A text of no tokens is refused by an assert alone",
+        values={"length": 0, "asserted": True, "error": _words(crash)},
+    )
+
+
+def _place_of(crash: Crash) -> Place | None:
+    if crash.path is None:
+        return None
+    return Place(path=crash.path, symbol=crash.symbol, line=crash.line)
+
+
+def _words(crash: Crash) -> str:
+    return f"{crash.kind}: {crash.message}" if crash.message else crash.kind
 
 
 def _is_assert(crash: Crash) -> bool:
@@ -66,7 +89,7 @@ def _conviction(
             "longest": overlong.longest,
             "length": overlong.length,
             "asserted": _is_assert(crash),
-            "error": f"{crash.kind}: {crash.message}" if crash.message else crash.kind,
+            "error": _words(crash),
         },
     )
 
@@ -119,14 +142,14 @@ GOOD = """\
 
 DEFECT = Defect(
     code=CODE,
-    name="overlong-input-unguarded",
+    name="length-unguarded",
     severity=Severity.LOW,
-    summary="A text longer than the model says it takes is not refused in words.",
+    summary="A text longer than the model says it takes, or an empty one, is not refused in words.",
     explanation=(
         "The model names its longest text, and nothing but an assert holds longer ones off, which "
         "Python removes with -O; or nothing does, and an index or a size fails inside, with an "
-        "error that speaks of no length. Not meant: an error of the code's own, and models that "
-        "compute positions for any length."
+        "error that speaks of no length. An assert may as well be all that holds an empty text "
+        "off. Not meant: an error of the code's own, and models that take any length."
     ),
     harm=(
         "Whoever gives a text that is too long reads `index out of range in self`, on a GPU an "
@@ -137,7 +160,8 @@ DEFECT = Defect(
         "The probe odd-inputs makes the call that works with two tokens more than the model names "
         "as its longest, and where that fails, with the longest and with twice as many. An assert, "
         "or an error from within that names no length, confirms if the longest runs and both "
-        "longer ones fail; an error of the code's own refutes."
+        "longer ones fail; an error of the code's own refutes. An assert that fails for a text of "
+        "no tokens confirms as well."
     ),
     sick=SICK,
     healed=SICK.replace(BAD, GOOD),
