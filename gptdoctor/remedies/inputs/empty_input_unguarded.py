@@ -47,12 +47,13 @@ def _statement(request: Request) -> Statement:
 
     Where that is an assert, the one that the assert guards.
     """
-    source, guarded = request.source, request.finding.details.get("operation_line")
+    source, told = request.source, request.finding.details.get("operation_line")
+    guarded = told if isinstance(told, int) else 0
     found = [
         node
         for node in walk(source.module, cst.SimpleStatementLine)
         if request.within(node)
-        if request.covered(node) or source.line(node) <= (guarded or 0) <= source.last_line(node)
+        if request.covered(node) or source.line(node) <= guarded <= source.last_line(node)
     ]
     if not found:
         raise Declined("nothing at this place gathers inputs")
