@@ -23,6 +23,7 @@ from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.end_tokens import end_run
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws
+from gptdoctor.probes.instruments.nearby_text import given_line
 from gptdoctor.probes.instruments.real_generation import (
     CLEARLY,
     LENGTH,
@@ -94,18 +95,18 @@ class _Examined:
 
     def _lines(self, prompt: Tensor, run: Run) -> dict[str, Any]:
         """The lines of the method's own that run the model and read its logits."""
-        here = self._method.place
+        here, root = self._method.place, self._real.specimen.root
         called = [one.place for one in run.watched.passes if one.place is not None]
-        trace = TracedChoice(self._real.specimen.root, self._real.vocabulary)
+        trace = TracedChoice(root, self._real.vocabulary)
         model = self._real.specimen.copy().eval()
         with suppress(*FAILURES), torch.no_grad(), trace:
             self._real.run(model, self._method, prompt, 1)
-        read = [place for kind, place in trace.steps if kind == "read"]
-        lines = {"call_line": called, "reading_line": read}
-        return {
+        read = [one.place for one in trace.steps if one.kind == "read"]
+        lines = {
             name: next((p.line for p in places[::-1] if p.symbol == here.symbol), None)
-            for name, places in lines.items()
+            for name, places in {"call_line": called, "reading_line": read}.items()
         }
+        return {**lines, "given_line": given_line(root, replace(here, line=lines["call_line"]))}
 
     def _mode(self, prompt: Tensor, run: Run) -> ModeUse | None:
         model = self._real.specimen.copy().train()
@@ -134,14 +135,19 @@ class _Examined:
                 run = self._real.run(model, self._method, given, STEPS)
         except FAILURES as error:
             crash = crash_of(error, self._real.specimen.root, "generate")
-            line = own_line(error, self._method)
+            line, chosen = own_line(error, self._method), None
+            if line is not None:
+                chosen = given_line(
+                    self._real.specimen.root, replace(self._method.place, line=line)
+                )
             return ContextRun(
                 limit=limit,
                 new_tokens=0,
                 calls=0,
                 without_newest=0,
                 crash=crash,
-                line=line,
+                line=chosen or line,
+                in_forward=self._real.failed_inside(error),
                 written=self._real.written(self._method, given, STEPS, None),
             )
         if run.tokens is None:

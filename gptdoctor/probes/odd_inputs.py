@@ -25,7 +25,7 @@ from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.forms import Promised
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.outputs import LAST_ONLY
-from gptdoctor.specimen.places import crash_of
+from gptdoctor.specimen.places import crash_of, place_in
 from gptdoctor.specimen.roles import entry_of, signature_of, slots_of
 from gptdoctor.specimen.specimen import Specimen
 
@@ -119,7 +119,7 @@ def _overlong(specimen: Specimen, text: Text) -> OverlongInput | None:
     length = longest + _BEYOND
     inputs = specimen.make_inputs(specimen.construction.batch, length, specimen.seed)
     watch = TamingWatch(specimen.root, inputs[text.parameter])
-    crash, positions = None, None
+    crash, positions, at = None, None, None
     try:
         with torch.no_grad(), watch:
             specimen.reseed()
@@ -127,6 +127,7 @@ def _overlong(specimen: Specimen, text: Text) -> OverlongInput | None:
         positions = None if logits is None else logits.shape[1]
     except _FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
+        at = place_in(error, signature_of(specimen.model, specimen.target.entry), specimen.root)
     shorter = positions is not None and positions < length
     cut = ("a slice", watch.cut) if watch.cut is not None and shorter else ("", None)
     operation, place = watch.fitted or cut
@@ -138,7 +139,45 @@ def _overlong(specimen: Specimen, text: Text) -> OverlongInput | None:
         crash=crash,
         operation=operation,
         place=place,
+        only_beyond=crash is not None and _only_beyond(specimen, longest),
+        entry_place=at,
     )
+
+
+def _only_beyond(specimen: Specimen, longest: int) -> bool:
+    """Whether the longest text runs and one of twice the length does not.
+
+    What fails by two tokens more may want a multiple of some number, which twice the length is.
+    """
+    runs = []
+    for length in (longest, 2 * longest):
+        inputs = specimen.make_inputs(specimen.construction.batch, length, specimen.seed)
+        try:
+            with torch.no_grad():
+                specimen.reseed()
+                specimen.call(specimen.copy().eval(), inputs)
+        except _FAILURES:
+            runs.append(False)
+        else:
+            runs.append(True)
+    return runs == [True, False]
+
+
+def _empty(specimen: Specimen) -> Crash | None:
+    """What the known call raises for a text of no tokens; None: nothing, or there is no such."""
+    if specimen.only_at:
+        return None
+    try:
+        inputs = specimen.make_inputs(specimen.construction.batch, 0, specimen.seed)
+    except _FAILURES:
+        return None
+    try:
+        with torch.no_grad():
+            specimen.reseed()
+            specimen.call(specimen.copy().eval(), inputs)
+    except _FAILURES as error:
+        return crash_of(error, specimen.root, "forward")
+    return None
 
 
 def _masked(specimen: Specimen) -> tuple[HiddenTokens, ...]:
@@ -162,6 +201,7 @@ def measure(specimen: Specimen) -> OddInputs:
         missing=tuple(_missing(specimen, recipe)),
         strange=() if text is None else tuple(_strange(specimen, recipe, text)),
         overlong=None if text is None else _overlong(specimen, text),
+        empty=None if text is None else _empty(specimen),
         masked=_masked(specimen),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.sampling import (
     SampledMethod,
     Sampling,
@@ -18,6 +20,7 @@ from gptdoctor.probes.instruments.filter_draws import filter_draws, known_logits
 from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import CALLS, FAILURES, WAYS, KnownDraws, Way
+from gptdoctor.probes.instruments.nearby_text import admitting_line, idle_line, only_reads
 from gptdoctor.probes.instruments.promises import lets_zero_in, promises_of
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.requirements import require_logits
@@ -106,6 +109,7 @@ class _Asked:
 
     def _sampled(self, way: Way, found: list[tuple[float, Tensor]]) -> SampledMethod:
         method, size = self._method, len(self._logits)
+        traced, scaled = self._traced(way)
         coldest, hottest = (histogram(tokens, size) for _, tokens in (found[0], found[-1]))
         name = method.temperature
         return SampledMethod(
@@ -116,9 +120,9 @@ class _Asked:
             reading_line=None if name is None else first_reading(method.written, name),
             promises=promises_of(method),
             filters=tuple(filter_draws(self._draws, method, way)),
-            zero=None if name is None else self._zero(way),
+            zero=None if name is None else self._zero(way, scaled),
             written=self._written(way),
-            **self._traced(way),
+            **traced,
         )
 
     def _written(self, way: Way) -> WrittenCall | None:
@@ -127,36 +131,40 @@ class _Asked:
         script = always(self._logits)
         return self._draws.written(self._method, way, script, chosen, names=names)
 
-    def _zero(self, way: Way) -> ZeroDraw:
-        promised = lets_zero_in(self._method)
+    def _zero(self, way: Way, scaling: Place | None) -> ZeroDraw:
+        root, told = (
+            self._draws.specimen.root,
+            ZeroDraw(rows=0, argmax_share=None, promised=lets_zero_in(self._method), crash=None),
+        )
+        if scaling is not None:
+            line = admitting_line(root, scaling, str(self._method.temperature))
+            told = replace(told, admitting_line=line)
         try:
             tokens = self._tokens(way, 0.0, GREEDY_CALLS)
         except FAILURES as error:
-            crash = crash_of(error, self._draws.specimen.root, "generate")
-            return ZeroDraw(rows=0, argmax_share=None, promised=promised, crash=crash)
+            return replace(told, crash=crash_of(error, root, "generate"))
         if tokens is None:
-            return ZeroDraw(rows=0, argmax_share=None, promised=promised, crash=None)
+            return told
         share = float((tokens == self._logits.argmax()).double().mean())
-        return ZeroDraw(rows=len(tokens), argmax_share=share, promised=promised, crash=None)
+        return replace(told, rows=len(tokens), argmax_share=share)
 
-    def _traced(self, way: Way) -> dict[str, Any]:
-        """Where the temperature met the logits, and where the token was chosen."""
+    def _traced(self, way: Way) -> tuple[dict[str, Any], Place | None]:
+        """Where the token was chosen, and where the temperature met the logits, or did not."""
         trace = TracedChoice(self._draws.specimen.root, self._draws.vocabulary)
         try:
             self._tokens(way, Temperature(TRACED), 1, trace)
         except FAILURES:
-            return {}  # it wants a plain number
+            return {}, None  # it wants a plain number
         told: dict[str, Any] = {}
         if trace.choices:
-            place = trace.choices[-1]
-            told |= {"choice_path": place.path, "choice_symbol": place.symbol}
-            told |= {"choice_line": place.line}
+            told |= _placed("choice", trace.choices[-1])
         if trace.scalings:
             one = trace.scalings[0]
-            told |= {"scaling_path": one.place.path, "scaling_symbol": one.place.symbol}
-            told |= {"scaling": one.how, "scaling_line": one.place.line}
-            told |= {"scales_probabilities": one.probabilities}
-        return told
+            told |= _placed("scaling", one.place)
+            told |= {"scaling": one.how, "scales_probabilities": one.probabilities}
+        elif trace.choices:
+            told |= _placed("plain", readied(trace, self._draws.specimen.root))
+        return told, trace.scalings[0].place if trace.scalings else None
 
     def _named(self) -> dict[str, Any]:
         place = self._method.place
@@ -166,6 +174,30 @@ class _Asked:
             "line": place.line or 0,
             "parameter": self._method.temperature or "",
         }
+
+
+def _placed(what: str, place: Place) -> dict[str, Any]:
+    return {
+        f"{what}_path": place.path,
+        f"{what}_symbol": place.symbol,
+        f"{what}_line": place.line,
+    }
+
+
+def readied(trace: TracedChoice, root: str) -> Place:
+    """The statement that readies the logits for the choice, where a temperature has its place.
+
+    One that does nothing, near the choice; else one that only reads the logits of a position, for
+    there most divide; else the softmax before the choice; else the choice.
+    """
+    choice = trace.choices[-1]
+    idle = idle_line(root, choice)
+    if idle is not None:
+        return replace(choice, line=idle)
+    here = [one for one in trace.steps if one.place.symbol == choice.symbol]
+    reading = [one.place for one in here if one.kind == "read" and only_reads(root, one.place)]
+    softened = [one.place for one in here if one.kind == "soften"]
+    return next(iter([*reading[-1:], *softened[-1:]]), choice)
 
 
 def measure(specimen: Specimen) -> Sampling:

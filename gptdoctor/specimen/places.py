@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 import os
 import re
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -116,6 +117,16 @@ def crash_of(error: BaseException, root: str, stage: str) -> Crash:
         raised_there=innermost and _RAISE.search(statement) is not None,
         shapes=_shapes(frame),
     )
+
+
+def place_in(error: BaseException, function: Callable[..., object], root: str) -> Place | None:
+    """The line of the user's `function` at which what it called failed; None: it is not there."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    for frame, line in traceback.walk_tb(error.__traceback__):
+        if frame.f_code is code:
+            path = project_path(code.co_filename, root)
+            return None if path is None else Place(path=path, symbol=symbol_of(code), line=line)
+    return None
 
 
 def told(error: BaseException, root: str) -> str:

@@ -69,7 +69,7 @@ AFTER = {
         return torch.stack(doubled).sum(0)  # here
     """,
     "another name": "found = parts\nreturn torch.cat(found)  # here",
-    "only an assert": "assert parts, 'nothing'\nreturn torch.cat(parts)  # here",
+    "only an assert": "assert parts, 'nothing'  # here\nreturn torch.cat(parts)",
     "a guard for something else": """
         if a is not None and a.dim() != 2:
             raise ValueError("a is no matrix")
@@ -310,7 +310,7 @@ def in_class(method: str) -> str:
 
 @pytest.mark.parametrize("after", AFTER.values(), ids=AFTER)
 def test_what_minds_an_empty_list_is_reported(after: str) -> None:
-    """On the line of the operation."""
+    """On the line of the operation, or of the assert that alone guards it."""
     text = in_method(after)
     assert lines_of("GD701", text) == marked(text)
 

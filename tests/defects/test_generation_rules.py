@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gptdoctor.catalog import defect_named
 from gptdoctor.probes.cached_decoding import PROBE as CACHED_DECODING
 from gptdoctor.probes.generation import PROBE as GENERATION
 from gptdoctor.probes.sampling import PROBE as SAMPLING
@@ -59,6 +60,12 @@ def method(
 RIGHT = "new = torch.multinomial((z / temperature).softmax(-1), 1)"
 DRAW = "new = torch.multinomial(z.softmax(-1), 1)"
 GREEDY = "new = z.argmax(-1, keepdim=True)"
+NUCLEUS_OF_RANKS = (
+    "s, order = (z / temperature).softmax(-1).sort(descending=True)\n"
+    "s = s.masked_fill(s.cumsum(-1) - s > top_p, 0)\n"
+    "rank = torch.multinomial(s, 1)\n"
+    "new = rank"
+)
 SICK = {
     "no temperature in use": ("GD402", method(DRAW)),
     "scaled and thrown away": ("GD402", method("z / temperature\n" + DRAW)),
@@ -96,6 +103,32 @@ SICK = {
         "GD412",
         method(RIGHT + "\nif (new == eos).any(): break", "temperature=1.0, eos=0"),
     ),
+    "top-k that does nothing": (
+        "GD406",
+        method("kept = z.topk(top_k)[0]\nz = z\n" + DRAW, "top_k=5"),
+    ),
+    "ranks for tokens": ("GD407", method(NUCLEUS_OF_RANKS, "temperature=1.0, top_p=0.9")),
+    "mask in the order of the ranks": (
+        "GD407",
+        method(
+            "z = z / temperature\n"
+            "s, order = z.softmax(-1).sort(descending=True)\n"
+            "far = s.cumsum(-1) - s > top_p\n"
+            "new = torch.multinomial(z.masked_fill(far, -torch.inf).softmax(-1), 1)",
+            "temperature=1.0, top_p=0.9",
+        ),
+    ),
+    "sampling by its comment": ("GD405", method(GREEDY + "  # sample the next token", "seed=0")),
+    "cut above the call": (
+        "GD414",
+        method(RIGHT, seen="self(given)[:, -1]").replace(
+            "            z = self", "            given = idx[:, -1:]\n            z = self"
+        ),
+    ),
+    "zero let in": (
+        "GD413",
+        method("if temperature >= 0:\n    z = z / temperature\n" + DRAW),
+    ),
     "zero divides": ("GD413", method("assert temperature >= 0\n" + RIGHT)),
     "zeros for the prompt": ("GD414", method(RIGHT, seen="self(torch.zeros_like(idx))[:, -1]")),
     "the last token alone": ("GD414", method(RIGHT, seen="self(idx[:, -1:])[:, -1]")),
@@ -110,14 +143,22 @@ def test_a_sick_method_is_convicted_by_its_rule(tmp_path: Path, what: str) -> No
     made = specimen(tmp_path, MODEL + text)
     found = confirmed(made, PROBES)
     assert code in [one.rule for one in found]
-    # A text that is read from a wrong end also shows as one that outgrows the model.
-    assert {one.rule for one in found} <= {code, "GD411"}
+    # A text that is read from a wrong end also shows as one that outgrows the model, and the rank
+    # of the likeliest token is the same for all prompts.
+    assert {one.rule for one in found} <= {code, "GD411", *defect_named(code).explains}
     (first,) = [one for one in found if one.rule == code]
     assert first.place is not None
     assert first.place.symbol.startswith("Model.")
 
 
 LINES = {
+    "no temperature in use": "new = torch.multinomial",
+    "top-k that does nothing": "z = z",
+    "ranks for tokens": "new = rank",
+    "mask in the order of the ranks": "z.masked_fill",
+    "sampling by its comment": "argmax",
+    "cut above the call": "given = idx",
+    "zero let in": "if temperature >= 0",
     "multiplied": "z * temperature",
     "second softmax": "z.softmax(-1) /",
     "greedy sample": "argmax",
@@ -173,6 +214,7 @@ HEALTHY = {
         "new = (c < torch.rand(len(c), 1)).sum(-1, keepdim=True).clamp(max=z.size(-1) - 1)"
     ),
     "greedy": method(GREEDY, "verbose=False"),
+    "greedy by its comment": method(GREEDY + "  # greedy, we sample elsewhere", "verbose=False"),
     "greedy switch": method(
         "new = torch.multinomial(z.softmax(-1), 1) if do_sample else z.argmax(-1, keepdim=True)",
         "do_sample=False",
@@ -313,8 +355,14 @@ CACHES = {
         CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),
         "k, v = torch.cat",
     ),
+    "the newest keys first": (
+        CACHED.replace("PLACES", "start")
+        .replace("KEPT", "(k, v)")
+        .replace("[past_key_values[0], k]", "[k, past_key_values[0]]"),
+        "k, v = torch.cat",
+    ),
     "start position": (LLAMA.replace("WHERE", "start_pos"), None),
-    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "k = torch.cat([self.cache_k"),
+    "written to the wrong place": (LLAMA.replace("WHERE", "0"), "self.cache_k[:B, 0"),
     "state of a recurrent layer": (RECURRENT, None),
 }
 

@@ -35,6 +35,8 @@ class Model(nn.Module):
         return x + (s.softmax(-1) @ v).transpose(1, 2).reshape(B, T, C)
 
     def places(self, idx):
+        if idx.size(1) > self.block_size:
+            raise ValueError("too long")
         return self.p(torch.arange(idx.size(1)))
 
 """
@@ -105,6 +107,23 @@ SICK = {
         "idx = idx[:",
         PLAIN.replace("        return", "        idx = idx[:, -self.block_size :]\n        return"),
     ),
+    "length-that-an-assert-guards": (
+        "GD706",
+        "assert idx",
+        PLAIN.replace(
+            "        return", "        assert idx.size(1) <= self.block_size\n        return"
+        ),
+    ),
+    "table-that-ends-without-a-word": (
+        "GD706",
+        "arange(len(idx[0]))",
+        PLAIN.replace("self.places(idx)", "self.p(torch.arange(len(idx[0])))"),
+    ),
+    "empty-text-that-an-assert-guards": (
+        "GD706",
+        "assert idx",
+        PLAIN.replace("        return", "        assert idx.numel()\n        return"),
+    ),
     "infinite-mask": ("GD705", "masked_fill", MASKED.replace(", hidden=-1e9", "")),
 }
 HEALTHY = {
@@ -131,8 +150,10 @@ HEALTHY = {
     "any-length": PLAIN.replace(
         "self.places(idx)", "torch.arange(idx.size(1)).float()[:, None].sin()"
     ),
-    "asserted-length": PLAIN.replace(
-        "        return", "        assert idx.size(1) <= self.block_size\n        return"
+    "length-in-fours": PLAIN.replace(
+        "self.places(idx)", "torch.arange(idx.size(1)).float()[:, None].sin()"
+    ).replace(
+        "        return", "        assert idx.size(1) % 4 == 0 or idx.size(1) < 32\n        return"
     ),
     "fused-attention": """\
     def forward(self, idx, attention_mask=None):
@@ -190,7 +211,7 @@ def test_what_was_tried_and_refused_refutes(tmp_path: Path) -> None:
     assert kinds == ["IndexError", "IndexError"]
     assert found.overlong is not None
     assert found.overlong.crash is not None
-    assert {one.rule for one in convictions} == {"GD703", "GD704", "GD705"}
+    assert {one.rule for one in convictions} == {"GD703", "GD704", "GD705", "GD706"}
 
 
 def test_the_least_declared_length_counts() -> None:

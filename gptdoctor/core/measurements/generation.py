@@ -60,7 +60,8 @@ class ContextRun:
     # Forward passes after the first whose last id was not the newest token.
     without_newest: int
     crash: Crash | None
-    line: int | None  # of the method's own that failed
+    line: int | None  # of the method's own that failed, or chose what the model was to read
+    in_forward: bool = False  # it was the forward pass that failed, or refused
     written: WrittenCall | None = None  # the call for a test
 
 
@@ -112,6 +113,7 @@ class GeneratedMethod:
     # else nothing but chance may be behind equal tokens.
     steady: bool = False
     call_line: int | None = None  # of the method's own: where it runs the model
+    given_line: int | None = None  # where it copies or cuts what it runs the model on
     reading_line: int | None = None  # where it reads a position of the logits
     shortened: bool = False  # later forward passes got less than the text so far
     keeps_state: bool = False  # its text speaks of a cache or a state

@@ -42,6 +42,9 @@ class OverlongInput:
     crash: Crash | None
     operation: str  # that made the positions fit: "clamp", "remainder", "a slice"; "": none
     place: Place | None
+    # It fails at twice the length as well, and not at the longest: the limit is what it runs into.
+    only_beyond: bool = False
+    entry_place: Place | None = None  # the statement of the entry on the way to the crash
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,4 +69,5 @@ class OddInputs(Measurement):
     missing: tuple[MissingInput, ...]
     strange: tuple[StrangeId, ...]
     overlong: OverlongInput | None
+    empty: Crash | None = None  # what a text of no tokens raises
     masked: tuple[HiddenTokens, ...]

@@ -69,6 +69,7 @@ class ZeroDraw:
     # Its own text, documentation or default lets a temperature of 0 in.
     promised: bool
     crash: Crash | None
+    admitting_line: int | None = None  # of the `if` of the method that takes 0 for a divisor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +91,10 @@ class SampledMethod:
     scaling_symbol: str = ""
     scales_probabilities: bool = False  # what it met were probabilities already
     reading_line: int | None = None  # of the first statement that reads the temperature
+    # Where the logits meet no temperature: the statement that readies them for the choice.
+    plain_line: int | None = None
+    plain_path: str = ""
+    plain_symbol: str = ""
     choice_line: int | None = None  # where the token is chosen
     choice_path: str = ""
     choice_symbol: str = ""
@@ -109,6 +114,12 @@ class SampledMethod:
         seen = place_of(self.scaling_path, self.scaling_symbol, self.scaling_line)
         read = place_of(self.path, self.symbol, self.reading_line)
         return seen or read or self.place
+
+    @property
+    def plain_place(self) -> Place:
+        """Where the temperature is lacking, else where it is used, else the method."""
+        seen = None if self.scaling_line is not None else self.plain_line
+        return place_of(self.plain_path, self.plain_symbol, seen) or self.scaling_place
 
     @property
     def choice_place(self) -> Place:

@@ -99,9 +99,11 @@ def _suspicion(module: SourceModule, failure: Emptiness) -> Suspicion:
     node = failure.node
     emptied = ast.unparse(failure.emptied)
     inputs = _in_order(failure)
+    guard = _assert_before(failure)
+    at_guard = {} if guard is None else {"operation_line": node.lineno}
     return Suspicion(
         rule=CODE,
-        location=module.location(node),
+        location=module.location(guard or node),
         symbol=failure.function.symbol,
         message=(
             f"with none of {', '.join(inputs)} given, `{emptied}` holds nothing and "
@@ -112,9 +114,21 @@ def _suspicion(module: SourceModule, failure: Emptiness) -> Suspicion:
             "emptied": emptied,
             "inputs": inputs,
             "operation": _operation(node),
+            **at_guard,
         },
-        extent=(node.lineno, node.end_lineno or node.lineno),
+        extent=((guard or node).lineno, node.end_lineno or node.lineno),
     )
+
+
+def _assert_before(failure: Emptiness) -> ast.Assert | None:
+    """The assert that alone guards what fails: it asks for the inputs, or what they fill."""
+    asked = {*failure.inputs, _container(failure.emptied)}
+    for node in ast.walk(failure.function.node):
+        if isinstance(node, ast.Assert) and node.lineno < failure.node.lineno:
+            names = {one.id for one in ast.walk(node.test) if isinstance(one, ast.Name)}
+            if names & asked:
+                return node
+    return None
 
 
 def _in_order(failure: Emptiness) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
@@ -179,7 +179,7 @@ def _conviction(method: SampledMethod, status: Status) -> Conviction:
         rule=CODE,
         status=status,
         probe=PROBE,
-        place=Place(path=method.path, symbol=method.symbol),
+        place=method.choice_place if status is Status.CONFIRMED else method.place,
         message=f"{name} {told}",
         values={
             "parameter": method.parameter,

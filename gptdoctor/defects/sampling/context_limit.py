@@ -27,13 +27,15 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 def _status(run: ContextRun) -> Status | None:
     if run.crash is not None:
-        return Status.CONFIRMED if run.crash.own else None  # else it refuses
+        # What the model refuses in its forward pass, the method has not refused.
+        failed = run.crash.own or (run.in_forward and not run.crash.lacks_memory)
+        return Status.CONFIRMED if failed else None
     blind = run.calls > 1 and run.without_newest == run.calls - 1
     return Status.CONFIRMED if blind else Status.REFUTED
 
 
 def _conviction(method: GeneratedMethod, run: ContextRun, status: Status) -> Conviction:
-    told, line = "goes on", method.call_line
+    told, line = "goes on", method.given_line or method.call_line
     if run.crash is not None:
         told, line = f"fails with {run.crash.kind}", run.line
     elif status is Status.CONFIRMED:
@@ -101,9 +103,9 @@ DEFECT = Defect(
     ),
     explanation=(
         "The model reads a limited number of tokens, and a method hands it the whole text all the "
-        "same, so that it crashes inside; or it keeps the oldest tokens instead of the newest. "
-        "Not meant: a method that keeps the newest tokens, stops at the limit, or refuses with an "
-        "error of its own, and models without a limit."
+        "same, so that it crashes inside, or is refused there after some tokens; or it keeps the "
+        "oldest tokens instead of the newest. Not meant: a method that keeps the newest tokens, "
+        "stops at the limit, or refuses with an error of its own, and models without a limit."
     ),
     harm=(
         "Long texts end in an error about indices or sizes that tells a user nothing, or repeat "
@@ -111,8 +113,8 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe generation finds the longest text that the forward pass reads and lets the "
-        "method continue it by three tokens. A crash that is no error of its own, or passes that "
-        "never see the newest token, confirm; tokens from passes that see it, or stopping, "
+        "method continue it by three tokens. A crash, an error of the forward pass, or passes "
+        "that never see the newest token confirm; tokens from passes that see it, or stopping, "
         "refute."
     ),
     sick=SICK,

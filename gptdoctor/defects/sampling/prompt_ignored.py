@@ -52,12 +52,13 @@ def _forgets(method: GeneratedMethod) -> bool:
 def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
     deaf = _deaf(method)
     told, line = "reads its prompt", None
+    given = method.given_line or method.call_line
     if deaf is not None:
         wrong_place = deaf.changed == "the last token"
-        line = (method.reading_line if wrong_place else None) or method.call_line
+        line = (method.reading_line if wrong_place else None) or given
         told = f"draws the same token with {deaf.changed} of the prompt changed"
     elif status is Status.CONFIRMED:
-        told, line = "forgets the text after its first new token", method.call_line
+        told, line = "forgets the text after its first new token", given
     return Conviction(
         rule=CODE,
         status=status,

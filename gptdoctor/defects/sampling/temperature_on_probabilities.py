@@ -125,6 +125,9 @@ DEFECT = Defect(
         "temperature), or that are alike while the temperature meets rows that sum to one, "
         "confirm; draws that follow softmax(logits / temperature) refute."
     ),
+    # A second softmax over probabilities makes all tokens about as likely: what should end a text,
+    # or lie in the nucleus, is drawn as seldom as any other.
+    explains=("GD406", "GD407", "GD412", "GD413"),
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},

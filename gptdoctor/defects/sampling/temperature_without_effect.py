@@ -33,7 +33,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
                 rule=CODE,
                 status=status,
                 probe=PROBE,
-                place=method.scaling_place if status is Status.CONFIRMED else method.place,
+                place=method.plain_place if status is Status.CONFIRMED else method.place,
                 message=f"`{method.symbol}` draws alike at every `{method.parameter}`",
                 values=_values(method),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.measurement import Measurement
@@ -42,8 +43,11 @@ def _conviction(method: SampledMethod, zero: ZeroDraw, status: Status) -> Convic
     if status is Status.REFUTED:
         place, told = method.place, "takes the likeliest token"
     elif crash is not None and crash.path is not None:
-        place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
         told = f"fails with {crash.kind}"
+        if method.scaling_line is None:
+            place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
+    if status is Status.CONFIRMED and zero.admitting_line is not None:
+        place = replace(place, line=zero.admitting_line)  # it lets 0 in to what divides
     return Conviction(
         rule=CODE,
         status=status,

@@ -80,6 +80,8 @@ DEFECT = Defect(
         "the shares 0.4, 0.3, 0.15 and 0.1. At top_p = 0.6 the first two or the first may be "
         "drawn, at 0.2 the first; anything else confirms, and these refute."
     ),
+    # Where ranks are taken for tokens, the likeliest is drawn as the same one for all prompts.
+    explains=("GD414",),
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},

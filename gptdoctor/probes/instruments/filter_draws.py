@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.traced_choice import TracedChoice
 from gptdoctor.specimen.places import crash_of
@@ -87,39 +88,71 @@ def _best(
     tried = []
     for off in _OFF if others else _OFF[:1]:
         chosen = {parameter: value, **{str(name): off["value"] for name in others if off}}
-        told = _told(draws, method, way, logits, chosen)
+        told, as_ranks = _told(draws, method, way, logits, chosen, max(may_keep))
         one = FilterDraw(kind=kind, parameter=parameter, value=value, may_keep=may_keep, **told)
         if one.right:
             return one
-        tried.append((one, chosen))
-    one, chosen = tried[0]
-    place = _deciding(draws, method, way, logits, chosen) or method.place
+        tried.append((one, chosen, as_ranks))
+    one, chosen, as_ranks = tried[0]
+    place = _deciding(draws, method, way, logits, chosen, as_ranks) or method.place
     asked = replace(way, rows=1) if one.rows < way.rows else way  # as _told went on to ask
     written = draws.written(method, asked, always(logits), chosen)
     return replace(one, path=place.path, symbol=place.symbol, line=place.line, written=written)
 
 
 def _deciding(
-    draws: KnownDraws, method: Method, way: Way, logits: Tensor, chosen: Mapping[str, Any]
+    draws: KnownDraws,
+    method: Method,
+    way: Way,
+    logits: Tensor,
+    chosen: Mapping[str, Any],
+    as_ranks: bool,
 ) -> Place | None:
     """The statement that decides what a wrong filter leaves.
 
-    The one that sorts, where it does so by a number that it computes or from the wrong end; else
-    the last that compares with a bound, else the last that masks; else the first that reads the
+    Where ranks are taken for tokens, the one that does so.  Else the one that sorts, where it does
+    so by a number that it computes or from the wrong end; else the last that compares with a
+    bound, else the last that masks; else one that does nothing; else the first that reads the
     parameter.
     """
-    trace = TracedChoice(draws.specimen.root, draws.vocabulary)
+    root = draws.specimen.root
+    trace = TracedChoice(root, draws.vocabulary)
     with suppress(*FAILURES):
         draws.tokens(method, way, logits, chosen, 1, trace)
-    by_kind = {kind: [place for k, place in trace.steps if k == kind] for kind, _ in trace.steps}
+    by_kind = {
+        one.kind: [each.place for each in trace.steps if each.kind == one.kind]
+        for one in trace.steps
+    }
+    taken = _taking_ranks(trace, root) if as_ranks and by_kind.get("sort") else None
+    if taken is not None:
+        return taken
     for place in by_kind.get("sort", ()):
-        if _ODD_SORT.search(_text(draws.specimen.root, place)):
+        if _ODD_SORT.search(_text(root, place)):
             return place
     for kind in ("compare", "mask"):
         if by_kind.get(kind):
             return by_kind[kind][-1]
+    for place in by_kind.get("sort", ()):
+        idle = idle_line(root, place)
+        if idle is not None:
+            return replace(place, line=idle)
     line = first_reading(method.written, next(iter(chosen)))
     return replace(method.place, line=line) if line is not None else None
+
+
+def _taking_ranks(trace: TracedChoice, root: str) -> Place | None:
+    """The statement that takes ranks for tokens.
+
+    The one that masks what is in the order of the vocabulary, as by then the mask is in the order
+    of the ranks; where all that is masked is sorted, the one that reads the rank that was drawn.
+    """
+    for step in trace.steps[::-1]:
+        if step.kind == "mask" and step.floating and not step.sorted:
+            return step.place
+    if not trace.choices:
+        return None
+    place = trace.choices[-1]
+    return replace(place, line=next_reading(root, place) or place.line)
 
 
 def _text(root: str, place: Place) -> str:
@@ -127,20 +160,27 @@ def _text(root: str, place: Place) -> str:
 
 
 def _told(
-    draws: KnownDraws, method: Method, way: Way, logits: Tensor, chosen: Mapping[str, Any]
-) -> dict[str, Any]:
+    draws: KnownDraws,
+    method: Method,
+    way: Way,
+    logits: Tensor,
+    chosen: Mapping[str, Any],
+    most: int,
+) -> tuple[dict[str, Any], bool]:
+    """What is told of a draw, and whether its tokens are numbers below `most`, as ranks are."""
     try:
         tokens = draws.tokens(method, way, logits, chosen, CALLS)
     except FAILURES as error:
         if way.rows > 1:  # with the filter it may take one row alone
-            return _told(draws, method, replace(way, rows=1), logits, chosen)
+            return _told(draws, method, replace(way, rows=1), logits, chosen, most)
         crash = crash_of(error, draws.specimen.root, "generate")
-        return {"rows": 0, "ranks": (), "distinct_tokens": 0, "crash": crash}
+        return {"rows": 0, "ranks": (), "distinct_tokens": 0, "crash": crash}, False
     if tokens is None:
-        return {"rows": 0, "ranks": (), "distinct_tokens": 0}
+        return {"rows": 0, "ranks": (), "distinct_tokens": 0}, False
     ranks = ranks_drawn(tokens, logits).tolist()
-    return {
+    told = {
         "rows": len(tokens),
         "ranks": tuple(ranks[:RANKS_TOLD]),
         "distinct_tokens": len(ranks),
     }
+    return told, int(tokens.max()) < most

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -66,7 +67,8 @@ def users_module(model: nn.Module, name: str, root: str) -> tuple[str, Place] | 
     """The innermost module at `name`, or around it, whose forward method is the user's."""
     while True:
         module = model.get_submodule(name)
-        code = getattr(type(module).forward, "__code__", None)
+        # What decorates it is a library's, and knows what it wraps.
+        code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
         path = None if code is None else project_path(code.co_filename, root)
         if code is not None and path is not None:
             return name, Place(path=path, symbol=symbol_of(code))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +13,8 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.stack import calling_place
-
-# Where keys and values meet queries: what differs here first was put together wrongly before.
-_MEETS = frozenset({"scaled_dot_product_attention", "matmul", "__matmul__", "bmm", "einsum"})
 
 
 @dataclass(frozen=True)
@@ -25,6 +24,8 @@ class Step:
     line: int
     name: str
     output: Tensor
+    number: int  # of the tensor that it gave, by which others tell that they are given it
+    given: tuple[tuple[int, Tensor], ...]  # numbers and contents of the tensors that it was given
 
 
 class LineTrace(TorchFunctionMode):
@@ -33,22 +34,27 @@ class LineTrace(TorchFunctionMode):
     def __init__(self, root: str, place: Place) -> None:
         super().__init__()
         self.steps: list[Step] = []
+        self._kept: list[Tensor] = []  # alive, so that no number is given twice
         self._root, self._place = root, place
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        place = calling_place(sys._getframe(), self._root)
+        name = getattr(func, "__name__", "")
+        if place is None or place.line is None or name == "__get__" or not self._is_here(place):
+            return func(*args, **(kwargs or {}))
+        before = list(tensors((args, kwargs or {})))
+        given = tuple((id(one), one.detach().clone()) for one in before)
         result = func(*args, **(kwargs or {}))
         outputs = result if isinstance(result, tuple | list) else (result,)
-        name = getattr(func, "__name__", "")
-        if any(isinstance(one, Tensor) for one in outputs) and name != "__get__":
-            place = calling_place(sys._getframe(), self._root)
-            if place is not None and place.line is not None and self._is_here(place):
-                self.steps += [
-                    Step(place.line, name, one.detach().clone())
-                    for one in outputs
-                    if isinstance(one, Tensor)
-                ]
+        after = [one for one in outputs if isinstance(one, Tensor)]
+        if name == "__setitem__":
+            after = before[:1]
+        self._kept += [*before, *after]
+        self.steps += [
+            Step(place.line, name, one.detach().clone(), id(one), given) for one in after
+        ]
         return result
 
     def _is_here(self, place: Place) -> bool:
@@ -59,23 +65,37 @@ def first_line(full: list[Step], step: list[Step], position: int, tolerance: flo
     """The first line at which the step for one token parts from the pass over the whole text.
 
     Sizes that differ are those of positions: one where the pass has all, or all so far.  A line
-    that only the step runs is told where its result shows first in the attention.
+    that only the step runs is told where its result is the first that differs in what both run.
     """
-    seen: Counter[tuple[int, str]] = Counter()
-    whole: dict[tuple[int, str, int], Tensor] = {}
-    for one in full:
-        seen[one.line, one.name] += 1
-        whole[one.line, one.name, seen[one.line, one.name]] = one.output
-    seen.clear()
-    alone: list[int] = []
-    for one in step:
-        seen[one.line, one.name] += 1
-        other = whole.get((one.line, one.name, seen[one.line, one.name]))
+    whole = dict(_numbered(full))
+    alone: dict[int, Step] = {}  # by the tensors that they gave
+    for key, one in _numbered(step):
+        other = whole.get(key)
         if other is None:
-            alone.append(one.line)
-        elif _differ(one.output, other, position, tolerance):
-            return alone[-1] if alone and one.name in _MEETS else one.line
-    return alone[-1] if alone else None
+            alone[one.number] = one
+        elif _differ(one.output, other.output, position, tolerance):
+            return _cause(one, other, alone, position, tolerance) or one.line
+    return list(alone.values())[-1].line if alone else None
+
+
+def _numbered(steps: list[Step]) -> Iterator[tuple[tuple[int, str, int], Step]]:
+    """Each step with its line, its name and which one of these it is."""
+    seen: Counter[tuple[int, str]] = Counter()
+    for one in steps:
+        seen[one.line, one.name] += 1
+        yield (one.line, one.name, seen[one.line, one.name]), one
+
+
+def _cause(
+    one: Step, other: Step, alone: dict[int, Step], position: int, tolerance: float
+) -> int | None:
+    """The line that only the step runs and that gave what differs; None: there is none."""
+    pairs = zip(one.given, other.given, strict=False)
+    found = [alone[number] for (number, _), _ in pairs if number in alone]
+    for (number, given), (_, wanted) in zip(one.given, other.given, strict=False):
+        if number in alone and _differ(given, wanted, position, tolerance):
+            return alone[number].line
+    return found[-1].line if found else None
 
 
 def _differ(one: Tensor, whole: Tensor, position: int, tolerance: float) -> bool:

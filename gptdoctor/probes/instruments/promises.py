@@ -6,7 +6,7 @@ import inspect
 import re
 
 from gptdoctor.probes.instruments.generation import Method
-from gptdoctor.probes.instruments.read_lines import compares_with_zero
+from gptdoctor.probes.instruments.read_lines import comments_of, compares_with_zero
 
 _SAMPLES_BY_NAME = re.compile(r"(?:.*_)?(?:sampler?|sampling|stochastic|random)(?:_.*)?")
 _SAMPLES_IN_WORDS = re.compile(
@@ -26,7 +26,8 @@ _ZERO = re.compile(r"(?<![\d.])0(?:\.0*)?(?![\d.])|zero", re.IGNORECASE)
 def promises_of(method: Method) -> tuple[str, ...]:
     """What says that a method samples; nothing where it also says that it is greedy."""
     words = inspect.getdoc(method.written) or ""
-    if _GREEDY.search(method.name) or _GREEDY.search(words) or _is_beam(method):
+    remarks = comments_of(method.written)
+    if _GREEDY.search(method.name) or _GREEDY.search(f"{words} {remarks}") or _is_beam(method):
         return ()
     found = []
     if _SAMPLES_BY_NAME.fullmatch(method.name.lower().strip("_")):
@@ -37,6 +38,8 @@ def promises_of(method: Method) -> tuple[str, ...]:
     found += [f"the parameter `{name}`" for name in filters if name is not None]
     if _SAMPLES_IN_WORDS.search(words):
         found.append("its documentation")
+    elif _SAMPLES_IN_WORDS.search(remarks):
+        found.append("a comment in it")
     return tuple(found)
 
 

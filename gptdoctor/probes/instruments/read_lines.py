@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import textwrap
+import tokenize
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -33,8 +34,18 @@ def compares_with_zero(function: Callable[..., Any], name: str) -> bool:
     """Whether `function` compares its parameter `name` with a number near zero."""
     tree = tree_of(function)
     return tree is not None and any(
-        _is_near_zero(node, name) for node in ast.walk(tree) if isinstance(node, ast.Compare)
+        is_near_zero(node, name) for node in ast.walk(tree) if isinstance(node, ast.Compare)
     )
+
+
+def comments_of(function: Callable[..., Any]) -> str:
+    """The comments in a function; "" where there are none, or its text is not at hand."""
+    try:
+        lines, _ = inspect.getsourcelines(inspect.unwrap(function))
+        tokens = list(tokenize.generate_tokens(iter(lines).__next__))
+    except (OSError, TypeError, SyntaxError, tokenize.TokenError):
+        return ""
+    return " ".join(one.string for one in tokens if one.type == tokenize.COMMENT)
 
 
 def tree_of(function: Callable[..., Any]) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
@@ -59,7 +70,8 @@ def _readings(function: Callable[..., Any], name: str) -> Iterator[ast.Name]:
                 yield node
 
 
-def _is_near_zero(node: ast.Compare, name: str) -> bool:
+def is_near_zero(node: ast.Compare, name: str) -> bool:
+    """Whether a comparison is one of the parameter `name` with a number near zero."""
     sides = (node.left, *node.comparators)
     named = any(isinstance(side, ast.Name) and side.id == name for side in sides)
     numbers = [side.value for side in sides if isinstance(side, ast.Constant)]

@@ -21,6 +21,8 @@ from gptdoctor.probes.instruments.watched_model import WatchedModel
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.instruments.written_calls import written_call
 from gptdoctor.specimen.outputs import Path
+from gptdoctor.specimen.places import place_in
+from gptdoctor.specimen.roles import signature_of
 from gptdoctor.specimen.specimen import Specimen
 
 ROWS, LENGTH = 8, 6
@@ -144,6 +146,11 @@ class RealGeneration:
             low, high = (middle, high) if self._reads(middle) else (low, middle)
         # A model that wants whole chunks reads some longer texts, and has no limit here.
         return None if any(self._reads(low + more) for more in (2, 3, 4)) else low
+
+    def failed_inside(self, error: BaseException) -> bool:
+        """Whether an error came from the user's forward pass, also where that refuses."""
+        entry = signature_of(self.specimen.model, self.specimen.target.entry)
+        return place_in(error, entry, self.specimen.root) is not None
 
     def _reads(self, length: int) -> bool:
         model = self.specimen.copy().eval()

@@ -54,7 +54,7 @@ def forward_place(kind: type, root: str, entry: str = "forward") -> Place | None
 
 def is_discarded(place: Place, root: str) -> bool:
     """Whether the statement at a place is a call of which the result is not taken."""
-    tree = _tree(str(Path(root) / place.path))
+    tree = tree_of_file(str(Path(root) / place.path))
     line = place.line or 0
     return any(
         isinstance(node, ast.Expr)
@@ -261,7 +261,8 @@ def _function_around(place: Place, root: str) -> ast.FunctionDef | None:
 
 
 @lru_cache(maxsize=32)
-def _tree(file: str) -> ast.Module | None:
+def tree_of_file(file: str) -> ast.Module | None:
+    """The syntax tree of a file; None where it is no Python."""
     try:
         return ast.parse(Path(file).read_text())
     except (OSError, SyntaxError, ValueError):
@@ -270,7 +271,7 @@ def _tree(file: str) -> ast.Module | None:
 
 def _methods(file: str, qualname: str) -> Iterator[ast.FunctionDef]:
     """The methods of the class of this qualified name."""
-    tree = _tree(file)
+    tree = tree_of_file(file)
     name = qualname.rpartition(".")[2]
     for node in ast.walk(tree) if tree is not None else ():
         if isinstance(node, ast.ClassDef) and node.name == name:

@@ -22,8 +22,15 @@ _MASKS = frozenset(
 )
 _READS = frozenset({"__getitem__", "select", "narrow"})
 _COMPARES = frozenset({"gt", "ge", "lt", "le", "__gt__", "__ge__", "__lt__", "__le__"})
-_STEPS = {"sort": _SORTS, "mask": _MASKS, "compare": _COMPARES, "read": _READS}
-_TOLD = _CHOOSES | _MASKS | _COMPARES | _READS
+_SOFTENS = frozenset({"softmax", "log_softmax"})
+_STEPS = {
+    "sort": _SORTS,
+    "mask": _MASKS,
+    "compare": _COMPARES,
+    "read": _READS,
+    "soften": _SOFTENS,
+}
+_TOLD = _CHOOSES | frozenset().union(*_STEPS.values())
 # How far from one the sum of probabilities may be, in fp32.
 _ROUNDING = 1e-3
 
@@ -67,6 +74,16 @@ class Scaling:
     probabilities: bool  # the tensor's rows sum to one already
 
 
+@dataclass(frozen=True)
+class Step:
+    """One operation on a tensor as wide as the vocabulary."""
+
+    kind: str  # of `_STEPS`
+    place: Place
+    sorted: bool  # it is given numbers that fall from the first to the last of a row
+    floating: bool  # it is given numbers, and not flags alone
+
+
 class TracedChoice(TorchFunctionMode):
     """Notes where a `Temperature` scales tensors [..., V], and the places that choose one."""
 
@@ -74,7 +91,7 @@ class TracedChoice(TorchFunctionMode):
         super().__init__()
         self.scalings: list[Scaling] = []
         self.choices: list[Place] = []  # in the order in which they ran
-        self.steps: list[tuple[str, Place]] = []  # kinds of `_STEPS`, in that order too
+        self.steps: list[Step] = []  # in that order too
         self._root, self._vocabulary = root, vocabulary
 
     def __torch_function__(
@@ -83,8 +100,8 @@ class TracedChoice(TorchFunctionMode):
         kwargs = kwargs or {}
         name = getattr(func, "__name__", "")
         given = (*args, *kwargs.values())
-        wide = next((t for t in tensors(given) if self._is_wide(t)), None)
-        if wide is not None:
+        wide = [tensor for tensor in tensors(given) if self._is_wide(tensor)]
+        if wide:
             told = next((each for each in given if isinstance(each, Temperature)), None)
             if told is not None or name in _TOLD:
                 self._note(name, wide, told)
@@ -93,7 +110,7 @@ class TracedChoice(TorchFunctionMode):
     def _is_wide(self, tensor: Tensor) -> bool:
         return bool(tensor.dim()) and tensor.shape[-1] == self._vocabulary
 
-    def _note(self, name: str, tensor: Tensor, told: Temperature | None) -> None:
+    def _note(self, name: str, wide: list[Tensor], told: Temperature | None) -> None:
         place = calling_place(sys._getframe(), self._root)
         if place is None:
             return
@@ -101,10 +118,16 @@ class TracedChoice(TorchFunctionMode):
             self.choices.append(place)
         kinds = [kind for kind, names in _STEPS.items() if name in names]
         # Only [B, T, V] has positions to read from.
-        self.steps += [(kind, place) for kind in kinds if kind != "read" or tensor.dim() == 3]
+        numbers = [tensor for tensor in wide if tensor.is_floating_point()]
+        ordered = any(is_sorted(tensor) for tensor in numbers)
+        self.steps += [
+            Step(kind, place, ordered, bool(numbers))
+            for kind in kinds
+            if kind != "read" or wide[0].dim() == 3
+        ]
         if told is not None:
             how = _how(name, told)
-            self.scalings.append(Scaling(place, how, are_probabilities(tensor)))
+            self.scalings.append(Scaling(place, how, are_probabilities(wide[0])))
 
 
 def _how(name: str, told: Temperature) -> str:
@@ -122,3 +145,9 @@ def are_probabilities(tensor: Tensor) -> bool:
         return False
     sums = tensor.detach().sum(dim=-1)
     return bool((tensor >= 0).all()) and bool(((sums - 1).abs() < _ROUNDING).all())
+
+
+def is_sorted(tensor: Tensor) -> bool:
+    """Whether the first row of a tensor [..., V] falls from the first to the last."""
+    row = tensor.detach().reshape(-1, tensor.shape[-1])[0]
+    return bool((row[1:] <= row[:-1]).all()) and bool(row[0] > row[-1])

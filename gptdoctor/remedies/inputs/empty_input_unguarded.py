@@ -43,11 +43,17 @@ def _mend(request: Request) -> str:
 
 
 def _statement(request: Request) -> Statement:
-    """The statement at the finding's place, the innermost where several stand there."""
+    """The statement at the finding's place, the innermost where several stand there.
+
+    Where that is an assert, the one that the assert guards.
+    """
+    source, told = request.source, request.finding.details.get("operation_line")
+    guarded = told if isinstance(told, int) else 0
     found = [
         node
-        for node in walk(request.source.module, cst.SimpleStatementLine)
-        if request.covered(node)
+        for node in walk(source.module, cst.SimpleStatementLine)
+        if request.within(node)
+        if request.covered(node) or source.line(node) <= guarded <= source.last_line(node)
     ]
     if not found:
         raise Declined("nothing at this place gathers inputs")

@@ -51,6 +51,16 @@ def _overlong(values: Values, status: Status) -> str | None:
     return f"{asked} gave logits of {back} positions, and no error"
 
 
+def _unguarded(values: Values, status: Status) -> str | None:
+    length, longest = values.integer("length"), values.integer("longest")
+    declared, error = values.text("declared"), values.text("error")
+    if length == 0:
+        return f"a text of no tokens raises {error}"
+    if length is None or longest is None or declared is None:
+        return None
+    return f"{count(length, 'token')} where {declared} is {longest} raise {error}"
+
+
 def _hidden(values: Values, status: Status) -> str | None:
     mask, hidden = values.text("mask"), values.text("hidden")
     positions, lost = values.integer("spoiled_positions"), values.integer("spoiled_parameters")
@@ -69,4 +79,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD703": _strange,
     "GD704": _overlong,
     "GD705": _hidden,
+    "GD706": _unguarded,
 }

@@ -1,0 +1,138 @@
+"""What the text says around a line that a run has shown."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.read_lines import is_near_zero
+from gptdoctor.probes.instruments.statements import tree_of_file
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def function_at(root: str, place: Place) -> Function | None:
+    """The innermost function around a place; None: there is none, or its text is not at hand."""
+    tree, line = tree_of_file(str(Path(root) / place.path)), place.line or 0
+    found = [
+        node
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0)
+    ]
+    return max(found, key=lambda node: node.lineno, default=None)
+
+
+def idle_line(root: str, place: Place) -> int | None:
+    """The line in the function around a place that gives a name the value it has: `x = x`."""
+    for node in _statements(root, place):
+        if isinstance(node, ast.Assign) and _copied(node) == _bound(node) != "":
+            return node.lineno
+    return None
+
+
+def only_reads(root: str, place: Place) -> bool:
+    """Whether the statement at a place does nothing but read an element: `x = logits[:, -1]`."""
+    statement = _statement(root, place)
+    value = statement.value if isinstance(statement, ast.Assign) else None
+    return isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name)
+
+
+def next_reading(root: str, place: Place) -> int | None:
+    """The line after a place that is the first to read what the statement there gives a name."""
+    statement = _statement(root, place)
+    name = _bound(statement)
+    for node in _statements(root, place):
+        after = statement is not None and node.lineno > (statement.end_lineno or 0)
+        if name and after and name in _read(node):
+            return node.lineno
+    return None
+
+
+def given_line(root: str, place: Place) -> int | None:
+    """The line above a place that copies or cuts what a call there is given: `x = text[:, -8:]`.
+
+    Of a name that is given as it is, and that nothing else gives a value.
+    """
+    statement = _statement(root, place)
+    read = _handed(statement) if statement is not None else set()
+    for node in _statements(root, place):
+        name = _bound(node)
+        if statement is None or node.lineno >= statement.lineno or name not in read:
+            continue
+        value = node.value if isinstance(node, ast.Assign) else None
+        whole = value.value if isinstance(value, ast.Subscript) else value
+        if isinstance(whole, ast.Name) and _bindings(root, place, name) == 1:
+            return node.lineno
+    return None
+
+
+def admitting_line(root: str, place: Place, name: str) -> int | None:
+    """The line of the `if` that lets a number near zero in to a place; None: there is none."""
+    function, line = function_at(root, place), place.line or 0
+    lines = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.If)
+        and node.body[0].lineno <= line <= (node.body[-1].end_lineno or 0)
+        and any(isinstance(one, ast.Compare) and is_near_zero(one, name) for one in _tests(node))
+    ]
+    return max(lines, default=None)
+
+
+def _tests(node: ast.If) -> Iterator[ast.AST]:
+    return ast.walk(node.test)
+
+
+def _statements(root: str, place: Place) -> Iterator[ast.stmt]:
+    """The simple statements of the function around a place, in the order of the text."""
+    function = function_at(root, place)
+    found = [
+        node
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.stmt) and not hasattr(node, "body")
+    ]
+    yield from sorted(found, key=lambda node: node.lineno)
+
+
+def _statement(root: str, place: Place) -> ast.stmt | None:
+    line = place.line or 0
+    around = (
+        one for one in _statements(root, place) if one.lineno <= line <= (one.end_lineno or 0)
+    )
+    return next(around, None)
+
+
+def _bound(statement: ast.stmt | None) -> str:
+    """The one name that a statement gives a value; "": none, or several."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
+
+
+def _handed(statement: ast.stmt) -> set[str]:
+    """The names that the calls in a statement are given as they are."""
+    calls = [node for node in ast.walk(statement) if isinstance(node, ast.Call)]
+    given = [each for call in calls for each in (*call.args, *(one.value for one in call.keywords))]
+    return {each.id for each in given if isinstance(each, ast.Name)}
+
+
+def _bindings(root: str, place: Place, name: str) -> int:
+    """How often the function around a place gives a name a value."""
+    function = function_at(root, place)
+    return sum(
+        isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
+        for node in (ast.walk(function) if function is not None else ())
+    )
+
+
+def _copied(statement: ast.Assign) -> str:
+    return statement.value.id if isinstance(statement.value, ast.Name) else ""
+
+
+def _read(statement: ast.stmt) -> set[str]:
+    return {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
