@@ -238,6 +238,55 @@ SICK = {
             "self.out(self.down(self.up(self.mix(self.e(idx))[0]).relu()))",
         ),
     ),
+    "its-own-guesses": (
+        "GD602",
+        "loss = F",
+        text(GPT, "loss = F.cross_entropy(z.mT, z.argmax(dim=-1))"),
+    ),
+    "a-step-on-its-own-guesses": (
+        "GD602",
+        "return F",
+        text(
+            STEP,
+            "z = self(batch[:, :-1])",
+            "return F.cross_entropy(z.flatten(0, 1), z.flatten(0, 1).argmax(-1))",
+        ),
+    ),
+    "marks-that-become-tokens": (
+        "GD605",
+        "goal = goal",
+        text(
+            GPT,
+            "goal = targets.flatten()",
+            "goal = goal.clamp(min=0)",
+            "loss = F.cross_entropy(z.flatten(0, 1), goal)",
+        ),
+    ),
+    "own-marks-that-become-tokens": (
+        "GD605",
+        "targets.abs()",
+        text(GPT, "loss = F.cross_entropy(z.mT, targets.abs(), ignore_index=-7)"),
+    ),
+    "marks-in-the-mean": (
+        "GD605",
+        ".mean()",
+        text(
+            HF,
+            "goal = labels[:, 1:]",
+            "each = F.cross_entropy(z[:, :-1].mT, goal, ignore_index=-1, reduction='none')",
+            "loss = 0.5 + each.mean()",
+        ),
+    ),
+    "padding-in-the-mean": (
+        "GD605",
+        "loss = total / ",
+        text(
+            GPT,
+            "real = targets != 0",
+            "total = (F.cross_entropy(z.mT, targets, reduction='none') * real).sum()",
+            "loss = total / targets.numel()",
+        ),
+    ),
     "detached-beside-a-penalty-that-is-not": (
         "GD606",
         "return_this",
@@ -325,6 +374,36 @@ HEALTHY = {
         "kept = (goal != -100).float()",
         "loss = (each * kept).sum() / kept.sum()",
     ),
+    "marks-left-out-by-a-mask": text(
+        GPT,
+        "real = targets >= 0",
+        "each = F.cross_entropy(z.mT, targets.clamp(min=0), reduction='none')",
+        "loss = (each * real).sum() / real.sum()",
+    ),
+    "rows-weigh-the-same": text(
+        GPT,
+        "each = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='none')",
+        "loss = (each.sum(-1) / (targets != -1).sum(-1)).mean()",
+    ),
+    "summed-without-marks": text(
+        GPT, "loss = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='sum')"
+    ),
+    "summed-by-row": text(
+        GPT,
+        "each = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='none')",
+        "loss = each.sum() / len(targets)",
+    ),
+    "masks-of-another-kind": text(
+        GPT, "loss = F.cross_entropy(z.mT, targets, reduction='none').mean()"
+    ),
+    "a-token-that-weighs-more": text(
+        GPT,
+        "weight = 1 + (targets == 2).float()",
+        "loss = (weight * F.cross_entropy(z.mT, targets, reduction='none')).mean()",
+    ),
+    "sharpened": text(GPT, "loss = F.cross_entropy(z.mT, targets)")
+    + "\n    def sharpening_loss(self, idx):\n"
+    "        z = self.logits(idx)\n        return F.cross_entropy(z.mT, z.argmax(-1))\n",
     "by-chunks": text(
         HF,
         "pairs = zip(z[:, :-1].split(2, dim=1), labels[:, 1:].split(2, dim=1))",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.labels import LossReading
-from gptdoctor.probes.instruments.label_pulls import pulled_to
+from gptdoctor.probes.instruments.label_pulls import LEAST_PULL, strongest_pull
 from gptdoctor.probes.instruments.loss_watch import EntropyCall, LossWatch
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.specimen.labels import LabelsOf
@@ -61,6 +61,7 @@ class LabelledRun:
     labels: Mapping[str, Tensor]  # that were given, by name, [B, T]
     logits: tuple[Tensor, ...] = field(repr=False)  # [B, L, V], all that the loss hears of
     pulled: tuple[Tensor, ...] = field(repr=False)  # [B, L] of each
+    strengths: tuple[Tensor, ...] = field(repr=False)  # [B, L] of each: how hard, in nats a logit
 
     @property
     def entropy(self) -> EntropyCall | None:
@@ -104,6 +105,11 @@ class LabelledRun:
             convention_shown="",
             padding="",
             padding_counted=None,
+            mark=None,
+            mark_counted=None,
+            mark_lost=None,
+            divided_by_all=None,
+            averaged=None,
             probabilities=None if entropy is None else entropy.probabilities,
             cross_entropy=self.watch.sum if entropy is None else entropy.place,
             softmax=None if entropy is None else entropy.scores.softmax,
@@ -171,8 +177,9 @@ class Labeller:
             loss=value,
             text=text,
             labels=labels,
-            logits=tuple(logits for logits, _ in found),
-            pulled=tuple(pulled for _, pulled in found),
+            logits=tuple(logits for logits, _, _ in found),
+            pulled=tuple(pulled for _, pulled, _ in found),
+            strengths=tuple(strength for _, _, strength in found),
         )
 
     def _labels_of(
@@ -194,29 +201,34 @@ class Labeller:
 
     def _pulls(
         self, watch: LossWatch, loss: Tensor, text: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The logits [B, L, V] that the loss hears of, and where it pulls them."""
+    ) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """The logits [B, L, V] that the loss hears of, where it pulls them, and how hard."""
         found = [
-            (root.detach(), pulled)
+            (root.detach(), torch.where(pull[0] > LEAST_PULL * pull[0].max(), pull[1], -1), pull[0])
             for root in watch.roots
-            if (pulled := pulled_to(loss, root)) is not None
+            if (pull := strongest_pull(loss, root)) is not None
         ]
         fitting = [each for one in found if (each := self._rows(*one, text.shape)) is not None]
-        if not fitting and len({root.dim() for root, _ in found}) == 1:
+        if not fitting and len({root.dim() for root, _, _ in found}) == 1:
             # A head that is run on a piece of the text at a time, to save memory.
             along = found[0][0].dim() - 2
-            pieces = [torch.cat(parts, dim=along) for parts in zip(*found, strict=True)]
-            whole = self._rows(pieces[0], pieces[1], text.shape)
+            logits, pulled, strength = (
+                torch.cat(parts, dim=along) for parts in zip(*found, strict=True)
+            )
+            whole = self._rows(logits, pulled, strength, text.shape)
             fitting = [] if whole is None else [whole]
         yield from fitting
 
     def _rows(
-        self, logits: Tensor, pulled: Tensor, shape: torch.Size
-    ) -> tuple[Tensor, Tensor] | None:
-        """Logits and pulled tokens by rows; None: they do not cover a text of `shape`."""
+        self, logits: Tensor, pulled: Tensor, strength: Tensor, shape: torch.Size
+    ) -> tuple[Tensor, Tensor, Tensor] | None:
+        """All three by rows; None: they do not cover a text of `shape`."""
         rows = as_rows(logits, shape, turned=self._text.turned)
         tokens = as_rows(pulled[..., None], shape, turned=self._text.turned)
-        return None if rows is None or tokens is None else (rows, tokens[..., 0])
+        forces = as_rows(strength[..., None], shape, turned=self._text.turned)
+        if rows is None or tokens is None or forces is None:
+            return None
+        return rows, tokens[..., 0], forces[..., 0]
 
 
 def as_rows(values: Tensor, shape: torch.Size, *, turned: bool) -> Tensor | None:
