@@ -20,7 +20,7 @@ from gptdoctor.probes.instruments.labelled_runs import (
     text_in,
 )
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
-from gptdoctor.probes.instruments.unheard import as_number, with_cut
+from gptdoctor.probes.instruments.unheard import as_number, with_cut, with_lost_labels
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
 from gptdoctor.specimen.label_conventions import masks_labels
@@ -46,6 +46,8 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
         return with_cut(reading, first)
     if own.labels and own.relabelled is not None:
         reading = replace(reading, moved_by_labels=first.distance(second))
+    if reading.moved_by_labels and first.watch.roots and not first.logits_hear:
+        return with_lost_labels(reading, first)
     found = _paired(first, second)
     if found is None:
         return replace(reading, targets="guesses" if _guesses(first, second) else "")

@@ -293,6 +293,17 @@ SICK = {
         text(HF, f"loss = {SHIFTED}).detach()  # return_this")
         + "\n    def penalty_loss(self):\n        return self.out.weight.square().mean()\n",
     ),
+    "a-number-beside-a-penalty": (
+        "GD606",
+        ".item()",
+        text(HF, f"loss = {SHIFTED}).item()", "loss = loss + self.e(input_ids).square().mean()"),
+    ),
+    "a-method-that-detaches": (
+        "GD606",
+        "return (",
+        text(STEP, "raise NotImplementedError") + "\n    def compute_loss(self, idx, targets):\n"
+        "        return (F.cross_entropy(self(idx).mT, targets)).detach()\n",
+    ),
     "detached": ("GD606", "return_this", text(HF, f"loss = {SHIFTED}).detach()  # return_this")),
     "as-a-number": ("GD606", "float(", text(HF, f"loss = {SHIFTED})", "loss = float(loss)")),
     "wrapped-anew": (
@@ -462,6 +473,9 @@ HEALTHY = {
     "a-number-beside-another-loss": text(GPT, "loss = F.cross_entropy(z.mT, targets).item()")
     + "\n    def compute_loss(self, logits, targets):\n"
     "        return F.cross_entropy(logits.mT, targets)\n",
+    "a-method-that-evaluates": text(STEP, "raise NotImplementedError")
+    + "\n    @torch.no_grad()\n    def compute_loss(self, idx, targets):\n"
+    "        return F.cross_entropy(self(idx).mT, targets)\n",
     "wraps-around": text(
         HF,
         "goal = labels.roll(-1, dims=1).clone()",
@@ -590,6 +604,16 @@ def test_a_model_without_a_loss_is_not_measured(tmp_path: Path) -> None:
     """Another rule tells that there is none."""
     with pytest.raises(Abstention):
         PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError")))
+
+
+def test_a_detached_loss_for_the_eye_is_none_to_train_with(tmp_path: Path) -> None:
+    """No name of it says that it is more than a report."""
+    report = (
+        "\n    def estimate_loss(self, idx, targets):\n"
+        "        return F.cross_entropy(self(idx).mT, targets).detach()\n"
+    )
+    with pytest.raises(Abstention):
+        PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError") + report))
 
 
 def test_the_same_number_for_other_labels_is_no_proof_where_they_are_learned(

@@ -83,6 +83,12 @@ class LossWatch(TorchFunctionMode):
         """What has become of logits on the way to this tensor; None: it is not made of them."""
         return self._logits.get(id(logits), (None, None))[1]
 
+    @property
+    def first_cut(self) -> tuple[Place, str] | None:
+        """The first line that took something made of logits off the graph."""
+        cuts = (lineage.cut for _, lineage in self._logits.values())
+        return next((cut for cut in cuts if cut is not None), None)
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:

@@ -15,7 +15,6 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.read_lines import tree_of
 from gptdoctor.probes.instruments.statements import forward_place
-from gptdoctor.source.losses import is_loss_name
 from gptdoctor.specimen.labels import text_of
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.outputs import tensors_in
@@ -113,7 +112,7 @@ def _asks(node: ast.If, labels: str) -> bool:
 def _is_none(node: ast.Assign) -> bool:
     """Whether a statement is `loss = None`."""
     nothing = isinstance(node.value, ast.Constant) and node.value.value is None
-    return nothing and any(is_loss_name(name) for one in node.targets for name in _names(one))
+    return nothing and any("loss" in name.lower() for one in node.targets for name in _names(one))
 
 
 def _names(node: ast.AST) -> set[str]:

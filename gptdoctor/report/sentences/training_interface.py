@@ -105,6 +105,8 @@ def _unheard(values: Values, status: Status) -> str | None:
         return None
     if status is Status.REFUTED:
         return f"the loss{size} by {name} reaches the parameters"
+    if values.flag("part"):
+        return f"the loss{size} by {name} moves with its labels, and no gradient reaches the logits"
     return f"the loss{size} that {name} gives reaches no parameter, and the logits could be trained"
 
 
