@@ -107,7 +107,11 @@ def test_the_place_of_a_loss_that_is_left_out_is_behind_the_question(tmp_path: P
     """And without such a statement it is the entry."""
     left = measured(tmp_path, NOTHING.format(more="", made="loss = None")).idle_at
     bare = measured(tmp_path, NOTHING.format(more="", made="pass")).idle_at
+    aside = "loss = None\n        aux_loss = None"
+    beside = measured(tmp_path, NOTHING.format(more="", made=aside)).idle_at
     assert left is not None
     assert left.line is not None
+    assert beside is not None
+    assert beside.line == left.line
     assert bare is not None
     assert bare.line is None

@@ -22,6 +22,8 @@ from gptdoctor.specimen.specimen import Specimen
 
 # What may decide whether there is a loss, beside the labels: a switch, a second set of labels.
 _DECIDES = re.compile(r"loss|label|target|train", re.IGNORECASE)
+# The loss itself, and no term that keeps a router or a codebook in order.
+_WHOLE = re.compile(r"^(?!.*(?:aux|balanc|router|gate|z_|reg|commit|penalty)).*loss", re.IGNORECASE)
 _FAILURES = (Exception, SystemExit)
 
 
@@ -112,7 +114,7 @@ def _asks(node: ast.If, labels: str) -> bool:
 def _is_none(node: ast.Assign) -> bool:
     """Whether a statement is `loss = None`."""
     nothing = isinstance(node.value, ast.Constant) and node.value.value is None
-    return nothing and any("loss" in name.lower() for one in node.targets for name in _names(one))
+    return nothing and any(_WHOLE.search(name) for one in node.targets for name in _names(one))
 
 
 def _names(node: ast.AST) -> set[str]:
