@@ -26,7 +26,7 @@ from gptdoctor.probes.instruments.requirements import require_any_size, require_
 from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
 from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import with_text
-from gptdoctor.probes.probe import Probe
+from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
 
 # In fp64 what does not flow moves nothing at all, or the last bit of some sum.
@@ -51,6 +51,13 @@ def context_and_order(
     return float(moved[0]), float(moved[1])
 
 
+def hears_itself(forward: Callable[[Tensor], Tensor], base: Tensor, other: Tensor) -> bool:
+    """Whether the last output moves at all when the last token is exchanged for another one."""
+    exchanged = torch.cat([base[:-1], other[-1:]])
+    outputs = forward(torch.stack([base, exchanged]))[:, -1]
+    return not torch.equal(outputs[0], outputs[1])
+
+
 def measure(specimen: Specimen) -> ContextUse:
     """One seed where all is well; three, in fp64 where it runs, and the place where it is not."""
     require_forward(specimen)
@@ -66,6 +73,8 @@ def measure(specimen: Specimen) -> ContextUse:
         return found
     found = _again(steady, found)
     if found.context <= found.least_influence:
+        if not hears_itself(steady.of_rows, *steady.two_texts(length)):
+            raise Abstention("no token moves its last output, not even the last one")
         mixing = found.mixes_by
         if not mixing and mixes(steady, length):
             mixing = ("an operation",)

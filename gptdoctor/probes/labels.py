@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
+from torch import Tensor
 
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.probes.instruments.declared import declared_padding
+from gptdoctor.probes.instruments.label_marks import with_marks
 from gptdoctor.probes.instruments.label_pulls import Pairing, first_unseen, pairing
 from gptdoctor.probes.instruments.labelled_runs import (
     Change,
@@ -18,7 +20,7 @@ from gptdoctor.probes.instruments.labelled_runs import (
     text_in,
 )
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
-from gptdoctor.probes.instruments.unheard import as_number, with_cut
+from gptdoctor.probes.instruments.unheard import as_number, with_cut, with_lost_labels
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
 from gptdoctor.specimen.label_conventions import masks_labels
@@ -44,9 +46,11 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
         return with_cut(reading, first)
     if own.labels and own.relabelled is not None:
         reading = replace(reading, moved_by_labels=first.distance(second))
+    if reading.moved_by_labels and first.watch.roots and not first.logits_hear:
+        return with_lost_labels(reading, first)
     found = _paired(first, second)
     if found is None:
-        return reading
+        return replace(reading, targets="guesses" if _guesses(first, second) else "")
     label, index, pair = found
     fed = own.relabelled is not None and first.logits_differ(second)
     known = own.conventions.get(label)
@@ -61,7 +65,8 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
         convention="fed" if fed else "same" if known is None else known.kind,
         convention_shown="" if known is None or fed else known.shown,
     )
-    return _with_padding(reading, labeller, specimen, first, index)
+    reading = _with_padding(reading, labeller, specimen, first, index)
+    return with_marks(reading, labeller, first, index) if label else reading
 
 
 def _with_padding(
@@ -103,6 +108,21 @@ def _pair(run: LabelledRun, name: str) -> tuple[int, Pairing] | None:
     found = [(index, pair) for index, pair in enumerate(pairs) if pair is not None]
     alike = len({pair.offset for _, pair in found}) == 1
     return found[0] if alike else None
+
+
+def _guesses(*runs: LabelledRun) -> bool:
+    """Whether a cross-entropy pulls each position to the token that is the likeliest already."""
+    return all(
+        run.entropy is not None
+        and bool(run.logits)
+        and all(map(_own_guess, run.logits, run.pulled))
+        for run in runs
+    )
+
+
+def _own_guess(logits: Tensor, pulled: Tensor) -> bool:
+    trained = pulled >= 0  # [B, L]
+    return bool((logits.argmax(dim=-1) == pulled)[trained].all()) and bool(trained.any())
 
 
 def _unseen(labeller: Labeller, run: LabelledRun, index: int, *, fed: bool) -> int | None:

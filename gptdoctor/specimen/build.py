@@ -200,6 +200,7 @@ def _specimen(
     model: nn.Module, best: Called, construction: Construction, request: ExamineRequest
 ) -> Specimen:
     """The specimen; where no call was found, one whose calls say so."""
+    own = [each for each in best.own if each.heard]
     made = partial(
         Specimen,
         model=model,
@@ -207,7 +208,7 @@ def _specimen(
         root=request.root,
         seed=request.seed,
         construction=construction,
-        objective=OWN if best.own else SHIFTED if _has_logits(best) else EXCHANGED,
+        objective=OWN if own else SHIFTED if _has_logits(best) else EXCHANGED,
         own_losses=best.own,
         changes=best.instance.changes,
     )
@@ -219,7 +220,7 @@ def _specimen(
         return made(make_inputs=refuse, call=refuse, loss=refuse)
     recipe = best.trial.recipe
     bare = exchanged_rows(model, recipe) if not _has_logits(best) else None
-    loss = best.own[0].run if best.own else bare or without_own_loss(recipe)
+    loss = own[0].run if own else bare or without_own_loss(recipe)
     return made(
         make_inputs=recipe.inputs,
         call=recipe.call,

@@ -21,6 +21,8 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
+# What no report for the eye is called.
+_FOR_TRAINING = re.compile(r"(?:compute|training|train)_loss|(?:training|train)_step")
 # Under which a batch holds labels.
 BATCH_LABELS = ("labels", "targets")
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
@@ -35,6 +37,11 @@ def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..
         uses = any(_LOSS_USED.search(used) for used in code.co_names)
         if not name.startswith("__") and (uses or _LOSS_NAMES.fullmatch(name.strip("_").lower())):
             yield name, signature_of(model, name)
+
+
+def promises_training(name: str) -> bool:
+    """Whether a loss method by its name is there to train with."""
+    return _FOR_TRAINING.fullmatch(name.strip("_").lower()) is not None
 
 
 # What one argument of a loss method is made from: the model, its recipe and its inputs.

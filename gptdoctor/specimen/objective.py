@@ -23,6 +23,7 @@ from gptdoctor.specimen.loss_methods import (
     label_parameter,
     loss_methods,
     method_calls,
+    promises_training,
 )
 from gptdoctor.specimen.roles import asks_for_loss
 from gptdoctor.specimen.specimen import Loss, OwnLoss
@@ -92,8 +93,8 @@ def own_losses(
 ) -> tuple[OwnLoss, ...]:
     """All ways in which the model gives a loss of its own, once each, best first.
 
-    A loss that no parameter hears of counts for an entry that takes labels, last of all: that
-    nothing hears of it is the finding.
+    A loss that no parameter hears of counts for an entry that takes labels, and for a method that
+    takes them and is named for training, last of all: that nothing hears of it is the finding.
     """
     heard: dict[str, OwnLoss] = {}
     silent: dict[str, OwnLoss] = {}
@@ -105,6 +106,8 @@ def own_losses(
             heard[own.name] = own
         elif value is not None and own.name in label_parameters(recipe):
             silent[own.name] = own
+        elif value is not None and own.labels and promises_training(own.name):
+            silent.setdefault(own.name, replace(own, heard=False))
     found = (*heard.values(), *silent.values())
     return tuple(_with_conventions(own, model, recipe, root) for own in found)
 

@@ -48,6 +48,7 @@ class OwnLoss:
     labels: str = ""  # the parameter that takes labels; "": none, or they lie in a batch
     # The same with labels made by another function; None: no labels are given at all.
     relabelled: Callable[[LabelsOf], Loss] | None = None
+    heard: bool = True  # False: a method's, and nothing hears of it; no loss to train with
     # What the labels of each name stand for, as far as anything tells.
     conventions: Mapping[str, Convention] = field(default_factory=dict)
 

@@ -15,7 +15,8 @@ from gptdoctor.core.measurements.gradient_flow import (
 )
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
-from gptdoctor.core.measurements.record import Measured
+from gptdoctor.core.measurements.record import Measured, ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defects.gradients import (
     detached_in_forward,
     partly_detached,
@@ -60,10 +61,44 @@ def flow(**changes: object) -> GradientFlow:
     return dataclasses.replace(plain, **changes)  # type: ignore[arg-type]
 
 
-def confirmed(module: object, measurement: Measurement) -> list[Conviction]:
+def confirmed(
+    module: object, measurement: Measurement, record: ModelRecord = NO_RECORD
+) -> list[Conviction]:
     """What the rule of this module confirms."""
     handler = module.DEFECT.convicts[module.PROBE]  # type: ignore[attr-defined]
-    return [one for one in handler(measurement, NO_RECORD) if one.status is Status.CONFIRMED]
+    return [one for one in handler(measurement, record) if one.status is Status.CONFIRMED]
+
+
+def routed(router_gradient: float | None) -> ModelRecord:
+    """The record of a model with one router, called gate, that gets so much of a gradient."""
+    block = RoutedBlock(
+        name="",
+        experts_name="experts",
+        place=None,
+        choice=None,
+        operation="topk",
+        experts=4,
+        chosen=2,
+        over_tokens=False,
+        tokens=21,
+        pairs=None,
+        reason="",
+        rows_run=None,
+        rows_needed=42,
+        all_run_all=False,
+        lost=(),
+        weight_effect=0.0,
+        weights_kept=False,
+        router_gradient=router_gradient,
+        expert_gradient=1.0,
+        other_gradient=None,
+        cut=None,
+        cut_by="",
+        wrong_axis=None,
+        router_parameters=("gate.weight", "gate.bias"),
+    )
+    measured = Measured(probe="routed-experts", measurement=RoutedExperts(blocks=(block,)))
+    return dataclasses.replace(NO_RECORD, measured=(measured,))
 
 
 @pytest.mark.parametrize(
@@ -95,6 +130,18 @@ def test_a_lost_gradient_is_held_against_a_line_unless_it_is_meant(
     """It must act, lie in the user's code, and be nobody's by intent."""
     measured = flow(lost=(dataclasses.replace(LOST, **changes),))  # type: ignore[arg-type]
     assert len(confirmed(detached_in_forward, measured)) == number
+
+
+@pytest.mark.parametrize(
+    ("operation", "router_gradient", "number"),
+    [("topk", 0.0, 0), ("argmax", 0.0, 0), ("detach", 0.0, 1), ("topk", 0.1, 1), ("topk", None, 1)],
+)
+def test_the_choice_of_a_router_that_learns_nothing_is_told_by_the_rules_of_routing(
+    operation: str, router_gradient: float | None, number: int
+) -> None:
+    """What takes its scores off the graph by other means is told here."""
+    measured = flow(lost=(dataclasses.replace(LOST, operation=operation),))
+    assert len(confirmed(detached_in_forward, measured, routed(router_gradient))) == number
 
 
 @pytest.mark.parametrize(

@@ -263,6 +263,8 @@ def convictions(*, returned: bool, methods: tuple[str, ...] = ()) -> list[Convic
         label_parameters=(),
         loss_returned=returned,
         loss_methods=methods,
+        idle_labels="",
+        idle_at=None,
         loss=4.6 if returned or methods else None,
         uniform_loss=4.57,
     )

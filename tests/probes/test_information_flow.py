@@ -107,3 +107,23 @@ def test_what_may_be_meant_is_not_measured_and_says_why(tmp_path: Path, name: st
         probe.measure(
             dataclasses.replace(made, target=dataclasses.replace(made.target, causal=False))
         )
+
+
+DEAD = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        return self.out(torch.relu(self.mix(self.e(idx))[0] - 50.0))
+"""
+
+
+def test_an_output_that_no_token_moves_is_not_blind_to_the_context_alone(tmp_path: Path) -> None:
+    """Another rule tells why nothing is learned there."""
+    probe = import_module("gptdoctor.probes.context_use").PROBE
+    with pytest.raises(Abstention, match="no token moves"):
+        probe.measure(specimen_of(tmp_path, DEAD))

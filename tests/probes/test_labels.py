@@ -238,11 +238,71 @@ SICK = {
             "self.out(self.down(self.up(self.mix(self.e(idx))[0]).relu()))",
         ),
     ),
+    "its-own-guesses": (
+        "GD602",
+        "loss = F",
+        text(GPT, "loss = F.cross_entropy(z.mT, z.argmax(dim=-1))"),
+    ),
+    "a-step-on-its-own-guesses": (
+        "GD602",
+        "return F",
+        text(
+            STEP,
+            "z = self(batch[:, :-1])",
+            "return F.cross_entropy(z.flatten(0, 1), z.flatten(0, 1).argmax(-1))",
+        ),
+    ),
+    "marks-that-become-tokens": (
+        "GD605",
+        "goal = goal",
+        text(
+            GPT,
+            "goal = targets.flatten()",
+            "goal = goal.clamp(min=0)",
+            "loss = F.cross_entropy(z.flatten(0, 1), goal)",
+        ),
+    ),
+    "own-marks-that-become-tokens": (
+        "GD605",
+        "targets.abs()",
+        text(GPT, "loss = F.cross_entropy(z.mT, targets.abs(), ignore_index=-7)"),
+    ),
+    "marks-in-the-mean": (
+        "GD605",
+        ".mean()",
+        text(
+            HF,
+            "goal = labels[:, 1:]",
+            "each = F.cross_entropy(z[:, :-1].mT, goal, ignore_index=-1, reduction='none')",
+            "loss = 0.5 + each.mean()",
+        ),
+    ),
+    "padding-in-the-mean": (
+        "GD605",
+        "loss = total / ",
+        text(
+            GPT,
+            "real = targets != 0",
+            "total = (F.cross_entropy(z.mT, targets, reduction='none') * real).sum()",
+            "loss = total / targets.numel()",
+        ),
+    ),
     "detached-beside-a-penalty-that-is-not": (
         "GD606",
         "return_this",
         text(HF, f"loss = {SHIFTED}).detach()  # return_this")
         + "\n    def penalty_loss(self):\n        return self.out.weight.square().mean()\n",
+    ),
+    "a-number-beside-a-penalty": (
+        "GD606",
+        ".item()",
+        text(HF, f"loss = {SHIFTED}).item()", "loss = loss + self.e(input_ids).square().mean()"),
+    ),
+    "a-method-that-detaches": (
+        "GD606",
+        "return (",
+        text(STEP, "raise NotImplementedError") + "\n    def compute_loss(self, idx, targets):\n"
+        "        return (F.cross_entropy(self(idx).mT, targets)).detach()\n",
     ),
     "detached": ("GD606", "return_this", text(HF, f"loss = {SHIFTED}).detach()  # return_this")),
     "as-a-number": ("GD606", "float(", text(HF, f"loss = {SHIFTED})", "loss = float(loss)")),
@@ -325,6 +385,36 @@ HEALTHY = {
         "kept = (goal != -100).float()",
         "loss = (each * kept).sum() / kept.sum()",
     ),
+    "marks-left-out-by-a-mask": text(
+        GPT,
+        "real = targets >= 0",
+        "each = F.cross_entropy(z.mT, targets.clamp(min=0), reduction='none')",
+        "loss = (each * real).sum() / real.sum()",
+    ),
+    "rows-weigh-the-same": text(
+        GPT,
+        "each = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='none')",
+        "loss = (each.sum(-1) / (targets != -1).sum(-1)).mean()",
+    ),
+    "summed-without-marks": text(
+        GPT, "loss = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='sum')"
+    ),
+    "summed-by-row": text(
+        GPT,
+        "each = F.cross_entropy(z.mT, targets, ignore_index=-1, reduction='none')",
+        "loss = each.sum() / len(targets)",
+    ),
+    "masks-of-another-kind": text(
+        GPT, "loss = F.cross_entropy(z.mT, targets, reduction='none').mean()"
+    ),
+    "a-token-that-weighs-more": text(
+        GPT,
+        "weight = 1 + (targets == 2).float()",
+        "loss = (weight * F.cross_entropy(z.mT, targets, reduction='none')).mean()",
+    ),
+    "sharpened": text(GPT, "loss = F.cross_entropy(z.mT, targets)")
+    + "\n    def sharpening_loss(self, idx):\n"
+    "        z = self.logits(idx)\n        return F.cross_entropy(z.mT, z.argmax(-1))\n",
     "by-chunks": text(
         HF,
         "pairs = zip(z[:, :-1].split(2, dim=1), labels[:, 1:].split(2, dim=1))",
@@ -383,6 +473,9 @@ HEALTHY = {
     "a-number-beside-another-loss": text(GPT, "loss = F.cross_entropy(z.mT, targets).item()")
     + "\n    def compute_loss(self, logits, targets):\n"
     "        return F.cross_entropy(logits.mT, targets)\n",
+    "a-method-that-evaluates": text(STEP, "raise NotImplementedError")
+    + "\n    @torch.no_grad()\n    def compute_loss(self, idx, targets):\n"
+    "        return F.cross_entropy(self(idx).mT, targets)\n",
     "wraps-around": text(
         HF,
         "goal = labels.roll(-1, dims=1).clone()",
@@ -511,6 +604,16 @@ def test_a_model_without_a_loss_is_not_measured(tmp_path: Path) -> None:
     """Another rule tells that there is none."""
     with pytest.raises(Abstention):
         PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError")))
+
+
+def test_a_detached_loss_for_the_eye_is_none_to_train_with(tmp_path: Path) -> None:
+    """No name of it says that it is more than a report."""
+    report = (
+        "\n    def estimate_loss(self, idx, targets):\n"
+        "        return F.cross_entropy(self(idx).mT, targets).detach()\n"
+    )
+    with pytest.raises(Abstention):
+        PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError") + report))
 
 
 def test_the_same_number_for_other_labels_is_no_proof_where_they_are_learned(

@@ -65,3 +65,53 @@ def test_a_loss_counts_when_the_parameters_hear_of_it(
     assert expected == (found.label_parameters, found.loss_returned, found.loss_methods)
     assert (found.loss is not None) == (found.loss_returned or bool(found.loss_methods))
     assert found.uniform_loss == pytest.approx(math.log(97))
+
+
+NOTHING = """\
+    def forward(self, idx, labels=None{more}):
+        z, loss = self.out(self.e(idx)), None
+        if labels is not None:
+            {made}
+        return z, loss
+"""
+
+
+@pytest.mark.parametrize(
+    ("more", "made", "idle"),
+    [
+        ("", "loss = None", "labels"),
+        ("", "seen = (labels != -100).sum()", "labels"),
+        ("", "loss = F.cross_entropy(z.mT, labels)", ""),
+        ("", "loss = F.cross_entropy(z.mT, labels, reduction='none')", ""),
+        ("", "self.loss_parts = [F.cross_entropy(z.mT, labels)]", ""),
+        ("", "z = self.out(self.e(idx) + self.e(labels))", ""),
+        ("", "self.kept = labels", ""),
+        (", next_sentence_label=None", "loss = None", ""),
+        (
+            ", return_loss=False",
+            "loss = F.cross_entropy(z.mT, labels) if return_loss else None",
+            "",
+        ),
+    ],
+)
+def test_labels_of_which_nothing_comes_are_told(
+    tmp_path: Path, more: str, made: str, idle: str
+) -> None:
+    """Not where a number is made of them, they are kept, or something else decides."""
+    found = measured(tmp_path, NOTHING.format(more=more, made=made))
+    assert found.idle_labels == idle
+    assert found.loss_returned is (idle == "" and "cross_entropy(z.mT, labels)\n" in made + "\n")
+
+
+def test_the_place_of_a_loss_that_is_left_out_is_behind_the_question(tmp_path: Path) -> None:
+    """And without such a statement it is the entry."""
+    left = measured(tmp_path, NOTHING.format(more="", made="loss = None")).idle_at
+    bare = measured(tmp_path, NOTHING.format(more="", made="pass")).idle_at
+    aside = "loss = None\n        aux_loss = None"
+    beside = measured(tmp_path, NOTHING.format(more="", made=aside)).idle_at
+    assert left is not None
+    assert left.line is not None
+    assert beside is not None
+    assert beside.line == left.line
+    assert bare is not None
+    assert bare.line is None

@@ -33,7 +33,9 @@ class LossReading:
     logits_live: bool  # the logits can be trained, whatever becomes of the loss
     # How far the loss moves when all labels are replaced, over the loss; None: it takes none.
     moved_by_labels: float | None
-    targets: str  # what the positions are pulled to: "labels", "inputs"; "": neither, or not known
+    # What the positions are pulled to: "labels", "inputs", the model's own "guesses"; "": none of
+    # these, or not known.
+    targets: str
     offset: int | None  # position t is trained on token t + offset; None: on no single one
     positions: int  # positions that are trained, in all rows
     across_rows: int  # of those: trained on a token of the next row
@@ -46,6 +48,14 @@ class LossReading:
     convention_shown: str  # by what: "model(ids, labels=ids)", "its base PreTrainedModel"; ""
     padding: str  # what declares the token that fills rows up: "pad_token_id = 0"; "": nothing
     padding_counted: int | None  # positions that are trained on it; None: not measured
+    # The label that says "no target": the one that the code leaves out by its own word, else -100,
+    # which torch leaves out; None: not measured.
+    mark: int | None
+    mark_counted: int | None  # positions so marked that are trained all the same, on one token
+    mark_lost: Place | None  # the line that puts a token in the place of the mark
+    # Whether the mean is taken over all labels, the marked ones with them; None: not measured.
+    divided_by_all: bool | None
+    averaged: Place | None  # the line that takes the mean
     # Whether a cross-entropy was given probabilities in place of logits; None: none was seen.
     probabilities: bool | None
     cross_entropy: Place | None  # the line that makes the loss

@@ -9,6 +9,7 @@ from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test
 
@@ -71,13 +72,31 @@ def is_meant(lost: LostGradient) -> bool:
     return only_biases and lost.operation in CHOICES
 
 
+def deaf_routers(record: ModelRecord) -> frozenset[str]:
+    """The parameters of routers that get no gradient from the logits.
+
+    To choose experts is what they are for: that their choice is all that is left of them is told
+    by the rules of routing.
+    """
+    blocks = (
+        block
+        for one in record.measured
+        if isinstance(one.measurement, RoutedExperts)
+        for block in one.measurement.blocks
+        if block.router_gradient is not None and not block.router_learns
+    )
+    return frozenset(name for block in blocks for name in block.router_parameters)
+
+
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict the lines at which parameters that act on the loss lose their last path to it."""
     if not isinstance(measurement, GradientFlow) or measurement.crash is not None:
         return
+    routers = deaf_routers(record)
     for lost in measurement.lost:
         known = lost.acts and lost.path and lost.operation != SWITCHED
-        if known and not is_meant(lost):
+        routed = lost.operation in CHOICES and routers.issuperset(lost.parameters)
+        if known and not routed and not is_meant(lost):
             yield Conviction(
                 rule=CODE,
                 status=Status.CONFIRMED,

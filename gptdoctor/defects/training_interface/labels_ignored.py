@@ -18,22 +18,33 @@ from gptdoctor.defect import Defect, Proof
 
 CODE = "GD602"
 PROBE = "labels"
+_TAUGHT = ("labels", "inputs")
+_INSTEAD = {
+    "inputs": ": it is made of the inputs instead",
+    "guesses": ": it compares the logits with their own likeliest tokens",
+}
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     if not isinstance(measurement, Labels):
         return
+    taught = any(each.hears and each.targets in _TAUGHT for each in measurement.readings)
     for reading in measurement.readings:
-        if reading.moved_by_labels is not None and reading.hears:
+        if not reading.hears:
+            continue
+        if reading.moved_by_labels is not None:
             # Other labels give the very same number: no rounding is that even, and a loss that
             # hardly moves still pulls each position to its label.
             ignored = reading.moved_by_labels == 0.0 and reading.targets != "labels"
             yield _conviction(reading, record, Status.CONFIRMED if ignored else Status.REFUTED)
+        elif reading.targets == "guesses" and not taught:
+            # Beside a loss that teaches, one of this kind sharpens.
+            yield _conviction(reading, record, Status.CONFIRMED)
 
 
 def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Conviction:
     target = record.target
-    instead = ": it is made of the inputs instead" if reading.targets == "inputs" else ""
+    instead = _INSTEAD.get(reading.targets, "")
     return Conviction(
         rule=CODE,
         status=status,
@@ -56,7 +67,7 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
 
 def _test(values: Mapping[str, Value]) -> str:
     """Two sets of labels for the same ids."""
-    if not values.get("by_entry"):
+    if not values.get("by_entry") or values.get("moved_by_labels") is None:
         return ""
     name = values["name"]
     return (
@@ -91,11 +102,12 @@ DEFECT = Defect(
     code=CODE,
     name="labels-ignored",
     severity=Severity.CRITICAL,
-    summary="The model takes labels, and its loss is the same whatever they are.",
+    summary="The loss is the same whatever the labels are.",
     explanation=(
         "The loss is computed of the inputs, of an auxiliary term alone, or of logits and nothing "
-        "else. Labels that mark prompts or padding as no targets have no effect either. Not "
-        "meant: a method that takes a whole batch and makes its labels of the ids in it."
+        "else, such as their own argmax. Labels that mark prompts or padding as no targets have no "
+        "effect either. Not meant: a method that takes a whole batch and makes its labels of the "
+        "ids in it, and a term that sharpens what another loss teaches."
     ),
     harm=(
         "The model is trained on another task than the one that it is given, and the loss shows "
@@ -104,7 +116,9 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe labels runs each loss twice, with two sets of labels and all else equal. The "
-        "same number to the last digit confirms; another one refutes."
+        "same number to the last digit confirms; another one refutes. Of a loss that takes no "
+        "labels it reads where the gradient pulls the logits: each to the token that is the "
+        "likeliest already, where no loss of the model pulls otherwise, confirms."
     ),
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),

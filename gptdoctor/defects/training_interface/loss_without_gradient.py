@@ -33,12 +33,17 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         return
     heard = any(reading.hears and reading.targets for reading in measurement.readings)
     for reading in measurement.readings:
-        if reading.hears:
+        if reading.hears and reading.cut is None:
             yield _conviction(reading, record, Status.REFUTED, reading.cross_entropy)
-        elif reading.logits_live and not heard:
+        elif reading.logits_live and not heard and not _for_the_eye(reading):
             # Another loss of labels that is heard makes this one a report for the eye.
             place = reading.cut or reading.cross_entropy
             yield _conviction(reading, record, Status.CONFIRMED, place)
+
+
+def _for_the_eye(reading: LossReading) -> bool:
+    """Whether a method computes its loss without gradients, as one that evaluates does."""
+    return not reading.by_entry and reading.cut_by == "no_grad"
 
 
 def _conviction(
@@ -46,13 +51,14 @@ def _conviction(
 ) -> Conviction:
     target = record.target
     how = _HOW.get(reading.cut_by, "reaches no parameter")
+    part = ", as far as it is made of its labels," if reading.hears else ""
     return Conviction(
         rule=CODE,
         status=status,
         probe=PROBE,
         place=place or Place(path=target.path, symbol=target.name),
         message=(
-            f"The loss of {target.name} {how}: no step can be taken with it"
+            f"The loss of {target.name}{part} {how}: no step can be taken with it"
             if status is Status.CONFIRMED
             else f"the loss of {target.name} reaches its parameters"
         ),
@@ -62,13 +68,14 @@ def _conviction(
             "loss_nats": reading.loss,
             "cut_by": reading.cut_by,
             "logits_live": reading.logits_live,
+            "part": reading.hears and status is Status.CONFIRMED,
         },
     )
 
 
 def _test(values: Mapping[str, Value]) -> str:
     """The loss that a call returns for its labels."""
-    if not values.get("by_entry"):
+    if not values.get("by_entry") or values.get("part"):
         return ""
     return (
         f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
@@ -106,13 +113,16 @@ DEFECT = Defect(
     summary="The loss that a call returns for its labels reaches no parameter, and the logits do.",
     explanation=(
         "The loss, or the logits that it is made of, is detached, turned into a number or computed "
-        "under no_grad. Not meant: a model that gives another loss, which its parameters hear of, "
-        "and one whose whole forward pass records nothing, which is another rule's."
+        "under no_grad; or that part of it which is made of the labels is, and only a penalty on "
+        "something else is heard. Not meant: a model that gives another loss, which its parameters "
+        "hear of, a method that evaluates, and a model whose whole forward pass records nothing, "
+        "which is another rule's."
     ),
     harm="Backward fails or does nothing: whoever trains with the returned loss trains nothing.",
     confirmed_by=(
         "The probe labels calls the model with labels. A loss that no parameter hears of, where "
-        "the logits could be trained, confirms; a loss that is heard refutes. The line is where "
+        "the logits could be trained, confirms, and so does one that moves with its labels while "
+        "only other terms are heard; a loss that is heard refutes. The line is where "
         "the loss, or what it is made of, left the graph."
     ),
     sick=SICK,

@@ -144,6 +144,7 @@ DEFECT = Defect(
     healed=HEALED,
     suspects={ast.ClassDef: _suspect},
     convicts={PROBE: _convict},
+    explains=("GD608",),
     fix=FixPromise(
         applicability=Applicability.SAFE,
         title="Add compute_loss with the shifted cross-entropy",

@@ -24,11 +24,41 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     if not isinstance(measurement, Labels):
         return
     for reading in measurement.readings:
+        if reading.mark_counted is not None:
+            yield _of_mark(reading, record)
         if reading.padding_counted is not None:
-            yield _conviction(reading, record)
+            yield _of_token(reading, record)
 
 
-def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
+def _of_mark(reading: LossReading, record: ModelRecord) -> Conviction:
+    """What becomes of labels that are marked as no targets."""
+    target, counted = record.target, reading.mark_counted or 0
+    place = reading.mark_lost if counted else reading.averaged
+    sick = bool(counted or reading.divided_by_all)
+    message = f"the loss of {target.name} leaves out labels of {reading.mark}"
+    if counted:
+        message = f"The loss of {target.name} trains positions whose label is {reading.mark}"
+    elif sick:
+        message = f"The loss of {target.name} is a mean over labels of {reading.mark} as well"
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if sick else Status.REFUTED,
+        probe=PROBE,
+        place=place or reading.cross_entropy or Place(path=target.path, symbol=target.name),
+        message=message,
+        values={
+            "name": reading.name,
+            "by_entry": reading.by_entry,
+            "mark": reading.mark,
+            "positions_counted": counted,
+            "divided_by_all": reading.divided_by_all,
+            "loss_nats": reading.loss,
+        },
+    )
+
+
+def _of_token(reading: LossReading, record: ModelRecord) -> Conviction:
+    """What becomes of the token that the model declares as padding."""
     target, counted = record.target, reading.padding_counted or 0
     return Conviction(
         rule=CODE,
@@ -52,6 +82,14 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
 
 def _test(values: Mapping[str, Value]) -> str:
     """A row that ends with padding, and the tokens that its positions are pulled to."""
+    if values.get("by_entry") and values.get("positions_counted") and values.get("mark"):
+        return (
+            "ids, labels = random_ids(), random_ids(seed=1)\n"
+            f"labels[0, T // 2 :] = {values['mark']}\n"
+            f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
+            "trained = 0 if pulled is None else int((pulled[0, T // 2 :] >= 0).sum())\n"
+            'assert trained == 0, f"{trained} positions without a target are trained"\n'
+        )
     token = str(values.get("padding", "")).rpartition(" = ")[2]
     if not values.get("by_entry") or not token.isdigit():
         return ""
@@ -89,20 +127,26 @@ DEFECT = Defect(
     code=CODE,
     name="padding-in-loss",
     severity=Severity.MEDIUM,
-    summary="The model names a token that fills rows up, and its loss trains positions on it.",
+    summary="Padding, or what is marked as no target, is trained on, or counted in the mean.",
     explanation=(
         "The model keeps the number of a padding token, and its loss neither ignores that token "
-        "nor weighs it with nothing. Not meant: a token that ends texts as well, models that "
-        "leave it to the caller to mark what is no target with -100 (those of transformers, and "
-        "those whose text speaks of -100), and a loss that ignores another number by its own word."
+        "nor weighs it with nothing; or labels that torch leaves out (-100, or what the code says "
+        "itself) are given a token before the loss; or the loss leaves them out of its sum and "
+        "divides by the number of all labels. Not meant: a token that ends texts as well, models "
+        "that leave it to the caller to mark what is no target with -100 (those of transformers, "
+        "and those whose text speaks of -100), and a loss that ignores another number by its own "
+        "word."
     ),
     harm=(
         "A batch of short rows trains the model mostly to say the padding token, and the loss "
-        "looks better the more padding there is."
+        "looks better the more padding there is. Divided by all labels, a batch counts the less "
+        "the shorter its texts are."
     ),
     confirmed_by=(
         "The probe labels fills the end of one row up, and reads from the gradient of the logits "
-        "whether a position is pulled to the padding token. One that is confirms; none refutes."
+        "whether a position is pulled to the padding token. One that is confirms; none refutes. "
+        "Half of a row of labels is marked as well: positions that are still trained confirm, and "
+        "so does a mean in which the other positions weigh no more than before."
     ),
     sick=SICK,
     healed=SICK.replace(

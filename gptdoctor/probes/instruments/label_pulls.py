@@ -22,6 +22,18 @@ def pulled_to(loss: Tensor, logits: Tensor) -> Tensor | None:
     Cross-entropy pulls up the logit of the target alone, however it is smoothed, weighed or
     summed, and whatever is added to it.  None: the loss does not hear of these logits.
     """
+    pull = strongest_pull(loss, logits)
+    if pull is None:
+        return None
+    strength, tokens = pull
+    return torch.where(strength > LEAST_PULL * strength.max(), tokens, -1)
+
+
+def strongest_pull(loss: Tensor, logits: Tensor) -> tuple[Tensor, Tensor] | None:
+    """How hard each position of logits [..., V] is pulled, in nats a logit, and to which token.
+
+    Both [...].  None: the loss does not hear of these logits.
+    """
     if not loss.requires_grad:
         return None
     found = torch.autograd.grad(loss, logits, retain_graph=True, allow_unused=True)
@@ -29,7 +41,7 @@ def pulled_to(loss: Tensor, logits: Tensor) -> Tensor | None:
     if gradient is None or not bool(gradient.isfinite().all() & gradient.any()):
         return None
     strength, tokens = (-gradient).max(dim=-1)
-    return torch.where(strength > LEAST_PULL * strength.max(), tokens, -1)
+    return strength, tokens
 
 
 def pulls_in(output: Any, vocabulary: int) -> Tensor | None:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.labels import LossReading
-from gptdoctor.probes.instruments.label_pulls import pulled_to
+from gptdoctor.probes.instruments.label_pulls import LEAST_PULL, strongest_pull
 from gptdoctor.probes.instruments.loss_watch import EntropyCall, LossWatch
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.specimen.labels import LabelsOf
@@ -18,6 +18,8 @@ from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 # Heads that start at zero give the same loss for all labels; a tenth of usual weights opens them.
 JITTER = 0.02
+# Logits, the token that each position is pulled to (-1: none), and how hard it is pulled.
+_Pull = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,8 @@ class LabelledRun:
     labels: Mapping[str, Tensor]  # that were given, by name, [B, T]
     logits: tuple[Tensor, ...] = field(repr=False)  # [B, L, V], all that the loss hears of
     pulled: tuple[Tensor, ...] = field(repr=False)  # [B, L] of each
+    logits_hear: bool  # of the loss, in whatever form they are
+    strengths: tuple[Tensor, ...] = field(repr=False)  # [B, L] of each: how hard, in nats a logit
 
     @property
     def entropy(self) -> EntropyCall | None:
@@ -104,6 +108,11 @@ class LabelledRun:
             convention_shown="",
             padding="",
             padding_counted=None,
+            mark=None,
+            mark_counted=None,
+            mark_lost=None,
+            divided_by_all=None,
+            averaged=None,
             probabilities=None if entropy is None else entropy.probabilities,
             cross_entropy=self.watch.sum if entropy is None else entropy.place,
             softmax=None if entropy is None else entropy.scores.softmax,
@@ -163,7 +172,8 @@ class Labeller:
         specimen.reseed()
         with watch:
             value = loss(model, inputs)
-        found = list(self._pulls(watch, value, text))
+        heard = _heard(watch, value)
+        found = list(self._by_rows(heard, text))
         return LabelledRun(
             model=model,
             by_entry=bool(self._own.labels) and self._own.name == self._own.labels,
@@ -171,8 +181,10 @@ class Labeller:
             loss=value,
             text=text,
             labels=labels,
-            logits=tuple(logits for logits, _ in found),
-            pulled=tuple(pulled for _, pulled in found),
+            logits=tuple(logits for logits, _, _ in found),
+            pulled=tuple(pulled for _, pulled, _ in found),
+            logits_hear=bool(heard),
+            strengths=tuple(strength for _, _, strength in found),
         )
 
     def _labels_of(
@@ -192,31 +204,38 @@ class Labeller:
 
         return make
 
-    def _pulls(
-        self, watch: LossWatch, loss: Tensor, text: Tensor
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """The logits [B, L, V] that the loss hears of, and where it pulls them."""
-        found = [
-            (root.detach(), pulled)
-            for root in watch.roots
-            if (pulled := pulled_to(loss, root)) is not None
-        ]
+    def _by_rows(self, found: list[_Pull], text: Tensor) -> Iterator[_Pull]:
+        """The same with logits [B, L, V], pulled tokens [B, L] and strengths [B, L]."""
         fitting = [each for one in found if (each := self._rows(*one, text.shape)) is not None]
-        if not fitting and len({root.dim() for root, _ in found}) == 1:
+        if not fitting and len({root.dim() for root, _, _ in found}) == 1:
             # A head that is run on a piece of the text at a time, to save memory.
             along = found[0][0].dim() - 2
-            pieces = [torch.cat(parts, dim=along) for parts in zip(*found, strict=True)]
-            whole = self._rows(pieces[0], pieces[1], text.shape)
+            logits, pulled, strength = (
+                torch.cat(parts, dim=along) for parts in zip(*found, strict=True)
+            )
+            whole = self._rows(logits, pulled, strength, text.shape)
             fitting = [] if whole is None else [whole]
         yield from fitting
 
     def _rows(
-        self, logits: Tensor, pulled: Tensor, shape: torch.Size
-    ) -> tuple[Tensor, Tensor] | None:
-        """Logits and pulled tokens by rows; None: they do not cover a text of `shape`."""
+        self, logits: Tensor, pulled: Tensor, strength: Tensor, shape: torch.Size
+    ) -> _Pull | None:
+        """All three by rows; None: they do not cover a text of `shape`."""
         rows = as_rows(logits, shape, turned=self._text.turned)
         tokens = as_rows(pulled[..., None], shape, turned=self._text.turned)
-        return None if rows is None or tokens is None else (rows, tokens[..., 0])
+        forces = as_rows(strength[..., None], shape, turned=self._text.turned)
+        if rows is None or tokens is None or forces is None:
+            return None
+        return rows, tokens[..., 0], forces[..., 0]
+
+
+def _heard(watch: LossWatch, loss: Tensor) -> list[_Pull]:
+    """The logits that the loss hears of, in the order of their making."""
+    return [
+        (root.detach(), torch.where(pull[0] > LEAST_PULL * pull[0].max(), pull[1], -1), pull[0])
+        for root in watch.roots
+        if (pull := strongest_pull(loss, root)) is not None
+    ]
 
 
 def as_rows(values: Tensor, shape: torch.Size, *, turned: bool) -> Tensor | None:

@@ -19,6 +19,8 @@ from gptdoctor.specimen.places import user_place
 _ENTROPIES = frozenset({"cross_entropy", "nll_loss"})
 _PICKS = frozenset({"gather", "take_along_dim"})
 _SLICING = frozenset({"__getitem__", "narrow", "roll"})
+_COMPARING = frozenset({"eq", "ne", "__eq__", "__ne__"})
+_DIVIDING = frozenset({"mean", "div", "true_divide", "__truediv__"})
 _NUMBERS = frozenset({"item", "tolist", "__float__", "numpy"})
 # How far the sum of a distribution may be from one: bf16 keeps two digits.
 _SUM_ERROR = 1e-2
@@ -38,6 +40,8 @@ class Lineage:
     softmax: Place | None = None
     sliced: SlicedAt | None = None
     cut: tuple[Place, str] | None = None  # what took it off the graph
+    averaged: Place | None = None  # what divided one number, or made one of many by their mean
+    unmarked: Place | None = None  # what put something else in the place of negative labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +67,7 @@ class LossWatch(TorchFunctionMode):
         self.roots: list[Tensor] = []
         self.entropies: list[EntropyCall] = []
         self.sum: Place | None = None  # the first line that makes one number of the logits
+        self.compared: list[int] = []  # what labels are held against, one by one
         self.numbers: dict[float, tuple[Place, str]] = {}  # where they were taken off the graph
         self._root, self._widths = root, widths
         self._weights: dict[int, Tensor] = {}  # what is made of weights alone: a turned table
@@ -78,6 +83,12 @@ class LossWatch(TorchFunctionMode):
         """What has become of logits on the way to this tensor; None: it is not made of them."""
         return self._logits.get(id(logits), (None, None))[1]
 
+    @property
+    def first_cut(self) -> tuple[Place, str] | None:
+        """The first line that took something made of logits off the graph."""
+        cuts = (lineage.cut for _, lineage in self._logits.values())
+        return next((cut for cut in cuts if cut is not None), None)
+
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -91,6 +102,8 @@ class LossWatch(TorchFunctionMode):
             place = user_place(sys._getframe(1), self._root)
             if place is not None:
                 self._note(name, args, kwargs, place)
+            if labels and name in _COMPARING:
+                self.compared += [each for each in args[1:] if type(each) is int]
             if logits:
                 self._follow_logits(name, logits[0], args, result, place)
             elif not any(each.is_floating_point() for each in given):
@@ -128,6 +141,8 @@ class LossWatch(TorchFunctionMode):
                     lineage = replace(lineage, cut=(place, _how(name)))
                 if name == "softmax":
                     lineage = replace(lineage, softmax=place)
+                if name in _DIVIDING and made.numel() == 1:
+                    lineage = replace(lineage, averaged=lineage.averaged or place)
                 lineage = _sliced(lineage, name, source, args, place, along=-2)
             self._logits[id(made)] = made, lineage
 
@@ -141,6 +156,8 @@ class LossWatch(TorchFunctionMode):
                 continue
             if place is not None:
                 lineage = _sliced(lineage, name, source, args, place, along=-1)
+                if made.numel() == source.numel() and bool((source < 0).any() & (made >= 0).all()):
+                    lineage = replace(lineage, unmarked=lineage.unmarked or place)
             self._labels[id(made)] = made, lineage
 
     def _note(

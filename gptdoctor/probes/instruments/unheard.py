@@ -25,6 +25,15 @@ def with_cut(reading: LossReading, run: LabelledRun) -> LossReading:
     return reading if cut is None else replace(reading, cut=cut[0], cut_by=cut[1])
 
 
+def with_lost_labels(reading: LossReading, run: LabelledRun) -> LossReading:
+    """The same of a loss that moves with its labels, while its gradient comes from elsewhere.
+
+    Unchanged where nothing was seen to leave the graph: a loss may be made of the hidden states.
+    """
+    cut = next(iter(run.watch.numbers.values()), None) or run.watch.first_cut
+    return reading if cut is None else replace(reading, cut=cut[0], cut_by=cut[1])
+
+
 def as_number(specimen: Specimen, labels: str, text: Text) -> OwnLoss:
     """The loss that the entry gives for its `labels` as a plain number."""
 

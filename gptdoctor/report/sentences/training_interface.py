@@ -22,15 +22,22 @@ def _loss(values: Values, status: Status) -> str | None:
 
 def _ignored(values: Values, status: Status) -> str | None:
     name, moved = values.text("name"), values.number("moved_by_labels")
+    if name is not None and moved is None and values.text("targets") == "guesses":
+        return f"{name} pulls each position to the token that is the likeliest there already"
     if name is None or moved is None:
         return None
     if status is Status.REFUTED:
         return f"with other labels the loss by {name} is another one"
     loss = values.number("loss_nats")
     size = f" {decimal(loss)} nats" if loss is not None else " the same"
-    inputs = values.text("targets") == "inputs"
-    taught = "; its positions are trained on the inputs" if inputs else ""
+    taught = _TAUGHT.get(values.text("targets") or "", "")
     return f"two sets of labels gave{size} both times, to the last digit{taught}"
+
+
+_TAUGHT = {
+    "inputs": "; its positions are trained on the inputs",
+    "guesses": "; each position is trained on the token that is the likeliest there already",
+}
 
 
 def _shift(values: Values, status: Status) -> str | None:
@@ -70,12 +77,25 @@ def _probabilities(values: Values, status: Status) -> str | None:
 
 def _padding(values: Values, status: Status) -> str | None:
     counted, padding = values.integer("positions_counted"), values.text("padding")
+    mark = values.integer("mark")
+    if mark is not None:
+        return _marked(mark, values, status)
     if counted is None or padding is None:
         return None
     if status is Status.REFUTED:
         return f"no position is pulled to the padding ({padding})"
     are = "is" if counted == 1 else "are"
     return f"{count(counted, 'position')} before or in padding {are} pulled to it ({padding})"
+
+
+def _marked(mark: int, values: Values, status: Status) -> str:
+    if status is Status.REFUTED:
+        return f"labels of {mark} are left out"
+    counted = values.integer("positions_counted")
+    if counted:
+        are = "position whose label is" if counted == 1 else "positions whose labels are"
+        return f"{counted} {are} {mark} are trained on a token all the same"
+    return f"labels of {mark} are left out of the sum, and the mean still divides by them"
 
 
 def _unheard(values: Values, status: Status) -> str | None:
@@ -85,7 +105,20 @@ def _unheard(values: Values, status: Status) -> str | None:
         return None
     if status is Status.REFUTED:
         return f"the loss{size} by {name} reaches the parameters"
+    if values.flag("part"):
+        return f"the loss{size} by {name} moves with its labels, and no gradient reaches the logits"
     return f"the loss{size} that {name} gives reaches no parameter, and the logits could be trained"
+
+
+def _idle(values: Values, status: Status) -> str | None:
+    name = values.text("name")
+    if name is None:
+        return None
+    if status is Status.REFUTED:
+        return f"a loss is made of its {name}"
+    return (
+        f"two sets of {name} changed nothing that the call returned, and no number was made of them"
+    )
 
 
 SENTENCES: Mapping[str, Sentence] = {
@@ -96,4 +129,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD605": _padding,
     "GD606": _unheard,
     "GD607": _across,
+    "GD608": _idle,
 }

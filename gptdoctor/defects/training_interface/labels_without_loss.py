@@ -1,0 +1,99 @@
+"""GD608: a call takes labels, and no loss comes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from gptdoctor.core.findings import (
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Value,
+)
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.training_interface import TrainingInterface
+from gptdoctor.defect import Defect, Proof
+
+CODE = "GD608"
+PROBE = "training-interface"
+
+
+def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    if not isinstance(measurement, TrainingInterface):
+        return
+    target, names = record.target, measurement.label_parameters
+    idle = measurement.idle_labels
+    if not idle and not (names and measurement.loss_returned):
+        return  # labels that were refused, or of which something else comes
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED if idle else Status.REFUTED,
+        probe=PROBE,
+        place=measurement.idle_at or Place(path=target.path, symbol=target.name),
+        message=(
+            f"{target.name} takes {idle} and makes nothing of them: there is no loss to train with"
+            if idle
+            else f"{target.name} makes a loss of its {names[0]}"
+        ),
+        values={"name": idle or names[0]},
+    )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The loss that a call returns for its labels."""
+    return (
+        f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
+        'assert loss_in(output, None) is not None, "labels are taken, and no loss is returned"\n'
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, labels=None):
+        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
+        loss = None
+        if labels is not None:
+            loss = None
+        return logits, loss
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="labels-without-loss",
+    severity=Severity.MEDIUM,
+    summary="A call takes labels, and nothing comes of them: it returns no loss.",
+    explanation=(
+        "The branch that should compute the loss is empty, or a placeholder. Not meant: a model "
+        "whose loss is another method's, one that feeds its labels to its own decoder, and one "
+        "that wants a switch or a second set of labels beside the first."
+    ),
+    harm=(
+        "A trainer that passes labels gets no loss back and stops, or goes on with another loss "
+        "than the one that the model promises."
+    ),
+    confirmed_by=(
+        "The probe training-interface calls the model with two sets of labels. Outputs that are "
+        "the same, without a loss among them, and no number made of the labels on the way "
+        "confirm; a loss that reaches the parameters refutes."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "from torch import nn", "import torch.nn.functional as F\nfrom torch import nn"
+    ).replace(
+        "            loss = None\n",
+        "            loss = F.cross_entropy(logits[:, :-1].mT, labels[:, 1:])\n",
+    ),
+    convicts={PROBE: _convict},
+    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
+)
