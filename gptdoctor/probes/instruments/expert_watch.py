@@ -29,6 +29,11 @@ _COPYING = frozenset({"clone", "contiguous", "to", "float", "type", "reshape", "
 PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"})
 
 
+def heard_of(gradient: Tensor) -> Tensor:
+    """[rows] bool: of which vectors [.., D] the objective with this gradient hears anything."""
+    return gradient.reshape(-1, gradient.shape[-1]).any(dim=-1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LikeModules:
     """A list or dictionary of modules of one kind."""
@@ -70,7 +75,7 @@ class MemberCall:
         for each in (self.taken, self.weighted):
             wanted &= True if each is None else each
         if self.gradient is not None:
-            wanted &= ~self.gradient.reshape(self.rows, -1).any(dim=-1)
+            wanted &= ~heard_of(self.gradient)
         return wanted
 
 
