@@ -49,11 +49,13 @@ def apart(case: dict[str, Any]) -> dict[str, str]:
         os.write(writing, json.dumps(short).encode())
         os._exit(0)
     os.close(writing)
-    data = _read(reading, time.monotonic() + SECONDS)
+    until = time.monotonic() + SECONDS
+    data = _read(reading, until)
+    why = "it ended itself" if time.monotonic() < until else f"no answer in {SECONDS:g} s"
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     os.close(reading)
-    told: dict[str, str] = json.loads(data) if data else {"": f"no answer in {SECONDS:g} s"}
+    told: dict[str, str] = json.loads(data) if data else {"": why}
     return told
 
 

@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.defect import Defect, Proof, Visit
-from gptdoctor.source.laid_out import laid_out
+from gptdoctor.source.failing_calls import failing_call
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
 
@@ -107,13 +107,9 @@ def is_own_call(statement: str, refused: re.Match[str]) -> bool:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The model built, and called where it is a call that fails, in a file of its own."""
-    build, call, imports = (values.get(key) for key in ("build", "call", "imports"))
-    steps = [] if values.get("stage") == "construction" else [str(call)]
-    if not isinstance(imports, tuple) or "(" not in str(build) or "" in steps:
-        return ""
-    own = [str(line) for line in imports if line != "import torch"]
-    return "\n".join([*own, "torch.manual_seed(0)", laid_out(f"model = {build}"), *steps])
+    """The model built, and called where it is a call that fails."""
+    stage = values.get("stage")
+    return failing_call(values, called=stage != "construction") if values.get("imports") else ""
 
 
 SICK = """\

@@ -14,6 +14,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.failing_calls import failing_call
 
 CODE = "GD302"
 SHAPES_SHOWN = 4  # of the tensors local to the line that fails; all of them are in the values
@@ -31,7 +32,8 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
         return
     here = [one for one in measurement.failures if one.crash.line == crash.line]
     if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
-        yield from _conviction("construction", here[0], "at all sizes that were tried")
+        condition = "at all sizes that were tried"
+        yield from _conviction("construction", here[0], condition, measurement.imports)
 
 
 def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -74,7 +76,10 @@ def _is_plain(built: Construction) -> bool:
 
 
 def _conviction(
-    probe: str, failure: SizedCrash, condition: str | None = None
+    probe: str,
+    failure: SizedCrash,
+    condition: str | None = None,
+    imports: tuple[str, ...] = (),
 ) -> Iterator[Conviction]:
     crash, condition = failure.crash, condition or failure.condition
     if crash.path is None or crash.line is None:
@@ -97,6 +102,7 @@ def _conviction(
             "shapes": shapes,
             "build": failure.build,
             "call": failure.call,
+            **({"imports": imports} if imports else {}),
         },
         symptom=True,
     )
@@ -134,14 +140,12 @@ def _first_line(message: str) -> str:
 
 def _test(values: Mapping[str, Value]) -> str:
     """The call at those sizes; what is read from a file's own default is too large for a test."""
-    build, call, fails = (str(values.get(key, "")) for key in ("build", "call", "fails"))
+    fails = str(values.get("fails", ""))
     sizes = re.match(r"at B=(\d+), T=(\d+)", fails)
     if sizes is not None:
         batch, length = sizes.groups()
         return f"run(build(), random_ids(batch={batch}, length={length}))\n"
-    if fails.startswith("at the sizes of its own") or not call:
-        return ""
-    return f"torch.manual_seed(0)\nmodel = {build}\n{call}\n"
+    return "" if fails.startswith("at the sizes of its own") else failing_call(values)
 
 
 SICK = """\
