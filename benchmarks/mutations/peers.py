@@ -1,7 +1,7 @@
 """gptdoctor and its peers on the same cases, in one run.
 
     python -m benchmarks.mutations.peers                  # all mutants, all bases, all traps
-    python -m benchmarks.mutations.peers --development --per-operator 1
+    python -m benchmarks.mutations.peers --development --per-operator 1 --traps 5
 
 torchtest, torcheck and preflight-ml (`peers.txt`) are put into a folder of their own, without
 their dependencies, and asked about every mutant with a proven effect, every base and every healthy
@@ -45,11 +45,15 @@ def installed() -> Path:
     return folder
 
 
-def traps() -> tuple[list[dict[str, str]], int]:
-    """The traps with logits, as code that builds and calls them; and gptdoctor's own alarms."""
+def traps(most: int | None) -> tuple[list[dict[str, str]], int]:
+    """The traps with logits, as code that builds and calls them; and gptdoctor's own alarms.
+
+    `most`: at most so many files, for a trial.
+    """
+    files = [str(file) for file in sorted(TRAPS.glob("*.py"))[:most]]
     command = [sys.executable, "-m", "gptdoctor", "check", "--output-format", "json", "--exit-zero"]
     done = subprocess.run(
-        [*command, str(TRAPS)], cwd=ROOT, capture_output=True, text=True, check=True
+        [*command, *files], cwd=ROOT, capture_output=True, text=True, check=True
     )
     examination = from_document(json.loads(done.stdout))
     alarms = [
@@ -121,13 +125,16 @@ def table(
 
 def main() -> None:
     """Make the cases, ask everybody, tell."""
-    result, mutants = chosen(options_of(__doc__).parse_args())
+    parser = options_of(__doc__)
+    parser.add_argument("--traps", type=int, help="at most so many healthy traps")
+    options = parser.parse_args()
+    result, mutants = chosen(options)
     folder = scratch() / "cases"
     folder.mkdir(exist_ok=True)
     bases = {case.host.name: one for case, one in examine(result.bases, folder)}
     found = sum(_is_found(case, one, bases) for case, one in examine(mutants, folder))
     false = sum(bool(_serious(one)) for one in bases.values())
-    healthy, alarms = traps()
+    healthy, alarms = traps(options.traps)
     said = answers([*mutants, *result.bases], healthy)
     print("\n".join(table(mutants, result.bases, said, (found, false, alarms))))
 

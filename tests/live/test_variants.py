@@ -14,6 +14,7 @@ from tests.commands import ROOT, Done, check_json, expected_in, gptdoctor
 # True of some as well, and mended by no repair: they switch to evaluation to generate and stay
 # there, and run all experts on all rows.
 UNPLANTED = {"GD409", "GD205"}
+SECONDS = 600.0  # all of them are repaired by one command
 VARIANTS = ROOT / "fixtures" / "variants"
 NAMES = sorted(
     path.name for path in VARIANTS.iterdir() if path.suffix == ".py" or any(path.glob("*.py"))
@@ -50,7 +51,7 @@ def repaired(tmp_path_factory: pytest.TempPathFactory) -> Repaired:
         for rule, line in expected_in(file)
     }
     before = check_json(".", cwd=project, cache=cache)
-    fixed = gptdoctor("fix", "--apply", ".", cwd=project, cache=cache)
+    fixed = gptdoctor("fix", "--apply", ".", cwd=project, cache=cache, seconds=SECONDS)
     after = gptdoctor("check", "--output-format", "json", ".", cwd=project, cache=cache)
     return Repaired(expected, before, fixed, after)
 
