@@ -46,7 +46,7 @@ FILES = (
     ROOT / "fixtures/styles/time_first.py",
     ROOT / "fixtures/styles/loss_only.py",
     ROOT / "fixtures/styles/last_position_only.py",
-    ROOT / "fixtures/styles/output_kinds.py",
+    ROOT / "fixtures/styles/attributes_config.py",
     ROOT / "fixtures/styles/presets.py",
 )
 # What is said of a model: its verdict, and each rule with its line.

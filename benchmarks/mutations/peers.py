@@ -52,9 +52,7 @@ def traps(most: int | None) -> tuple[list[dict[str, str]], int]:
     """
     files = [str(file) for file in sorted(TRAPS.glob("*.py"))[:most]]
     command = [sys.executable, "-m", "gptdoctor", "check", "--output-format", "json", "--exit-zero"]
-    done = subprocess.run(
-        [*command, *files], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     examination = from_document(json.loads(done.stdout))
     alarms = [
         one

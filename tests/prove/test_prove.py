@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gptdoctor.catalog import defect_named
 from tests.commands import ROOT, gptdoctor
 
 
@@ -79,3 +80,15 @@ def test_without_a_confirmed_finding_nothing_is_written(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "nothing was written" in done.err
     assert not (tmp_path / "test_health.py").exists()
+
+
+def test_a_model_that_never_ran_is_built_and_called_by_the_test_itself(tmp_path: Path) -> None:
+    """A constructor that another class refuses: nothing is known but how it was tried."""
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "net.py").write_text(defect_named("GD502").sick)
+    done = gptdoctor("prove", "net.py", "-o", "test_it.py", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert_sick(tmp_path / "test_it.py")
+    (tmp_path / "net.py").write_text(defect_named("GD502").healed)
+    code, told = run_pytest(tmp_path / "test_it.py")
+    assert code == 0, told

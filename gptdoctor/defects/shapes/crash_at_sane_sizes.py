@@ -102,6 +102,7 @@ def _conviction(
             "shapes": shapes,
             "build": failure.build,
             "call": failure.call,
+            "stage": crash.stage,
             **({"imports": imports} if imports else {}),
         },
         symptom=True,
@@ -145,7 +146,9 @@ def _test(values: Mapping[str, Value]) -> str:
     if sizes is not None:
         batch, length = sizes.groups()
         return f"run(build(), random_ids(batch={batch}, length={length}))\n"
-    return "" if fails.startswith("at the sizes of its own") else failing_call(values)
+    if fails.startswith("at the sizes of its own"):
+        return ""
+    return failing_call(values, called=values.get("stage") != "construction")
 
 
 SICK = """\
