@@ -58,7 +58,8 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
             values={"build": measurement.build, "call": measurement.call},
         )
     elif measurement.crash is not None and not measurement.lack:
-        how = {"build": measurement.build, "call": measurement.call, "imports": measurement.imports}
+        build, call, imports = measurement.build, measurement.call, measurement.imports
+        how: dict[str, Value] = {"build": build, "call": call, "imports": imports}
         yield from _conviction(measurement.crash, "construction", how)
 
 
