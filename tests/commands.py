@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -17,6 +18,8 @@ from gptdoctor.config import Options
 from gptdoctor.report.json_document import to_document
 
 ROOT = Path(__file__).parents[1]
+# Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
+GROUP = "checked"
 EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
 
 
@@ -64,6 +67,12 @@ def gptdoctor(
 def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) -> dict[str, Any]:
     """The document of `gptdoctor check --output-format json`."""
     return gptdoctor("check", "--output-format", "json", *words, cwd=cwd, cache=cache).document
+
+
+@cache
+def checked(target: str) -> dict[str, Any]:
+    """The document of a folder of ours that no test changes, made once for all in one process."""
+    return check_json(target)
 
 
 def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import tempfile
+from pathlib import Path
+
+import pytest
 
 # Set before any test, or fixture of any scope, runs; `tests.commands` gives each command a folder
 # of its own.
@@ -18,3 +21,32 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 # A shell has what runs in its background ignore Ctrl-C, and all that is started there with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Files whose tests take the longest: begun first, so that neither of two processes ends long
+# before the other.
+LONGEST = (
+    "live/test_shown_by_a_run.py",
+    "prove/test_proofs.py",  # of the same group
+    "live/test_styles.py",
+    "live/test_healthy_traps.py",
+    "live",
+    "prove",
+)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, and each file in one process: its tests share what was examined."""
+    items.sort(key=lambda item: _turn(_file(item)))  # a stable sort
+    for item in items:
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_file(item)))
+
+
+def _file(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).as_posix()
+
+
+def _turn(file: str) -> int:
+    fitting = (number for number, start in enumerate(LONGEST) if file.startswith(start))
+    return next(fitting, len(LONGEST))

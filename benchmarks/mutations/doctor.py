@@ -49,12 +49,24 @@ class Examined:
 
 def examine(cases: list[Case], folder: Path) -> Iterator[tuple[Case, Examined]]:
     """Each case with what gptdoctor says of it; the files are written below `folder`."""
+    for case, document in documents(cases, folder):
+        yield case, examined(case, document)
+
+
+def documents(cases: list[Case], folder: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
+    """Each case with the JSON about it alone; the files are written below `folder`."""
     for start in range(0, len(cases), BATCH):
         batch = cases[start : start + BATCH]
         answer = _checked([case.write(folder) for case in batch], folder)
         for case in batch:
-            yield case, _examined(case, answer)
+            yield case, _about(case, answer)
         print(f"{start + len(batch)} of {len(cases)} examined", file=sys.stderr)
+
+
+def _about(case: Case, answer: dict[str, Any]) -> dict[str, Any]:
+    mine = f"{case.folder}/"
+    parts = {key: [one for one in answer[key] if one["path"].startswith(mine)] for key in KEYS}
+    return {**answer, **parts}
 
 
 def _checked(targets: list[str], folder: Path) -> dict[str, Any]:
@@ -75,8 +87,8 @@ def _checked(targets: list[str], folder: Path) -> dict[str, Any]:
     return answer
 
 
-def _examined(case: Case, answer: dict[str, Any]) -> Examined:
-    mine = f"{case.folder}/"
+def examined(case: Case, document: dict[str, Any]) -> Examined:
+    """The JSON about a case, in a few words."""
     lines = case.source.splitlines()
     findings = [
         Found(
@@ -86,11 +98,10 @@ def _examined(case: Case, answer: dict[str, Any]) -> Examined:
             line=one["line"],
             text=lines[one["line"] - 1].strip() if one["line"] <= len(lines) else "",
         )
-        for one in answer["findings"]
-        if one["path"].startswith(mine)
+        for one in document["findings"]
     ]
-    verdicts = [one["verdict"] for one in answer["models"] if one["path"].startswith(mine)]
-    errors = [one["message"] for one in answer["errors"] if one["path"].startswith(mine)]
     return Examined(
-        findings=tuple(findings), verdict=", ".join(verdicts) or "no model", errors=tuple(errors)
+        findings=tuple(findings),
+        verdict=", ".join(one["verdict"] for one in document["models"]) or "no model",
+        errors=tuple(one["message"] for one in document["errors"]),
     )

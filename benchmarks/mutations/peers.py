@@ -1,7 +1,7 @@
 """gptdoctor and its peers on the same cases, in one run.
 
     python -m benchmarks.mutations.peers                  # all mutants, all bases, all traps
-    python -m benchmarks.mutations.peers --development
+    python -m benchmarks.mutations.peers --development --per-operator 1 --traps 5
 
 torchtest, torcheck and preflight-ml (`peers.txt`) are put into a folder of their own, without
 their dependencies, and asked about every mutant with a proven effect, every base and every healthy
@@ -11,7 +11,6 @@ its base; an alarm about a base or a trap is a false one.  Prints Markdown.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -20,11 +19,11 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.mutations.cases import ROOT, Case, made
+from benchmarks.mutations.cases import ROOT, Case
+from benchmarks.mutations.chosen import chosen, options_of
 from benchmarks.mutations.doctor import Examined, examine
 from benchmarks.mutations.packaged import scratch
 from benchmarks.mutations.peer_checks import LINES, PEERS
-from benchmarks.mutations.registry import all_operators, hosts
 from benchmarks.mutations.table import judged
 from gptdoctor.core.diagnosis import ModelDiagnosis
 from gptdoctor.core.findings import Severity, Status
@@ -46,12 +45,14 @@ def installed() -> Path:
     return folder
 
 
-def traps() -> tuple[list[dict[str, str]], int]:
-    """The traps with logits, as code that builds and calls them; and gptdoctor's own alarms."""
+def traps(most: int | None) -> tuple[list[dict[str, str]], int]:
+    """The traps with logits, as code that builds and calls them; and gptdoctor's own alarms.
+
+    `most`: at most so many files, for a trial.
+    """
+    files = [str(file) for file in sorted(TRAPS.glob("*.py"))[:most]]
     command = [sys.executable, "-m", "gptdoctor", "check", "--output-format", "json", "--exit-zero"]
-    done = subprocess.run(
-        [*command, str(TRAPS)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([*command, *files], cwd=ROOT, capture_output=True, text=True, check=True)
     examination = from_document(json.loads(done.stdout))
     alarms = [
         one
@@ -122,18 +123,18 @@ def table(
 
 def main() -> None:
     """Make the cases, ask everybody, tell."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--development", action="store_true")
-    half = False if parser.parse_args().development else None
-    result = made(hosts(), all_operators(), half)
+    parser = options_of(__doc__)
+    parser.add_argument("--traps", type=int, help="at most so many healthy traps")
+    options = parser.parse_args()
+    result, mutants = chosen(options)
     folder = scratch() / "cases"
     folder.mkdir(exist_ok=True)
     bases = {case.host.name: one for case, one in examine(result.bases, folder)}
-    found = sum(_is_found(case, one, bases) for case, one in examine(result.mutants, folder))
+    found = sum(_is_found(case, one, bases) for case, one in examine(mutants, folder))
     false = sum(bool(_serious(one)) for one in bases.values())
-    healthy, alarms = traps()
-    said = answers([*result.mutants, *result.bases], healthy)
-    print("\n".join(table(result.mutants, result.bases, said, (found, false, alarms))))
+    healthy, alarms = traps(options.traps)
+    said = answers([*mutants, *result.bases], healthy)
+    print("\n".join(table(mutants, result.bases, said, (found, false, alarms))))
 
 
 def _is_found(case: Case, examined: Examined, bases: dict[str, Examined]) -> bool:

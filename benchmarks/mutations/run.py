@@ -13,33 +13,25 @@ system's temporary folder.
 
 from __future__ import annotations
 
-import argparse
-import hashlib
 import shutil
 import time
 from collections import Counter
 
-from benchmarks.mutations.cases import Case, Made, made
+from benchmarks.mutations.cases import Made
+from benchmarks.mutations.chosen import chosen, options_of
 from benchmarks.mutations.doctor import examine
 from benchmarks.mutations.packaged import scratch
-from benchmarks.mutations.registry import all_operators, hosts
 from benchmarks.mutations.table import judged, lines
 
 
 def main() -> None:
     """Make, prove, examine, tell."""
-    options = _options()
+    parser = options_of(__doc__)
+    parser.add_argument("--prove-only", action="store_true", help="only write the mutants")
+    options = parser.parse_args()
     started = time.perf_counter()
-    half = True if options.held_out else False if options.development else None
-    chosen = [one for one in hosts() if options.host in (None, one.name)]
-    operators = [
-        one
-        for one in all_operators()
-        if options.operator in (None, one.name) and options.family in (None, one.family)
-    ]
-    result = made(chosen, operators, half)
+    result, mutants = chosen(options)
     _tell_made(result)
-    mutants = _limited(result.mutants, options.per_operator)
     folder = scratch() / "cases"
     shutil.rmtree(folder, ignore_errors=True)
     if options.prove_only:
@@ -50,33 +42,6 @@ def main() -> None:
     rows = [judged(case, one, bases[case.host.name]) for case, one in examine(mutants, folder)]
     print("\n".join(lines(rows, bases)))
     print(f"{time.perf_counter() - started:.0f} s")
-
-
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    halves = parser.add_mutually_exclusive_group()
-    halves.add_argument("--development", action="store_true", help="the half that may be seen")
-    halves.add_argument("--held-out", action="store_true", help="the other half")
-    parser.add_argument("--host", help="only this host")
-    parser.add_argument("--operator", help="only this operator")
-    parser.add_argument("--family", help="only the operators of this family")
-    parser.add_argument("--per-operator", type=int, help="at most so many mutants of an operator")
-    parser.add_argument("--prove-only", action="store_true", help="only write the mutants")
-    return parser.parse_args()
-
-
-def _limited(mutants: list[Case], most: int | None) -> list[Case]:
-    """The first mutants of each operator in the order of a hash, which is the same each time."""
-    if most is None:
-        return mutants
-    seen: Counter[str] = Counter()
-    kept = []
-    for case in sorted(mutants, key=lambda one: hashlib.sha256(one.name.encode()).digest()):
-        assert case.operator is not None
-        seen[case.operator.name] += 1
-        if seen[case.operator.name] <= most:
-            kept.append(case)
-    return kept
 
 
 def _tell_made(result: Made) -> None:

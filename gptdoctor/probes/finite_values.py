@@ -58,6 +58,10 @@ def not_finite(tensors: Mapping[str, Tensor | None]) -> tuple[str, ...]:
     )
 
 
+class NothingToPredictError(Exception):
+    """The mean over no tokens is NaN by definition, which says nothing of the model."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Case:
     """One way to run the model."""
@@ -159,6 +163,8 @@ def _spoiled(specimen: Specimen, case: _Case, where: str, names: tuple[str, ...]
     if first is None:
         return None
     operation, result, cause = first
+    if not all(each.numel() for each in operation.given):
+        raise NothingToPredictError("the call that works leaves no token to be predicted")
     place = _place_of_mask(operation, model, specimen) if cause == "masked row" else None
     return _at(place or operation.place, operation.name, result, cause)
 

@@ -20,6 +20,8 @@ from gptdoctor.prove.carried import carried
 WIDTH = 96
 # By this a file is known for one of ours, which may be written anew.
 MARK = "Written by gptdoctor"
+# Modules of the standard library that the statements of tests may name.
+STANDARD = ("contextlib", "importlib", "inspect", "math", "sys")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +116,7 @@ def needs_model(model: ModelDiagnosis, body: str) -> bool:
 
 def _standard(bodies: str) -> list[str]:
     """Modules that the tests themselves name."""
-    return [f"import {name}" for name in ("importlib", "math") if f"{name}." in bodies]
+    return [f"import {name}" for name in STANDARD if f"{name}." in bodies]
 
 
 def _measures(test: HealthTest) -> list[str]:

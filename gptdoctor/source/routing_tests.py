@@ -12,9 +12,18 @@ ROUTER_MEASURES = (
     "probes.instruments.weights:jitter",
 )
 ROWS_MEASURES = (
-    "probes.instruments.expert_rows:rows_that_count",
+    "probes.instruments.expert_watch:heard_of",
+    "probes.expert_routing:random_objective",
     "probes.instruments.weights:jitter",
 )
+# Statements that make `made`, what each call of `experts` gives, and its gradients.
+ROWS = """\
+made = []
+for expert in experts:
+    expert.register_forward_hook(lambda expert, given, output: made.append(output))
+objective = random_objective(logits(model, random_ids()))
+gradients = torch.autograd.grad(objective, made, allow_unused=True, materialize_grads=True)
+"""
 
 
 def router_learns(values: Mapping[str, Value]) -> str:
@@ -41,7 +50,8 @@ def all_rows_count(values: Mapping[str, Value]) -> str:
     return (
         "model = jitter(build(), 0.05, seed=0)  # what starts at zero would hide all effects\n"
         f'experts = list(model.get_submodule("{experts}").children())\n'
-        "rows = rows_that_count(experts, lambda: logits(model, random_ids()))\n"
+        f"{ROWS}"
+        "rows = sum(int(heard_of(each).sum()) for each in gradients)\n"
         f"wanted = {chosen} * B * T  # {chosen} experts for each token\n"
         'assert rows >= wanted, f"the logits depend on {rows} rows of experts, of {wanted}"\n'
     )

@@ -36,6 +36,7 @@ from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
     Written,
+    call_code,
     called,
     keywords,
     literal,
@@ -57,6 +58,7 @@ class Maker:
     family: frozenset[str]
     variant: Variant
     lessons: Lessons = dataclasses.field(default_factory=Lessons)
+    attempted: str = ""  # the code of the last call of what was asked for, be it refused or not
 
     def instance(self, made: Callable[..., Any], depth: int = 0, like: Any = None) -> Written:
         """What `made`, a class or a function, gives for small sizes.
@@ -67,6 +69,7 @@ class Maker:
             raise NoIdeaError(made.__name__)
         arguments = dict(self.arguments(made, depth, like))
         self.lessons.given[made] = {name: value.value for name, value in arguments.items()}
+        self.attempted = "" if depth else call_code(made, arguments)
         written = called(made, arguments)
         if _makes_modules(made):
             return written

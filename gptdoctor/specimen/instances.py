@@ -154,7 +154,8 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
             return Instance(code="", model=None, crash=None, note=note)
         except _FAILURES as error:
             if not maker.lessons.learn(error):
-                return _failed(made.__name__, error, request, maker.lessons)
+                failed = _failed(made.__name__, error, request, maker.lessons)
+                return replace(failed, code=maker.attempted or failed.code)
         else:
             return replace(_accepted(written), guessed=maker.lessons.guessed)
     return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")

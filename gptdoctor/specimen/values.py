@@ -200,4 +200,9 @@ def name_of(made: Any) -> str:
 def called(made: Callable[..., Any], arguments: Mapping[str, Written]) -> Written:
     """What a call of `made` gives, and its code."""
     value = made(**{name: value.value for name, value in arguments.items()})
-    return Written(value, f"{name_of(made)}({_arguments_code(made, arguments)})")
+    return Written(value, call_code(made, arguments))
+
+
+def call_code(made: Callable[..., Any], arguments: Mapping[str, Written]) -> str:
+    """The code of a call of `made`."""
+    return f"{name_of(made)}({_arguments_code(made, arguments)})"

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.commands import ROOT, check_json
+from tests.commands import GROUP, ROOT, check_json, checked
+
+pytestmark = pytest.mark.xdist_group(GROUP)
 
 HEAD = "import torch\nfrom torch import nn\n"
 NETWORK = """
@@ -139,7 +141,7 @@ def test_builds_and_calls_run_where_they_are_pasted(
 
 def test_the_reference_models_can_be_pasted_too() -> None:
     """In their own folder."""
-    document = check_json("reference_models", cwd=ROOT)
+    document = checked("reference_models")
     built = [model for model in document["models"] if model["specimen"] is not None]
     assert len(built) >= 2  # the import that one of them lacks is one of its bugs
     codes = [pasted(model["specimen"]).rpartition("\n")[0] for model in built]

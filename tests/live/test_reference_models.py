@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.commands import ROOT, check_json, gptdoctor
+from tests.commands import GROUP, ROOT, checked, gptdoctor
+
+pytestmark = pytest.mark.xdist_group(GROUP)
 
 REFERENCE = ROOT / "reference_models"
 # Rule, file and a piece of the line that the review quotes.
@@ -27,7 +29,7 @@ SEVEN = [
 @pytest.fixture(scope="module")
 def sick() -> dict[str, Any]:
     """The examination of the reference models as they are."""
-    return check_json("reference_models")
+    return checked("reference_models")
 
 
 @pytest.fixture(scope="module")

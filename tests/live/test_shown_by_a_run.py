@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from gptdoctor.catalog import all_defects, defect_named, module_of
+from gptdoctor.catalog import defect_named, module_of
 from gptdoctor.core.findings import Severity
 from tests.commands import ROOT, examined, expected_in
+from tests.examples import BY_RUN, GROUP, examples, path_of
 
-BY_RUN = [defect for defect in all_defects() if not defect.in_text]
+pytestmark = pytest.mark.xdist_group(GROUP)
 # What the worst verdict of a sick model may be, by the severity of its finding.
 FEARED = {
     Severity.CRITICAL: {"degraded", "untrainable"},
@@ -29,42 +30,34 @@ FOLDERS = {
 CASES = [file for folder in FOLDERS.values() for file in sorted(folder.glob("*.py"))]
 
 
-Documents = Callable[[str], dict[str, Any]]
-
-
 @pytest.fixture(scope="module")
-def examples_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
-    """The examination of the examples of a rule: one for each family, when it is asked for."""
+def fixtures_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], dict[str, Any]]:
+    """The examination of the fixtures of a rule: one for each family, when it is asked for."""
 
-    def write(folder: Path, code: str) -> None:
-        defect = defect_named(code)
-        (folder / f"sick_{code}.py").write_text(defect.sick)
-        (folder / f"healed_{code}.py").write_text(defect.healed)
-
-    return _by_family(tmp_path_factory, write)
-
-
-@pytest.fixture(scope="module")
-def fixtures_of(tmp_path_factory: pytest.TempPathFactory) -> Documents:
-    """The same of the fixtures of a rule."""
-
-    def write(folder: Path, code: str) -> None:
-        for file in FOLDERS[code].glob("*.py"):
-            (folder / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
-
-    return _by_family(tmp_path_factory, write)
-
-
-def _by_family(factory: pytest.TempPathFactory, write: Callable[[Path, str], None]) -> Documents:
     @cache
     def of_family(family: str) -> dict[str, Any]:
-        folder = factory.mktemp("examined")
-        (folder / "pyproject.toml").write_text("")
+        folder = empty_project(tmp_path_factory)
         for code in [code for code in FOLDERS if code.startswith(family)]:
-            write(folder, code)
+            for file in FOLDERS[code].glob("*.py"):
+                (folder / f"fixture_{file.stem}_{code}.py").write_text(file.read_text())
         return examined(folder)
 
     return lambda code: of_family(code[:3])
+
+
+@pytest.fixture(scope="module")
+def sick_sizes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The examination of the models that crash at sane sizes."""
+    folder = empty_project(tmp_path_factory)
+    (folder / "sick.py").write_text((FOLDERS["GD302"] / "sick.py").read_text())
+    return examined(folder)
+
+
+def empty_project(factory: pytest.TempPathFactory) -> Path:
+    """An empty project."""
+    folder = factory.mktemp("examined")
+    (folder / "pyproject.toml").write_text("")
+    return folder
 
 
 def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
@@ -78,16 +71,18 @@ def found_in(document: dict[str, Any], path: str) -> list[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("code", FOLDERS)
-def test_the_examples_of_a_rule_are_true(examples_of: Documents, code: str) -> None:
+def test_the_examples_of_a_rule_are_true(code: str) -> None:
     """The sick example shows the rule when it is run, the healed one shows no rule at all."""
-    document = examples_of(code)
-    assert code in [rule for rule, _ in found_in(document, f"sick_{code}.py")]
-    assert found_in(document, f"healed_{code}.py") == []
+    _, document = examples()
+    assert code in [rule for rule, _ in found_in(document, path_of(code))]
+    assert found_in(document, path_of(code, healed=True)) == []
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("file", CASES, ids=lambda file: f"{file.parent.name}/{file.stem}")
-def test_a_fixture_shows_what_it_says(fixtures_of: Documents, file: Path) -> None:
+def test_a_fixture_shows_what_it_says(
+    fixtures_of: Callable[[str], dict[str, Any]], file: Path
+) -> None:
     """Sick lines are confirmed, each once, and no other line is; healthy files have none."""
     code = next(code for code, folder in FOLDERS.items() if folder == file.parent)
     document = fixtures_of(code)
@@ -117,12 +112,12 @@ def test_a_fixture_shows_what_it_says(fixtures_of: Documents, file: Path) -> Non
     ],
 )
 def test_the_message_names_the_size_and_the_shapes(
-    fixtures_of: Documents, model: str, told: str
+    sick_sizes: dict[str, Any], model: str, told: str
 ) -> None:
     """What fails, what works, and which dimension is which."""
     messages = [
         one["message"]
-        for one in fixtures_of("GD302")["findings"]
+        for one in sick_sizes["findings"]
         if one["rule"] == "GD302" and any(each["name"] == model for each in one["models"])
     ]
     assert len(messages) == 1

@@ -1,32 +1,38 @@
 """Models in every style that is met in the wild: each is built, called and trained on for a step.
 
-One session examines them all with the cheapest probe; one command checks the whole folder.
+One session examines them all, and all tests are about its records.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import sys
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gptdoctor.config import Options
+from gptdoctor.core.diagnosis import Verdict
+from gptdoctor.core.findings import Status
 from gptdoctor.core.measurements.backward import Backward
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest
-from gptdoctor.source.module import SourceModule
+from gptdoctor.prepare import Prepared, prepare, suspect
 from gptdoctor.source.project import Project
-from gptdoctor.specimen.discover import discover
+from gptdoctor.source.targets import find_targets
+from gptdoctor.weigh import weigh
 from gptdoctor.worker.interpreter import search_paths
 from gptdoctor.worker.session import Session
-from tests.commands import ROOT, examined
+from tests.commands import ROOT
 
 FOLDER = ROOT / "fixtures" / "styles"
 OWN, SHIFTED = "own loss", "shifted cross-entropy"
-# A plain machine needs a fifth of a second for most; others may share this one's cores.
-SECONDS = 30.0
+# Of all probes.  A plain machine needs a second for most; others may share this one's cores.
+SECONDS = 60.0
 GIBIBYTE = 2**30
 # What a model's file needs, where that is more than torch.
 NEEDS = {"hub_config.py": "transformers", "pydantic_config.py": "pydantic"}
@@ -92,27 +98,44 @@ def can_run(path: str) -> bool:
     return needed is None or importlib.util.find_spec(needed) is not None
 
 
+@dataclass(frozen=True)
+class Examined:
+    """The files and models of the folder, and what was measured of each."""
+
+    prepared: Prepared
+    records: list[ModelRecord]
+
+
 @pytest.fixture(scope="module")
-def records() -> list[ModelRecord]:
-    """Every model of the folder, in one session, within a gibibyte each."""
+def folder() -> Examined:
+    """Every model of the folder, in one session, within a gibibyte each.
+
+    All probes but the pass at full size, which takes as long as all else together.
+    """
     paths = tuple(Path(path) for path in search_paths(sys.executable))
-    project = Project(root=FOLDER, search_paths=paths)
-    read = [project.read(file) for file in sorted(FOLDER.rglob("*.py"))]
-    targets = discover(project, [module for module in read if isinstance(module, SourceModule)])
+    project = Project(root=ROOT, search_paths=paths)
+    targets = find_targets((FOLDER.relative_to(ROOT).as_posix(),), ROOT)
+    prepared = prepare(project, targets, None, Options())
+    models = tuple(one for one in prepared.models if can_run(one.path))
     requests = [
         ExamineRequest(
             target=target,
-            root=str(FOLDER),
+            root=str(ROOT),
             seed=0,
-            timeout_seconds=60.0,
-            probes=("backward",),
+            timeout_seconds=SECONDS,
+            without=NOT_IN_PROOFS,
             memory_bytes=GIBIBYTE,
         )
-        for target in targets
-        if can_run(target.path)
+        for target in models
     ]
-    with Session(sys.executable, str(FOLDER)) as session:
-        return list(session.examine(requests))
+    with Session(sys.executable, str(ROOT)) as session:
+        return Examined(replace(prepared, models=models), list(session.examine(requests)))
+
+
+@pytest.fixture(scope="module")
+def records(folder: Examined) -> list[ModelRecord]:
+    """What was measured."""
+    return folder.records
 
 
 def measured(record: ModelRecord, kind: type[Any]) -> Any:
@@ -166,20 +189,16 @@ def test_none_is_built_at_full_size(records: list[ModelRecord]) -> None:
         assert record.seconds < SECONDS, (record.target.name, record.seconds)
 
 
-def test_nothing_is_held_against_any_of_them() -> None:
-    """All probes, one checkup: no finding that counts, and each model is called trainable."""
-    document = examined(FOLDER, ROOT)
+def test_nothing_is_held_against_any_of_them(folder: Examined) -> None:
+    """Text and run together: no finding that counts, and each model is called trainable."""
+    findings, models = weigh(folder.prepared, suspect(folder.prepared), folder.records, live=True)
     counting = [
-        (one["rule"], one["path"], one["line"])
-        for one in document["findings"]
-        if one["evidence"]["status"] != "refuted"
-        if one["rule"] != "GD601"  # a loss of its own is no matter of style
-        if can_run(one["path"])
+        (one.rule, one.location.words)
+        for one in findings
+        if one.evidence.status is not Status.REFUTED
+        if one.rule != "GD601"  # a loss of its own is no matter of style
+        if can_run(one.location.path)
     ]
     assert counting == []
-    verdicts = {
-        (one["path"], one["name"]): (one["verdict"], one["reasons"])
-        for one in document["models"]
-        if can_run(one["path"]) and one["verdict"] != "trainable"
-    }
-    assert verdicts == {}
+    verdicts = {one.name: (one.verdict, one.reasons) for one in models}
+    assert {name: told for name, told in verdicts.items() if told[0] != Verdict.TRAINABLE} == {}

@@ -160,3 +160,25 @@ def test_a_positive_weight_stays_positive_where_weights_are_moved(tmp_path: Path
         (FEED, FEED),
     )
     assert [case.where for case in measured(tmp_path, text).cases] == ["", "", ""]
+
+
+def test_a_mean_over_no_tokens_is_not_measured(tmp_path: Path) -> None:
+    """A call of one token leaves none to predict; that its loss is NaN is nobody's fault."""
+    found = measured(
+        tmp_path,
+        "import torch.nn.functional as F\nfrom torch import nn\n\n\n"
+        "class Model(nn.Module):\n"
+        "    def __init__(self, vocab_size, width):\n"
+        "        super().__init__()\n"
+        "        self.width = width\n"
+        "        self.embedding = nn.Embedding(vocab_size, width)\n"
+        "        self.head = nn.Linear(width, vocab_size)\n\n"
+        "    def forward(self, ids, labels=None):\n"
+        "        logits = self.head(self.embedding(ids).view(1, 1, self.width))\n"
+        "        if labels is None:\n"
+        "            return logits, None\n"
+        "        past, wanted = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()\n"
+        "        return logits, F.cross_entropy(past, wanted)\n",
+    )
+    assert [(case.measured, case.where) for case in found.cases[:1]] == [(False, "")]
+    assert "no token to be predicted" in found.cases[0].reason

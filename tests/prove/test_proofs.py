@@ -9,20 +9,20 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
 
-from gptdoctor.catalog import all_defects
 from gptdoctor.defect import Defect
 from gptdoctor.prove.written import confirmed, file_of, health_tests
 from gptdoctor.report.json_document import from_document
-from tests.commands import examined
+from tests.examples import BY_RUN, GROUP, examples, path_of
 
-# Those that a run of the example alone shows; the rest is proven on the reference models.
-BY_RUN = [one for one in all_defects() if one.proof is not None and not one.in_text]
-# What is shown on the CPU of whoever runs the tests, or needs the sizes of a real file.
+pytestmark = pytest.mark.xdist_group(GROUP)
+# The rest is proven on the reference models.
+PROVABLE = [one for one in BY_RUN if one.proof is not None]
 RUNNER = """
 import json, os, sys, types
 import torch
@@ -58,32 +58,25 @@ json.dump(told, sys.stdout)
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
+def told() -> dict[str, dict[str, str]]:
     """How each written test ends, by example and by name of the test."""
-    root = tmp_path_factory.mktemp("examples")
-    (root / "pyproject.toml").write_text("")
-    healed = tmp_path_factory.mktemp("healed")
-    for defect in BY_RUN:
-        (root / f"example_{defect.code}.py").write_text(defect.sick)
-        (healed / f"example_{defect.code}.py").write_text(defect.healed)
-    cases = list(_cases(root, healed))
-    return _run(cases)
+    return _run(list(_cases()))
 
 
-def _cases(root: Path, healed: Path) -> list[dict[str, Any]]:
-    examination = from_document(examined(root))
-    cases = []
-    for model in examination.models:
-        code = Path(model.path).stem.rpartition("_")[2]
+def _cases() -> Iterator[dict[str, Any]]:
+    folder, document = examples()
+    examination = from_document(document)
+    sick = {path_of(one.code): one.code for one in PROVABLE}
+    for model in [one for one in examination.models if one.path in sick]:
+        code = sick[model.path]
         findings = [one for one in confirmed(model, examination.findings) if one.rule == code]
         tests = health_tests(model, findings)
         if tests:
             text = file_of(model, tests, PurePosixPath())
             names = [one.name for one in tests]
-            for state, folder in (("sick", root), ("healed", healed)):
-                where = {"name": f"{state} {code}", "folder": str(folder)}
-                cases.append({**where, "text": text, "names": names})
-    return cases
+            for state in ("sick", "healed"):
+                where = {"name": f"{state} {code}", "folder": str(folder / state)}
+                yield {**where, "text": text, "names": names}
 
 
 def _run(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
@@ -101,7 +94,7 @@ def _run(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("defect", BY_RUN, ids=lambda defect: defect.name)
+@pytest.mark.parametrize("defect", PROVABLE, ids=lambda defect: defect.name)
 def test_a_proof_fails_on_the_sick_and_passes_on_the_healed(
     told: dict[str, dict[str, str]], defect: Defect
 ) -> None:

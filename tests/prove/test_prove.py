@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gptdoctor.catalog import defect_named
 from tests.commands import ROOT, gptdoctor
 
 
@@ -29,19 +30,21 @@ def assert_sick(test: Path) -> None:
 
 
 def test_the_repaired_reference_models_pass_the_tests_that_they_failed(tmp_path: Path) -> None:
-    """Written before the repair, passed after it."""
+    """Written before the repair, passed after it; results are kept in between, as a user's are."""
+    cache = tmp_path / "cache"
     shutil.copytree(ROOT / "reference_models", tmp_path / "models")
     (tmp_path / "pyproject.toml").write_text("")
     written = {}
     for name in ("gpt5_model", "gpto3_model"):
-        done = gptdoctor("prove", f"models/{name}.py", "-o", f"test_{name}.py", cwd=tmp_path)
+        words = ("prove", f"models/{name}.py", "-o", f"test_{name}.py")
+        done = gptdoctor(*words, cwd=tmp_path, cache=cache)
         assert done.code == 0, done.err
         test = tmp_path / f"test_{name}.py"
         assert_sick(test)
         written[name] = set(re.findall(r"GD\d{3}(?= at )", test.read_text()))
     assert written["gpt5_model"] == {"GD501"}
     assert "GD101" in written["gpto3_model"]
-    assert gptdoctor("fix", "models", "--apply", cwd=tmp_path).code == 0
+    assert gptdoctor("fix", "models", "--apply", cwd=tmp_path, cache=cache).code == 0
     for name in written:
         code, told = run_pytest(tmp_path / f"test_{name}.py")
         assert code == 0, told
@@ -77,3 +80,15 @@ def test_without_a_confirmed_finding_nothing_is_written(tmp_path: Path) -> None:
     assert done.code == 0, done.err
     assert "nothing was written" in done.err
     assert not (tmp_path / "test_health.py").exists()
+
+
+def test_a_model_that_never_ran_is_built_and_called_by_the_test_itself(tmp_path: Path) -> None:
+    """A constructor that another class refuses: nothing is known but how it was tried."""
+    (tmp_path / "pyproject.toml").write_text("")
+    (tmp_path / "net.py").write_text(defect_named("GD502").sick)
+    done = gptdoctor("prove", "net.py", "-o", "test_it.py", cwd=tmp_path)
+    assert done.code == 0, done.err
+    assert_sick(tmp_path / "test_it.py")
+    (tmp_path / "net.py").write_text(defect_named("GD502").healed)
+    code, told = run_pytest(tmp_path / "test_it.py")
+    assert code == 0, told

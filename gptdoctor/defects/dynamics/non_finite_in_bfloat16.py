@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.finite_values import FiniteCase, FiniteValues
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD909"
 
@@ -55,8 +55,23 @@ def _conviction(case: FiniteCase, record: ModelRecord) -> Conviction:
             "where": case.where,
             "operation": spoiled.operation if spoiled is not None else "",
             "result": spoiled.result if spoiled is not None else "",
+            # How torch refuses a number that bfloat16 cannot hold.
+            "error": "RuntimeError" if constant else None,
         },
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Loss and gradients of one pass under autocast."""
+    return """\
+model = build()
+with torch.autocast("cpu", dtype=torch.bfloat16):
+    found = loss(model, random_ids())
+assert found.isfinite(), f"the loss is {found.item()}"
+found.backward()
+spoiled = not_finite({name: each.grad for name, each in model.named_parameters()})
+assert not spoiled, f"the gradients of {', '.join(spoiled)} are not finite"
+"""
 
 
 SICK = """\
@@ -103,4 +118,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("torch.finfo(torch.float32).min", "torch.finfo(scores.dtype).min"),
     convicts={"finite-values": read_values},
+    proof=Proof(measures=("probes.finite_values:not_finite",), test=_test),
 )

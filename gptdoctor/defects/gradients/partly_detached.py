@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD108"
 PROBE = "gradient-flow"
@@ -51,6 +51,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                     "parameters_changed": cut.parameters_changed,
                     "parameters": len(measurement.parameters),
                     "largest_relative_change": cut.largest_change,
+                    "code": cut.code.splitlines()[-1].strip() if cut.code else "",
                 },
             )
 
@@ -65,6 +66,32 @@ def _is_meant(cut: GradientCut) -> bool:
     return any(
         (INTENT.search(cut.code), STOPPING.search(cut.symbol), STATE.search(cut.code)),
     )
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The gradients as they are, and with the detach of that very line undone."""
+    code = values.get("code")
+    if not code:
+        return ""
+    return f"""\
+class Undone(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        code = inspect.getframeinfo(sys._getframe(1)).code_context or [""]
+        stops = func in (torch.Tensor.detach, torch.detach, torch.Tensor.data.__get__)
+        here = stops and code[0].strip() == {code!r}
+        return args[0] if here else func(*args, **(kwargs or {{}}))
+
+def gradients(context):
+    model = jitter(build(), 0.02, seed=0)  # gates that start at zero let nothing through
+    with context:
+        found = loss(model, random_ids())
+    found.backward()
+    return {{name: each.grad for name, each in model.named_parameters()}}
+
+before, after = gradients(contextlib.nullcontext()), gradients(Undone())
+found = gradient_difference(before, after, {LEAST_CHANGE})
+assert not found.changed, f"{{found.changed}} parameters learn from a part of their gradient"
+"""
 
 
 SICK = """\
@@ -110,4 +137,11 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("self.mix(x.detach())", "self.mix(x)"),
     convicts={PROBE: read_flow},
+    proof=Proof(
+        measures=(
+            "probes.instruments.counterfactuals:gradient_difference",
+            "probes.instruments.weights:jitter",
+        ),
+        test=_test,
+    ),
 )

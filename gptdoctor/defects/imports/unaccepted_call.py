@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.failing_calls import failing_call
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
 
@@ -57,7 +58,9 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
             values={"build": measurement.build, "call": measurement.call},
         )
     elif measurement.crash is not None and not measurement.lack:
-        yield from _conviction(measurement.crash, "construction")
+        build, call, imports = measurement.build, measurement.call, measurement.imports
+        how: dict[str, Value] = {"build": build, "call": call, "imports": imports}
+        yield from _conviction(measurement.crash, "construction", how)
 
 
 def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -68,7 +71,9 @@ def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Con
                 yield from _conviction(method.crash, "sampling")
 
 
-def _conviction(crash: Crash, probe: str) -> Iterator[Conviction]:
+def _conviction(
+    crash: Crash, probe: str, how: Mapping[str, Value] | None = None
+) -> Iterator[Conviction]:
     found = REFUSED.search(crash.message)
     if crash.kind != "TypeError" or crash.path is None or found is None:
         return
@@ -78,7 +83,7 @@ def _conviction(crash: Crash, probe: str) -> Iterator[Conviction]:
         probe=probe,
         place=Place(path=crash.path, symbol=crash.symbol, line=crash.line),
         message=f"What is called here does not accept this call: {crash.message}",
-        values={"error": f"{crash.kind}: {crash.message}", "stage": crash.stage},
+        values={"error": f"{crash.kind}: {crash.message}", "stage": crash.stage, **(how or {})},
         alone=is_own_call(crash.statement, found),
     )
 
@@ -100,6 +105,12 @@ def is_own_call(statement: str, refused: re.Match[str]) -> bool:
         return "(" in statement
     name = names[-2] if function == "__init__" and len(names) > 1 else function
     return re.search(rf"\b{re.escape(name)}\(", statement) is not None
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """The model built, and called where it is a call that fails."""
+    stage = values.get("stage")
+    return failing_call(values, called=stage != "construction") if values.get("imports") else ""
 
 
 SICK = """\
@@ -151,4 +162,5 @@ DEFECT = Defect(
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
     suspects={ast.Call: _suspect},
     convicts={"construction": read_construction, "sampling": read_sampling},
+    proof=Proof(test=_test),
 )

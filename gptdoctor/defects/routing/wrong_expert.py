@@ -64,15 +64,33 @@ def _confirmed(block: RoutedBlock) -> Conviction:
 
 def _test(values: Mapping[str, Value]) -> str:
     """How often each expert is chosen, and the rows of each that the logits depend on."""
-    if values.get("operation") != "topk":
+    experts, scope = values.get("experts"), values.get("experts_list")
+    if not scope or not isinstance(experts, int):
         return ""
     return f"""\
+class Choices(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {{}}))
+        found = choice_of(getattr(func, "__name__", ""), args, kwargs or {{}}, result)
+        if found is not None and found[0].shape[found[1]] == {experts}:
+            chosen.append(found[2].flatten().bincount(minlength={experts}).tolist())
+        return result
+
 model = jitter(build().eval(), 0.05, seed=0)  # what starts at zero would hide all effects
-with TopkWatch({values["experts"]}) as watch:
-    logits(model, random_ids())
-experts = model.get_submodule("{values["experts_list"]}").children()
-rows = [rows_that_count([each], lambda: logits(model, random_ids())) for each in experts]
-assert rows in watch.counts, f"{{rows}} rows of the experts, chosen: {{watch.counts}}"
+experts, rows, chosen = list(model.get_submodule("{scope}").children()), [], []
+made = {{number: [] for number in range({experts})}}
+for number, expert in enumerate(experts):
+    expert.register_forward_hook(
+        lambda expert, given, output, number=number: made[number].append(output)
+    )
+with Choices():
+    objective = random_objective(logits(model, random_ids()))
+for outputs in made.values():
+    gradients = torch.autograd.grad(
+        objective, outputs, allow_unused=True, materialize_grads=True, retain_graph=True
+    ) if outputs else []
+    rows.append(sum(int(heard_of(each).sum()) for each in gradients))
+assert rows in chosen, f"{{rows}} rows of the experts, chosen: {{chosen}}"
 """
 
 
@@ -143,8 +161,9 @@ DEFECT = Defect(
     explains=("GD203", "GD204"),
     proof=Proof(
         measures=(
-            "probes.instruments.expert_rows:TopkWatch",
-            "probes.instruments.expert_rows:rows_that_count",
+            "probes.expert_routing:random_objective",
+            "probes.instruments.expert_watch:heard_of",
+            "probes.instruments.router_choices:choice_of",
             "probes.instruments.weights:jitter",
         ),
         test=_test,

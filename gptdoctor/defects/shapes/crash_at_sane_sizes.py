@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase, Shapes
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.failing_calls import failing_call
 
 CODE = "GD302"
 SHAPES_SHOWN = 4  # of the tensors local to the line that fails; all of them are in the values
@@ -37,7 +38,9 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
         return
     here = [one for one in measurement.failures if one.crash.line == crash.line]
     if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
-        yield from _conviction("construction", here[0], record, "at all sizes that were tried")
+        condition = "at all sizes that were tried"
+        imports = measurement.imports
+        yield from _conviction("construction", here[0], record, condition, imports)
 
 
 def _is_written(failure: SizedCrash, built: Construction, record: ModelRecord) -> bool:
@@ -94,7 +97,11 @@ def _is_plain(built: Construction) -> bool:
 
 
 def _conviction(
-    probe: str, failure: SizedCrash, record: ModelRecord, condition: str | None = None
+    probe: str,
+    failure: SizedCrash,
+    record: ModelRecord,
+    condition: str | None = None,
+    imports: tuple[str, ...] = (),
 ) -> Iterator[Conviction]:
     crash, condition = failure.crash, condition or failure.condition
     if crash.path is None or crash.line is None:
@@ -121,6 +128,8 @@ def _conviction(
             "shapes": shapes,
             "build": failure.build,
             "call": failure.call,
+            "stage": crash.stage,
+            **({"imports": imports} if imports else {}),
         },
         symptom=True,
     )
@@ -181,14 +190,14 @@ def _first_line(message: str) -> str:
 
 def _test(values: Mapping[str, Value]) -> str:
     """The call at those sizes; what is read from a file's own default is too large for a test."""
-    build, call, fails = (str(values.get(key, "")) for key in ("build", "call", "fails"))
+    fails = str(values.get("fails", ""))
     sizes = re.match(r"at B=(\d+), T=(\d+)", fails)
     if sizes is not None:
         batch, length = sizes.groups()
         return f"run(build(), random_ids(batch={batch}, length={length}))\n"
-    if fails.startswith("at the sizes of its own") or not call:
+    if fails.startswith("at the sizes of its own"):
         return ""
-    return f"torch.manual_seed(0)\nmodel = {build}\n{call}\n"
+    return failing_call(values, called=values.get("stage") != "construction")
 
 
 SICK = """\

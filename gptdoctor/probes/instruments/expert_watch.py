@@ -31,6 +31,11 @@ MERGING = frozenset({"__iadd__", "add_", "index_add_", "index_add", "index_put_"
 PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"})
 
 
+def heard_of(gradient: Tensor) -> Tensor:
+    """[rows] bool: of which vectors [.., D] the objective with this gradient hears anything."""
+    return gradient.reshape(-1, gradient.shape[-1]).any(dim=-1)
+
+
 @dataclass(frozen=True, kw_only=True)
 class LikeModules:
     """A list or dictionary of modules of one kind."""
@@ -72,7 +77,7 @@ class MemberCall:
         for each in (self.taken, self.weighted):
             wanted &= True if each is None else each
         if self.gradient is not None:
-            wanted &= ~self.gradient.reshape(self.rows, -1).any(dim=-1)
+            wanted &= ~heard_of(self.gradient)
         return wanted
 
 

@@ -1,0 +1,22 @@
+"""What the tests of rules about crashes share: statements that build and call a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gptdoctor.core.findings import Value
+from gptdoctor.source.laid_out import laid_out
+
+
+def failing_call(values: Mapping[str, Value], *, called: bool = True) -> str:
+    """The model built as in `values`, and called; "" where not all of that is known.
+
+    `imports` are those of a model that never ran: nothing else in the file brings its names.
+    """
+    build, call, imports = (values.get(key) for key in ("build", "call", "imports"))
+    if "(" not in str(build) or (called and not call):
+        return ""
+    own = [str(line) for line in imports] if isinstance(imports, tuple) else []
+    lines = [line for line in own if line != "import torch"]  # the file has that one anyway
+    lines += ["torch.manual_seed(0)", laid_out(f"model = {build}")]
+    return "\n".join([*lines, str(call)] if called else lines) + "\n"
