@@ -4,66 +4,56 @@ from __future__ import annotations
 
 import statistics
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from time import perf_counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 
 from gptdoctor.core.diagnosis import ModelDiagnosis
-from gptdoctor.core.events import Event, ModelFinished, ProbeStarted
 from gptdoctor.core.findings import Finding, Status, Value
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.prepare import Prepared, suspect
+from gptdoctor.probes.chosen import chosen_probes
+from gptdoctor.probes.probe import Probe
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.weigh import weigh
 from gptdoctor.worker.session import Session
 
-SECONDS = 60.0  # the default of the command line
-BEFORE = ("import", "construction")  # stages that are no probes
+# Four times the command line's limit: what a loaded machine does not finish tells of the machine.
+# The table of the processor's seconds shows what would not end in time on a quiet one.
+SECONDS = 240.0
+BEFORE = ("import-dependencies", "construction")  # no probes
+FAST, ALL = "the fast ones", "all probes"
 
 
-@dataclass
-class Clock:
-    """A listener that learns how long each probe takes from when the next one begins.
+def seconds_by_probe(records: Iterable[ModelRecord]) -> Iterator[str]:
+    """Processor seconds by probe as a Markdown table, the most expensive first.
 
-    Wall time, as it reaches the parent: fair on a machine that has a core for each job.
+    `the fast ones` and `all probes` are sums by model, without the import and the construction.
     """
+    times: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        told = {one.probe: one.seconds for one in (*record.measured, *record.unmeasured)}
+        for probe, seconds in told.items():
+            times[probe].append(seconds)
+        if "backward" in told:
+            sums = {name: seconds for name, seconds in told.items() if name not in BEFORE}
+            times[FAST].append(sum(sums[name] for name in sums if name in _fast_probes()))
+            times[ALL].append(sum(sums.values()))
+    yield "| probe | models | median | nine in ten | longest | all |"
+    yield "|---|---|---|---|---|---|"
+    rows = sorted(times.items(), key=lambda row: (row[0] in (FAST, ALL), -sum(row[1])))
+    for name, each in rows:
+        yield f"| {name} | {len(each)} | {_seconds(each)} | {sum(each):.1f} s |"
 
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
-    models: list[float] = field(default_factory=list)  # of all probes of one model
-    _running: dict[tuple[str, str], tuple[str, float]] = field(default_factory=dict)
-    _sums: dict[tuple[str, str], float] = field(default_factory=lambda: defaultdict(float))
 
-    def __call__(self, event: Event) -> None:
-        """Hear of one event."""
-        match event:
-            case ProbeStarted():
-                self._end((event.path, event.name))
-                self._running[event.path, event.name] = (event.probe, perf_counter())
-            case ModelFinished():
-                self._end((event.path, event.name))
-                if (event.path, event.name) in self._sums:
-                    self.models.append(self._sums.pop((event.path, event.name)))
-
-    def _end(self, model: tuple[str, str]) -> None:
-        probe, started = self._running.pop(model, ("", 0.0))
-        if probe:
-            took = perf_counter() - started
-            self.seconds[probe].append(took)
-            if probe not in BEFORE:
-                self._sums[model] += took
-
-    def table(self) -> Iterator[str]:
-        """Seconds by probe as a Markdown table, the most expensive first."""
-        yield "| stage | models | median | nine in ten | longest | all |"
-        yield "|---|---|---|---|---|---|"
-        rows = [*self.seconds.items()]
-        rows.sort(key=lambda row: -sum(row[1]))
-        for name, times in [*rows, ("all probes", self.models)]:
-            if times:
-                yield f"| {name} | {len(times)} | {_seconds(times)} | {sum(times):.1f} s |"
+@cache
+def _fast_probes() -> frozenset[str]:
+    """What `--fast` runs; asked here, for the probes need torch."""
+    chosen = chosen_probes((), fast=True)
+    return frozenset(probe.name for probe in chosen if isinstance(probe, Probe))
 
 
 def _seconds(times: Sequence[float]) -> str:
@@ -88,7 +78,7 @@ class Examined:
 
 
 def examine(
-    session: Session, project: Project, targets: Sequence[ModelTarget], seed: int, clock: Clock
+    session: Session, project: Project, targets: Sequence[ModelTarget], seed: int
 ) -> Examined:
     """Run all probes but full-size on the targets, and weigh what they tell."""
     requests = [
@@ -101,7 +91,7 @@ def examine(
         )
         for target in targets
     ]
-    records = tuple(session.examine(requests, clock))
+    records = tuple(session.examine(requests))
     prepared = prepared_of(project, targets)
     findings, models = weigh(prepared, suspect(prepared), records, live=True)
     return Examined(findings=findings, models=models, records=records)

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import causal_models, packages
-from benchmarks.examining import Clock, Examined, cells_of, examine, in_cell
+from benchmarks.examining import Examined, cells_of, examine, in_cell, seconds_by_probe
 from benchmarks.outcome import outcome_of
 from gptdoctor.core.findings import Finding, Severity
 from gptdoctor.source.project import Project
@@ -43,7 +43,7 @@ class Part:
     told: Examined
 
 
-def of_transformers(words: Sequence[str], clock: Clock) -> Part:
+def of_transformers(words: Sequence[str]) -> Part:
     """The classes of the mapping, or those whose names hold one of the words."""
     folder = causal_models.package()
     names = causal_models.class_names(folder)
@@ -51,10 +51,10 @@ def of_transformers(words: Sequence[str], clock: Clock) -> Part:
     targets = list(causal_models.targets(folder, names))
     project = _project(folder.parent, sys.executable)
     with Session(sys.executable, str(project.root)) as session:
-        return Part(package=TRANSFORMERS, told=examine(session, project, targets, 0, clock))
+        return Part(package=TRANSFORMERS, told=examine(session, project, targets, 0))
 
 
-def of_packages(scratch: Path, words: Sequence[str], clock: Clock) -> Iterator[Part]:
+def of_packages(scratch: Path, words: Sequence[str]) -> Iterator[Part]:
     """The models of other packages, package by package."""
     python = str(scratch / "env/bin/python")
     for folder in packages.folders(scratch):
@@ -64,7 +64,7 @@ def of_packages(scratch: Path, words: Sequence[str], clock: Clock) -> Iterator[P
         print(f"{folder.name}: {len(targets)} models", file=sys.stderr)
         project = _project(folder, python)
         with Session(python, str(folder)) as session:
-            told = examine(session, project, targets, 0, clock)
+            told = examine(session, project, targets, 0)
         yield Part(package=folder.name, told=told)
 
 
@@ -136,7 +136,7 @@ def unmeasured(parts: Sequence[Part]) -> Iterator[str]:
         yield f"| {probe} | {reason} | {len(names)} | {', '.join(names[:3])} |"
 
 
-def report(parts: Sequence[Part], clock: Clock, command: str) -> Iterator[str]:
+def report(parts: Sequence[Part], command: str) -> Iterator[str]:
     """All tables as Markdown."""
     yield f"# What is held against models that others use\n\n    {command}\n"
     yield "## Findings\n"
@@ -145,8 +145,8 @@ def report(parts: Sequence[Part], clock: Clock, command: str) -> Iterator[str]:
     yield from not_examined(parts)
     yield "\n## Not measured\n"
     yield from unmeasured(parts)
-    yield "\n## Seconds by probe\n"
-    yield from clock.table()
+    yield "\n## Seconds of the processor by probe\n"
+    yield from seconds_by_probe(one for part in parts for one in part.told.records)
 
 
 def main() -> None:
@@ -154,15 +154,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("words", nargs="*")
     parser.add_argument("--packages", type=Path, metavar="SCRATCH")
+    parser.add_argument("--no-transformers", action="store_true", help="other packages alone")
     parser.add_argument("-o", "--output", type=Path)
     asked = parser.parse_args()
-    clock = Clock()
-    parts = [of_transformers(asked.words, clock)]
+    parts = [] if asked.no_transformers else [of_transformers(asked.words)]
     if asked.packages is not None:
-        parts += of_packages(asked.packages.resolve(), asked.words, clock)
+        parts += of_packages(asked.packages.resolve(), asked.words)
     words = ["python -m benchmarks.false_alarms", *asked.words]
     words += ["--packages SCRATCH"] if asked.packages is not None else []
-    text = "\n".join(report(parts, clock, " ".join(words))) + "\n"
+    words += ["--no-transformers"] if asked.no_transformers else []
+    text = "\n".join(report(parts, " ".join(words))) + "\n"
     if asked.output is None:
         print(text, end="")
     else:

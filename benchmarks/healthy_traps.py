@@ -17,9 +17,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from benchmarks.examining import Clock, Examined, cells_of, examine
+from benchmarks.examining import Examined, cells_of, examine, seconds_by_probe
 from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Finding, Severity
+from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.specimen.discover import discover
@@ -62,10 +63,12 @@ def main() -> None:
     project = Project(root=FOLDER, search_paths=lookup)
     read = [project.read(file) for file in sorted(FOLDER.glob("*.py"))]
     targets = discover(project, [one for one in read if isinstance(one, SourceModule)])
-    clock, rows, unmeasured = Clock(), list[tuple[str, str]](), Counter[tuple[str, str]]()
+    records, rows = list[ModelRecord](), list[tuple[str, str]]()
+    unmeasured = Counter[tuple[str, str]]()
     with Session(sys.executable, str(FOLDER)) as session:
         for seed in seeds:
-            told = examine(session, project, targets, seed, clock)
+            told = examine(session, project, targets, seed)
+            records += told.records
             rows += complaints(seed, told)
             unmeasured.update((one.probe, m.name) for m in told.models for one in m.unmeasured)
             print(f"seed {seed}: {len(rows)} alarms so far", file=sys.stderr)
@@ -78,7 +81,7 @@ def main() -> None:
     print("| probe | not measured on | times |\n|---|---|---|")
     for (probe, name), times in sorted(unmeasured.items()):
         print(f"| {probe} | {name} | {times} |")
-    print("", *clock.table(), sep="\n")
+    print("", *seconds_by_probe(records), sep="\n")
     sys.exit(1 if rows else 0)
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import torch
@@ -140,7 +140,7 @@ def _probed(
     recorder: AbstractContextManager[Lines] = nullcontext({})
     if probe.records_lines:
         recorder = record_lines(request.root)
-    started = monotonic()
+    started = process_time()
     try:
         clock.check()
         seed_everything(request.seed)
@@ -156,7 +156,7 @@ def _probed(
         probe=probe.name,
         measurement=measurement,
         executed=as_executed(lines),
-        seconds=monotonic() - started,
+        seconds=process_time() - started,
     )
 
 

@@ -25,7 +25,7 @@ from gptdoctor.probes.instruments.first_difference import (
 )
 from gptdoctor.probes.instruments.known_draws import FAILURES
 from gptdoctor.probes.instruments.line_difference import LineTrace, first_line
-from gptdoctor.probes.instruments.requirements import require_any_size, require_logits
+from gptdoctor.probes.instruments.requirements import ids_of, require_any_size, require_logits
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.outputs import Path, tensors_in
@@ -91,15 +91,38 @@ class _Decoder:
         self._specimen.reseed()
         return self._split(self._call.full(self.model(), self._ids[:, :length]))[0]
 
-    def after(self, model: nn.Module, cuts: list[int]) -> list[Tensor]:
-        """Logits [B, V] after each part."""
+    def after(self, model: nn.Module, cuts: list[int], *, whole: bool = False) -> list[Tensor]:
+        """Logits [B, V] after each part; `whole`: a call is given the text so far as well."""
         self._specimen.reseed()
-        return decoded(
-            lambda ids: self._split(self._call.first(model, ids)),
-            lambda ids, left, before: self._split(self._call.next(model, ids, left, before)),
-            self._ids,
-            cuts,
-        )
+
+        def following(ids: Tensor, left: Any, before: int) -> tuple[Tensor, Any]:
+            given = self._ids[:, : before + ids.shape[1]] if whole else ids
+            logits, left = self._split(self._call.next(model, given, left, before))
+            if whole and logits.shape[1:-1] != ids.shape[1:]:
+                raise ValueError("it works on the whole text again, whatever it is given")
+            return logits, left
+
+        return decoded(lambda ids: self._first(model, ids), following, self._ids, cuts)
+
+    def differences(self, wanted: list[Tensor], *, whole: bool = False) -> list[float]:
+        """How far each token's logits are from those wanted, with a call for each."""
+        found = self.after(self.model(), list(range(PREFIX, LENGTH + 1)), whole=whole)
+        return [relative_difference(a, b) for a, b in zip(found, wanted, strict=True)]
+
+    def cuts_itself(self, wanted: list[Tensor], least: float) -> bool:
+        """Whether calls are meant to get the whole text, and take of it what is new."""
+        try:
+            return max(self.differences(wanted, whole=True)) <= least
+        except FAILURES:
+            return False
+
+    def _first(self, model: nn.Module, ids: Tensor) -> tuple[Tensor, Any]:
+        logits, left = self._split(self._call.first(model, ids))
+        if self._call.past and left is None:
+            raise Abstention(
+                f"the first call leaves nothing behind to be given as {self._call.past}"
+            )
+        return logits, left
 
     def _split(self, raw: Any) -> tuple[Tensor, Any]:
         path = self._logits(raw)
@@ -178,12 +201,11 @@ def measure(specimen: Specimen) -> CachedDecoding:
     """The differences, and where they begin."""
     require_logits(specimen)
     require_any_size(specimen)
-    facts = specimen.construction.inputs
-    ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
+    ids = ids_of(specimen)
     call = cache_call(specimen.model, specimen.target.entry, ids)
     if call is None:
         return NO_CACHE
-    if any(fact.name not in (ids, call.start) for fact in facts):
+    if any(fact.name not in (ids, call.start) for fact in specimen.construction.inputs):
         raise Abstention("nobody knows how its other inputs go on from an earlier call")
     text = specimen.make_inputs(2, LENGTH, specimen.seed)[ids]
     decoder = _Decoder(specimen, call, text)
@@ -205,9 +227,10 @@ def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
         noise = max(noise, relative_difference(whole[:, PREFIX - 1], wanted[0]))
     if noise > STEADY:
         raise Abstention("its logits change with what comes after them, or by themselves")
-    steps = decoder.after(decoder.model(), list(range(PREFIX, LENGTH + 1)))
-    differences = [relative_difference(a, b) for a, b in zip(steps, wanted, strict=True)]
-    bad = [at for at, one in enumerate(differences) if one > max(TELLING, 10 * noise)]
+    differences, least = decoder.differences(wanted), max(TELLING, 10 * noise)
+    if max(differences) > least and decoder.cuts_itself(wanted, least):
+        raise Abstention("each call takes the whole text, and goes on from its cache as it should")
+    bad = [at for at, one in enumerate(differences) if one > least]
     found = CachedDecoding(
         parameter=call.parameter,
         length=LENGTH,

@@ -68,11 +68,15 @@ def appended_influence(forward: Callable[[Tensor], Tensor], text: Tensor, paddin
 
 
 def measure(specimen: Specimen) -> Padding:
-    """Both sides, under the mask and its opposite; where it leaks, again, and the place."""
+    """Both sides, under each mask and its opposite; where it leaks, again, and the place.
+
+    A call may take two masks, one of them of another text or for other inputs: the padding leaks
+    where none hides it.
+    """
     require_forward(specimen)
     require_any_size(specimen)
-    name = _mask_name(specimen)
-    if not name:
+    names = _mask_names(specimen)
+    if not names:
         return measured_with_ids(specimen)
     steady = Steady(specimen, specimen.seed)
     length = next((each for each in SHORT if works_at(steady, each)), None)
@@ -80,21 +84,35 @@ def measure(specimen: Specimen) -> Padding:
         raise Abstention("no length leaves room for padding")
     steady.settle()
     steady.finite_only = False  # what is given for padding is nobody's concern
-    masked = _Masked(steady, _masked_text(specimen, name, steady.text), name, length)
+    leaks: list[tuple[_Masked, PaddedSide, Padding]] = []
+    for name in names:
+        masked = _Masked(steady, _masked_text(specimen, name, steady.text), name, length)
+        if leaks and masked.text.name != leaks[0][0].text.name:
+            continue  # of another text: it says nothing of this one
+        found = _hidden(masked)
+        if found is not None and found.leaking_side is None:
+            return found
+        if found is not None and found.leaking_side is not None:
+            leaks.append((masked, found.leaking_side, found))
+    if not leaks:
+        raise Abstention(f"no mask over the tokens could be given as {names[0]}")
+    return _confirmed(*leaks[0])
+
+
+def _hidden(masked: _Masked) -> Padding | None:
+    """What one mask hides on both sides; None where it could not be given."""
     sides = tuple(masked.side(side) for side in ("left", "right"))
     if all(side.real_is_one is None and side.real_is_zero is None for side in sides):
-        raise Abstention(f"no mask over the tokens could be given as {name}")
-    found = Padding(
-        mask=name,
-        length=length,
-        least_influence=steady.least,
-        promised=_promise(name),
+        return None
+    return Padding(
+        mask=masked.name,
+        length=masked.length,
+        least_influence=masked.steady.least,
+        promised=_promise(masked.name),
         sides=sides,
         seeds_leaking=0,
         place=None,
     )
-    leaking = found.leaking_side
-    return found if leaking is None else _confirmed(masked, leaking, found)
 
 
 def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
@@ -192,15 +210,12 @@ class _Masked:
         return None
 
 
-def _mask_name(specimen: Specimen) -> str:
-    """The parameter of the entry that takes a mask over the tokens; "": there is none."""
+def _mask_names(specimen: Specimen) -> list[str]:
+    """The parameters of the entry that take masks over tokens, the likeliest first."""
     facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
     names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
     fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
-    ranked = sorted(
-        fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name))
-    )
-    return ranked[0] if ranked else ""
+    return sorted(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
 
 
 def measured_with_ids(specimen: Specimen) -> Padding:

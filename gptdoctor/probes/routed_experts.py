@@ -197,7 +197,7 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
         effect = moved_by_weights(lambda: replay(FixedChoices(block.choices)), routers)
         found = replace(found, weight_effect=effect)
     masks = [each.mask(found.experts) for each in block.choices]
-    tokens = torch.stack(masks).any(dim=0).sum(dim=0)  # [E]
+    tokens = torch.stack(masks).any(dim=0).sum(dim=0)[: block.group.whole]  # [E]
     tried = tokens.argsort(descending=True, stable=True)[:MOST_EXPERTS].sort().values.tolist()
     moved = moved_by_experts(replay, block.group, tried, lambda: time.process_time() > end)
     if moved is None:

@@ -49,8 +49,10 @@ def descend(
 ) -> dict[str, bool]:
     """A step down each loss, each weight by a share of its own size; which ones had a gradient.
 
-    A gradient below a share `none` of the largest counts as none.  Plain descent: Adam would make
-    steps of full size of what is nothing but rounding.
+    A gradient below a share `none` of the largest counts as none; that of a weight of zeros does
+    so only where it is zero, as it is where another factor of a product is: a small one is on its
+    way through parts that start small.  Plain descent: Adam would make steps of full size of what
+    is nothing but rounding.
     """
     heard = dict.fromkeys(weights, False)
     for loss_of in losses:
@@ -66,7 +68,7 @@ def descend(
         with torch.no_grad():
             for name, size in sizes.items():
                 weight = weights[name]
-                if weight.grad is not None and size > least:
+                if weight.grad is not None and size > (least if bool(weight.any()) else 0.0):
                     heard[name] = True
                     far = STEP * (float(weight.abs().max()) or 1.0)
                     weight.sub_(weight.grad, alpha=far / size)

@@ -30,12 +30,13 @@ _MOST_FILES = 12
 _NAMES = re.compile(r"(?:[xy]_?)?(?:labels?|targets?|tgt|y|yb|Y)(?:_(?:ids|batch|tokens))?")
 _LOSSES = re.compile(r"entropy|loss|criterion|nll", re.IGNORECASE)
 _SAID_NEXT = re.compile(
-    r"(?:already|pre-?)[ -]?shifted|shifted by (?:the caller|one already)"
+    r"(?:already (?:be |been )?|pre-?)[ -]?shifted|shifted by (?:the caller|one already)"
+    r"|not\W+shifted\W+(?:inside|internally|in|by)\b"
     r"|next[- ]token (?:ids|labels|targets)|(?:labels|targets)[^.\n]{0,40}shifted (?:left|by one)",
     re.IGNORECASE,
 )
 _SAID_SAME = re.compile(
-    r"shifted? (?:inside|internally|\w+ the (?:model|forward))|labels ?= ?input_ids"
+    r"(?<!not )shifted? (?:inside|internally|\w+ the (?:model|forward))|labels ?= ?input_ids"
     r"|same as (?:the )?`*input_ids|(?:does|do) the shift",
     re.IGNORECASE,
 )
@@ -72,11 +73,11 @@ def convention_of(
     base = next((k.__name__ for k in type(model).__mro__ if k.__name__ in _SHIFTING_BASES), "")
     if two_texts or names_next(labels):
         return Convention(kind=OPEN)
-    if base:
-        return Convention(kind=SAME, shown=f"its base {base}")
-    said = " ".join(_docstrings(parsed[:1], name))
+    said = " ".join(" ".join(_docstrings(parsed[:1], name)).split())
     if _SAID_NEXT.search(said):
         return Convention(kind=OPEN, shown="its docstring")
+    if base:
+        return Convention(kind=SAME, shown=f"its base {base}")
     if found := _SAID_SAME.search(said):
         return Convention(kind=SAME, shown=f"its docstring ({found.group()})")
     if ids == "input_ids" and not hints:

@@ -60,13 +60,16 @@ def exchanged_rows(start: nn.Module, recipe: Recipe) -> Loss:
     """How far the vectors of each row are from what the next row's were at the `start`.
 
     A backbone or a classifier has no task of its own here.  This is one that suits whatever it
-    gives, since it gave it itself; the mean square is relative to that of the aim.
+    gives, since it gave it itself; the mean square is relative to that of the aim.  Where all rows
+    are equal, a fixed one stands in for it.
     """
 
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         with torch.no_grad():
             aim = _features(recipe, duplicate(start).train(), inputs)
-        aim = aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
+        start_at, aim = aim, aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
+        if torch.equal(aim, start_at):  # a last layer of zeros gives the same for all
+            aim = torch.arange(aim.numel()).cos().view_as(aim).to(aim)
         features = _features(recipe, model, inputs)
         return (features - aim).square().mean() / aim.square().mean().clamp_min(_TINY)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from os import _exit, chdir, getpid, write
-from time import perf_counter
+from time import process_time
 
 import torch
 
@@ -73,22 +73,33 @@ def run_job(request: ExamineRequest, send: Send) -> None:
     """Examine one model and tell what is measured, as soon as it is."""
     seed_everything(request.seed)
     send(Stage(stage="import"))
+    started = process_time()
     with record_lines(request.root, request.target) as lines:
         loaded = load_module(request)
     imported = loaded.dependencies()
-    executed = as_executed(lines)
-    send(Measured(probe="import-dependencies", measurement=imported, executed=executed))
+    loading = Measured(
+        probe="import-dependencies",
+        measurement=imported,
+        executed=as_executed(lines),
+        seconds=process_time() - started,
+    )
+    send(loading)
     send(Stage(stage="construction"))
     seed_everything(request.seed)
+    started = process_time()
     with record_lines(request.root, request.target) as lines:
         construction, specimen = _construct(loaded, request)
     again = loaded.dependencies(construction)
     if again != imported:
         # Only building the model shows whether it needs what could not be imported.
-        send(Measured(probe="import-dependencies", measurement=again, executed=executed))
-    _tell(
-        send, Measured(probe="construction", measurement=construction, executed=as_executed(lines))
+        send(replace(loading, measurement=again))
+    built = Measured(
+        probe="construction",
+        measurement=construction,
+        executed=as_executed(lines),
+        seconds=process_time() - started,
     )
+    _tell(send, built)
     for probe in chosen_probes(request.probes, request.without, fast=request.fast):
         if isinstance(probe, Unmeasured):
             send(probe)
@@ -98,8 +109,7 @@ def run_job(request: ExamineRequest, send: Send) -> None:
             _run_probe(probe, specimen, request, send)
     files = loaded.files()
     if files != again.files:  # a function imported something when a probe called it
-        late = replace(again, files=files)
-        send(Measured(probe="import-dependencies", measurement=late, executed=executed))
+        send(replace(loading, measurement=replace(again, files=files)))
 
 
 def seed_everything(seed: int) -> None:
@@ -173,34 +183,36 @@ def why_not_built(construction: Construction) -> str:
 def _run_probe(probe: Probe, specimen: Specimen, request: ExamineRequest, send: Send) -> None:
     """Run one probe; whatever happens in it, the next one has its turn."""
     send(Stage(stage=probe.name))
+    started = process_time()
+    outcome = _outcome(probe, specimen, request)
+    seconds = process_time() - started
+    if isinstance(outcome, Measured):
+        _tell(send, replace(outcome, seconds=seconds))
+    else:
+        send(replace(outcome, seconds=seconds))
+
+
+def _outcome(probe: Probe, specimen: Specimen, request: ExamineRequest) -> Measured | Unmeasured:
+    """What a probe measured, or why it did not."""
     recorder: AbstractContextManager[Lines] = nullcontext({})
     if probe.records_lines:
         recorder = record_lines(request.root, request.target)
-    started = perf_counter()
     try:
         seed_everything(request.seed)
         with time_limit(probe.seconds), recorder as lines:
             measurement = probe.measure(specimen)
     except TooLong:
-        send(Unmeasured(probe=probe.name, reason=f"{OUT_OF_TIME} {probe.seconds:g} s"))
+        return Unmeasured(probe=probe.name, reason=f"{OUT_OF_TIME} {probe.seconds:g} s")
     except Abstention as abstention:
-        send(Unmeasured(probe=probe.name, reason=str(abstention)))
+        return Unmeasured(probe=probe.name, reason=str(abstention))
     except BaseException as error:  # the user's code may raise what it likes, SystemExit too
         reason = told(error, request.root)
         lack = memory_lack(request.memory_bytes, reason)
-        send(Unmeasured(probe=probe.name, reason=f"needs {lack}" if lack else reason))
-    else:
-        lack = memory_lack(request.memory_bytes, *_errors(getattr(measurement, "crash", None)))
-        if lack:  # how far it came says nothing of the model
-            send(Unmeasured(probe=probe.name, reason=f"needs {lack}"))
-        else:
-            measured = Measured(
-                probe=probe.name,
-                measurement=measurement,
-                executed=as_executed(lines),
-                seconds=perf_counter() - started,
-            )
-            _tell(send, measured)
+        return Unmeasured(probe=probe.name, reason=f"needs {lack}" if lack else reason)
+    lack = memory_lack(request.memory_bytes, *_errors(getattr(measurement, "crash", None)))
+    if lack:  # how far it came says nothing of the model
+        return Unmeasured(probe=probe.name, reason=f"needs {lack}")
+    return Measured(probe=probe.name, measurement=measurement, executed=as_executed(lines))
 
 
 def _errors(crash: Crash | None) -> tuple[str, ...]:

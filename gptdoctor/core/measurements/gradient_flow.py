@@ -33,6 +33,9 @@ class GradientCut:
     parameters_changed: int  # had one, have another now (gained ones not counted)
     largest_change: float  # relative to the largest gradient of that parameter
     reason: str = ""  # why the counterfactual was not measured
+    # Each parameter that works here does the same work with gradients in the same pass: rounds of
+    # a loop of which the last ones alone are trained through.
+    repeated: bool = False
     # Of a detach that changes gradients, what its value is for: "straight-through", "target",
     # "statistic", "side", "kept"; "": it goes on as data.  None: not looked at.
     use: str | None = None

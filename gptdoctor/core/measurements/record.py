@@ -18,6 +18,7 @@ class Unmeasured:
 
     probe: str
     reason: str
+    seconds: float = field(default=0.0, compare=False)  # of the processor, until that was known
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +28,7 @@ class Measured:
     probe: str
     measurement: Measurement
     executed: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # path -> lines
-    seconds: float = field(default=0.0, compare=False)  # that the probe took
+    seconds: float = field(default=0.0, compare=False)  # of the processor, that the probe took
 
     def ran(self, path: str, first: int, last: int) -> bool:
         """Whether a line of `path` from `first` to `last`, both included, was run."""

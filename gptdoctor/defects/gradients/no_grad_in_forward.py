@@ -188,10 +188,12 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
     changed = cut.parameters_changed if cut.largest_change > LEAST_CHANGE else 0
     gained = len(cut.parameters_gained)
-    harmful = bool(gained or changed)
+    harmful = bool(gained or (changed and not cut.repeated))
     without = f"{gained} parameters get no gradient because of it" if gained else ""
     wrong = f"{changed} get a wrong one" if changed else ""
     told = " and ".join(filter(None, (without, wrong))) or "no gradient changes when it is left out"
+    if cut.repeated and not gained and changed:
+        told = "all that works in it is trained where it works again with gradients"
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED if harmful else Status.REFUTED,

@@ -21,7 +21,8 @@ INTENT = re.compile(
     r"#.*\b(froz\w+|freez\w+|stop\w*|grad\w*|detach\w*|trunc\w*|bptt|target|teacher)", re.I
 )
 WORDS = {"detach": "detach stops", "tolist": "The way through lists or arrays loses"}
-STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
+# So does the name of a function about them.
+STOPPING = re.compile(r"(^|[._])(sg|\w*grad(s|ients?)?(_\w+)?|detach\w*|freeze\w*)$", re.I)
 # State of an earlier step or segment: its graph is let go by design.
 STATE = re.compile(
     r"\b\w*(memory|memories|mems?|cache\w*|carry|past\w*|prev\w*|last\w*|state|kv|history|target|"

@@ -83,8 +83,21 @@ def cache_call(model: nn.Module, entry: str, ids: str) -> CacheCall | None:
         ids=ids,
         past=past,
         start=start,
-        switches=tuple(name for name in parameters if _SWITCH.fullmatch(name)),
+        switches=_switches(model, parameters),
     )
+
+
+def _switches(model: nn.Module, parameters: Mapping[str, inspect.Parameter]) -> tuple[str, ...]:
+    """What asks for a cache: parameters, or what is set off in a configuration and may be given."""
+    named = tuple(name for name in parameters if _SWITCH.fullmatch(name))
+    if named or all(one.kind is not one.VAR_KEYWORD for one in parameters.values()):
+        return named
+    settings: Mapping[str, Any] = getattr(getattr(model, "config", None), "__dict__", {})
+    return tuple(name for name, set_to in settings.items() if _off(name, set_to))
+
+
+def _off(name: str, set_to: object) -> bool:
+    return set_to is False and _SWITCH.fullmatch(name) is not None
 
 
 def _first(

@@ -73,6 +73,7 @@ class Run:
     crash: Crash | None = None
     ran: set[str] = field(default_factory=set)  # parameters whose module was called, or used
     cuts: dict[Cut, None] = field(default_factory=dict)
+    once: set[Cut] = field(default_factory=set)  # those whose work is not done with gradients too
 
     def gradients(self) -> dict[str, Tensor | None]:
         """The gradient of each named parameter, None where it has none."""
@@ -83,6 +84,7 @@ class Run:
         self.crash = self.crash or other.crash
         self.ran |= other.ran
         self.cuts.update(other.cuts)
+        self.once |= other.once
         for mine, others in zip(self.model.parameters(), other.model.parameters(), strict=True):
             if others.grad is not None:
                 mine.grad = others.grad if mine.grad is None else mine.grad + others.grad
@@ -106,6 +108,7 @@ def accumulate(
         finally:
             hook.remove()
             run.cuts.update(watch.found)
+            run.once |= watch.once
             run.ran |= _names(run.model, called.modules, watch.used)
         if run.crash is not None:
             return
@@ -199,7 +202,8 @@ class Counterfactuals:
                 with_others = self._between(others, every)
                 if isinstance(with_others, Difference) and with_others:
                     found = "gradients change only when " + _listed(others) + " is undone as well"
-            yield _gradient_cut(cut, found)
+            repeated = cut in self.base.cuts and cut not in self.base.once
+            yield _gradient_cut(cut, found, repeated=repeated)
 
     def _alone(self, cut: Cut) -> Difference | str:
         return self._between(frozenset(), frozenset({cut}))
@@ -221,7 +225,7 @@ def _listed(cuts: frozenset[Cut]) -> str:
     return ", ".join(sorted(f"{place.symbol}:{place.line}" for place, _ in cuts))
 
 
-def _gradient_cut(cut: Cut, found: Difference | str) -> GradientCut:
+def _gradient_cut(cut: Cut, found: Difference | str, *, repeated: bool) -> GradientCut:
     place, operation = cut
     known = isinstance(found, Difference)
     return GradientCut(
@@ -234,4 +238,5 @@ def _gradient_cut(cut: Cut, found: Difference | str) -> GradientCut:
         parameters_changed=found.changed if isinstance(found, Difference) else 0,
         largest_change=found.largest if isinstance(found, Difference) else 0.0,
         reason="" if isinstance(found, Difference) else found,
+        repeated=repeated,
     )

@@ -20,6 +20,8 @@ class ExpertGroup:
     count: int
     modules: LikeModules | None = None
     stacks: tuple[nn.Parameter, ...] = ()  # [E, ...] each
+    # How many have all weights: those behind them may be meant to pass on what they are given.
+    whole: int = 0
 
     def weights_of(self, expert: int) -> list[Tensor]:
         """The weights that are this expert's alone, as views: experts may share some by design."""
@@ -47,6 +49,8 @@ def like_modules(model: nn.Module) -> Iterator[LikeModules]:
         if not isinstance(module, nn.ModuleList | nn.ModuleDict):
             continue
         members = tuple(module.values() if isinstance(module, nn.ModuleDict) else module)
+        if None in members:  # a place that is left empty: what is in a row there is no choice
+            continue
         if len(members) > 1 and len({_form(member) for member in members}) == 1:
             owner = model.get_submodule(name.rpartition(".")[0])
             yield LikeModules(name=name, owner=owner, members=members)
@@ -61,13 +65,26 @@ def _form(module: nn.Module) -> tuple[object, ...]:
 def expert_groups(model: nn.Module) -> Iterator[ExpertGroup]:
     """All that may be experts: whether they are, their router's width and use must tell."""
     for modules in like_modules(model):
-        yield ExpertGroup(name=modules.name, count=len(modules.members), modules=modules)
+        count = len(modules.members)
+        yield ExpertGroup(name=modules.name, count=count, whole=count, modules=modules)
     for name, module in model.named_modules():
         own = [each for each in module.parameters(recurse=False) if each.is_floating_point()]
-        for count in sorted({each.shape[0] for each in own if each.dim() == 3}):
+        deep = [each.shape[0] for each in own if each.dim() == 3]
+        for count in sorted(set(deep)):
             stacks = tuple(each for each in own if each.dim() > 1 and each.shape[0] == count)
             if count > 1:
-                yield ExpertGroup(name=name, count=count, stacks=stacks)
+                whole = _whole(count, deep)
+                yield ExpertGroup(name=name, count=count, whole=whole, stacks=stacks)
+
+
+def _whole(count: int, deep: list[int]) -> int:
+    """How many of `count` experts have all weights, of the lengths of all stacks beside theirs.
+
+    A single stack whose only company is shorter holds one factor of a product for more experts
+    than there is the other one for.
+    """
+    shorter = [each for each in deep if 1 < each < count]
+    return max(shorter) if deep.count(count) == 1 and shorter else count
 
 
 @contextmanager

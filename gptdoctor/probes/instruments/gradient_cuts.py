@@ -40,13 +40,16 @@ class GradientCuts(TorchFunctionMode):
     `found` holds the places at which an operation with inputs on the graph gave an output off
     it.  The places in `undone` record gradients as if they were not there; the state of `model`
     is still written without them, because nothing can be trained through it.  `used` holds the
-    ids of the parameters that some operation was given.
+    ids of the parameters that some operation was given, `once` the places of `found` at which a
+    parameter was put to a use that it is not put to with gradients elsewhere in the pass.
     """
 
     def __init__(self, model: nn.Module, root: str, undone: frozenset[Cut] = frozenset()) -> None:
         super().__init__()
         self.found: dict[Cut, None] = {}
         self.used: set[int] = set()
+        self._with_gradients: set[tuple[Any, int]] = set()  # operations and ids of parameters
+        self._without: dict[Cut, set[tuple[Any, int]]] = {}
         self._model = model
         self._root = root
         self._undone = undone
@@ -76,7 +79,11 @@ class GradientCuts(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         given = list(tensors((args, kwargs or {})))
-        self.used.update(id(each) for each in given if id(each) in self._parameters)
+        uses = {(func, id(each)) for each in given if id(each) in self._parameters}
+        self.used.update(parameter for _, parameter in uses)
+        self._with_gradients |= set() if self._active else uses
+        for _, active in self._active:
+            self._without.setdefault(active, set()).update(uses)
         if func in _DETACHING and args[0].requires_grad:
             cut = self._named(calling_place(sys._getframe(1), self._root), "detach")
             if cut is not None:
@@ -118,6 +125,12 @@ class GradientCuts(TorchFunctionMode):
             return source
         self.found[cut] = None
         return source if cut in self._undone else made
+
+    @property
+    def once(self) -> set[Cut]:
+        """See above: all but where rounds without gradients come before one that has them."""
+        known = ((cut, self._without.get(cut, set())) for cut in self.found)
+        return {cut for cut, uses in known if not uses or uses - self._with_gradients}
 
     def _writes_state(self, func: Any, args: tuple[Any, ...]) -> bool:
         """Whether an undone place is about to write a buffer or a parameter in place."""

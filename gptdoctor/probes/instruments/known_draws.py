@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.fixed_logits import FixedHead, FixedLogits, Script, always
 from gptdoctor.probes.instruments.generation import PROMPT, Method, arguments_for, methods_of
 from gptdoctor.probes.instruments.new_tokens import new_sequences, new_tokens
+from gptdoctor.probes.instruments.requirements import ids_of
 from gptdoctor.probes.instruments.written_calls import written_call
 from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.specimen import Specimen
@@ -55,8 +56,7 @@ class KnownDraws:
         self.specimen = specimen
         self.vocabulary = specimen.construction.vocabulary
         self._raw, self.path = _real_output(specimen)
-        facts = specimen.construction.inputs
-        self._ids = next(fact.name for fact in reversed(facts) if fact.kind == "ids")
+        self._ids = ids_of(specimen)
 
     def methods(self) -> list[Method]:
         """The methods and functions that can be asked."""

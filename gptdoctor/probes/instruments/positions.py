@@ -23,6 +23,10 @@ _MIXING = re.compile(
     + r"|self_?att",
     re.IGNORECASE,
 )
+# Parts of such models that work on each position alone, whatever stands before it in their names.
+_ALONE = re.compile(
+    r"(embed(ding)?s?|norm|mlp|feed_?forward|ffn|output|(?<!multi)(?<!multi_)head)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,8 @@ def _noisy(seed: int) -> Callable[[nn.Module, Any, Any], Any]:
 def mixing_parts(model: nn.Module) -> tuple[str, ...]:
     """The kinds of modules that mix positions, by their names."""
     kinds = (type(module).__name__ for module in model.modules())
-    return tuple(sorted({kind for kind in kinds if _MIXING.search(kind)}))
+    mixing = {kind for kind in kinds if _MIXING.search(kind) and not _ALONE.search(kind)}
+    return tuple(sorted(mixing))
 
 
 def orders_itself(model: nn.Module) -> bool:

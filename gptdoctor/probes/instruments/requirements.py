@@ -28,6 +28,15 @@ def require_logits(specimen: Specimen) -> None:
         raise Abstention("the model gives no logits")
 
 
+def ids_of(specimen: Specimen) -> str:
+    """The last input of token ids; abstain where the call takes none."""
+    facts = specimen.construction.inputs
+    name = next((fact.name for fact in reversed(facts) if fact.kind == "ids"), None)
+    if name is None:
+        raise Abstention("the call takes no token ids")
+    return name
+
+
 def require_any_size(specimen: Specimen) -> None:
     """Abstain where there are inputs of one batch and one length alone."""
     if specimen.only_at:

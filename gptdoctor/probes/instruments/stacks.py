@@ -52,7 +52,8 @@ def block_lists(model: nn.Module) -> Iterator[Blocks]:
         if not isinstance(module, _LISTS) or any(name.startswith(f"{one}.") for one in found):
             continue
         members = tuple(module.values() if isinstance(module, nn.ModuleDict) else module)
-        if len(members) > 1 and len({type(member) for member in members}) == 1:
+        kinds = {type(member) for member in members}
+        if len(members) > 1 and len(kinds) == 1 and None not in members:
             found.append(name)
             owner = model.get_submodule(name.rpartition(".")[0])
             yield Blocks(name=name, owner=owner, members=members)

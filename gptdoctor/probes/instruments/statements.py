@@ -66,7 +66,7 @@ def is_discarded(place: Place, root: str) -> bool:
 
 def loop_around(place: Place, root: str) -> Place | None:
     """The innermost `for` of the user's text whose body holds a place; None where there is none."""
-    tree = _tree(str(Path(root) / place.path))
+    tree = tree_of_file(str(Path(root) / place.path))
     line = place.line or 0
     heads = [
         node.lineno
@@ -83,7 +83,7 @@ def replacing_line(place: Place, root: str) -> int | None:
     does nothing but give it a name; else of the first later one that takes what the statement
     named.  None: there is none.
     """
-    tree, line = _tree(str(Path(root) / place.path)), place.line or 0
+    tree, line = tree_of_file(str(Path(root) / place.path)), place.line or 0
     around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
     if not around:
         return None
@@ -250,7 +250,7 @@ def _names(target: ast.expr, name: str) -> bool:
 
 def _function_around(place: Place, root: str) -> ast.FunctionDef | None:
     """The innermost function around a place."""
-    tree = _tree(str(Path(root) / place.path))
+    tree = tree_of_file(str(Path(root) / place.path))
     line = place.line or 0
     found = [
         node

@@ -41,7 +41,14 @@ def empty_is_nan() -> Iterator[None]:
 
 
 def left_empty(model: nn.Module) -> tuple[str, ...]:
-    """The floating parameters of `model` that hold NaN."""
+    """The floating parameters of `model` that hold NaN; frozen ones are filled with zeros.
+
+    What is empty and never trained, such as the weight beside a low-rank one, is there to be
+    loaded.
+    """
+    for parameter in model.parameters():
+        if parameter.is_floating_point() and not parameter.requires_grad:
+            parameter.data.nan_to_num_()
     return tuple(
         name
         for name, parameter in model.named_parameters()
