@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.parameter_registration import FrozenHead
@@ -63,7 +63,7 @@ def _vocabulary(specimen: Specimen) -> int | None:
     return None if logits is None else logits.shape[-1]
 
 
-def _is_shared(weight: nn.Parameter, others: list[nn.Parameter]) -> bool:
+def _is_shared(weight: Tensor, others: list[nn.Parameter]) -> bool:
     """Whether another parameter has the same memory, or the same numbers: a tie, or a copy."""
     return any(
         each.data_ptr() == weight.data_ptr()
