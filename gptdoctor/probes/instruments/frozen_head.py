@@ -37,7 +37,9 @@ def frozen_head(specimen: Specimen) -> FrozenHead | None:
     if len(heads) != 1 or rest > MOST_FROZEN * (trained + rest):
         return None
     name, head = heads[0]
-    place = _place(model, name, specimen.root) if not _is_shared(head.weight, others) else None
+    names = sum(p is head.weight for _, p in model.named_parameters(remove_duplicate=False))
+    own = names == 1 and not _is_shared(head.weight, others)
+    place = _place(model, name, specimen.root) if own else None
     if place is None:
         return None
     return FrozenHead(
