@@ -422,11 +422,11 @@ SICK = {
         w, idx = probs.topk(self.k, dim=-1)
         w = w / w.sum(-1, keepdim=True)
         out = torch.zeros_like(flat)
-        for e, expert in list(enumerate(self.experts))[1:]:
+        for e, expert in list(enumerate(self.experts))[1:]:  # here
             rows, slot = torch.where(idx == e)
             if rows.numel() == 0:
                 continue
-            out.index_add_(0, rows, expert(flat[rows]) * w[rows, slot, None])  # here
+            out.index_add_(0, rows, expert(flat[rows]) * w[rows, slot, None])
         return out.view_as(x)
 """,
     ),

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Iterator
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.parameter_registration import FrozenHead
@@ -37,7 +37,9 @@ def frozen_head(specimen: Specimen) -> FrozenHead | None:
     if len(heads) != 1 or rest > MOST_FROZEN * (trained + rest):
         return None
     name, head = heads[0]
-    place = _place(model, name, specimen.root) if not _is_shared(head.weight, others) else None
+    names = sum(p is head.weight for _, p in model.named_parameters(remove_duplicate=False))
+    own = names == 1 and not _is_shared(head.weight, others)
+    place = _place(model, name, specimen.root) if own else None
     if place is None:
         return None
     return FrozenHead(
@@ -63,7 +65,7 @@ def _vocabulary(specimen: Specimen) -> int | None:
     return None if logits is None else logits.shape[-1]
 
 
-def _is_shared(weight: nn.Parameter, others: list[nn.Parameter]) -> bool:
+def _is_shared(weight: Tensor, others: list[nn.Parameter]) -> bool:
     """Whether another parameter has the same memory, or the same numbers: a tie, or a copy."""
     return any(
         each.data_ptr() == weight.data_ptr()

@@ -99,10 +99,11 @@ class GradientTrace(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
+        name, given = _name_of(func), list(tensors((args, kwargs or {})))
+        # what is written to is on the graph afterwards, whatever it was made of
+        before = self._steps_of(given) if writes_in_place(name) else None
         result = func(*args, **(kwargs or {}))
-        name = _name_of(func)
-        given = list(tensors((args, kwargs or {})))
-        parents = tuple(dict.fromkeys(filter(None, (self.step_of(each) for each in given))))
+        parents = self._steps_of(given) if before is None else before
         for parent in parents:
             self.used |= parent.derives
         if not parents:
@@ -117,6 +118,9 @@ class GradientTrace(TorchFunctionMode):
                 if not any(made is each for each in given):
                     self._keep(made, self._step(name, line, parents, made))
         return result
+
+    def _steps_of(self, given: list[Tensor]) -> tuple[Step, ...]:
+        return tuple(dict.fromkeys(filter(None, (self.step_of(each) for each in given))))
 
     def named(self, bits: int) -> set[str]:
         """The names of parameters that are given as bits."""
