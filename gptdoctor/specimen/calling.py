@@ -16,14 +16,13 @@ from torch import nn
 
 from gptdoctor.specimen.activations import with_activations
 from gptdoctor.specimen.batches import Holder, holder_of
+from gptdoctor.specimen.call_order import in_order, what_moves
 from gptdoctor.specimen.choices import required_forms
-from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
 from gptdoctor.specimen.on_device import CPU, device_of
-from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.roles import (
     Slot,
     asks_for_loss,
@@ -34,7 +33,6 @@ from gptdoctor.specimen.roles import (
     taken_for_ids,
 )
 from gptdoctor.specimen.trial import (
-    FAILURES,
     SHAPES,
     NoCallError,
     Trial,
@@ -153,11 +151,11 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: f
             if not trial.full:
                 trial = _with_labels(model, trial, seed)
             if trial.full and _is_masked_right(model, trial, seed):
-                return _in_order(model, trial, seed)
+                return in_order(model, trial, seed)
             here.append(trial)
         full = next((trial for trial in here if trial.full), None)
         if full is not None:
-            return _in_order(model, full, seed)
+            return in_order(model, full, seed)
         trials += here
     working = next((trial for trial in trials if trial.works), None)
     return working or next((trial for trial in trials if trial.runs), trials[0])
@@ -195,36 +193,6 @@ def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:
     return again if again.full else trial
 
 
-def _in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:
-    """The same call in [T, B] order where the model turns out to want that.
-
-    With batch first, the first token moves its own row; a model that wants time first takes the
-    first dimension for the time, and moves only what stands in the first column.  So does one that
-    exchanges the two on its way out; but where they differ, it gives what the ids do not tell of.
-    """
-    recipe, batch, length = trial.recipe, trial.batch, trial.length
-    if min(batch, length) < 2 or recipe.forms[recipe.ids].shape != ("B", "T"):
-        return trial
-    moved = _moved(model, trial, (0, 0), seed)
-    if moved is None or moved.dim() != 2:
-        return trial
-    if moved[0, 1:].any() or not moved[1:, 0].any() or moved[1:, 1:].any():
-        return trial
-    recipe = replace(recipe, time_first=True)
-    apart = attempt(model, recipe, *SHAPES[0], seed)
-    if apart.works or _gives_batch_first(apart):
-        return apart if apart.works else trial
-    turned = attempt(model, recipe, batch, length, seed)
-    return turned if turned.works else trial
-
-
-def _gives_batch_first(trial: Trial) -> bool:
-    """Whether something comes out as [B, T, ...] though the ids went in as [T, B]."""
-    found = () if trial.outputs is None else tensors_in(trial.outputs.raw)
-    sizes = trial.batch, trial.length
-    return any(tensor.dim() == 3 and tensor.shape[:2] == sizes for _, tensor in found)
-
-
 def _is_masked_right(model: nn.Module, trial: Trial, seed: int) -> bool:
     """Whether a mask that must be given, in this form, hides the last token from those before.
 
@@ -234,31 +202,8 @@ def _is_masked_right(model: nn.Module, trial: Trial, seed: int) -> bool:
     given = (slot for slot in recipe.slots if slot.kind == "mask" and slot.required)
     if all(recipe.forms[slot.name].shape is None for slot in given) or trial.length < 2:
         return True
-    moved = _moved(model, trial, (slice(None), -1), seed)
+    moved = what_moves(model, trial, (slice(None), -1), seed)
     return moved is None or not bool(moved[:, :-1].any())
-
-
-def _moved(model: nn.Module, trial: Trial, where: Any, seed: int) -> torch.Tensor | None:
-    """Which logits [B, T] change with the ids at `where`, or are no numbers; None: not known."""
-    recipe = trial.recipe
-    inputs = recipe.inputs(trial.batch, trial.length, seed)
-    quiet = duplicate(model).eval()
-    with torch.no_grad():
-        before = _logits(quiet, recipe, inputs)
-        ids = inputs[recipe.ids].clone()
-        ids[where] = ids[where] % (recipe.ids_below - 1) + 1  # another id
-        after = _logits(quiet, recipe, {**inputs, recipe.ids: ids})
-    if before is None or after is None or before.shape != after.shape:
-        return None
-    return (before != after).any(dim=-1)  # NaN is unlike itself
-
-
-def _logits(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> torch.Tensor | None:
-    torch.manual_seed(0)
-    try:
-        return recipe.call(model, inputs).logits
-    except FAILURES:
-        return None
 
 
 def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:

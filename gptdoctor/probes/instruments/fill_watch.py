@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.arguments import storage_key, writes_in_place
+from gptdoctor.probes.instruments.arguments import storage_key, tensors, writes_in_place
 from gptdoctor.probes.instruments.definitions import filled_at
 from gptdoctor.specimen.places import user_place
 from gptdoctor.specimen.specimen import Specimen
@@ -33,11 +32,12 @@ class FillWatch(TorchFunctionMode):
     ) -> Any:
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
-        if name != "requires_grad_" and writes_in_place(name) and isinstance(args[0], Tensor):
+        filled = next(tensors((args, kwargs)), None)  # torch.nn.init gives its tensor by name
+        if name != "requires_grad_" and writes_in_place(name) and filled is not None:
             place = user_place(sys._getframe(1), self._root)
             if place is not None:
-                self._alive.append(args[0].untyped_storage())
-                self.places[storage_key(args[0])] = place
+                self._alive.append(filled.untyped_storage())
+                self.places[storage_key(filled)] = place
         return result
 
 

@@ -96,7 +96,8 @@ def replacing_line(place: Place, root: str) -> int | None:
     made, later = _assigned_names(statements[at]), statements[at + 1 :]
     given = [one for one in later if arguments & _assigned_names(one) or _is_return(one)]
     taking = [one for one in given if made & _read_names(one)]
-    if _is_return(statements[at]) or arguments & made:
+    again = made & _read_names(statements[at])  # x = f(x), in a loop over blocks
+    if _is_return(statements[at]) or arguments & made or again:
         renames = taking and taking[0] is later[0] and isinstance(taking[0].value, ast.Name)
         return later[0].lineno if renames and not _is_return(later[0]) else line
     return taking[0].lineno if taking else None
