@@ -426,6 +426,14 @@ MUTANTS = (
         "in Attend.forward",
     ),
     Mutant(
+        "values taken as they are",
+        FUSED,
+        "mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)",
+        "mixed = v",
+        "GD804",
+        "mixed = v",
+    ),
+    Mutant(
         "functions of its own, not called",
         FUNCTIONS,
         "attend(x, self.wq, self.wk)",

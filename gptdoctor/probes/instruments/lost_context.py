@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.information import FlowPlace
+from gptdoctor.probes.instruments.arguments import writes_in_place
 from gptdoctor.probes.instruments.blame import (
     BATCH,
     flow_place,
@@ -18,12 +19,13 @@ from gptdoctor.probes.instruments.blame import (
 )
 from gptdoctor.probes.instruments.leaks import differs, twins
 from gptdoctor.probes.instruments.mask_origins import mask_place
-from gptdoctor.probes.instruments.masks import Sight, sights, value_count
+from gptdoctor.probes.instruments.masks import Sight, plain_values, sights, value_count
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.statements import (
     after_lost_result,
     forward_place,
     is_discarded,
+    next_copy,
 )
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
@@ -55,7 +57,7 @@ def lost_context(steady: Steady, length: int) -> FlowPlace | None:
     carriers = _carriers(first, second, length)
     if carriers:
         return _dropped(first, carriers, steady.specimen.root)
-    return never_called(steady) or _left_out(steady)
+    return never_called(steady) or _left_out(steady) or _dead_end(steady)
 
 
 def unused_queries(steady: Steady) -> tuple[str, ...]:
@@ -90,6 +92,25 @@ def _left_out(steady: Steady) -> FlowPlace | None:
             if nothing and here:
                 return flow_place(operation.place, operation.name)
         return flow_place(place, "forward")
+    return None
+
+
+def _dead_end(steady: Steady) -> FlowPlace | None:
+    """The last statement that makes something of the text that goes nowhere, or the copy behind it.
+
+    Queries and keys that are computed and not compared, where the values alone are taken.
+    """
+    recording = record(steady, steady.specimen.inputs())
+    plain = plain_values(recording)
+    used = {number for operation in recording.operations for number in operation.inputs}
+    used |= {number for _, numbers in recording.returns for number in numbers}
+    for operation in reversed(recording.operations):
+        made = set(operation.outputs)
+        if not made or made & used or made <= plain or writes_in_place(operation.name):
+            continue
+        if operation.place is not None:
+            copy = next_copy(operation.place, steady.specimen.root)
+            return flow_place(copy or operation.place, operation.name)
     return None
 
 

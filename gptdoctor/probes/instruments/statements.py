@@ -187,6 +187,18 @@ def copy_of_result(place: Place, root: str) -> Place | None:
     return replace(place, line=min(copies)) if copies else None
 
 
+def next_copy(place: Place, root: str) -> Place | None:
+    """The first statement behind a place, in its function, that only gives a value another name."""
+    function = _function_around(place, root)
+    found = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+        if node.lineno > (place.line or 0)
+    ]
+    return replace(place, line=min(found)) if found else None
+
+
 def return_place(place: Place, root: str) -> Place:
     """The return of a method at a place that has one alone; else the place itself."""
     owner, _, name = place.symbol.rpartition(".")
