@@ -66,6 +66,17 @@ def failures_without_inputs(project: Project, function: Function) -> list[Emptin
     return []
 
 
+def assert_before(failure: Emptiness, container: str | None) -> ast.Assert | None:
+    """The assert that alone guards what fails: it asks for the inputs, or the container."""
+    asked = {*failure.inputs, container}
+    for node in ast.walk(failure.function.node):
+        if isinstance(node, ast.Assert) and node.lineno < failure.node.lineno:
+            names = {one.id for one in ast.walk(node.test) if isinstance(one, ast.Name)}
+            if names & asked:
+                return node
+    return None
+
+
 def _absent(name: str) -> Value:
     return Value(kind=Kind.ABSENT, origins=(name,))
 

@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
-from gptdoctor.source.absent_inputs import Emptiness, failures_without_inputs
+from gptdoctor.source.absent_inputs import Emptiness, assert_before, failures_without_inputs
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.module import SourceModule
@@ -99,8 +99,7 @@ def _suspicion(module: SourceModule, failure: Emptiness) -> Suspicion:
     node = failure.node
     emptied = ast.unparse(failure.emptied)
     inputs = _in_order(failure)
-    guard = _assert_before(failure)
-    at_guard = {} if guard is None else {"operation_line": node.lineno}
+    guard = assert_before(failure, _container(failure.emptied))
     return Suspicion(
         rule=CODE,
         location=module.location(guard or node),
@@ -114,21 +113,10 @@ def _suspicion(module: SourceModule, failure: Emptiness) -> Suspicion:
             "emptied": emptied,
             "inputs": inputs,
             "operation": _operation(node),
-            **at_guard,
+            **({} if guard is None else {"operation_line": node.lineno}),
         },
         extent=((guard or node).lineno, node.end_lineno or node.lineno),
     )
-
-
-def _assert_before(failure: Emptiness) -> ast.Assert | None:
-    """The assert that alone guards what fails: it asks for the inputs, or what they fill."""
-    asked = {*failure.inputs, _container(failure.emptied)}
-    for node in ast.walk(failure.function.node):
-        if isinstance(node, ast.Assert) and node.lineno < failure.node.lineno:
-            names = {one.id for one in ast.walk(node.test) if isinstance(one, ast.Name)}
-            if names & asked:
-                return node
-    return None
 
 
 def _in_order(failure: Emptiness) -> tuple[str, ...]:
@@ -256,26 +244,15 @@ class Encoder(nn.Module):
         return sum(parts) / len(parts)  # 0 / 0 when both are None
 """
 
-HEALED = """\
-import torch.nn as nn
-
-
-class Encoder(nn.Module):
-    def __init__(self, dim):
-        super().__init__()
-        self.image = nn.Linear(8, dim)
-        self.audio = nn.Linear(8, dim)
-
-    def forward(self, image=None, audio=None):
-        parts = []
-        if image is not None:
-            parts.append(self.image(image))
-        if audio is not None:
-            parts.append(self.audio(audio))
+BAD = """\
+        return sum(parts) / len(parts)  # 0 / 0 when both are None
+"""
+GOOD = """\
         if not parts:
             raise ValueError("give at least one of image and audio")
         return sum(parts) / len(parts)
 """
+HEALED = SICK.replace(BAD, GOOD)
 
 DEFECT = Defect(
     code=CODE,
