@@ -21,7 +21,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "config": ({"core"}, set()),
     "config_file": ({"core", "config"}, set()),
     "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
-    "source": ({"core", "config"}, set()),
+    "source": ({"core", "config", "source.laid_out"}, set()),
     "defect": ({"core", "source"}, set()),
     "defects": ({"core", "source", "defect"}, set()),
     "catalog": ({"core", "defect", "defects"}, set()),
