@@ -160,3 +160,17 @@ def test_a_positive_weight_stays_positive_where_weights_are_moved(tmp_path: Path
         (FEED, FEED),
     )
     assert [case.where for case in measured(tmp_path, text).cases] == ["", "", ""]
+
+
+def test_a_frozen_weight_that_nothing_fills_is_there_to_be_loaded(tmp_path: Path) -> None:
+    """As the one beside low-rank factors is."""
+    text = changed(
+        (
+            "self.apply(self._init)",
+            "self.gain = nn.Parameter(torch.empty(dim), requires_grad=False)",
+        ),
+        (LAST, "return self.head(self.ln(x) + self.gain)"),
+    )
+    found = PROBE.measure(specimen(tmp_path, text))
+    assert isinstance(found, FiniteValues)
+    assert found.uninitialised == ()

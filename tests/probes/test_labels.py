@@ -383,6 +383,10 @@ HEALTHY = {
     "a-number-beside-another-loss": text(GPT, "loss = F.cross_entropy(z.mT, targets).item()")
     + "\n    def compute_loss(self, logits, targets):\n"
     "        return F.cross_entropy(logits.mT, targets)\n",
+    "says-that-it-does-not-shift": text(HF, "loss = F.cross_entropy(z.mT, labels)").replace(
+        "labels=None):\n",
+        'labels=None):\n        """The labels are **not shifted** inside the model."""\n',
+    ),
     "wraps-around": text(
         HF,
         "goal = labels.roll(-1, dims=1).clone()",
