@@ -35,7 +35,8 @@ def seconds_by_probe(records: Iterable[ModelRecord]) -> Iterator[str]:
     """
     times: dict[str, list[float]] = defaultdict(list)
     for record in records:
-        told = {one.probe: one.seconds for one in (*record.measured, *record.unmeasured)}
+        told = {one.probe: one.seconds for one in record.measured}
+        told |= {one.probe: one.seconds for one in record.unmeasured}
         for probe, seconds in told.items():
             times[probe].append(seconds)
         if "backward" in told:

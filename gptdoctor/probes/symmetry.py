@@ -49,7 +49,7 @@ def descend(
 ) -> dict[str, bool]:
     """A step down each loss, each weight by a share of its own size; which ones had a gradient.
 
-    A gradient below a share `none` of the largest counts as none; that of a weight of zeros does
+    A gradient below a share `none` of the largest counts as none; that of a matrix of zeros does
     so only where it is zero, as it is where another factor of a product is: a small one is on its
     way through parts that start small.  Plain descent: Adam would make steps of full size of what
     is nothing but rounding.
@@ -65,10 +65,11 @@ def descend(
             if weight.numel()
         }
         least = none * max(sizes.values(), default=0.0)
+        empty = {name for name in sizes if weights[name].dim() > 1 and not weights[name].any()}
         with torch.no_grad():
             for name, size in sizes.items():
                 weight = weights[name]
-                if weight.grad is not None and size > (least if bool(weight.any()) else 0.0):
+                if weight.grad is not None and size > (0.0 if name in empty else least):
                     heard[name] = True
                     far = STEP * (float(weight.abs().max()) or 1.0)
                     weight.sub_(weight.grad, alpha=far / size)

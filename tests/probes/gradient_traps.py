@@ -35,6 +35,19 @@ def text(init: str, work: str, loss: str = "0") -> str:
 # By name: statements of the constructor, statements of forward on x [B, T, C], and what the loss
 # has besides.
 TRAPS: dict[str, tuple[str, str] | tuple[str, str, str]] = {
+    "trained-through-its-last-round": (
+        "",
+        "y = torch.zeros_like(x)\n"
+        "for n in range(3):\n"
+        "    with torch.set_grad_enabled(n == 2):\n"
+        "        y = self.f(y + x)\n"
+        "x = x + y",
+    ),
+    "scaled-gradient": (
+        "def scale_grad(x, share):\n    return x * share + x.detach() * (1 - share)\n"
+        "self.scale = scale_grad",
+        "x = x + self.f(self.scale(x, 0.1))",
+    ),
     "straight-through": ("", "y = self.f(x)\nx = y + (y.round() - y).detach()"),
     "straight-through-sign": ("", "y = self.f(x)\nx = x + (y.sign() - y).detach() + y"),
     "gumbel-hard": (

@@ -15,6 +15,7 @@ class Mixture(nn.Module):
         )
         self.w1 = nn.Parameter(torch.randn(n_experts, dim, 2 * dim) * 0.05)
         self.w2 = nn.Parameter(torch.randn(n_experts, 2 * dim, dim) * 0.05)
+        self.none = nn.ModuleList([None, None])
 
     def forward(self, x):
 BODY

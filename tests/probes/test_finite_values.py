@@ -182,3 +182,17 @@ def test_a_mean_over_no_tokens_is_not_measured(tmp_path: Path) -> None:
     )
     assert [(case.measured, case.where) for case in found.cases[:1]] == [(False, "")]
     assert "no token to be predicted" in found.cases[0].reason
+
+
+def test_a_frozen_weight_that_nothing_fills_is_there_to_be_loaded(tmp_path: Path) -> None:
+    """As the one beside low-rank factors is."""
+    text = changed(
+        (
+            "self.apply(self._init)",
+            "self.gain = nn.Parameter(torch.empty(dim), requires_grad=False)",
+        ),
+        (LAST, "return self.head(self.ln(x) + self.gain)"),
+    )
+    found = PROBE.measure(specimen(tmp_path, text))
+    assert isinstance(found, FiniteValues)
+    assert found.uninitialised == ()

@@ -160,3 +160,31 @@ class Model(nn.Module):
 """
     with pytest.raises(Abstention, match="change with what comes after them"):
         CACHED_DECODING.measure(specimen(tmp_path, text))
+
+
+CACHED = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64, block_size=512):
+        super().__init__()
+        self.e, self.out = nn.Embedding(vocab_size, dim), nn.Linear(dim, vocab_size)
+        self.p = nn.Embedding(block_size, dim)
+
+    def forward(self, ids, cache=None):
+        x = self.e(ids) + self.p(torch.arange(ids.size(1)))
+        n = 1 if cache is not None else ids.size(1)
+        past = x if cache is None else torch.cat([cache, x[:, -1:]], 1)
+        count = torch.arange(1, past.size(1) + 1)[:, None]
+        return self.out(past.cumsum(1) / count)[:, -n:], KEPT
+"""
+
+
+def test_a_call_that_takes_the_new_part_of_the_whole_text_is_no_base(tmp_path: Path) -> None:
+    """It is never meant to be given that part alone."""
+    with pytest.raises(Abstention, match="takes the whole text"):
+        CACHED_DECODING.measure(specimen(tmp_path, CACHED.replace("KEPT", "past")))
+
+
+def test_where_a_call_leaves_nothing_behind_nothing_is_compared(tmp_path: Path) -> None:
+    """To give None would be to forget what came before."""
+    with pytest.raises(Abstention, match="leaves nothing behind"):
+        CACHED_DECODING.measure(specimen(tmp_path, CACHED.replace("KEPT", "None")))

@@ -36,3 +36,12 @@ def test_a_healthy_model_is_left_alone(tmp_path: Path, trap: str) -> None:
     for seed in SEEDS:
         found = list(convictions(replace(made, seed=seed)))
         assert not found, [(one.rule, one.place, one.message) for one in found]
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_works_otherwise_elsewhere_lacks_a_part_of_its_gradient(tmp_path: Path) -> None:
+    """A tied table of words, looked up without gradients, still learns as the head."""
+    model = text("self.out.weight = self.e.weight", "")
+    looked_up = "with torch.no_grad():\n            x = self.e(idx)"
+    made = specimen(tmp_path, model.replace("x = self.e(idx)", looked_up))
+    assert [one.rule for one in convictions(made)] == ["GD101"]

@@ -8,11 +8,13 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import Measured, ModelRecord
+from gptdoctor.probes.instruments.positions import mixing_parts
 from gptdoctor.probes.probe import Abstention
 from gptdoctor.specimen.specimen import Specimen
 from tests.defects.records import NO_RECORD
@@ -127,3 +129,53 @@ def test_an_output_that_no_token_moves_is_not_blind_to_the_context_alone(tmp_pat
     probe = import_module("gptdoctor.probes.context_use").PROBE
     with pytest.raises(Abstention, match="no token moves"):
         probe.measure(specimen_of(tmp_path, DEAD))
+
+
+def test_a_mask_for_other_inputs_is_not_held_against_the_one_of_the_text(tmp_path: Path) -> None:
+    """The padding leaks where no mask hides it."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4):
+        super().__init__()
+        self.words, self.heads = nn.Embedding(vocab_size, dim), heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, sound=None, attention_mask=None, padding_mask=None):
+        x = self.words(input_ids)
+        q, k, v = self.qkv(x).chunk(3, -1)
+        T = input_ids.shape[1]
+        seen = torch.ones(T, T, dtype=torch.bool).tril()
+        if attention_mask is not None:
+            seen = seen & attention_mask[:, None, :].bool() | torch.eye(T, dtype=torch.bool)
+        x = x + F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        return self.out(x)
+"""
+    assert convicted(specimen_of(tmp_path, text), ("padding",)) == []
+    deaf = text.replace("attention_mask is not None", "attention_mask == 0")
+    deaf = deaf.replace("if attention_mask == 0", "if sound is not None")
+    found = convicted(specimen_of(tmp_path, deaf), ("padding",))
+    assert [one.rule for one in found] == ["GD803"]
+
+
+def test_fresh_memory_brings_no_earlier_tokens(tmp_path: Path) -> None:
+    """A table of words that fills what it makes empty is blind by design."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.few, self.more = nn.Embedding(50, dim), nn.Embedding(vocab_size, dim)
+
+    def forward(self, ids):
+        known = ids < 50
+        out = torch.empty(*ids.shape, self.few.embedding_dim)
+        out = out.masked_scatter(known[..., None], self.few(ids[known]))
+        return out.masked_scatter(~known[..., None], self.more(ids[~known]))
+"""
+    assert convicted(specimen_of(tmp_path, text), ("context-use",)) == []
+
+
+def test_parts_that_work_on_each_position_alone_mix_none() -> None:
+    """Whatever their names begin with."""
+    kinds = ("MambaEmbedding", "TransformerMLP", "DecoderHead", "MultiHead", "EncoderLayer")
+    parts = nn.ModuleList(type(kind, (nn.Module,), {})() for kind in kinds)
+    assert mixing_parts(parts) == ("EncoderLayer", "MultiHead")

@@ -476,6 +476,10 @@ HEALTHY = {
     "a-method-that-evaluates": text(STEP, "raise NotImplementedError")
     + "\n    @torch.no_grad()\n    def compute_loss(self, idx, targets):\n"
     "        return F.cross_entropy(self(idx).mT, targets)\n",
+    "says-that-it-does-not-shift": text(HF, "loss = F.cross_entropy(z.mT, labels)").replace(
+        "labels=None):\n",
+        'labels=None):\n        """The labels are **not shifted** inside the model."""\n',
+    ),
     "wraps-around": text(
         HF,
         "goal = labels.roll(-1, dims=1).clone()",

@@ -87,6 +87,31 @@ def test_stacked_weights_are_experts_too(tmp_path: Path) -> None:
     assert (block.pairs.moved, block.pairs.wrong) == (42, 0)
 
 
+PASSED_ON = """
+        probs = self.router(x).softmax(-1)
+        w, idx = probs.topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for e in range(self.E):
+            b, t, k = torch.where(idx == e)
+            y = x[b, t]
+            if e < self.E - 2:
+                y = (y @ self.w1[e]).relu() @ self.w2[e]
+            out = out.index_put((b, t), y * w[b, t, k, None], accumulate=True)
+        return out
+"""
+
+
+def test_experts_without_all_weights_may_pass_on_what_they_get(tmp_path: Path) -> None:
+    """Two of five have one factor of a product, and no use for it."""
+    text = HEAD.replace("BODY", PASSED_ON.strip("\n"))
+    text = text.replace("randn(n_experts, 2 * dim, dim)", "randn(n_experts - 2, 2 * dim, dim)")
+    of = specimen(tmp_path, text)
+    (block,) = blocks(of)
+    assert block.experts == 5
+    assert block.pairs is not None
+    assert findings(of) == []
+
+
 def test_many_experts_are_tried_in_part(tmp_path: Path) -> None:
     """64 experts and 42 pairs: those with the most tokens."""
     text = HEAD.replace("BODY", HEALTHY["loop"].strip("\n"))

@@ -50,8 +50,9 @@ def test_where_no_rows_are_alike_nothing_is_run(tmp_path: Path) -> None:
         "nn.init.zeros_(block.attn.proj.weight); nn.init.zeros_(block.down.weight)",
         "nn.init.zeros_(self.head.weight)",
         "nn.init.ones_(self.emb.weight)",
+        "nn.init.normal_(block.up.weight, std=1e-14); nn.init.zeros_(block.down.weight)",
     ],
-    ids=["projection", "one side", "both projections", "head", "embedding"],
+    ids=["projection", "one side", "both projections", "head", "embedding", "tiny beside zero"],
 )
 def test_what_breaks_in_a_step_or_two_is_healthy(tmp_path: Path, fill: str) -> None:
     """One factor that is even beside others that are not."""
@@ -104,3 +105,21 @@ def test_a_weight_that_is_never_used_is_no_matter(tmp_path: Path) -> None:
     """It stays as it is because nobody asks it anything."""
     text = changed((INIT, f"{INIT}\n        self.idle = nn.Parameter(torch.zeros(dim, dim))"))
     assert measured(tmp_path, text).symmetric == ()
+
+
+def test_vectors_of_zeros_have_a_task_all_the_same(tmp_path: Path) -> None:
+    """A model without logits learns what its other rows gave: zeros, as those of its own."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.last = nn.Linear(dim, 24)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, ids):
+        return self.last(self.e(ids))
+"""
+    found = measured(tmp_path, text)
+    assert (found.alike_as_built, found.symmetric) == (1, ())

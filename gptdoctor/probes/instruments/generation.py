@@ -47,6 +47,7 @@ _END = re.compile(
 )
 # What would keep the tail of the distribution from being drawn, and the value that keeps nothing.
 _WHOLE = {"top_k": None, "topk": None, "k": None, "top_p": 1.0, "topp": 1.0, "p": 1.0, "min_p": 0.0}
+_WHOLE["filter_thres"] = 0.0  # a share of the tokens that is left out
 _SWITCHES = {"do_sample": True, "sample": True, "greedy": False, "use_cache": False}
 PROMPT = 3  # tokens; unlike the batch
 

@@ -29,6 +29,7 @@ from gptdoctor.probes.instruments.statements import (
 )
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
+from gptdoctor.probes.instruments.uninitialised import empty_is_nan
 
 TINY = 1e-12  # weights below it belong to what is hidden
 EVEN = 1e-5  # rounding
@@ -115,11 +116,15 @@ def _dead_end(steady: Steady) -> FlowPlace | None:
 
 
 def _recordings(steady: Steady, length: int) -> tuple[Recording, Recording]:
-    """Two runs on texts that differ everywhere but at the last position."""
+    """Two runs on texts that differ everywhere but at the last position.
+
+    Fresh memory reads as NaN, of which nothing is told: else it would differ by itself.
+    """
     changed = torch.ones(BATCH, length, dtype=torch.bool)
     changed[:, -1] = False
     one, two = pair_of_inputs(steady, length, changed)
-    return record(steady, one), record(steady, two)
+    with empty_is_nan():
+        return record(steady, one), record(steady, two)
 
 
 def _carriers(first: Recording, second: Recording, length: int) -> list[Operation]:
