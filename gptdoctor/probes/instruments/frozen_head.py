@@ -65,7 +65,7 @@ def _vocabulary(specimen: Specimen) -> int | None:
     return None if logits is None else logits.shape[-1]
 
 
-def _is_shared(weight: nn.Parameter, others: list[nn.Parameter]) -> bool:
+def _is_shared(weight: Tensor, others: list[nn.Parameter]) -> bool:
     """Whether another parameter has the same memory, or the same numbers: a tie, or a copy."""
     return any(
         each.data_ptr() == weight.data_ptr()
