@@ -67,13 +67,16 @@ def failures_without_inputs(project: Project, function: Function) -> list[Emptin
 
 
 def assert_before(failure: Emptiness, container: str | None) -> ast.Assert | None:
-    """The assert that alone guards what fails: it asks for the inputs, or the container."""
+    """The assert that alone guards what fails: of the inputs, or of what is made of them."""
     asked = {*failure.inputs, container}
-    for node in ast.walk(failure.function.node):
-        if isinstance(node, ast.Assert) and node.lineno < failure.node.lineno:
-            names = {one.id for one in ast.walk(node.test) if isinstance(one, ast.Name)}
-            if names & asked:
-                return node
+    for node in failure.function.node.body:
+        names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        if node.lineno >= failure.node.lineno or not names & asked:
+            continue
+        if isinstance(node, ast.Assert):
+            return node
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        asked |= {one.id for one in targets if isinstance(one, ast.Name)}
     return None
 
 

@@ -93,6 +93,15 @@ class Model(nn.Module):
         return F.cross_entropy(logits.mT, targets)
 """
 
+BAD = """\
+        places = self.wpe(positions % self.block_size)
+"""
+GOOD = """\
+        if len(positions) > self.block_size:
+            raise ValueError(f"{len(positions)} tokens, and {self.block_size} fit")
+        places = self.wpe(positions)
+"""
+
 DEFECT = Defect(
     code=CODE,
     name="overlong-input",
@@ -113,7 +122,7 @@ DEFECT = Defect(
         "back after an operation made them fit confirm; an error refutes."
     ),
     sick=SICK,
-    healed=SICK.replace("positions % self.block_size", "positions"),
+    healed=SICK.replace(BAD, GOOD),
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

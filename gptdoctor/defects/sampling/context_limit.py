@@ -76,6 +76,8 @@ class Writer(nn.Module):
         self.head = nn.Linear(width, vocab_size)
 
     def forward(self, ids):
+        if ids.size(1) > self.block_size:
+            raise ValueError(f"{ids.size(1)} tokens, and {self.block_size} fit")
         x = self.embed(ids) + self.position(torch.arange(ids.size(1), device=ids.device))
         return self.head(self.mix(x)[0])
 
