@@ -59,7 +59,7 @@ class Reader(nn.Module):
         self.heads = heads
         self.embedding = nn.Embedding(vocab_size, width)
         self.qkv = nn.Linear(width, 3 * width)
-        self.head = nn.Linear(width, vocab_size)
+        self.out = nn.Parameter(torch.randn(width, vocab_size) / width**0.5)
 
     def forward(self, ids):
         batch, length = ids.shape
@@ -67,11 +67,15 @@ class Reader(nn.Module):
         shape = batch, length, self.heads, -1
         q, k, v = (part.reshape(shape).transpose(1, 2) for part in parts)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        return self.head(y.transpose(1, 2).flatten(2)[:, -1])
+        return y.transpose(1, 2).flatten(2)[:, -1] @ self.out
 
 
-def loss_of(model, ids):
-    return F.cross_entropy(model(ids[:, :-1]), ids[:, -1])
+def train(model, batches, optimizer):
+    for ids in batches:
+        loss = F.cross_entropy(model(ids[:, :-1]), ids[:, -1])
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
 """
 
 DEFECT = Defect(
@@ -95,7 +99,7 @@ DEFECT = Defect(
         "left one, and changes the last token: it confirms where no position before that one moves."
     ),
     sick=SICK,
-    healed=SICK.replace(".flatten(2)[:, -1])", ".flatten(2))").replace(
+    healed=SICK.replace(".flatten(2)[:, -1] @", ".flatten(2) @").replace(
         "model(ids[:, :-1]), ids[:, -1]", "model(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten()"
     ),
     convicts={PROBE: read_shapes},
