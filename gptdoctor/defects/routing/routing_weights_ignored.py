@@ -123,6 +123,6 @@ DEFECT = Defect(
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
     convicts={PROBE: read_blocks},
-    explains=("GD204",),
+    explains=("GD102", "GD204"),
     proof=Proof(measures=ROUTER_MEASURES, test=_test),
 )

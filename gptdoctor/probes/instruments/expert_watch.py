@@ -27,7 +27,7 @@ from gptdoctor.specimen.places import user_place
 _SELECTING = frozenset({"__getitem__", "index_select", "gather", "masked_select", "take_along_dim"})
 _COPYING = frozenset({"clone", "contiguous", "to", "float", "type", "reshape", "flatten", "view"})
 # How the results of several experts become one.
-MERGING = frozenset({"__iadd__", "add_", "index_add_", "index_add", "index_put_", "__setitem__"})
+MERGING = frozenset({"__iadd__", "add_", "index_add_", "index_add"})
 PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "multiply"})
 
 
