@@ -333,14 +333,6 @@ MUTANTS = (
         "GD806",
         "tril()",
     ),
-    Mutant(
-        "joint mask that hides all",
-        JOINT,
-        "seen = (ids != self.pad)",
-        "seen = (ids == self.pad)",
-        "GD801",
-        "seen = (ids ==",
-    ),
     Mutant("sloped, never itself", SLOPED, "apart > 0", "apart >= 0", "GD806", "apart >= 0"),
     Mutant("sloped, turned round", SLOPED, "apart > 0", "apart < 0", "GD806", "apart < 0"),
     Mutant("joint mask turned round", JOINT, ".tril()", ".triu()", "GD806", ".triu()"),
@@ -563,14 +555,6 @@ MUTANTS = (
     ),
     Mutant(
         "padding found and turned round", OWN, "src != self", "src == self", "GD803", "src == self"
-    ),
-    Mutant(
-        "padding found and seen",
-        OWN,
-        "self.reads(y, y, kept)",
-        "self.reads(y, y, kept | True)",
-        "GD803",
-        "kept | True",
     ),
     Mutant(
         "padding not hidden from the decoder",

@@ -99,5 +99,5 @@ DEFECT = Defect(
         measures=("probes.context_use:context_and_order", "probes.instruments.weights:jitter"),
         test=_test,
     ),
-    explains=("GD805",),
+    explains=("GD106", "GD805"),
 )

@@ -98,12 +98,13 @@ assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {
 def _test_with_id(values: Mapping[str, Value]) -> str:
     """The same text alone, and with padding behind it."""
     length, padded, pad_id = (values.get(name) for name in ("length", "padded", "pad_id"))
+    if not (isinstance(length, int) and isinstance(padded, int) and isinstance(pad_id, int)):
+        return ""
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
 ids = random_ids(batch=2)
-text = {pad_id} + 1 + torch.arange({length} - {padded}) % (V - {pad_id} - 1)
+text = {pad_id + 1} + torch.arange({length - padded}) % (V - {pad_id + 1})
 padding = torch.full(({padded},), {pad_id})
-
 
 def of_text(tokens):
     def given(module, args, inputs):
@@ -114,7 +115,6 @@ def of_text(tokens):
         return logits(model, ids)[0]
     finally:
         hook.remove()
-
 
 with torch.no_grad():
     moved = appended_influence(of_text, text, padding)

@@ -164,7 +164,9 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
         return flow_place(last.place, last.name)
     after = following[0]
     if after.place is not None and after.place.symbol == last.place.symbol:
-        return flow_place(after.place, after.name)
+        copy = next_copy(last.place, root)
+        before = copy is not None and (copy.line or 0) < (after.place.line or 0)
+        return flow_place(copy if before else after.place, after.name)
     # It was handed back to a function that did not take it.
     going_on = {place.symbol for place in after.stack}
     caller = next((place for place in last.stack if place.symbol in going_on), None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Any
+
+from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, free_values, record
 from gptdoctor.probes.instruments.lost_context import MULTIPLYING
 from gptdoctor.probes.instruments.masks import plain_values, value_count
+from gptdoctor.probes.instruments.noticed import is_run
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import copy_of_result, forward_place, return_place
@@ -21,6 +24,8 @@ def zeroed_positions(steady: Steady) -> Operation | None:
     Comparisons are none: they make masks.  Nor is a division, which counts chunks.
     """
     inputs = steady.specimen.inputs()
+    if not is_run(steady, inputs, _makes_zeros):
+        return None
     length = steady.text.rows(inputs[steady.text.name]).shape[1]
     recording = record(steady, inputs)
     plain = plain_values(recording)
@@ -33,6 +38,10 @@ def zeroed_positions(steady: Steady) -> Operation | None:
         if varied and made and not any(each.any() for each in made):
             return operation
     return None
+
+
+def _makes_zeros(name: str, args: tuple[Any, ...], result: Any) -> bool:
+    return name in MULTIPLYING and isinstance(result, Tensor) and not bool(result.any())
 
 
 def lost_positions(steady: Steady) -> FlowPlace | None:

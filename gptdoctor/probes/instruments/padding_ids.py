@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.lost_padding import lacking
 from gptdoctor.probes.instruments.masks import HIDDEN, masks_of, plain_values
+from gptdoctor.probes.instruments.noticed import is_run
 from gptdoctor.probes.instruments.operations import FUSED, SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import Text
@@ -36,7 +37,14 @@ def padding_ids(steady: Steady) -> tuple[PaddingId, ...]:
     padding alone that a longer text changes.
     """
     alone = len(steady.specimen.batch_dimensions) < 2
-    recording = record(steady, steady.specimen.inputs())
+    inputs = steady.specimen.inputs()
+
+    def compares(name: str, args: tuple[Any, ...], result: Any) -> bool:
+        return name in COMPARING and any(args[0] is each for each in inputs.values())
+
+    if not is_run(steady, inputs, compares):
+        return ()
+    recording = record(steady, inputs)
     plain = plain_values(recording)
     masks = {
         number
