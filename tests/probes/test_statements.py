@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.statements import replacing_line
+from gptdoctor.probes.instruments.nearby_statements import replacing_line
 
 
 @pytest.mark.parametrize(

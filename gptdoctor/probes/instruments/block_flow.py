@@ -14,10 +14,10 @@ from gptdoctor.core.measurements.routed_experts import LostRows, WrongAxis
 from gptdoctor.core.measurements.routed_experts import RoutedBlock as Measured
 from gptdoctor.probes.instruments.block_replay import Replay
 from gptdoctor.probes.instruments.expert_watch import ExpertWatch, MemberCall
+from gptdoctor.probes.instruments.nearby_statements import loop_around
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, is_uniform, what_counts
 from gptdoctor.probes.instruments.score_flow import ScoreFlow
-from gptdoctor.probes.instruments.statements import loop_around
 
 _LARGEST_MATCH = 20_000_000  # numbers compared to find an expert's rows among the tokens
 

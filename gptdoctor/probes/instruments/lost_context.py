@@ -20,13 +20,13 @@ from gptdoctor.probes.instruments.blame import (
 from gptdoctor.probes.instruments.leaks import differs, twins
 from gptdoctor.probes.instruments.mask_origins import mask_place
 from gptdoctor.probes.instruments.masks import Sight, plain_values, sights, value_count
-from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
-from gptdoctor.probes.instruments.statements import (
+from gptdoctor.probes.instruments.nearby_statements import (
     after_lost_result,
-    forward_place,
     is_discarded,
     next_copy,
 )
+from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
+from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.instruments.uninitialised import empty_is_nan

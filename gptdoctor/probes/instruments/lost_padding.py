@@ -14,8 +14,8 @@ from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, differs, positions_where, twins
 from gptdoctor.probes.instruments.mask_origins import TURNING, ancestors
 from gptdoctor.probes.instruments.masks import masks_of, plain_values, softening
+from gptdoctor.probes.instruments.nearby_statements import assigned_at
 from gptdoctor.probes.instruments.operations import Operation, Recording
-from gptdoctor.probes.instruments.statements import assigned_at
 from gptdoctor.probes.instruments.steady import Steady
 
 

@@ -11,10 +11,11 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, free_values, record
 from gptdoctor.probes.instruments.lost_context import MULTIPLYING
 from gptdoctor.probes.instruments.masks import plain_values, value_count
+from gptdoctor.probes.instruments.nearby_statements import copy_of_result, return_place
 from gptdoctor.probes.instruments.noticed import is_run
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
-from gptdoctor.probes.instruments.statements import copy_of_result, forward_place, return_place
+from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.steady import Steady
 
 

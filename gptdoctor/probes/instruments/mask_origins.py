@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
+from gptdoctor.probes.instruments.nearby_statements import assigned_at
+from gptdoctor.probes.instruments.nearby_text import idle_line
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
-from gptdoctor.probes.instruments.statements import assigned_at, assignment_place, idle_statement
+from gptdoctor.probes.instruments.statements import assignment_place
 
 # What turns yes into no.
 TURNING = re.compile(
@@ -90,7 +93,7 @@ def missing_mask_place(
                 if later in made and later.place is not None and later.place.symbol == own:
                     return later.place
     if frames:
-        return idle_statement(frames[0], root) or frames[0]
+        return replace(frames[0], line=idle_line(root, frames[0]) or frames[0].line)
     return unused.place if unused is not None else _set_to_none(operation, root)
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.depth import MissingPath
 from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
+from gptdoctor.probes.instruments.nearby_statements import replacing_line
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
-from gptdoctor.probes.instruments.statements import replacing_line
 from gptdoctor.specimen.places import project_path, symbol_of
 
 T = TypeVar("T")

@@ -1,0 +1,208 @@
+"""The statements of the user's text before and behind a line that a run has shown."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.nearby_text import function_at
+from gptdoctor.probes.instruments.statements import methods_named, tree_of_file
+
+
+def is_discarded(place: Place, root: str) -> bool:
+    """Whether the statement at a place is a call of which the result is not taken."""
+    tree = tree_of_file(str(Path(root) / place.path))
+    line = place.line or 0
+    return any(
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and node.lineno <= line <= (node.end_lineno or 0)
+        for node in (ast.walk(tree) if tree is not None else ())
+    )
+
+
+def loop_around(place: Place, root: str) -> Place | None:
+    """The innermost `for` of the user's text whose body holds a place; None where there is none."""
+    tree = tree_of_file(str(Path(root) / place.path))
+    line = place.line or 0
+    heads = [
+        node.lineno
+        for node in (ast.walk(tree) if tree is not None else ())
+        if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
+    ]
+    return replace(place, line=max(heads)) if heads else None
+
+
+def replacing_line(place: Place, root: str) -> int | None:
+    """The line that gives an argument of the function at a place a new value from there.
+
+    That of the statement itself, where it does so or gives its value back, unless the next one
+    does nothing but give it a name; else of the first later one that takes what the statement
+    named.  None: there is none.
+    """
+    tree, line = tree_of_file(str(Path(root) / place.path)), place.line or 0
+    around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
+    if not around:
+        return None
+    function = max(around, key=lambda node: node.lineno)
+    arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
+    statements = _statements(function)
+    at = next((n for n, one in enumerate(statements) if _covers(one, line)), None)
+    if at is None:
+        return None
+    made, later = _assigned_names(statements[at]), statements[at + 1 :]
+    given = [one for one in later if arguments & _assigned_names(one) or _is_return(one)]
+    taking = [one for one in given if made & _read_names(one)]
+    again = made & _read_names(statements[at])  # x = f(x), in a loop over blocks
+    if _is_return(statements[at]) or arguments & made or again:
+        renames = taking and taking[0] is later[0] and isinstance(taking[0].value, ast.Name)
+        return later[0].lineno if renames and not _is_return(later[0]) else line
+    return taking[0].lineno if taking else None
+
+
+def _is_return(node: ast.Assign | ast.Return) -> bool:
+    return isinstance(node, ast.Return)
+
+
+def _statements(function: ast.FunctionDef) -> list[ast.Assign | ast.Return]:
+    """The assignments and returns of a function, first to last."""
+    found = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.Return)]
+    return sorted(found, key=lambda node: node.lineno)
+
+
+def _assigned_names(node: ast.Assign | ast.Return) -> set[str]:
+    targets = node.targets if isinstance(node, ast.Assign) else []
+    parts = (each for target in targets for each in ast.walk(target))
+    return {each.id for each in parts if isinstance(each, ast.Name)}
+
+
+def _read_names(node: ast.Assign | ast.Return) -> set[str]:
+    parts = ast.walk(node.value) if node.value is not None else ()
+    return {each.id for each in parts if isinstance(each, ast.Name)}
+
+
+def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.FunctionDef):
+            yield node
+
+
+def _covers(node: ast.stmt, line: int) -> bool:
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
+def assigned_at(place: Place, name: str, root: str, *, copied: bool = False) -> int | None:
+    """The line of the last assignment to a local `name` before a place, in its function.
+
+    `copied`: only where it gives it the value of another name.
+    """
+    function = function_at(root, place)
+    found = [
+        node
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign)
+        and node.lineno <= (place.line or 0)
+        and any(_names(target, name) for target in node.targets)
+    ]
+    last = max(found, key=lambda node: node.lineno, default=None)
+    if last is None or (copied and not isinstance(last.value, ast.Name)):
+        return None
+    return last.lineno
+
+
+def copy_of_result(place: Place, root: str) -> Place | None:
+    """The statement behind a place that gives what it made another name, and nothing else."""
+    function = function_at(root, place)
+    nodes = list(ast.walk(function)) if function is not None else []
+    assigned = [node for node in nodes if isinstance(node, ast.Assign)]
+    made = {
+        target.id
+        for node in assigned
+        for target in node.targets
+        if isinstance(target, ast.Name)
+        if node.lineno <= (place.line or 0) <= (node.end_lineno or 0)
+    }
+    copies = [
+        node.lineno
+        for node in assigned
+        if isinstance(node.value, ast.Name) and node.value.id in made
+        if node.lineno > (place.line or 0)
+    ]
+    return replace(place, line=min(copies)) if copies else None
+
+
+def next_copy(place: Place, root: str) -> Place | None:
+    """The first statement behind a place, in its function, that only gives a value another name."""
+    function = function_at(root, place)
+    found = [
+        node.lineno
+        for node in (ast.walk(function) if function is not None else ())
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Name)
+        if node.lineno > (place.line or 0)
+    ]
+    return replace(place, line=min(found)) if found else None
+
+
+def return_place(place: Place, root: str) -> Place:
+    """The return of a method at a place that has one alone; else the place itself."""
+    owner, _, name = place.symbol.rpartition(".")
+    found = [
+        node.lineno
+        for function in methods_named(str(Path(root) / place.path), owner)
+        for node in ast.walk(function)
+        if function.name == name and isinstance(node, ast.Return)
+    ]
+    return replace(place, line=found[0]) if len(found) == 1 else place
+
+
+def after_lost_result(place: Place, root: str) -> int | None:
+    """The line of the assignment after a call of which the result is named and never read.
+
+    None where it is read, or where something else follows.
+    """
+    function = function_at(root, place)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    made = block[index] if block else None
+    if not isinstance(made, ast.Assign) or index + 1 >= len(block):
+        return None
+    names = {
+        node.id
+        for target in made.targets
+        for node in ast.walk(target)
+        if isinstance(node, ast.Name) and node.id != "_"
+    }
+    rest = block[index + 1 :]
+    read = any(_is_read(name, rest) for name in names)
+    lost = bool(names) and not read and isinstance(rest[0], ast.Assign | ast.AugAssign)
+    return rest[0].lineno if lost else None
+
+
+def _is_read(name: str, statements: list[ast.stmt]) -> bool:
+    """Whether some statement reads a name before one that gives it another value."""
+    for statement in statements:
+        found = [node for node in ast.walk(statement) if isinstance(node, ast.Name)]
+        kinds = [type(node.ctx) for node in found if node.id == name]
+        if ast.Load in kinds:
+            return True
+        if kinds:
+            return False
+    return False
+
+
+def _block_with(tree: ast.AST, line: int) -> tuple[list[ast.stmt], int]:
+    """The innermost list of statements of which one covers a line, and which it is."""
+    found: tuple[list[ast.stmt], int] = ([], 0)
+    for node in ast.walk(tree):
+        for _, block in ast.iter_fields(node):
+            for index, each in enumerate(block if isinstance(block, list) else ()):
+                if isinstance(each, ast.stmt) and each.lineno <= line <= (each.end_lineno or 0):
+                    found = block, index  # walked from outside in
+    return found
+
+
+def _names(target: ast.expr, name: str) -> bool:
+    each = target.elts if isinstance(target, ast.Tuple | ast.List) else (target,)
+    return any(isinstance(node, ast.Name) and node.id == name for node in each)
