@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,22 +20,18 @@ from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
 from gptdoctor.probes.instruments.texts import Text, two_texts, with_text
+from gptdoctor.probes.instruments.token_masks import (
+    mask_names,
+    masked_text,
+    promise_of,
+    says_unused,
+)
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.specimen import Specimen
 
 PADDED = 3  # tokens, of 7 or so
 KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
-_TOKEN_MASK = re.compile(
-    r"mask|(?:attention|attn|input|token|text|src|source|seq|sequence|valid|encoder|decoder"
-    r"|decoder_attention|encoder_attention)_mask"
-    r"|(?:\w+_)?(?:key_)?pad(?:ding)?_mask|padding"
-)
-_PADDING = re.compile(r".*pad.*")
-_ATTENTION = re.compile(r"(?:decoder_|encoder_)?attention_mask|attn_mask|input_mask|valid_mask")
-_UNUSED = re.compile(
-    r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE
-)
 
 
 def padded_influence(
@@ -75,7 +69,7 @@ def measure(specimen: Specimen) -> Padding:
     """
     require_forward(specimen)
     require_any_size(specimen)
-    names = _mask_names(specimen)
+    names = mask_names(specimen)
     if not names:
         return measured_with_ids(specimen)
     steady = Steady(specimen, specimen.seed)
@@ -86,7 +80,7 @@ def measure(specimen: Specimen) -> Padding:
     steady.finite_only = False  # what is given for padding is nobody's concern
     leaks: list[tuple[_Masked, PaddedSide, Padding]] = []
     for name in names:
-        masked = _Masked(steady, _masked_text(specimen, name, steady.text), name, length)
+        masked = _Masked(steady, masked_text(specimen, name, steady.text), name, length)
         if leaks and masked.text.name != leaks[0][0].text.name:
             continue  # of another text: it says nothing of this one
         found = _hidden(masked)
@@ -108,7 +102,7 @@ def _hidden(masked: _Masked) -> Padding | None:
         mask=masked.name,
         length=masked.length,
         least_influence=masked.steady.least,
-        promised=_promise(masked.name),
+        promised=promise_of(masked.name),
         sides=sides,
         seeds_leaking=0,
         place=None,
@@ -119,7 +113,7 @@ def _confirmed(masked: _Masked, leaking: PaddedSide, found: Padding) -> Padding:
     """The same with other seeds, and the place; Abstention where it may be meant."""
     steady = masked.steady
     specimen = steady.specimen
-    if _says_unused(specimen, masked.name):
+    if says_unused(specimen, masked.name):
         raise Abstention(f"its documentation says that {masked.name} is not used")
     _refuse_other_causes(steady)
     seeds = 1
@@ -210,14 +204,6 @@ class _Masked:
         return None
 
 
-def _mask_names(specimen: Specimen) -> list[str]:
-    """The parameters of the entry that take masks over tokens, the likeliest first."""
-    facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
-    names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
-    fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
-    return sorted(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
-
-
 def measured_with_ids(specimen: Specimen) -> Padding:
     """The same where the model finds padding by itself, as one id of its text."""
     steady = Steady(specimen, specimen.seed)
@@ -268,36 +254,10 @@ def _appended(text: PaddedText) -> float | None:
     return change if math.isfinite(change) else None
 
 
-def _promise(name: str) -> str:
-    if re.search(r"key_padding_mask", name):
-        return "zero"  # torch's own convention: True for what is padded
-    return "one" if _ATTENTION.fullmatch(name) else ""
-
-
-def _masked_text(specimen: Specimen, name: str, text: Text) -> Text:
-    """The text that the mask is about: an encoder's where the call has one of its own."""
-    decoder = re.match(r"dec|tgt|trg|target", text.name)
-    if decoder is None or re.match(r"dec|tgt|trg|target", name):
-        return text
-    for fact in specimen.construction.inputs:
-        if fact.kind == "ids" and fact.name != text.name:
-            batch = specimen.batch_dimensions.get(fact.name, 0)
-            return Text(name=fact.name, batch_dimension=batch, time_dimension=1 - batch)
-    return text
-
-
 def _real(side: str, length: int) -> Tensor:
     """Which of T tokens are no padding [T]."""
     at = torch.arange(length)
     return at >= PADDED if side == "left" else at < length - PADDED
-
-
-def _says_unused(specimen: Specimen, name: str) -> bool:
-    """Whether the entry's documentation says that the mask is not used."""
-    words = inspect.getdoc(getattr(type(specimen.model), specimen.target.entry, None)) or ""
-    words += inspect.getdoc(type(specimen.model)) or ""
-    at = words.find(name)
-    return at >= 0 and _UNUSED.search(words[at : at + 400]) is not None
 
 
 PROBE = Probe(name="padding", order=33, measure=measure)

@@ -1,0 +1,55 @@
+"""The masks over tokens that a call takes, and what their names and words promise."""
+
+from __future__ import annotations
+
+import inspect
+import re
+
+from gptdoctor.probes.instruments.texts import Text
+from gptdoctor.specimen.specimen import Specimen
+
+_TOKEN_MASK = re.compile(
+    r"mask|(?:attention|attn|input|token|text|src|source|seq|sequence|valid|encoder|decoder"
+    r"|decoder_attention|encoder_attention)_mask"
+    r"|(?:\w+_)?(?:key_)?pad(?:ding)?_mask|padding"
+)
+_PADDING = re.compile(r".*pad.*")
+_ATTENTION = re.compile(r"(?:decoder_|encoder_)?attention_mask|attn_mask|input_mask|valid_mask")
+_UNUSED = re.compile(
+    r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE
+)
+
+
+def mask_names(specimen: Specimen) -> list[str]:
+    """The parameters of the entry that take masks over tokens, the likeliest first."""
+    facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
+    names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
+    fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
+    return sorted(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
+
+
+def promise_of(name: str) -> str:
+    """Which number of a mask of this name stands for a real token, "one" or "zero"; "": either."""
+    if re.search(r"key_padding_mask", name):
+        return "zero"  # torch's own convention: True for what is padded
+    return "one" if _ATTENTION.fullmatch(name) else ""
+
+
+def masked_text(specimen: Specimen, name: str, text: Text) -> Text:
+    """The text that the mask is about: an encoder's where the call has one of its own."""
+    decoder = re.match(r"dec|tgt|trg|target", text.name)
+    if decoder is None or re.match(r"dec|tgt|trg|target", name):
+        return text
+    for fact in specimen.construction.inputs:
+        if fact.kind == "ids" and fact.name != text.name:
+            batch = specimen.batch_dimensions.get(fact.name, 0)
+            return Text(name=fact.name, batch_dimension=batch, time_dimension=1 - batch)
+    return text
+
+
+def says_unused(specimen: Specimen, name: str) -> bool:
+    """Whether the entry's documentation says that the mask is not used."""
+    words = inspect.getdoc(getattr(type(specimen.model), specimen.target.entry, None)) or ""
+    words += inspect.getdoc(type(specimen.model)) or ""
+    at = words.find(name)
+    return at >= 0 and _UNUSED.search(words[at : at + 400]) is not None
