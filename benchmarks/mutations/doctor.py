@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mutations.cases import ROOT, Case
+from gptdoctor.core.findings import Severity, Status
 
 BATCH = 10  # files in one call: torch is imported once for all of them
 KEYS = ("findings", "models", "errors")
