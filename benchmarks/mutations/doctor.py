@@ -88,6 +88,11 @@ def _checked(targets: list[str], folder: Path) -> dict[str, Any]:
     return answer
 
 
+def _rank(one: Found) -> tuple[int, int, int, str]:
+    """The order in which the terminal and the documents tell findings."""
+    return Severity(one.severity).rank, Status(one.status).rank, one.line, one.rule
+
+
 def examined(case: Case, document: dict[str, Any]) -> Examined:
     """The JSON about a case, in a few words."""
     lines = case.source.splitlines()
@@ -101,6 +106,7 @@ def examined(case: Case, document: dict[str, Any]) -> Examined:
         )
         for one in document["findings"]
     ]
+    findings.sort(key=_rank)  # JSON is by line; a reader is shown the worst first
     return Examined(
         findings=tuple(findings),
         verdict=", ".join(one["verdict"] for one in document["models"]) or "no model",
