@@ -76,19 +76,18 @@ from torch import nn
 
 
 class Mixture(nn.Module):
-    def __init__(self, width, experts=4, k=2):
+    def __init__(self, width, experts=4):
         super().__init__()
-        self.k = k
         self.router = nn.Linear(width, experts)
         self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
 
     def forward(self, x):
-        weights, chosen = self.router(x).detach().softmax(-1).topk(self.k, dim=-1)
+        weights = self.router(x).softmax(-1)
+        best = weights.argmax(-1)
         out = torch.zeros_like(x)
-        for slot in range(self.k):
-            for number, expert in enumerate(self.experts):
-                mask = chosen[..., slot] == number
-                out[mask] += weights[..., slot][mask, None] * expert(x[mask])
+        for number, expert in enumerate(self.experts):
+            mask = best == number
+            out[mask] = expert(x[mask])
         return out
 
 
@@ -129,10 +128,7 @@ DEFECT = Defect(
         "operation that cuts the scores where one does; a larger one refutes it."
     ),
     sick=SICK,
-    healed=SICK.replace(
-        "weights, chosen = self.router(x).detach().softmax(-1).topk(self.k, dim=-1)",
-        "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
-    ),
+    healed=SICK.replace("expert(x[mask])", "weights[mask, number, None] * expert(x[mask])"),
     convicts={PROBE: read_blocks},
     proof=Proof(measures=ROUTER_MEASURES, test=_test),
 )
