@@ -10,7 +10,7 @@ import pytest
 from tests.commands import ROOT, check_json, expected_in, gptdoctor
 
 # True of some as well, and mended by no repair: they switch to evaluation to generate and stay
-# there, and run all experts on all rows.
+# there, run all experts on all rows, and say nothing of a text that is too long.
 UNPLANTED = {"GD409", "GD205", "GD706"}
 VARIANTS = ROOT / "fixtures" / "variants"
 NAMES = sorted(
