@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.commands import GROUP, ROOT, checked, gptdoctor
+from tests.written_tests import assert_sick, run_pytest
 
 pytestmark = pytest.mark.xdist_group(GROUP)
 
@@ -24,6 +26,7 @@ SEVEN = [
     ("GD601", "gpto3_model.py", "class GPTo3Model"),
     ("GD701", "gpt4o_model.py", "sum(parts) / len(parts)"),
 ]
+PROVEN = {"gpt5_model": {"GD501"}, "gpto3_model": {"GD101"}}  # with a rule that is to be shown
 
 
 @pytest.fixture(scope="module")
@@ -34,17 +37,28 @@ def sick() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def healed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the reference models after `fix --apply`."""
-    folder = tmp_path_factory.mktemp("project") / "reference_models"
+    """A copy of the reference models after `fix --apply`.
+
+    Beside it lie the tests that `prove` wrote before, which failed then; results are kept in
+    between, as a user's are.
+    """
+    project = tmp_path_factory.mktemp("project")
+    folder, cache = project / "reference_models", kept_in(project)
     shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    done = gptdoctor("fix", "--apply", folder)
+    (project / "pyproject.toml").write_text("")
+    for name in PROVEN:
+        words = ("prove", folder / f"{name}.py", "-o", f"test_{name}.py")
+        done = gptdoctor(*words, cwd=project, cache=cache)
+        assert done.code == 0, done.err
+        assert_sick(project / f"test_{name}.py")
+    done = gptdoctor("fix", "--apply", folder, cwd=project, cache=cache)
     assert done.code == 0, done.out + done.err
     return folder
 
 
-def kept_beside(healed: Path) -> Path:
-    """Where the results of the repaired models are kept."""
-    return healed.parents[1] / f"{healed.parent.name}-cache"
+def kept_in(project: Path) -> Path:
+    """Where the results of a copy are kept."""
+    return project.parent / f"{project.name}-cache"
 
 
 @pytest.mark.parametrize(("rule", "file", "text"), SEVEN, ids=lambda value: str(value)[:20])
@@ -95,7 +109,7 @@ def test_checking_writes_nothing() -> None:
 
 def test_repaired_models_train(healed: Path) -> None:
     """Exit 0, trainable, nothing suspected at the gate, the loss below a tenth of its start."""
-    done = gptdoctor("check", "--output-format", "json", healed, cache=kept_beside(healed))
+    done = gptdoctor("check", "--output-format", "json", healed, cache=kept_in(healed.parent))
     document = done.document
     assert done.code == 0
     assert [one["verdict"] for one in document["models"]] == ["trainable"] * 3
@@ -111,10 +125,20 @@ def test_repaired_models_train(healed: Path) -> None:
         assert facts["best_loss"] < facts["first_loss"] / 10
 
 
+@pytest.mark.parametrize("name", PROVEN)
+def test_repaired_models_pass_the_tests_that_they_failed(healed: Path, name: str) -> None:
+    """Written before the repair, for what was to be repaired."""
+    test = healed.parent / f"test_{name}.py"
+    written = set(re.findall(r"GD\d{3}(?= at )", test.read_text()))
+    assert PROVEN[name] <= written
+    code, told = run_pytest(test)
+    assert code == 0, told
+
+
 def test_a_second_fix_changes_nothing(healed: Path) -> None:
     """Byte for byte, from what the check has found of the repaired files."""
     before = {file.name: file.read_bytes() for file in healed.iterdir()}
-    assert gptdoctor("fix", "--apply", healed, cache=kept_beside(healed)).code == 0
+    assert gptdoctor("fix", "--apply", healed, cache=kept_in(healed.parent)).code == 0
     assert {file.name: file.read_bytes() for file in healed.iterdir()} == before
 
 

@@ -2,52 +2,11 @@
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 from gptdoctor.catalog import defect_named
 from tests.commands import ROOT, gptdoctor
-
-
-def run_pytest(file: Path) -> tuple[int, str]:
-    """What pytest says of a file, and nothing of ours in the way."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
-    done = subprocess.run(
-        [*command, str(file)], cwd=file.parent, capture_output=True, text=True, check=False
-    )
-    return done.returncode, done.stdout
-
-
-def assert_sick(test: Path) -> None:
-    """All tests of the file fail, and its code says nothing of ours."""
-    assert "gptdoctor" not in re.sub(r'""".*?"""', "", test.read_text(), flags=re.S)
-    code, told = run_pytest(test)
-    assert code == 1, told
-    assert "passed" not in told
-
-
-def test_the_repaired_reference_models_pass_the_tests_that_they_failed(tmp_path: Path) -> None:
-    """Written before the repair, passed after it; results are kept in between, as a user's are."""
-    cache = tmp_path / "cache"
-    shutil.copytree(ROOT / "reference_models", tmp_path / "models")
-    (tmp_path / "pyproject.toml").write_text("")
-    written = {}
-    for name in ("gpt5_model", "gpto3_model"):
-        words = ("prove", f"models/{name}.py", "-o", f"test_{name}.py")
-        done = gptdoctor(*words, cwd=tmp_path, cache=cache)
-        assert done.code == 0, done.err
-        test = tmp_path / f"test_{name}.py"
-        assert_sick(test)
-        written[name] = set(re.findall(r"GD\d{3}(?= at )", test.read_text()))
-    assert written["gpt5_model"] == {"GD501"}
-    assert "GD101" in written["gpto3_model"]
-    assert gptdoctor("fix", "models", "--apply", cwd=tmp_path, cache=cache).code == 0
-    for name in written:
-        code, told = run_pytest(tmp_path / f"test_{name}.py")
-        assert code == 0, told
+from tests.written_tests import assert_sick, run_pytest
 
 
 def test_what_fails_for_another_reason_is_not_written(tmp_path: Path) -> None:
