@@ -1,4 +1,4 @@
-"""The shift of relative positions: a column is put before [Q, K], viewed as rows, one is dropped."""
+"""The shift of relative positions: a column before [Q, K], viewed as rows, one of them dropped."""
 
 from __future__ import annotations
 
