@@ -44,6 +44,13 @@ _OF_TORCH = (
     (re.compile(r"(?:\w+_)?act(?:ivation)?(?:_fn|_func(?:tion)?)?|nonlinearity"), nn.GELU),
 )
 _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
+# What keeps a network that may do both from looking ahead.
+_CAUSAL = re.compile(r"(?:is_)?causal")
+
+
+def makes_modules(made: Any) -> bool:
+    """Whether `made` gives modules, not configurations: a class of them, or a function."""
+    return not isinstance(made, type) or issubclass(made, nn.Module)
 
 
 def is_part(name: str, hint: Any) -> bool:
@@ -88,6 +95,23 @@ def part_for(
             return found
         alone = alone or (known[0] if len(known) == 1 else None)
     return alone
+
+
+def causal_flag(made: Callable[..., Any], part: type) -> str | None:
+    """The parameter of `part` that makes it causal, where it is off and `made` continues texts.
+
+    A wrapper that generates or says that it decodes is meant for such a network, whatever the
+    network's own default.
+    """
+    continues = _DECODES.search(made.__name__) or callable(getattr(made, "generate", None))
+    if not continues or not issubclass(part, nn.Module):
+        return None
+    flags = (
+        name
+        for name, parameter in inspect.signature(part).parameters.items()
+        if parameter.default is False and _CAUSAL.fullmatch(name)
+    )
+    return next(flags, None)
 
 
 def imported_late(home: ModuleType, root: str) -> Iterator[Any]:
