@@ -28,10 +28,11 @@ from gptdoctor.specimen.reads import (
     Reads,
     classes_in,
     is_own_module,
+    makes_modules,
     project_modules,
     reads_of,
 )
-from gptdoctor.specimen.submodules import causal_flag, is_layer, is_part, is_table, meant, part_for
+from gptdoctor.specimen.submodules import causal_flags, is_layer, is_part, is_table, meant, part_for
 from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
@@ -185,15 +186,12 @@ class Maker:
         if default is not MISSING or not is_part(name, hint):
             return None
         kind = part_for(name, made, self._modules(), self._own, self.root)
-        if kind is None:
-            return None
-        self.lessons.guessed = True
-        return self._made_for(made, kind, depth)
+        self.lessons.guessed |= kind is not None
+        return None if kind is None else self._made_for(made, kind, depth)
 
     def _made_for(self, made: Callable[..., Any], kind: type, depth: int) -> Written:
         """An instance to be given to `made`: causal, if that is what it takes."""
-        flag = causal_flag(made, kind)
-        if flag is not None:
+        for flag in causal_flags(made, kind):
             self.lessons.values.setdefault((kind, flag), literal(True))
         return self.instance(kind, depth + 1)
 

@@ -48,11 +48,6 @@ _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
 _CAUSAL = re.compile(r"(?:is_)?causal")
 
 
-def makes_modules(made: Any) -> bool:
-    """Whether `made` gives modules, not configurations: a class of them, or a function."""
-    return not isinstance(made, type) or issubclass(made, nn.Module)
-
-
 def is_part(name: str, hint: Any) -> bool:
     """Whether a required parameter wants a module and does not tell its class."""
     return hint is nn.Module or (hint is None and name.lower() in _WHOLE)
@@ -97,21 +92,17 @@ def part_for(
     return alone
 
 
-def causal_flag(made: Callable[..., Any], part: type) -> str | None:
-    """The parameter of `part` that makes it causal, where it is off and `made` continues texts.
+def causal_flags(made: Callable[..., Any], part: type) -> list[str]:
+    """The parameters of `part` that make it causal, where they are off and `made` continues texts.
 
     A wrapper that generates or says that it decodes is meant for such a network, whatever the
     network's own default.
     """
     continues = _DECODES.search(made.__name__) or callable(getattr(made, "generate", None))
     if not continues or not issubclass(part, nn.Module):
-        return None
-    flags = (
-        name
-        for name, parameter in inspect.signature(part).parameters.items()
-        if parameter.default is False and _CAUSAL.fullmatch(name)
-    )
-    return next(flags, None)
+        return []
+    known = inspect.signature(part).parameters.items()
+    return [name for name, one in known if one.default is False and _CAUSAL.fullmatch(name)]
 
 
 def imported_late(home: ModuleType, root: str) -> Iterator[Any]:
