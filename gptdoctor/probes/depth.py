@@ -28,7 +28,7 @@ from gptdoctor.probes.instruments.stacks import (
     identity_share,
     lengthened,
 )
-from gptdoctor.probes.probe import Probe
+from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.specimen import Specimen
 
@@ -87,6 +87,13 @@ def _stacks(specimen: Specimen, model: nn.Module) -> Iterator[Stack]:
     watch = BlockWatch(tuple(block_lists(model)))
     with watch:
         objective = _objective(specimen, model)
+    if watch.without_graph and model.training:  # most check points stand in training alone
+        yield from _stacks(specimen, model.eval())
+        return
+    if watch.without_graph:
+        raise Abstention(
+            "its blocks run where no graph is made: no_grad, or a reentrant checkpoint"
+        )
     if objective is None or not objective.requires_grad:
         return
     for blocks in watch.lists:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -41,14 +43,24 @@ def padded_influence(
 
     `forward` gives outputs [P, F] for a text [T] of which a mask hides the padding; `real` [T] is
     True for tokens that are no padding; `base` and `other` [T] differ at every position.
-    Relative to the largest output of a real token.
+    Relative to the largest output of a real token.  One result for the whole text may be that of
+    its first or last token, even of a padded one: then these two stay as they are.
     """
-    where = real.reshape(-1, *[1] * (base.dim() - 1))
-    first, second = forward(base), forward(torch.where(where, base, other))
-    if first.shape[0] == real.shape[0]:
+    first = forward(base)
+    by_position = first.shape[0] == real.shape[0]
+    second = forward(exchanged(base, other, real, ends=by_position))
+    if by_position:
         first, second = first[real], second[real]
     scale = first.abs().max().clamp_min(torch.finfo(first.dtype).tiny)
     return float((second - first).abs().max() / scale)
+
+
+def exchanged(base: Tensor, other: Tensor, real: Tensor, *, ends: bool) -> Tensor:
+    """`base` [T, ...] with the padding of `other`; without `ends`, not at both ends."""
+    kept = real.clone()
+    if not ends:
+        kept[[0, -1]] = True
+    return torch.where(kept.reshape(-1, *[1] * (base.dim() - 1)), base, other)
 
 
 def appended_influence(forward: Callable[[Tensor], Tensor], text: Tensor, padding: Tensor) -> float:
@@ -160,11 +172,7 @@ class _Masked:
         for kind in KINDS:
 
             def forward(text: Tensor, kind: torch.dtype = kind) -> Tensor:
-                outputs = self.steady.outputs(self._inputs(text, real, kind, one=one))[0]
-                # where the padding is in another text, all outputs are real
-                return (
-                    outputs if self.text.name == self.steady.text.name else outputs.reshape(1, -1)
-                )
+                return self._outputs(self._inputs(text, real, kind, one=one))
 
             try:
                 change = padded_influence(forward, base, other, real)
@@ -172,6 +180,24 @@ class _Masked:
                 continue
             return change if math.isfinite(change) else None
         return None
+
+    def _outputs(self, inputs: Mapping[str, Any]) -> Tensor:
+        """The outputs [P, F] of one row: by position where the text with the mask has as many."""
+        outputs = self.steady.outputs(inputs)[0]
+        if self.text.name != self.steady.text.name:
+            return outputs.reshape(1, -1)  # the padding is in another text: all of it is real
+        return outputs.T if outputs.shape == (1, self.length) and self.numbers else outputs
+
+    @cached_property
+    def numbers(self) -> bool:
+        """Whether the result is one number for each token [B, T], and not as wide by chance."""
+        for length in SHORT:
+            if length == self.length:
+                continue
+            with suppress(*FAILURES):
+                inputs = self.steady.specimen.make_inputs(2, length, self.steady.seed)
+                return tuple(self.steady.outputs(inputs).shape[1:]) == (1, length)
+        return False
 
     def _texts(self) -> tuple[Tensor, Tensor]:
         return two_texts(self.steady.specimen, self.text, self.length, self.steady.seed)
@@ -190,12 +216,12 @@ class _Masked:
         """Where padding on this side reaches real tokens."""
         real = _real(side, self.length)
         base, other = self._texts()
-        where = real.reshape(-1, *[1] * (base.dim() - 1))
         for kind in KINDS:
             inputs = self._inputs(base, real, kind, one=one)
-            changed = self._inputs(torch.where(where, base, other), real, kind, one=one)
             try:
-                self.steady.outputs(inputs)
+                ends = self._outputs(inputs).shape[0] == self.length
+                padded = exchanged(base, other, real, ends=ends)
+                changed = self._inputs(padded, real, kind, one=one)
             except FAILURES:
                 continue
             changed[self.name] = inputs[self.name]

@@ -46,6 +46,15 @@ def distance(one: Tensor, other: Tensor) -> float:
     return float((one - other).abs().sum() / 2)
 
 
+def expected_movement(logits: Tensor, tokens: Tensor, coldest: float, hottest: float) -> float:
+    """How far apart the draws at two temperatures are, if only these tokens [R] can be drawn.
+
+    `logits` [V].  A filter that leaves a few tokens leaves such as are alike at any temperature.
+    """
+    left = logits[tokens.unique()]
+    return distance((left / coldest).softmax(dim=-1), (left / hottest).softmax(dim=-1))
+
+
 def temperature_draw(tokens: Tensor, logits: Tensor, temperature: float) -> TemperatureDraw:
     """How tokens [R] that were drawn from logits [V] are distributed, against softmax(z / T)."""
     drawn = histogram(tokens, len(logits))
@@ -112,11 +121,14 @@ class _Asked:
         traced, scaled = self._traced(way)
         coldest, hottest = (histogram(tokens, size) for _, tokens in (found[0], found[-1]))
         name = method.temperature
+        drawn = torch.cat([tokens for _, tokens in found])
+        expected = expected_movement(self._logits, drawn, found[0][0], found[-1][0])
         return SampledMethod(
             **self._named(),
             draws=tuple(temperature_draw(tokens, self._logits, t) for t, tokens in found),
             crash=None,
             moved_by_temperature=None if name is None else distance(coldest, hottest),
+            expected_movement=None if name is None else expected,
             reading_line=None if name is None else first_reading(method.written, name),
             promises=promises_of(method),
             filters=tuple(filter_draws(self._draws, method, way)),

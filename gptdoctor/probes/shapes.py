@@ -24,6 +24,7 @@ from gptdoctor.probes.instruments.forwards import Forward, forward_of
 from gptdoctor.probes.instruments.head_mixing import PutRight
 from gptdoctor.probes.instruments.last_only import last_only_of
 from gptdoctor.probes.instruments.odd_shapes import first_odd
+from gptdoctor.probes.instruments.relative_shift import ShiftWatch
 from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.weights import jitter
@@ -196,8 +197,10 @@ def mixing_effect(forward: Forward, inputs: Mapping[str, Any], length: int) -> f
     None where two equal calls differ, or the numbers are not finite.
     """
     with torch.no_grad():
-        first, again = forward(inputs), forward(inputs)
-        with PutRight(length):
+        with ShiftWatch() as watch:
+            first = forward(inputs)
+        again = forward(inputs)
+        with PutRight(length, watch.shift.views):
             changed = forward(inputs)
     if not torch.equal(first, again) or not changed.isfinite().all() or not first.isfinite().all():
         return None
@@ -254,7 +257,9 @@ def measure(specimen: Specimen) -> Shapes:
         spread = tuple(_spread(specimen))
     equal = next(case for case in cases if case.batch == case.length == EQUAL)
     transposes = {where: n for one in traces.values() for where, n in one.transposes.items()}
-    mixed = tuple(MixedReshape(**vars(one)) for one in traces[APART].mixed.values())
+    apart = traces[APART]
+    reshaped = (one for one in apart.mixed.values() if one.shapes not in apart.shift.views)
+    mixed = tuple(MixedReshape(**vars(one)) for one in reshaped)
     return Shapes(
         cases=tuple(_with_odd_lines(cases, traces)),
         transpose_warnings=tuple(

@@ -28,10 +28,11 @@ from gptdoctor.specimen.reads import (
     Reads,
     classes_in,
     is_own_module,
+    makes_modules,
     project_modules,
     reads_of,
 )
-from gptdoctor.specimen.submodules import is_layer, is_part, is_table, meant, part_for
+from gptdoctor.specimen.submodules import causal_flags, is_layer, is_part, is_table, meant, part_for
 from gptdoctor.specimen.values import (
     MISSING,
     NoIdeaError,
@@ -71,7 +72,7 @@ class Maker:
         self.lessons.given[made] = {name: value.value for name, value in arguments.items()}
         self.attempted = "" if depth else call_code(made, arguments)
         written = called(made, arguments)
-        if _makes_modules(made):
+        if makes_modules(made):
             return written
         inner = dict(self._left_large(made, written.value, arguments, depth))
         if inner:
@@ -151,7 +152,7 @@ class Maker:
         # A configuration that may hold any other one makes the right one for itself.
         any_other = default is not MISSING and isinstance(made, type) and hint in made.__mro__[1:]
         if self._buildable(hint, default) and not any_other:
-            return self.instance(meant(hint, self._own), depth + 1)
+            return self._made_for(made, meant(hint, self._own), depth)
         if default is not MISSING and self._buildable(type(default), default):
             return self.instance(type(default), depth + 1)
         if isinstance(default, type) and self._own(default) and not issubclass(default, nn.Module):
@@ -160,7 +161,7 @@ class Maker:
             return None
         loose = hint in (None, dict, object) or typing.get_origin(hint) in (dict, Mapping)
         loose = loose or (name in CONFIG_NAMES and not is_plain(hint))  # a Namespace, a DictConfig
-        if loose and default in (MISSING, None) and _makes_modules(made):
+        if loose and default in (MISSING, None) and makes_modules(made):
             holder = self._holder(name, made, required=default is MISSING)
             if holder is not None:
                 return holder
@@ -185,9 +186,13 @@ class Maker:
         if default is not MISSING or not is_part(name, hint):
             return None
         kind = part_for(name, made, self._modules(), self._own, self.root)
-        if kind is None:
-            return None
-        self.lessons.guessed = True
+        self.lessons.guessed |= kind is not None
+        return None if kind is None else self._made_for(made, kind, depth)
+
+    def _made_for(self, made: Callable[..., Any], kind: type, depth: int) -> Written:
+        """An instance to be given to `made`: causal, if that is what it takes."""
+        for flag in causal_flags(made, kind):
+            self.lessons.values.setdefault((kind, flag), literal(True))
         return self.instance(kind, depth + 1)
 
     def _buildable(self, hint: Any, default: Any) -> bool:
@@ -208,7 +213,7 @@ class Maker:
         self, name: str, made: Callable[..., Any], siblings: frozenset[str]
     ) -> Iterator[tuple[str, Written]]:
         """What `**kwargs` may take: constants of a configuration class, keys that are read."""
-        if not _makes_modules(made):
+        if not makes_modules(made):
             found = {**self._class_attributes(made), **dict(self._inherited(made, siblings))}
             yield from (found | self._shown(made)).items()
             return
@@ -292,8 +297,3 @@ class Maker:
         for key in self.lessons.keys:
             reads.at([key])
         return filled(reads, template_for(reads, self._modules()), self.variant)
-
-
-def _makes_modules(made: Any) -> bool:
-    """Whether `made` gives modules, not configurations: a class of them, or a function."""
-    return not isinstance(made, type) or issubclass(made, nn.Module)

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from importlib.abc import InspectLoader
 from types import ModuleType
+from typing import Any
+
+from torch import nn
 
 from gptdoctor.specimen.places import project_path
 
@@ -222,3 +225,8 @@ def _path(node: ast.expr, bound: Bound) -> list[str] | None:
             path = _path(node.value, bound)
             return None if path is None else [*path, key.value]
     return None
+
+
+def makes_modules(made: Any) -> bool:
+    """Whether `made` gives modules, not configurations: a class of them, or a function."""
+    return not isinstance(made, type) or issubclass(made, nn.Module)

@@ -44,6 +44,8 @@ _OF_TORCH = (
     (re.compile(r"(?:\w+_)?act(?:ivation)?(?:_fn|_func(?:tion)?)?|nonlinearity"), nn.GELU),
 )
 _DECODES = re.compile(r"decoder|causal|autoregressive", re.IGNORECASE)
+# What keeps a network that may do both from looking ahead.
+_CAUSAL = re.compile(r"(?:is_)?causal")
 
 
 def is_part(name: str, hint: Any) -> bool:
@@ -88,6 +90,19 @@ def part_for(
             return found
         alone = alone or (known[0] if len(known) == 1 else None)
     return alone
+
+
+def causal_flags(made: Callable[..., Any], part: type) -> list[str]:
+    """The parameters of `part` that make it causal, where they are off and `made` continues texts.
+
+    A wrapper that generates or says that it decodes is meant for such a network, whatever the
+    network's own default.
+    """
+    continues = _DECODES.search(made.__name__) or callable(getattr(made, "generate", None))
+    if not continues or not issubclass(part, nn.Module):
+        return []
+    known = inspect.signature(part).parameters.items()
+    return [name for name, one in known if one.default is False and _CAUSAL.fullmatch(name)]
 
 
 def imported_late(home: ModuleType, root: str) -> Iterator[Any]:

@@ -60,6 +60,11 @@ def method(
 RIGHT = "new = torch.multinomial((z / temperature).softmax(-1), 1)"
 DRAW = "new = torch.multinomial(z.softmax(-1), 1)"
 GREEDY = "new = z.argmax(-1, keepdim=True)"
+# A filter that stays leaves a share of the tokens; a temperature hardly moves the likeliest.
+FEW = (
+    "best, ids = z.topk(z.shape[-1] // {share})\n"
+    "new = ids.gather(-1, torch.multinomial(({scaled}).softmax(-1), 1))"
+)
 NUCLEUS_OF_RANKS = (
     "s, order = (z / temperature).softmax(-1).sort(descending=True)\n"
     "s = s.masked_fill(s.cumsum(-1) - s > top_p, 0)\n"
@@ -68,6 +73,7 @@ NUCLEUS_OF_RANKS = (
 )
 SICK = {
     "no temperature in use": ("GD402", method(DRAW)),
+    "half of the tokens, no temperature": ("GD402", method(FEW.format(share=2, scaled="best"))),
     "scaled and thrown away": ("GD402", method("z / temperature\n" + DRAW)),
     "multiplied": ("GD403", method(RIGHT.replace("/", "*"))),
     "divided by the reciprocal": (
@@ -193,6 +199,12 @@ z = s.masked_fill(out, -torch.inf).gather(-1, i.argsort(-1))
 new = torch.multinomial(z.softmax(-1), 1)"""
 HEALTHY = {
     "multinomial": method(RIGHT),
+    **{
+        f"one in {share} of the tokens": method(
+            FEW.format(share=share, scaled="best / temperature")
+        )
+        for share in (2, 5, 10, 30)
+    },
     "categorical": method(
         "new = torch.distributions.Categorical(logits=z / temperature).sample()[:, None]"
     ),

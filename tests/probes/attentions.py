@@ -50,6 +50,17 @@ HEALTHY = {
         s = s.masked_fill(torch.ones(T, T).triu(1).bool(), float('-inf'))
         return self.o((s.softmax(-1) @ v).transpose(1, 2).reshape(B, T, C))
 """,
+    "rel-shift-with-memory": """
+        M = 6
+        q = self.q(x).transpose(0, 1).reshape(T, B, H, D)
+        k = torch.cat([torch.zeros(M, B, C), self.k(x).transpose(0, 1)]).view(T + M, B, H, D)
+        v = torch.cat([torch.zeros(M, B, C), self.v(x).transpose(0, 1)]).view(T + M, B, H, D)
+        s = torch.einsum("ibnd,jbnd->ijbn", q, k)
+        r = torch.cat([torch.zeros(T, 1, B, H), s], 1).view(T + M + 1, T, B, H)[1:].view_as(s)
+        late = torch.ones(T, T + M).triu(1 + M).bool()[:, :, None, None]
+        s = (s + r).masked_fill(late, float("-inf")).softmax(1)
+        return self.o(torch.einsum("ijbn,jbnd->bind", s, v).reshape(B, T, C))
+""",
     "alibi": """
         q = self.q(x).view(B, T, H, D).transpose(1, 2)
         k = self.k(x).view(B, T, H, D).transpose(1, 2)
@@ -130,6 +141,10 @@ MIXED = {
         v = self.v(x).reshape(B * H, T, D).view(B, H, T, D)  # here
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         return self.o(y.transpose(1, 2).reshape(B, T, C))
+""",
+    "a column more, and not shifted": """
+        z = F.pad(self.q(x), (0, 1)).view(B, C + 1, T)[..., :C, :]  # here
+        return self.o(z.cumsum(-1).transpose(1, 2) + self.k(x) + self.v(x))
 """,
     "channels": """
         z = self.q(x).view(B, C, T)  # here

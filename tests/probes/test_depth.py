@@ -8,6 +8,7 @@ import pytest
 
 from gptdoctor.core.measurements.depth import Depth, Stack
 from gptdoctor.probes.depth import LAYERS, LOOKED_INTO, PROBE
+from gptdoctor.probes.probe import Abstention
 from tests.probes.tower import ATTEND, FEED, LINEAR_INIT, TRANSFORMER, changed
 from tests.specimen.making import line_of, specimen
 
@@ -189,3 +190,15 @@ def test_what_works_side_by_side_is_no_stack(tmp_path: Path) -> None:
     found = PROBE.measure(specimen(tmp_path, text))
     assert isinstance(found, Depth)
     assert found.stacks == ()
+
+
+@pytest.mark.parametrize("also", ["", " if self.training else block(x)"])
+def test_blocks_behind_a_reentrant_checkpoint(tmp_path: Path, also: str) -> None:
+    """They are measured in evaluation, where most models leave the checkpoint out."""
+    frugal = (LOOP, f"x = torch.utils.checkpoint.checkpoint(block, x, use_reentrant=True){also}")
+    text = "import torch.utils.checkpoint\n" + changed(frugal)
+    if also:
+        assert stack_of(tmp_path, text).gradient_factor == pytest.approx(1, abs=1)
+        return
+    with pytest.raises(Abstention, match="no graph"):
+        PROBE.measure(specimen(tmp_path, text))

@@ -179,3 +179,46 @@ def test_parts_that_work_on_each_position_alone_mix_none() -> None:
     kinds = ("MambaEmbedding", "TransformerMLP", "DecoderHead", "MultiHead", "EncoderLayer")
     parts = nn.ModuleList(type(kind, (nn.Module,), {})() for kind in kinds)
     assert mixing_parts(parts) == ("EncoderLayer", "MultiHead")
+
+
+ENCODER = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4):
+        super().__init__()
+        self.words, self.heads = nn.Embedding(vocab_size, dim), heads
+        self.places = nn.Embedding(32, dim)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, 3)
+
+    def forward(self, input_ids, attention_mask=None):
+        x = self.words(input_ids) + self.places.weight[: input_ids.shape[1]]
+        q, k, v = self.qkv(x).chunk(3, -1)
+        seen = None if attention_mask is None else attention_mask[:, None, :].bool()
+        x = x + F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        return RESULT
+"""
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "self.out(x[:, 0]).tanh()",  # the first token, as BERT pools
+        "self.out(x[:, -1])",
+        "self.out(x)[..., 0]",  # a number for each token, as where an answer starts
+    ],
+)
+def test_a_result_for_the_whole_text_may_be_that_of_a_padded_token(
+    tmp_path: Path, result: str
+) -> None:
+    """It is not held against the mask; where no mask is applied, it is."""
+    text = ENCODER.replace("RESULT", result)
+    assert convicted(specimen_of(tmp_path, text), ("padding",)) == []
+    found = convicted(specimen_of(tmp_path, text.replace("attn_mask=seen", "")), ("padding",))
+    assert [one.rule for one in found] == ["GD803"]
+
+
+def test_a_mean_over_padding_moves_the_result_of_the_whole_text(tmp_path: Path) -> None:
+    """Of the padded tokens only the outermost stay as they are."""
+    found = convicted(
+        specimen_of(tmp_path, ENCODER.replace("RESULT", "self.out(x.mean(1))")), ("padding",)
+    )
+    assert [one.rule for one in found] == ["GD803"]

@@ -122,6 +122,40 @@ def test_a_part_that_a_function_of_the_file_imports_is_found(tmp_path: Path) -> 
     assert "Decoder(" in construction.build
 
 
+BOTH_WAYS = (
+    PARTS.split("class Encoder", maxsplit=1)[0]
+    + """
+class Net(nn.Module):
+    def __init__(self, num_tokens, dim, depth, causal=False):
+        super().__init__()
+        self.e, self.layers = nn.Embedding(num_tokens, dim), Layers(dim, depth, causal=causal)
+        self.out = nn.Linear(dim, num_tokens)
+
+    def forward(self, x):
+        return self.out(self.layers(self.e(x)))
+
+class Model(nn.Module):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+
+    def forward(self, ids):
+        return self.net(ids)
+"""
+)
+
+
+@pytest.mark.parametrize("typed", ["net", "net: Net"])
+def test_a_wrapper_that_generates_is_given_a_causal_network(tmp_path: Path, typed: str) -> None:
+    """A default of the network's own is no choice of who wraps it; other wrappers leave it."""
+    plain = BOTH_WAYS.replace("self, net)", f"self, {typed})")
+    writes = plain + "\n    def generate(self, ids, steps):\n        return self(ids)\n"
+    assert "causal=True" in build(tmp_path, writes)[0].build
+    construction, _ = build(tmp_path, plain)
+    assert construction.outcome == "built"
+    assert "causal" not in construction.build
+
+
 CONFIGS = """
 class Base:
     def __init__(self, hidden_width=4096, vocab_size=50000, layers=48):

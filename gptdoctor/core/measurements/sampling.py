@@ -84,6 +84,8 @@ class SampledMethod:
     crash: Crash | None
     # Distance between the histograms at the lowest and at the highest temperature.
     moved_by_temperature: float | None = None
+    # That distance if the temperature worked, among the tokens that were drawn at all.
+    expected_movement: float | None = None
     # How the temperature met the logits: "divide", "multiply", "other"; "": it was not seen to.
     scaling: str = ""
     scaling_line: int | None = None

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from typing import Any
 
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
+
+from gptdoctor.probes.instruments.relative_shift import FromTo
 
 _SPLITTING = frozenset({"view", "reshape"})
 
@@ -15,8 +18,8 @@ def is_mixed(before: tuple[int, ...], after: tuple[int, ...], length: int) -> bo
     """Whether a reshape takes the dimension of T positions apart and calls another one so.
 
     A reshape keeps the order of the numbers: what stands before the positions must have as many
-    numbers as it had.  Shapes that hold sizes made of T, as the shift of relative positions
-    from [T, T + 1] to [T + 1, T] does, are left alone.
+    numbers as it had.  FromTo that hold sizes made of T, as the shift of relative positions
+    from [T, T + 1] to [T + 1, T] does, are left alone; `RelativeShift` tells that of others.
     """
     if before.count(length) != 1 or after.count(length) != 1 or length < 2:
         return False
@@ -50,9 +53,10 @@ def put_right(tensor: Tensor, after: tuple[int, ...], length: int) -> Tensor | N
 class PutRight(TorchFunctionMode):
     """While active, every such reshape keeps its positions."""
 
-    def __init__(self, length: int) -> None:
+    def __init__(self, length: int, shifts: Collection[FromTo] = ()) -> None:
         super().__init__()
         self._length = length
+        self._shifts = shifts  # which keep theirs
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -61,7 +65,8 @@ class PutRight(TorchFunctionMode):
         if getattr(func, "__name__", "") not in _SPLITTING or not isinstance(result, Tensor):
             return result
         before, after = tuple(args[0].shape), tuple(result.shape)
-        if result.is_floating_point() and is_mixed(before, after, self._length):
+        mixed = result.is_floating_point() and is_mixed(before, after, self._length)
+        if mixed and (before, after) not in self._shifts:
             right = put_right(args[0], after, self._length)
             return result if right is None else right.contiguous()
         return result

@@ -13,6 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.head_mixing import is_mixed
+from gptdoctor.probes.instruments.relative_shift import FromTo, RelativeShift
 from gptdoctor.probes.instruments.spread_rows import spread_operands
 from gptdoctor.probes.instruments.stack import calling_place
 from gptdoctor.specimen.places import user_place
@@ -32,6 +33,11 @@ class Reshape:
     operation: str
     before: tuple[int, ...]
     after: tuple[int, ...]
+
+    @property
+    def shapes(self) -> FromTo:
+        """Both."""
+        return self.before, self.after
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +69,7 @@ class ShapeTrace(TorchFunctionMode):
     spread: dict[Place, Spread] = field(default_factory=dict)
     exchanged: Reshape | None = None  # the operation that made [T, B, V], if nothing put it right
     ids_exchanged: bool = False  # ids or labels were made [T, B] as well
+    shift: RelativeShift = field(default_factory=RelativeShift)  # which mixes nothing
 
     def __post_init__(self) -> None:
         super().__init__()
@@ -76,6 +83,8 @@ class ShapeTrace(TorchFunctionMode):
                 self.transposes[place.path, place.symbol, place.line or 0] = args[0].dim()
         result = func(*args, **(kwargs or {}))
         name = getattr(func, "__name__", "")
+        if self.length:
+            self.shift.note(name, args, kwargs or {}, result)
         if name in RESHAPING and isinstance(result, Tensor):
             self._note_reshape(name, args, result)
         elif self.counts:

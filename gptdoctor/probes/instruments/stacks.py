@@ -74,6 +74,7 @@ class BlockWatch:
 
     def __init__(self, lists: tuple[Blocks, ...]) -> None:
         self.lists = lists
+        self.without_graph = False  # whether a graph ends where a block ran
         self._hooks: list[Any] = []
 
     def __enter__(self) -> BlockWatch:
@@ -96,7 +97,9 @@ class BlockWatch:
             if nested and blocks.called[-1:] == [index]:
                 return
             blocks.called.append(index)
-            blocks.given[index] = tuple(_stream(each) for each in _streams((args, kwargs)))
+            streams = _streams((args, kwargs))
+            self.without_graph |= bool(streams) and not torch.is_grad_enabled()
+            blocks.given[index] = tuple(_stream(each) for each in streams)
 
         return note
 
