@@ -222,3 +222,12 @@ def test_a_mean_over_padding_moves_the_result_of_the_whole_text(tmp_path: Path) 
         specimen_of(tmp_path, ENCODER.replace("RESULT", "self.out(x.mean(1))")), ("padding",)
     )
     assert [one.rule for one in found] == ["GD803"]
+
+
+def test_a_mask_of_an_encoder_that_is_left_out_hides_nothing_of_the_text(tmp_path: Path) -> None:
+    """It is not even looked at."""
+    text = ENCODER.replace("attention_mask=None", "encoder_input=None, encoder_mask=None")
+    text = text.replace("attention_mask is None", "encoder_input is None")
+    text = text.replace("attention_mask[:, None, :].bool()", "None")
+    whole = specimen_of(tmp_path, text.replace("RESULT", "self.out(x[:, 0])"))
+    assert convicted(whole, ("padding",)) == []

@@ -25,7 +25,19 @@ def mask_names(specimen: Specimen) -> list[str]:
     facts = (*specimen.construction.inputs, *specimen.construction.optional_inputs)
     names = [fact.name for fact in facts if fact.kind == "mask" or "padding" in fact.name]
     fitting = [name for name in dict.fromkeys(names) if _TOKEN_MASK.fullmatch(name)]
+    fitting = [name for name in fitting if not _of_what_is_left_out(specimen, name)]
     return sorted(fitting, key=lambda name: (not _PADDING.match(name), not _ATTENTION.match(name)))
+
+
+def _of_what_is_left_out(specimen: Specimen, name: str) -> bool:
+    """Whether a mask is about an encoder's text or states, and the call is given none."""
+    found = re.match(r"(?:encoder|source|src)_", name)
+    if found is None:
+        return False
+    construction = specimen.construction
+    given = any(fact.name.startswith(found[0][:-1]) for fact in construction.inputs)
+    others = (fact.name for fact in construction.optional_inputs if fact.kind != "mask")
+    return not given and any(other.startswith(found[0]) for other in others)
 
 
 def promise_of(name: str) -> str:
