@@ -189,3 +189,14 @@ def test_what_works_side_by_side_is_no_stack(tmp_path: Path) -> None:
     found = PROBE.measure(specimen(tmp_path, text))
     assert isinstance(found, Depth)
     assert found.stacks == ()
+
+
+def test_a_line_that_hands_a_result_on_under_another_name_is_told(tmp_path: Path) -> None:
+    """A name that takes one result after the other is not the stream's."""
+    lines = "h = self.ln1(x)", "h = self.attn(h)", "x = F.dropout(h, 0.0)"
+    made = specimen(tmp_path, changed((ATTEND, "\n        ".join(lines))))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.missing is not None
+    assert stack.missing.line == line_of(made, lines[-1])
