@@ -39,7 +39,7 @@ def folded(findings: Sequence[Finding]) -> Iterator[Finding]:
     """The findings, those that another one explains told under it.
 
     What the text shows by itself stays a finding of its own.  So does what a run shows at a line
-    of another class: it may have a cause of its own.
+    of another class, but for what `explains_elsewhere` names: it may have a cause of its own.
     """
     roots = {id(one): list(_roots(one, findings)) for one in findings}
     for finding in findings:
@@ -54,11 +54,13 @@ def _roots(finding: Finding, findings: Sequence[Finding]) -> Iterator[Finding]:
     if finding.seen_by == "text":
         return
     for root in findings:
-        if root is finding or finding.rule not in defect_named(root.rule).explains:
+        defect = defect_named(root.rule)
+        elsewhere = finding.rule in defect.explains_elsewhere
+        if root is finding or not (elsewhere or finding.rule in defect.explains):
             continue
         here = finding.location.path == root.location.path
         same = here and _owner(finding.symbol) == _owner(root.symbol)
-        near = same or finding.seen_by == "symbol"
+        near = same or elsewhere or finding.seen_by == "symbol"
         if near and all(_confirms(root, one) for one in _confirming(finding)):
             yield from list(_roots(root, findings)) or [root]
 

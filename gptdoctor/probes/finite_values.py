@@ -163,10 +163,21 @@ def _spoiled(specimen: Specimen, case: _Case, where: str, names: tuple[str, ...]
     if first is None:
         return None
     operation, result, cause = first
-    if not all(each.numel() for each in operation.given):
+    if _predicts_nothing(operation, specimen.construction.length):
         raise NothingToPredictError("the call that works leaves no token to be predicted")
     place = _place_of_mask(operation, model, specimen) if cause == "masked row" else None
     return _at(place or operation.place, operation.name, result, cause)
+
+
+def _predicts_nothing(operation: Operation, length: int | None) -> bool:
+    """Whether a mean is over no tokens: none is given, or one is, and none comes after it.
+
+    The labels of a text of one token that are shifted are all -100, which a loss leaves out.
+    """
+    if not all(each.numel() for each in operation.given):
+        return True
+    labels = [each for each in operation.given if each.dtype == torch.long]
+    return length == 1 and bool(labels) and all(bool((each < 0).all()) for each in labels)
 
 
 def _place_of_mask(operation: Operation, model: nn.Module, specimen: Specimen) -> Place | None:

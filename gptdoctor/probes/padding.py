@@ -30,6 +30,7 @@ from gptdoctor.probes.instruments.token_masks import (
 )
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.outputs import LAST_ONLY
 from gptdoctor.specimen.specimen import Specimen
 
 PADDED = 3  # tokens, of 7 or so
@@ -157,7 +158,12 @@ class _Masked:
     length: int
 
     def side(self, side: str) -> PaddedSide:
-        """The influence of padding on one side, under the mask and under its opposite."""
+        """The influence of padding on one side, under the mask and under its opposite.
+
+        Not measured on the right where the last position alone has outputs: they are padding's own.
+        """
+        if side == "right" and _gives_the_last(self.steady.specimen):
+            return PaddedSide(side=side, padded=PADDED, real_is_one=None, real_is_zero=None)
         real = _real(side, self.length)
         return PaddedSide(
             side=side,
@@ -236,6 +242,8 @@ def measured_with_ids(specimen: Specimen) -> Padding:
     found = padding_ids(steady)
     if not found:
         raise Abstention("the call takes no mask of padding")
+    if _gives_the_last(specimen):
+        raise Abstention("the last position alone has outputs, and padding would come after it")
     steady.settle()
     if steady.random:
         raise Abstention("outputs differ by chance")
@@ -278,6 +286,12 @@ def _appended(text: PaddedText) -> float | None:
     except FAILURES:
         return None
     return change if math.isfinite(change) else None
+
+
+def _gives_the_last(specimen: Specimen) -> bool:
+    """Whether the outputs are logits of the last position alone, whatever token is there."""
+    construction = specimen.construction
+    return LAST_ONLY in construction.returns and construction.length > 1
 
 
 def _real(side: str, length: int) -> Tensor:

@@ -91,7 +91,9 @@ class _Asked:
                 continue
             if found:
                 return self._sampled(way, found)
-        if crash is None:
+        # A method that reads logits of every position fails at a model that gives none, whatever
+        # its filters do.
+        if crash is None or self._draws.without_positions:
             return None
         # An open filter that is wrong lets no token through: then a set one shows it.
         filters = tuple(filter_draws(self._draws, self._method, WAYS[0]))

@@ -144,6 +144,21 @@ def test_the_choice_of_a_router_that_learns_nothing_is_told_by_the_rules_of_rout
     assert len(confirmed(detached_in_forward, measured, routed(router_gradient))) == number
 
 
+@pytest.mark.parametrize(("other", "number"), [("gate", 0), ("halt", 1)])
+def test_of_layers_that_share_their_code_one_router_speaks_for_all(other: str, number: int) -> None:
+    """One block of each kind is measured; parameters of another name are another matter."""
+    record = routed(0.0)
+    (one,) = record.measured
+    assert isinstance(one.measurement, RoutedExperts)
+    (block,) = one.measurement.blocks
+    first = dataclasses.replace(block, router_parameters=("layers.0.gate.weight",))
+    measured = dataclasses.replace(one, measurement=RoutedExperts(blocks=(first,)))
+    record = dataclasses.replace(record, measured=(measured,))
+    names = ("layers.0.gate.weight", f"layers.1.{other}.weight")
+    lost = dataclasses.replace(LOST, operation="topk", parameters=names)
+    assert len(confirmed(detached_in_forward, flow(lost=(lost,)), record)) == number
+
+
 @pytest.mark.parametrize(
     ("changes", "number"),
     [

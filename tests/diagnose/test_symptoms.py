@@ -64,6 +64,21 @@ def test_a_line_of_another_class_has_a_cause_of_its_own(
     assert sorted(one.rule for one in found) == expected
 
 
+def test_what_a_defect_does_to_the_whole_model_shows_in_other_classes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the root says so of that very symptom."""
+
+    def named(code: str) -> Defect:
+        anywhere = ("GD302",) if code == "GD101" else ()
+        return dataclasses.replace(defect_named(code), explains=(), explains_elsewhere=anywhere)
+
+    monkeypatch.setattr(symptoms, "defect_named", named)
+    other = conviction("GD302", "Mixture.forward", 12)
+    [found] = joined(tmp_path, conviction("GD101"), other)
+    assert [one.rule for one in found.symptoms] == ["GD302"]
+
+
 def test_what_the_text_shows_stays_a_finding(tmp_path: Path) -> None:
     """Two defects that can be read are two defects."""
     suspicion = cases.suspicion(rule="GD302", symbol="Net.helper", line=9)
@@ -82,7 +97,9 @@ def test_another_model_that_has_not_the_root_keeps_the_symptom(tmp_path: Path) -
 
 def test_explanations_lead_to_known_rules_and_never_in_a_circle() -> None:
     """What would explain itself would vanish."""
-    above = {defect.code: defect.explains for defect in all_defects()}
+    above = {
+        defect.code: (*defect.explains, *defect.explains_elsewhere) for defect in all_defects()
+    }
     assert {code for codes in above.values() for code in codes} <= set(above)
 
     def below(code: str, path: tuple[str, ...] = ()) -> None:

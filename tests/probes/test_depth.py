@@ -202,3 +202,14 @@ def test_blocks_behind_a_reentrant_checkpoint(tmp_path: Path, also: str) -> None
         return
     with pytest.raises(Abstention, match="no graph"):
         PROBE.measure(specimen(tmp_path, text))
+
+
+def test_a_line_that_hands_a_result_on_under_another_name_is_told(tmp_path: Path) -> None:
+    """A name that takes one result after the other is not the stream's."""
+    lines = "h = self.ln1(x)", "h = self.attn(h)", "x = F.dropout(h, 0.0)"
+    made = specimen(tmp_path, changed((ATTEND, "\n        ".join(lines))))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.missing is not None
+    assert stack.missing.line == line_of(made, lines[-1])

@@ -162,7 +162,15 @@ def test_a_positive_weight_stays_positive_where_weights_are_moved(tmp_path: Path
     assert [case.where for case in measured(tmp_path, text).cases] == ["", "", ""]
 
 
-def test_a_mean_over_no_tokens_is_not_measured(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())",
+        "F.cross_entropy(logits.flatten(0, 1), F.pad(labels, (0, 1), value=-100)[:, 1:].flatten())",
+    ],
+    ids=["none is left", "all are left out"],
+)
+def test_a_mean_over_no_tokens_is_not_measured(tmp_path: Path, loss: str) -> None:
     """A call of one token leaves none to predict; that its loss is NaN is nobody's fault."""
     found = measured(
         tmp_path,
@@ -177,11 +185,30 @@ def test_a_mean_over_no_tokens_is_not_measured(tmp_path: Path) -> None:
         "        logits = self.head(self.embedding(ids).view(1, 1, self.width))\n"
         "        if labels is None:\n"
         "            return logits, None\n"
-        "        past, wanted = logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten()\n"
-        "        return logits, F.cross_entropy(past, wanted)\n",
+        f"        return logits, {loss}\n",
     )
     assert [(case.measured, case.where) for case in found.cases[:1]] == [(False, "")]
     assert "no token to be predicted" in found.cases[0].reason
+
+
+def test_labels_that_are_all_left_out_of_a_longer_text_spoil_the_loss(tmp_path: Path) -> None:
+    """There are tokens to predict, and the model hides them from its loss."""
+    found = measured(
+        tmp_path,
+        "import torch\nimport torch.nn.functional as F\nfrom torch import nn\n\n\n"
+        "class Model(nn.Module):\n"
+        "    def __init__(self, vocab_size, width):\n"
+        "        super().__init__()\n"
+        "        self.embedding = nn.Embedding(vocab_size, width)\n"
+        "        self.head = nn.Linear(width, vocab_size)\n\n"
+        "    def forward(self, ids, labels=None):\n"
+        "        logits = self.head(self.embedding(ids))\n"
+        "        if labels is None:\n"
+        "            return logits, None\n"
+        "        wanted = torch.full_like(labels, -100)\n"
+        "        return logits, F.cross_entropy(logits.flatten(0, 1), wanted.flatten())\n",
+    )
+    assert found.cases[0].where == "loss"
 
 
 def test_a_frozen_weight_that_nothing_fills_is_there_to_be_loaded(tmp_path: Path) -> None:

@@ -157,6 +157,67 @@ class Model(nn.Module):
     assert [one.rule for one in found] == ["GD803"]
 
 
+LAST = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4):
+        super().__init__()
+        self.words, self.heads = nn.Embedding(vocab_size, dim), heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids, attention_mask=None, targets=None):
+        x = self.words(input_ids)
+        q, k, v = self.qkv(x).chunk(3, -1)
+        T = input_ids.shape[1]
+        seen = torch.ones(T, T, dtype=torch.bool).tril()
+        if attention_mask is not None:
+            seen = seen & attention_mask[:, None, :].bool() | torch.eye(T, dtype=torch.bool)
+        x = x + F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        if targets is None:
+            return self.out(x[:, [-1]]), None
+        logits = self.out(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+
+@pytest.mark.parametrize("last", ["[:, [-1]]", "[:, -1]"], ids=["[B, 1, V]", "[B, V]"])
+def test_logits_of_a_padded_token_are_not_those_of_a_real_one(tmp_path: Path, last: str) -> None:
+    """With padding on the right the last position, which alone has logits, is padding."""
+    text = LAST.replace("[:, [-1]]", last)
+    alone = text[: text.index("        if targets")] + f"        return self.out(x{last})\n"
+    assert convicted(specimen_of(tmp_path, text), ("padding",)) == []
+    assert convicted(specimen_of(tmp_path, alone), ("padding",)) == []
+    deaf = alone.replace("if attention_mask is not None", "if attention_mask is False")
+    assert [one.rule for one in convicted(specimen_of(tmp_path, deaf), ("padding",))] == ["GD803"]
+
+
+def test_tokens_in_groups_by_their_expert_do_not_excuse_a_leak(tmp_path: Path) -> None:
+    """Experts that work group by group sort the numbers of experts, and choose no tokens."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, experts=4):
+        super().__init__()
+        self.words, self.router = nn.Embedding(vocab_size, dim), nn.Linear(dim, experts)
+        self.weights = nn.Parameter(0.1 * torch.randn(experts, dim, dim))
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        x = self.words(input_ids)
+        q, k, v = self.qkv(x).chunk(3, -1)
+        x = x + F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        flat = x.flatten(0, 1)
+        scores, expert = self.router(flat).softmax(-1).topk(2)
+        order, expert = expert.flatten().argsort(), expert.flatten()
+        made = torch.einsum("nd,nde->ne", flat[order // 2], self.weights[expert[order]])
+        made = made[order.argsort()].view(*scores.shape, -1)
+        x = x + (scores[..., None] * made).sum(1).view_as(x)
+        return self.out(x)
+"""
+    assert convicted(specimen_of(tmp_path, text), ("causality",)) == []
+    centred = text.replace("self.out(x)", "self.out(x - x.mean(dim=1, keepdim=True))")
+    found = convicted(specimen_of(tmp_path, centred), ("causality",))
+    assert [one.rule for one in found] == ["GD801"]
+
+
 def test_fresh_memory_brings_no_earlier_tokens(tmp_path: Path) -> None:
     """A table of words that fills what it makes empty is blind by design."""
     text = """

@@ -205,3 +205,12 @@ def test_the_distance_is_that_of_two_distributions() -> None:
     assert known_logits(97).softmax(-1).max() / known_logits(97).softmax(-1).min() == pytest.approx(
         20.1, abs=0.1
     )
+
+
+@pytest.mark.parametrize("last", ["[:, -1]", "[:, [-1]]"], ids=["[B, V]", "[B, 1, V]"])
+def test_a_method_that_reads_logits_of_all_positions_needs_them(tmp_path: Path, last: str) -> None:
+    """Without them it fails, and tells nothing of its filters; with one position it works."""
+    forward = FORWARD.replace("self.e(idx))", f"self.e(idx){last})")
+    found = PROBE.measure(specimen(tmp_path, HEAD + forward + SIGNATURE + LAST))
+    assert isinstance(found, Sampling)
+    assert [bool(one.draws) for one in found.methods] == ([True] if last == "[:, [-1]]" else [])

@@ -73,7 +73,7 @@ def is_meant(lost: LostGradient) -> bool:
 
 
 def deaf_routers(record: ModelRecord) -> frozenset[str]:
-    """The parameters of routers that get no gradient from the logits.
+    """The parameters of routers, in any layer, that get no gradient from the logits.
 
     To choose experts is what they are for: that their choice is all that is left of them is told
     by the rules of routing.
@@ -85,7 +85,12 @@ def deaf_routers(record: ModelRecord) -> frozenset[str]:
         for block in one.measurement.blocks
         if block.router_gradient is not None and not block.router_learns
     )
-    return frozenset(name for block in blocks for name in block.router_parameters)
+    return frozenset(_in_any_layer(name) for block in blocks for name in block.router_parameters)
+
+
+def _in_any_layer(parameter: str) -> str:
+    """A parameter's name without its layer: of blocks that share their code one is measured."""
+    return re.sub(r"\.\d+\.", ".*.", parameter)
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -95,7 +100,8 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     routers = deaf_routers(record)
     for lost in measurement.lost:
         known = lost.acts and lost.path and lost.operation != SWITCHED
-        routed = lost.operation in CHOICES and routers.issuperset(lost.parameters)
+        names = (_in_any_layer(name) for name in lost.parameters)
+        routed = lost.operation in CHOICES and routers.issuperset(names)
         if known and not routed and not is_meant(lost):
             yield Conviction(
                 rule=CODE,

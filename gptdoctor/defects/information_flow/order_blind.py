@@ -137,6 +137,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("self.position.weight[0]", "self.position.weight[: ids.shape[1]]"),
     convicts={PROBE: read_order},
+    # What is cached has seen other positions than a pass over all, which has lost them.
+    explains_elsewhere=("GD415",),
     proof=Proof(
         measures=(
             "probes.context_use:context_and_order",

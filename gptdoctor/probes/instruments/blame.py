@@ -228,5 +228,6 @@ def _over_tokens(operation: Operation, source: Tensor, length: int, words: int) 
         return False
     size = source.shape[dim]
     if operation.name in ("sort", "argsort", "msort"):  # of a text that may have been padded
-        return size >= length and size != words
+        # Whole numbers, as of experts, put tokens in groups and choose none by its score.
+        return size >= length and size != words and source.is_floating_point()
     return size in (length, BATCH * length)

@@ -12,12 +12,18 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.core.measurements.written_call import WrittenCall
-from gptdoctor.probes.instruments.fixed_logits import FixedHead, FixedLogits, Script, always
+from gptdoctor.probes.instruments.fixed_logits import (
+    FixedHead,
+    FixedLogits,
+    Script,
+    always,
+    at,
+)
 from gptdoctor.probes.instruments.generation import PROMPT, Method, arguments_for, methods_of
 from gptdoctor.probes.instruments.new_tokens import new_sequences, new_tokens
 from gptdoctor.probes.instruments.requirements import ids_of
 from gptdoctor.probes.instruments.written_calls import written_call
-from gptdoctor.specimen.outputs import Path, tensors_in
+from gptdoctor.specimen.outputs import LAST_ONLY, Path, tensors_in
 from gptdoctor.specimen.specimen import Specimen
 
 FAILURES = (Exception, SystemExit)
@@ -57,6 +63,10 @@ class KnownDraws:
         self.vocabulary = specimen.construction.vocabulary
         self._raw, self.path = _real_output(specimen)
         self._ids = ids_of(specimen)
+        # Logits [B, V] of the last position, and none of the others.
+        self.without_positions = (
+            LAST_ONLY in specimen.construction.returns and at(self._raw, self.path).dim() == 2
+        )
 
     def methods(self) -> list[Method]:
         """The methods and functions that can be asked."""

@@ -57,6 +57,9 @@ def replacing_line(place: Place, root: str) -> int | None:
     given = [one for one in later if arguments & _assigned_names(one) or _is_return(one)]
     taking = [one for one in given if made & _read_names(one)]
     again = made & _read_names(statements[at])  # x = f(x), in a loop over blocks
+    first = next((one for one in later if made & _read_names(one)), None)
+    if again and not arguments & made and first is not None and arguments & _assigned_names(first):
+        return first.lineno  # h = norm(x), h = attend(h), x = drop(h)
     if _is_return(statements[at]) or arguments & made or again:
         renames = taking and taking[0] is later[0] and isinstance(taking[0].value, ast.Name)
         return later[0].lineno if renames and not _is_return(later[0]) else line
