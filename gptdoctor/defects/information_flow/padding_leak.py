@@ -184,7 +184,7 @@ DEFECT = Defect(
     convicts={PROBE: read_padding},
     proof=Proof(
         measures=(
-            "probes.padding:padded_influence",
+            "probes.instruments.masked_text:padded_influence",
             "probes.padding:appended_influence",
             "probes.instruments.weights:jitter",
         ),
