@@ -340,6 +340,14 @@ MUTANTS = (
     Mutant("never itself", BUFFERED, ".tril()", ".tril(-1)", "GD806", ".tril(-1)"),
     Mutant("never itself, fused", FUSED_MASK, "tril()", "tril(-1)", "GD806", "tril(-1)"),
     Mutant("never itself, infinite", PLAIN, "triu(1)", "triu()", "GD806", "triu()"),
+    Mutant(
+        "never itself, torch's",
+        HEALTHY["torch's attention"],
+        "triu(1)",
+        "triu()",
+        "GD806",
+        "triu()",
+    ),
     Mutant("softmax over the heads", PLAIN, "softmax(-1)", "softmax(1)", "GD806", "softmax(1)"),
     Mutant(
         "mean over the batch",
