@@ -6,6 +6,32 @@ from dataclasses import dataclass
 
 from tests.probes.flow_models import CAUSAL, HEALTHY, decoder, recurrent
 
+READ_PLACES = "place = self.positions(torch.arange(ids.shape[1]))\n"
+TABLE = "self.positions, self.drop = nn.Embedding(span, dim), nn.Dropout(0.0)"
+DROPPING = decoder(positions=TABLE, added=READ_PLACES + "x = self.drop(x + place)")
+COPYING = decoder(positions=TABLE, added=READ_PLACES + "x = words + place").replace(
+    "x = self.words(ids)", "words = self.words(ids.view(-1, ids.shape[-1]))"
+)
+PLACING = """
+class Place(nn.Module):
+    def __init__(self, dim, span):
+        super().__init__()
+        self.register_buffer("pe", torch.randn(span, dim))
+        self.drop = nn.Dropout(0.0)
+
+    def forward(self, x):
+        x = x + self.pe[: x.shape[1]]
+        return self.drop(x)
+
+""" + decoder(positions="self.place = Place(dim, span)", added="x = self.place(x)")
+FILLED = decoder(
+    """
+    seen = torch.ones(T, T, dtype=torch.bool).tril()
+    bias = torch.zeros(T, T)
+    scores = scores + bias.masked_fill(~seen, -1e9)
+    """
+)
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -347,6 +373,17 @@ MUTANTS = (
         "triu()",
         "GD806",
         "triu()",
+    ),
+    Mutant("positions read", DROPPING, "drop(x + place)", "drop(x)", "GD805", "self.drop(x)"),
+    Mutant("positions read, copied", COPYING, "words + place", "words", "GD805", "x = words"),
+    Mutant("positions kept", PLACING, "x + self.pe[: x.shape[1]]", "x", "GD805", "x = x"),
+    Mutant(
+        "a border beside the mask",
+        FILLED,
+        "bias.masked_fill(~seen, -1e9)",
+        "bias",
+        "GD801",
+        "scores + bias",
     ),
     Mutant("softmax over the heads", PLAIN, "softmax(-1)", "softmax(1)", "GD806", "softmax(1)"),
     Mutant(
