@@ -32,6 +32,49 @@ FILLED = decoder(
     """
 )
 
+JOINED_PARTS = decoder().replace(
+    "parts = self.to_qkv(x).chunk(3, -1)",
+    "parts = self.to_qkv(x).reshape(*x.shape[:2], 3, -1).permute(2, 0, 1, 3)",
+)
+
+CACHING = decoder().replace(
+    "x = x + self.attend(self.before(x))",
+    "mixed, kept = self.attend(self.before(x))\n        x = x + mixed",
+)
+CACHING = CACHING.replace("return x + self.feed(self.after(x)).relu()", "return self.last(x), kept")
+CACHING = CACHING.replace("x = layer(x)", "x, kept = layer(x)").replace(
+    "return self.to_out(mixed.transpose(1, 2).flatten(-2))",
+    "return self.to_out(mixed.transpose(1, 2).flatten(-2)), k",
+)
+LAST = "    def last(self, x):\n        return x + self.feed(self.after(x)).relu()\n"
+CACHING = CACHING.replace("\n\nclass Model(", f"\n{LAST}\n\nclass Model(")
+
+OWN_METHOD = """
+class Layer(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.to_qkv, self.feed = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def attend(self, x):
+        q, k, v = self.to_qkv(x).chunk(3, -1)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def forward(self, x):
+        x = x + self.attend(self.norm(x))
+        return x + self.feed(x).relu()
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.words, self.layer = nn.Embedding(vocab_size, dim), Layer(dim)
+        self.to_words = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        return self.to_words(self.layer(self.words(ids)))
+"""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -384,6 +427,23 @@ MUTANTS = (
         "bias",
         "GD801",
         "scores + bias",
+    ),
+    Mutant(
+        "queries, keys and values in one",
+        JOINED_PARTS,
+        "self.to_words(x)",
+        "self.to_words(x - x.mean(0))",
+        "GD802",
+        "x.mean(0)",
+    ),
+    Mutant("a cache that is read", CACHING, "x + mixed", "x + 0.0", "GD804", "x + 0.0"),
+    Mutant(
+        "a method not called",
+        OWN_METHOD,
+        "self.attend(self.norm(x))",
+        "self.norm(x)",
+        "GD804",
+        "x + self.norm(x)",
     ),
     Mutant("softmax over the heads", PLAIN, "softmax(-1)", "softmax(1)", "GD806", "softmax(1)"),
     Mutant(
