@@ -377,4 +377,19 @@ class Model(nn.Module):
         x = self.words(ids)
         return self.to_class(self.mix(x, x, x)[0].mean(1))
 """,
+    "torch's attention": """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4):
+        super().__init__()
+        self.words, self.places = nn.Embedding(vocab_size, dim), nn.Embedding(128, dim)
+        self.mix = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        T = ids.shape[1]
+        x = self.words(ids) + self.places(torch.arange(T))
+        hidden = torch.ones(T, T, dtype=torch.bool).triu(1)
+        x = x + self.mix(x, x, x, attn_mask=hidden, need_weights=False)[0]
+        return self.out(x)
+""",
 }

@@ -6,6 +6,75 @@ from dataclasses import dataclass
 
 from tests.probes.flow_models import CAUSAL, HEALTHY, decoder, recurrent
 
+READ_PLACES = "place = self.positions(torch.arange(ids.shape[1]))\n"
+TABLE = "self.positions, self.drop = nn.Embedding(span, dim), nn.Dropout(0.0)"
+DROPPING = decoder(positions=TABLE, added=READ_PLACES + "x = self.drop(x + place)")
+COPYING = decoder(positions=TABLE, added=READ_PLACES + "x = words + place").replace(
+    "x = self.words(ids)", "words = self.words(ids.view(-1, ids.shape[-1]))"
+)
+PLACING = """
+class Place(nn.Module):
+    def __init__(self, dim, span):
+        super().__init__()
+        self.register_buffer("pe", torch.randn(span, dim))
+        self.drop = nn.Dropout(0.0)
+
+    def forward(self, x):
+        x = x + self.pe[: x.shape[1]]
+        return self.drop(x)
+
+""" + decoder(positions="self.place = Place(dim, span)", added="x = self.place(x)")
+FILLED = decoder(
+    """
+    seen = torch.ones(T, T, dtype=torch.bool).tril()
+    bias = torch.zeros(T, T)
+    scores = scores + bias.masked_fill(~seen, -1e9)
+    """
+)
+
+JOINED_PARTS = decoder().replace(
+    "parts = self.to_qkv(x).chunk(3, -1)",
+    "parts = self.to_qkv(x).reshape(*x.shape[:2], 3, -1).permute(2, 0, 1, 3)",
+)
+
+CACHING = decoder().replace(
+    "x = x + self.attend(self.before(x))",
+    "mixed, kept = self.attend(self.before(x))\n        x = x + mixed",
+)
+CACHING = CACHING.replace("return x + self.feed(self.after(x)).relu()", "return self.last(x), kept")
+CACHING = CACHING.replace("x = layer(x)", "x, kept = layer(x)").replace(
+    "return self.to_out(mixed.transpose(1, 2).flatten(-2))",
+    "return self.to_out(mixed.transpose(1, 2).flatten(-2)), k",
+)
+LAST = "    def last(self, x):\n        return x + self.feed(self.after(x)).relu()\n"
+CACHING = CACHING.replace("\n\nclass Model(", f"\n{LAST}\n\nclass Model(")
+
+OWN_METHOD = """
+class Layer(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.to_qkv, self.feed = nn.Linear(dim, 3 * dim), nn.Linear(dim, dim)
+        self.norm = nn.LayerNorm(dim)
+
+    def attend(self, x):
+        q, k, v = self.to_qkv(x).chunk(3, -1)
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+
+    def forward(self, x):
+        x = x + self.attend(self.norm(x))
+        return x + self.feed(x).relu()
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.words, self.layer = nn.Embedding(vocab_size, dim), Layer(dim)
+        self.to_words = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        return self.to_words(self.layer(self.words(ids)))
+"""
+
 
 @dataclass(frozen=True)
 class Mutant:
@@ -340,6 +409,42 @@ MUTANTS = (
     Mutant("never itself", BUFFERED, ".tril()", ".tril(-1)", "GD806", ".tril(-1)"),
     Mutant("never itself, fused", FUSED_MASK, "tril()", "tril(-1)", "GD806", "tril(-1)"),
     Mutant("never itself, infinite", PLAIN, "triu(1)", "triu()", "GD806", "triu()"),
+    Mutant(
+        "never itself, torch's",
+        HEALTHY["torch's attention"],
+        "triu(1)",
+        "triu()",
+        "GD806",
+        "triu()",
+    ),
+    Mutant("positions read", DROPPING, "drop(x + place)", "drop(x)", "GD805", "self.drop(x)"),
+    Mutant("positions read, copied", COPYING, "words + place", "words", "GD805", "x = words"),
+    Mutant("positions kept", PLACING, "x + self.pe[: x.shape[1]]", "x", "GD805", "x = x"),
+    Mutant(
+        "a border beside the mask",
+        FILLED,
+        "bias.masked_fill(~seen, -1e9)",
+        "bias",
+        "GD801",
+        "scores + bias",
+    ),
+    Mutant(
+        "queries, keys and values in one",
+        JOINED_PARTS,
+        "self.to_words(x)",
+        "self.to_words(x - x.mean(0))",
+        "GD802",
+        "x.mean(0)",
+    ),
+    Mutant("a cache that is read", CACHING, "x + mixed", "x + 0.0", "GD804", "x + 0.0"),
+    Mutant(
+        "a method not called",
+        OWN_METHOD,
+        "self.attend(self.norm(x))",
+        "self.norm(x)",
+        "GD804",
+        "x + self.norm(x)",
+    ),
     Mutant("softmax over the heads", PLAIN, "softmax(-1)", "softmax(1)", "GD806", "softmax(1)"),
     Mutant(
         "mean over the batch",

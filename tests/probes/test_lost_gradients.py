@@ -153,6 +153,20 @@ def test_what_another_output_would_teach_is_not_lost(tmp_path: Path) -> None:
     assert found.lost == ()
 
 
+OUTPUTS = {"hidden_states": 1, "past_key_values": 1, "value": 0}
+
+
+@pytest.mark.parametrize("name", OUTPUTS)
+def test_what_is_handed_on_beside_the_logits_teaches_nobody(tmp_path: Path, name: str) -> None:
+    """States are returned for looking at, or for the next call; a value may get a loss."""
+    whole = "return self.out(x + self.f(x))"
+    beside = f"return {{'logits': self.out(x.detach()), '{name}': x}}"
+    made = specimen(tmp_path, HEAD.replace(whole, beside) + "        return self.g(x) * x\n")
+    found = PROBE.measure(made)
+    assert isinstance(found, GradientFlow)
+    assert len(found.lost) == OUTPUTS[name]
+
+
 READERS = {
     "nobody": ("", True),
     "a branch that does not run": ("if len(x) > 99: x = self.spare(x)", False),

@@ -204,11 +204,14 @@ def test_other_plain_tensors_are_no_weights(tmp_path: Path, form: str) -> None:
         "self.out.requires_grad_(False)  # here",
         "self.out.weight.requires_grad = False  # here",
         "for p in self.out.parameters(): p.requires_grad = False  # here",
+        "self.m = nn.Linear(dim, dim)\n"
+        "        self.out = nn.Linear(dim, vocab_size, bias=False).requires_grad_(False)  # here\n"
+        "        self.e.weight = self.out.weight",
     ],
 )
 def test_a_head_that_the_constructor_freezes_is_found(tmp_path: Path, init: str) -> None:
-    """By the statement."""
-    found, here = measured(tmp_path, init, "pass")
+    """By the statement; with the embedding that is tied to what was frozen when it was made."""
+    found, here = measured(tmp_path, init, "x = self.m(x)" if "self.m" in init else "pass")
     assert found.frozen_head is not None
     assert found.frozen_head.line == here
 

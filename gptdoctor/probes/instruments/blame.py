@@ -100,11 +100,25 @@ def watched(steady: Steady) -> Watched:
 
 def blame_for_nothing(seen: Watched) -> Blame:
     """What makes outputs that are no numbers, where it is a mask that hides everything."""
-    operation = blinding(seen.recording)
+    operation = blinding(seen.recording) or _unseeing(seen)
     if operation is None:
         return Blame()
     blame = _explained(operation, seen.recording, seen.length, seen.steady)
     return replace(blame, cause=f"{blame.cause}, so that some see nothing at all")
+
+
+def _unseeing(seen: Watched) -> Operation | None:
+    """An attention of torch's in which some position sees nothing, though nothing came of it.
+
+    The layers of torch take a faster way in evaluation, and not while they are watched: what is
+    no number there is zero here.
+    """
+    values = (each for one in seen.recording.operations for each in one.results)
+    if any(each.is_floating_point() and bool(each.isnan().any()) for each in values):
+        return None
+    sights_of_torch = (view.sight for view in seen.views if view.sight.operation.name in FUSED)
+    blind = (one for one in sights_of_torch if not bool(one.visible.any(dim=-1).all()))
+    return next((one.operation for one in blind), None)
 
 
 def _at(sight: Sight, recording: Recording, steady: Steady) -> Place | None:

@@ -38,8 +38,8 @@ def frozen_head(specimen: Specimen) -> FrozenHead | None:
         return None
     name, head = heads[0]
     names = sum(p is head.weight for _, p in model.named_parameters(remove_duplicate=False))
-    own = names == 1 and not _is_shared(head.weight, others)
-    place = _place(model, name, specimen.root) if own else None
+    own = not _is_shared(head.weight, others)
+    place = _place(model, name, specimen.root, tied=names > 1) if own else None
     if place is None:
         return None
     return FrozenHead(
@@ -66,7 +66,7 @@ def _vocabulary(specimen: Specimen) -> int | None:
 
 
 def _is_shared(weight: Tensor, others: list[nn.Parameter]) -> bool:
-    """Whether another parameter has the same memory, or the same numbers: a tie, or a copy."""
+    """Whether another parameter has the same memory, or the same numbers, and may learn."""
     return any(
         each.data_ptr() == weight.data_ptr()
         or (each.shape == weight.shape and torch.equal(each, weight))
@@ -74,15 +74,19 @@ def _is_shared(weight: Tensor, others: list[nn.Parameter]) -> bool:
     )
 
 
-def _place(model: nn.Module, name: str, root: str) -> Place | None:
-    """The statement of a constructor that freezes the head, whatever the settings are."""
+def _place(model: nn.Module, name: str, root: str, *, tied: bool) -> Place | None:
+    """The statement of a constructor that freezes the head, whatever the settings are.
+
+    Who freezes a weight after it was `tied` to the embedding knows that both will stay.  Who
+    makes a frozen layer and ties the embedding to it later freezes that one in passing.
+    """
     owner, _, attribute = name.rpartition(".")
     for function, node in methods_of(model.get_submodule(owner), root):
         if function.__name__ != "__init__" or not isinstance(node, ast.FunctionDef):
             continue
         path = project_path(function.__code__.co_filename, root) or ""
         for statement in _always(node.body):
-            if _freezes(statement, attribute):
+            if _freezes(statement, attribute) and (not tied or _makes(statement, attribute)):
                 symbol = symbol_of(function.__code__)
                 return Place(path=path, symbol=symbol, line=statement.lineno)
     return None
@@ -100,3 +104,9 @@ def _freezes(statement: ast.stmt, attribute: str) -> bool:
     )
     text = ast.unparse(statement).replace(" ", "")
     return named and ("requires_grad_(False)" in text or "requires_grad=False" in text)
+
+
+def _makes(statement: ast.stmt, attribute: str) -> bool:
+    """Whether a statement makes the layer itself: `self.head = nn.Linear(C, V)`."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return any(isinstance(each, ast.Attribute) and each.attr == attribute for each in targets)

@@ -59,6 +59,8 @@ def rows_of(sizes: Sizes, *, first: bool = True) -> Protected:
 
     def protected(shape: torch.Size) -> tuple[slice, ...] | Tensor | None:
         batch, whole = sizes.batch, sizes.batch * sizes.length
+        if list(shape).count(batch) > 1:
+            return None  # queries, keys and values are three as well
         if batch in shape:
             at = list(shape).index(batch)
             return tuple(cut(1) if each == at else slice(None) for each in range(len(shape)))

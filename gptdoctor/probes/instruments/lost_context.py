@@ -9,6 +9,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.arguments import writes_in_place
 from gptdoctor.probes.instruments.blame import (
@@ -41,6 +42,8 @@ _QUERY = re.compile(
 )
 # What makes nothing of what it is given.
 MULTIPLYING = frozenset({"mul", "mul_", "__mul__", "__rmul__", "__imul__", "multiply"})
+
+SUMMING = frozenset({"add", "add_", "__add__", "__radd__", "__iadd__"})
 
 
 def mixes(steady: Steady, length: int) -> bool:
@@ -83,16 +86,30 @@ def _left_out(steady: Steady) -> FlowPlace | None:
     """The forward that keeps queries and keys and uses none; its statement that adds nothing."""
     recording = record(steady, steady.specimen.inputs())
     called = {id(module) for module, _ in recording.calls}
-    for _, module in _unused_queries(recording):
-        place = forward_place(type(module), steady.specimen.root)
-        if place is None or id(module) not in called:
+    for path, _ in _unused_queries(recording):
+        place = _forward_around(path, recording.model, called, steady.specimen.root)
+        if place is None:
             continue
-        for operation in recording.operations:
-            nothing = operation.name in MULTIPLYING and not operation.results[0].any()
-            here = operation.place is not None and operation.place.symbol == place.symbol
-            if nothing and here:
-                return flow_place(operation.place, operation.name)
-        return flow_place(place, "forward")
+        own = [
+            each
+            for each in recording.operations
+            if each.place is not None and each.place.symbol == place.symbol
+        ]
+        nothing = (e for e in own if e.name in MULTIPLYING and not e.results[0].any())
+        sums = (each for each in own if each.name in SUMMING)  # what was to be added belongs there
+        found = next(nothing, None) or next(sums, None)
+        return flow_place(found.place, found.name) if found else flow_place(place, "forward")
+    return None
+
+
+def _forward_around(path: str, model: nn.Module, called: set[int], root: str) -> Place | None:
+    """The forward of the innermost module of the user's around a weight, if it was called."""
+    while path:
+        path = path.rpartition(".")[0]
+        owner = model.get_submodule(path)
+        place = forward_place(type(owner), root)
+        if place is not None:
+            return place if id(owner) in called else None
     return None
 
 

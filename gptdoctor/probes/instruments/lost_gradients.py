@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import linecache
+import re
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,12 @@ from gptdoctor.probes.instruments.stack import Line
 from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 BATCHES = 3  # experts that the first batch leaves idle
+# What models hand on beside their result, for looking at or for the next call: nobody makes a loss
+# of it by its having been returned.
+HANDED_ON = re.compile(
+    r"((last|encoder|decoder|all)_)?hidden(_?states?)?|(cross_|self_)?attentions?|attn_weights|"
+    r"past(_key_values?)?|(new_|kv_)?caches?|present(s|_key_values?)?"
+)
 _FAILURES = (Exception, SystemExit)
 
 
@@ -152,6 +159,8 @@ class _Outputs:
         returned = self._returned.get(id(model))
         if not isinstance(returned, Tensor) and hasattr(returned, "__dict__"):
             returned = dict(vars(returned))  # a dataclass, or an object of the user's
+        if isinstance(returned, Mapping):
+            returned = {k: v for k, v in returned.items() if not HANDED_ON.fullmatch(str(k))}
         yield from (each for each in tensors(returned) if each.grad_fn is not None)
         for module in model.modules():
             yield from (each for each in tensors(dict(vars(module))) if each.grad_fn is not None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -11,7 +12,11 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, free_values, record
 from gptdoctor.probes.instruments.lost_context import MULTIPLYING
 from gptdoctor.probes.instruments.masks import plain_values, value_count
-from gptdoctor.probes.instruments.nearby_statements import copy_of_result, return_place
+from gptdoctor.probes.instruments.nearby_statements import (
+    copy_of_result,
+    return_place,
+)
+from gptdoctor.probes.instruments.nearby_text import idle_line
 from gptdoctor.probes.instruments.noticed import is_run
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
@@ -71,7 +76,11 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
         place = operation.place
         if start & set(operation.inputs) and place is not None:
             if not used.intersection(operation.outputs):  # read, and left there
-                place = _copy_of_text(steady, recording, place) or place
+                place = (
+                    _copy_of_text(steady, recording, place)
+                    or _taker_of_text(steady, recording, operation)
+                    or place
+                )
             return flow_place(place, operation.name)
     return _owner_forward(steady, recording)
 
@@ -89,13 +98,32 @@ def _gives_back_its_input(steady: Steady, recording: Recording) -> Place | None:
 
 def _looked_up(steady: Steady, recording: Recording, forward: Place) -> Place | None:
     """The statement of a function in which the text is looked up."""
-    text = {n for n, name in recording.given.items() if name == steady.text.name}
-    for operation in recording.operations:
-        if operation.name == "embedding" and text & set(operation.inputs):
-            for place in operation.stack:
-                if (place.path, place.symbol) == (forward.path, forward.symbol):
-                    return place
+    lookup = _lookup(steady, recording)
+    for place in lookup.stack if lookup is not None else ():
+        if (place.path, place.symbol) == (forward.path, forward.symbol):
+            return place
     return None
+
+
+def _taker_of_text(steady: Steady, recording: Recording, read: Operation) -> Place | None:
+    """The statement that takes the text as it was looked up, in the function of a read.
+
+    Positions that were read before it are missing there.
+    """
+    lookup = _lookup(steady, recording)
+    symbol = read.place.symbol if read.place is not None else ""
+    for operation in recording.operations[recording.operations.index(read) + 1 :]:
+        if lookup is not None and set(lookup.outputs) & set(operation.inputs):
+            return next((place for place in operation.stack if place.symbol == symbol), None)
+    return None
+
+
+def _lookup(steady: Steady, recording: Recording) -> Operation | None:
+    """The first look-up of what the text is, or of another form of it."""
+    given = (number for number, name in recording.given.items() if name == steady.text.name)
+    text = recording.derived_from(given)
+    lookups = (each for each in recording.operations if each.name == "embedding")
+    return next((each for each in lookups if text & set(each.inputs)), None)
 
 
 def _copy_of_text(steady: Steady, recording: Recording, forward: Place) -> Place | None:
@@ -106,17 +134,22 @@ def _copy_of_text(steady: Steady, recording: Recording, forward: Place) -> Place
 
 def _without_positions(steady: Steady, recording: Recording, forward: Place) -> Place:
     """The statement to which positions should have been added, or the function."""
-    copy = _copy_of_text(steady, recording, forward)
-    return copy or _looked_up(steady, recording, forward) or forward
+    text = _copy_of_text(steady, recording, forward) or _looked_up(steady, recording, forward)
+    if text is not None:
+        return text
+    idle = idle_line(steady.specimen.root, return_place(forward, steady.specimen.root))
+    return replace(forward, line=idle) if idle is not None else forward
 
 
 def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
-    """Who called a module of positions and made nothing of what it gave back."""
+    """Who called the user's module of positions and made nothing of what it gave back."""
     owners = {owner for owner, _ in kept}
     used = {number for operation in recording.operations for number in operation.inputs}
     used |= {number for _, numbers in recording.calls for number in numbers}
     for module, numbers in recording.returns:
         maker = recording.maker.get(numbers[0]) if numbers else None
+        if type(module).__module__.startswith("torch."):
+            continue  # a table: its read is an operation of the user's own function
         if id(module) in owners and maker is not None and not used & set(numbers):
             own = maker.stack[0].symbol if maker.stack else ""
             return next((place for place in maker.stack if place.symbol != own), None)

@@ -12,7 +12,7 @@ from torch import Tensor
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
 from gptdoctor.probes.instruments.nearby_statements import assigned_at
-from gptdoctor.probes.instruments.nearby_text import idle_line
+from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
 from gptdoctor.probes.instruments.statements import assignment_place
 
@@ -48,7 +48,10 @@ def mask_place(sight: Sight, recording: Recording, root: str) -> Place | None:
         if covering is not None:
             return covering
         number, operation = chain[-1]
-        return _place_of(number, operation, recording, root)
+        place = _place_of(number, operation, recording, root)
+        if operation is None or place is None or _unused_border(sight.operation, recording) is None:
+            return place
+        return _to_fill_in(operation, place, root)
     if applied is not None and applied.name == "where":
         return applied.place
     if turning and turning[0].place is not None:
@@ -91,10 +94,17 @@ def missing_mask_place(
             made = ancestors(masks_of(operation, recording, plain), recording)
             for later in recording.operations[last + 1 :]:
                 if later in made and later.place is not None and later.place.symbol == own:
-                    return later.place
+                    return _to_fill_in(later, later.place, root)
     if frames:
         return replace(frames[0], line=idle_line(root, frames[0]) or frames[0].line)
     return unused.place if unused is not None else _set_to_none(operation, root)
+
+
+def _to_fill_in(operation: Operation, place: Place, root: str) -> Place:
+    """The statement that made a mask; of one made of nothing yet, that which reads it next."""
+    empty = not operation.inputs and all(value_count(each) == 1 for each in operation.results)
+    line = next_reading(root, place) if empty else None
+    return place if line is None else replace(place, line=line)
 
 
 def _unused_border(attention: Operation, recording: Recording) -> Operation | None:

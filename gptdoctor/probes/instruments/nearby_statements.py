@@ -162,9 +162,10 @@ def return_place(place: Place, root: str) -> Place:
 
 
 def after_lost_result(place: Place, root: str) -> int | None:
-    """The line of the assignment after a call of which the result is named and never read.
+    """The line of the assignment after a call of which a result is named and never read.
 
-    None where it is read, or where something else follows.
+    None where all that it gives is read (a cache may be, and the rest not), or where something
+    else follows.
     """
     function = function_at(root, place)
     block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
@@ -178,8 +179,8 @@ def after_lost_result(place: Place, root: str) -> int | None:
         if isinstance(node, ast.Name) and node.id != "_"
     }
     rest = block[index + 1 :]
-    read = any(_is_read(name, rest) for name in names)
-    lost = bool(names) and not read and isinstance(rest[0], ast.Assign | ast.AugAssign)
+    unread = any(not _is_read(name, rest) for name in names)
+    lost = unread and isinstance(rest[0], ast.Assign | ast.AugAssign)
     return rest[0].lineno if lost else None
 
 
