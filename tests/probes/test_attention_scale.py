@@ -130,6 +130,22 @@ def test_torchs_own_attention_with_another_scale(tmp_path: Path, new: str, scale
     assert not lacks_scale(attention_of(tmp_path, text.replace(written, new + written)))
 
 
+@pytest.mark.parametrize(
+    ("value", "seen"), [("1.0", True), ("len(range(heads)) / heads", False)], ids=["one", "made"]
+)
+def test_a_scale_of_one_is_told_where_it_is_written(tmp_path: Path, value: str, seen: bool) -> None:
+    """And not where it is a matter of how the model is configured."""
+    line = f"self.scaling = {value}"
+    text = fused(", scale=self.scaling").replace(
+        "self.qkv = nn.Linear(dim, 3 * dim)", f"self.qkv = nn.Linear(dim, 3 * dim)\n        {line}"
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, AttentionScale)
+    told = [each.line for each in found.attentions if lacks_scale(each)]
+    assert told == ([line_of(made, line)] if seen else [])
+
+
 def test_a_softmax_of_other_products_is_no_attention(tmp_path: Path) -> None:
     """A router's scores, and torch's own attention, which scales by itself."""
     text = changed(

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.probes.instruments.written_scale import written_scale
 
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"})
 _PROJECTIONS = frozenset({"linear", "matmul", "__matmul__", "addmm", "einsum", "bmm", "conv1d"})
@@ -152,8 +153,13 @@ class ScoreWatch(OperationLog):
         origins = self._origins.get(id(queries)), self._origins.get(id(keys))
         if factor is None or origins[0] is None or origins[1] is None:
             return  # it scales by itself, by what it should
+        place = operation.place
+        if float(factor) == 1.0:
+            place = written_scale(place, self.root)
+            if place is None:
+                return  # whoever configures the model decides
         scores = Scores(
-            place=operation.place,
+            place=place,
             product=operation.made[0],
             width=queries.shape[-1],
             queries=queries,
