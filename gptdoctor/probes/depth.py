@@ -39,7 +39,7 @@ DRAWS = 3
 # Below this a block is looked into.  One that adds ten times its input has a share of 0.1.
 LOOKED_INTO = 0.08
 # What a block multiplies the gradient by where nobody asks why: healthy ones, by 1.0 to 2.5.
-TAME = (0.2, 4.0)
+TAME = (0.6, 4.0)
 _FAILURES = (Exception, SystemExit)
 
 

@@ -17,6 +17,21 @@ ROTARY = """T, size = q.shape[2:]
         angles = torch.arange(T)[:, None] * torch.ones(size)
         q, k = (y * angles.cos() + y.roll(1, -1) * angles.sin() for y in (q, k))
         """
+# Where the matrix of queries and keys is a slice, and a matrix only once it is taken.
+STACKED = """made = torch.einsum("btc,hsc->bhts", x, self.qkv.weight[:128].unflatten(0, (8, 16)))
+        q, k = made.chunk(2, dim=1)
+        """
+FUSED = "y = F.scaled_dot_product_attention(q, k, v, is_causal=True{})"
+
+
+def fused(scale: str) -> str:
+    """The model with torch's own attention, which is told to scale by `scale`."""
+    return changed(
+        (SCORES, FUSED.format(scale)),
+        ('scores = scores.masked_fill(seen == 0, float("-inf"))', ""),
+        ("weights = scores.softmax(-1)", ""),
+        ("(weights @ v)", "y"),
+    )
 
 
 def attention_of(folder: Path, text: str) -> ScoredAttention:
@@ -46,8 +61,9 @@ def test_the_factor_is_measured_with_its_line(tmp_path: Path) -> None:
         ROTARY + PRODUCT,
         PRODUCT + " + torch.arange(T)",
         "scores = torch.matmul(q, k.mT).float()",
+        STACKED + PRODUCT,
     ],
-    ids=["product", "einsum", "rotary", "bias", "matmul"],
+    ids=["product", "einsum", "rotary", "bias", "matmul", "weights of all layers in one"],
 )
 def test_scores_that_nothing_scales_are_seen(tmp_path: Path, new: str) -> None:
     """However they are multiplied, turned or biased."""
@@ -90,6 +106,44 @@ def test_a_scale_in_the_first_values_is_seen(tmp_path: Path, fill: str) -> None:
         (LINEAR_INIT, LINEAR_INIT),
     )
     assert not lacks_scale(attention_of(tmp_path, text))
+
+
+def test_torchs_own_attention_that_is_told_to_scale_by_one(tmp_path: Path) -> None:
+    """As sharp as scores that nothing scales."""
+    assert lacks_scale(attention_of(tmp_path, fused(", scale=1.0")))
+
+
+@pytest.mark.parametrize(
+    ("new", "scale"),
+    [
+        ("", ", scale=q.shape[-1] ** -0.5"),
+        ("", ", scale=1 / q.shape[-1]"),
+        ("q, k = F.rms_norm(q, (16,)), F.rms_norm(k, (16,))\n        ", ", scale=1.0"),
+        ("q = q * 0.25\n        ", ", scale=1.0"),
+    ],
+    ids=["root", "mu", "norm", "before"],
+)
+def test_torchs_own_attention_with_another_scale(tmp_path: Path, new: str, scale: str) -> None:
+    """By what it is told, or because queries and keys are of a size by themselves."""
+    text = fused(scale)
+    written = FUSED.format(scale)
+    assert not lacks_scale(attention_of(tmp_path, text.replace(written, new + written)))
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"), [("1.0", True), ("len(range(heads)) / heads", False)], ids=["one", "made"]
+)
+def test_a_scale_of_one_is_told_where_it_is_written(tmp_path: Path, value: str, seen: bool) -> None:
+    """And not where it is a matter of how the model is configured."""
+    line = f"self.scaling = {value}"
+    text = fused(", scale=self.scaling").replace(
+        "self.qkv = nn.Linear(dim, 3 * dim)", f"self.qkv = nn.Linear(dim, 3 * dim)\n        {line}"
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, AttentionScale)
+    told = [each.line for each in found.attentions if lacks_scale(each)]
+    assert told == ([line_of(made, line)] if seen else [])
 
 
 def test_a_softmax_of_other_products_is_no_attention(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gptdoctor.core.measurements.depth import Depth, Stack
+from gptdoctor.defects.dynamics.vanishing_gradient import least_factor
 from gptdoctor.probes.depth import LAYERS, LOOKED_INTO, PROBE
 from gptdoctor.probes.probe import Abstention
 from tests.probes.tower import ATTEND, FEED, LINEAR_INIT, TRANSFORMER, changed
@@ -175,6 +176,18 @@ def test_gradients_that_vanish_or_explode_are_measured(tmp_path: Path) -> None:
     )
     assert exploding.gradient_factor is not None
     assert exploding.gradient_factor > 10
+
+
+@pytest.mark.parametrize(
+    ("line", "fades"),
+    [("x = torch.sigmoid(x)", True), ("x = torch.sigmoid(x) + x", False), ("x = x / 2", False)],
+    ids=["sigmoid", "beside the stream", "mean"],
+)
+def test_a_squashed_stream_fades(tmp_path: Path, line: str, fades: bool) -> None:
+    """Whatever the branches of a block add, for the stream is what reaches the first one."""
+    stack = stack_of(tmp_path, changed((FEED, f"{FEED}\n        {line}")))
+    assert stack.gradient_factor is not None
+    assert (stack.gradient_factor < least_factor(stack)) is fades
 
 
 def test_what_works_side_by_side_is_no_stack(tmp_path: Path) -> None:

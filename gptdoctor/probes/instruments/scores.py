@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.probes.instruments.written_scale import written_scale
 
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"})
 _PROJECTIONS = frozenset({"linear", "matmul", "__matmul__", "addmm", "einsum", "bmm", "conv1d"})
@@ -86,6 +88,7 @@ class Scores:
     origins: tuple[Origin, Origin]
     plain: bool = True
     normalised: Tensor | None = None  # what the softmax was given
+    factor: float | None = None  # where one operation scales and normalises: by what
 
 
 @dataclass(kw_only=True)
@@ -98,6 +101,7 @@ class ScoreWatch(OperationLog):
     def __post_init__(self) -> None:
         super().__post_init__()
         self.weights: dict[int, Tensor] = {}  # matrices of all projections, by id
+        self._matrices = set(self.parameters)  # and parts and turned forms of them
         self._origins: dict[int, Origin] = {}
         self._followed: dict[int, Scores] = {}
 
@@ -105,7 +109,8 @@ class ScoreWatch(OperationLog):
         """Bring the books up to date."""
         name, made = operation.name, operation.made
         if name == "scaled_dot_product_attention":
-            return  # scales by itself, or by what it was told to
+            self._note_whole(operation)
+            return
         if self._is_product(operation):
             return
         followed = [
@@ -141,6 +146,30 @@ class ScoreWatch(OperationLog):
         self._followed[id(operation.made[0])] = scores
         return True
 
+    def _note_whole(self, operation: Operation) -> None:
+        """An attention in one operation, where it was told by what to scale."""
+        factor = operation.kwargs.get("scale")
+        queries, keys = operation.given[:2]
+        origins = self._origins.get(id(queries)), self._origins.get(id(keys))
+        if factor is None or origins[0] is None or origins[1] is None:
+            return  # it scales by itself, by what it should
+        place = operation.place
+        if float(factor) == 1.0:
+            place = written_scale(place, self.root)
+            if place is None:
+                return  # whoever configures the model decides
+        scores = Scores(
+            place=place,
+            product=operation.made[0],
+            width=queries.shape[-1],
+            queries=queries,
+            keys=keys,
+            origins=(origins[0], origins[1]),
+            normalised=operation.made[0],
+            factor=float(factor),
+        )
+        self.scores.append(scores)
+
     def _follow(self, scores: Scores, operation: Operation) -> None:
         name, made = operation.name, operation.made[0]
         if name in ("softmax", "_softmax") or name == "softmax_":
@@ -154,12 +183,15 @@ class ScoreWatch(OperationLog):
 
     def _origin(self, operation: Operation) -> Origin | None:
         """The projection that the result comes from, if it comes from one alone."""
-        matrices = [
-            each for each in operation.given if id(each) in self.parameters and each.dim() > 1
-        ]
-        inputs = [each for each in operation.given if id(each) not in self.parameters]
+        given = operation.given
+        matrices = [each for each in given if id(each) in self._matrices and each.dim() > 1]
+        inputs = [each for each in given if id(each) not in self._matrices]
+        if given and not inputs and operation.name in _HARMLESS:
+            self._matrices.update(id(each) for each in operation.made)
+        if operation.name == "linear" and not inputs:  # of learned queries
+            inputs, matrices = [given[0]], [given[1]]
         if operation.name in _PROJECTIONS and matrices and inputs:
-            self.weights[id(matrices[0])] = matrices[0]
+            self.weights[id(matrices[0])] = _by_inputs(operation, matrices[0])
             return Origin(projected=inputs[0], weight=id(matrices[0]), plain=True)
         known = [self._origins[id(each)] for each in operation.given if id(each) in self._origins]
         if not known or not operation.made[0].is_floating_point() | operation.made[0].is_complex():
@@ -174,6 +206,28 @@ class ScoreWatch(OperationLog):
             if scores.normalised is not None:
                 found.setdefault(scores.place, scores)
         return list(found.values())
+
+
+def _by_inputs(operation: Operation, matrix: Tensor) -> Tensor:
+    """The matrix of a projection; one that an einsum sums over in several dimensions, as [.., n].
+
+    n: how many numbers are summed up for one.
+    """
+    summed = _einsum_sum(operation, matrix) if operation.name == "einsum" else 0
+    return matrix.reshape(-1, summed) if summed else matrix
+
+
+def _einsum_sum(operation: Operation, matrix: Tensor) -> int:
+    """How many numbers of a matrix an einsum sums up for one of its results; 0: not known."""
+    text = operation.args[0]
+    if not isinstance(text, str) or "->" not in text or "." in text:
+        return 0
+    sides, _, result = text.replace(" ", "").partition("->")
+    for letters, tensor in zip(sides.split(","), operation.given, strict=False):
+        if tensor is matrix:
+            sizes = zip(letters, matrix.shape, strict=True)
+            return math.prod(size for letter, size in sizes if letter not in result)
+    return 0
 
 
 def _keeps_size(operation: Operation) -> bool:
@@ -218,6 +272,8 @@ def slope(scores: Scores) -> float | None:
 
     The median over all scores that are not masked.
     """
+    if scores.factor is not None:
+        return scores.factor
     if scores.normalised is None or not scores.normalised.requires_grad:
         return None
     found: tuple[Tensor | None, ...] = torch.autograd.grad(

@@ -1,0 +1,66 @@
+"""Where a scale of 1 is written as a number, and not left to whoever configures the model."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from gptdoctor.core.findings import Place
+
+# How torch's own attention, and what stands around it, names the factor.
+_NAMES = frozenset({"scale", "scaling", "softmax_scale"})
+
+
+def written_scale(place: Place | None, root: str) -> Place | None:
+    """The line that writes the number 1 for the scale of the attention that `place` calls.
+
+    That of the call, or of the attribute that it hands on where nothing else is ever written to
+    it.  None: the scale is an argument, a field of a configuration, or cannot be read.
+    """
+    if place is None or place.line is None:
+        return None
+    try:
+        tree = ast.parse((Path(root) / place.path).read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return None
+    for value in _scales(tree, place.line):
+        if _is_one(value):
+            return place
+        if isinstance(value, ast.Attribute):
+            return _attribute(tree, value.attr, place)
+    return None
+
+
+def _scales(tree: ast.AST, line: int) -> Iterator[ast.expr]:
+    """What calls of that line are given as their scale."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or line):
+            yield from (each.value for each in node.keywords if each.arg in _NAMES)
+
+
+def _is_one(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value in (1, 1.0)
+
+
+def _attribute(tree: ast.AST, name: str, place: Place) -> Place | None:
+    """The last line of the class around `place` that writes 1 to an attribute; None: not only 1."""
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+        and node.lineno <= (place.line or 0) <= (node.end_lineno or node.lineno)
+    ]
+    if not around:
+        return None
+    owner = max(around, key=lambda node: node.lineno)
+    written = [
+        node
+        for node in ast.walk(owner)
+        if isinstance(node, ast.Assign)
+        and any(isinstance(each, ast.Attribute) and each.attr == name for each in node.targets)
+    ]
+    if not written or not all(_is_one(node.value) for node in written):
+        return None
+    last = max(node.lineno for node in written)
+    return Place(path=place.path, symbol=f"{owner.name}.__init__", line=last)
