@@ -140,7 +140,7 @@ def _unseen(labeller: Labeller, run: LabelledRun, index: int, *, fed: bool) -> i
 
 
 def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
-    """Losses that the entry gives as plain numbers for labels or a switch, where it has no other."""
+    """Losses that the entry gives as plain numbers for labels or a switch, if it has no other."""
     recipe = specimen.recipe
     if recipe is None or any(own.labels or own.asked for own in specimen.own_losses):
         return

@@ -180,15 +180,8 @@ def _is_obscure(crash: Crash) -> bool:
 
 
 def _asserts_an_input(crash: Crash, inputs: tuple[str, ...]) -> bool:
-    """Whether an assert, which python -O removes, is all that refuses a call without inputs.
-
-    Of one input alone it may be about the caller's own order; of several, any will do.
-    """
-    asked = [
-        name
-        for name in inputs
-        if re.search(rf"\b{re.escape(name)} is (?:not )?None\b", crash.statement)
-    ]
+    """Whether an assert, which python -O removes, is all that asks for one of several inputs."""
+    asked = [name for name in inputs if re.search(rf"\b{name} is ", crash.statement)]
     return crash.kind == "AssertionError" and len(asked) > 1
 
 
