@@ -51,7 +51,7 @@ def expected_movement(logits: Tensor, tokens: Tensor, coldest: float, hottest: f
 
     `logits` [V].  A filter that leaves a few tokens leaves such as are alike at any temperature.
     """
-    left = logits[tokens.unique()]
+    left = logits[tokens.unique()]  # type: ignore[no-untyped-call]
     return distance((left / coldest).softmax(dim=-1), (left / hottest).softmax(dim=-1))
 
 
