@@ -86,9 +86,11 @@ class _Decoder:
         """A fresh copy: a cache of the model's own is empty."""
         return jitter(self._specimen.copy(), SPREAD, self._specimen.seed).eval()
 
-    def full(self, length: int) -> Tensor:
-        """Logits [B, T, V] or [B, V] of the forward pass over the first tokens."""
+    def full(self, length: int, *, by_chance: bool = False) -> Tensor:
+        """Logits [B, T, V] or [B, V] over the first tokens; `by_chance`: with other draws."""
         self._specimen.reseed()
+        if by_chance:
+            torch.rand(1)  # moves all later draws on
         return self._split(self._call.full(self.model(), self._ids[:, :length]))[0]
 
     def after(self, model: nn.Module, cuts: list[int], *, whole: bool = False) -> list[Tensor]:
@@ -222,7 +224,7 @@ def measure(specimen: Specimen) -> CachedDecoding:
 def _measured(decoder: _Decoder, call: CacheCall) -> CachedDecoding:
     wanted = [last(decoder.full(end)) for end in range(PREFIX, LENGTH + 1)]
     whole = decoder.full(LENGTH)
-    noise = relative_difference(last(whole), wanted[-1])
+    noise = relative_difference(last(decoder.full(LENGTH, by_chance=True)), wanted[-1])
     if whole.dim() == 3 and whole.shape[1] == LENGTH:
         noise = max(noise, relative_difference(whole[:, PREFIX - 1], wanted[0]))
     if noise > STEADY:

@@ -18,6 +18,8 @@ from gptdoctor.specimen.specimen import Specimen
 
 # Things that are computed from, unlike masks, positions, labels and caches.
 _SOURCES = frozenset({"ids", "image", "audio", "features", "other"})
+# What may be given in the place of ids, where those have been looked up already.
+_EMBEDDED = re.compile(r"(?:decoder_)?inputs?_embeds?")
 _LIST = re.compile(
     r"(?:typing\.)?(?:list|List|Sequence|Iterable|tuple|Tuple|dict|Dict|Mapping)\b.*"
 )
@@ -41,6 +43,8 @@ def empty_arguments(slots: tuple[Slot, ...]) -> dict[str, Any] | None:
 def _is_source(slot: Slot) -> bool:
     if slot.spread or slot.kind not in _SOURCES:
         return False
+    if _EMBEDDED.fullmatch(slot.name):
+        return True
     return slot.kind != "other" or not is_state(slot.name)
 
 

@@ -204,6 +204,12 @@ class _Examined:
         return None
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:
+        usual, other = (
+            self._real.next_logits(self._real.sharpened(), prompts, by_chance=chance)
+            for chance in (False, True)
+        )
+        if not torch.allclose(usual, other, rtol=1e-3):
+            return  # what follows is a matter of chance
         for step in range(min(STEPS, drawn.shape[1])):
             text = torch.cat([prompts, drawn[:, :step]], dim=1)
             logits = self._real.next_logits(self._real.sharpened(), text)

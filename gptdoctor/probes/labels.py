@@ -20,12 +20,13 @@ from gptdoctor.probes.instruments.labelled_runs import (
     text_in,
 )
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
-from gptdoctor.probes.instruments.unheard import as_number, with_cut, with_lost_labels
+from gptdoctor.probes.instruments.unheard import as_number, asked_number, with_cut, with_lost_labels
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
 from gptdoctor.specimen.label_conventions import masks_labels
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.places import told
+from gptdoctor.specimen.roles import asks_for_loss
 from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 # Models have one loss, seldom two; a class of helpers may have many.
@@ -139,17 +140,21 @@ def _unseen(labeller: Labeller, run: LabelledRun, index: int, *, fed: bool) -> i
 
 
 def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
-    """Losses that the entry gives for its labels as plain numbers, where it gives no other."""
-    if specimen.recipe is None or any(own.labels for own in specimen.own_losses):
+    """Losses that the entry gives as plain numbers for labels or a switch, if it has no other."""
+    recipe = specimen.recipe
+    if recipe is None or any(own.labels or own.asked for own in specimen.own_losses):
         return
-    for name in label_parameters(specimen.recipe):
-        own = as_number(specimen, name, text)
+    switches = [slot.name for slot in recipe.slots if asks_for_loss(slot)]
+    for own in (
+        *(as_number(specimen, name, text) for name in label_parameters(recipe)),
+        *(asked_number(specimen, recipe, name) for name in switches),
+    ):
         try:
             run = Labeller(specimen, own, text).run(0)
         except _FAILURES:
             continue
         if run.loss.item() in run.watch.numbers:
-            yield with_cut(run.reading(name, hears=False), run)
+            yield with_cut(run.reading(own.name, hears=False), run)
 
 
 def measure(specimen: Specimen) -> Labels:

@@ -177,8 +177,11 @@ class _Asked:
             told |= _placed("scaling", one.place)
             told |= {"scaling": one.how, "scales_probabilities": one.probabilities}
         elif trace.choices:
-            told |= _placed("plain", readied(trace, self._draws.specimen.root))
+            told |= _placed("plain", self._readied(trace))
         return told, trace.scalings[0].place if trace.scalings else None
+
+    def _readied(self, trace: TracedChoice) -> Place:
+        return readied(trace, self._draws.specimen.root, self._method.place.symbol)
 
     def _named(self) -> dict[str, Any]:
         place = self._method.place
@@ -198,20 +201,24 @@ def _placed(what: str, place: Place) -> dict[str, Any]:
     }
 
 
-def readied(trace: TracedChoice, root: str) -> Place:
+def readied(trace: TracedChoice, root: str, method: str) -> Place:
     """The statement that readies the logits for the choice, where a temperature has its place.
 
     One that does nothing, near the choice; else one that only reads the logits of a position, for
-    there most divide; else the softmax before the choice; else the choice.
+    there most divide; else the softmax before the choice; else the choice.  Where the choice is in
+    a helper that is handed what is ready, all this is looked for in the `method` that was asked.
     """
     choice = trace.choices[-1]
     idle = idle_line(root, choice)
     if idle is not None:
         return replace(choice, line=idle)
-    here = [one for one in trace.steps if one.place.symbol == choice.symbol]
-    reading = [one.place for one in here if one.kind == "read" and only_reads(root, one.place)]
-    softened = [one.place for one in here if one.kind == "soften"]
-    return next(iter([*reading[-1:], *softened[-1:]]), choice)
+    for symbol in (choice.symbol, method):
+        here = [one for one in trace.steps if one.place.symbol == symbol]
+        reading = [one.place for one in here if one.kind == "read" and only_reads(root, one.place)]
+        softened = [one.place for one in here if one.kind == "soften"]
+        for place in (*reading[-1:], *softened[-1:]):
+            return place
+    return choice
 
 
 def measure(specimen: Specimen) -> Sampling:

@@ -222,7 +222,8 @@ def _spread(specimen: Specimen) -> Iterator[SpreadRows]:
     if specimen.objective != OWN:
         return
     batch, length = LOSS
-    trace = ShapeTrace(root=specimen.root, counts=frozenset({batch, batch * length}))
+    counts = {batch, batch * length, batch * (length - 1)}  # a loss that shifts has one less
+    trace = ShapeTrace(root=specimen.root, counts=frozenset(counts))
     with contextlib.suppress(*_FAILURES):
         inputs = specimen.make_inputs(batch, length, specimen.seed)
         specimen.reseed()

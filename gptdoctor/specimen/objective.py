@@ -96,8 +96,9 @@ def own_losses(
 ) -> tuple[OwnLoss, ...]:
     """All ways in which the model gives a loss of its own, once each, best first.
 
-    A loss that no parameter hears of counts for an entry that takes labels, and for a method that
-    takes them and is named for training, last of all: that nothing hears of it is the finding.
+    A loss that no parameter hears of counts for an entry that takes labels or is asked for its
+    loss, and for a method that takes them and is named for training, last of all: that nothing
+    hears of it is the finding.
     """
     heard: dict[str, OwnLoss] = {}
     silent: dict[str, OwnLoss] = {}
@@ -109,7 +110,7 @@ def own_losses(
             heard[own.name] = own
         elif value is not None and own.name in label_parameters(recipe):
             silent[own.name] = own
-        elif value is not None and own.labels and promises_training(own.name):
+        elif value is not None and (own.asked or (own.labels and promises_training(own.name))):
             silent.setdefault(own.name, replace(own, heard=False))
     found = (*heard.values(), *silent.values())
     return tuple(_with_conventions(own, model, recipe, root) for own in found)
@@ -133,7 +134,8 @@ def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
     yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe))
     for slot in recipe.slots:
         if asks_for_loss(slot):
-            yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe, {slot.name: True}))
+            run = _entry_alone(recipe, {slot.name: True})
+            yield OwnLoss(name=recipe.entry, run=run, asked=True)
     for name in label_parameters(recipe):
         yield OwnLoss(
             name=name,

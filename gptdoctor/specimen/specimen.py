@@ -49,6 +49,7 @@ class OwnLoss:
     # The same with labels made by another function; None: no labels are given at all.
     relabelled: Callable[[LabelsOf], Loss] | None = None
     heard: bool = True  # False: a method's, and nothing hears of it; no loss to train with
+    asked: bool = False  # by a switch of the entry, such as return_loss
     # What the labels of each name stand for, as far as anything tells.
     conventions: Mapping[str, Convention] = field(default_factory=dict)
 

@@ -360,7 +360,12 @@ def test_the_details_name_the_list_and_the_inputs() -> None:
 
 
 def convictions(
-    kind: str = "", message: str = "", *, raised_there: bool = False, returned: str = ""
+    kind: str = "",
+    message: str = "",
+    *,
+    raised_there: bool = False,
+    returned: str = "",
+    statement: str = "",
 ) -> list[Conviction]:
     """What is read in one call without inputs."""
     crash = Crash(
@@ -370,6 +375,7 @@ def convictions(
         path="model.py",
         symbol="Net.embed",
         line=9,
+        statement=statement,
         raised_there=raised_there,
     )
     call = EmptyCall(
@@ -436,3 +442,15 @@ def test_clear_errors_and_tensors_refute(
 def test_other_errors_say_nothing(kind: str, message: str, raised_there: bool) -> None:
     """Neither an empty list nor a word about inputs."""
     assert convictions(kind, message, raised_there=raised_there) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "alone"),
+    [("assert text is not None or image is not None", True), ("assert text is not None", False)],
+)
+def test_an_assert_that_asks_for_any_input_is_no_guard(statement: str, alone: bool) -> None:
+    """One that asks for a single input may be about something else."""
+    (found,) = convictions("AssertionError", "give text or image", statement=statement)
+    assert (found.status, found.alone) == (Status.CONFIRMED, alone)
+    assert found.place is not None
+    assert (found.place.line is not None) is alone

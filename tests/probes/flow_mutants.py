@@ -95,6 +95,21 @@ class Mutant:
 
 
 PLAIN = decoder()
+# Tokens in the order of their experts, as grouped kernels take them.
+SORTED = recurrent(
+    """
+    self.router = nn.Linear(dim, 4)
+    self.experts = nn.Parameter(torch.randn(4, dim, dim) / dim)
+    """,
+    """
+    weight, chosen = self.router(x).flatten(0, 1).softmax(-1).max(-1)
+    order = chosen.argsort(stable=True)
+    flat = x.flatten(0, 1)[order]
+    flat = (flat[:, None] @ self.experts[chosen[order]])[:, 0] * weight[order, None]
+    y = torch.empty_like(flat).index_copy(0, order, flat).view_as(x)
+    x = x + y
+    """,
+)
 BUFFERED = decoder(
     "scores = scores.masked_fill(self.seen[:T, :T] == 0, -1e9)",
     kept='self.register_buffer("seen", torch.ones(span, span).tril())',
@@ -264,6 +279,14 @@ SPLIT = "self.to_qkv(x).chunk(3, -1)"
 JOINED = "mixed.transpose(1, 2).flatten(-2)"
 
 MUTANTS = (
+    Mutant(
+        "rows mixed behind sorted experts",
+        SORTED,
+        "x = x + y",
+        "x = x + y\n        x = x + x.mean(0)",
+        "GD802",
+        "x = x + x.mean(0)",
+    ),
     Mutant("mask removed", PLAIN, f"        {CAUSAL}\n", "", "GD801", "in Attend.forward"),
     Mutant("mask one too high", PLAIN, "triu(1)", "triu(2)", "GD801", "triu(2)"),
     Mutant("mask of zeros", PLAIN, ".triu(1)", ".triu(T)", "GD801", ".triu(T)"),

@@ -178,6 +178,29 @@ class Model(nn.Module):
 """
 
 
+CHANCE = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64):
+        super().__init__()
+        self.e, self.out = nn.Embedding(vocab_size, dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, ids, cache=None):
+        x = self.e(ids)
+        past = x if cache is None else torch.cat([cache, x], 1)
+        count = torch.arange(1, past.size(1) + 1)[:, None]
+        return self.out(F.dropout(past.cumsum(1) / count, 0.5))[:, -ids.size(1):], past
+"""
+
+
+def test_logits_of_chance_are_no_base_for_a_comparison(tmp_path: Path) -> None:
+    """Dropout in evaluation is another rule's."""
+    with pytest.raises(Abstention, match="by themselves"):
+        CACHED_DECODING.measure(specimen(tmp_path, CHANCE))
+    found = PROBE.measure(specimen(tmp_path, CHANCE.replace(", past\n", "\n") + FROM_SCRATCH))
+    assert isinstance(found, Generation)
+    assert [one.steps for one in found.methods] == [()]
+
+
 def test_a_call_that_takes_the_new_part_of_the_whole_text_is_no_base(tmp_path: Path) -> None:
     """It is never meant to be given that part alone."""
     with pytest.raises(Abstention, match="takes the whole text"):

@@ -610,6 +610,27 @@ def test_a_model_without_a_loss_is_not_measured(tmp_path: Path) -> None:
         PROBE.measure(specimen(tmp_path, text(STEP, "raise NotImplementedError")))
 
 
+ASKED = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768):
+        super().__init__()
+        self.e, self.mix = nn.Embedding(vocab_size, dim), nn.GRU(dim, dim, batch_first=True)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids, return_loss=False):
+        z = self.out(self.mix(self.e(ids[:, :-1] if return_loss else ids))[0])
+        return F.cross_entropy(z.mT, ids[:, 1:]){} if return_loss else z
+"""
+
+
+@pytest.mark.parametrize("end", ["", ".detach()", ".item()"])
+def test_a_loss_that_a_switch_asks_for_is_to_train_with(tmp_path: Path, end: str) -> None:
+    """Whether it takes labels or not."""
+    made = specimen(tmp_path, ASKED.format(end))
+    found = [(one.rule, one.place and one.place.line) for one in convictions(measured(made))]
+    assert found == ([("GD606", line_of(made, "F.cross"))] if end else [])
+
+
 def test_a_detached_loss_for_the_eye_is_none_to_train_with(tmp_path: Path) -> None:
     """No name of it says that it is more than a report."""
     report = (

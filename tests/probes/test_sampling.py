@@ -85,6 +85,29 @@ def test_a_temperature_without_effect_shows_where_it_is_low(tmp_path: Path) -> N
     assert 0.3 < cold.total_variation < 0.6
 
 
+HELPED = """\
+        for _ in range(max_new_tokens):
+            z = self(idx)[:, -1]
+            p = torch.nn.functional.softmax(z, dim=-1)
+            idx = torch.cat([idx, {}], 1)
+        return idx
+
+    def pick(self, p):
+        return torch.multinomial(p, 1)
+"""
+
+
+@pytest.mark.parametrize("choice", ["self.pick(p)", "torch.multinomial(p, 1)"])
+def test_a_temperature_is_missed_where_the_method_softens(tmp_path: Path, choice: str) -> None:
+    """However softmax is called, and whoever chooses."""
+    made = specimen(tmp_path, HEAD + FORWARD + SIGNATURE + HELPED.format(choice))
+    found = PROBE.measure(made)
+    assert isinstance(found, Sampling)
+    assert [one.plain_line for one in found.methods if one.parameter] == [
+        line_of(made, "functional.softmax")
+    ]
+
+
 LAST = LOOP.format(new=MULTINOMIAL)
 FORMS = {
     "output-object": FORWARD.replace(

@@ -30,6 +30,8 @@ LOSSES = {
     "each.mean() + (x.mean((1, 2))[:, None] - x.mean((1, 2))[None]).square().mean()": "",
     "each.mean() + (x.mean(2)[:, :, None] - torch.arange(x.size(1))).square().mean()": "",
     "(each[:, None] * (targets.flatten() > 0)).mean()": "GD303",
+    "(each.view_as(targets)[:, 1:].flatten() * targets[:, 1:].gt(0).flatten()).mean()": "",
+    "(each.view_as(targets)[:, 1:].flatten() * (targets[:, 1:] > 0).view(-1, 1)).mean()": "GD303",
     "each.mean() + F.mse_loss(x.mean(1).mean(-1, keepdim=True), targets.float().mean(1))": "GD303",
     "each.mean() + (targets.float().mean(1) - x.mean((1, 2))[:, None]).abs().mean()": "GD303",
 }

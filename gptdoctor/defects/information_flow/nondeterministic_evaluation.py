@@ -97,5 +97,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
     convicts={PROBE: read_calls},
+    explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
     proof=Proof(measures=("probes.instruments.steady:relative_change",), test=_test),
 )

@@ -161,9 +161,11 @@ def _of_call(call: EmptyCall) -> Iterator[Conviction]:
                 yield _conviction(call, Status.REFUTED, at_function)
         elif _is_obscure(crash):
             # An assert stands before the line that would fail: the function decides.
-            line = None if crash.kind == "AssertionError" else crash.line
+            asserted = _asserts_an_input(crash, call.inputs)
+            line = None if crash.kind == "AssertionError" and not asserted else crash.line
             place = Place(path=crash.path or call.path, symbol=crash.symbol, line=line)
-            yield _conviction(call, Status.CONFIRMED, place, alone=_shows_empty_list(crash))
+            alone = asserted or _shows_empty_list(crash)
+            yield _conviction(call, Status.CONFIRMED, place, alone=alone)
 
 
 def _is_clear(crash: Crash, inputs: tuple[str, ...]) -> bool:
@@ -175,6 +177,12 @@ def _is_obscure(crash: Crash) -> bool:
     """Whether an error is one that code meets when it counts on a thing that is not there."""
     kinds = ("ZeroDivisionError", "AssertionError", "IndexError", "TypeError")
     return crash.kind in kinds or _shows_empty_list(crash)
+
+
+def _asserts_an_input(crash: Crash, inputs: tuple[str, ...]) -> bool:
+    """Whether an assert, which python -O removes, is all that asks for one of several inputs."""
+    asked = [name for name in inputs if re.search(rf"\b{name} is ", crash.statement)]
+    return crash.kind == "AssertionError" and len(asked) > 1
 
 
 def _shows_empty_list(crash: Crash) -> bool:

@@ -41,8 +41,8 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
 def _test(values: Mapping[str, Value]) -> str:
     """The operations of the loss that pair each row with every other."""
     return """\
-ids = random_ids(batch=7, length=5)  # 7 and 35 count rows, and nothing else
-with SpreadWatch({7, 35}) as watch:
+ids = random_ids(batch=7, length=5)  # 7, 35 and 28, of a shift, count rows, and nothing else
+with SpreadWatch({7, 35, 28}) as watch:
     loss(build(), ids)
 assert not watch.found, f"each row meets every other in {watch.found}"
 """

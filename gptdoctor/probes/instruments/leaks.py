@@ -106,19 +106,35 @@ class Comparison:
         self._protected = protected, in_second
         self._twins = twins(first, second)
         self._origins: dict[int, Operation] = {}
+        self._stems: dict[int, Operation] = {}  # where what is dirty began to be
 
     def offender(self) -> Operation | None:
-        """The first operation with a dirty result and no dirty input; None: there is none."""
+        """The first operation with a dirty result and no dirty input; None: there is none.
+
+        Of those that what is dirty at the end stems from: what looks dirty and gives clean results
+        again had another form than it seemed, such as tokens in the order of their experts.
+        """
+        first: Operation | None = None
+        last: Operation | None = None
         for operation in self.first.operations:
             given = {self._state.get(number, "clean") for number in operation.inputs}
             found = self._judge(operation)
+            stem = next(
+                (self._stems[each] for each in operation.inputs if each in self._stems), None
+            )
+            if "dirty" in found and "dirty" not in given:
+                stem = stem or self._blamed(operation)
             for number, state in zip(operation.outputs, found, strict=True):
                 self._state[number] = state
                 if state == "changed":
                     self._note_origin(operation, number)
-            if "dirty" in found and "dirty" not in given:
-                return self._blamed(operation)
-        return None
+                if state != "clean" and stem is not None:
+                    self._stems[number] = stem
+                else:
+                    self._stems.pop(number, None)
+            if "dirty" in found:
+                first, last = first or stem, stem
+        return last or first
 
     def _judge(self, operation: Operation) -> list[str]:
         """The state of each result."""

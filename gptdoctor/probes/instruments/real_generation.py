@@ -123,12 +123,14 @@ class RealGeneration:
         """A copy in evaluation mode whose logits are far from even."""
         return jitter(self.specimen.copy(), SPREAD, self.specimen.seed).eval()
 
-    def next_logits(self, model: nn.Module, prompts: Tensor) -> Tensor:
-        """The logits [B, V] that the forward pass gives after prompts [B, T]."""
+    def next_logits(self, model: nn.Module, prompts: Tensor, *, by_chance: bool = False) -> Tensor:
+        """The logits [B, V] after prompts [B, T]; `by_chance`: with other random numbers."""
         rows, length = prompts.shape
         inputs = self.specimen.make_inputs(rows, length, self.specimen.seed)
         inputs[self.ids] = prompts.reshape(inputs[self.ids].shape)
         self.specimen.reseed()
+        if by_chance:
+            torch.rand(1)  # moves all later draws on
         logits = self.specimen.call(model, inputs).logits
         if logits is None:
             raise ValueError("no logits")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 from torch import Tensor
@@ -104,14 +105,16 @@ class TracedChoice(TorchFunctionMode):
         if wide:
             told = next((each for each in given if isinstance(each, Temperature)), None)
             if told is not None or name in _TOLD:
-                self._note(name, wide, told)
+                self._note(name, wide, told, _caller(func))
         return func(*args, **kwargs)
 
     def _is_wide(self, tensor: Tensor) -> bool:
         return bool(tensor.dim()) and tensor.shape[-1] == self._vocabulary
 
-    def _note(self, name: str, wide: list[Tensor], told: Temperature | None) -> None:
-        place = calling_place(sys._getframe(), self._root)
+    def _note(
+        self, name: str, wide: list[Tensor], told: Temperature | None, frame: FrameType | None
+    ) -> None:
+        place = calling_place(frame, self._root)
         if place is None:
             return
         if name in _CHOOSES:
@@ -128,6 +131,21 @@ class TracedChoice(TorchFunctionMode):
         if told is not None:
             how = _how(name, told)
             self.scalings.append(Scaling(place, how, are_probabilities(wide[0])))
+
+
+def _caller(func: Any) -> FrameType | None:
+    """The frame that called `func` under our mode.
+
+    What torch.nn.functional writes in Python stands on the stack itself, with what hands it over.
+    """
+    code = getattr(func, "__code__", None)
+    frame: FrameType | None = sys._getframe(1)
+    start = frame
+    while code is not None and frame is not None:
+        if frame.f_code is code:
+            return frame.f_back
+        frame = frame.f_back
+    return start
 
 
 def _how(name: str, told: Temperature) -> str:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from gptdoctor.core.measurements.labels import LossReading
 from gptdoctor.probes.instruments.labelled_runs import LabelledRun, Text
+from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.labels import LabelsOf
 from gptdoctor.specimen.specimen import Loss, OwnLoss, Specimen
 
@@ -51,6 +52,19 @@ def as_number(specimen: Specimen, labels: str, text: Text) -> OwnLoss:
     return OwnLoss(
         name=labels, run=relabelled(lambda _, ids: ids), labels=labels, relabelled=relabelled
     )
+
+
+def asked_number(specimen: Specimen, recipe: Recipe, switch: str) -> OwnLoss:
+    """The loss that the entry gives as a plain number where a `switch` asks for its loss."""
+
+    def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
+        raw = specimen.call(model, {**inputs, switch: True}).raw
+        number = next(_numbers(raw), None)
+        if number is None:
+            raise ValueError(f"no loss for {switch}=True")
+        return torch.tensor(number, dtype=torch.float64)
+
+    return OwnLoss(name=recipe.entry, run=loss, asked=True)
 
 
 def _numbers(raw: Any, depth: int = 0) -> Iterator[float]:
