@@ -102,23 +102,20 @@ def _at(steady: Steady, length: int) -> tuple[float, float, float | None]:
         if steady.outputs(pair).shape[1:] == (1, BATCH - 1):
             raise Abstention("it compares the rows of its batch with each other")
     moved = measure_rows(steady.outputs, inputs, others, first)
-    return (*moved, None if steady.random else _against_one(steady, inputs, outputs))
+    return (*moved, None if steady.random else _against_one(steady, length, inputs, outputs))
 
 
-def _against_one(steady: Steady, inputs: Mapping[str, Any], outputs: Tensor) -> float | None:
+def _against_one(
+    steady: Steady, length: int, inputs: Mapping[str, Any], outputs: Tensor
+) -> float | None:
     """How far row 0 differs from the same row without others; None: one row alone does not run."""
-    dimensions = steady.specimen.batch_dimensions
-    alone = {
-        name: value.narrow(dimensions[name], 0, 1)
-        if name in dimensions and isinstance(value, Tensor)
-        else value
-        for name, value in inputs.items()
-    }
     try:
+        # Made anew: an object that holds a mask has as many rows as the batch it was made for.
+        alone = steady.specimen.make_inputs(1, length, steady.seed) | _narrowed(steady, inputs, 1)
         single = steady.outputs(alone)
     except FAILURES:
         return None
-    if single.shape[1:] != outputs.shape[1:]:
+    if single.shape != outputs[:1].shape:
         return None
     return float(row_changes(outputs[:1], single)[0])
 

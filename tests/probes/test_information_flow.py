@@ -218,6 +218,32 @@ class Model(nn.Module):
     assert [one.rule for one in found] == ["GD801"]
 
 
+def test_a_mask_in_an_object_has_as_many_rows_as_the_batch(tmp_path: Path) -> None:
+    """One row alone is given a mask of one row, and not that of the batch."""
+    text = """
+class AttentionMask:
+    def __init__(self, bool_mask):
+        self.bool_mask = bool_mask
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64):
+        super().__init__()
+        self.words, self.mix = nn.Embedding(vocab_size, dim), nn.GRU(dim, dim, batch_first=True)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids, attention_mask: AttentionMask):
+        x, _ = self.mix(self.words(ids))
+        seen = attention_mask.bool_mask.reshape(ids.shape[0], -1).sum(1)
+        return self.out(x / seen[:, None, None])
+"""
+    made = specimen_of(tmp_path, text)
+    assert "AttentionMask(" in made.construction.call
+    assert convicted(made, ("batch-isolation",)) == []
+    mixed = text.replace("self.out(x ", "self.out((x - x.mean(0)) ")
+    found = convicted(specimen_of(tmp_path, mixed), ("batch-isolation",))
+    assert [one.rule for one in found] == ["GD802"]
+
+
 def test_fresh_memory_brings_no_earlier_tokens(tmp_path: Path) -> None:
     """A table of words that fills what it makes empty is blind by design."""
     text = """
