@@ -45,3 +45,28 @@ def test_what_works_otherwise_elsewhere_lacks_a_part_of_its_gradient(tmp_path: P
     looked_up = "with torch.no_grad():\n            x = self.e(idx)"
     made = specimen(tmp_path, model.replace("x = self.e(idx)", looked_up))
     assert [one.rule for one in convictions(made)] == ["GD101"]
+
+
+NEXT_STATES = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=97, dim=32):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.f, self.ahead = nn.GRU(dim, dim, batch_first=True), nn.Linear(dim, dim)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x = self.f(self.e(idx))[0]
+        wanted = F.pad(x.detach(), (0, 0, 0, 1))[:, 1:].unfold(1, idx.shape[1], 1)[:, 0].mT
+        logits = self.out(x[:, :-1]).flatten(0, 1)
+        return F.cross_entropy(logits, idx[:, 1:].flatten()) + F.mse_loss(self.ahead(x), wanted)
+"""
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_target_that_is_padded_and_cut_into_windows_is_one(tmp_path: Path) -> None:
+    """Also where the model gives its loss alone; what stands on the way to a head is a cut."""
+    assert not list(convictions(specimen(tmp_path, NEXT_STATES)))
+    way = NEXT_STATES.replace("F.mse_loss(self.ahead(x), wanted)", "self.ahead(wanted).sum()")
+    found = list(convictions(specimen(tmp_path, way)))
+    assert [one.rule for one in found] == ["GD108"]

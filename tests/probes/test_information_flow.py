@@ -111,6 +111,57 @@ def test_what_may_be_meant_is_not_measured_and_says_why(tmp_path: Path, name: st
         )
 
 
+OPTIONAL = """
+class Attend(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.mix = nn.MultiheadAttention(dim, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.mix(x, x, x, need_weights=False)[0]
+
+
+class Causal(Attend):
+    def forward(self, x):
+        hidden = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(2)
+        return self.mix(x, x, x, attn_mask=hidden, need_weights=False)[0]
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, *, causal=False):
+        super().__init__()
+        self.words = nn.Embedding(vocab_size, dim)
+        self.places = nn.Embedding(128, dim)
+        self.mix = (Causal if causal else Attend)(dim)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        x = self.words(ids) + self.places(torch.arange(ids.shape[1]))
+        return self.out(x + self.mix(x))
+"""
+
+
+@pytest.mark.parametrize(
+    ("default", "build", "leaks"),
+    [
+        ("False", "Model(vocab_size=97)", False),
+        ("False", "Model(97, 64, causal=False)", False),
+        ("False", "Model(97, 64, causal=True)", True),
+        ("False", "Model(97, **{'causal': True})", True),
+        ("False", "made()", True),
+        ("True", "Model(vocab_size=97)", True),
+    ],
+)
+def test_an_option_to_be_causal_that_is_left_off_is_meant(
+    tmp_path: Path, default: str, build: str, leaks: bool
+) -> None:
+    """Where no attribute keeps it; turned on, or maybe so, what looks ahead is a fault."""
+    made = specimen_of(tmp_path, OPTIONAL.replace("causal=False", f"causal={default}"))
+    told = dataclasses.replace(made.construction, build=build)
+    found = convicted(dataclasses.replace(made, construction=told), ("causality",))
+    assert [one.rule for one in found] == ["GD801"] * leaks
+
+
 DEAD = """
 class Model(nn.Module):
     def __init__(self, vocab_size=50257, dim=768):

@@ -26,7 +26,7 @@ _SAME = frozenset(
     {
         *("view", "reshape", "flatten", "unflatten", "expand", "expand_as", "unsqueeze", "squeeze"),
         *("transpose", "permute", "contiguous", "clone", "to", "float", "type_as", "view_as"),
-        *("__getitem__", "chunk", "split", "narrow", "T", "mT", "t"),
+        *("__getitem__", "chunk", "split", "narrow", "T", "mT", "t", "pad", "unfold", "roll"),
     }
 )
 _STATISTICS = frozenset(

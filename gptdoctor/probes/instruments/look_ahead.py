@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import re
 from collections.abc import Iterator
@@ -54,7 +55,7 @@ def _reasons(specimen: Specimen, model: nn.Module) -> Iterator[str]:
     if any(_TIME_INPUT.fullmatch(slot) for slot in _inputs(specimen)):
         yield "it takes a step of diffusion"
     promised = any(_PROMISE.search(each) for each in (name, type(model).__name__))
-    told = _declared(model)
+    told = _declared(model, specimen.construction.build)
     if told and (not promised or "config" in told):
         yield told
     if promised:
@@ -85,8 +86,11 @@ def _copies_the_future(specimen: Specimen, model: nn.Module) -> bool:
     return bool(getattr(config, "is_encoder_decoder", False)) and not decoder
 
 
-def _declared(model: nn.Module) -> str:
-    """What a flag of the model says, where no other says the opposite; "": nothing."""
+def _declared(model: nn.Module, build: str) -> str:
+    """What a flag of the model says, where no other says the opposite; "": nothing.
+
+    `build` is the code that made the model.
+    """
     config = getattr(model, "config", None)
     if getattr(config, "is_decoder", None) is False and "is_decoder" in vars(config):
         return "config.is_decoder is False"
@@ -97,10 +101,37 @@ def _declared(model: nn.Module) -> str:
     ]
     if closed and not any(value for _, value in closed):
         return f"{closed[0][0]} is False"
+    option = "" if closed else _left_off(type(model), build)
+    if option:
+        return f"it is built with {option}=False"
     for name, value in named_values(model):
         if value is True and _OPEN_FLAG.fullmatch(name):
             return f"{name} is True"
     return ""
+
+
+def _left_off(made: type[nn.Module], build: str) -> str:
+    """The option to be causal that the constructor has, and `build` leaves off; "": none.
+
+    Not all models keep it: some choose another class of attention by it, and forget it.
+    """
+    call = next((one for one in _calls(build) if _called(one) == made.__name__), None)
+    if call is None or any(each.arg is None for each in call.keywords):
+        return ""  # made by what may give it, or with options that are not written here
+    given = {each.arg: getattr(each.value, "value", True) for each in call.keywords}
+    known = list(inspect.signature(made).parameters.values())[len(call.args) :]
+    for one in known:
+        if _CAUSAL_FLAG.fullmatch(one.name) and one.default is False:
+            return "" if given.get(one.name, False) else one.name
+    return ""
+
+
+def _calls(code: str) -> Iterator[ast.Call]:
+    return (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+
+
+def _called(call: ast.Call) -> str:
+    return ast.unparse(call.func).rpartition(".")[2]
 
 
 def _masking(model: nn.Module) -> Iterator[str]:
