@@ -84,21 +84,17 @@ def needed_failure(record: ModelRecord) -> ImportFailure | None:
     """The first import that failed and that the model needs."""
     construction = construction_of(record)
     crash = construction.crash if construction else None
-    for measured in record.measured:
-        if isinstance(measured.measurement, ImportDependencies):
-            for failure in measured.measurement.failures:
-                unguarded = not failure.guarded and not measured.measurement.imported
-                if failure.needed or unguarded or failure.explains(crash):
-                    return failure
+    for imports in record.told(ImportDependencies):
+        for failure in imports.failures:
+            unguarded = not failure.guarded and not imports.imported
+            if failure.needed or unguarded or failure.explains(crash):
+                return failure
     return None
 
 
 def construction_of(record: ModelRecord) -> Construction | None:
     """What the construction of the model came to, or None where it was not reached."""
-    for measured in record.measured:
-        if isinstance(measured.measurement, Construction):
-            return measured.measurement
-    return None
+    return next(record.told(Construction), None)
 
 
 def crash_sentence(crash: Crash) -> str:

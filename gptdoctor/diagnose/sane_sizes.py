@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.shapes import Shapes
+from gptdoctor.core.measurements.shapes import shapes_of
 from gptdoctor.diagnose.reasons import construction_of, crash_sentence, tells_of_lack
 
 LENGTHS_SHOWN = 3
@@ -24,33 +24,24 @@ def size_crashes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
 
 def _of_construction(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
     construction = construction_of(record)
-    for failure in construction.failures if construction is not None else ():
+    if construction is None:
+        return
+    shapes, built = shapes_of(record), construction.outcome == "built"
+    for failure in construction.failures:
         if failure.decisive:
             yield failure.condition, failure.crash
-        elif construction is not None and _is_written(failure.crash, construction, record):
+        elif built and shapes.written_size(failure.crash):
             yield f"as {failure.build}, and works as {construction.build}", failure.crash
 
 
-def _is_written(crash: Crash, construction: Construction, record: ModelRecord) -> bool:
-    """Whether a number in the text is known to make the code fail, where other sizes work."""
-    source = _shapes(record).source_of(crash.path, crash.line)
-    return construction.outcome == "built" and source is not None and source.written
-
-
 def _of_shapes(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
-    for case in _shapes(record).fixed_lengths()[:1]:
+    for case in shapes_of(record).fixed_lengths()[:1]:
         if case.crash is not None:
             yield f"at B={case.batch}, T={case.length} and at other lengths", case.crash
-    for case, works in _shapes(record).failing_batches()[:1]:
+    for case, works in shapes_of(record).failing_batches()[:1]:
         if case.crash is not None:
             sizes = f"B={case.batch}, T={case.length}"
             yield f"at {sizes}, and works at B={works.batch}, T={works.length}", case.crash
-
-
-def _shapes(record: ModelRecord) -> Shapes:
-    found = (one.measurement for one in record.measured)
-    nothing = Shapes(cases=(), transpose_warnings=(), row_influence=None)
-    return next((one for one in found if isinstance(one, Shapes)), nothing)
 
 
 def requirements(record: ModelRecord) -> Iterator[str]:
@@ -61,7 +52,7 @@ def requirements(record: ModelRecord) -> Iterator[str]:
     told = set()
     for failure in construction.failures:
         place = failure.crash.path, failure.crash.line
-        known = _is_written(failure.crash, construction, record)
+        known = shapes_of(record).written_size(failure.crash)
         if not failure.decisive and not known and place not in told:
             told.add(place)
             yield (
@@ -73,7 +64,7 @@ def requirements(record: ModelRecord) -> Iterator[str]:
 
 def _lengths(record: ModelRecord, construction: Construction) -> Iterator[str]:
     """A note on lengths that the model does not take."""
-    shapes = _shapes(record)
+    shapes = shapes_of(record)
     guilty = {crash.line for _, crash in size_crashes(record)}
     refused = [
         case

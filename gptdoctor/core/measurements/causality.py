@@ -72,7 +72,4 @@ class Causality(Measurement):
 
 def mask_is_misplaced(record: ModelRecord) -> bool:
     """Whether a model's mask lies in the wrong place, which explains what else it does not see."""
-    return any(
-        isinstance(measured.measurement, Causality) and measured.measurement.misplaced
-        for measured in record.measured
-    )
+    return any(one.misplaced for one in record.told(Causality))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.specimens import ModelTarget
 
+_Kind = TypeVar("_Kind", bound=Measurement)
 # How the reason begins where the time of a probe ran out: that says nothing lasting of a model.
 OUT_OF_TIME = "it took over"
 
@@ -60,3 +62,9 @@ class ModelRecord:
     python: str
     unlimited: tuple[str, ...] = ()  # limits that the system it ran on cannot keep, in words
     cached: bool = False  # told by an earlier run
+
+    def told(self, kind: type[_Kind]) -> Iterator[_Kind]:
+        """The measurements of one kind, first to last."""
+        for one in self.measured:
+            if isinstance(one.measurement, kind):
+                yield one.measurement

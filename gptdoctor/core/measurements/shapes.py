@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,11 @@ class Shapes(Measurement):
         here = (one for one in self.sources if (one.crash_path, one.crash_line) == (path, line))
         return next(here, None)
 
+    def written_size(self, crash: Crash) -> bool:
+        """Whether a number in the text is known to be what does not fit where the code crashes."""
+        source = self.source_of(crash.path, crash.line)
+        return crash.is_mismatch and crash.own and source is not None and source.written
+
     def failing_batches(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
         """Each case whose batch makes the user's code crash, with one of its length that works.
 
@@ -185,3 +191,9 @@ class Shapes(Measurement):
             if works and (wrong or (unlike and case.odd is not None)):
                 found.append((case, (same or works)[0]))
         return tuple(sorted(found, key=lambda pair: pair[0].odd is None))
+
+
+def shapes_of(record: ModelRecord) -> Shapes:
+    """What the probe shapes measured of a model; where it did not, one without any case."""
+    nothing = Shapes(cases=(), transpose_warnings=(), row_influence=None)
+    return next(record.told(Shapes), nothing)

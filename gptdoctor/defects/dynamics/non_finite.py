@@ -70,11 +70,9 @@ def read_learning(measurement: Measurement, record: ModelRecord) -> Iterator[Con
 
 def _is_known(record: ModelRecord) -> bool:
     """Whether a pass without any step is told to be not finite: that is why."""
-    found = (one.measurement for one in record.measured)
     return any(
         bool(one.uninitialised) or any(case.where for case in one.cases)
-        for one in found
-        if isinstance(one, FiniteValues)
+        for one in record.told(FiniteValues)
     )
 
 

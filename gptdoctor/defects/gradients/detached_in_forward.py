@@ -80,9 +80,8 @@ def deaf_routers(record: ModelRecord) -> frozenset[str]:
     """
     blocks = (
         block
-        for one in record.measured
-        if isinstance(one.measurement, RoutedExperts)
-        for block in one.measurement.blocks
+        for one in record.told(RoutedExperts)
+        for block in one.blocks
         if block.router_gradient is not None and not block.router_learns
     )
     return frozenset(_in_any_layer(name) for block in blocks for name in block.router_parameters)

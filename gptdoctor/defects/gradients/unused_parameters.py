@@ -33,12 +33,11 @@ def _forgotten_positions(record: ModelRecord) -> frozenset[str]:
     """The parameters that hold positions, where the outputs know of none."""
     return frozenset(
         name
-        for measured in record.measured
-        if isinstance(measured.measurement, ContextUse)
-        and not measured.measurement.is_blind_to_context
-        and (measured.measurement.positions_are_dead or measured.measurement.is_order_blind)
-        and measured.measurement.seeds == SEEDS
-        for name in measured.measurement.positions
+        for one in record.told(ContextUse)
+        if not one.is_blind_to_context
+        and (one.positions_are_dead or one.is_order_blind)
+        and one.seeds == SEEDS
+        for name in one.positions
     )
 
 

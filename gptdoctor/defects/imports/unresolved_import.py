@@ -157,10 +157,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 
 def _construction_crash(record: ModelRecord) -> Crash | None:
-    for measured in record.measured:
-        if isinstance(measured.measurement, Construction):
-            return measured.measurement.crash
-    return None
+    return next((one.crash for one in record.told(Construction)), None)
 
 
 def _conviction(failure: ImportFailure, status: Status) -> Conviction:

@@ -40,11 +40,8 @@ def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Co
 def _mixes_rows(measurement: Causality, record: ModelRecord) -> bool:
     """Whether the same statement mixes the rows of the batch: then that is the root."""
     return any(
-        isinstance(measured.measurement, BatchIsolation)
-        and measured.measurement.seeds_leaking == SEEDS
-        and measured.measurement.place is not None
-        and measured.measurement.place == measurement.place
-        for measured in record.measured
+        one.seeds_leaking == SEEDS and one.place is not None and one.place == measurement.place
+        for one in record.told(BatchIsolation)
     )
 
 

@@ -124,13 +124,8 @@ assert moved <= 1e-5, f"padding moves the logits of a text by {{moved:.2g}} of t
 
 def _has_a_root(record: ModelRecord) -> bool:
     """Whether rows mix, or later tokens are seen: then padding is, with any mask."""
-    for measured in record.measured:
-        found = measured.measurement
-        if isinstance(found, BatchIsolation) and found.seeds_leaking == SEEDS:
-            return True
-        if isinstance(found, Causality) and (found.leaks or found.misplaced):
-            return True
-    return False
+    mixed = any(one.seeds_leaking == SEEDS for one in record.told(BatchIsolation))
+    return mixed or any(one.leaks or one.misplaced for one in record.told(Causality))
 
 
 SICK = """\

@@ -79,11 +79,10 @@ def _refuted(experts: ExpertList) -> Conviction:
 
 def _chosen(experts: ExpertList, record: ModelRecord) -> int | None:
     """How many experts a token has, as another probe saw; None: it did not, or they have tokens."""
-    for one in record.measured:
-        if isinstance(one.measurement, RoutedExperts):
-            for block in one.measurement.blocks:
-                if block.experts_name == experts.name and not block.over_tokens:
-                    return block.chosen
+    for one in record.told(RoutedExperts):
+        for block in one.blocks:
+            if block.experts_name == experts.name and not block.over_tokens:
+                return block.chosen
     return None
 
 

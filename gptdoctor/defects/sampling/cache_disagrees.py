@@ -62,9 +62,8 @@ def _disagrees(measurement: CachedDecoding) -> bool:
 def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     if not isinstance(measurement, Generation):
         return
-    for one in record.measured:
-        if isinstance(one.measurement, CachedDecoding) and _disagrees(one.measurement):
-            return  # the forward pass itself is the root
+    if any(map(_disagrees, record.told(CachedDecoding))):
+        return  # the forward pass itself is the root
     for method in measurement.methods:
         if method.shortened and method.keeps_state and method.departs:
             yield Conviction(

@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.full_size import FullSize
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase, Shapes
+from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase, Shapes, shapes_of
 from gptdoctor.defect import Defect, Proof
 from gptdoctor.source.failing_calls import failing_call
 
@@ -28,7 +28,7 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
     for failure in measurement.failures:
         if failure.decisive and not failure.crash.lacks_memory:
             yield from _conviction("construction", failure, record)
-        elif _is_written(failure, measurement, record):
+        elif measurement.outcome == "built" and shapes_of(record).written_size(failure.crash):
             works = measurement.build
             condition = f"as {failure.build}, and works as {works}"
             yield from _conviction("construction", failure, record, condition)
@@ -43,20 +43,11 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
         yield from _conviction("construction", here[0], record, condition, imports)
 
 
-def _is_written(failure: SizedCrash, built: Construction, record: ModelRecord) -> bool:
-    """Whether a number in the text is to blame for a crash at sizes that no other explains."""
-    crash = failure.crash
-    source = _shapes_of(record).source_of(crash.path, crash.line)
-    fits = built.outcome == "built" and crash.is_mismatch and crash.own
-    return fits and source is not None and source.written
-
-
 def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict a crash at one batch where another works at the same length."""
     if not isinstance(measurement, Shapes):
         return
-    found = (one.measurement for one in record.measured)
-    built = next((one for one in found if isinstance(one, Construction)), None)
+    built = next(record.told(Construction), None)
     if built is None:
         return
     for case in measurement.fixed_lengths()[:1] if built.outcome == "built" else ():
@@ -109,7 +100,7 @@ def _conviction(
     shapes = _named(crash, failure.sizes)
     told = f" Tensors there: {'; '.join(shapes[:SHAPES_SHOWN])}." if shapes else ""
     told = f"{_literal(failure)}{told}"
-    source = _shapes_of(record).source_of(crash.path, crash.line)
+    source = shapes_of(record).source_of(crash.path, crash.line)
     here = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
     elsewhere = source is not None and source.place != here
     at = f"at {crash.path}:{crash.line}" if elsewhere else "here"
@@ -133,12 +124,6 @@ def _conviction(
         },
         symptom=True,
     )
-
-
-def _shapes_of(record: ModelRecord) -> Shapes:
-    found = (one.measurement for one in record.measured)
-    nothing = Shapes(cases=(), transpose_warnings=(), row_influence=None)
-    return next((one for one in found if isinstance(one, Shapes)), nothing)
 
 
 def _blamed(source: CrashSource | None) -> str:
