@@ -106,7 +106,7 @@ class _Examined:
             name: next((p.line for p in places[::-1] if p.symbol == here.symbol), None)
             for name, places in {"call_line": called, "reading_line": read}.items()
         }
-        return {**lines, "given_line": given_line(root, replace(here, line=lines["call_line"]))}
+        return {**lines, "given_line": given_line(replace(here, line=lines["call_line"]), root)}
 
     def _mode(self, prompt: Tensor, run: Run) -> ModeUse | None:
         model = self._real.specimen.copy().train()
@@ -137,9 +137,8 @@ class _Examined:
             crash = crash_of(error, self._real.specimen.root, "generate")
             line, chosen = own_line(error, self._method), None
             if line is not None:
-                chosen = given_line(
-                    self._real.specimen.root, replace(self._method.place, line=line)
-                )
+                raised = replace(self._method.place, line=line)
+                chosen = given_line(raised, self._real.specimen.root)
             return ContextRun(
                 limit=limit,
                 new_tokens=0,

@@ -151,7 +151,7 @@ class _Asked:
             ZeroDraw(rows=0, argmax_share=None, promised=lets_zero_in(self._method), crash=None),
         )
         if scaling is not None:
-            line = admitting_line(root, scaling, str(self._method.temperature))
+            line = admitting_line(scaling, root, str(self._method.temperature))
             told = replace(told, admitting_line=line)
         try:
             tokens = self._tokens(way, 0.0, GREEDY_CALLS)
@@ -209,12 +209,12 @@ def readied(trace: TracedChoice, root: str, method: str) -> Place:
     a helper that is handed what is ready, all this is looked for in the `method` that was asked.
     """
     choice = trace.choices[-1]
-    idle = idle_line(root, choice)
+    idle = idle_line(choice, root)
     if idle is not None:
         return replace(choice, line=idle)
     for symbol in (choice.symbol, method):
         here = [one for one in trace.steps if one.place.symbol == symbol]
-        reading = [one.place for one in here if one.kind == "read" and only_reads(root, one.place)]
+        reading = [one.place for one in here if one.kind == "read" and only_reads(one.place, root)]
         softened = [one.place for one in here if one.kind == "soften"]
         for place in (*reading[-1:], *softened[-1:]):
             return place

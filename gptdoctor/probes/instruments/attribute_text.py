@@ -16,6 +16,7 @@ from types import FunctionType
 from torch import nn
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import text_of, tree_of_file
 from gptdoctor.specimen.places import project_path, symbol_of
 
 _COMMENT = re.compile(r"\s*#")
@@ -80,11 +81,6 @@ def is_read(owner: nn.Module, attribute: str, root: str) -> bool:
     )
 
 
-def text_of(filename: str) -> str:
-    """The text of a file as it was loaded; "" where nobody has it."""
-    return "".join(linecache.getlines(filename))
-
-
 def commented_line(filename: str | Path, number: int) -> str:
     """The text of a line, with the comments right above it."""
     name = str(filename)
@@ -136,7 +132,7 @@ def tree_of(function: FunctionType) -> ast.AST | None:
 @lru_cache(maxsize=64)
 def _functions(filename: str) -> dict[int, ast.AST]:
     """The functions of a file by their first line, decorators included."""
-    tree = _tree(filename)
+    tree = tree_of_file(filename)
     return {
         min([node.lineno, *(each.lineno for each in node.decorator_list)]): node
         for node in ast.walk(tree)
@@ -151,7 +147,7 @@ def _read_in(filename: str) -> frozenset[tuple[str, str]]:
     Each with the class whose own attribute it is, "" where it may be anyone's.
     """
     found: set[tuple[str, str]] = set()
-    waiting: list[tuple[ast.AST, str, bool]] = [(_tree(filename), "", False)]
+    waiting: list[tuple[ast.AST, str, bool]] = [(tree_of_file(filename), "", False)]
     while waiting:
         node, kind, making = waiting.pop()
         if isinstance(node, _FUNCTION):
@@ -165,10 +161,3 @@ def _read_in(filename: str) -> frozenset[tuple[str, str]]:
             found.add(("", node.value))
         waiting += [(child, kind, making) for child in ast.iter_child_nodes(node)]
     return frozenset(found)
-
-
-def _tree(filename: str) -> ast.Module:
-    try:
-        return ast.parse(text_of(filename))
-    except SyntaxError:  # the file changed after it was loaded
-        return ast.Module(body=[], type_ignores=[])

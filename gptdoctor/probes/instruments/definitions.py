@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import linecache
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +11,7 @@ from functools import cache
 from torch import nn
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import tree_of_file
 from gptdoctor.specimen.places import project_path
 
 # Calls that fill a tensor: torch.nn.init, and the methods of tensors.
@@ -171,10 +171,7 @@ def _methods(kind: type, root: str) -> Iterator[_Function]:
 
 @cache
 def _functions_in(filename: str) -> tuple[ast.FunctionDef | ast.AsyncFunctionDef, ...]:
-    try:
-        tree = ast.parse("".join(linecache.getlines(filename)))
-    except SyntaxError:
-        return ()
+    tree = tree_of_file(filename)
     kinds = ast.FunctionDef | ast.AsyncFunctionDef
     return tuple(node for node in ast.walk(tree) if isinstance(node, kinds))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import linecache
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -17,6 +16,7 @@ from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.loaded_text import line_at
 from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.traced_choice import TracedChoice
@@ -127,13 +127,13 @@ def _deciding(
     if taken is not None:
         return taken
     for place in by_kind.get("sort", ()):
-        if _ODD_SORT.search(_text(root, place)):
+        if _ODD_SORT.search(line_at(place, root)):
             return place
     for kind in ("compare", "mask"):
         if by_kind.get(kind):
             return by_kind[kind][-1]
     for place in by_kind.get("sort", ()):
-        idle = idle_line(root, place)
+        idle = idle_line(place, root)
         if idle is not None:
             return replace(place, line=idle)
     line = first_reading(method.written, next(iter(chosen)))
@@ -152,11 +152,7 @@ def _taking_ranks(trace: TracedChoice, root: str) -> Place | None:
     if not trace.choices:
         return None
     place = trace.choices[-1]
-    return replace(place, line=next_reading(root, place) or place.line)
-
-
-def _text(root: str, place: Place) -> str:
-    return linecache.getline(f"{root}/{place.path}", place.line or 0)
+    return replace(place, line=next_reading(place, root) or place.line)
 
 
 def _told(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import ast
-import linecache
 from collections.abc import Iterator
 from functools import lru_cache
 from types import FrameType
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import tree_of_file
 from gptdoctor.specimen.places import project_path, symbol_of
 
 _SWITCHES = ("no_grad", "inference_mode", "set_grad_enabled")
@@ -29,10 +29,7 @@ def region_place(frame: FrameType | None, root: str) -> Place | None:
 @lru_cache(maxsize=64)
 def _switch_around(filename: str, line: int) -> int | None:
     """The line of the innermost switch around a line of a file."""
-    try:
-        tree = ast.parse("".join(linecache.getlines(filename)))
-    except SyntaxError:
-        return None
+    tree = tree_of_file(filename)
     found = [
         (node.lineno, switch)
         for node in ast.walk(tree)

@@ -14,7 +14,7 @@ from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, differs, positions_where, twins
 from gptdoctor.probes.instruments.mask_origins import TURNING, ancestors
 from gptdoctor.probes.instruments.masks import masks_of, plain_values, softening
-from gptdoctor.probes.instruments.nearby_statements import assigned_at
+from gptdoctor.probes.instruments.nearby_statements import local_assignment
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
 
@@ -63,7 +63,7 @@ def lacking(
         if not mask.intersection(held.values()):
             continue
         for each in (each for each, number in held.items() if number in used):
-            line = assigned_at(place, each, root, copied=True)
+            line = local_assignment(place, each, root, copied=True)
             if line is not None:
                 return replace(place, line=line)
         return place

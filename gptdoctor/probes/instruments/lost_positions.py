@@ -137,7 +137,7 @@ def _without_positions(steady: Steady, recording: Recording, forward: Place) -> 
     text = _copy_of_text(steady, recording, forward) or _looked_up(steady, recording, forward)
     if text is not None:
         return text
-    idle = idle_line(steady.specimen.root, return_place(forward, steady.specimen.root))
+    idle = idle_line(return_place(forward, steady.specimen.root), steady.specimen.root)
     return replace(forward, line=idle) if idle is not None else forward
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
-from gptdoctor.probes.instruments.nearby_statements import assigned_at
+from gptdoctor.probes.instruments.nearby_statements import local_assignment
 from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
 from gptdoctor.probes.instruments.statements import assignment_place
@@ -96,14 +96,14 @@ def missing_mask_place(
                 if later in made and later.place is not None and later.place.symbol == own:
                     return _to_fill_in(later, later.place, root)
     if frames:
-        return replace(frames[0], line=idle_line(root, frames[0]) or frames[0].line)
+        return replace(frames[0], line=idle_line(frames[0], root) or frames[0].line)
     return unused.place if unused is not None else _set_to_none(operation, root)
 
 
 def _to_fill_in(operation: Operation, place: Place, root: str) -> Place:
     """The statement that made a mask; of one made of nothing yet, that which reads it next."""
     empty = not operation.inputs and all(value_count(each) == 1 for each in operation.results)
-    line = next_reading(root, place) if empty else None
+    line = next_reading(place, root) if empty else None
     return place if line is None else replace(place, line=line)
 
 
@@ -135,7 +135,7 @@ def ancestors(numbers: Iterable[int], recording: Recording) -> set[Operation]:
 def _set_to_none(operation: Operation, root: str) -> Place | None:
     """The innermost statement that gave the name of a mask to nothing."""
     for place, name in operation.absent_masks:
-        line = assigned_at(place, name, root)
+        line = local_assignment(place, name, root)
         if line is not None:
             return Place(path=place.path, symbol=place.symbol, line=line)
     return None

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.nearby_text import function_at
-from gptdoctor.probes.instruments.statements import methods_named, tree_of_file
+from gptdoctor.probes.instruments.loaded_text import tree_at
+from gptdoctor.probes.instruments.nearby_text import Function, function_at
+from gptdoctor.probes.instruments.statements import methods_named
 
 
 def is_discarded(place: Place, root: str) -> bool:
     """Whether the statement at a place is a call of which the result is not taken."""
-    tree = tree_of_file(str(Path(root) / place.path))
     line = place.line or 0
     return any(
         isinstance(node, ast.Expr)
         and isinstance(node.value, ast.Call)
         and node.lineno <= line <= (node.end_lineno or 0)
-        for node in (ast.walk(tree) if tree is not None else ())
+        for node in ast.walk(tree_at(place, root))
     )
 
 
 def loop_around(place: Place, root: str) -> Place | None:
     """The innermost `for` of the user's text whose body holds a place; None where there is none."""
-    tree = tree_of_file(str(Path(root) / place.path))
     line = place.line or 0
     heads = [
         node.lineno
-        for node in (ast.walk(tree) if tree is not None else ())
+        for node in ast.walk(tree_at(place, root))
         if isinstance(node, ast.For) and node.lineno < line <= (node.end_lineno or 0)
     ]
     return replace(place, line=max(heads)) if heads else None
@@ -43,11 +41,9 @@ def replacing_line(place: Place, root: str) -> int | None:
     does nothing but give it a name; else of the first later one that takes what the statement
     named.  None: there is none.
     """
-    tree, line = tree_of_file(str(Path(root) / place.path)), place.line or 0
-    around = [node for node in _functions(tree) if node.lineno <= line <= (node.end_lineno or 0)]
-    if not around:
+    function, line = function_at(place, root), place.line or 0
+    if function is None:
         return None
-    function = max(around, key=lambda node: node.lineno)
     arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
     statements = _statements(function)
     at = next((n for n, one in enumerate(statements) if _covers(one, line)), None)
@@ -70,7 +66,7 @@ def _is_return(node: ast.Assign | ast.Return) -> bool:
     return isinstance(node, ast.Return)
 
 
-def _statements(function: ast.FunctionDef) -> list[ast.Assign | ast.Return]:
+def _statements(function: Function) -> list[ast.Assign | ast.Return]:
     """The assignments and returns of a function, first to last."""
     found = [node for node in ast.walk(function) if isinstance(node, ast.Assign | ast.Return)]
     return sorted(found, key=lambda node: node.lineno)
@@ -87,22 +83,16 @@ def _read_names(node: ast.Assign | ast.Return) -> set[str]:
     return {each.id for each in parts if isinstance(each, ast.Name)}
 
 
-def _functions(tree: ast.Module | None) -> Iterator[ast.FunctionDef]:
-    for node in ast.walk(tree) if tree is not None else ():
-        if isinstance(node, ast.FunctionDef):
-            yield node
-
-
 def _covers(node: ast.stmt, line: int) -> bool:
     return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
-def assigned_at(place: Place, name: str, root: str, *, copied: bool = False) -> int | None:
+def local_assignment(place: Place, name: str, root: str, *, copied: bool = False) -> int | None:
     """The line of the last assignment to a local `name` before a place, in its function.
 
     `copied`: only where it gives it the value of another name.
     """
-    function = function_at(root, place)
+    function = function_at(place, root)
     found = [
         node
         for node in (ast.walk(function) if function is not None else ())
@@ -118,7 +108,7 @@ def assigned_at(place: Place, name: str, root: str, *, copied: bool = False) -> 
 
 def copy_of_result(place: Place, root: str) -> Place | None:
     """The statement behind a place that gives what it made another name, and nothing else."""
-    function = function_at(root, place)
+    function = function_at(place, root)
     nodes = list(ast.walk(function)) if function is not None else []
     assigned = [node for node in nodes if isinstance(node, ast.Assign)]
     made = {
@@ -139,7 +129,7 @@ def copy_of_result(place: Place, root: str) -> Place | None:
 
 def next_copy(place: Place, root: str) -> Place | None:
     """The first statement behind a place, in its function, that only gives a value another name."""
-    function = function_at(root, place)
+    function = function_at(place, root)
     found = [
         node.lineno
         for node in (ast.walk(function) if function is not None else ())
@@ -167,7 +157,7 @@ def after_lost_result(place: Place, root: str) -> int | None:
     None where all that it gives is read (a cache may be, and the rest not), or where something
     else follows.
     """
-    function = function_at(root, place)
+    function = function_at(place, root)
     block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
     made = block[index] if block else None
     if not isinstance(made, ast.Assign) or index + 1 >= len(block):

@@ -4,90 +4,90 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import tree_at
 from gptdoctor.probes.instruments.read_lines import is_near_zero
-from gptdoctor.probes.instruments.statements import tree_of_file
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def function_at(root: str, place: Place) -> Function | None:
+def function_at(place: Place, root: str) -> Function | None:
     """The innermost function around a place; None: there is none, or its text is not at hand."""
-    tree, line = tree_of_file(str(Path(root) / place.path)), place.line or 0
+    line = place.line or 0
     found = [
         node
-        for node in (ast.walk(tree) if tree is not None else ())
+        for node in ast.walk(tree_at(place, root))
         if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0)
     ]
     return max(found, key=lambda node: node.lineno, default=None)
 
 
-def idle_line(root: str, place: Place) -> int | None:
+def idle_line(place: Place, root: str) -> int | None:
     """The line in the function around a place that gives a name the value it has: `x = x`."""
-    for node in _statements(root, place):
+    for node in _statements(place, root):
         if isinstance(node, ast.Assign) and _copied(node) == _bound(node) != "":
             return node.lineno
     return None
 
 
-def only_reads(root: str, place: Place) -> bool:
+def only_reads(place: Place, root: str) -> bool:
     """Whether the statement at a place does nothing but read an element: `x = logits[:, -1]`."""
-    statement = _statement(root, place)
+    statement = _statement(place, root)
     value = statement.value if isinstance(statement, ast.Assign) else None
     return isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name)
 
 
-def next_reading(root: str, place: Place) -> int | None:
+def next_reading(place: Place, root: str) -> int | None:
     """The line after a place that is the first to read what the statement there gives a name."""
-    statement = _statement(root, place)
+    statement = _statement(place, root)
     name = _bound(statement)
-    for node in _statements(root, place):
+    for node in _statements(place, root):
         after = statement is not None and node.lineno > (statement.end_lineno or 0)
         if name and after and name in _read(node):
             return node.lineno
     return None
 
 
-def given_line(root: str, place: Place) -> int | None:
+def given_line(place: Place, root: str) -> int | None:
     """The line above a place that copies or cuts what a call there is given: `x = text[:, -8:]`.
 
     Of a name that is given as it is, and that nothing else gives a value.
     """
-    statement = _statement(root, place)
+    statement = _statement(place, root)
     read = _handed(statement) if statement is not None else set()
-    for node in _statements(root, place):
+    for node in _statements(place, root):
         name = _bound(node)
         if statement is None or node.lineno >= statement.lineno or name not in read:
             continue
         value = node.value if isinstance(node, ast.Assign) else None
         whole = value.value if isinstance(value, ast.Subscript) else value
-        if isinstance(whole, ast.Name) and _bindings(root, place, name) == 1:
+        if isinstance(whole, ast.Name) and _bindings(place, root, name) == 1:
             return node.lineno
     return None
 
 
-def admitting_line(root: str, place: Place, name: str) -> int | None:
+def admitting_line(place: Place, root: str, name: str) -> int | None:
     """The line of the `if` that lets a number near zero in to a place; None: there is none."""
-    function, line = function_at(root, place), place.line or 0
-    lines = [
-        node.lineno
+    function, line = function_at(place, root), place.line or 0
+    around = [
+        node
         for node in (ast.walk(function) if function is not None else ())
         if isinstance(node, ast.If)
         and node.body[0].lineno <= line <= (node.body[-1].end_lineno or 0)
-        and any(isinstance(one, ast.Compare) and is_near_zero(one, name) for one in _tests(node))
+    ]
+    lines = [
+        node.lineno
+        for node in around
+        for one in ast.walk(node.test)
+        if isinstance(one, ast.Compare) and is_near_zero(one, name)
     ]
     return max(lines, default=None)
 
 
-def _tests(node: ast.If) -> Iterator[ast.AST]:
-    return ast.walk(node.test)
-
-
-def _statements(root: str, place: Place) -> Iterator[ast.stmt]:
+def _statements(place: Place, root: str) -> Iterator[ast.stmt]:
     """The simple statements of the function around a place, in the order of the text."""
-    function = function_at(root, place)
+    function = function_at(place, root)
     found = [
         node
         for node in (ast.walk(function) if function is not None else ())
@@ -96,10 +96,10 @@ def _statements(root: str, place: Place) -> Iterator[ast.stmt]:
     yield from sorted(found, key=lambda node: node.lineno)
 
 
-def _statement(root: str, place: Place) -> ast.stmt | None:
+def _statement(place: Place, root: str) -> ast.stmt | None:
     line = place.line or 0
     around = (
-        one for one in _statements(root, place) if one.lineno <= line <= (one.end_lineno or 0)
+        one for one in _statements(place, root) if one.lineno <= line <= (one.end_lineno or 0)
     )
     return next(around, None)
 
@@ -117,9 +117,9 @@ def _handed(statement: ast.stmt) -> set[str]:
     return {each.id for each in given if isinstance(each, ast.Name)}
 
 
-def _bindings(root: str, place: Place, name: str) -> int:
+def _bindings(place: Place, root: str, name: str) -> int:
     """How often the function around a place gives a name a value."""
-    function = function_at(root, place)
+    function = function_at(place, root)
     return sum(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
         for node in (ast.walk(function) if function is not None else ())

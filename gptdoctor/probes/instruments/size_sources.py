@@ -7,7 +7,6 @@ nothing.
 
 from __future__ import annotations
 
-import linecache
 import math
 import re
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from torch import Tensor
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.clashes import Clash, End, clashes
 from gptdoctor.probes.instruments.crash_log import FailedRun, same_step
+from gptdoctor.probes.instruments.loaded_text import line_at
 from gptdoctor.probes.instruments.operation_log import Operation
 
 Sizes = tuple[int, int]  # B and T
@@ -234,7 +234,7 @@ def _turn(tensor: Tensor, sizes: Sizes, run: FailedRun) -> Source | None:
 def _line(operation: Operation, root: str) -> str:
     """The text of the user's line that asked for an operation."""
     place = operation.place
-    return "" if place is None else linecache.getline(f"{root}/{place.path}", place.line or 0)
+    return "" if place is None else line_at(place, root)
 
 
 def _numbers(text: str) -> set[int]:

@@ -7,12 +7,11 @@ import inspect
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import lru_cache
-from pathlib import Path
 
 from torch import nn
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import tree_of_file
 from gptdoctor.specimen.places import project_path
 
 _REGISTERING = frozenset({"register_buffer", "register_parameter"})
@@ -52,20 +51,10 @@ def forward_place(kind: type, root: str, entry: str = "forward") -> Place | None
     return None
 
 
-@lru_cache(maxsize=32)
-def tree_of_file(file: str) -> ast.Module | None:
-    """The syntax tree of a file; None where it is no Python."""
-    try:
-        return ast.parse(Path(file).read_text())
-    except (OSError, SyntaxError, ValueError):
-        return None
-
-
 def methods_named(file: str, qualname: str) -> Iterator[ast.FunctionDef]:
     """The methods of the class of this qualified name."""
-    tree = tree_of_file(file)
     name = qualname.rpartition(".")[2]
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in ast.walk(tree_of_file(file)):
         if isinstance(node, ast.ClassDef) and node.name == name:
             yield from (item for item in node.body if isinstance(item, ast.FunctionDef))
 

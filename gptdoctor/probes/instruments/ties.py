@@ -16,9 +16,9 @@ from gptdoctor.probes.instruments.attribute_text import (
     assigned_at,
     loaded_files,
     methods_of,
-    text_of,
     tree_of,
 )
+from gptdoctor.probes.instruments.loaded_text import text_of
 from gptdoctor.specimen.places import project_path, symbol_of
 
 # A file without such a line is not parsed.

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from pathlib import Path
 
 from gptdoctor.core.findings import Place
+from gptdoctor.probes.instruments.loaded_text import tree_at
 
 # How torch's own attention, and what stands around it, names the factor.
 _NAMES = frozenset({"scale", "scaling", "softmax_scale"})
@@ -20,10 +20,7 @@ def written_scale(place: Place | None, root: str) -> Place | None:
     """
     if place is None or place.line is None:
         return None
-    try:
-        tree = ast.parse((Path(root) / place.path).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, ValueError):
-        return None
+    tree = tree_at(place, root)
     for value in _scales(tree, place.line):
         if _is_one(value):
             return place
