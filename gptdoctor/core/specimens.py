@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+from gptdoctor.core.findings import Place
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelTarget:
@@ -18,6 +20,11 @@ class ModelTarget:
     factory: bool = False  # `name` is a function that returns the model
     # Names of the classes that this model is made of (itself included), by walking the text.
     family: tuple[str, ...] = ()
+
+    @property
+    def entry_place(self) -> Place:
+        """The entry as a place without a line: where nothing better is known of what it does."""
+        return Place(path=self.path, symbol=f"{self.name}.{self.entry}")
 
     @property
     def class_names(self) -> frozenset[str]:

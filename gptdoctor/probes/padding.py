@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.core.measurements.padding import PaddedSide, Padding
 from gptdoctor.probes.instruments.blame import CHOOSING
 from gptdoctor.probes.instruments.lengths import SHORT, works_at
-from gptdoctor.probes.instruments.masked_text import PADDED, MaskedText, gives_the_last
+from gptdoctor.probes.instruments.masked_text import PADDED, MaskedText
 from gptdoctor.probes.instruments.padding_ids import PaddedText, PaddingId, padding_ids
 from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
@@ -26,6 +26,7 @@ from gptdoctor.probes.instruments.token_masks import (
 )
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.outputs import gives_the_last
 from gptdoctor.specimen.specimen import Specimen
 
 
@@ -119,7 +120,7 @@ def measured_with_ids(specimen: Specimen) -> Padding:
     found = padding_ids(steady)
     if not found:
         raise Abstention("the call takes no mask of padding")
-    if gives_the_last(specimen):
+    if gives_the_last(specimen.construction):
         raise Abstention("the last position alone has outputs, and padding would come after it")
     steady.settle()
     if steady.random:

@@ -9,11 +9,18 @@ from typing import Any
 
 from torch import Tensor
 
+from gptdoctor.core.measurements.construction import Construction
+
 # How one gets from an output to a tensor in it: (an item's key or an attribute's name) each step.
 Path = tuple[tuple[str, Any], ...]
 # An output object in an output object in a tuple is rare; deeper things are caches.
 _DEEPEST = 3
 LAST_ONLY = "logits of the last position"
+
+
+def gives_the_last(construction: Construction) -> bool:
+    """Whether the outputs are logits of the last position alone, whatever token is there."""
+    return LAST_ONLY in construction.returns and construction.length > 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

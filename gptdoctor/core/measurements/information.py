@@ -24,5 +24,5 @@ class FlowPlace:
 def place_of(place: FlowPlace | None, target: ModelTarget) -> Place:
     """A place for a conviction: the entry of the model where nothing better is known."""
     if place is None:
-        return Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+        return target.entry_place
     return Place(path=place.path, symbol=place.symbol, line=place.line)

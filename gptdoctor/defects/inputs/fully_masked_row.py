@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
     Conviction,
-    Place,
     Severity,
     Status,
     Value,
@@ -33,7 +32,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 def _conviction(hidden: HiddenTokens, record: ModelRecord, status: Status) -> Conviction:
     target = record.target
-    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    entry = target.entry_place
     return Conviction(
         rule=CODE,
         status=status,

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
     Conviction,
-    Place,
     Severity,
     Status,
     Value,
@@ -35,7 +34,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 def _conviction(strange: StrangeId, record: ModelRecord, status: Status) -> Conviction:
     target = record.target
-    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    entry = target.entry_place
     how = "indexing counts from the end" if strange.operation == "indexing" else strange.operation
     return Conviction(
         rule=CODE,

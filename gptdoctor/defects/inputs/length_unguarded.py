@@ -23,9 +23,9 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         return
     overlong = measurement.overlong
     if overlong is not None and overlong.crash is not None and not overlong.crash.lacks_memory:
-        yield from _of_overlong(overlong, overlong.crash, _entry(record))
+        yield from _of_overlong(overlong, overlong.crash, record.target.entry_place)
     if measurement.empty is not None and _is_assert(measurement.empty):
-        yield _of_empty(measurement.empty, _entry(record))
+        yield _of_empty(measurement.empty, record.target.entry_place)
 
 
 def _of_overlong(overlong: OverlongInput, crash: Crash, entry: Place) -> Iterator[Conviction]:
@@ -66,11 +66,6 @@ def _is_assert(crash: Crash) -> bool:
 
 def _speaks(crash: Crash) -> bool:
     return any(word in crash.message for word in SPEAKS)
-
-
-def _entry(record: ModelRecord) -> Place:
-    target = record.target
-    return Place(path=target.path, symbol=f"{target.name}.{target.entry}")
 
 
 def _conviction(

@@ -34,7 +34,7 @@ def _is_unclear(kind: str, message: str) -> bool:
 
 def _conviction(missing: MissingInput, record: ModelRecord, status: Status) -> Conviction:
     target, crash = record.target, missing.crash
-    place = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    place = target.entry_place
     if status is Status.CONFIRMED and crash is not None and crash.path is not None:
         place = Place(path=crash.path, symbol=crash.symbol, line=crash.line)
     error = None if crash is None else f"{crash.kind}: {crash.message}"

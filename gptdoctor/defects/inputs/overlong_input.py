@@ -6,7 +6,6 @@ from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
     Conviction,
-    Place,
     Severity,
     Status,
     Value,
@@ -29,7 +28,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
 
 def _conviction(overlong: OverlongInput, record: ModelRecord, status: Status) -> Conviction:
     target = record.target
-    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    entry = target.entry_place
     what = (
         "tokens are cut off by a slice"
         if overlong.operation == "a slice"

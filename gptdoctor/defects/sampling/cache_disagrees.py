@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Value
 from gptdoctor.core.measurements.cached_decoding import CachedDecoding
 from gptdoctor.core.measurements.generation import Generation
 from gptdoctor.core.measurements.measurement import Measurement
@@ -28,7 +28,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     sick = _disagrees(measurement)
     target = record.target
     told = "other logits than" if sick else "the logits of"
-    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    entry = target.entry_place
     yield Conviction(
         rule=CODE,
         status=Status.CONFIRMED if sick else Status.REFUTED,

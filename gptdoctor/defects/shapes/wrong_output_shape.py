@@ -20,7 +20,7 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
     if not isinstance(measurement, Shapes):
         return
     target = record.target
-    entry = Place(path=target.path, symbol=f"{target.name}.{target.entry}")
+    entry = target.entry_place
     if measurement.exchanged is not None:
         yield _exchanged(measurement.exchanged)
         return

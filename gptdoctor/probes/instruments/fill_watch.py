@@ -12,10 +12,9 @@ from torch.overrides import TorchFunctionMode
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import storage_key, tensors, writes_in_place
 from gptdoctor.probes.instruments.definitions import filled_at
+from gptdoctor.probes.instruments.rebuilding import rebuilt
 from gptdoctor.specimen.places import user_place
 from gptdoctor.specimen.specimen import Specimen
-
-_FAILURES = (Exception, SystemExit)
 
 
 class FillWatch(TorchFunctionMode):
@@ -51,14 +50,8 @@ def filled_in(specimen: Specimen, name: str) -> Place | None:
 
 
 def _watched(specimen: Specimen) -> Mapping[str, Place]:
-    if specimen.remade is None:
-        return {}
     watch = FillWatch(specimen.root)
-    try:
-        with watch, specimen.remade() as other:
-            model = other
-    except _FAILURES:
-        return {}
+    model = rebuilt(specimen, watch)
     named = () if model is None else model.named_parameters(remove_duplicate=False)
     found = {name: watch.places.get(storage_key(each)) for name, each in named}
     return {name: place for name, place in found.items() if place is not None}

@@ -16,11 +16,10 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.arguments import storage_key, tensors, writes_in_place
 from gptdoctor.probes.instruments.blame import flow_place
 from gptdoctor.probes.instruments.positions import Holder, holders
+from gptdoctor.probes.instruments.rebuilding import rebuilt
 from gptdoctor.probes.instruments.statements import assignment_place
 from gptdoctor.specimen.places import user_place
 from gptdoctor.specimen.specimen import Specimen
-
-_FAILURES = (Exception, SystemExit)
 
 
 def positions_are_flat(model: nn.Module, length: int) -> bool:
@@ -88,15 +87,9 @@ class _Steps(TorchFunctionMode):
 def flat_place(specimen: Specimen, length: int) -> FlowPlace | None:
     """The statement of the constructor from which on all positions are the same."""
     steps = _Steps(specimen.root)
-    model = specimen.model
-    if specimen.remade is not None:
-        try:
-            with steps, specimen.remade() as other:
-                model = other or model
-        except _FAILURES:
-            steps.found.clear()
-    for holder in holders(model):
-        step = _first_flat(steps.found, holder, length)
+    again = rebuilt(specimen, steps)
+    for holder in holders(again or specimen.model):
+        step = _first_flat(steps.found, holder, length) if again is not None else None
         if step is not None:
             return flow_place(step.place, step.name)
         name = holder.name.rpartition(".")[2]

@@ -13,7 +13,7 @@ from gptdoctor.probes.instruments.crash_log import FailedRun, failed_run
 from gptdoctor.probes.instruments.operation_log import Operation
 from gptdoctor.probes.instruments.size_sources import told_name
 from gptdoctor.specimen.objective import OWN
-from gptdoctor.specimen.outputs import LAST_ONLY
+from gptdoctor.specimen.outputs import gives_the_last
 from gptdoctor.specimen.specimen import Specimen
 
 SIZES = (2, 11)  # B and T: no other size of a tiny model
@@ -29,9 +29,10 @@ def last_only_of(specimen: Specimen) -> LastOnly | None:
     None where it gives logits for each, or has a loss of its own, or where the positions that are
     dropped read what comes after them: they could not be trained.
     """
-    recipe, construction = specimen.recipe, specimen.construction
-    last = LAST_ONLY in construction.returns and construction.length > 1
-    if not last or recipe is None or specimen.objective == OWN or recipe.time_first:
+    recipe = specimen.recipe
+    if recipe is None or recipe.time_first or specimen.objective == OWN:
+        return None
+    if not gives_the_last(specimen.construction):
         return None
     try:
         inputs = specimen.make_inputs(*SIZES, specimen.seed)

@@ -120,7 +120,7 @@ def _dead_end(steady: Steady) -> FlowPlace | None:
     """
     recording = record(steady, steady.specimen.inputs())
     plain = plain_values(recording)
-    used = {number for operation in recording.operations for number in operation.inputs}
+    used = recording.used
     used |= {number for _, numbers in recording.returns for number in numbers}
     for operation in reversed(recording.operations):
         made = set(operation.outputs)

@@ -71,7 +71,7 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
     )
     if receiver is not None:
         return flow_place(receiver, "forward")
-    used = {number for operation in recording.operations for number in operation.inputs}
+    used = recording.used
     for operation in recording.operations:
         place = operation.place
         if start & set(operation.inputs) and place is not None:
@@ -144,7 +144,7 @@ def _without_positions(steady: Steady, recording: Recording, forward: Place) -> 
 def _given_back(recording: Recording, kept: set[tuple[int, str]]) -> Place | None:
     """Who called the user's module of positions and made nothing of what it gave back."""
     owners = {owner for owner, _ in kept}
-    used = {number for operation in recording.operations for number in operation.inputs}
+    used = recording.used
     used |= {number for _, numbers in recording.calls for number in numbers}
     for module, numbers in recording.returns:
         maker = recording.maker.get(numbers[0]) if numbers else None

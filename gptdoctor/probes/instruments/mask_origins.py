@@ -109,7 +109,7 @@ def _to_fill_in(operation: Operation, place: Place, root: str) -> Place:
 
 def _unused_border(attention: Operation, recording: Recording) -> Operation | None:
     """The last operation before an attention that drew a border that no operation was given."""
-    used = {number for operation in recording.operations for number in operation.inputs}
+    used = recording.used
     found = None
     for operation in recording.operations:
         if operation is attention:

@@ -18,8 +18,7 @@ from gptdoctor.probes.instruments.lengths import SHORT
 from gptdoctor.probes.instruments.lost_padding import padding_place
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
 from gptdoctor.probes.instruments.texts import Text, two_texts, with_text
-from gptdoctor.specimen.outputs import LAST_ONLY
-from gptdoctor.specimen.specimen import Specimen
+from gptdoctor.specimen.outputs import gives_the_last
 
 PADDED = 3  # tokens, of 7 or so
 KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
@@ -66,7 +65,7 @@ class MaskedText:
 
         Not measured on the right where the last position alone has outputs: they are padding's own.
         """
-        if side == "right" and gives_the_last(self.steady.specimen):
+        if side == "right" and gives_the_last(self.steady.specimen.construction):
             return PaddedSide(side=side, padded=PADDED, real_is_one=None, real_is_zero=None)
         real = _real(side, self.length)
         return PaddedSide(
@@ -138,12 +137,6 @@ class MaskedText:
             all_real = self._inputs(base, torch.ones_like(real), kind, one=one)
             return padding_place(self.steady, inputs, changed, all_real, real, self.name)
         return None
-
-
-def gives_the_last(specimen: Specimen) -> bool:
-    """Whether the outputs are logits of the last position alone, whatever token is there."""
-    construction = specimen.construction
-    return LAST_ONLY in construction.returns and construction.length > 1
 
 
 def _real(side: str, length: int) -> Tensor:

@@ -76,6 +76,11 @@ class Recording:
     # The same of what modules gave back, in order of their ends.
     returns: list[tuple[nn.Module, tuple[int, ...]]] = field(default_factory=list)
 
+    @property
+    def used(self) -> set[int]:
+        """The numbers of all values that some operation was given."""
+        return {number for operation in self.operations for number in operation.inputs}
+
     def derived_from(self, sources: Iterable[int]) -> frozenset[int]:
         """The numbers of all values that were computed from these, themselves included."""
         found = set(sources)

@@ -22,6 +22,7 @@ from gptdoctor.probes.instruments.arguments import storage_key, tensors
 from gptdoctor.probes.instruments.attribute_text import assigned_at, commented_line
 from gptdoctor.probes.instruments.effects import differ, loss_of, move
 from gptdoctor.probes.instruments.gradient_trace import place_of
+from gptdoctor.probes.instruments.rebuilding import rebuilt
 from gptdoctor.probes.instruments.stack import Line, user_line
 from gptdoctor.specimen.specimen import Specimen
 
@@ -146,14 +147,9 @@ class _Making(TorchFunctionMode):
 
 def _makers(specimen: Specimen) -> list[tuple[_Name, bool, Line | None]]:
     """The plain tensors of an instance that is made anew, whether random, and the line of each."""
-    if specimen.remade is None:
-        return []
     making = _Making(specimen.root)
-    try:
-        with making, specimen.remade() as model:
-            found = list(_kept_in(model)) if model is not None else []
-    except _FAILURES:
-        return []
+    model = rebuilt(specimen, making)
+    found = list(_kept_in(model)) if model is not None else []
     keys = [(one, storage_key(one.tensor)) for one in found]
     return [(_name_of(one), making.random.get(k, False), making.line.get(k)) for one, k in keys]
 
