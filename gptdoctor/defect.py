@@ -104,7 +104,7 @@ class Defect:
     # Codes of what a run shows as well where this defect is: confirmed by the same model, it is
     # the root, and those are told under it as its symptoms.
     explains: tuple[str, ...] = ()
-    # Those of them that show at lines of other classes too, by what the defect does to the model.
+    # The same, where they show at lines of other classes: by what the defect does to the model.
     explains_elsewhere: tuple[str, ...] = ()
     proof: Proof | None = None  # None: no short test shows it
 
