@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.mutations.cases import ROOT, Case
+from benchmarks.mutations.kept import keep, kept
 from gptdoctor.core.findings import Severity, Status
 
 BATCH = 10  # files in one call: torch is imported once for all of them
@@ -56,12 +57,21 @@ def examine(cases: list[Case], folder: Path) -> Iterator[tuple[Case, Examined]]:
 
 def documents(cases: list[Case], folder: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Each case with the JSON about it alone; the files are written below `folder`."""
-    for start in range(0, len(cases), BATCH):
-        batch = cases[start : start + BATCH]
-        answer = _checked([case.write(folder) for case in batch], folder)
+    told: dict[str, dict[str, Any]] = {}
+    targets = {case.name: case.write(folder) for case in cases}
+    for case in cases:
+        if (document := kept(case)) is not None:
+            told[case.name] = document
+    asked = [case for case in cases if case.name not in told]
+    for start in range(0, len(asked), BATCH):
+        batch = asked[start : start + BATCH]
+        answer = _checked([targets[case.name] for case in batch], folder)
         for case in batch:
-            yield case, _about(case, answer)
-        print(f"{start + len(batch)} of {len(cases)} examined", file=sys.stderr)
+            told[case.name] = _about(case, answer)
+            keep(case, told[case.name])
+        print(f"{start + len(batch)} of {len(asked)} examined", file=sys.stderr)
+    for case in cases:
+        yield case, told[case.name]
 
 
 def _about(case: Case, answer: dict[str, Any]) -> dict[str, Any]:
