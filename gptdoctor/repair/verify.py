@@ -189,8 +189,14 @@ def _judged(comparison: Comparison) -> Proof:
 
 
 def _told_new(comparison: Comparison) -> str:
-    """What could not be measured before the fix."""
-    new = {probe for old, now in comparison.models for probe in set(now.measured) - {*old.measured}}
+    """What could not be measured before the fix, of the models that it is about."""
+    about = {key_of(one) for one in comparison.finding.models}
+    new = {
+        probe
+        for old, now in comparison.models
+        if old.path == comparison.path or key_of(old) in about
+        for probe in set(now.measured) - {*old.measured, *NOT_IN_PROOFS}
+    }
     return f"; newly measured: {', '.join(sorted(new))}" if new else ""
 
 

@@ -158,6 +158,14 @@ def test_harm_that_a_new_probe_shows_is_newly_measured() -> None:
     assert "newly measured: learning" in found.reason
 
 
+def test_what_is_newly_measured_is_told_of_the_models_of_the_fix() -> None:
+    """What other fixes let run is told with those."""
+    before = examination([model(), model("N")], [finding()])
+    more = model("N", measured=(*MEASURED, "learning"))
+    after = examination([model(measured=(*MEASURED, "labels")), more], [])
+    assert "newly measured: labels;" in proof(before, after).reason + ";"
+
+
 def test_harm_that_an_old_probe_shows_now_was_done_by_the_fix() -> None:
     """Unless the fix let a model run that could not."""
     harm = finding("GD901", symbol="M")
