@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,20 @@ LONGEST = (
     "live",
     "prove",
 )
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """A test that leaves torch more threads makes what comes after it six times slower.
+
+    What is forked after it hangs: the threads that it counts on are not there.
+    """
+    yield
+    torch = sys.modules.get("torch")
+    number = 1 if torch is None else torch.get_num_threads()
+    if number != 1:
+        torch.set_num_threads(1)
+        pytest.fail(f"the test leaves {number} threads to torch")
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

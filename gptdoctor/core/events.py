@@ -47,12 +47,13 @@ class ModelFinished:
 
 @dataclass(frozen=True)
 class ProofStarted:
-    """A fix is being proven: number `index` of `total`."""
+    """A fix is being proven: number `index` of `total`, with those that follow it."""
 
     rule: str
     path: str
     index: int
     total: int
+    together: int = 1  # fixes that are proven at once
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,9 @@ def measure(specimen: Specimen) -> FullSize:
 def _all(specimen: Specimen, send: Send) -> None:
     """Send what is found of each configuration, as soon as it is."""
     assert specimen.full_sizes is not None  # noqa: S101 - asked by `measure`
+    # The user's code may have given torch more of them, which are not in this copy: the specimen
+    # runs here with data as well, and would wait for them.
+    torch.set_num_threads(1)
     fakes = FakeTensors()
     fakes.warm_up()
     end = time.process_time() + _ENOUGH

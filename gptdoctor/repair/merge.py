@@ -15,14 +15,14 @@ def key_of(model: ModelDiagnosis | ModelEvidence) -> ModelKey:
     return model.path, model.name
 
 
-def merged(before: Examination, after: Examination, touched: str) -> Examination:
-    """`before` with all that `after` says anew.
+def merged(before: Examination, after: Examination, touched: frozenset[str]) -> Examination:
+    """`before` with all that `after` says anew, where the files `touched` have other texts.
 
     `after` may have looked at some models only: what others say of code that did not change
     still holds.
     """
     anew = {key_of(model): model for model in after.models}
-    gone = [model for model in before.models if model.path == touched and key_of(model) not in anew]
+    gone = [model for model in before.models if model.path in touched and key_of(model) not in anew]
     models = [anew.pop(key_of(model), model) for model in before.models if model not in gone]
     return replace(
         after,
@@ -33,17 +33,19 @@ def merged(before: Examination, after: Examination, touched: str) -> Examination
     )
 
 
-def _findings(before: Examination, after: Examination, touched: str) -> tuple[Finding, ...]:
+def _findings(
+    before: Examination, after: Examination, touched: frozenset[str]
+) -> tuple[Finding, ...]:
     examined = {key_of(model) for model in after.models}
     old = {(one.rule, one.location): one for one in before.findings}
     found: list[Finding] = []
     for finding in after.findings:
         known = old.pop((finding.rule, finding.location), None)
-        same = known if finding.location.path != touched else None
+        same = known if finding.location.path not in touched else None
         found.append(_joined(finding, same, examined) if same is not None else finding)
     for finding in old.values():
         others = [one for one in finding.models if key_of(one) not in examined]
-        if finding.location.path != touched and (others or not finding.models):
+        if finding.location.path not in touched and (others or not finding.models):
             found.append(replace(finding, models=tuple(others) or finding.models))
     return tuple(sorted(found, key=lambda one: (one.location, one.rule)))
 

@@ -29,11 +29,9 @@ class Texts:
         """Take a patch for good."""
         self._mended[patch.path] = patch.after
 
-    def overlay(self, patch: Patch | None = None) -> Mapping[str, str]:
-        """The texts that stand for files on disk, with one more patch on top."""
-        texts = dict(self._mended)
-        if patch is not None:
-            texts[patch.path] = patch.after
+    def overlay(self, *patches: Patch) -> Mapping[str, str]:
+        """The texts that stand for files on disk, with more patches on top, the last one last."""
+        texts = {**self._mended, **{patch.path: patch.after for patch in patches}}
         return {path: with_plain_ends(text) for path, text in texts.items()}
 
     def patches(self) -> tuple[Patch, ...]:

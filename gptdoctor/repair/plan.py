@@ -16,6 +16,9 @@ from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.remedies.remedy import Remedy
 
 REMEDIES = "gptdoctor.remedies"
+# Fixes of this order and below let a model be imported, built or run: what is measured then for
+# the first time was not healthy before.
+LETS_RUN = 1
 # A place by what stays when other lines move: rule, path, symbol, text of the line.
 Place = tuple[str, str, str, str]
 
@@ -31,6 +34,11 @@ class PlannedFix:
     guesses: bool  # what is meant, whether or not the finding is confirmed
     place: Place
     number: int  # of several alike, from 1
+
+    @property
+    def lets_run(self) -> bool:
+        """Whether it may let a model be imported, built or run that could not."""
+        return self.promise.order <= LETS_RUN
 
     @property
     def title(self) -> str:

@@ -1,54 +1,49 @@
-"""Mending what an examination found: one fix at a time, each proven on texts that are not on disk.
+"""Mending what an examination found: each fix proven on texts that are not on disk.
 
-A fix is compared with the files as mended so far. One that fails its proof is dropped and the
-rest go on without it. A fix that lets a model run for the first time changes what is known of
-the others, so that the plan is made anew after every success.
+Fixes are compared with the files as mended so far. Those whose changes do not touch each other
+are tried together, and all taken up if each is proven by its own finding and none of them did
+harm; else fewer are tried, in the end one by one. One that fails its proof by itself is dropped
+and the rest go on without it. A fix that lets a model run for the first time changes what is
+known of the others, so that the plan is made anew after every success.
 """
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Protocol
 
 from gptdoctor.core import events
-from gptdoctor.core.diagnosis import Examination, ModelDiagnosis
+from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.errors import RepairError
-from gptdoctor.core.findings import Finding
+from gptdoctor.core.findings import Status
 from gptdoctor.core.repairs import Applicability, Outcome, Patch, RepairOutcome
 from gptdoctor.remedies.declined import Declined
-from gptdoctor.remedies.parsed import ParsedSource
-from gptdoctor.remedies.remedy import Request
+from gptdoctor.repair.mending import Mended, Mending, ProjectSource, woven_together
 from gptdoctor.repair.merge import merged
 from gptdoctor.repair.patch import Texts
-from gptdoctor.repair.plan import Place, PlannedFix, limited, plan
+from gptdoctor.repair.plan import Place, PlannedFix, plan
 from gptdoctor.repair.verify import Comparison, Proof, verify
-from gptdoctor.source.module import SourceModule
-from gptdoctor.source.project import Project
 
 # Each success may uncover others; more than this many for each finding of the start is a loop.
 MOST_TRIES_EACH = 5
+# So many fixes are tried together, if that many are left.
+AT_ONCE = sys.maxsize
 # Why a fix is shown and not written.
 SHOWN = "it is only shown: what should stand there is for you to say"
 NOTEBOOK = "it is only shown: gptdoctor writes into no notebook, so change the cell yourself"
 
 
-class CheckupLike(Protocol):
+class CheckupLike(ProjectSource, Protocol):
     """What repair asks of the checkup."""
-
-    @property
-    def root(self) -> Path:
-        """The project's root, absolute."""
 
     def examine(
         self, overlay: Mapping[str, str] | None = None, *, paths: frozenset[str] | None = None
     ) -> Examination:
         """Run the whole line with texts that stand for files, for the models made of `paths`."""
-
-    def project_with(self, overlay: Mapping[str, str]) -> Project:
-        """The project as text, with texts that stand for files."""
 
 
 def everything(rule: str) -> bool:
@@ -85,19 +80,8 @@ def repair(
     work = _Work(checkup=checkup, examination=examination, options=options, listener=listener)
     work.run()
     patches = work.texts.patches()
-    after = checkup.examine(work.texts.overlay()) if patches else examination
+    after = work.examined_whole() if patches else examination
     return RepairResult(outcomes=tuple(work.outcomes.values()), patches=patches, examination=after)
-
-
-def _run(fix: PlannedFix, request: Request) -> str:
-    """The new text. A codemod that breaks on a user's code must not stop the others."""
-    try:
-        return fix.remedy.mend(request)
-    except Declined:
-        raise
-    except Exception as error:
-        told = f"the codemod failed on this code ({type(error).__name__}: {error})"
-        raise Declined(told) from error
 
 
 @dataclass(eq=False, kw_only=True)
@@ -112,6 +96,9 @@ class _Work:
     tried: set[tuple[tuple[Place, int], Applicability]] = field(default_factory=set)
     mended: Counter[Place] = field(default_factory=Counter)
 
+    most: int = AT_ONCE  # fixes that are tried together
+    whole: tuple[Mapping[str, str], Examination] | None = None  # the last one of all models
+
     def __post_init__(self) -> None:
         self.texts = Texts(root=self.checkup.root)
         # Where the places are on disk: lines move as the text above them is mended.
@@ -119,103 +106,123 @@ class _Work:
 
     def run(self) -> None:
         """Try what is planned until nothing new is left."""
-        for _ in range(MOST_TRIES_EACH * len(self.examination.findings)):
+        most_tries = MOST_TRIES_EACH * len(self.examination.findings)
+        while len(self.tried) < most_tries:
             # A finding that is better known than before may be tried again.
-            planned = self._planned()
-            left = [fix for fix in planned if (self._id(fix), fix.applicability) not in self.tried]
+            left = [fix for fix in self._planned() if self._key(fix) not in self.tried]
             if not left:
                 return
-            self.tried.add((self._id(left[0]), left[0].applicability))
-            self._announce(left[0], len(left))
-            self._try(left[0])
+            self._try_first(left)
+
+    def examined_whole(self) -> Examination:
+        """All models, with the texts as they are mended now."""
+        overlay = self.texts.overlay()
+        if self.whole is None or self.whole[0] != overlay:
+            self.whole = overlay, self.checkup.examine(overlay)
+        return self.whole[1]
 
     def _id(self, fix: PlannedFix) -> tuple[Place, int]:
         """What the place of a fix was on disk: of several alike, those mended are gone."""
         return fix.place, fix.number + self.mended[fix.place]
 
+    def _key(self, fix: PlannedFix) -> tuple[tuple[Place, int], Applicability]:
+        return self._id(fix), fix.applicability
+
     def _planned(self) -> list[PlannedFix]:
         planned = plan(self.examination, refuted=self.options.refuted)
         return [fix for fix in planned if self.options.wants(fix.finding.rule)]
 
-    def _announce(self, fix: PlannedFix, left: int) -> None:
-        index = len(self.outcomes) + 1
-        event = events.ProofStarted(
-            rule=fix.finding.rule,
-            path=fix.finding.location.path,
-            index=index,
-            total=index + left - 1,
-        )
-        self.listener(event)
+    @property
+    def _mending(self) -> Mending:
+        return Mending(source=self.checkup, texts=self.texts, examination=self.examination)
 
-    def _try(self, fix: PlannedFix) -> None:
-        """Mend, prove, and keep the patch where that is wanted."""
+    def _try_first(self, left: Sequence[PlannedFix]) -> None:
+        """Mend, prove, and keep the patch of the first fix, and of those that may go with it."""
+        fix = left[0]
         try:
-            fix, patch = self._mend(fix)
+            first = self._mending.mend(fix)
         except (Declined, RepairError) as reason:
-            self._tell(fix, Proof(outcome=Outcome.DECLINED, reason=str(reason)), None)
+            self._announce([fix], len(left))
+            self._settle(fix, Proof(outcome=Outcome.DECLINED, reason=str(reason)), None)
             return
-        if fix.applicability is Applicability.DISPLAY:
+        group = woven_together(self._going_with(first, left[1:]), self.most)
+        self._announce([one.fix for one in group], len(left))
+        if first.fix.applicability is Applicability.DISPLAY:
             shown = NOTEBOOK if fix.finding.location.in_cell else SHOWN
-            self._tell(fix, Proof(outcome=Outcome.UNPROVEN, reason=shown), patch)
+            self._settle(fix, Proof(outcome=Outcome.UNPROVEN, reason=shown), first)
             return
-        after = self.checkup.examine(self.texts.overlay(patch), paths=frozenset({patch.path}))
-        proof = self._prove(fix, patch, after)
-        self._tell(fix, proof, patch)
-        if self._is_wanted(fix, proof.outcome):
-            self.examination = merged(self.examination, after, patch.path)
-            self.texts.adopt(patch)
-            self.mended[fix.place] += 1
+        self._prove(group, whole=self._are_the_last(group, left))
 
-    def _mend(self, fix: PlannedFix) -> tuple[PlannedFix, Patch]:
-        """The patch, and the fix as far as this instance lets it go."""
-        path = fix.finding.location.path
-        text = self.texts.current(path)
-        request = self._request(fix.finding, text, self.texts.overlay())
-        new = _run(fix, request)
-        if new == text:
-            raise Declined("the codemod has nothing to change there")
-        in_notebook = fix.finding.location.in_cell is not None
-        limit = Applicability.DISPLAY if in_notebook else fix.remedy.limit(request)
-        return limited(fix, limit), Patch(path=path, before=text, after=new)
+    def _going_with(self, first: Mended, rest: Sequence[PlannedFix]) -> Iterator[Mended]:
+        """The first, and fixes that are certain to be written as well once they are proven.
 
-    def _request(self, finding: Finding, text: str, overlay: Mapping[str, str]) -> Request:
-        project = self.checkup.project_with(overlay)
-        module = project.read(self.checkup.root / finding.location.path)
-        if not isinstance(module, SourceModule):
-            raise Declined(f"the file cannot be parsed: {module.message}")
-        return Request(
-            finding=finding,
-            source=ParsedSource(text),
-            module=module,
-            project=project,
-            model=self._model_of(finding),
-        )
+        What lets a model run shows what else there is, so that it is not tried with the others.
+        """
+        yield first
+        if not self._is_certain(first.fix):
+            return
+        for fix in rest:
+            if self._is_certain(fix) and fix.lets_run == first.fix.lets_run:
+                with suppress(Declined, RepairError):  # which is told when it is the first
+                    mended = self._mending.mend(fix)
+                    if self._is_certain(mended.fix):
+                        yield mended
 
-    def _model_of(self, finding: Finding) -> ModelDiagnosis | None:
-        """The main model of a finding: by name, in the finding's own file where there are two."""
-        found = [model for model in self.examination.models if model.name == finding.model]
-        found.sort(key=lambda model: model.path != finding.location.path)
-        return found[0] if found else None
+    def _is_certain(self, fix: PlannedFix) -> bool:
+        confirmed = fix.finding.evidence.status is Status.CONFIRMED
+        return confirmed and self._is_wanted(fix, Outcome.PROVEN)
 
-    def _prove(self, fix: PlannedFix, patch: Patch, after: Examination) -> Proof:
+    def _are_the_last(self, group: Sequence[Mended], left: Sequence[PlannedFix]) -> bool:
+        """Whether the proof may be the examination of what will be written.
+
+        Not where most models have nothing to do with it, for it may fail.
+        """
+        files = {one.patch.path for one in group}
+        models = [model.path in files for model in self.examination.models]
+        certain = [fix for fix in left if self._is_certain(fix)]
+        return 2 * sum(models) >= len(models) and certain == [one.planned for one in group]
+
+    def _prove(self, group: Sequence[Mended], *, whole: bool) -> None:
+        """Take up all of them, or none: then fewer are tried next, in the end one by one."""
+        texts = self.texts.overlay(*(one.patch for one in group))
+        files = frozenset(one.patch.path for one in group)
+        after = self.checkup.examine(texts, paths=None if whole else files)
+        proofs = [self._proof(one, group, after) for one in group]
+        wanted = [
+            self._is_wanted(one.fix, proof.outcome)
+            for one, proof in zip(group, proofs, strict=True)
+        ]
+        if not all(wanted):
+            # Once the one that fails is known, the rest may do well together.
+            self.most = len(group) // 2 or AT_ONCE
+            if len(group) > 1:
+                return
+        for one, proof in zip(group, proofs, strict=True):
+            self._settle(one.planned, proof, one)
+        if all(wanted):
+            self._adopt(group, files, after)
+            if whole:
+                self.whole = texts, after
+
+    def _adopt(self, group: Sequence[Mended], files: frozenset[str], after: Examination) -> None:
+        self.examination = merged(self.examination, after, files)
+        for one in group:
+            self.texts.adopt(one.patch)
+            self.mended[one.fix.place] += 1
+
+    def _proof(self, mended: Mended, group: Sequence[Mended], after: Examination) -> Proof:
         comparison = Comparison(
-            finding=fix.finding,
-            order=fix.promise.order,
+            finding=mended.fix.finding,
+            order=mended.fix.promise.order,
             before=self.examination,
             after=after,
+            others=tuple(one.fix.finding for one in group if one is not mended),
         )
         proof = verify(comparison)
-        if proof.outcome is not Outcome.FAILED and self._changes_again(fix, patch):
+        if proof.outcome is not Outcome.FAILED and self._mending.changes_again(mended):
             reason = "a second run of the codemod would change the text once more"
             return Proof(outcome=Outcome.FAILED, reason=reason)
         return proof
-
-    def _changes_again(self, fix: PlannedFix, patch: Patch) -> bool:
-        try:
-            request = self._request(fix.finding, patch.after, self.texts.overlay(patch))
-            return _run(fix, request) != patch.after
-        except Declined:
-            return False
 
     def _is_wanted(self, fix: PlannedFix, outcome: Outcome) -> bool:
         """Whether a fix is to be written.
@@ -229,7 +236,21 @@ class _Work:
             return False
         return not fix.guesses or self.options.unsafe_fixes
 
-    def _tell(self, fix: PlannedFix, proof: Proof, patch: Patch | None) -> None:
+    def _announce(self, fixes: Sequence[PlannedFix], left: int) -> None:
+        index = len(self.outcomes) + 1
+        event = events.ProofStarted(
+            rule=fixes[0].finding.rule,
+            path=fixes[0].finding.location.path,
+            index=index,
+            total=index + left - 1,
+            together=len(fixes),
+        )
+        self.listener(event)
+
+    def _settle(self, planned: PlannedFix, proof: Proof, mended: Mended | None) -> None:
+        """Note what became of a fix, which is not tried again."""
+        fix = planned if mended is None else mended.fix
+        self.tried.add(self._key(planned))
         finding = fix.finding
         self.outcomes[self._id(fix)] = RepairOutcome(
             rule=finding.rule,
@@ -240,6 +261,6 @@ class _Work:
             applicability=fix.applicability,
             outcome=proof.outcome,
             reason=proof.reason,
-            patch=patch,
+            patch=None if mended is None else mended.patch,
             in_cell=finding.location.in_cell,
         )

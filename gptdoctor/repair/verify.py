@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.core.repairs import NOT_IN_PROOFS, Outcome
 from gptdoctor.repair.merge import ModelKey, key_of
+from gptdoctor.repair.plan import LETS_RUN
 
-# Fixes of this order and below let a model be imported, built or run: what is measured then for
-# the first time was not healthy before.
-LETS_RUN = 1
 HEALTH = (Verdict.UNTRAINABLE, Verdict.DEGRADED, Verdict.TRAINABLE)
 
 
@@ -27,12 +25,19 @@ class Proof:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """The examinations before and after one fix in one file."""
+    """The examinations before and after one fix in one file, or after it and others."""
 
     finding: Finding
     order: int  # of the fix
     before: Examination
     after: Examination
+    others: tuple[Finding, ...] = ()  # that were mended along with this one
+
+    @property
+    def known(self) -> list[Finding]:
+        """What was found before and is no matter of the other fixes: they vouch for theirs."""
+        others = {id(one) for one in self.others}
+        return [one for one in self.before.findings if id(one) not in others]
 
     @property
     def path(self) -> str:
@@ -65,8 +70,8 @@ def _broken(comparison: Comparison) -> Iterator[str]:
 
 def _sign_left(comparison: Comparison) -> Iterator[str]:
     """The sign must be gone from the text, and the harm from the measurements."""
-    left = _same_place(comparison.after, comparison.finding)
-    if len(left) < len(_same_place(comparison.before, comparison.finding)):
+    left = _same_place(comparison.after.findings, comparison.finding)
+    if len(left) < len(_same_place(comparison.known, comparison.finding)):
         return
     confirmed = [one for one in left if one.evidence.status is Status.CONFIRMED]
     if confirmed:
@@ -75,10 +80,10 @@ def _sign_left(comparison: Comparison) -> Iterator[str]:
         yield "the text still shows the sign"
 
 
-def _same_place(examination: Examination, finding: Finding) -> list[Finding]:
+def _same_place(findings: Iterable[Finding], finding: Finding) -> list[Finding]:
     return [
         one
-        for one in examination.findings
+        for one in findings
         if one.rule == finding.rule
         and one.location.path == finding.location.path
         and one.symbol == finding.symbol
@@ -111,7 +116,7 @@ def _new_harm(comparison: Comparison) -> Iterator[str]:
     """What is confirmed now must have been known, or be measured for the first time."""
     known = {
         (one.rule, key_of(model))
-        for one in comparison.before.findings
+        for one in comparison.known
         for model in one.models
         if model.evidence.status is Status.CONFIRMED
     }
@@ -121,7 +126,7 @@ def _new_harm(comparison: Comparison) -> Iterator[str]:
         for symptom in one.symptoms
         for model in one.models
     }
-    places = {_place(one) for one in comparison.before.findings}
+    places = {_place(one) for one in comparison.known}
     for finding in comparison.after.findings:
         if finding.evidence.status is not Status.CONFIRMED or _place(finding) in places:
             continue
@@ -155,7 +160,7 @@ def _new_signs(comparison: Comparison) -> Iterator[str]:
     own = [one for one in comparison.after.findings if one.location.path == comparison.path]
     # What is confirmed is not for the text alone to say: see `_new_harm`.
     shown = Counter(_place(one) for one in own if one.evidence.status is not Status.CONFIRMED)
-    before = Counter(_place(one) for one in comparison.before.findings)
+    before = Counter(_place(one) for one in comparison.known)
     for place, number in shown.items():
         if number > before[place]:
             yield f"the mended text shows {place[0]} in {place[2] or comparison.path}"
@@ -179,10 +184,25 @@ def _judged(comparison: Comparison) -> Proof:
         return Proof(outcome=Outcome.UNPROVEN, reason=told)
     names = ", ".join(dict.fromkeys(model.name for _, model in measured))
     told = f"the sign is gone, {measured[0][0]} finds {names} in range, nothing else is worse"
-    return Proof(outcome=Outcome.PROVEN, reason=told + _told_new(comparison))
+    told += _told_new(comparison) + _told_others(comparison)
+    return Proof(outcome=Outcome.PROVEN, reason=told)
 
 
 def _told_new(comparison: Comparison) -> str:
-    """What could not be measured before the fix."""
-    new = {probe for old, now in comparison.models for probe in set(now.measured) - {*old.measured}}
+    """What could not be measured before the fix, of the models that it is about."""
+    about = {key_of(one) for one in comparison.finding.models}
+    new = {
+        probe
+        for old, now in comparison.models
+        if old.path == comparison.path or key_of(old) in about
+        for probe in set(now.measured) - {*old.measured, *NOT_IN_PROOFS}
+    }
     return f"; newly measured: {', '.join(sorted(new))}" if new else ""
+
+
+def _told_others(comparison: Comparison) -> str:
+    """That other fixes were in place when this was measured."""
+    others = len(comparison.others)
+    if not others:
+        return ""
+    return f"; shown together with {'another fix' if others == 1 else f'{others} other fixes'}"

@@ -121,13 +121,18 @@ class Progress:
                 self._troubles.append(event.text)
             case events.ProofStarted():
                 self._finished = 0
-                self._proof = f"proving fix {event.index} of {event.total}: {event.rule}"
-                self._proof += f" in {visible(event.path)}, "
+                self._proof = _proof(event)
 
     def _headline(self) -> str:
         seconds = int(time.monotonic() - self._started)
         done = f", {count(self._finished, 'model')} done" if self._finished else ""
         return f"{self._proof}{self._doing}{done}, {seconds} s"
+
+
+def _proof(event: events.ProofStarted) -> str:
+    if event.together > 1:
+        return f"proving {event.together} of {event.total - event.index + 1} fixes at once, "
+    return f"proving fix {event.index} of {event.total}: {event.rule} in {visible(event.path)}, "
 
 
 def _model_line(name: str, probe: str) -> Text:

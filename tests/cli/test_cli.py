@@ -101,7 +101,7 @@ def test_trace_shows_the_path_of_the_data(tmp_path: Path) -> None:
     """From a parameter to the line at which its gradient ends; without the option only in JSON."""
     (tmp_path / "pyproject.toml").write_text("")
     (tmp_path / "scaled.py").write_text(defect_named("GD102").sick)
-    words, kept = ("check", "--select", "GD102", "scaled.py"), tmp_path / "kept"
+    words, kept = ("check", "--fast", "--select", "GD102", "scaled.py"), tmp_path / "kept"
     code = "strength = torch.tensor(self.strength(self.tokens.weight).mean().item())"
     line = f"scaled.py:15  {code}"
     told = gptdoctor(*words, "--trace", cwd=tmp_path, cache=kept).out

@@ -65,7 +65,7 @@ def by_name(document: dict[str, Any]) -> dict[str, Any]:
 def test_entries_of_the_file_are_used_and_reported(project: Path) -> None:
     """The build and the call run; what is ignored is listed, and never as healthy."""
     (project / "pyproject.toml").write_text(TOML)
-    models = by_name(check_json("src", "--strict", cwd=project))
+    models = by_name(check_json("--fast", "src", "--strict", cwd=project))
     assert models["Hard"]["verdict"] == "trainable"
     assert models["Hard"]["specimen"]["build"] == "Hard(50, 'sesame')"
     assert "shapes" in models["Hard"]["measured"]
@@ -81,7 +81,7 @@ def test_entries_of_the_file_are_used_and_reported(project: Path) -> None:
 def test_a_class_named_in_either_way_finds_its_entry(project: Path, target: str) -> None:
     """As FILE::Class and as module:Class; the command line counts before the file."""
     (project / "pyproject.toml").write_text(TOML)
-    document = check_json(target, "--build", "Hard(60, 'sesame')", cwd=project)
+    document = check_json("--fast", target, "--build", "Hard(60, 'sesame')", cwd=project)
     assert document["models"][0]["facts"]["vocabulary"] == 60
 
 

@@ -101,6 +101,20 @@ def equal(first: Any, second: Any) -> bool:
     return bool(first == second)
 
 
+def examined_with_two_threads(
+    model: nn.Module,
+) -> tuple[dict[str, Any], dict[str, Any], gptdoctor.Examination]:
+    """The state before and after, with a number of threads that is not our own."""
+    try:
+        torch.set_num_threads(2)
+        before = state(model)
+        with torch.no_grad():
+            examination = gptdoctor.Examiner(probes=("gradient-flow", "learning")).examine(model)
+        return before, state(model), examination
+    finally:
+        torch.set_num_threads(1)  # two are six times slower on models of this size
+
+
 def test_model_and_process_are_afterwards_as_before() -> None:
     """Weights, buffers, gradients, modes, hooks, random numbers and settings, to the bit."""
     model = TinyLM()
@@ -108,11 +122,7 @@ def test_model_and_process_are_afterwards_as_before() -> None:
     model.drop.eval()
     model.register_forward_hook(lambda *_: None)
     model(torch.ones(2, 3, dtype=torch.long))[0].sum().backward()
-    torch.set_num_threads(2)
-    before = state(model)
-    with torch.no_grad():
-        examination = gptdoctor.Examiner(probes=("gradient-flow", "learning")).examine(model)
-    after = state(model)
+    before, after, examination = examined_with_two_threads(model)
     assert [name for name in before if not equal(before[name], after[name])] == []
     facts = examination.models[0].facts
     assert facts["best_loss"] < 0.9 * facts["first_loss"]  # type: ignore[operator]  # it did learn

@@ -12,13 +12,15 @@ CASES = ROOT / "fixtures" / "gradients" / "no_grad_in_forward"
 
 def test_a_result_that_is_only_compared_is_refuted_and_left_alone(tmp_path: Path) -> None:
     """No gradient could flow anyway: the gate passes and `fix` does not touch it."""
-    copy = tmp_path / "only_compared.py"
+    copy, cache = tmp_path / "project" / "only_compared.py", tmp_path / "cache"
+    copy.parent.mkdir()
     shutil.copy(CASES / "only_compared.py", copy)
     before = copy.read_bytes()
-    done = gptdoctor("check", "--select", "GD101", "--output-format", "json", copy)
+    words = ("--select", "GD101", copy)
+    done = gptdoctor("check", "--output-format", "json", *words, cache=cache)
     assert [one["evidence"]["status"] for one in done.document["findings"]] == ["refuted"]
     assert done.code == 0
-    gptdoctor("fix", "--apply", "--select", "GD101", copy)
+    gptdoctor("fix", "--apply", *words, cache=cache)
     assert copy.read_bytes() == before
 
 

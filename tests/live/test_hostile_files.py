@@ -55,9 +55,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def done(project: Path) -> Any:
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the results of models that ended well are kept between two runs."""
+    return tmp_path_factory.mktemp("kept")
+
+
+@pytest.fixture(scope="module")
+def done(project: Path, kept: Path) -> Any:
     """One run over the folder."""
-    return gptdoctor("check", "--timeout", "6", "--output-format", "json", project)
+    words = ("check", "--timeout", "6", "--output-format", "json", project)
+    return gptdoctor(*words, cache=kept)
 
 
 @pytest.mark.parametrize(
@@ -111,9 +118,9 @@ def test_no_process_is_left(done: Any, project: Path) -> None:
     assert not [one for one in psutil.Process().children() if one.status() == "zombie"]
 
 
-def test_the_text_names_every_one_of_them(project: Path) -> None:
+def test_the_text_names_every_one_of_them(project: Path, kept: Path) -> None:
     """A person reads the same facts."""
-    shown = gptdoctor("check", "--timeout", "6", project)
+    shown = gptdoctor("check", "--timeout", "6", project, cache=kept)
     for word in ("timed out", "SIGSEGV", "status 0", "broken.py", "latin.py", "empty.py"):
         assert word in shown.out
     assert shown.code == 1

@@ -82,7 +82,7 @@ def examined(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
         (root / path).parent.mkdir(exist_ok=True)
         (root / path).write_text(text)
     (root / "pyproject.toml").write_text("")
-    document = check_json(".", cwd=root)
+    document = check_json("--fast", ".", cwd=root)
     return root, {model["name"]: model for model in document["models"]}
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests.cli.test_cli import SICK
 from tests.commands import GROUP, ROOT, checked, gptdoctor
 from tests.written_tests import assert_sick, run_pytest
 
@@ -143,9 +144,9 @@ def test_a_second_fix_changes_nothing(healed: Path) -> None:
 
 
 def test_fix_without_apply_writes_nothing(tmp_path: Path) -> None:
-    """The diff is shown, the file is as it was."""
-    copy = tmp_path / "gpto3_model.py"
-    shutil.copy(REFERENCE / "gpto3_model.py", copy)
+    """The diff is shown, the file is as it was: of a small one, for each is run again."""
+    copy = tmp_path / "tiny.py"
+    copy.write_text(SICK)
     before = copy.read_bytes()
     done = gptdoctor("fix", copy)
     assert "-    @torch.no_grad()" in done.out

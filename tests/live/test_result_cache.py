@@ -33,6 +33,7 @@ FILES = {
     "unused.py": "",
 }
 ALL = {"First", "Second", "Third"}
+FAST = ("--fast",)
 
 
 @pytest.fixture(scope="module")
@@ -44,9 +45,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return root, cache
 
 
-def run(root: Path, cache: Path, *words: str) -> set[str]:
-    """Check the project; the models that had to be run."""
-    document = check_json(root, *words, cache=cache)
+def run(root: Path, cache: Path, *words: str, fast: bool = True) -> set[str]:
+    """Check the project; the models that had to be run.
+
+    By few probes, unless `fast` is False: what is kept does not depend on what was measured.
+    """
+    document = check_json(root, *(FAST if fast else ()), *words, cache=cache)
     names = {model["name"] for model in document["models"]}
     assert names == ALL
     return {model["name"] for model in document["models"] if not model["cached"]}
@@ -83,9 +87,9 @@ def test_other_options_and_no_cache_run_all(folders: tuple[Path, Path]) -> None:
 def test_the_answer_is_the_same_and_says_where_it_is_from(folders: tuple[Path, Path]) -> None:
     """All but the time and the mark."""
     root, cache = folders
-    first = check_json(root, "--no-cache", cache=cache)
+    first = check_json(root, *FAST, "--no-cache", cache=cache)
     run(root, cache)
-    again = check_json(root, cache=cache)
+    again = check_json(root, *FAST, cache=cache)
     assert first["findings"] == again["findings"] != []
     for model in first["models"]:
         model["cached"] = True
@@ -93,16 +97,16 @@ def test_the_answer_is_the_same_and_says_where_it_is_from(folders: tuple[Path, P
     for model in again["models"]:
         model["facts"].pop("milliseconds_per_step")
     assert first["models"] == again["models"]
-    assert "results from the cache" in gptdoctor("check", root, cache=cache).out
+    assert "results from the cache" in gptdoctor("check", *FAST, root, cache=cache).out
 
 
 def test_repairs_are_proven_anew(folders: tuple[Path, Path], tmp_path: Path) -> None:
     """`fix` may start from what is known, and runs what it patches."""
     root, cache = folders
-    run(root, cache)
+    run(root, cache, fast=False)
     fixed = gptdoctor("fix", root, cache=cache)
     assert "proven" in fixed.out, fixed.out + fixed.err
-    assert run(root, cache) == set(), "nothing was written"
+    assert run(root, cache, fast=False) == set(), "nothing was written"
 
 
 def test_no_worker_is_started_when_all_is_known(
@@ -149,6 +153,6 @@ def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
     )
     for expected in ({"Well": False}, {"Well": True}):
         # several times what the one that is well takes, and waited for twice
-        document = check_json(project, "--timeout", "6", cache=tmp_path / "cache")
+        document = check_json(project, *FAST, "--timeout", "6", cache=tmp_path / "cache")
         cached = {model["name"]: model["cached"] for model in document["models"]}
         assert cached == {"Hangs": False, "Dies": False, **expected}

@@ -293,6 +293,21 @@ def test_a_default_at_which_the_code_breaks_is_convicted(tmp_path: Path) -> None
     assert (one.failure.sizes["width"], one.failure.sizes["length"]) == (4096, 7)
 
 
+def test_threads_that_the_copy_has_not_are_not_waited_for(tmp_path: Path) -> None:
+    """The model's file gives torch two; the specimen is run with data in the copy."""
+    text = "torch.set_num_threads(2)\n" + network(
+        last="self.odd = 24 if dim == 4096 else 4", middle=BROKEN.replace("heads", "self.odd")
+    )
+    try:
+        made = specimen(tmp_path, text)
+        torch.randn(300, 300) @ torch.randn(300, 300)  # they are there from now on
+        found = measure(made)
+    finally:
+        torch.set_num_threads(1)
+    assert found.stopped == ""
+    assert len(found.convicted()) == 1
+
+
 def test_sizes_that_we_filled_in_are_not_held_against_the_file(tmp_path: Path) -> None:
     """There is no default for heads: that ours do not divide the width is not its fault."""
     sizes = "heads, vocab_size=32000, dim=4098, max_len=512, depth=1"

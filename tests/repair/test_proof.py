@@ -72,10 +72,17 @@ def examination(models: list[ModelDiagnosis], findings: list[Finding]) -> Examin
 
 
 def proof(
-    before: Examination, after: Examination, of: Finding | None = None, order: int = 2
+    before: Examination,
+    after: Examination,
+    of: Finding | None = None,
+    order: int = 2,
+    others: tuple[Finding, ...] = (),
 ) -> Proof:
-    """The proof of the fix of a finding."""
-    return verify(Comparison(finding=of or finding(), order=order, before=before, after=after))
+    """The proof of the fix of a finding, mended along with others."""
+    comparison = Comparison(
+        finding=of or finding(), order=order, before=before, after=after, others=others
+    )
+    return verify(comparison)
 
 
 def test_a_finding_that_is_gone_while_its_probe_measured_is_proven() -> None:
@@ -90,6 +97,26 @@ def test_one_of_two_signs_in_a_function_may_stay() -> None:
     both = [finding(), finding(line=9)]
     found = proof(examination([model()], both), examination([model()], both[1:]))
     assert found.outcome is Outcome.PROVEN
+
+
+def test_of_two_that_were_mended_together_none_may_stay() -> None:
+    """Each answers for its own place: what is left of one is no other that was known."""
+    first, second = finding(), finding(line=9)
+    before, after = examination([model()], [first, second]), examination([model()], [second])
+    assert "still shows the harm" in proof(before, after, first, others=(second,)).reason
+    assert "still shows the harm" in proof(before, after, second, others=(first,)).reason
+    found = proof(before, examination([model()], []), first, others=(second,))
+    assert found.outcome is Outcome.PROVEN
+    assert found.reason.endswith("; shown together with another fix")
+
+
+def test_harm_of_a_rule_that_was_mended_along_with_it_is_new() -> None:
+    """It was known of another place, which nothing of it is left in."""
+    other = finding("GD201", symbol="M.route")
+    moved = finding("GD201", symbol="M.forward")
+    before, after = examination([model()], [finding(), other]), examination([model()], [moved])
+    assert proof(before, after).outcome is Outcome.PROVEN
+    assert "GD201 a-name is confirmed for M" in proof(before, after, others=(other,)).reason
 
 
 def test_a_refuted_sign_is_still_a_sign() -> None:
@@ -131,6 +158,14 @@ def test_harm_that_a_new_probe_shows_is_newly_measured() -> None:
     assert "newly measured: learning" in found.reason
 
 
+def test_what_is_newly_measured_is_told_of_the_models_of_the_fix() -> None:
+    """What other fixes let run is told with those."""
+    before = examination([model(), model("N")], [finding()])
+    more = model("N", measured=(*MEASURED, "learning"))
+    after = examination([model(measured=(*MEASURED, "labels")), more], [])
+    assert "newly measured: labels;" in proof(before, after).reason + ";"
+
+
 def test_harm_that_an_old_probe_shows_now_was_done_by_the_fix() -> None:
     """Unless the fix let a model run that could not."""
     harm = finding("GD901", symbol="M")
@@ -163,7 +198,7 @@ def test_a_partial_examination_keeps_what_others_say() -> None:
     before = examination([model(), model("N")], [finding(), shared, other])
     healed = model(verdict=Verdict.TRAINABLE)
     again = finding("GD201", Status.SUSPECTED, path="moe.py", symbol="E", of=("M",))
-    whole = merged(before, examination([healed], [again]), "m.py")
+    whole = merged(before, examination([healed], [again]), frozenset({"m.py"}))
     assert [(one.name, one.verdict) for one in whole.models] == [
         ("M", Verdict.TRAINABLE),
         ("N", Verdict.DEGRADED),
@@ -177,7 +212,7 @@ def test_a_partial_examination_keeps_what_others_say() -> None:
 def test_findings_of_the_mended_file_are_those_of_the_new_text() -> None:
     """Old ones are gone, whoever showed them."""
     before = examination([model()], [finding(), replace(finding("GD601"), models=())])
-    assert merged(before, examination([model()], []), "m.py").findings == ()
+    assert merged(before, examination([model()], []), frozenset({"m.py"})).findings == ()
 
 
 def test_the_catalog_serves_the_remedies_of_all_defects(tmp_path: Path) -> None:

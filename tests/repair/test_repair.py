@@ -1,4 +1,4 @@
-"""One fix at a time, each proven on what the others left."""
+"""Each fix is proven on what the others left, together with others or by itself."""
 
 from __future__ import annotations
 
@@ -244,19 +244,88 @@ def test_what_is_for_display_is_shown_and_never_written(
     assert not written(result)
 
 
+def examined(
+    root: Path, files: dict[str, str]
+) -> tuple[RepairResult, list[frozenset[str] | None], list[Event]]:
+    """The repair, the files whose models each examination was about, and what was announced."""
+    for name, text in files.items():
+        (root / name).write_text(text)
+    checkup = FakeCheckup(root)
+    seen: list[Event] = []
+    result = repair(checkup, checkup.examine(), RepairOptions(), seen.append)
+    assert checkup.runs[-1][0] == {patch.path: patch.after for patch in result.patches}
+    return result, [paths for _, paths in checkup.runs], seen
+
+
+MODEL = frozenset({"model.py"})
+
+
 def test_only_the_models_of_a_file_are_examined_for_a_proof(tmp_path: Path) -> None:
     """And all of them once more at the end, with all patches."""
-    files = {"model.py": "a = SICK_GATE\n", "other.py": "b = 1\n"}
-    for name, text in files.items():
-        (tmp_path / name).write_text(text)
-    checkup = FakeCheckup(tmp_path)
-    first = checkup.examine()
-    seen: list[Event] = []
-    result = repair(checkup, first, RepairOptions(), seen.append)
-    assert [paths for _, paths in checkup.runs] == [None, frozenset({"model.py"}), None]
-    assert checkup.runs[-1][0] == {"model.py": "a = well\n"}
-    assert [model.name for model in result.examination.models] == ["Model", "Other"]
+    files = {"model.py": "a = SICK_GATE\n", "other.py": "b = 1\n", "third.py": "c = 1\n"}
+    result, runs, seen = examined(tmp_path, files)
+    assert runs == [None, MODEL, None]
+    assert [model.name for model in result.examination.models] == ["Model", "Other", "Third"]
     assert seen == [ProofStarted(rule="GD301", path="model.py", index=1, total=1)]
+
+
+def test_the_last_proof_is_the_examination_of_what_will_be_written(tmp_path: Path) -> None:
+    """Where it is about most models anyway: none is examined twice with the same texts."""
+    files = {"model.py": "a = SICK_GATE\n", "other.py": "b = 1\n"}
+    result, runs, _ = examined(tmp_path, files)
+    assert runs == [None, None]
+    assert [model.name for model in result.examination.models] == ["Model", "Other"]
+    assert result.examination.findings == ()
+
+
+def test_fixes_that_do_not_touch_are_proven_at_once(tmp_path: Path) -> None:
+    """In all files; what lets a model run comes before, for it shows what else there is."""
+    files = {
+        "model.py": "a = SICK_GATE\nb = SICK_GRAD\nc = 1\nd = SICK_LOSS\n",
+        "other.py": "x = SICK_GRAD\n",
+    }
+    result, runs, seen = examined(tmp_path, files)
+    assert runs == [None, MODEL, None]
+    assert [(rule, how) for rule, _, how in told(result)] == [
+        ("GD301", "proven"),
+        ("GD101", "proven"),
+        ("GD101", "proven"),
+        ("GD601", "proven"),
+    ]
+    assert [one.reason.rpartition("; ")[2] for one in result.outcomes][1:] == [
+        "shown together with 2 other fixes"
+    ] * 3
+    assert seen == [
+        ProofStarted(rule="GD301", path="model.py", index=1, total=4),
+        ProofStarted(rule="GD101", path="model.py", index=2, total=4, together=3),
+    ]
+
+
+def test_one_that_fails_is_found_among_those_that_were_tried_together(
+    tmp_path: Path, remedies: dict[str, Remedy]
+) -> None:
+    """The others are taken up, by ever smaller parts, and the reason is that of the one."""
+    remedies["GD601"] = Remedy(mend=replacing("CRASH"))
+    names = [f"m{number}.py" for number in range(6)]
+    files = dict.fromkeys(names, "x = SICK_GRAD\n") | {"bad.py": "x = SICK_LOSS\n"}
+    result, _, _ = examined(tmp_path, files)
+    assert [one.path for one in result.outcomes if one.outcome is Outcome.PROVEN] == names
+    assert [one.reason for one in result.outcomes if one.outcome is Outcome.FAILED] == [
+        "Bad was degraded and became untrainable"
+    ]
+    assert [patch.path for patch in result.patches] == names
+
+
+def test_a_fix_that_is_not_certain_to_be_written_is_tried_alone(
+    tmp_path: Path, promises: dict[str, Applicability]
+) -> None:
+    """Else the others would be proven with what will not be there."""
+    promises["GD101"] = Applicability.UNSAFE
+    text = "a = SICK_GRAD\nb = 1\nc = SICK_LOSS\n"
+    result, runs, _ = examined(tmp_path, {"model.py": text, "other.py": "x = 1\n"})
+    assert runs == [None, MODEL, None]
+    assert [one.reason.count("together") for one in result.outcomes] == [0, 0]
+    assert result.patches[0].after == "a = SICK_GRAD\nb = 1\nc = well\n"
 
 
 def test_line_ends_and_marks_are_kept_in_patches_and_not_in_overlays(tmp_path: Path) -> None:

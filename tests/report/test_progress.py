@@ -52,6 +52,8 @@ def test_a_proof_is_counted() -> None:
     progress = Progress(screen())
     progress.listen(events.ProofStarted("GD101", "a.py", 2, 7))
     assert "proving fix 2 of 7: GD101 in a.py" in text_of(progress)
+    progress.listen(events.ProofStarted("GD101", "a.py", 3, 7, 4))
+    assert "proving 4 of 5 fixes at once, " in text_of(progress)
 
 
 def test_many_models_do_not_fill_the_screen() -> None:
