@@ -20,6 +20,8 @@ JOINING = frozenset(
         *("copy_", "scatter_", "index_copy_", "put_"),
     }
 )
+# Of these the last argument is put in; the others say where: a choice among them marks a place.
+STORING = frozenset({"scatter", "scatter_", "index_copy", "index_copy_", "put_", "index_put_"})
 # A temperature this near to zero stands for "greedy"; people write 1e-8 to 1e-2.
 NEARLY_ZERO = 0.1
 
@@ -165,8 +167,16 @@ def _joined(node: ast.AST) -> list[ast.expr]:
         stores = any(isinstance(target, ast.Subscript) for target in node.targets)
         return [node.value] if stores else []
     if isinstance(node, ast.Call):
-        return node.args if last_name(node.func) in JOINING else []
+        return _stored(node) if last_name(node.func) in JOINING else []
     return [node.value] if isinstance(node, ast.Yield) and node.value is not None else []
+
+
+def _stored(call: ast.Call) -> list[ast.expr]:
+    """What a call puts into a tensor or a sequence, without the places that it puts it at."""
+    if last_name(call.func) not in STORING:
+        return call.args
+    named = [one.value for one in call.keywords if one.arg in ("src", "source", "value")]
+    return named or call.args[-1:]
 
 
 def _carriers(pick: Pick, nodes: list[ast.AST]) -> set[str]:
@@ -200,6 +210,8 @@ def _carries(value: ast.AST, pick: Pick, names: set[str]) -> bool:
     # What a model or a loss makes of a token is no token any more.
     if isinstance(value, ast.Call) and last_name(value.func) not in KEEPING:
         return isinstance(value.func, ast.Attribute) and _carries(value.func.value, pick, names)
+    if isinstance(value, ast.Call) and last_name(value.func) in STORING:
+        return any(_carries(part, pick, names) for part in (value.func, *_stored(value)))
     return any(_carries(child, pick, names) for child in ast.iter_child_nodes(value))
 
 
