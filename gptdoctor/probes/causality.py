@@ -17,8 +17,13 @@ from gptdoctor.probes.instruments.blame import (
     blame_of,
     watched,
 )
+from gptdoctor.probes.instruments.caller_masks import caller_mask
 from gptdoctor.probes.instruments.lengths import lengths_for, works_at
-from gptdoctor.probes.instruments.look_ahead import is_prefix, look_ahead_reason
+from gptdoctor.probes.instruments.look_ahead import (
+    is_called_causal,
+    is_prefix,
+    look_ahead_reason,
+)
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
 from gptdoctor.probes.instruments.steady import FAILURES, NotFiniteError, Steady
 from gptdoctor.probes.instruments.texts import changed_at
@@ -90,7 +95,25 @@ def measure(specimen: Specimen) -> Causality:
         lengths_compared=compared,
         sees_past=_sees_past(found),
         not_run=tuple(failed),
+        caller_mask=_caller_mask(leaks[0]) if seeds == SEEDS else "",
+        promised=_has_to_be_causal(specimen, steady),
     )
+
+
+def _has_to_be_causal(specimen: Specimen, steady: Steady) -> bool:
+    own_loss = "loss" in specimen.construction.returns
+    return own_loss or specimen.target.causal is True or is_called_causal(specimen, steady.model)
+
+
+def _caller_mask(leak: _Leak) -> str:
+    """The input as which a causal mask hides the future from the usual call; "": none."""
+
+    def hides(steady: Steady) -> bool:
+        masked = _at_length(Way(how=leak.way.how, steady=steady), leak.run.length)
+        return not masked.leaks and _sees_past([masked]) is True
+
+    is_usual = leak.way.how == AS_CALLED and leak.run.length <= MOST_CUTS
+    return caller_mask(leak.way.steady, leak.run.length, hides) if is_usual else ""
 
 
 def _measured(steady: Steady, seen: Watched, blame: Blame, *, finite: bool = True) -> Causality:

@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.core.measurements.padding import PaddedSide, Padding
 from gptdoctor.probes.instruments.blame import CHOOSING
 from gptdoctor.probes.instruments.lengths import SHORT, works_at
-from gptdoctor.probes.instruments.masked_text import PADDED, MaskedText
+from gptdoctor.probes.instruments.masked_text import PADDED, WIDER, MaskedText
 from gptdoctor.probes.instruments.padding_ids import PaddedText, PaddingId, padding_ids
 from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
@@ -68,8 +68,25 @@ def measure(specimen: Specimen) -> Padding:
         if found is not None and found.leaking_side is not None:
             leaks.append((masked, found.leaking_side, found))
     if not leaks:
+        found = _in_wider_form(steady, names, length)
+        if found is not None:
+            return found
         raise Abstention(f"no mask over the tokens could be given as {names[0]}")
     return _confirmed(*leaks[0])
+
+
+def _in_wider_form(steady: Steady, names: list[str], length: int) -> Padding | None:
+    """What a mask hides that is not over the tokens but over what attends to them, if it does.
+
+    None also where it hides nothing: it may want to be written in yet another way.
+    """
+    for name in names:
+        text = masked_text(steady.specimen, name, steady.text)
+        for form in WIDER:
+            found = _hidden(MaskedText(steady, text, name, length, form))
+            if found is not None and found.leaking_side is None:
+                return found
+    return None
 
 
 def _hidden(masked: MaskedText) -> Padding | None:

@@ -1,15 +1,14 @@
-"""Deterministic choices of a token: argmax and its spellings, and what becomes of the choice."""
+"""What becomes of a deterministic choice: whether it is a token, and greedy by choice."""
 
 from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in
 from gptdoctor.source.temperature import Frame, draws, last_name, temperature_in
+from gptdoctor.source.token_picks import Pick
 
 GREEDY = re.compile(r"greedy|determin|argmax|beam|eval_mode|top_?1$", re.IGNORECASE)
 SAMPLING = re.compile(r"sampl|stochastic|random|nucleus|multinomial", re.IGNORECASE)
@@ -20,117 +19,10 @@ JOINING = frozenset(
         *("copy_", "scatter_", "index_copy_", "put_"),
     }
 )
+# Of these the last argument is put in; the others say where: a choice among them marks a place.
+STORING = frozenset({"scatter", "scatter_", "index_copy", "index_copy_", "put_", "index_put_"})
 # A temperature this near to zero stands for "greedy"; people write 1e-8 to 1e-2.
 NEARLY_ZERO = 0.1
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Pick:
-    """One choice of the largest entry."""
-
-    call: ast.Call  # argmax, max, topk, argsort or sort
-    whole: ast.expr  # what gives the index: torch.max(x, -1)[1], x.topk(1).indices, the call
-    operand: ast.expr  # what is chosen from
-    form: str  # the name of what is called
-    dim: ast.expr | None
-    keepdim: bool
-
-
-def picks(function: Function) -> Iterator[Pick]:
-    """The choices in a function's own text."""
-    for node in own_nodes(function.node):
-        if isinstance(node, ast.Call) and last_name(node.func) == "argmax":
-            yield from _pick(node, node, function)
-        elif isinstance(node, ast.Subscript) and _takes_first(node.slice):
-            yield from _pick_of_order(node.value, node, function)
-        elif isinstance(node, ast.Subscript | ast.Attribute) and _takes_indices(node):
-            yield from _pick_of_pair(node.value, node, function)
-        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
-            names = node.targets[0].elts
-            if len(names) == 2 and not _is_blank(names[1]):
-                yield from _pick_of_pair(node.value, node.value, function)
-
-
-def _takes_indices(node: ast.Subscript | ast.Attribute) -> bool:
-    """Whether a node takes the second of a pair: `.indices`, [1] or [-1]."""
-    if isinstance(node, ast.Attribute):
-        return node.attr == "indices"
-    index = node.slice
-    if isinstance(index, ast.UnaryOp) and isinstance(index.op, ast.USub):
-        index = index.operand
-    return _is_one(index)
-
-
-def _takes_first(index: ast.expr) -> bool:
-    """Whether an index takes the first along the last dimension: [:, 0], [..., :1]."""
-    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else None
-    if isinstance(last, ast.Slice):
-        return last.lower is None and _is_one(last.upper)
-    return isinstance(last, ast.Constant) and last.value == 0
-
-
-def _pick_of_order(value: ast.expr, whole: ast.expr, function: Function) -> Iterator[Pick]:
-    """A choice by sorting: the first index of a falling order."""
-    if isinstance(value, ast.Subscript | ast.Attribute) and _takes_indices(value):
-        value = value.value
-    if isinstance(value, ast.Call) and last_name(value.func) in ("argsort", "sort"):
-        falling = (one.value for one in value.keywords if one.arg == "descending")
-        if any(isinstance(one, ast.Constant) and one.value is True for one in falling):
-            yield from _pick(value, whole, function)
-
-
-def _is_blank(target: ast.expr) -> bool:
-    return isinstance(target, ast.Name) and target.id.startswith("_")
-
-
-def _pick_of_pair(value: ast.expr, whole: ast.expr, function: Function) -> Iterator[Pick]:
-    """A choice by max or topk, which give values and indices; the pair may have a name."""
-    if isinstance(value, ast.Name):
-        found = [one.value for one in function.reaching(value) if one.role.value == "whole"]
-        value = found[0] if len(found) == 1 and found[0] is not None else value
-    if isinstance(value, ast.Call) and last_name(value.func) in ("max", "topk"):
-        yield from _pick(value, whole, function)
-
-
-def _pick(call: ast.Call, whole: ast.expr, function: Function) -> Iterator[Pick]:
-    form = last_name(call.func)
-    qualified = function.module.names.qualified(call.func) or ""
-    arguments = list(call.args)
-    keywords = {one.arg: one.value for one in call.keywords}
-    if not qualified.startswith(("torch.", "numpy.")):
-        if not isinstance(call.func, ast.Attribute):
-            return
-        arguments.insert(0, call.func.value)
-    operand = arguments[0] if arguments else keywords.get("input")
-    second = arguments[1] if len(arguments) > 1 else None
-    dim = keywords.get("dim", keywords.get("axis", second))
-    if form == "topk":
-        dim = keywords.get("dim", arguments[2] if len(arguments) > 2 else None)
-        if not _is_one(keywords.get("k", second)):
-            return
-    elif form == "max" and dim is None:
-        return  # the largest of all, not an index
-    if operand is not None:
-        yield Pick(
-            call=call,
-            whole=whole,
-            operand=operand,
-            form=form,
-            dim=dim,
-            keepdim=_keeps(form, whole, keywords.get("keepdim"), arguments),
-        )
-
-
-def _keeps(form: str, whole: ast.expr, keyword: ast.expr | None, arguments: list[ast.expr]) -> bool:
-    """Whether the choice keeps the dimension that it chose along."""
-    if form in ("argsort", "sort"):
-        return isinstance(whole, ast.Subscript) and ":" in ast.unparse(whole.slice)[-3:]
-    given = keyword or (arguments[2] if len(arguments) > 2 else None)
-    return form == "topk" or (isinstance(given, ast.Constant) and given.value is True)
-
-
-def _is_one(value: ast.expr | None) -> bool:
-    return isinstance(value, ast.Constant) and value.value == 1
 
 
 def joins(pick: Pick, function: Function) -> bool:
@@ -165,8 +57,16 @@ def _joined(node: ast.AST) -> list[ast.expr]:
         stores = any(isinstance(target, ast.Subscript) for target in node.targets)
         return [node.value] if stores else []
     if isinstance(node, ast.Call):
-        return node.args if last_name(node.func) in JOINING else []
+        return _stored(node) if last_name(node.func) in JOINING else []
     return [node.value] if isinstance(node, ast.Yield) and node.value is not None else []
+
+
+def _stored(call: ast.Call) -> list[ast.expr]:
+    """What a call puts into a tensor or a sequence, without the places that it puts it at."""
+    if last_name(call.func) not in STORING:
+        return call.args
+    named = [one.value for one in call.keywords if one.arg in ("src", "source", "value")]
+    return named or call.args[-1:]
 
 
 def _carriers(pick: Pick, nodes: list[ast.AST]) -> set[str]:
@@ -200,6 +100,8 @@ def _carries(value: ast.AST, pick: Pick, names: set[str]) -> bool:
     # What a model or a loss makes of a token is no token any more.
     if isinstance(value, ast.Call) and last_name(value.func) not in KEEPING:
         return isinstance(value.func, ast.Attribute) and _carries(value.func.value, pick, names)
+    if isinstance(value, ast.Call) and last_name(value.func) in STORING:
+        return any(_carries(part, pick, names) for part in (value.func, *_stored(value)))
     return any(_carries(child, pick, names) for child in ast.iter_child_nodes(value))
 
 

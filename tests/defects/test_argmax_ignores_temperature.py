@@ -124,6 +124,12 @@ REPORTED = {
 
             return choose(model(ids)[:, -1])
     """,
+    "stored in place": """
+        def generate(model, ids, at, temperature):
+            token = (model(ids)[:, -1] / temperature).argmax(-1, keepdim=True)  # here
+            ids.scatter_(1, at, token)
+            return model(ids)
+    """,
     "one letter": """
         def decode(z, T=1.0):
             return (z / T).argmax(-1)  # here
@@ -195,6 +201,15 @@ LEFT_ALONE_WHOLE = {
         def route(x, w, temperature):
             value, index = (x @ w / temperature).softmax(-1).max(dim=-1)
             return value, index
+    """,
+    "a sparse distribution that can be derived": """
+        def differentiable_topk(x, k, temperature=1.0):
+            kept = []
+            for _ in range(k):
+                values, indices = (x / temperature).softmax(dim=-1).topk(1, dim=-1)
+                kept.append(torch.zeros_like(x).scatter_(-1, indices, values))
+                x.scatter_(-1, indices, float("-inf"))
+            return torch.cat(kept, dim=-1)
     """,
     "greedy by name": """
         def greedy_search(model, ids, temperature):

@@ -1,4 +1,4 @@
-"""GD801 to GD808: what the measurements have to show before a rule speaks."""
+"""GD801 to GD809: what the measurements have to show before a rule speaks."""
 
 from __future__ import annotations
 

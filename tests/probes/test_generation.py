@@ -95,7 +95,9 @@ def generate(model, prompt, max_returned_tokens, temperature=1.0, top_k=None, eo
             break
     return torch.cat(tokens)
 """
-STYLES = {"from scratch": FROM_SCRATCH, "wrapper": WRAPPER, "one row": ONE_ROW}
+# A window whose default was chosen for the full size.
+WIDE = FROM_SCRATCH.replace("context_size, temperature", "context_size=1024, temperature")
+STYLES = {"from scratch": FROM_SCRATCH, "wide window": WIDE, "wrapper": WRAPPER, "one row": ONE_ROW}
 
 
 def the_method(folder: Path, text: str) -> GeneratedMethod:

@@ -33,6 +33,7 @@ READ = {
     "GD806": ("causality",),
     "GD807": ("repeated-calls",),
     "GD808": ("repeated-calls",),
+    "GD809": ("causality",),
 }
 RULES = [defect for defect in all_defects() if defect.code.startswith("GD8")]
 

@@ -225,6 +225,22 @@ def test_the_least_declared_length_counts() -> None:
     assert declared_length(torch.nn.Linear(1, 1)) is None
 
 
+@pytest.mark.parametrize(
+    ("sizes", "name"),
+    [
+        ({"block_size": 32, "max_position_embeddings": 32}, "max_position_embeddings"),
+        ({"max_source_positions": 16, "max_target_positions": 32}, "max_target_positions"),
+        ({"block_size": 32}, "block_size"),
+        ({"max_source_positions": 32}, "max_source_positions"),
+    ],
+)
+def test_the_length_of_the_text_is_named(sizes: dict[str, int], name: str) -> None:
+    """Not that of what an encoder reads, nor that of a block where both are as large."""
+    model = torch.nn.Linear(1, 1)
+    model.config = sizes  # type: ignore[assignment]
+    assert declared_length(model) == (name, sizes[name])
+
+
 def test_positions_are_told_from_distances() -> None:
     """Positions are alike in each row; distances are not."""
     at = torch.arange(7)

@@ -50,12 +50,22 @@ class Causality(Measurement):
     place: FlowPlace | None  # where the future comes in, if it does
     cause: str  # in words, what lets it in there; "": not known
     not_run: tuple[str, ...] = ()  # ways to call it that could not be compared
+    # The input that hides the future if a causal mask is given as it; "": none, or not tried.
+    caller_mask: str = ""
+    # Whether it has to be causal by itself: so says its name, the user, or a loss of its own, for
+    # which a call with a text and its labels is all that it needs.
+    promised: bool = False
 
     @property
     def leaks(self) -> bool:
         """Whether later tokens move earlier outputs, with all seeds, and at two lengths if any."""
         enough = min(2, self.lengths_compared)
         return self.seeds_leaking == SEEDS and self.lengths_leaking >= enough
+
+    @property
+    def left_to_the_caller(self) -> bool:
+        """Whether it is the caller who hides the future, and nothing says otherwise."""
+        return self.leaks and bool(self.caller_mask) and not self.promised
 
     @property
     def misplaced_view(self) -> AttentionView | None:

@@ -22,7 +22,8 @@ def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Co
     if not isinstance(measurement, Causality) or not measurement.finite:
         return
     if measurement.leaks and not measurement.misplaced and not _mixes_rows(measurement, record):
-        yield _conviction(measurement, record)
+        if not measurement.left_to_the_caller:  # that is another rule
+            yield _conviction(measurement, record)
     elif measurement.runs and not measurement.seeds_leaking:
         yield Conviction(
             rule=CODE,
@@ -62,6 +63,7 @@ def _conviction(measurement: Causality, record: ModelRecord) -> Conviction:
             "farthest_ahead": leak.farthest_ahead,
             "seeds": measurement.seeds_leaking,
             "cause": measurement.cause,
+            **({"caller_mask": measurement.caller_mask} if measurement.caller_mask else {}),
         },
     )
 
@@ -69,7 +71,9 @@ def _conviction(measurement: Causality, record: ModelRecord) -> Conviction:
 def _message(measurement: Causality, leak: FutureRun) -> str:
     cause = f": {measurement.cause}" if measurement.cause else ""
     how = "" if leak.how == "as called" else f" ({leak.how})"
-    return f"Later tokens move the outputs of earlier positions{how}{cause}."
+    mask = measurement.caller_mask
+    given = f"; a causal mask given as `{mask}` would hide them" if mask else ""
+    return f"Later tokens move the outputs of earlier positions{how}{cause}{given}."
 
 
 def _test(values: Mapping[str, Value]) -> str:
@@ -115,7 +119,9 @@ DEFECT = Defect(
         "mean over the whole text. What looks ahead by design is not meant: encoders, masked, "
         "prefix and diffusion language models, experts that choose their tokens. They are known "
         "by their names, flags and configuration; `causal = false` in pyproject.toml says it "
-        "of others, and `causal = true` that a model may never look ahead."
+        "of others, and `causal = true` that a model may never look ahead. A model that leaves "
+        "its causal mask to the caller is GD809, unless its name or a loss of its own says that "
+        "it has to be causal by itself."
     ),
     harm=(
         "The model learns to copy the answer instead of predicting it: its training loss looks "

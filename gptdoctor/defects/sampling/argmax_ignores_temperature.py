@@ -22,15 +22,14 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
     GREEDY,
-    Pick,
     in_loop,
     is_greedy_by_choice,
     joins,
     leaves,
-    picks,
     returned_beside,
     samples,
 )
+from gptdoctor.source.token_picks import Pick, picks
 
 CODE = "GD401"
 PROBE = "sampling"

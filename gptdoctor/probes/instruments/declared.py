@@ -44,23 +44,29 @@ def declared_padding(model: nn.Module, vocabulary: int) -> Padding | None:
 
 # Of a longer declared length a call would cost more than it tells.
 _LONGEST = 512
+# Lengths of something else than the text that is continued, where that has one as well.
+_OF_OTHERS = re.compile(r"source|src|encoder|image|vision|audio|prefix|prompt")
 
 
 def declared_length(model: nn.Module) -> tuple[str, int] | None:
     """The name and the number of the most positions that the model says it takes.
 
-    The least of several, for a buffer is larger at times.  None: it says nothing, or so many
-    that trying them would take long.
+    The least of several, for a buffer is larger at times; of equal ones not the size of a block,
+    which may be that of sparse attention.  None: it says nothing, or so many that trying them
+    would take long.
     """
-    lengths = [
-        (number, name)
+    named = [
+        (name, number)
         for name, number in _numbers(model)
         if role_of(name) == "context" and number > 1 and not name.startswith("_")
     ]
-    if not lengths or min(lengths)[0] > _LONGEST:
-        return None
-    number, name = min(lengths)
-    return name, number
+    own = [one for one in named if not _OF_OTHERS.search(one[0])]
+    name, number = min(
+        own or named,
+        key=lambda one: (one[1], "block" in one[0], one[0]),
+        default=("", _LONGEST + 1),
+    )
+    return (name, number) if number <= _LONGEST else None
 
 
 def _numbers(model: nn.Module) -> Iterator[tuple[str, int]]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from gptdoctor.core.findings import Place
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, project_path, symbol_of
 from gptdoctor.specimen.roles import kind_of
-from gptdoctor.specimen.sizes import size_for
+from gptdoctor.specimen.sizes import role_of, size_for
 from gptdoctor.specimen.variants import VARIANTS
 
 _GENERATES = re.compile(
@@ -245,6 +245,9 @@ def _other(parameter: inspect.Parameter, vocabulary: int, length: int, new: int)
     if name in _WHOLE and default not in (None, 0, -1):
         whole = _WHOLE[name]
         return vocabulary if whole is None else whole
+    if type(default) is int and role_of(name) == "context":
+        # Made for the full size, it lets in more than a small model reads.
+        return min(default, size_for(name, None, VARIANTS[0]))
     if default is not parameter.empty:
         return parameter.empty
     if parameter.annotation in (int, "int") or re.search(r"size|len|window|context", name):

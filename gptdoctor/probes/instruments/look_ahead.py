@@ -47,6 +47,11 @@ def look_ahead_reason(specimen: Specimen, model: nn.Module) -> str:
     return next(iter(_reasons(specimen, model)), "")
 
 
+def is_called_causal(specimen: Specimen, model: nn.Module) -> bool:
+    """Whether the name of the model promises that no position sees later ones."""
+    return any(_PROMISE.search(each) for each in (specimen.target.name, type(model).__name__))
+
+
 def _reasons(specimen: Specimen, model: nn.Module) -> Iterator[str]:
     name = specimen.target.name
     kinds = {type(module).__name__ for module in model.modules() if _is_users(module)}
@@ -54,7 +59,7 @@ def _reasons(specimen: Specimen, model: nn.Module) -> Iterator[str]:
         yield "its encoder is given the text that its decoder continues"
     if any(_TIME_INPUT.fullmatch(slot) for slot in _inputs(specimen)):
         yield "it takes a step of diffusion"
-    promised = any(_PROMISE.search(each) for each in (name, type(model).__name__))
+    promised = is_called_causal(specimen, model)
     told = _declared(model, specimen.construction.build)
     if told and (not promised or "config" in told):
         yield told

@@ -22,6 +22,9 @@ from gptdoctor.specimen.outputs import gives_the_last
 
 PADDED = 3  # tokens, of 7 or so
 KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
+TOKENS = "tokens"  # [B, T], the usual form
+# [B, 1, T] and [B, 1, 1, T] over the keys, and [B, T, T] with the causal mask in it.
+WIDER = ("keys", "keys of heads", "queries and keys")
 
 
 def padded_influence(
@@ -43,6 +46,18 @@ def padded_influence(
     return float((second - first).abs().max() / scale)
 
 
+def shaped(real: Tensor, form: str) -> Tensor:
+    """A mask for two rows in one of the forms, True for what is seen, from `real` [T]."""
+    if form == TOKENS:
+        return real.expand(2, -1)
+    length = len(real)
+    if form == "queries and keys":
+        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        itself = torch.eye(length, dtype=torch.bool)  # padding that sees nothing is no number
+        return ((real & causal) | itself).expand(2, -1, -1)
+    return real.expand(2, 1, -1) if form == "keys" else real.expand(2, 1, 1, -1)
+
+
 def exchanged(base: Tensor, other: Tensor, real: Tensor, *, ends: bool) -> Tensor:
     """`base` [T, ...] with the padding of `other`; without `ends`, not at both ends."""
     kept = real.clone()
@@ -59,6 +74,7 @@ class MaskedText:
     text: Text
     name: str  # of the mask
     length: int
+    form: str = TOKENS
 
     def side(self, side: str) -> PaddedSide:
         """The influence of padding on one side, under the mask and under its opposite.
@@ -115,8 +131,9 @@ class MaskedText:
         self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool
     ) -> dict[str, Any]:
         rows = text.expand(2, *text.shape)
-        mask = (real if one else ~real).expand(2, -1).to(kind)
-        if self.text.batch_dimension == 1 and "key" not in self.name:
+        seen = shaped(real, self.form)
+        mask = (seen if one else ~seen).to(kind)
+        if self.form == TOKENS and self.text.batch_dimension == 1 and "key" not in self.name:
             mask = mask.t()
         inputs = with_text(self.steady.specimen, self.text, rows, self.steady.seed)
         return {**inputs, self.name: mask.contiguous()}

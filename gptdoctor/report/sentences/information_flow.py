@@ -133,6 +133,18 @@ def _chance(values: Values, status: Status) -> str | None:
     return f"two equal calls differ by {percent(max(other, equal))} of the largest output {seeded}"
 
 
+def _caller(values: Values, status: Status) -> str | None:
+    if status is Status.REFUTED:
+        return "no output moves when later tokens change"
+    mask, influence = values.text("mask"), values.number("influence")
+    if mask is None or influence is None:
+        return None
+    return (
+        f"without {mask}, later tokens move earlier outputs by up to {percent(influence)} of the "
+        f"largest; with a causal mask given as {mask}, they move none"
+    )
+
+
 SENTENCES: Mapping[str, Sentence] = {
     "GD801": _future,
     "GD802": _rows,
@@ -142,4 +154,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD806": _mask,
     "GD807": _state,
     "GD808": _chance,
+    "GD809": _caller,
 }
