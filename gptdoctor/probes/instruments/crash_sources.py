@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.construction import SizedCrash
 from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase
 from gptdoctor.probes.instruments.crash_log import failed_run
 from gptdoctor.probes.instruments.module_slots import blamed_module
+from gptdoctor.probes.instruments.named_shapes import nested_shape
 from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.size_sources import Sizes, Source, source_of
@@ -131,9 +132,17 @@ def crash_source(
         model = copied()
         first = failed_run(lambda: call(model, inputs(*sizes[0])), root)
         if first.failed is None:
-            return None
+            return _nested(first.error, root)  # torch refused it before it was an operation
         second = failed_run(lambda: call(copied(), inputs(*sizes[1])), root)
         found = source_of(first, second, sizes[0], root)
         if found is not None:
             return found
         return blamed_module(model, first.modules, lambda one: call(one, inputs(*sizes[0])), root)
+
+
+def _nested(error: BaseException | None, root: str) -> Source | None:
+    """The shape with a shape in it."""
+    found = nested_shape(error, root)
+    if found is None:
+        return None
+    return Source(place=found[0], kind="nested-shape", operation=found[1], size=0, shape=())
