@@ -42,6 +42,8 @@ _FOUR_HEADS = {**ONE_HEAD, "heads": 4, "kv_heads": 4, "head_dim": 16, "half_head
 _WIDE_HEAD = {**ONE_HEAD, "width": 128, "head_dim": 128, "half_head": 64}
 _TWO_WIDE_HEADS = {**ONE_HEAD, "width": 128, "heads": 2, "kv_heads": 2}
 
+# What becomes of the call with these sizes changed, be it with a text of another length.
+_Try = Callable[..., "_Outcome"]
 # Another instance like one, but for these sizes, by role.
 Make = Callable[[Instance, Mapping[str, int]], Instance]
 
@@ -130,22 +132,24 @@ def _by_sizes(
     """The crashes that come with a change of one size of the model that works."""
     sizes = best.instance.sizes
 
-    def tried(changes: Mapping[str, int]) -> _Outcome:
+    def tried(changes: Mapping[str, int], length: int = trial.length) -> _Outcome:
         other = make(best.instance, changes)
-        outcome = _call(other, trial, request)
+        outcome = _call(other, replace(trial, length=length), request)
         for change in other.changes:
             change.undo()
         return outcome
 
     if sizes.get("heads") == 1:
         yield from _by_heads(tried)
+    elif sizes.get("heads") == trial.length:
+        yield from _by_heads_and_length(tried, trial.length)
     if sizes.get("kv_heads", 1) != 1:
         yield from _by_one("kv_heads", sizes["kv_heads"], tried)
     if sizes.get("layers") == 1:
         yield from _by_one("layers", 1, tried)
 
 
-def _by_heads(tried: Callable[[Mapping[str, int]], _Outcome]) -> Iterator[SizedCrash]:
+def _by_heads(tried: _Try) -> Iterator[SizedCrash]:
     """The crash with four heads, where neither the width of a head nor of the model explains it."""
     four = tried(_FOUR_HEADS)
     if four.crash is None or not tried(_WIDE_HEAD).works:
@@ -154,9 +158,18 @@ def _by_heads(tried: Callable[[Mapping[str, int]], _Outcome]) -> Iterator[SizedC
         yield _proven(four, four.crash, "heads", 1)
 
 
-def _by_one(
-    role: str, works_at: int, tried: Callable[[Mapping[str, int]], _Outcome]
-) -> Iterator[SizedCrash]:
+def _by_heads_and_length(tried: _Try, works_at: int) -> Iterator[SizedCrash]:
+    """The crash with four heads, where four work with a text of four: one is taken for the other.
+
+    A model that wants a certain length wants it with any number of heads.
+    """
+    four = tried(_FOUR_HEADS)
+    other = _FOUR_HEADS["heads"]
+    if four.crash is not None and works_at != other and tried(_FOUR_HEADS, other).works:
+        yield _proven(four, four.crash, "heads", works_at)
+
+
+def _by_one(role: str, works_at: int, tried: _Try) -> Iterator[SizedCrash]:
     """The crash with the usual number of `role`, all else being as it works."""
     outcome = tried({role: _BASE[role]})
     if outcome.crash is not None and _BASE[role] != works_at:
