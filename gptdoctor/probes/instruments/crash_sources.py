@@ -43,7 +43,8 @@ def crash_sources(
         source = None
         if case.batch != case.length and min(case.batch, case.length) > 1:
             sizes = case.batch, case.length
-            source = _source(specimen, specimen.copy, sizes, _unlike(sizes, usual))
+            roles = specimen.construction.sizes
+            source = _source(specimen, specimen.copy, sizes, _unlike(sizes, usual), roles)
         source = source or _odd(case, good, traces)
         if source is not None and crash.path is not None and crash.line is not None:
             told.add((crash.path, crash.line))
@@ -99,11 +100,15 @@ def _remade_source(
         if other is None:
             return None
         made = other.train()
-        return _source(specimen, lambda: made, sizes, _unlike(sizes, usual))
+        return _source(specimen, lambda: made, sizes, _unlike(sizes, usual), roles)
 
 
 def _source(
-    specimen: Specimen, copied: Callable[[], nn.Module], sizes: Sizes, other: Sizes
+    specimen: Specimen,
+    copied: Callable[[], nn.Module],
+    sizes: Sizes,
+    other: Sizes,
+    roles: Mapping[str, int],
 ) -> Source | None:
     def call(model: nn.Module, inputs: Mapping[str, Any]) -> object:
         specimen.reseed()
@@ -112,7 +117,19 @@ def _source(
     def inputs(batch: int, length: int) -> Mapping[str, Any]:
         return specimen.make_inputs(batch, length, specimen.seed)
 
-    return crash_source(copied, call, inputs, (sizes, other), specimen.root)
+    found = crash_source(copied, call, inputs, (sizes, other), specimen.root)
+    return None if found is None or _counts_heads(found, roles) else found
+
+
+def _counts_heads(source: Source, roles: Mapping[str, int]) -> bool:
+    """Whether what stays is one dimension with an entry a head, as it should be.
+
+    Then nothing is wrong with it but where it is met.  A mask as wide and as long as there are
+    heads, on the other hand, was made of the wrong size.
+    """
+    once = source.shape.count(source.size) == 1
+    plain = source.kind == "constant" and not source.written
+    return plain and once and source.size == roles.get("heads")
 
 
 def crash_source(
