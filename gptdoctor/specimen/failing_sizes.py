@@ -174,9 +174,10 @@ def _by_heads_and_length(tried: _Try) -> Iterator[SizedCrash]:
     """
     four, two = _FOUR_HEADS["heads"], _TWO_HEADS["heads"]
     outcome = tried(_FOUR_HEADS, two)
-    if outcome.crash is not None and tried(_FOUR_HEADS, four).works:
-        if tried(_TWO_HEADS, two).works:
-            yield _proven(outcome, outcome.crash, "heads", two)
+    if outcome.crash is None or not tried(_FOUR_HEADS, four).works:
+        return
+    if tried(_TWO_HEADS, two).works:
+        yield _proven(outcome, outcome.crash, "heads", two)
 
 
 def _by_one(role: str, works_at: int, tried: _Try) -> Iterator[SizedCrash]:

@@ -101,10 +101,19 @@ def named(shape: str) -> str:
         ),
         FEED_FORWARD.replace("nn.Linear(d_model, d_ff)", "nn.Linear(d_ff, d_model)  # wrong"),
         FEED_FORWARD.replace("nn.Linear(d_ff, d_model)", "nn.Linear(d_model, d_ff)  # wrong"),
+        FEED_FORWARD.replace(
+            "        self.up = nn.Linear(d_model, d_ff)",
+            "        self.cross = False\n        if self.cross:\n"
+            "            self.up = nn.Linear(2 * d_model, d_ff)\n        else:\n"
+            "            self.up = nn.Linear(d_ff, d_model)  # wrong",
+        ),
         BIASED.replace("slopes[:, None, None] * far", "slopes[:, None] * far  # wrong"),
         changed((MERGED, "return self.proj(weights @ v.reshape(B, T, C))  # wrong")),
     ],
-    ids=["named", "joined", "nested", "nested-in-place", "batch", "up", "down", "bias", "merged"],
+    ids=[
+        *("named", "joined", "nested", "nested-in-place", "batch", "up", "down", "branch"),
+        *("bias", "merged"),
+    ],
 )
 def test_what_is_written_wrongly_is_told_where_it_is_written(tmp_path: Path, text: str) -> None:
     """And not where it fails, which may be lines and functions further on."""

@@ -21,7 +21,7 @@ _NESTED = re.compile(r"found element of type (?:torch\.Size|tuple)|got \((?:torc
 
 def shape_place(place: Place, root: str) -> Place:
     """Where the one named shape that is used at a place was put together; else that place."""
-    found = {name: line for name, line in _assigned_above(place, root)}
+    found = dict(_assigned_above(place, root))
     return replace(place, line=next(iter(found.values()))) if len(found) == 1 else place
 
 
