@@ -30,7 +30,7 @@ def _of_construction(record: ModelRecord) -> Iterator[tuple[str, Crash]]:
     for failure in construction.failures:
         if failure.decisive:
             yield failure.condition, failure.crash
-        elif built and shapes.written_size(failure.crash):
+        elif built and shapes.is_explained(failure.crash):
             yield f"as {failure.build}, and works as {construction.build}", failure.crash
 
 
@@ -52,7 +52,7 @@ def requirements(record: ModelRecord) -> Iterator[str]:
     told = set()
     for failure in construction.failures:
         place = failure.crash.path, failure.crash.line
-        known = shapes_of(record).written_size(failure.crash)
+        known = shapes_of(record).is_explained(failure.crash)
         if not failure.decisive and not known and place not in told:
             told.add(place)
             yield (

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import torch
@@ -208,7 +208,19 @@ def refuses(crash: Crash, error: BaseException) -> bool:
         return True
     if "SimpleNamespace" in crash.message:  # what we gave was meant to be something else
         return True
+    if foreign and crash.is_mismatch and _is_layer(frame):
+        return False
     return crash.raised_there or crash.kind == "AssertionError" or bool(foreign)
+
+
+def _is_layer(frame: FrameType | None) -> bool:
+    """Whether code is the forward pass of a module without parts, which checks nothing.
+
+    What such a layer is given it takes, as those of torch do, whoever wrote it.
+    """
+    owner = None if frame is None else frame.f_locals.get("self")
+    plain = isinstance(owner, nn.Module) and next(owner.children(), None) is None
+    return plain and frame is not None and frame.f_code.co_name == "forward"
 
 
 def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instance:

@@ -161,8 +161,18 @@ def _innermost(trace: TracebackType | None, root: str) -> tuple[str, int, FrameT
 def _shapes(frame: FrameType) -> tuple[str, ...]:
     """The shapes of the tensors that are local to `frame`: "x [3, 7, 64]"."""
     shapes = (
-        (name, getattr(value, "shape", None))
-        for name, value in frame.f_locals.items()
-        if name.isidentifier() and hasattr(value, "dtype")  # modules have shapes of their own
+        (name, _shape(value)) for name, value in frame.f_locals.items() if name.isidentifier()
     )
-    return tuple(f"{name} {list(shape)}" for name, shape in shapes if isinstance(shape, tuple))
+    return tuple(f"{name} {list(shape)}" for name, shape in shapes if shape is not None)
+
+
+def _shape(value: object) -> tuple[int, ...] | None:
+    """The shape of a tensor; None: it is something else.
+
+    Modules have shapes of their own, and one that is half built may fail at telling its dtype.
+    """
+    try:
+        shape = getattr(value, "shape", None) if hasattr(value, "dtype") else None
+    except Exception:
+        return None
+    return shape if isinstance(shape, tuple) else None

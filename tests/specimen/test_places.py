@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from gptdoctor.specimen.places import known_as, project_path
+from tests.specimen.making import build
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,24 @@ def test_code_without_a_file_goes_by_another_name_meanwhile() -> None:
     with known_as({"<cell 3>": "session.ipynb:cell 3"}):
         assert project_path("<cell 3>", "/home/me") == "session.ipynb:cell 3"
     assert project_path("<cell 3>", "/home/me") is None
+
+
+def test_a_half_built_module_that_fails_at_telling_its_dtype_still_crashes(tmp_path: Path) -> None:
+    """The models of transformers ask their first parameter, and have none yet."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, dim, padding=0)
+
+    @property
+    def dtype(self):
+        return next(self.parameters()).dtype
+
+    def forward(self, idx):
+        return self.emb(idx) @ self.emb.weight.T
+"""
+    construction, _ = build(tmp_path, text)
+    assert construction.outcome == "crashed"
+    assert construction.crash is not None
+    assert "unexpected keyword argument" in construction.crash.message

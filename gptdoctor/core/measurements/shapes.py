@@ -61,7 +61,8 @@ class CrashSource:
     `kind`: "constant", a size of its own, whatever the text's; "lost-dimension", a reduction that
     does not keep its dimension; "missing-dimension", a tensor at that line itself lacks one;
     "exchanged", T before B; "reshape", the first that does not go with B and T;
-    "transposed-weight" and "batch-first", a layer that works when it is told so.
+    "transposed-weight" and "batch-first", a layer that works when it is told so; "nested-shape",
+    a shape that holds another where a number is due.
     """
 
     crash_path: str
@@ -128,10 +129,20 @@ class Shapes(Measurement):
         here = (one for one in self.sources if (one.crash_path, one.crash_line) == (path, line))
         return next(here, None)
 
-    def written_size(self, crash: Crash) -> bool:
-        """Whether a number in the text is known to be what does not fit where the code crashes."""
+    def is_explained(self, crash: Crash) -> bool:
+        """Whether what does not fit where the code crashes is known to be wrong at all sizes.
+
+        That is a number in the text, or a layer whose two sizes are exchanged: put right, the
+        call works.  Where the two are equal nobody can tell one order from the other.
+        """
         source = self.source_of(crash.path, crash.line)
-        return crash.is_mismatch and crash.own and source is not None and source.written
+        known = source is not None and (source.written or source.kind == "transposed-weight")
+        return crash.is_mismatch and crash.own and known
+
+    def is_mismatch(self, crash: Crash) -> bool:
+        """Whether sizes do not fit where the code crashes, or what it gives is no size at all."""
+        source = self.source_of(crash.path, crash.line)
+        return crash.is_mismatch or (source is not None and source.kind == "nested-shape")
 
     def failing_batches(self) -> tuple[tuple[ShapeCase, ShapeCase], ...]:
         """Each case whose batch makes the user's code crash, with one of its length that works.

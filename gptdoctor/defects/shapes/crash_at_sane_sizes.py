@@ -28,13 +28,15 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
     for failure in measurement.failures:
         if failure.decisive and not failure.crash.lacks_memory:
             yield from _conviction("construction", failure, record)
-        elif measurement.outcome == "built" and shapes_of(record).written_size(failure.crash):
+        elif measurement.outcome == "built" and shapes_of(record).is_explained(failure.crash):
             works = measurement.build
             condition = f"as {failure.build}, and works as {works}"
             yield from _conviction("construction", failure, record, condition)
             return  # other sizes fail for the same number
     crash = measurement.crash
-    if measurement.outcome != "crashed" or crash is None or not crash.is_mismatch:
+    if measurement.outcome != "crashed" or crash is None:
+        return
+    if not shapes_of(record).is_mismatch(crash):
         return
     here = [one for one in measurement.failures if one.crash.line == crash.line]
     if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
@@ -138,6 +140,7 @@ def _blamed(source: CrashSource | None) -> str:
         "exchanged": f"{operation} puts the time before the batch here",
         "reshape": f"{operation} makes another form here than at the sizes that work",
         "transposed-weight": f"the two sizes of this {operation} of {shape} are exchanged",
+        "nested-shape": f"the shape that {operation} is given holds another one: a `*` is missing",
         "batch-first": f"this {operation} takes the other one of batch and time for the first",
     }[source.kind]
     return f"{told[0].upper()}{told[1:]}. "

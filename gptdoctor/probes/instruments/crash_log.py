@@ -51,6 +51,7 @@ class FailedRun:
     failed: Operation | None  # None: no tensor operation failed
     modules: tuple[nn.Module, ...]
     makers: dict[int, int] = field(default_factory=dict)  # by tensor: its operation's number
+    error: BaseException | None = None  # with which it ended
 
     def maker(self, tensor: Tensor) -> Operation | None:
         """The operation that made a tensor; None: it was there before."""
@@ -62,11 +63,12 @@ def failed_run(run: Callable[[], object], root: str) -> FailedRun:
     """Run something that may fail, and list what it did."""
     log = CrashLog(root=root)
     modules: tuple[nn.Module, ...] = ()
+    ended: BaseException | None = None
     try:
         with log:
             run()
     except _FAILURES as error:
-        modules = tuple(_modules(error))
+        modules, ended = tuple(_modules(error)), error
     else:
         log.failed = None  # the user's code got over it
     makers: dict[int, int] = {}
@@ -78,6 +80,7 @@ def failed_run(run: Callable[[], object], root: str) -> FailedRun:
         failed=log.failed,
         modules=modules,
         makers=makers,
+        error=ended,
     )
 
 

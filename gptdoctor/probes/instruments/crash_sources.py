@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.construction import SizedCrash
 from gptdoctor.core.measurements.shapes import CrashSource, ShapeCase
 from gptdoctor.probes.instruments.crash_log import failed_run
 from gptdoctor.probes.instruments.module_slots import blamed_module
+from gptdoctor.probes.instruments.named_shapes import nested_shape
 from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.size_sources import Sizes, Source, source_of
@@ -42,7 +43,8 @@ def crash_sources(
         source = None
         if case.batch != case.length and min(case.batch, case.length) > 1:
             sizes = case.batch, case.length
-            source = _source(specimen, specimen.copy, sizes, _unlike(sizes, usual))
+            roles = specimen.construction.sizes
+            source = _source(specimen, specimen.copy, sizes, _unlike(sizes, usual), roles)
         source = source or _odd(case, good, traces)
         if source is not None and crash.path is not None and crash.line is not None:
             told.add((crash.path, crash.line))
@@ -98,11 +100,15 @@ def _remade_source(
         if other is None:
             return None
         made = other.train()
-        return _source(specimen, lambda: made, sizes, _unlike(sizes, usual))
+        return _source(specimen, lambda: made, sizes, _unlike(sizes, usual), roles)
 
 
 def _source(
-    specimen: Specimen, copied: Callable[[], nn.Module], sizes: Sizes, other: Sizes
+    specimen: Specimen,
+    copied: Callable[[], nn.Module],
+    sizes: Sizes,
+    other: Sizes,
+    roles: Mapping[str, int],
 ) -> Source | None:
     def call(model: nn.Module, inputs: Mapping[str, Any]) -> object:
         specimen.reseed()
@@ -111,7 +117,19 @@ def _source(
     def inputs(batch: int, length: int) -> Mapping[str, Any]:
         return specimen.make_inputs(batch, length, specimen.seed)
 
-    return crash_source(copied, call, inputs, (sizes, other), specimen.root)
+    found = crash_source(copied, call, inputs, (sizes, other), specimen.root)
+    return None if found is None or _counts_heads(found, roles) else found
+
+
+def _counts_heads(source: Source, roles: Mapping[str, int]) -> bool:
+    """Whether what stays is one dimension with an entry a head, as it should be.
+
+    Then nothing is wrong with it but where it is met.  A mask as wide and as long as there are
+    heads, on the other hand, was made of the wrong size.
+    """
+    once = source.shape.count(source.size) == 1
+    plain = source.kind == "constant" and not source.written
+    return plain and once and source.size == roles.get("heads")
 
 
 def crash_source(
@@ -131,9 +149,17 @@ def crash_source(
         model = copied()
         first = failed_run(lambda: call(model, inputs(*sizes[0])), root)
         if first.failed is None:
-            return None
+            return _nested(first.error, root)  # torch refused it before it was an operation
         second = failed_run(lambda: call(copied(), inputs(*sizes[1])), root)
         found = source_of(first, second, sizes[0], root)
         if found is not None:
             return found
         return blamed_module(model, first.modules, lambda one: call(one, inputs(*sizes[0])), root)
+
+
+def _nested(error: BaseException | None, root: str) -> Source | None:
+    """The shape with a shape in it."""
+    found = nested_shape(error, root)
+    if found is None:
+        return None
+    return Source(place=found[0], kind="nested-shape", operation=found[1], size=0, shape=())

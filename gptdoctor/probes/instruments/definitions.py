@@ -48,13 +48,44 @@ class _Function:
 
 
 def made_at(model: nn.Module, name: str, root: str) -> Place | None:
-    """Where the parameter or buffer `name` of `model` is made, or the module that holds it."""
+    """Where the parameter or buffer `name` of `model` is made, or the module that holds it.
+
+    Of several statements, the first that is not in a branch which this instance did not take.
+    """
     owner, attribute = _owner(model, name, root)
     for function in [] if owner is None else _methods(type(owner), root):
-        for node in ast.walk(function.node):
-            if _assigned(node, attribute) and isinstance(node, ast.stmt | ast.expr):
-                return function.at(node)
+        found = [
+            node
+            for node in ast.walk(function.node)
+            if _assigned(node, attribute) and isinstance(node, ast.stmt | ast.expr)
+        ]
+        taken = [node for node in found if not _is_passed_by(node, function.node, owner)]
+        if found:
+            return function.at((taken or found)[0])
     return None
+
+
+def _is_passed_by(node: ast.AST, function: ast.AST, owner: nn.Module | None) -> bool:
+    """Whether a statement is under an `if` that a flag of the instance answers the other way."""
+    for one in ast.walk(function):
+        answer = _answer(one.test, owner) if isinstance(one, ast.If) else None
+        if answer is None or not isinstance(one, ast.If):
+            continue
+        branch = one.orelse if answer else one.body
+        if any(node is each for statement in branch for each in ast.walk(statement)):
+            return True
+    return False
+
+
+def _answer(test: ast.expr, owner: nn.Module | None) -> bool | None:
+    """What a flag that the instance keeps says of a condition; None: it is no such flag."""
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        inner = _answer(test.operand, owner)
+        return None if inner is None else not inner
+    of_self = isinstance(test, ast.Attribute) and ast.unparse(test.value) == "self"
+    name = test.attr if isinstance(test, ast.Attribute) and of_self else ""
+    value = None if owner is None else vars(owner).get(name)
+    return value if isinstance(value, bool) else None
 
 
 def filled_at(model: nn.Module, name: str, root: str) -> Place | None:

@@ -19,6 +19,7 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.clashes import Clash, End, clashes
 from gptdoctor.probes.instruments.crash_log import FailedRun, same_step
 from gptdoctor.probes.instruments.loaded_text import line_at
+from gptdoctor.probes.instruments.named_shapes import shape_place
 from gptdoctor.probes.instruments.operation_log import Operation
 
 Sizes = tuple[int, int]  # B and T
@@ -89,13 +90,14 @@ def _written_size(failed: Operation, root: str) -> Source | None:
     """A reshape that would fit but for one number that its statement holds."""
     wanted = _asked(failed)
     numel = failed.given[0].numel() if failed.given else 0
-    written = {each for each in _numbers(_line(failed, root)) if each >= LEAST_WRITTEN}
-    for size in wanted:
-        others = math.prod(wanted) // size if size else 0
-        fits = others > 0 and numel % others == 0 and numel != math.prod(wanted)
-        if size in written and fits and failed.place is not None:
+    whole = abs(math.prod(wanted))  # one of them may be -1
+    for size in (each for each in wanted if each >= LEAST_WRITTEN):
+        others = whole // size
+        unfit = numel % whole if -1 in wanted else numel != whole
+        place = _written_at(failed, size, root)
+        if others and numel % others == 0 and unfit and place is not None:
             return Source(
-                place=failed.place,
+                place=place,
                 kind="constant",
                 operation=told_name(failed),
                 size=size,
@@ -146,9 +148,9 @@ def _birth(end: End, run: FailedRun, root: str) -> Source | None:
         maker = run.maker(tensor)
         if maker is None:
             return None
-        if _is_written(maker, size, root):
-            written = _source(maker, "constant", size)
-            return None if written is None else replace(written, written=True)
+        written = _written(maker, size, root)
+        if written is not None:
+            return written
         before = _with_size(maker, dimension, size)
         if before is None:
             return _source(maker, "constant", size)
@@ -156,11 +158,31 @@ def _birth(end: End, run: FailedRun, root: str) -> Source | None:
     return None
 
 
-def _is_written(maker: Operation, size: int, root: str) -> bool:
-    """Whether an operation makes a size that its line holds as a number."""
-    if maker.name not in _SIZING or size < LEAST_WRITTEN:
-        return False
-    return size in _asked(maker) and size in _numbers(_line(maker, root))
+def _written(maker: Operation, size: int, root: str) -> Source | None:
+    """What makes a size of a number in the text, be it that all others make up for the number.
+
+    That is what `view(8, T, -1)` does to the width where the batch is another.
+    """
+    if maker.name not in _SIZING or not maker.made:
+        return None
+    asked = _asked(maker)
+    numbers = [size] if size in asked else []
+    if not numbers and maker.name in _RESHAPING and -1 in asked:
+        numbers = [each for each in asked if each not in maker.given[0].shape]
+    for number in (each for each in numbers if each >= LEAST_WRITTEN):
+        place = _written_at(maker, number, root)
+        source = None if place is None else _source(maker, "constant", number)
+        if source is not None and place is not None:
+            return replace(source, place=place, written=True)
+    return None
+
+
+def _written_at(operation: Operation, size: int, root: str) -> Place | None:
+    """The line that holds a size as a number: that of an operation, or of the shape it is given."""
+    if operation.place is None:
+        return None
+    places = (operation.place, shape_place(operation.place, root))
+    return next((one for one in places if size in _numbers(line_at(one, root))), None)
 
 
 def _with_size(maker: Operation, dimension: int, size: int) -> tuple[Tensor, int] | None:
@@ -229,12 +251,6 @@ def _turn(tensor: Tensor, sizes: Sizes, run: FailedRun) -> Source | None:
             return _source(maker, "exchanged", 0)
         tensor = turned[0]
     return None
-
-
-def _line(operation: Operation, root: str) -> str:
-    """The text of the user's line that asked for an operation."""
-    place = operation.place
-    return "" if place is None else line_at(place, root)
 
 
 def _numbers(text: str) -> set[int]:
