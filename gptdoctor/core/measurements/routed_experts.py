@@ -106,8 +106,14 @@ class RoutedBlock:
         """
         unused = self.weight_effect is not None and self.weight_effect < 1e-5
         several = self.chosen > 1 and not self.over_tokens
-        forgotten = not self.cut_by or self.cut_by == self.operation  # else they are applied
+        # else they are applied
+        forgotten = self.cut_by in ("", self.operation) or self.constant_instead
         return unused and several and forgotten and self.weights_kept and not self.router_learns
+
+    @property
+    def constant_instead(self) -> bool:
+        """Whether a tensor of one number, in the form of the scores, goes on in their place."""
+        return self.cut_by in ("ones_like", "full_like", "new_ones", "new_full")
 
     @property
     def router_learns(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.coverage import REPLACING, accumulates
 from gptdoctor.probes.instruments.expert_watch import MERGING, PRODUCTS
 from gptdoctor.probes.instruments.gradient_regions import region_place
+from gptdoctor.probes.instruments.repeated_writes import ROWS_REPEATED, no_rows
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, normalised
@@ -27,6 +28,8 @@ _FLAT = frozenset({"round", "floor", "ceil", "trunc", "sign", "heaviside"})
 # They take shape, type or device of their last argument, and none of its values.
 _MODELLED = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
 _LIKE = frozenset({"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"})
+# Where such a one goes on as the scores, the scores end there.
+_CONSTANT = frozenset({"ones_like", "full_like", "new_ones", "new_full"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,10 +114,16 @@ class ScoreFlow(TorchFunctionMode):
         result = func(*args, **kwargs)
         if scored and self.rows is None:
             self.rows = self._rows_of(given)
+        if name in _CONSTANT and self._is_score(args[0]) and args[0].is_floating_point():
+            self._note_constant(name, result, user_place(sys._getframe(1), self._root))
         if known or scored or stacked:
             place = user_place(sys._getframe(1), self._root)
             self._follow(name, args, kwargs, given, result, place, live)
         return result
+
+    def _note_constant(self, name: str, result: Tensor, place: Place | None) -> None:
+        if place is not None:
+            self._note(result, Origin(scores=True, made=place, cut=(place, name)))
 
     def _scores_of(self, given: list[Tensor]) -> list[Origin]:
         """The origins of the scores that go into a result, beside the router's own weights.
@@ -251,7 +260,7 @@ class ScoreFlow(TorchFunctionMode):
             return
         if not any(one.experts for one in self._known(tensors((args[1:], dict(kwargs))))):
             return
-        lost = _REPEATED.get(name, _no_rows)(args, kwargs)
+        lost = ROWS_REPEATED.get(name, no_rows)(args, kwargs)
         if lost:
             key = (place, name.strip("_"))
             self.collided[key] = self.collided.get(key, 0) + lost
@@ -264,34 +273,3 @@ def _joined(known: list[Origin]) -> Origin:
         cut=next((one.cut for one in known if one.cut), None),
         wrong=next((one.wrong for one in known if one.wrong), None),
     )
-
-
-def repeated(numbers: tuple[Tensor, ...]) -> int:
-    """How many of the places that broadcast numbers lead to are led to before."""
-    shape = torch.broadcast_shapes(*(each.shape for each in numbers))  # type: ignore[no-untyped-call]
-    flat = torch.stack([each.expand(shape).flatten() for each in numbers], dim=-1)
-    return flat.shape[0] - int(torch.unique(flat, dim=0).shape[0])
-
-
-def _by_item(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    given = args[1] if isinstance(args[1], tuple) else (args[1],)
-    numbers = tuple(each for each in given if isinstance(each, Tensor))
-    if not numbers or any(each.dtype is torch.bool for each in numbers):
-        return 0
-    return repeated(numbers)
-
-
-def _by_index(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    index = args[2] if len(args) > 2 else kwargs["index"]
-    return repeated((index,))
-
-
-def _no_rows(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    return 0
-
-
-_REPEATED: Mapping[str, Callable[[tuple[Any, ...], Mapping[str, Any]], int]] = {
-    "__setitem__": _by_item,
-    "index_put_": _by_item,
-    "index_copy_": _by_index,
-}
