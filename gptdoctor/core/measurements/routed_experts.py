@@ -78,6 +78,8 @@ class RoutedBlock:
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
     merged: Place | None = None  # where the results of experts are first added up
     loop: Place | None = None  # the `for` in which the experts are called
+    # Where the numbers that were chosen became other ones, of experts that no loop calls.
+    altered: Place | None = None
 
     @property
     def figures(self) -> dict[str, Value]:

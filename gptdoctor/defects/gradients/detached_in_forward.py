@@ -105,7 +105,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     for lost in measurement.lost:
         known = lost.acts and lost.path and lost.operation != SWITCHED
         names = (_in_any_layer(name) for name in lost.parameters)
-        routed = lost.operation in CHOICES and routers.issuperset(names)
+        routed = lost.operation in CHOICES | COMPARISONS and routers.issuperset(names)
         if known and not routed and not is_meant(lost):
             yield Conviction(
                 rule=CODE,

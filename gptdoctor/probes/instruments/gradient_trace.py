@@ -142,8 +142,12 @@ class GradientTrace(TorchFunctionMode):
         if step is None:
             step = written or self._by_memory.get(memory) or self._unseen(tensor)
             if step is not None and step.live and not tensor.requires_grad:
-                # made past our eyes on the same memory, as `torch.Tensor(w)` is
-                step = self._step("Tensor", self._line("Tensor", (step,))[0], (step,), tensor)
+                # written to past its graph, or made past our eyes, as `torch.Tensor(w)` is
+                line = self._line("Tensor", (step,))[0]
+                name, line = (
+                    ("Tensor", line) if written is None else (written.operation, written.line)
+                )
+                step = self._step(name, line, (step,), tensor)
         elif written is not None and written.serial > step.serial:
             step = self._step(written.operation, written.line, (step, written), tensor)
         if step is not None and step.off_graph and step.derives and tensor.grad_fn is not None:

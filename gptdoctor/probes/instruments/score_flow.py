@@ -20,11 +20,19 @@ from gptdoctor.probes.instruments.repeated_writes import ROWS_REPEATED, no_rows
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, normalised
+from gptdoctor.probes.instruments.stacked_weights import key_of
 from gptdoctor.specimen.places import user_place
 
 # Their gradient is zero everywhere.
 _FLAT = frozenset({"round", "floor", "ceil", "trunc", "sign", "heaviside"})
 
+# What makes other whole numbers of whole numbers.
+_ALTERING = frozenset(
+    {
+        *("add", "sub", "mul", "rsub", "radd", "rmul", "iadd", "isub", "imul", "clamp", "clip"),
+        *("remainder", "mod", "fmod", "floor_divide", "floordiv", "bitwise_xor", "flip", "roll"),
+    }
+)
 # They take shape, type or device of their last argument, and none of its values.
 _MODELLED = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
 _LIKE = frozenset({"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"})
@@ -59,11 +67,12 @@ class ScoreFlow(TorchFunctionMode):
         self.dispatched: list[Normalised] = []  # went into what the experts were given
         self.chosen_by: list[Normalised] = []  # went into a choice
         self.merged: Place | None = None  # where results of experts are first added up
+        self.altered: Place | None = None  # where chosen numbers first became other numbers
         self.numbered: Place | None = None  # where chosen numbers were taken for experts' numbers
         self.rows: Tensor | None = None  # [N, D] that the router was given
         self._block, self._root, self._tokens = block, root, tokens
-        self._routers = {id(each) for each in block.routers}
-        self._stacks = {id(each) for each in block.group.stacks}
+        self._routers = {key_of(each.data) for each in block.routers}
+        self._stacks = {key_of(each.data) for each in block.group.stacks}
         self._origins: dict[int, Origin] = {}
         self._alive: list[Any] = []  # a tensor that is freed would lend its identity to another
         self._calls = 0
@@ -107,8 +116,8 @@ class ScoreFlow(TorchFunctionMode):
         given = list(tensors((args[:1], {}) if name in _MODELLED else (args, kwargs)))
         if name in _LIKE or name.startswith("new_"):
             given = []
-        scored = any(id(each) in self._routers for each in given)
-        stacked = any(id(each) in self._stacks for each in given)
+        scored = any(key_of(each) in self._routers for each in given)
+        stacked = any(key_of(each) in self._stacks for each in given)
         known = self._known(given)
         live = any(self._is_live(each) for each in given)
         result = func(*args, **kwargs)
@@ -142,7 +151,7 @@ class ScoreFlow(TorchFunctionMode):
         """What the router is given beside its weights, as [N, D]."""
         for each in given:
             width = each.shape[-1] if each.dim() else 0
-            plain = id(each) not in self._routers and each.is_floating_point()
+            plain = key_of(each) not in self._routers and each.is_floating_point()
             if plain and width and each.numel() == self._tokens * width:
                 return each.detach().reshape(self._tokens, width)
         return None
@@ -151,11 +160,11 @@ class ScoreFlow(TorchFunctionMode):
         """Whether a gradient would go from `tensor` to the router."""
         origin = self._origins.get(id(tensor))
         known = origin is not None and origin.scores and origin.cut is None
-        return tensor.requires_grad and (known or id(tensor) in self._routers)
+        return tensor.requires_grad and (known or key_of(tensor) in self._routers)
 
     def _is_score(self, tensor: Tensor) -> bool:
         origin = self._origins.get(id(tensor))
-        return id(tensor) in self._routers or (origin is not None and origin.scores)
+        return key_of(tensor) in self._routers or (origin is not None and origin.scores)
 
     def _follow(
         self,
@@ -171,7 +180,7 @@ class ScoreFlow(TorchFunctionMode):
         known = [one for one in self._known(given) if one.experts]
         origin = replace(
             origin,
-            experts=bool(known) or any(id(each) in self._stacks for each in given),
+            experts=bool(known) or any(key_of(each) in self._stacks for each in given),
             calls=frozenset().union(*(one.calls for one in known)),
             made=place,
         )
@@ -222,7 +231,7 @@ class ScoreFlow(TorchFunctionMode):
     def _meet(self, name: str, given: list[Tensor]) -> None:
         """Scores meet experts' results; whole numbers count where they are multiplied."""
         if not any(
-            id(each) in self._stacks or any(one.experts for one in self._known([each]))
+            key_of(each) in self._stacks or any(one.experts for one in self._known([each]))
             for each in given
         ):
             return
@@ -243,6 +252,8 @@ class ScoreFlow(TorchFunctionMode):
         """Whether whole numbers that were chosen are compared with the numbers of experts."""
         if not given or given[0].is_floating_point() or given[0].dtype is torch.bool:
             return
+        if name.strip("_") in _ALTERING:
+            self.altered = self.altered or place
         experts = self._block.group.count
         if name in ("__eq__", "eq") and len(args) > 1:
             other = args[1]
