@@ -26,6 +26,7 @@ from gptdoctor.probes.instruments.stacks import (
     goes_around,
     gradient_norms,
     identity_share,
+    in_turns,
     lengthened,
 )
 from gptdoctor.probes.probe import Abstention, Probe
@@ -96,9 +97,9 @@ def _stacks(specimen: Specimen, model: nn.Module) -> Iterator[Stack]:
         )
     if objective is None or not objective.requires_grad:
         return
-    for blocks in watch.lists:
-        if blocks.in_a_row and _is_chain(blocks):
-            yield _stack(specimen, model, blocks, objective)
+    chains = [blocks for blocks in watch.lists if blocks.in_a_row and _is_chain(blocks)]
+    for blocks in in_turns(chains):
+        yield _stack(specimen, model, blocks, objective)
 
 
 def _is_chain(blocks: Blocks) -> bool:
@@ -116,12 +117,13 @@ def _stack(specimen: Specimen, model: nn.Module, blocks: Blocks, objective: Tens
     missing = None
     if identity is not None and identity < LOOKED_INTO and not bypassed:
         missing = _missing(specimen, model, blocks)
-    code = getattr(inspect.unwrap(type(blocks.members[0]).forward), "__code__", None)
+    block = blocks.owner if blocks.in_rounds else blocks.members[0]
+    code = getattr(inspect.unwrap(type(block).forward), "__code__", None)
     path = project_path(code.co_filename, specimen.root) if code is not None else None
     stack = Stack(
         name=blocks.name,
         path=path or "",
-        symbol=type(blocks.members[0]).__qualname__,
+        symbol=type(block).__qualname__,
         blocks=len(blocks.called),
         gradient_norms=gradient_norms(objective, firsts),
         input_norms=tuple(stream.norm for stream in firsts),
@@ -149,6 +151,7 @@ def _jump(
             blocks.members[index],
             blocks.members[index + 1],
             specimen.root,
+            in_rounds=blocks.in_rounds,
         )
     return None if found is None else GradientJump(**vars(found))
 
@@ -184,7 +187,14 @@ def _missing(specimen: Specimen, model: nn.Module, blocks: Blocks) -> MissingPat
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch would name our frame for the user's
-        return missing_path(run, blocks.owner, blocks.members[index], following, specimen.root)
+        return missing_path(
+            run,
+            blocks.owner,
+            blocks.members[index],
+            following,
+            specimen.root,
+            in_rounds=blocks.in_rounds,
+        )
 
 
 def measure(specimen: Specimen) -> Depth:

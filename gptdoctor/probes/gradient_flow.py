@@ -16,7 +16,9 @@ from gptdoctor.core.measurements.gradient_flow import (
 from gptdoctor.probes.instruments.counterfactuals import Counterfactuals, Run, accumulate, moved_run
 from gptdoctor.probes.instruments.detach_uses import with_uses
 from gptdoctor.probes.instruments.in_place_writes import write_behind
+from gptdoctor.probes.instruments.learnt_numbers import learnt_numbers
 from gptdoctor.probes.instruments.lost_gradients import lost_gradients
+from gptdoctor.probes.instruments.lost_rows import dark_rows, lost_rows
 from gptdoctor.probes.instruments.own_experts import with_own_experts
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.instruments.unused_parts import unused_parts
@@ -94,6 +96,9 @@ def measure(specimen: Specimen) -> GradientFlow:
     if lacking and run.crash is None:
         lost, untouched = lost_gradients(specimen, lacking)
         unused = tuple(unused_parts(specimen.model, untouched, specimen.root))
+    if run.crash is None:
+        lost = (*lost, *lost_rows(specimen, dark_rows(run.model)))
+        run.numbers = {key: name for key, name in run.numbers.items() if name not in lacking}
     return GradientFlow(
         objective=specimen.objective,
         loss=run.loss,
@@ -104,6 +109,7 @@ def measure(specimen: Specimen) -> GradientFlow:
         crash=run.crash,
         lost=lost,
         unused=unused,
+        numbers=tuple(learnt_numbers(specimen, run.numbers)) if run.crash is None else (),
         in_place=None if run.crash is None else write_behind(run.crash, specimen, specimen.seed),
     )
 

@@ -35,6 +35,7 @@ from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.router_choices import FixedChoices
 from gptdoctor.probes.instruments.router_pairs import compared
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock, RoutingTrace
+from gptdoctor.probes.instruments.stacked_weights import Weight, parameter_of
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -115,7 +116,7 @@ def _kinds(trace: RoutingTrace) -> Iterator[RoutedBlock]:
             yield block
 
 
-def largest_gradient(parameters: list[nn.Parameter]) -> float:
+def largest_gradient(parameters: list[Weight]) -> float:
     """The largest absolute gradient, 0 where there is none."""
     found = [each.grad.abs().max() for each in parameters if each.grad is not None]
     return float(torch.stack(found).max()) if found else 0.0
@@ -185,7 +186,9 @@ def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
         cut=None,
         cut_by="",
         wrong_axis=None,
-        router_parameters=tuple(weights[id(each)] for each in trained if id(each) in weights),
+        router_parameters=tuple(
+            weights[id(one)] for one in map(parameter_of, trained) if id(one) in weights
+        ),
     )
 
 
@@ -194,7 +197,7 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     end = time.process_time() + seconds
     routers = [each.data for each in block.routers]
     if routers:
-        effect = moved_by_weights(lambda: replay(FixedChoices(block.choices)), routers)
+        effect = moved_by_weights(lambda: replay(FixedChoices(block.fixed)), routers)
         found = replace(found, weight_effect=effect)
     masks = [each.mask(found.experts) for each in block.choices]
     tokens = torch.stack(masks).any(dim=0).sum(dim=0)[: block.group.whole]  # [E]
@@ -207,7 +210,7 @@ def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float
     pairs = compared(moved, [each[:, tried] for each in masks], empty)
     pairs = replace(pairs, skipped=tuple(tried[number] for number in pairs.skipped))
     if pairs.wrong and not pairs.dense:
-        pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.choices))
+        pairs = replace(pairs, mixed=not keeps_rows_apart(replay, block.group, block.fixed))
     # Each row that was lost is a pair that moves nothing; a gradient may be cut, and rows that
     # fill a tray may be written to one place that nobody reads.
     missing = int((torch.stack(masks).any(dim=0)[:, tried] & ~moved).sum())

@@ -22,6 +22,23 @@ def lost_gradients_test(names: object) -> str:
     )
 
 
+def dark_rows_test(names: object, share: float) -> str:
+    """Statements that fail while so large a share of weights, told by name, gets no gradient."""
+    if not isinstance(names, tuple) or not names:
+        return ""
+    listed = "".join(f'    "{name}",\n' for name in names)
+    return (
+        f"names = [\n{listed}]\n"
+        "model = build()\n"
+        "for seed in range(3):\n"
+        "    loss(model, random_ids(seed)).backward()\n"
+        "parameters = dict(model.named_parameters())\n"
+        "dark = {name: float((parameters[name].grad == 0).float().mean()) for name in names}\n"
+        f"least = {share:.4g} - 1e-3\n"
+        'assert max(dark.values()) < least, f"no gradient reaches so much of them: {dark}"\n'
+    )
+
+
 def enumerated(names: tuple[str, ...]) -> str:
     """The first names of a list that may be long."""
     shown = ", ".join(names[:3])

@@ -382,6 +382,22 @@ HEALTHY = {
 }
 # The rule, and the line of the finding, which ends with "# here".
 SICK = {
+    "ones": (
+        "GD203",
+        """
+        flat = x.reshape(-1, x.size(-1))
+        probs = self.router(flat).softmax(-1)
+        w, idx = probs.topk(self.k, dim=-1)
+        w = torch.ones_like(w)  # here
+        out = torch.zeros_like(flat)
+        for e, expert in enumerate(self.experts):
+            rows, slot = torch.where(idx == e)
+            if rows.numel() == 0:
+                continue
+            out.index_add_(0, rows, expert(flat[rows]) * w[rows, slot, None])
+        return out.view_as(x)
+""",
+    ),
     "wrong+1": (
         "GD206",
         """

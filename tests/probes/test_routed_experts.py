@@ -11,8 +11,8 @@ import torch
 from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Status
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
+from gptdoctor.probes.instruments.repeated_writes import repeated
 from gptdoctor.probes.instruments.router_pairs import compared
-from gptdoctor.probes.instruments.score_flow import repeated
 from gptdoctor.probes.routed_experts import PROBE
 from gptdoctor.specimen.specimen import Specimen
 from tests.defects.records import NO_RECORD

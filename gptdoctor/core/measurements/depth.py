@@ -10,6 +10,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.specimens import ModelTarget
 
 _LEAST = 1e-30  # in the place of a factor of zero, which has no logarithm
+_LEAST_PART = 0.45  # a half, and what the norms of vectors differ from that of them all
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,9 +35,13 @@ class GradientJump:
     factor: float  # norm of the gradient before the operation over that behind it
 
     def explains(self, factor: float) -> bool:
-        """Whether it makes most of what the whole block does, `factor`; else many do a little."""
+        """Whether it makes much of what the whole block does, `factor`; else many do a little.
+
+        Of two operations that do as much as each other either is to blame.
+        """
         alike = (self.factor > 1) == (factor > 1)
-        return alike and abs(math.log(self.factor or _LEAST)) > abs(math.log(factor or _LEAST)) / 2
+        whole = abs(math.log(factor or _LEAST))
+        return alike and abs(math.log(self.factor or _LEAST)) > _LEAST_PART * whole
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -61,6 +61,22 @@ class LostGradient:
     written: tuple[str, ...]  # those that the forward pass itself changes
     trail_from: str  # the nearest of the parameters
     trail: tuple[str, ...]  # the user's lines from it to here, "gpt.py:12 x = self.f(x)"
+    # How much of them: rows of a weight that makes queries, keys and values at once, say.
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearntNumber:
+    """A line at which a learnt scale becomes a number of Python's that the result hears of."""
+
+    path: str
+    symbol: str
+    line: int
+    operation: str  # "item", "__float__"
+    code: str  # the text of the line, with the comments above it
+    parameter: str
+    # The loss's slope by the logarithm of the number here: none of it is in the gradient.
+    slope: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,4 +121,5 @@ class GradientFlow(Measurement):
     crash: Crash | None  # in forward or backward
     lost: tuple[LostGradient, ...] = ()  # where parameters that forward uses lose it
     unused: tuple[UnusedPart, ...] = ()
+    numbers: tuple[LearntNumber, ...] = ()  # of scales that have a gradient by another way
     in_place: InPlaceWrite | None = None  # what the crash in backward comes from

@@ -78,6 +78,8 @@ class RoutedBlock:
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
     merged: Place | None = None  # where the results of experts are first added up
     loop: Place | None = None  # the `for` in which the experts are called
+    # Where the numbers that were chosen became other ones, of experts that no loop calls.
+    altered: Place | None = None
 
     @property
     def figures(self) -> dict[str, Value]:
@@ -106,8 +108,14 @@ class RoutedBlock:
         """
         unused = self.weight_effect is not None and self.weight_effect < 1e-5
         several = self.chosen > 1 and not self.over_tokens
-        forgotten = not self.cut_by or self.cut_by == self.operation  # else they are applied
+        # else they are applied
+        forgotten = self.cut_by in ("", self.operation) or self.constant_instead
         return unused and several and forgotten and self.weights_kept and not self.router_learns
+
+    @property
+    def constant_instead(self) -> bool:
+        """Whether a tensor of one number, in the form of the scores, goes on in their place."""
+        return self.cut_by in ("ones_like", "full_like", "new_ones", "new_full")
 
     @property
     def router_learns(self) -> bool:

@@ -11,7 +11,12 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof
-from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test
+from gptdoctor.source.lost_gradients import (
+    MEASURE,
+    dark_rows_test,
+    enumerated,
+    lost_gradients_test,
+)
 
 CODE = "GD102"
 PROBE = "gradient-flow"
@@ -100,7 +105,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
     for lost in measurement.lost:
         known = lost.acts and lost.path and lost.operation != SWITCHED
         names = (_in_any_layer(name) for name in lost.parameters)
-        routed = lost.operation in CHOICES and routers.issuperset(names)
+        routed = lost.operation in CHOICES | COMPARISONS and routers.issuperset(names)
         if known and not routed and not is_meant(lost):
             yield Conviction(
                 rule=CODE,
@@ -108,12 +113,16 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                 probe=PROBE,
                 place=Place(path=lost.path, symbol=lost.symbol, line=lost.line),
                 message=(
-                    f"The gradient ends here: {words_of(lost.operation)} takes what "
+                    f"The gradient ends here: {words_of(lost.operation)} takes what {_part(lost)}"
                     f"{enumerated(lost.parameters)} made off the graph, and the model goes on "
                     f"with {'a plain value of Python' if lost.through_python else 'it'}."
                 ),
                 values=_values(lost, measurement),
             )
+
+
+def _part(lost: LostGradient) -> str:
+    return "" if lost.share == 1.0 else f"{lost.share:.0%} of "
 
 
 def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
@@ -125,12 +134,16 @@ def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
         "parameters": len(measurement.parameters),
         "trail_from": lost.trail_from,
         "trail": lost.trail,
+        "share": lost.share,
     }
 
 
 def _test(values: Mapping[str, Value]) -> str:
     """The parameters that got no gradient, by name; a wrong gradient has no short test."""
-    return lost_gradients_test(values.get("parameters_lost_names"))
+    names, share = values.get("parameters_lost_names"), values.get("share")
+    if isinstance(share, float) and share < 1.0:
+        return dark_rows_test(names, share)
+    return lost_gradients_test(names)
 
 
 SICK = """\
@@ -163,7 +176,8 @@ DEFECT = Defect(
         "`float()`, `torch.tensor()`, NumPy, a cast to whole numbers, rounding, or by going on "
         "with indices or comparisons instead of values, and no other way leads from those "
         "parameters to the loss. Straight-through estimators, targets with a stopped gradient, "
-        "moving averages, metrics, masks and a balancing bias of a router are not meant."
+        "moving averages, metrics, masks and a balancing bias of a router are not meant. Where one "
+        "weight makes several things, as queries, keys and values, each part is looked at."
     ),
     harm=(
         "The parameters act on the output and never change: they stay as random as they began, "

@@ -6,7 +6,11 @@ import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
-from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
+from gptdoctor.core.measurements.gradient_flow import (
+    GradientCut,
+    GradientFlow,
+    LearntNumber,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
@@ -20,6 +24,7 @@ LEAST_CHANGE = 1e-5
 INTENT = re.compile(
     r"#.*\b(froz\w+|freez\w+|stop\w*|grad\w*|detach\w*|trunc\w*|bptt|target|teacher)", re.I
 )
+NUMBERS = {"item": "`.item()`", "__float__": "`float()`"}
 WORDS = {"detach": "detach stops", "tolist": "The way through lists or arrays loses"}
 # So does the name of a function about them.
 STOPPING = re.compile(r"(^|[._])(sg|\w*grad(s|ients?)?(_\w+)?|detach\w*|freeze\w*)$", re.I)
@@ -55,6 +60,28 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                     "code": cut.code.splitlines()[-1].strip() if cut.code else "",
                 },
             )
+    for one in measurement.numbers:
+        if not any((INTENT.search(one.code), STOPPING.search(one.symbol), STATE.search(one.code))):
+            yield _number(one, measurement)
+
+
+def _number(one: LearntNumber, measurement: GradientFlow) -> Conviction:
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=Place(path=one.path, symbol=one.symbol, line=one.line),
+        message=(
+            f"{NUMBERS[one.operation]} makes a plain number of {one.parameter}, which learns from "
+            "the rest of its uses alone."
+        ),
+        values={
+            "operation": one.operation,
+            "objective": measurement.objective,
+            "parameter": one.parameter,
+            "loss_slope": one.slope,
+        },
+    )
 
 
 def _is_partial(cut: GradientCut) -> bool:
@@ -118,11 +145,12 @@ DEFECT = Defect(
     code=CODE,
     name="partly-detached",
     severity=Severity.MEDIUM,
-    summary="A detach, or a way through lists or arrays, stops a part of the gradient.",
+    summary="A detach, or a way through numbers or lists, stops a part of the gradient.",
     explanation=(
         "A value on its way to the logits is detached, or made of a list or an array that a tensor "
         "became, and gradients reach what lies before it by other ways alone, such as a residual "
-        "connection or a tied head. Straight-through estimators, targets of "
+        "connection or a tied head; or a learnt scale is a tensor at one place, and a number of "
+        "Python's at another. Straight-through estimators, targets of "
         "a loss, statistics that scale, states of earlier segments, inputs of routers and of "
         "outputs beside the logits are not meant, nor is a line whose comment speaks of gradients."
     ),
@@ -132,8 +160,9 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe gradient-flow runs forward and backward twice, once as written and once "
-        "without this place: gradients that move by more than 1e-5 of their size confirm it. If "
-        "it is meant, a comment that says so settles it."
+        "without this place: gradients that move by more than 1e-5 of their size confirm it; of a "
+        "number of Python's, a loss that rises or falls evenly with it. If it is meant, a comment "
+        "that says so settles it."
     ),
     sick=SICK,
     healed=SICK.replace("self.mix(x.detach())", "self.mix(x)"),

@@ -38,7 +38,7 @@ def _confirmed(block: RoutedBlock) -> Conviction:
         rule=CODE,
         status=Status.CONFIRMED,
         probe=PROBE,
-        place=block.merged or block.place,
+        place=(block.cut if block.constant_instead else block.merged) or block.place,
         message=(
             f"The {block.chosen} experts that a token gets all count the same here: other weights "
             "of the router with the same choice do not move the output."

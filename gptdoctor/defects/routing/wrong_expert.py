@@ -50,7 +50,7 @@ def _confirmed(block: RoutedBlock) -> Conviction:
         rule=CODE,
         status=Status.CONFIRMED,
         probe=PROBE,
-        place=left_out or block.place,
+        place=left_out or block.altered or block.place,
         message=f"Experts and choices do not meet: {'; '.join(told)}.",
         values={
             **block.figures,

@@ -45,6 +45,7 @@ def watched_once(found: Measured, block: RoutedBlock, replay: Replay, root: str)
         cut_by=cut_by,
         wrong_axis=_wrong_axis(found, block, flow),
         merged=flow.merged,
+        altered=None if lists else flow.altered,
         loop=None if found.place is None else loop_around(found.place, root),
     )
 

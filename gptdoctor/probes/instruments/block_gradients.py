@@ -31,6 +31,8 @@ def gradient_jump(
     block: nn.Module,
     following: nn.Module | None,
     root: str,
+    *,
+    in_rounds: bool = False,
 ) -> Jump | None:
     """The operation of `block` at which the gradient of what `run` gives grows, or fades, most.
 
@@ -39,7 +41,7 @@ def gradient_jump(
     is its own affair.
     """
     log = BlockLog(root, block, owner)
-    objective = watch_block(log, run, block, following)
+    objective = watch_block(log, run, block, following, in_rounds=in_rounds)
     if objective is None or log.output is None:
         return None
     makers = {id(each): pair for pair in log.mine for each in pair[0].made}

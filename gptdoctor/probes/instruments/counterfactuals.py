@@ -15,6 +15,7 @@ from torch.nn.modules.module import register_module_forward_pre_hook
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientCut
 from gptdoctor.probes.instruments.gradient_cuts import Cut, GradientCuts
+from gptdoctor.probes.instruments.stack import Line
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
@@ -74,6 +75,8 @@ class Run:
     ran: set[str] = field(default_factory=set)  # parameters whose module was called, or used
     cuts: dict[Cut, None] = field(default_factory=dict)
     once: set[Cut] = field(default_factory=set)  # those whose work is not done with gradients too
+    # Learnt scales that become numbers, by line and operation, with the parameter's name.
+    numbers: dict[tuple[Line, str], str] = field(default_factory=dict)
 
     def gradients(self) -> dict[str, Tensor | None]:
         """The gradient of each named parameter, None where it has none."""
@@ -109,6 +112,7 @@ def accumulate(
             hook.remove()
             run.cuts.update(watch.found)
             run.once |= watch.once
+            run.numbers.update(_named_numbers(run.model, watch))
             run.ran |= _names(run.model, called.modules, watch.used)
         if run.crash is not None:
             return
@@ -134,6 +138,11 @@ def _step(
     finally:
         torch._C._set_grad_enabled(True)  # a forward may have left it switched off
     return None
+
+
+def _named_numbers(model: nn.Module, watch: GradientCuts) -> dict[tuple[Line, str], str]:
+    names = {id(each): name for name, each in model.named_parameters()}
+    return {key: names[id(one)] for key, one in watch.numbers.items() if id(one) in names}
 
 
 class _Called:

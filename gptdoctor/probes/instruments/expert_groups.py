@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.probes.instruments.expert_watch import LikeModules
+from gptdoctor.probes.instruments.stacked_weights import LayerWeight, Weight
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,7 +20,8 @@ class ExpertGroup:
     name: str
     count: int
     modules: LikeModules | None = None
-    stacks: tuple[nn.Parameter, ...] = ()  # [E, ...] each
+    stacks: tuple[Weight, ...] = ()  # [E, ...] each
+    layers: int = 0  # of parameters [L, E, ...], of which `stacks` are the last layer's; 0: others
     # How many have all weights: those behind them may be meant to pass on what they are given.
     whole: int = 0
 
@@ -36,7 +38,7 @@ class ExpertGroup:
         own = self.modules.members[expert].parameters()
         return [each.data for each in own if id(each) not in others and each.is_floating_point()]
 
-    def parameters(self) -> Iterator[nn.Parameter]:
+    def parameters(self) -> Iterator[Weight]:
         """All weights of all experts."""
         yield from self.stacks
         for member in self.modules.members if self.modules is not None else ():
@@ -75,6 +77,23 @@ def expert_groups(model: nn.Module) -> Iterator[ExpertGroup]:
             if count > 1:
                 whole = _whole(count, deep)
                 yield ExpertGroup(name=name, count=count, whole=whole, stacks=stacks)
+        yield from _of_layers(name, own)
+
+
+def _of_layers(name: str, own: list[nn.Parameter]) -> Iterator[ExpertGroup]:
+    """The experts of the last layer, of parameters [L, E, ...] that hold those of all layers.
+
+    What follows them in a model mixes no tokens.
+    """
+    forms = sorted({tuple(each.shape[:2]) for each in own if each.dim() == 4})
+    for layers, count in forms:
+        stacks = tuple(
+            LayerWeight(parameter=each, layer=layers - 1)
+            for each in own
+            if each.dim() > 2 and tuple(each.shape[:2]) == (layers, count)
+        )
+        if count > 1:
+            yield ExpertGroup(name=name, count=count, whole=count, stacks=stacks, layers=layers)
 
 
 def _whole(count: int, deep: list[int]) -> int:

@@ -16,8 +16,9 @@ from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import storage_key, tensors, writes_in_place
+from gptdoctor.probes.instruments.learnt_numbers import SINGLE, learnt_scale
 from gptdoctor.probes.instruments.round_trips import LEAVING, RETURNING, RoundTrips
-from gptdoctor.probes.instruments.stack import calling_place
+from gptdoctor.probes.instruments.stack import Line, calling_place, user_line
 from gptdoctor.specimen.places import project_path, symbol_of
 
 # A place, and what cuts there: "no_grad", "inference_mode", "set_grad_enabled", "detach", and
@@ -48,6 +49,8 @@ class GradientCuts(TorchFunctionMode):
         super().__init__()
         self.found: dict[Cut, None] = {}
         self.used: set[int] = set()
+        # What learnt scales become as numbers: the line, the operation and the parameter.
+        self.numbers: dict[tuple[Line, str], Tensor] = {}
         self._with_gradients: set[tuple[Any, int]] = set()  # operations and ids of parameters
         self._without: dict[Cut, set[tuple[Any, int]]] = {}
         self._model = model
@@ -93,6 +96,14 @@ class GradientCuts(TorchFunctionMode):
                     self._kept.append(args[0])
                     return args[0]
         name = getattr(func, "__name__", "")
+        if (
+            name in SINGLE
+            and args[0].requires_grad
+            and (scale := learnt_scale(args[0])) is not None
+        ):
+            line = user_line(sys._getframe(1), self._root)
+            if line is not None:
+                self.numbers[line, name] = scale
         if name in LEAVING and isinstance(args[0], Tensor):
             return self._leave(func, name, args, kwargs or {})
         if self._undone and self._writes_state(func, args):

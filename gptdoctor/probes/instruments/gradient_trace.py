@@ -35,6 +35,13 @@ FLAT = frozenset(
         *("poisson", "searchsorted", "bucketize"),
     }
 )
+# They take the form of a tensor, and none of its values.
+FORMS = frozenset(
+    {
+        *("zeros_like", "ones_like", "empty_like", "full_like", "rand_like", "randn_like"),
+        *("randint_like", "new_zeros", "new_ones", "new_empty", "new_full"),
+    }
+)
 _CHECKPOINT = torch.utils.checkpoint.__file__
 REENTRANT = "reentrant checkpoint"
 NO_GRAD = "no_grad"
@@ -71,6 +78,7 @@ class Disturbance:
 
     operation: str
     line: Line
+    factor: float | None = None  # of a number; None: whatever it is, another one
 
 
 class GradientTrace(TorchFunctionMode):
@@ -99,7 +107,8 @@ class GradientTrace(TorchFunctionMode):
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        name, given = _name_of(func), list(tensors((args, kwargs or {})))
+        name = _name_of(func)
+        given = [] if name in FORMS else list(tensors((args, kwargs or {})))
         # what is written to is on the graph afterwards, whatever it was made of
         before = self._steps_of(given) if writes_in_place(name) else None
         result = func(*args, **(kwargs or {}))
@@ -133,8 +142,12 @@ class GradientTrace(TorchFunctionMode):
         if step is None:
             step = written or self._by_memory.get(memory) or self._unseen(tensor)
             if step is not None and step.live and not tensor.requires_grad:
-                # made past our eyes on the same memory, as `torch.Tensor(w)` is
-                step = self._step("Tensor", self._line("Tensor", (step,))[0], (step,), tensor)
+                # written to past its graph, or made past our eyes, as `torch.Tensor(w)` is
+                line = self._line("Tensor", (step,))[0]
+                name, line = (
+                    ("Tensor", line) if written is None else (written.operation, written.line)
+                )
+                step = self._step(name, line, (step,), tensor)
         elif written is not None and written.serial > step.serial:
             step = self._step(written.operation, written.line, (step, written), tensor)
         if step is not None and step.off_graph and step.derives and tensor.grad_fn is not None:
@@ -200,9 +213,10 @@ class GradientTrace(TorchFunctionMode):
     def _escaped(self, name: str, parents: tuple[Step, ...], result: Any) -> Any:
         line = user_line(sys._getframe(2), self._root)
         self.escapes += [Escape(operation=name, line=line, step=each) for each in parents]
-        if line is not None and self._disturb == Disturbance(name, line):
-            return disturbed(result)
-        return result
+        wanted = self._disturb
+        if wanted is None or (wanted.operation, wanted.line) != (name, line):
+            return result
+        return disturbed(result) if wanted.factor is None else result * wanted.factor
 
     def _line(self, name: str, parents: tuple[Step, ...]) -> tuple[Line | None, str]:
         """The user's line that runs, and what stops recording there, if anything does."""

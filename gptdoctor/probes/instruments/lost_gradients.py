@@ -5,7 +5,7 @@ from __future__ import annotations
 import linecache
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -40,7 +40,7 @@ _FAILURES = (Exception, SystemExit)
 
 
 @dataclass(eq=False, kw_only=True)
-class _Lost:
+class Lost:
     """One way in which parameters are lost: the step or the escape, by place and operation."""
 
     operation: str
@@ -50,6 +50,7 @@ class _Lost:
     nearest: str = ""
     escape: Escape | None = None
     acts: bool | None = None
+    share: float = 1.0  # of the parameters
 
 
 def lost_gradients(
@@ -64,23 +65,23 @@ def lost_gradients(
     found: list[LostGradient] = []
     wanted, untouched = set(lacking), set(lacking)
     for seed in range(specimen.seed, specimen.seed + BATCHES):
-        traced = _traced(specimen, seed)
+        traced = traced_pass(specimen, seed)
         if traced is None:
             return tuple(found), frozenset()
         wanted -= traced.served
         untouched -= traced.served | traced.used()
-        new = list(_lost_in(traced, wanted))
+        new = list(lost_in(traced, wanted))
         wanted -= {name for one in new for name in one.names}
         for one in new:
             one.acts = effect.of(one.names, seed)
-        found += [_told(one, specimen, traced) for one in _chosen(new, effect, seed)]
+        found += [told(one, specimen, traced) for one in _chosen(new, effect, seed)]
         if not wanted:
             break
     return tuple(found), frozenset(untouched)
 
 
 @dataclass(kw_only=True)
-class _Traced:
+class TracedPass:
     """One watched forward pass."""
 
     trace: GradientTrace
@@ -93,12 +94,14 @@ class _Traced:
         return self.trace.named(self.trace.used)
 
 
-def _traced(specimen: Specimen, seed: int) -> _Traced | None:
-    """A forward pass with moved weights; None where it crashes."""
+def traced_pass(
+    specimen: Specimen, seed: int, watch: Callable[[nn.Module, str], GradientTrace] = GradientTrace
+) -> TracedPass | None:
+    """A forward pass with moved weights, seen by `watch`; None where it crashes."""
     model = moved_model(specimen)
     before = {name: (each, each._version) for name, each in model.named_parameters()}
     values = {name: each.detach().clone() for name, each in model.named_parameters()}
-    trace, outputs = GradientTrace(model, specimen.root), _Outputs()
+    trace, outputs = watch(model, specimen.root), _Outputs()
     hook = register_module_forward_hook(outputs)
     try:
         with warnings.catch_warnings(), trace:
@@ -116,7 +119,7 @@ def _traced(specimen: Specimen, seed: int) -> _Traced | None:
         served |= 0 if step is None else step.live
     for own in specimen.own_losses[1:]:
         served |= _served_by(own, specimen, seed)
-    return _Traced(
+    return TracedPass(
         trace=trace,
         end=end,
         served=trace.named(served),
@@ -166,16 +169,16 @@ class _Outputs:
             yield from (each for each in tensors(dict(vars(module))) if each.grad_fn is not None)
 
 
-def _lost_in(traced: _Traced, wanted: set[str]) -> Iterator[_Lost]:
+def lost_in(traced: TracedPass, wanted: set[str]) -> Iterator[Lost]:
     """The places at which the wanted parameters lose their paths, each once."""
-    found: dict[tuple[str, Line | None], _Lost] = {}
+    found: dict[tuple[str, Line | None], Lost] = {}
     for number, name in enumerate(traced.trace.names):
         bit = 1 << number
         if name not in wanted or not traced.trace.used & bit:
             continue
         for operation, step, escape in _ends(traced, bit):
             line = escape.line if escape is not None and step is escape.step else step.line
-            one = found.setdefault((operation, line), _Lost(operation=operation, line=line))
+            one = found.setdefault((operation, line), Lost(operation=operation, line=line))
             one.escape = one.escape or escape
             one.names.append(name)
             way = way_to(_before(step, bit), bit)
@@ -184,7 +187,7 @@ def _lost_in(traced: _Traced, wanted: set[str]) -> Iterator[_Lost]:
     yield from found.values()
 
 
-def _ends(traced: _Traced, bit: int) -> Iterator[tuple[str, Step, Escape | None]]:
+def _ends(traced: TracedPass, bit: int) -> Iterator[tuple[str, Step, Escape | None]]:
     """Where a parameter's gradient ends: on the way to the loss, else where it left torch."""
     if traced.end is not None and traced.end.derives & bit:
         for step in dict.fromkeys(deaths(traced.end, bit)):
@@ -205,7 +208,7 @@ def _before(step: Step, bit: int) -> Step:
     return next((parent for parent in step.parents if parent.live & bit), step)
 
 
-def _chosen(found: list[_Lost], effect: Effect, seed: int) -> Iterator[_Lost]:
+def _chosen(found: list[Lost], effect: Effect, seed: int) -> Iterator[Lost]:
     """Of several places where the same parameters leave torch, those whose value is used.
 
     A number for a log and a number for the model look alike until it is another number.
@@ -228,7 +231,8 @@ def _chosen(found: list[_Lost], effect: Effect, seed: int) -> Iterator[_Lost]:
         yield one
 
 
-def _told(lost: _Lost, specimen: Specimen, traced: _Traced) -> LostGradient:
+def told(lost: Lost, specimen: Specimen, traced: TracedPass) -> LostGradient:
+    """What the measurement says of one way in which parameters are lost."""
     place = place_of(lost.line, specimen.root)
     return LostGradient(
         path=place.path if place is not None else "",
@@ -243,10 +247,11 @@ def _told(lost: _Lost, specimen: Specimen, traced: _Traced) -> LostGradient:
         written=tuple(name for name in lost.names if name in traced.written),
         trail_from=lost.nearest,
         trail=tuple(_trail(lost, specimen.root)),
+        share=lost.share,
     )
 
 
-def _trail(lost: _Lost, root: str) -> Iterator[str]:
+def _trail(lost: Lost, root: str) -> Iterator[str]:
     """The user's lines from the parameter to the place, "gpt.py:12 x = self.f(x)"."""
     lines = dict.fromkeys(step.line for step in lost.way if step.line is not None)
     for line in (*(each for each in lines if each != lost.line), lost.line):

@@ -99,13 +99,15 @@ def missing_path(
     block: nn.Module,
     following: nn.Module | None,
     root: str,
+    *,
+    in_rounds: bool = False,
 ) -> MissingPath:
     """What `block` does to its stream while `run` runs the model.
 
-    A block that is a list ends where the `following` one begins.
+    A block that is a list ends where the `following` one begins; so does a round of parts.
     """
     log = BlockLog(root, block, owner)
-    watch_block(log, run, block, following)
+    watch_block(log, run, block, following, in_rounds=in_rounds)
     place, intact = _where_it_ends(log)
     return MissingPath(
         block=type(block).__name__,
@@ -119,10 +121,18 @@ def missing_path(
 
 
 def watch_block(
-    log: BlockLog, run: Callable[[], T], block: nn.Module, following: nn.Module | None
+    log: BlockLog,
+    run: Callable[[], T],
+    block: nn.Module,
+    following: nn.Module | None,
+    *,
+    in_rounds: bool = False,
 ) -> T:
-    """Run the model, with `block` logged alone; a list ends where the `following` one begins."""
-    hooks = _hooks(log, block, following)
+    """Run the model, with `block` logged alone; a list ends where the `following` one begins.
+
+    With `in_rounds` any block does: the parts of other lists have their turns before.
+    """
+    hooks = _hooks(log, block, following, in_rounds)
     try:
         with log:
             return run()
@@ -131,13 +141,15 @@ def watch_block(
             hook.remove()
 
 
-def _hooks(log: BlockLog, block: nn.Module, following: nn.Module | None) -> list[Any]:
+def _hooks(
+    log: BlockLog, block: nn.Module, following: nn.Module | None, in_rounds: bool
+) -> list[Any]:
     def begin(module: nn.Module, args: Any, kwargs: Any) -> None:
         log.inside = log.output is None
         log.input = _floating((args, kwargs)) if log.input is None else log.input
 
     def end(module: nn.Module, args: Any, output: Any) -> None:
-        if log.inside and module is block:
+        if log.inside and module is block and not in_rounds:
             log.inside, log.output = False, _floating(output)
 
     def stop(module: nn.Module, args: Any, kwargs: Any) -> None:

@@ -21,6 +21,13 @@ from gptdoctor.probes.instruments.router_choices import (
     choice_of,
     keeps_weights,
 )
+from gptdoctor.probes.instruments.stacked_weights import (
+    Key,
+    LayerWeight,
+    Weight,
+    key_of,
+    parameter_of,
+)
 from gptdoctor.specimen.places import project_path, user_place
 
 _LARGEST_CHOICE = 2_000_000  # elements of scores that are kept: those of tiny models are fewer
@@ -43,7 +50,8 @@ class RoutedBlock:
     group: ExpertGroup
     scope: nn.Module
     choices: tuple[Choice, ...]  # all among these experts, in their order
-    routers: tuple[nn.Parameter, ...]  # that the scores were made with
+    routers: tuple[Weight, ...]  # that the scores were made with
+    fixed: tuple[Choice, ...]  # all among as many in the call, those of other layers as well
     place: Place | None  # where the experts are called, or their weights are taken
 
     @property
@@ -67,14 +75,33 @@ class RoutingTrace(TorchFunctionMode):
         self._moment = 0
         self._path: tuple[Call, ...] = ()
         self._hooks: list[Any] = []
-        self._stacks = {id(each): group for group in self.groups for each in group.stacks}
+        self._stacks: dict[Key | None, list[ExpertGroup]] = {}
+        self._earlier: dict[Key | None, list[ExpertGroup]] = {}  # by stacks of layers before
+        self._passed: dict[int, list[int]] = {}  # moments at which a group's were used
         self._members: dict[int, list[ExpertGroup]] = {}
         for group in self.groups:
             for member in group.modules.members if group.modules is not None else ():
                 self._members.setdefault(id(member), []).append(group)
-        self._parameters = {id(each): each for each in self.model.parameters()}
-        # (moment, path, parameters, shape of the result)
-        self._taken: list[tuple[int, tuple[Call, ...], list[nn.Parameter], tuple[int, ...]]] = []
+        self._parameters: dict[Key | None, Weight] = {}
+        for each in self.model.parameters():
+            self._parameters[key_of(each)] = each
+        for group in self.groups:
+            self._know(group)
+        # (moment, path, weights, shape of the result)
+        self._taken: list[tuple[int, tuple[Call, ...], list[Weight], tuple[int, ...]]] = []
+
+    def _know(self, group: ExpertGroup) -> None:
+        """By what the weights of a group are known, and the last layer's part of all others."""
+        for stack in group.stacks:
+            self._stacks.setdefault(key_of(stack.data), []).append(group)
+            for layer in range(group.layers - 1):
+                key = key_of(parameter_of(stack).data[layer])
+                self._earlier.setdefault(key, []).append(group)
+        for each in self.model.parameters() if group.layers else ():
+            if each.dim() > 1 and each.shape[0] == group.layers:
+                self._parameters.pop(key_of(each), None)
+                part = LayerWeight(parameter=each, layer=group.layers - 1)
+                self._parameters[key_of(part.data)] = part
 
     def __enter__(self) -> RoutingTrace:
         for module in self.model.modules():
@@ -109,9 +136,12 @@ class RoutingTrace(TorchFunctionMode):
         result = func(*args, **kwargs)
         if name in CHOOSING:
             self._note_choice(name, args, kwargs, result)
-        given = [each for each in tensors((args, kwargs)) if id(each) in self._parameters]
-        if given and isinstance(result, Tensor):
-            self._note_parameters(given, result)
+        keys = [key for each in tensors((args, kwargs)) if (key := key_of(each)) is not None]
+        for group in (one for key in keys for one in self._earlier.get(key, ())):
+            self._passed.setdefault(id(group), []).append(self._moment)
+        known = [key for key in keys if key in self._parameters or key in self._stacks]
+        if known and isinstance(result, Tensor):
+            self._note_parameters(known, result)
         return result
 
     def _note_choice(self, name: str, args: Any, kwargs: Any, result: Any) -> None:
@@ -135,8 +165,9 @@ class RoutingTrace(TorchFunctionMode):
             )
         )
 
-    def _note_parameters(self, given: list[Any], result: Tensor) -> None:
-        stacks = [self._stacks[id(each)] for each in given if id(each) in self._stacks]
+    def _note_parameters(self, keys: list[Key], result: Tensor) -> None:
+        stacks = [group for key in keys for group in self._stacks.get(key, ())]
+        given = [self._parameters[key] for key in keys if key in self._parameters]
         if stacks:
             place = user_place(sys._getframe(2), self.root)
             for group in dict.fromkeys(stacks):
@@ -155,36 +186,40 @@ class RoutingTrace(TorchFunctionMode):
     def _block(self, group: ExpertGroup, uses: list[Use]) -> RoutedBlock | None:
         members = () if group.modules is None else group.modules.members
         inside = {id(each) for each in members}
+        before_all = [m for m in self._passed.get(id(group), ()) if m < uses[0].moment]
+        first = max(before_all, default=0)  # what was chosen earlier was for another layer
         fitting = [
             choice
             for choice in self.choices
             if choice.axis_of(group.count) is not None
             and not any(id(module) in inside for _, module in choice.path)
         ]
-        before = [choice for choice in fitting if choice.moment < uses[0].moment]
+        before = [choice for choice in fitting if first < choice.moment < uses[0].moment]
         common = _common(before[-1].path, uses[0].path) if before else ()
         if not common:
             return None
         call = common[-1]
         last = max(use.moment for use in uses if call in use.path)
         size = before[-1].scores.numel()
-        choices = [
+        fixed = [
             choice
             for choice in fitting
             if call in choice.path and choice.moment < last and choice.scores.numel() == size
         ]
-        experts = {id(each) for each in group.parameters()}
+        choices = [choice for choice in fixed if choice.moment > first]
+        experts = {key_of(each.data) for each in group.parameters()}
         routers = {
-            id(each): each
+            key_of(each.data): each
             for moment, path, given, shape in self._taken
-            if call in path and moment < choices[-1].moment and group.count in shape
+            if call in path and first < moment < choices[-1].moment and group.count in shape
             for each in given
-            if id(each) not in experts
+            if key_of(each.data) not in experts
         }
         return RoutedBlock(
             group=group,
             scope=call[1],
             choices=tuple(choices),
+            fixed=tuple(fixed),
             routers=tuple(routers.values()),
             place=uses[0].place,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,17 +16,28 @@ from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
 from gptdoctor.probes.instruments.coverage import REPLACING, accumulates
 from gptdoctor.probes.instruments.expert_watch import MERGING, PRODUCTS
 from gptdoctor.probes.instruments.gradient_regions import region_place
+from gptdoctor.probes.instruments.repeated_writes import ROWS_REPEATED, no_rows
 from gptdoctor.probes.instruments.router_choices import CHOOSING
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, normalised
+from gptdoctor.probes.instruments.stacked_weights import key_of
 from gptdoctor.specimen.places import user_place
 
 # Their gradient is zero everywhere.
 _FLAT = frozenset({"round", "floor", "ceil", "trunc", "sign", "heaviside"})
 
+# What makes other whole numbers of whole numbers.
+_ALTERING = frozenset(
+    {
+        *("add", "sub", "mul", "rsub", "radd", "rmul", "iadd", "isub", "imul", "clamp", "clip"),
+        *("remainder", "mod", "fmod", "floor_divide", "floordiv", "bitwise_xor", "flip", "roll"),
+    }
+)
 # They take shape, type or device of their last argument, and none of its values.
 _MODELLED = frozenset({"to", "type_as", "expand_as", "view_as", "reshape_as"})
 _LIKE = frozenset({"zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"})
+# Where such a one goes on as the scores, the scores end there.
+_CONSTANT = frozenset({"ones_like", "full_like", "new_ones", "new_full"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,11 +67,12 @@ class ScoreFlow(TorchFunctionMode):
         self.dispatched: list[Normalised] = []  # went into what the experts were given
         self.chosen_by: list[Normalised] = []  # went into a choice
         self.merged: Place | None = None  # where results of experts are first added up
+        self.altered: Place | None = None  # where chosen numbers first became other numbers
         self.numbered: Place | None = None  # where chosen numbers were taken for experts' numbers
         self.rows: Tensor | None = None  # [N, D] that the router was given
         self._block, self._root, self._tokens = block, root, tokens
-        self._routers = {id(each) for each in block.routers}
-        self._stacks = {id(each) for each in block.group.stacks}
+        self._routers = {key_of(each.data) for each in block.routers}
+        self._stacks = {key_of(each.data) for each in block.group.stacks}
         self._origins: dict[int, Origin] = {}
         self._alive: list[Any] = []  # a tensor that is freed would lend its identity to another
         self._calls = 0
@@ -104,17 +116,23 @@ class ScoreFlow(TorchFunctionMode):
         given = list(tensors((args[:1], {}) if name in _MODELLED else (args, kwargs)))
         if name in _LIKE or name.startswith("new_"):
             given = []
-        scored = any(id(each) in self._routers for each in given)
-        stacked = any(id(each) in self._stacks for each in given)
+        scored = any(key_of(each) in self._routers for each in given)
+        stacked = any(key_of(each) in self._stacks for each in given)
         known = self._known(given)
         live = any(self._is_live(each) for each in given)
         result = func(*args, **kwargs)
         if scored and self.rows is None:
             self.rows = self._rows_of(given)
+        if name in _CONSTANT and self._is_score(args[0]) and args[0].is_floating_point():
+            self._note_constant(name, result, user_place(sys._getframe(1), self._root))
         if known or scored or stacked:
             place = user_place(sys._getframe(1), self._root)
             self._follow(name, args, kwargs, given, result, place, live)
         return result
+
+    def _note_constant(self, name: str, result: Tensor, place: Place | None) -> None:
+        if place is not None:
+            self._note(result, Origin(scores=True, made=place, cut=(place, name)))
 
     def _scores_of(self, given: list[Tensor]) -> list[Origin]:
         """The origins of the scores that go into a result, beside the router's own weights.
@@ -133,7 +151,7 @@ class ScoreFlow(TorchFunctionMode):
         """What the router is given beside its weights, as [N, D]."""
         for each in given:
             width = each.shape[-1] if each.dim() else 0
-            plain = id(each) not in self._routers and each.is_floating_point()
+            plain = key_of(each) not in self._routers and each.is_floating_point()
             if plain and width and each.numel() == self._tokens * width:
                 return each.detach().reshape(self._tokens, width)
         return None
@@ -142,11 +160,11 @@ class ScoreFlow(TorchFunctionMode):
         """Whether a gradient would go from `tensor` to the router."""
         origin = self._origins.get(id(tensor))
         known = origin is not None and origin.scores and origin.cut is None
-        return tensor.requires_grad and (known or id(tensor) in self._routers)
+        return tensor.requires_grad and (known or key_of(tensor) in self._routers)
 
     def _is_score(self, tensor: Tensor) -> bool:
         origin = self._origins.get(id(tensor))
-        return id(tensor) in self._routers or (origin is not None and origin.scores)
+        return key_of(tensor) in self._routers or (origin is not None and origin.scores)
 
     def _follow(
         self,
@@ -162,7 +180,7 @@ class ScoreFlow(TorchFunctionMode):
         known = [one for one in self._known(given) if one.experts]
         origin = replace(
             origin,
-            experts=bool(known) or any(id(each) in self._stacks for each in given),
+            experts=bool(known) or any(key_of(each) in self._stacks for each in given),
             calls=frozenset().union(*(one.calls for one in known)),
             made=place,
         )
@@ -213,7 +231,7 @@ class ScoreFlow(TorchFunctionMode):
     def _meet(self, name: str, given: list[Tensor]) -> None:
         """Scores meet experts' results; whole numbers count where they are multiplied."""
         if not any(
-            id(each) in self._stacks or any(one.experts for one in self._known([each]))
+            key_of(each) in self._stacks or any(one.experts for one in self._known([each]))
             for each in given
         ):
             return
@@ -234,6 +252,8 @@ class ScoreFlow(TorchFunctionMode):
         """Whether whole numbers that were chosen are compared with the numbers of experts."""
         if not given or given[0].is_floating_point() or given[0].dtype is torch.bool:
             return
+        if name.strip("_") in _ALTERING:
+            self.altered = self.altered or place
         experts = self._block.group.count
         if name in ("__eq__", "eq") and len(args) > 1:
             other = args[1]
@@ -251,7 +271,7 @@ class ScoreFlow(TorchFunctionMode):
             return
         if not any(one.experts for one in self._known(tensors((args[1:], dict(kwargs))))):
             return
-        lost = _REPEATED.get(name, _no_rows)(args, kwargs)
+        lost = ROWS_REPEATED.get(name, no_rows)(args, kwargs)
         if lost:
             key = (place, name.strip("_"))
             self.collided[key] = self.collided.get(key, 0) + lost
@@ -264,34 +284,3 @@ def _joined(known: list[Origin]) -> Origin:
         cut=next((one.cut for one in known if one.cut), None),
         wrong=next((one.wrong for one in known if one.wrong), None),
     )
-
-
-def repeated(numbers: tuple[Tensor, ...]) -> int:
-    """How many of the places that broadcast numbers lead to are led to before."""
-    shape = torch.broadcast_shapes(*(each.shape for each in numbers))  # type: ignore[no-untyped-call]
-    flat = torch.stack([each.expand(shape).flatten() for each in numbers], dim=-1)
-    return flat.shape[0] - int(torch.unique(flat, dim=0).shape[0])
-
-
-def _by_item(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    given = args[1] if isinstance(args[1], tuple) else (args[1],)
-    numbers = tuple(each for each in given if isinstance(each, Tensor))
-    if not numbers or any(each.dtype is torch.bool for each in numbers):
-        return 0
-    return repeated(numbers)
-
-
-def _by_index(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    index = args[2] if len(args) > 2 else kwargs["index"]
-    return repeated((index,))
-
-
-def _no_rows(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> int:
-    return 0
-
-
-_REPEATED: Mapping[str, Callable[[tuple[Any, ...], Mapping[str, Any]], int]] = {
-    "__setitem__": _by_item,
-    "index_put_": _by_item,
-    "index_copy_": _by_index,
-}

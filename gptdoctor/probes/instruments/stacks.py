@@ -37,6 +37,9 @@ class Blocks:
     members: tuple[nn.Module, ...]
     given: dict[int, tuple[Stream, ...]] = field(default_factory=dict)  # by member
     called: list[int] = field(default_factory=list)  # members, in order
+    moments: list[int] = field(default_factory=list)  # of these calls, among those of all lists
+    # Whether the parts of other lists take turns with these: a round of the loop is the block.
+    in_rounds: bool = False
 
     @property
     def in_a_row(self) -> bool:
@@ -69,6 +72,30 @@ def lengthened(model: nn.Module, blocks: int) -> nn.Module:
     return model
 
 
+def in_turns(lists: list[Blocks]) -> list[Blocks]:
+    """The lists without those whose parts take turns with the parts of an earlier one.
+
+    `for norm, mix in zip(self.norms, self.mixes)` goes through two lists and one stream: what is
+    true of it is told once, of the list that comes first in each round.
+    """
+    kept: list[Blocks] = []
+    for blocks in sorted(lists, key=lambda one: one.moments[0]):
+        leader = next((one for one in kept if _take_turns(one, blocks)), None)
+        if leader is None:
+            kept.append(blocks)
+        else:
+            leader.in_rounds = True
+    return [one for one in lists if one in kept]
+
+
+def _take_turns(first: Blocks, second: Blocks) -> bool:
+    if first.owner is not second.owner or len(first.moments) != len(second.moments):
+        return False
+    ends = [*first.moments[1:], float("inf")]
+    rounds = zip(first.moments, second.moments, ends, strict=True)
+    return all(begin < middle < end for begin, middle, end in rounds)
+
+
 class BlockWatch:
     """While active, notes what the members of `lists` are given."""
 
@@ -97,6 +124,7 @@ class BlockWatch:
             if nested and blocks.called[-1:] == [index]:
                 return
             blocks.called.append(index)
+            blocks.moments.append(sum(len(one.called) for one in self.lists))
             streams = _streams((args, kwargs))
             self.without_graph |= bool(streams) and not torch.is_grad_enabled()
             blocks.given[index] = tuple(_stream(each) for each in streams)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gptdoctor.core.findings import Status
-from gptdoctor.report.amounts import Values, count, percent, some, whole
+from gptdoctor.report.amounts import Values, count, decimal, percent, some, whole
 from gptdoctor.report.sentences.sentence import Sentence
 
 
@@ -35,7 +35,12 @@ def _detached(values: Values, status: Status) -> str | None:
     lost, known = values.integer("parameters_lost"), values.integer("parameters")
     if status is Status.REFUTED or lost is None or known is None:
         return None
-    names = some(values.names("parameters_lost_names"))
+    names, share = some(values.names("parameters_lost_names")), values.number("share")
+    if share is not None and share < 1.0:
+        return (
+            f"{percent(share)} of {count(lost, 'parameter')} get no gradient ({names}), and the "
+            "loss changes when they are moved"
+        )
     verb, they = ("gets", "it is") if lost == 1 else ("get", "they are")
     return (
         f"{whole(lost)} of {count(known, 'parameter')} {verb} no gradient ({names}), and the loss "
@@ -117,7 +122,13 @@ def _frozen(values: Values, status: Status) -> str | None:
 
 def _partly(values: Values, status: Status) -> str | None:
     changed, known = values.integer("parameters_changed"), values.integer("parameters")
-    size = values.number("largest_relative_change")
+    size, slope = values.number("largest_relative_change"), values.number("loss_slope")
+    if slope is not None:
+        way = "raises" if slope > 0 else "lowers"
+        return (
+            f"a number that is larger by 1% here {way} the loss by {decimal(abs(slope) / 100)}, of "
+            "which the gradient knows nothing"
+        )
     if changed is None or known is None or size is None:
         return None
     return (
