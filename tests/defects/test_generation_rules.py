@@ -377,6 +377,24 @@ class Model(nn.Module):
         x, hidden = self.mix(self.e(ids), hidden)
         return self.out(x), hidden
 """
+# What makes vectors of the positions is not to blame for those that it is given.
+WAVES = (
+    CACHED.replace("self.p(places)", "self.p(places[None])").replace(
+        "self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(512, dim)",
+        "self.e, self.p = nn.Embedding(vocab_size, dim), Waves(dim)",
+    )
+    + """
+
+class Waves(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.register_buffer("speed", torch.arange(dim) / dim)
+
+    def forward(self, positions):
+        angles = positions[..., None].float() * self.speed
+        return angles.sin()
+"""
+)
 GOOD = CACHED.replace("PLACES", "start").replace("KEPT", "(k, v)")
 # The text, and a part of the line that is convicted.
 CACHES = {
@@ -384,6 +402,17 @@ CACHES = {
     "positions start anew": (
         CACHED.replace("PLACES", "0").replace("KEPT", "(k, v)"),
         "places = torch.arange",
+    ),
+    "waves": (WAVES.replace("PLACES", "start").replace("KEPT", "(k, v)"), None),
+    "waves start anew": (
+        WAVES.replace("PLACES", "0").replace("KEPT", "(k, v)"),
+        "places = torch.arange",
+    ),
+    "waves of another step": (
+        WAVES.replace("PLACES", "start")
+        .replace("KEPT", "(k, v)")
+        .replace(".float() * self", ".float().sub(positions.amin()) * self"),
+        "angles = positions",
     ),
     "keys for values": (
         CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),

@@ -126,7 +126,8 @@ DEFECT = Defect(
         "The probe sampling lets the method draw from known logits at temperatures from 0.25 to "
         "4, and watches what the temperature meets. Draws that follow softmax(softmax(logits) / "
         "temperature), or that are alike while the temperature meets rows that sum to one, "
-        "or that follow something else while it divides such rows, confirm; draws that follow softmax(logits / temperature) refute."
+        "or that follow something else while it divides such rows, confirm; draws that follow "
+        "softmax(logits / temperature) refute."
     ),
     # A second softmax over probabilities makes all tokens about as likely: what should end a text,
     # or lie in the nucleus, is drawn as seldom as any other.

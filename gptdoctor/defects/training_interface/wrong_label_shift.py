@@ -161,7 +161,8 @@ DEFECT = Defect(
         "form that transformers has is given its inputs as labels and shifts them; one of "
         "nanoGPT's form is given targets that are shifted already, and must not. What the calls "
         "in the user's own files, docstrings and names show decides which it is, or the label for "
-        "whose sake the loss leaves a position out; where nothing does, both count as right. Not meant: models that see the whole text, and decoders that "
+        "whose sake the loss leaves a position out; where nothing does, both count as right. Not "
+        "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
     harm=(
