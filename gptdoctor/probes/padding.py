@@ -81,7 +81,7 @@ def _hidden(masked: MaskedText) -> Padding | None:
         mask=masked.name,
         length=masked.length,
         least_influence=masked.steady.least,
-        promised=promise_of(masked.name),
+        promised=promise_of(masked.steady.specimen, masked.name),
         sides=sides,
         seeds_leaking=0,
         place=None,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -18,10 +18,19 @@ from gptdoctor.probes.instruments.lengths import SHORT
 from gptdoctor.probes.instruments.lost_padding import padding_place
 from gptdoctor.probes.instruments.steady import FAILURES, Steady
 from gptdoctor.probes.instruments.texts import Text, two_texts, with_text
+from gptdoctor.probes.instruments.token_masks import said_of
 from gptdoctor.specimen.outputs import gives_the_last
 
 PADDED = 3  # tokens, of 7 or so
+BETWEEN = (0, 1, 2)  # dimensions of one between rows and tokens, for queries and for heads
 KINDS = (torch.long, torch.bool, torch.float32)  # of numbers that masks are made of
+
+
+class MaskForm(NamedTuple):
+    """What a mask is made of: kinds of numbers, and [B, T], [B, 1, T] or [B, 1, 1, T]."""
+
+    kind: torch.dtype
+    between: int
 
 
 def padded_influence(
@@ -78,10 +87,10 @@ class MaskedText:
     def _influence(self, real: Tensor, *, one: bool) -> float | None:
         """None: it does not run with a mask, of any kind of number, or gives none for real ones."""
         base, other = self._texts()
-        for kind in KINDS:
+        for form in self._forms:
 
-            def forward(text: Tensor, kind: torch.dtype = kind) -> Tensor:
-                return self._outputs(self._inputs(text, real, kind, one=one))
+            def forward(text: Tensor, form: MaskForm = form) -> Tensor:
+                return self._outputs(self._inputs(text, real, form, one=one))
 
             try:
                 change = padded_influence(forward, base, other, real)
@@ -108,16 +117,25 @@ class MaskedText:
                 return tuple(self.steady.outputs(inputs).shape[1:]) == (1, length)
         return False
 
+    @cached_property
+    def _forms(self) -> tuple[MaskForm, ...]:
+        """The forms to try; with dimensions between only where words say what its numbers mean.
+
+        Such a mask may be one to be added to scores, and fits whatever it is made of.
+        """
+        said = not self.text.batch_dimension and said_of(self.steady.specimen, self.name)
+        wide = BETWEEN if said else BETWEEN[:1]
+        return tuple(MaskForm(kind, between) for between in wide for kind in KINDS)
+
     def _texts(self) -> tuple[Tensor, Tensor]:
         return two_texts(self.steady.specimen, self.text, self.length, self.steady.seed)
 
-    def _inputs(
-        self, text: Tensor, real: Tensor, kind: torch.dtype, *, one: bool
-    ) -> dict[str, Any]:
+    def _inputs(self, text: Tensor, real: Tensor, form: MaskForm, *, one: bool) -> dict[str, Any]:
         rows = text.expand(2, *text.shape)
-        mask = (real if one else ~real).expand(2, -1).to(kind)
+        mask = (real if one else ~real).expand(2, -1).to(form.kind)
         if self.text.batch_dimension == 1 and "key" not in self.name:
             mask = mask.t()
+        mask = mask.reshape(2, *[1] * form.between, -1) if form.between else mask
         inputs = with_text(self.steady.specimen, self.text, rows, self.steady.seed)
         return {**inputs, self.name: mask.contiguous()}
 
@@ -125,16 +143,16 @@ class MaskedText:
         """Where padding on this side reaches real tokens."""
         real = _real(side, self.length)
         base, other = self._texts()
-        for kind in KINDS:
-            inputs = self._inputs(base, real, kind, one=one)
+        for form in self._forms:
+            inputs = self._inputs(base, real, form, one=one)
             try:
                 ends = self._outputs(inputs).shape[0] == self.length
                 padded = exchanged(base, other, real, ends=ends)
-                changed = self._inputs(padded, real, kind, one=one)
+                changed = self._inputs(padded, real, form, one=one)
             except FAILURES:
                 continue
             changed[self.name] = inputs[self.name]
-            all_real = self._inputs(base, torch.ones_like(real), kind, one=one)
+            all_real = self._inputs(base, torch.ones_like(real), form, one=one)
             return padding_place(self.steady, inputs, changed, all_real, real, self.name)
         return None
 
