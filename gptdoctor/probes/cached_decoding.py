@@ -21,10 +21,10 @@ from gptdoctor.probes.instruments.cache_calls import (
 from gptdoctor.probes.instruments.first_difference import (
     first_difference,
     outputs_of,
-    users_module,
+    users_modules,
 )
 from gptdoctor.probes.instruments.known_draws import FAILURES
-from gptdoctor.probes.instruments.line_difference import LineTrace, first_line
+from gptdoctor.probes.instruments.line_difference import LineTrace, first_place
 from gptdoctor.probes.instruments.requirements import ids_of, require_any_size, require_logits
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
@@ -161,17 +161,17 @@ class _Decoder:
         with outputs_of(self.model_in_use()) as steps:
             self._step_to(position, steps.clear)
         name = first_difference(full, steps, position, TELLING)
-        found = users_module(self._used, name, root) if name else None
+        found = next(users_modules(self._used, name, root), None) if name else None
         if found is None:
             return None
         name, place = found
-        with LineTrace(root, place) as whole:
+        around = [place for _, place in users_modules(self._used, name, root)]
+        with LineTrace(root, around) as whole:
             self._call.full(self.model_in_use(), self._ids)
-        with LineTrace(root, place) as step:
+        with LineTrace(root, around) as step:
             self.model_in_use()
             self._step_to(position, step.steps.clear)
-        line = first_line(whole.steps, step.steps, position, TELLING)
-        return name, replace(place, line=line)
+        return name, first_place(whole.steps, step.steps, place, position, TELLING) or place
 
     def model_in_use(self) -> nn.Module:
         """A fresh model, which further calls go to."""

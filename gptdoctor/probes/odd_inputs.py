@@ -17,7 +17,7 @@ from gptdoctor.core.measurements.odd_inputs import (
 )
 from gptdoctor.probes.instruments.declared import declared_length
 from gptdoctor.probes.instruments.forwards import forward_of
-from gptdoctor.probes.instruments.hidden_tokens import find_mask, hidden_calls
+from gptdoctor.probes.instruments.hidden_tokens import find_mask, find_padding, hidden_calls
 from gptdoctor.probes.instruments.labelled_runs import Text, text_in
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.taming_watch import TamingWatch
@@ -181,11 +181,11 @@ def _empty(specimen: Specimen) -> Crash | None:
 
 
 def _masked(specimen: Specimen) -> tuple[HiddenTokens, ...]:
-    """Calls whose mask hides what some queries could see, where the entry takes such a mask."""
+    """Calls in which a mask that is given, or made of the text, hides what a query could see."""
     if specimen.construction.batch < 2 or specimen.construction.length < 4:
         return ()
-    mask = find_mask(specimen)
     try:
+        mask = find_mask(specimen) or find_padding(specimen)
         return tuple(hidden_calls(specimen, mask)) if mask is not None else ()
     except _FAILURES:  # it refuses such a mask
         return ()

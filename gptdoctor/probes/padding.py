@@ -22,6 +22,7 @@ from gptdoctor.probes.instruments.token_masks import (
     mask_names,
     masked_text,
     promise_of,
+    said_of,
     says_unused,
 )
 from gptdoctor.probes.instruments.ways import without_capacity
@@ -67,25 +68,32 @@ def measure(specimen: Specimen) -> Padding:
             return found
         if found is not None and found.leaking_side is not None:
             leaks.append((masked, found.leaking_side, found))
-    if not leaks:
-        found = _in_wider_form(steady, names, length)
-        if found is not None:
-            return found
+    if leaks:
+        return _confirmed(*leaks[0])
+    found = _in_wider_form(steady, names, length)
+    if found is None:
         raise Abstention(f"no mask over the tokens could be given as {names[0]}")
-    return _confirmed(*leaks[0])
+    return found
 
 
 def _in_wider_form(steady: Steady, names: list[str], length: int) -> Padding | None:
-    """What a mask hides that is not over the tokens but over what attends to them, if it does.
+    """What a mask hides that is not over the tokens but over what attends to them.
 
-    None also where it hides nothing: it may want to be written in yet another way.
+    None also where it hides nothing and no words say what its numbers mean: it may be one that is
+    added to scores, or want to be written in yet another way.
     """
     for name in names:
         text = masked_text(steady.specimen, name, steady.text)
+        said = said_of(steady.specimen, name)
         for form in WIDER:
-            found = _hidden(MaskedText(steady, text, name, length, form))
-            if found is not None and found.leaking_side is None:
+            masked = MaskedText(steady, text, name, length, form)
+            found = _hidden(masked)
+            if found is None:
+                continue
+            if found.leaking_side is None:
                 return found
+            if said:
+                return _confirmed(masked, found.leaking_side, found)
     return None
 
 
@@ -98,7 +106,7 @@ def _hidden(masked: MaskedText) -> Padding | None:
         mask=masked.name,
         length=masked.length,
         least_influence=masked.steady.least,
-        promised=promise_of(masked.name),
+        promised=promise_of(masked.steady.specimen, masked.name),
         sides=sides,
         seeds_leaking=0,
         place=None,
@@ -115,7 +123,7 @@ def _confirmed(masked: MaskedText, leaking: PaddedSide, found: Padding) -> Paddi
     seeds = 1
     for step in range(1, SEEDS):
         other = steady.like(steady.seed + 100 * step, specimen.copy())
-        again = MaskedText(other, masked.text, masked.name, masked.length).side(leaking.side)
+        again = replace(masked, steady=other).side(leaking.side)
         seeds += replace(found, sides=(again,)).leaking_side is not None
     place = masked.place(leaking.side, one=found.promised != "zero")
     if place is not None and place.operation in CHOOSING:

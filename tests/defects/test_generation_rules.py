@@ -71,6 +71,13 @@ NUCLEUS_OF_RANKS = (
     "rank = torch.multinomial(s, 1)\n"
     "new = rank"
 )
+NUCLEUS_OF = "temperature=1.0, top_p=1.0"
+NUCLEUS_OF_PROBABILITIES = (
+    "p = {}\n"
+    "s, order = p.sort(descending=True)\n"
+    "s = s.masked_fill(s.cumsum(-1) - s > top_p, 0)\n"
+    "new = order.gather(-1, torch.multinomial(s, 1))"
+)
 SICK = {
     "no temperature in use": ("GD402", method(DRAW)),
     "half of the tokens, no temperature": ("GD402", method(FEW.format(share=2, scaled="best"))),
@@ -93,6 +100,10 @@ SICK = {
     "probabilities divided": (
         "GD404",
         method("new = torch.multinomial(z.softmax(-1) / temperature, 1)"),
+    ),
+    "probabilities divided before a nucleus": (
+        "GD404",
+        method(NUCLEUS_OF_PROBABILITIES.format("z.softmax(-1) / temperature"), NUCLEUS_OF),
     ),
     "greedy sample": ("GD405", method(GREEDY, "seed=0", name="sample")),
     "greedy with top-k": ("GD405", method("new = z.topk(top_k)[1][:, :1]", "top_k=5")),
@@ -167,6 +178,7 @@ LINES = {
     "zero let in": "if temperature >= 0",
     "multiplied": "z * temperature",
     "second softmax": "z.softmax(-1) /",
+    "probabilities divided before a nucleus": "p = z.softmax(-1) /",
     "greedy sample": "argmax",
     "train at the start": "self.train()",
     "eval at the start": "self.eval()",
@@ -233,6 +245,16 @@ HEALTHY = {
     ),
     "guarded zero": method("if temperature == 0: new = z.argmax(-1, keepdim=True)\nelse: " + RIGHT),
     "nucleus": method(NUCLEUS, "temperature=1.0, top_p=0.9"),
+    "a power of the probabilities": method(
+        NUCLEUS_OF_PROBABILITIES.format(
+            "z.softmax(-1) ** (1 / temperature)\np = p / p.sum(-1, keepdim=True)"
+        ),
+        NUCLEUS_OF,
+    ),
+    "log-probabilities": method(
+        NUCLEUS_OF_PROBABILITIES.format("(z.log_softmax(-1) / temperature).softmax(-1)"),
+        NUCLEUS_OF,
+    ),
     "min-p": method(
         "p = (z / temperature).softmax(-1)\n"
         "p = p.masked_fill(p < min_p * p.amax(-1, keepdim=True), 0)\n"
@@ -355,6 +377,24 @@ class Model(nn.Module):
         x, hidden = self.mix(self.e(ids), hidden)
         return self.out(x), hidden
 """
+# What makes vectors of the positions is not to blame for those that it is given.
+WAVES = (
+    CACHED.replace("self.p(places)", "self.p(places[None])").replace(
+        "self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(512, dim)",
+        "self.e, self.p = nn.Embedding(vocab_size, dim), Waves(dim)",
+    )
+    + """
+
+class Waves(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.register_buffer("speed", torch.arange(dim) / dim)
+
+    def forward(self, positions):
+        angles = positions[..., None].float() * self.speed
+        return angles.sin()
+"""
+)
 GOOD = CACHED.replace("PLACES", "start").replace("KEPT", "(k, v)")
 # The text, and a part of the line that is convicted.
 CACHES = {
@@ -362,6 +402,17 @@ CACHES = {
     "positions start anew": (
         CACHED.replace("PLACES", "0").replace("KEPT", "(k, v)"),
         "places = torch.arange",
+    ),
+    "waves": (WAVES.replace("PLACES", "start").replace("KEPT", "(k, v)"), None),
+    "waves start anew": (
+        WAVES.replace("PLACES", "0").replace("KEPT", "(k, v)"),
+        "places = torch.arange",
+    ),
+    "waves of another step": (
+        WAVES.replace("PLACES", "start")
+        .replace("KEPT", "(k, v)")
+        .replace(".float() * self", ".float().sub(positions.amin()) * self"),
+        "angles = positions",
     ),
     "keys for values": (
         CACHED.replace("PLACES", "start").replace("KEPT", "(v, k)"),

@@ -176,6 +176,18 @@ PADDED = (
     .replace("def forward(self, ids):", "def forward(self, ids, attention_mask=None):")
     .replace("x = layer(x)", "x = layer(x, attention_mask)")
 )
+# The mask is made in a function, and handed on.
+MADE = (
+    PADDED.replace("x = layer(x, attention_mask)", "x = layer(x, mask)").replace(
+        "        for layer in self.layers:\n",
+        "        mask = whole(attention_mask)\n        for layer in self.layers:\n",
+    )
+    + """
+
+def whole(mask):
+    return None if mask is None else mask.bool()
+"""
+)
 # The mask is made once, of the text as well, and handed on.
 JOINT = (
     decoder(
@@ -680,6 +692,14 @@ MUTANTS = (
         "self.attend(self.before(x))",
         "GD803",
         "self.attend(self.before(x))",
+    ),
+    Mutant(
+        "padding mask made of nothing",
+        MADE,
+        "mask = whole(attention_mask)",
+        "mask = whole(None)",
+        "GD803",
+        "mask = whole(None)",
     ),
     Mutant(
         "padding found and turned round", OWN, "src != self", "src == self", "GD803", "src == self"

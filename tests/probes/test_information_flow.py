@@ -209,6 +209,56 @@ class Model(nn.Module):
     assert [one.rule for one in found] == ["GD803"]
 
 
+WIDE = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, heads=4):
+        super().__init__()
+        self.words, self.heads = nn.Embedding(vocab_size, dim), heads
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, x, pad_mask=None):
+        # x: [B, T], pad_mask: SAID
+        T = x.shape[1]
+        hidden = torch.ones(T, T, dtype=torch.bool).triu(1)[None]
+        if pad_mask is not None:
+            hidden = hidden | pad_mask
+        x = self.words(x)
+        q, k, v = self.qkv(x).chunk(3, -1)
+        scores = (q @ k.mT).masked_fill(hidden, -1e9)
+        return self.out(x + scores.softmax(-1) @ v)
+"""
+ADDED = WIDE.replace("hidden | pad_mask", "hidden * -1e9 + pad_mask").replace(
+    "(q @ k.mT).masked_fill(hidden, -1e9)", "q @ k.mT + hidden"
+)
+
+
+@pytest.mark.parametrize(
+    ("said", "used", "sick"),
+    [
+        ("[B, 1, T] (optional, True = padding)", "pad_mask", False),
+        ("[B, 1, T] (optional, True = padding)", "~pad_mask", True),
+        ("bool [B, 1, T], 1 where the tokens are padding", "~pad_mask", True),
+        ("bool [B, 1, T], False for padded positions", "~pad_mask", False),
+        ("bool [B, 1, T], False for padded positions", "pad_mask", True),
+        ("bool [B, 1, T], True for non-padded positions", "pad_mask", False),  # not read
+        ("[B, 1, T]", "~pad_mask", False),  # nobody says what is meant
+    ],
+)
+def test_the_words_beside_a_mask_say_what_its_numbers_mean(
+    tmp_path: Path, said: str, used: str, *, sick: bool
+) -> None:
+    """And with them it may be given in the form that scores have."""
+    text = WIDE.replace("SAID", said).replace("hidden | pad_mask", f"hidden | {used}")
+    found = convicted(specimen_of(tmp_path, text), ("padding",))
+    assert [one.rule for one in found] == (["GD803"] if sick else [])
+
+
+def test_a_mask_that_is_added_to_scores_is_not_given_as_one_of_flags(tmp_path: Path) -> None:
+    """It would run, and hide nothing."""
+    text = ADDED.replace("SAID", "[B, 1, T], large negative numbers where there is padding")
+    assert convicted(specimen_of(tmp_path, text), ("padding",)) == []
+
+
 LAST = """
 class Model(nn.Module):
     def __init__(self, vocab_size=1000, dim=64, heads=4):

@@ -62,6 +62,12 @@ def text(form: str, *lines: str, more: str = "") -> str:
     return HEAD.format(more=more) + form.format(indent.join(lines))
 
 
+MASKED = """\
+goal = targets[{goal}]
+each = F.cross_entropy(z[{logits}].mT, goal, reduction="none", ignore_index=-100)
+counted = (targets[{mask}] != -100).float()
+loss = (each * counted).sum() / counted.sum().clamp(min=1)
+"""
 # Rule, the text of the line that it names, and the model.
 SICK = {
     "labels-unread": (
@@ -113,6 +119,11 @@ SICK = {
             "goal = labels[..., 1:].contiguous()",
             "loss = F.cross_entropy(s.view(-1, s.size(-1)), goal.view(-1))",
         ),
+    ),
+    "left-out-by-the-next-label": (
+        "GD603",
+        "goal = ",
+        text(GPT, *MASKED.format(logits=":, :-1", goal=":, :-1", mask=":, 1:").splitlines()),
     ),
     "two-ahead-of-given-targets": (
         "GD603",
@@ -479,6 +490,15 @@ HEALTHY = {
     "says-that-it-does-not-shift": text(HF, "loss = F.cross_entropy(z.mT, labels)").replace(
         "labels=None):\n",
         'labels=None):\n        """The labels are **not shifted** inside the model."""\n',
+    ),
+    "masked-in-place": text(
+        GPT, *MASKED.format(logits=":, :", goal=":, :", mask=":, :").splitlines()
+    ),
+    "masked-and-shifted": text(
+        GPT, *MASKED.format(logits=":, :-1", goal=":, 1:", mask=":, 1:").splitlines()
+    ),
+    "without-the-last-of-given-targets": text(
+        GPT, *MASKED.format(logits=":, :-1", goal=":, :-1", mask=":, :-1").splitlines()
     ),
     "wraps-around": text(
         HF,

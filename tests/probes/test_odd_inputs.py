@@ -50,6 +50,16 @@ MASKED = """\
         x = self.attend(x, attention_mask, hidden=-1e9)
         return self.out(self.attend(x, attention_mask, hidden=-1e9))
 """
+TWO_TEXTS = """\
+    def forward(self, src, tgt, pad_id=0):
+        kept = (src != pad_id)[:, None, :]
+        q, k, v = self.qkv(self.e(src)).chunk(3, -1)
+        s = (q @ k.mT / 4).masked_fill(~kept, HIDDEN).softmax(-1)
+        x = self.e(tgt) + self.places(tgt)
+        k, v = self.qkv(s @ v).chunk(3, -1)[:2]
+        met = (x @ k.mT / 4).masked_fill(~kept, HIDDEN).softmax(-1)
+        return self.out(self.attend(x + met @ v))
+"""
 SICK = {
     "mask-that-may-be-none": (
         "GD702",
@@ -124,11 +134,20 @@ SICK = {
         "assert idx",
         PLAIN.replace("        return", "        assert idx.numel()\n        return"),
     ),
+    "infinite-mask-of-its-own": (
+        "GD705",
+        "s = (q @ k.mT / 4).masked_fill(~kept",
+        TWO_TEXTS.replace("HIDDEN", "float('-inf')"),
+    ),
     "infinite-mask": ("GD705", "masked_fill", MASKED.replace(", hidden=-1e9", "")),
 }
 HEALTHY = {
     "plain": PLAIN,
     "finite-mask": MASKED,
+    "finite-mask-of-its-own": TWO_TEXTS.replace("HIDDEN", "-1e9"),
+    "mask-of-its-own-that-leaves-a-row-as-it-is": TWO_TEXTS.replace(
+        "~kept, HIDDEN", "~kept & kept.any(-1, True), float('-inf')"
+    ),
     "mask-that-is-asked-for": PLAIN.replace("idx):", "idx, attention_mask=None):").replace(
         "        return",
         "        if attention_mask is None:\n"

@@ -53,6 +53,9 @@ class LossReading:
     mark: int | None
     mark_counted: int | None  # positions so marked that are trained all the same, on one token
     mark_lost: Place | None  # the line that puts a token in the place of the mark
+    # How far ahead of a position the marked label lies, at most, for which the position is left
+    # out: where it is trained, its target's.  None: none is left out.
+    mark_ahead: int | None
     # Whether the mean is taken over all labels, the marked ones with them; None: not measured.
     divided_by_all: bool | None
     averaged: Place | None  # the line that takes the mean

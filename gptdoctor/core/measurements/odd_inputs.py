@@ -49,7 +49,10 @@ class OverlongInput:
 
 @dataclass(frozen=True, kw_only=True)
 class HiddenTokens:
-    """A call whose mask hides the first tokens of a row, or all of another."""
+    """A call whose mask hides the first tokens of a row, or all of another.
+
+    Or whose text has padding there, of which the model makes a mask itself.
+    """
 
     mask: str  # the parameter
     made: str  # code that makes it of `hidden`: "(~hidden).long()"
@@ -60,6 +63,7 @@ class HiddenTokens:
     spoiled_parameters: int
     parameters: int
     place: Place | None  # that leaves a query nothing to see, or first gives what is no number
+    padding: int | None = None  # the id that stands for padding; None: a mask is given
 
 
 @dataclass(frozen=True, kw_only=True)

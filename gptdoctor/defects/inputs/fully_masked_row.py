@@ -39,20 +39,28 @@ def _conviction(hidden: HiddenTokens, record: ModelRecord, status: Status) -> Co
         probe=PROBE,
         place=hidden.place or entry,
         message=(
-            f"Where {hidden.mask} hides {hidden.hidden}, a query has nothing to see, and "
+            f"Where {_hider(hidden)} {hidden.hidden}, a query has nothing to see, and "
             f"the NaN that comes of it reaches {_reached(hidden)}"
             if status is Status.CONFIRMED
-            else f"where {hidden.mask} hides all that a query could see, nothing else is spoiled"
+            else f"where {_hider(hidden)} all that a query could see, nothing else is spoiled"
         ),
         values={
             "mask": hidden.mask,
             "made": hidden.made,
+            "padding": hidden.padding,
             "hidden": hidden.hidden,
             "spoiled_positions": hidden.spoiled_positions,
             "spoiled_parameters": hidden.spoiled_parameters,
             "parameters": hidden.parameters,
         },
     )
+
+
+def _hider(hidden: HiddenTokens) -> str:
+    """What hides it, in words."""
+    if hidden.padding is None:
+        return f"{hidden.mask} hides"
+    return f"padding (id {hidden.padding} of {hidden.mask}) is"
 
 
 def _reached(hidden: HiddenTokens) -> str:
@@ -64,7 +72,9 @@ def _reached(hidden: HiddenTokens) -> str:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Hidden tokens, and an objective of all others."""
+    """Hidden tokens, and an objective of all others; "" where a call's own text holds them."""
+    if values.get("padding") is not None:
+        return ""
     which = "0" if values.get("hidden") == "a whole row" else "0, :2"
     return (
         "hidden = torch.zeros(B, T, dtype=torch.bool)\n"
@@ -119,9 +129,10 @@ DEFECT = Defect(
     ),
     harm="One padded row in a batch makes the step NaN, and the model with it.",
     confirmed_by=(
-        "The probe odd-inputs hides the first tokens of one row, then a whole row, and takes an "
-        "objective of all other tokens. A logit or a gradient of it that is no number confirms; "
-        "none refutes."
+        "The probe odd-inputs hides the first tokens of one row, then a whole row, by the mask "
+        "that the call takes or by the id that the model itself takes for padding in an encoder's "
+        "text, and takes an objective of all other tokens. A logit or a gradient of it that is no "
+        "number confirms; none refutes."
     ),
     sick=SICK,
     healed=SICK.replace('float("-inf")', "-1e9"),

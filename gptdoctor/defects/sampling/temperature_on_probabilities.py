@@ -48,9 +48,11 @@ def _status(method: SampledMethod) -> Status | None:
     if all(draw.from_scaled_probabilities <= FOLLOWS for draw in method.draws):
         return Status.CONFIRMED
     moved = method.moved_by_temperature
-    if moved is None or moved > ALIKE or method.greedy or not method.scales_probabilities:
+    if moved is None or method.greedy or not method.scales_probabilities:
         return None
-    return Status.CONFIRMED
+    # Rows that are drawn from as they are stay the same; what asks for their sums, as a nucleus
+    # does, cuts them at a share that nobody asked for.
+    return Status.CONFIRMED if moved <= ALIKE or method.scaling == "divide" else None
 
 
 def _values(method: SampledMethod) -> dict[str, Value]:
@@ -112,8 +114,9 @@ DEFECT = Defect(
     explanation=(
         "Softmax comes first and the temperature after it. Probabilities that are divided by a "
         "temperature and drawn from are the same probabilities; a second softmax over them makes "
-        "all tokens nearly as likely as each other. Not meant: p ** (1 / temperature), which is "
-        "right."
+        "all tokens nearly as likely as each other; and a nucleus that is cut out of them ends "
+        "where their sums, which are no longer one, tell it to. Not meant: p ** (1 / "
+        "temperature), which is right."
     ),
     harm=(
         "Either the temperature does nothing, or every text is noise whatever the model has "
@@ -123,7 +126,8 @@ DEFECT = Defect(
         "The probe sampling lets the method draw from known logits at temperatures from 0.25 to "
         "4, and watches what the temperature meets. Draws that follow softmax(softmax(logits) / "
         "temperature), or that are alike while the temperature meets rows that sum to one, "
-        "confirm; draws that follow softmax(logits / temperature) refute."
+        "or that follow something else while it divides such rows, confirm; draws that follow "
+        "softmax(logits / temperature) refute."
     ),
     # A second softmax over probabilities makes all tokens about as likely: what should end a text,
     # or lie in the nucleus, is drawn as seldom as any other.

@@ -24,14 +24,24 @@ def right_offsets(reading: LossReading) -> tuple[int, ...]:
     """The offsets at which a position is trained on the first token that it has not seen.
 
     Labels that are the inputs have the same numbers as those; labels that are the next tokens
-    already are one behind.  Where nothing tells which they are, both are right.
+    already are one behind.  Where nothing tells which they are, both are right; but a loss that
+    leaves a position out for the sake of one label is to train it on that label.
     """
     unseen = reading.unseen
     if unseen is None:
         return ()
-    if reading.convention in ("same", "fed"):
+    if reading.convention in ("same", "fed") or _by_mark(reading):
         return (unseen,)
     return (unseen - 1,) if reading.convention == "next" else (unseen - 1, unseen)
+
+
+def _by_mark(reading: LossReading) -> bool:
+    """Whether nothing but the labels that a loss leaves out tells what they stand for."""
+    return (
+        reading.convention == "open"
+        and reading.unseen is not None
+        and reading.mark_ahead == reading.unseen != reading.offset
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -62,17 +72,24 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
             "ahead": ahead,
             "positions": reading.positions,
             "convention": reading.convention,
-            "convention_shown": reading.convention_shown,
+            "convention_shown": _shown(reading),
             "loss_nats": reading.loss,
         },
     )
+
+
+def _shown(reading: LossReading) -> str:
+    """What tells what the labels stand for, in words; "" where nothing does."""
+    by_mark = "the label for which a position is left out, the next one,"
+    return by_mark if _by_mark(reading) else reading.convention_shown
 
 
 def _ahead(reading: LossReading) -> int:
     """How far ahead of the last token that it has seen a position's target is; 1 is right."""
     right = max(right_offsets(reading), default=1)
     # Under "open" an offset below both is measured from the lower one: at best one too low.
-    if reading.convention == "open" and reading.offset is not None and reading.offset < right:
+    unknown = reading.convention == "open" and not _by_mark(reading)
+    if unknown and reading.offset is not None and reading.offset < right:
         right -= 1
     return (reading.offset or 0) - right + 1
 
@@ -143,8 +160,9 @@ DEFECT = Defect(
         "shift it learns to copy what it reads; shifted twice it skips a token. A model of the "
         "form that transformers has is given its inputs as labels and shifts them; one of "
         "nanoGPT's form is given targets that are shifted already, and must not. What the calls "
-        "in the user's own files, docstrings and names show decides which it is; where nothing "
-        "does, both count as right. Not meant: models that see the whole text, and decoders that "
+        "in the user's own files, docstrings and names show decides which it is, or the label for "
+        "whose sake the loss leaves a position out; where nothing does, both count as right. Not "
+        "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
     harm=(

@@ -63,15 +63,15 @@ def first_difference(full: Outputs, step: Outputs, position: int, tolerance: flo
     return ""
 
 
-def users_module(model: nn.Module, name: str, root: str) -> tuple[str, Place] | None:
-    """The innermost module at `name`, or around it, whose forward method is the user's."""
+def users_modules(model: nn.Module, name: str, root: str) -> Iterator[tuple[str, Place]]:
+    """The modules at `name` and around it whose forward method is the user's, innermost first."""
     while True:
         module = model.get_submodule(name)
         # What decorates it is a library's, and knows what it wraps.
         code = getattr(inspect.unwrap(type(module).forward), "__code__", None)
         path = None if code is None else project_path(code.co_filename, root)
         if code is not None and path is not None:
-            return name, Place(path=path, symbol=symbol_of(code))
+            yield name, Place(path=path, symbol=symbol_of(code))
         if not name:
-            return None
+            return
         name = name.rpartition(".")[0]

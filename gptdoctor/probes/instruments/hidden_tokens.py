@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.odd_inputs import HiddenTokens
 from gptdoctor.probes.instruments.forwards import forward_of
 from gptdoctor.probes.instruments.nan_watch import NanWatch
+from gptdoctor.probes.instruments.padding_ids import padding_ids
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.specimen.specimen import Specimen
 
@@ -43,6 +45,29 @@ class Mask:
         """The mask that hides the tokens [B, T] that are True in `hidden`."""
         kept = ~hidden if self.keeps else hidden
         return kept.to(self.dtype)
+
+    def given(self, inputs: Mapping[str, Any], hidden: Tensor) -> Tensor:
+        """What is given for the parameter, beside these inputs."""
+        return self.hiding(hidden)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaddingToken:
+    """An input of ids [B, T] in which the model itself finds padding, and hides it."""
+
+    name: str
+    id: int
+
+    @property
+    def code(self) -> str:
+        """Code that makes the ids of `hidden`."""
+        return f"{self.name}.masked_fill(hidden, {self.id})"
+
+    def given(self, inputs: Mapping[str, Any], hidden: Tensor) -> Tensor:
+        """The input of the same name, with padding for what is hidden, and nowhere else."""
+        ids: Tensor = inputs[self.name]
+        other = self.id - 1 if self.id else 1
+        return ids.masked_fill(ids == self.id, other).masked_fill(hidden, self.id)
 
 
 def spoiled(
@@ -80,6 +105,18 @@ def find_mask(specimen: Specimen) -> Mask | None:
     return None
 
 
+def find_padding(specimen: Specimen) -> PaddingToken | None:
+    """The other text than the one that the outputs continue in which the model finds padding."""
+    construction = specimen.construction
+    steady = Steady(specimen, specimen.seed)
+    inputs = specimen.inputs()
+    for one in padding_ids(steady):
+        shape = tuple(inputs[one.name].shape)
+        if one.name != steady.text.name and shape == (construction.batch, construction.length):
+            return PaddingToken(name=one.name, id=one.id)
+    return None
+
+
 def _hides(specimen: Specimen, mask: Mask) -> bool:
     """Whether hiding nothing changes nothing, and hiding a token changes its own row alone."""
     construction = specimen.construction
@@ -105,7 +142,7 @@ def _hides(specimen: Specimen, mask: Mask) -> bool:
     return same and bool(moved[0]) and not bool(moved[1:].any())
 
 
-def hidden_calls(specimen: Specimen, mask: Mask) -> Iterator[HiddenTokens]:
+def hidden_calls(specimen: Specimen, mask: Mask | PaddingToken) -> Iterator[HiddenTokens]:
     """What hiding the first tokens of a row, and all of another, does to the rest."""
     construction = specimen.construction
     none = torch.zeros(construction.batch, construction.length, dtype=torch.bool)
@@ -117,11 +154,14 @@ def hidden_calls(specimen: Specimen, mask: Mask) -> Iterator[HiddenTokens]:
             yield _call(specimen, mask, hidden, words)
 
 
-def _call(specimen: Specimen, mask: Mask, hidden: Tensor, words: str) -> HiddenTokens:
+def _call(
+    specimen: Specimen, mask: Mask | PaddingToken, hidden: Tensor, words: str
+) -> HiddenTokens:
     model = jitter(specimen.copy(), JITTER, specimen.seed)
     watch = NanWatch(specimen.root)
+    inputs = specimen.inputs()
     with watch:
-        logits = forward_of(specimen, model)({**specimen.inputs(), mask.name: mask.hiding(hidden)})
+        logits = forward_of(specimen, model)({**inputs, mask.name: mask.given(inputs, hidden)})
     parameters = dict(model.named_parameters())
     positions, lost = spoiled(logits, hidden, parameters)
     return HiddenTokens(
@@ -132,4 +172,5 @@ def _call(specimen: Specimen, mask: Mask, hidden: Tensor, words: str) -> HiddenT
         spoiled_parameters=lost,
         parameters=len(parameters),
         place=watch.emptied or watch.spoiled,
+        padding=mask.id if isinstance(mask, PaddingToken) else None,
     )

@@ -51,6 +51,7 @@ def with_marks(
         mark=mark,
         mark_counted=counted,
         mark_lost=entropy.labels.unmarked if entropy is not None and counted else None,
+        mark_ahead=_ahead(run, marked, index, change),
     )
     if counted or not meant:
         return reading
@@ -86,6 +87,12 @@ def _behind(positions: int, offset: int, change: Change) -> Tensor:
     """Which positions [L] of row 0 have a marked label."""
     targets = torch.arange(positions) + offset
     return (targets >= change.start) & (targets < change.stop)
+
+
+def _ahead(run: LabelledRun, marked: LabelledRun, index: int, change: Change) -> int | None:
+    """How far behind the first marked label of row 0 the first position is that it leaves out."""
+    lost = (run.pulled[index][0] >= 0) & (marked.pulled[index][0] < 0)  # [L]
+    return change.start - int(lost.nonzero()[0]) if bool(lost.any()) else None
 
 
 def _counted(marked: LabelledRun, index: int, behind: Tensor) -> int:

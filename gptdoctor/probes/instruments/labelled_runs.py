@@ -111,6 +111,7 @@ class LabelledRun:
             mark=None,
             mark_counted=None,
             mark_lost=None,
+            mark_ahead=None,
             divided_by_all=None,
             averaged=None,
             probabilities=None if entropy is None else entropy.probabilities,

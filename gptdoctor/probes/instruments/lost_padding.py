@@ -14,7 +14,7 @@ from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, differs, positions_where, twins
 from gptdoctor.probes.instruments.mask_origins import TURNING, ancestors
 from gptdoctor.probes.instruments.masks import masks_of, plain_values, softening
-from gptdoctor.probes.instruments.nearby_statements import local_assignment
+from gptdoctor.probes.instruments.nearby_statements import assignment_of_passed, local_assignment
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
 
@@ -55,7 +55,8 @@ def lacking(
 ) -> Place | None:
     """The innermost statement that had a mask of padding at hand and gave the attention another.
 
-    Where that other is no more than a copy of a third, the copying.
+    Where that other is no more than a copy of a third, the copying; where it is None, and was
+    made, the making.
     """
     used = set(masks_of(attention, recording, plain_values(recording)))
     root = steady.specimen.root
@@ -66,7 +67,9 @@ def lacking(
             line = local_assignment(place, each, root, copied=True)
             if line is not None:
                 return replace(place, line=line)
-        return place
+        absent = [name for where, name in attention.absent_masks if where == place]
+        line = assignment_of_passed(place, absent, root)
+        return place if line is None else replace(place, line=line)
     return attention.place
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,36 @@ def local_assignment(place: Place, name: str, root: str, *, copied: bool = False
     if last is None or (copied and not isinstance(last.value, ast.Name)):
         return None
     return last.lineno
+
+
+def assignment_of_passed(place: Place, names: Collection[str], root: str) -> int | None:
+    """The line of the last assignment to one of `names` that the call at a place is given.
+
+    Of those that the function makes wherever it goes, before it comes there, and not of a plain
+    None.  None: there is none.
+    """
+    function = function_at(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    if function is None or not block:
+        return None
+    given = {
+        node.id
+        for call in ast.walk(block[index])
+        if isinstance(call, ast.Call)
+        for argument in (*call.args, *(one.value for one in call.keywords))
+        for node in ast.walk(argument)
+        if isinstance(node, ast.Name)
+    }
+    return max(
+        (
+            node.lineno
+            for node in function.body
+            if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant)
+            if node.lineno < (place.line or 0)
+            if any(_names(target, name) for target in node.targets for name in given & {*names})
+        ),
+        default=None,
+    )
 
 
 def copy_of_result(place: Place, root: str) -> Place | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import inspect
 import re
 
+from gptdoctor.probes.instruments.loaded_text import text_of
 from gptdoctor.probes.instruments.texts import Text
+from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.specimen import Specimen
 
 _TOKEN_MASK = re.compile(
@@ -15,6 +17,13 @@ _TOKEN_MASK = re.compile(
 )
 _PADDING = re.compile(r".*pad.*")
 _ATTENTION = re.compile(r"(?:decoder_|encoder_)?attention_mask|attn_mask|input_mask|valid_mask")
+# "True = padding", "1 for padded tokens", "1 where a position is padding"
+_SAYS_PADDED = (
+    r"\b(?:{})\b\W+(?:(?:is|are|for|where|at|means?|marks?|indicates?)\W+)?"
+    r"(?:(?:an?|the|tokens?|positions?)\s+)*(?:(?:is|are)\s+)?pad"
+)
+_ONE_PADS = re.compile(_SAYS_PADDED.format("True|1|ones?"), re.IGNORECASE)
+_ZERO_PADS = re.compile(_SAYS_PADDED.format("False|0|zeros?"), re.IGNORECASE)
 _UNUSED = re.compile(
     r"not (?:currently )?used|unused|ignored|no effect|kept for compat", re.IGNORECASE
 )
@@ -40,11 +49,35 @@ def _of_what_is_left_out(specimen: Specimen, name: str) -> bool:
     return not given and any(other.startswith(found[0]) for other in others)
 
 
-def promise_of(name: str) -> str:
-    """Which number of a mask of this name stands for a real token, "one" or "zero"; "": either."""
+def promise_of(specimen: Specimen, name: str) -> str:
+    """Which number of a mask stands for a real token, "one" or "zero"; "": nobody says.
+
+    Its name says so, or a line of the entry's text that names it.
+    """
     if re.search(r"key_padding_mask", name):
         return "zero"  # torch's own convention: True for what is padded
-    return "one" if _ATTENTION.fullmatch(name) else ""
+    return "one" if _ATTENTION.fullmatch(name) else said_of(specimen, name)
+
+
+def said_of(specimen: Specimen, name: str) -> str:
+    """What the comments and the docstring of the entry say of a mask, as `promise_of` tells it."""
+    entry = inspect.unwrap(getattr(type(specimen.model), specimen.target.entry, _nothing))
+    code = getattr(entry, "__code__", None)
+    if code is None or project_path(code.co_filename, specimen.root) is None:
+        return ""
+    lines = inspect.getblock(text_of(code.co_filename).splitlines()[code.co_firstlineno - 1 :])
+    named = (re.split(rf"\b{re.escape(name)}\b", line, maxsplit=1) for line in lines)
+    words = [parts[1] for parts in named if len(parts) > 1]
+    said = {
+        promise
+        for pattern, promise in ((_ONE_PADS, "zero"), (_ZERO_PADS, "one"))
+        if any(pattern.search(one) for one in words)
+    }
+    return said.pop() if len(said) == 1 else ""
+
+
+def _nothing() -> None:
+    """Stands for an entry that the class does not define."""
 
 
 def masked_text(specimen: Specimen, name: str, text: Text) -> Text:

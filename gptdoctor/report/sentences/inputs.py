@@ -66,9 +66,10 @@ def _hidden(values: Values, status: Status) -> str | None:
     positions, lost = values.integer("spoiled_positions"), values.integer("spoiled_parameters")
     if mask is None or hidden is None or positions is None or lost is None:
         return None
-    of = values.integer("parameters")
+    of, padding = values.integer("parameters"), values.integer("padding")
+    hides = f"{mask} hides" if padding is None else f"padding (id {padding} of {mask}) is"
     return (
-        f"where {mask} hides {hidden}, NaN is in the logits of {count(positions, 'other token')} "
+        f"where {hides} {hidden}, NaN is in the logits of {count(positions, 'other token')} "
         f"and in the gradients of {lost} of {of} parameters"
     )
 
