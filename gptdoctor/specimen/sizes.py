@@ -169,6 +169,8 @@ def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
         return "colours"
     if role == "context" and lowered == "block_size" and _names_context(siblings - {name}):
         return "window"  # beside the length, it is what the length is divided into
+    if role == "kv_heads" and any("kv_lora" in each for each in siblings):
+        return "heads"  # latent attention makes keys for each head of what it has compressed
     if role != "hidden_dim":
         return role
     # hidden_dim is the model's width where nothing else is, else that of its feed-forward part

@@ -87,3 +87,10 @@ def test_a_default_is_kept_only_where_it_is_a_design(
 ) -> None:
     """A size is never the default; a switch, a seed or a small number is."""
     assert expected == size_for(name, default, COHERENT)
+
+
+def test_latent_attention_has_keys_for_each_head() -> None:
+    """Fewer would not fit what it makes of its compressed keys."""
+    siblings = frozenset({"kv_lora_rank", "num_attention_heads", "num_key_value_heads"})
+    assert role_of("num_key_value_heads", siblings) == "heads"
+    assert role_of("num_key_value_heads", siblings - {"kv_lora_rank"}) == "kv_heads"
