@@ -226,3 +226,55 @@ def test_a_line_that_hands_a_result_on_under_another_name_is_told(tmp_path: Path
     (stack,) = found.stacks
     assert stack.missing is not None
     assert stack.missing.line == line_of(made, lines[-1])
+
+
+TURNS = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768, n_layers=12):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.norms = nn.ModuleList(nn.LayerNorm(dim) for _ in range(n_layers))
+        self.pasts = nn.ModuleList(nn.GRU(dim, dim, batch_first=True) for _ in range(n_layers))
+        self.mixes = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_layers))
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x = self.e(idx)
+        for norm, past, mix in zip(self.norms, self.pasts, self.mixes):
+            x = x + past(norm(x))[0]
+            x = x + mix(x.tanh())
+        return self.out(F.layer_norm(x, x.shape[-1:]))
+"""
+
+
+def test_lists_that_take_turns_are_one_stack(tmp_path: Path) -> None:
+    """The stream passes each round, though it passes none of the parts."""
+    stack = stack_of(tmp_path, TURNS)
+    assert (stack.name, stack.symbol, stack.blocks) == ("norms", "Model", LAYERS)
+    assert stack.identity is not None
+    assert stack.identity > 0.5
+    assert stack.missing is None
+
+
+def test_the_line_of_a_round_that_drops_the_stream_is_found(tmp_path: Path) -> None:
+    """Between the parts, where no part's own code is."""
+    made = specimen(tmp_path, TURNS.replace("x = x + past(norm(x))[0]", "x = past(norm(x))[0]"))
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.missing is not None
+    assert stack.missing.line == line_of(made, "x = past(norm(x))[0]")
+    assert (stack.missing.joins, stack.missing.intact) == (1, False)
+
+
+def test_the_line_of_a_round_that_multiplies_the_gradient_is_found(tmp_path: Path) -> None:
+    """The stream's, and no norm's, whose input others hear of as well."""
+    made = specimen(
+        tmp_path, TURNS.replace("x = x + mix(x.tanh())", "x = 10.0 * (x + mix(x.tanh()))")
+    )
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.jump is not None
+    assert stack.jump.place.line == line_of(made, "10.0 * (x")
+    assert stack.place_of_factor(made.target).line == stack.jump.place.line

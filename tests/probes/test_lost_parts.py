@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from gptdoctor.core.measurements.gradient_flow import GradientFlow
+from gptdoctor.defects.gradients import detached_in_forward, partly_detached
 from gptdoctor.probes.gradient_flow import PROBE
+from tests.defects.records import NO_RECORD
 from tests.specimen.making import line_of, specimen
 
 HEAD = """
@@ -120,8 +122,23 @@ def test_a_learnt_scale_that_is_a_number_at_one_place_is_told(
     ]
 
 
-@pytest.mark.parametrize("form", [one for one in QUIET if one != "meant"])
+@pytest.mark.parametrize("form", QUIET)
 def test_numbers_for_a_log_a_decision_or_a_statistic_are_not(tmp_path: Path, form: str) -> None:
-    """None of them is a factor that a gradient would move."""
+    """None of them is a factor that a gradient would move; nor is one told that is meant."""
     found, _ = measured(tmp_path, *QUIET[form])
-    assert found.numbers == ()
+    assert (len(found.numbers) == 1) is (form == "meant")
+    assert list(partly_detached.DEFECT.convicts["gradient-flow"](found, NO_RECORD)) == []
+
+
+def test_the_rules_tell_both(tmp_path: Path) -> None:
+    """Each at its line."""
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "number").mkdir()
+    rows, here = measured(tmp_path / "rows", FORMS["chunk"], *HARD)
+    (told,) = detached_in_forward.DEFECT.convicts["gradient-flow"](rows, NO_RECORD)
+    assert told.place is not None
+    assert (told.place.line, told.values["share"]) == (here, pytest.approx(2 / 3))
+    number, here = measured(tmp_path / "number", NUMBERS["item"])
+    (told,) = partly_detached.DEFECT.convicts["gradient-flow"](number, NO_RECORD)
+    assert told.place is not None
+    assert (told.place.line, told.values["parameter"]) == (here, "scale")

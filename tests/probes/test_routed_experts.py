@@ -196,3 +196,54 @@ def test_a_block_that_was_not_measured_refutes_nothing_about_its_rows(tmp_path: 
         for each in rule.convicts[PROBE.name](RoutedExperts(blocks=(blind,)), NO_RECORD)
     }
     assert not refuted & {"GD202", "GD203", "GD206", "GD207"}
+
+
+LAYERED = """
+def moe(x, wr, w1, w2, k):
+    top, idx = torch.einsum('btd,de->bte', x, wr).topk(k, dim=-1)
+    gates = top.softmax(-1)
+    gates = torch.zeros(*x.shape[:2], wr.shape[1]).scatter(-1, idx, gates)  # here
+    h = torch.einsum('btd,edf->btef', x, w1).relu()
+    return torch.einsum('btef,efd,bte->btd', h, w2, gates)
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768, n_experts=8, top_k=2, n_layers=2):
+        super().__init__()
+        self.k, self.n = top_k, n_layers
+        self.e = nn.Embedding(vocab_size, dim)
+        self.past = nn.GRU(dim, dim, batch_first=True)
+        self.wr = nn.Parameter(torch.randn(n_layers, dim, n_experts) * 0.1)
+        self.w1 = nn.Parameter(torch.randn(n_layers, n_experts, dim, 2 * dim) * 0.05)
+        self.w2 = nn.Parameter(torch.randn(n_layers, n_experts, 2 * dim, dim) * 0.05)
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x, _ = self.past(self.e(idx))
+        for i in range(self.n):
+            x = x + moe(x, self.wr[i], self.w1[i], self.w2[i], self.k)
+        return self.out(x)
+"""
+LAYERED_SICK = {
+    "first": ("GD206", "scatter(-1, idx, gates)", "scatter(-1, 0 * idx, gates)"),
+    "before": ("GD206", "scatter(-1, idx, gates)", "scatter(-1, (idx - 1).clamp(min=0), gates)"),
+    "compared": ("GD204", "idx, gates)", "idx, (gates > 0).float())"),
+}
+
+
+def test_experts_of_all_layers_in_one_stack_are_experts_too(tmp_path: Path) -> None:
+    """The last layer's, chosen by its own router."""
+    of = specimen(tmp_path, LAYERED)
+    assert findings(of) == []
+    (block,) = blocks(of)
+    assert block.reason == ""
+    assert block.pairs is not None
+    assert (block.pairs.wrong, block.pairs.moved) == (0, block.pairs.chosen)
+    assert block.router_parameters == ("wr",)
+
+
+@pytest.mark.parametrize("form", LAYERED_SICK)
+def test_what_is_wrong_in_a_stack_of_all_layers_is_confirmed(tmp_path: Path, form: str) -> None:
+    """At the line that changes what was chosen, or what weighs it."""
+    rule, right, wrong = LAYERED_SICK[form]
+    of = specimen(tmp_path, LAYERED.replace(right, wrong))
+    assert findings(of) == [(rule, line_of(of, "# here"))]
