@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,18 @@ def test_a_healthy_model_is_built_deeper(tmp_path: Path) -> None:
     assert stack.identity is not None
     assert stack.identity > 0.8
     assert stack.missing is None
+
+
+def test_gradients_are_asked_for_without_what_torch_imports_for_weights(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half a second in each child, where nothing has loaded sympy: refused here."""
+    monkeypatch.setitem(sys.modules, "torch.fx.experimental.symbolic_shapes", None)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sympy"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "sympy", None)
+    for changes in ([], [(LINEAR_INIT, "nn.init.normal_(m.weight, std=1.0)")]):
+        assert stack_of(tmp_path, changed(*changes)).identity is not None
 
 
 def test_lists_are_filled_up_where_no_argument_counts_the_layers(tmp_path: Path) -> None:

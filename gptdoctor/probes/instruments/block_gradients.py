@@ -98,6 +98,6 @@ def _arriving(tensor: Tensor, gradient: Tensor, start: Tensor) -> float:
     if tensor is start:
         return _norm(gradient)
     arrived: tuple[Tensor | None, ...] = torch.autograd.grad(
-        tensor, [start], gradient, retain_graph=True, allow_unused=True
+        (tensor * gradient).sum(), [start], retain_graph=True, allow_unused=True
     )
     return 0.0 if arrived[0] is None else _norm(arrived[0])

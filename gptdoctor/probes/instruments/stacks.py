@@ -157,11 +157,12 @@ def _stream(tensor: Tensor) -> Stream:
     return stream
 
 
-def _gradients(
-    of: Tensor, at: list[GradientEdge] | list[Tensor], weight: Tensor | None = None
-) -> list[Tensor | None]:
-    """The gradient of `of`, which `weight` weighs, at some tensors; None where there is none."""
-    return list(torch.autograd.grad(of, at, weight, retain_graph=True, allow_unused=True))
+def _gradients(of: Tensor, at: list[GradientEdge] | list[Tensor]) -> list[Tensor | None]:
+    """The gradient of a scalar at some tensors; None where there is none.
+
+    Never of a tensor with weights: for those torch imports sympy, half a second for each model.
+    """
+    return list(torch.autograd.grad(of, at, retain_graph=True, allow_unused=True))
 
 
 def gradient_norms(objective: Tensor, streams: list[Stream]) -> tuple[float, ...]:
@@ -191,7 +192,7 @@ def identity_share(before: Stream, after: Stream, draws: int) -> float:
     total = 0.0
     for _ in range(draws):
         direction = torch.randn(after.shape, generator=generator).to(after.copy)
-        (back,) = _gradients(after.copy, [before.edge], direction)
+        (back,) = _gradients((after.copy * direction).sum(), [before.edge])
         if back is None or not bool(back.any()):
             return 0.0
         total += torch.cosine_similarity(back, direction, dim=-1).mean().item()
