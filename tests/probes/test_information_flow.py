@@ -249,8 +249,12 @@ def test_the_words_beside_a_mask_say_what_its_numbers_mean(
 ) -> None:
     """And with them it may be given in the form that scores have."""
     text = WIDE.replace("SAID", said).replace("hidden | pad_mask", f"hidden | {used}")
-    found = convicted(specimen_of(tmp_path, text), ("padding",))
-    assert [one.rule for one in found] == (["GD803"] if sick else [])
+    documented = text.replace(
+        "        # x: [B, T], pad", '        """Logits.\n\n        x: [B, T], pad'
+    ).replace(said, f'{said}\n        """')
+    for each in (text, documented):
+        found = convicted(specimen_of(tmp_path, each), ("padding",))
+        assert [one.rule for one in found] == (["GD803"] if sick else [])
 
 
 def test_a_mask_that_is_added_to_scores_is_not_given_as_one_of_flags(tmp_path: Path) -> None:

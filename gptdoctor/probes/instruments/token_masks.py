@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tokenize
 
 from gptdoctor.probes.instruments.loaded_text import text_of
 from gptdoctor.probes.instruments.texts import Text
@@ -65,7 +66,11 @@ def said_of(specimen: Specimen, name: str) -> str:
     code = getattr(entry, "__code__", None)
     if code is None or project_path(code.co_filename, specimen.root) is None:
         return ""
-    lines = inspect.getblock(text_of(code.co_filename).splitlines()[code.co_firstlineno - 1 :])
+    lines = text_of(code.co_filename).splitlines(keepends=True)[code.co_firstlineno - 1 :]
+    try:
+        lines = inspect.getblock(lines)
+    except (SyntaxError, tokenize.TokenError):  # the file changed after it was loaded
+        return ""
     named = (re.split(rf"\b{re.escape(name)}\b", line, maxsplit=1) for line in lines)
     words = [parts[1] for parts in named if len(parts) > 1]
     said = {
