@@ -35,6 +35,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         loss=construction.loss,
         loss_labels=construction.loss_labels,
         labels_are_next=construction.labels_are_next,
+        own_lines=construction.own_lines,
     )
 
 

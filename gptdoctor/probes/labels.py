@@ -42,7 +42,7 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
     first = labeller.run(0)
     second = labeller.run(1) if own.relabelled is not None else first
     hears = bool(first.pulled) or reaches(first.loss, first.model)
-    reading = first.reading(own.name, hears=hears)
+    reading = replace(first.reading(own.name, hears=hears), call=own.call)
     if not hears:
         return with_cut(reading, first)
     if own.labels and own.relabelled is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -188,7 +189,15 @@ def _exchanged(
         length=case.length,
         shape=returned,
         vocabulary=found.after[-1],
+        call=_call_of(specimen),
     )
+
+
+def _call_of(specimen: Specimen) -> str:
+    """The call for `ids` alone, "" where it asks for sizes as well."""
+    recipe = specimen.recipe
+    call = "" if recipe is None else recipe.expression(without=recipe.labels or "")
+    return "" if re.search(r"\b(B|T|labels)\b", call) else call
 
 
 def mixing_effect(forward: Forward, inputs: Mapping[str, Any], length: int) -> float | None:

@@ -77,7 +77,12 @@ def _build(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
     yield "def build():"
     yield f'    """A tiny {model.name}, the same at each call."""'
     yield "    torch.manual_seed(0)"
-    yield textwrap.indent(laid_out(f"return {specimen.build}"), "    ")
+    if specimen.own_lines:
+        yield textwrap.indent(laid_out(f"model = {specimen.build}"), "    ")
+        yield f"    {specimen.own_lines}  # else a library runs lines of its own"
+        yield "    return model"
+    else:
+        yield textwrap.indent(laid_out(f"return {specimen.build}"), "    ")
 
 
 def _random_ids() -> Iterator[str]:
@@ -98,14 +103,39 @@ def _run(specimen: SpecimenFacts) -> Iterator[str]:
     used = {one.id for one in ast.walk(tree) if isinstance(one, ast.Name)}
     if isinstance(tree, ast.Call):  # what the test adds goes to the model
         tree.keywords = _with_more(tree.keywords, specimen.loss_labels)
+    drawn = list(_drawn(tree))
     yield "def run(model, ids, *, seed=0, **more):"
     yield '    """What the model returns for token ids [B, T]."""'
-    yield "    torch.manual_seed(seed)  # else two calls differ by their ids alone"
     if "labels" in used:
         yield "    labels = ids"
     if {"B", "T"} & used:
         yield "    B, T = ids.shape"
+    if drawn:
+        yield "    torch.manual_seed(0)  # the same in each row, and in each call"
+        yield from drawn
+    yield "    torch.manual_seed(seed)  # else two calls differ by what they are given alone"
     yield textwrap.indent(laid_out(f"return {ast.unparse(tree)}"), "    ")
+
+
+def _drawn(tree: ast.expr) -> Iterator[str]:
+    """Statements that draw the inputs beside the text, whose names then stand in the call."""
+    for keyword in tree.keywords if isinstance(tree, ast.Call) else ():
+        sizes = _drawn_sizes(keyword.value)
+        if keyword.arg is None or not sizes or ast.unparse(sizes[0]) != "B":
+            continue
+        sizes[0] = ast.Constant(1)
+        kept = ", ".join(["B", *["-1"] * (len(sizes) - 1)])
+        yield f"    {keyword.arg} = {ast.unparse(keyword.value)}.expand({kept})"
+        keyword.value = ast.Name(keyword.arg)
+
+
+def _drawn_sizes(value: ast.expr) -> list[ast.expr]:
+    """The sizes in `torch.rand...(...)`, where nothing else is done to it."""
+    if not isinstance(value, ast.Call) or not value.args or value.keywords:
+        return []
+    if ast.unparse(value.func) not in ("torch.rand", "torch.randn", "torch.randint"):
+        return []
+    return value.args[-1].elts if isinstance(value.args[-1], ast.Tuple) else value.args
 
 
 def _with_more(given: list[ast.keyword], labels: str) -> list[ast.keyword]:

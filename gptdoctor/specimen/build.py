@@ -31,6 +31,7 @@ from gptdoctor.specimen.objective import (
 )
 from gptdoctor.specimen.on_device import CPU, accelerator, bridge, device_of
 from gptdoctor.specimen.outputs import describe
+from gptdoctor.specimen.own_lines import own_lines
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.reading import readings
 from gptdoctor.specimen.remade import remade
@@ -155,6 +156,7 @@ def _construction(
         failures=failures,
         expression=recipe.expression() if recipe is not None else "",
         lack=best.lack,
+        own_lines=own_lines(model),
         **readings(best),
     )
 

@@ -154,16 +154,23 @@ class Recipe:
     def expression(self, without: str = "") -> str:
         """The call for any batch and length, as `--call` takes it; `without` one parameter."""
         codes = {
-            name: self._expression(form) for name, form in self.forms.items() if name != without
+            name: self._expression(name, form)
+            for name, form in self.forms.items()
+            if name != without
         }
         if self.labels is not None and self.labels != without:
             codes[self.labels] = "labels.t()" if self.time_first else "labels"
         return self._written(codes)
 
-    def _expression(self, form: Form) -> str:
+    def _expression(self, name: str, form: Form) -> str:
         turned = self._is_turned(form)
         text = self.forms[self.ids].below  # less than `ids_below` where logits name fewer
-        if form.shape == ("B", "T") and form.below in (self.ids_below, text):
+        # An encoder reads a text of its own: given the same one, it knows what the decoder is to
+        # tell, and what changes in one changes in both.
+        own = name != self.ids and any(
+            slot.name == name and slot.kind == "ids" for slot in self.slots
+        )
+        if form.shape == ("B", "T") and form.below in (self.ids_below, text) and not own:
             begun = "" if form.first is None else f".index_fill(1, torch.tensor([0]), {form.first})"
             return f"ids{begun}.t()" if turned else f"ids{begun}"
         return form.expression(turned=turned)

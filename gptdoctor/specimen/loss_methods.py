@@ -25,6 +25,8 @@ _LOSS_NAMES = re.compile(
 _FOR_TRAINING = re.compile(r"(?:compute|training|train)_loss|(?:training|train)_step")
 # Under which a batch holds labels.
 BATCH_LABELS = ("labels", "targets")
+# A batch with all of them, as `_as_mapping` makes it.
+_MAPPING = "{'input_ids': ids, 'text_ids': ids, 'labels': labels, 'targets': labels}"
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
 
 
@@ -45,7 +47,15 @@ def promises_training(name: str) -> bool:
 
 
 # What one argument of a loss method is made from: the model, its recipe and its inputs.
-_Argument = Callable[[nn.Module, Recipe, Mapping[str, Any]], Any]
+_Making = Callable[[nn.Module, Recipe, Mapping[str, Any]], Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Argument:
+    """What makes one argument of a loss method."""
+
+    made: _Making
+    code: str  # the same of `model`, `ids` and `labels`, as a test writes it; "": it cannot
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,12 +67,20 @@ class MethodCall:
 
     def run(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         """The loss that the method returns."""
-        given = {key: make(model, recipe, inputs) for key, make in self.arguments.items()}
+        given = {key: one.made(model, recipe, inputs) for key, one in self.arguments.items()}
         raw = getattr(model, self.name)(**given)
         value = raw.reshape(()) if isinstance(raw, Tensor) else loss_in(raw, None)
         if value is None:
             raise ValueError(f"{self.name} returned no loss")
         return value
+
+    @property
+    def code(self) -> str:
+        """The call as a test writes it, "" where one of its arguments has no short form."""
+        if not all(one.code for one in self.arguments.values()):
+            return ""
+        given = ", ".join(f"{key}={one.code}" for key, one in self.arguments.items())
+        return f"model.{self.name}({given})"
 
 
 def method_calls(
@@ -80,7 +98,11 @@ def method_calls(
         made = _argument_of(parameter, recipe, labels_of)
         if made is not None:
             found[parameter.name] = made
-    wholes = (_as_mapping(labels_of), _as_pair(labels_of), _as_text)
+    wholes = (
+        _Argument(made=_as_mapping(labels_of), code=_MAPPING),
+        _Argument(made=_as_pair(labels_of), code="(ids, labels)"),
+        _Argument(made=_as_text, code="ids"),
+    )
     for whole in wholes[: 3 if batches else 1]:
         yield MethodCall(name=name, arguments={**found, **dict.fromkeys(batches, whole)})
 
@@ -97,19 +119,26 @@ def _argument_of(
     """What to give for one parameter; None: leave its default."""
     name = parameter.name
     if "logit" in name or name in ("outputs", "preds", "predictions"):
-        return lambda model, recipe, inputs: recipe.call(model, inputs).logits
+        return _Argument(
+            made=lambda model, recipe, inputs: recipe.call(model, inputs).logits,
+            code="logits(model, ids)",
+        )
     if name in recipe.forms:
-        return lambda model, recipe, inputs: inputs[name]
+        code = "ids" if name == recipe.ids else ""
+        return _Argument(made=lambda model, recipe, inputs: inputs[name], code=code)
     if kind_of(name) == "labels":
-        return lambda model, recipe, inputs: labels_of(name, text_of(recipe, inputs))
+        return _Argument(
+            made=lambda model, recipe, inputs: labels_of(name, text_of(recipe, inputs)),
+            code="labels",
+        )
     if kind_of(name) == "ids":
-        return _as_text
-    if parameter.default is parameter.empty:
-        return lambda model, recipe, inputs: 0  # batch_idx, step
+        return _Argument(made=_as_text, code="ids")
+    if parameter.default is parameter.empty:  # batch_idx, step
+        return _Argument(made=lambda model, recipe, inputs: 0, code="0")
     return None
 
 
-def _as_mapping(labels_of: LabelsOf) -> _Argument:
+def _as_mapping(labels_of: LabelsOf) -> _Making:
     """A batch as a dictionary, under all the usual names."""
 
     def make(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,7 +154,7 @@ def _as_mapping(labels_of: LabelsOf) -> _Argument:
     return make
 
 
-def _as_pair(labels_of: LabelsOf) -> _Argument:
+def _as_pair(labels_of: LabelsOf) -> _Making:
     def make(model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
         ids = _text_batch(recipe, inputs)
         return ids, labels_of("targets", ids)

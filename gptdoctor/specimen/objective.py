@@ -131,11 +131,12 @@ def _with_conventions(own: OwnLoss, model: nn.Module, recipe: Recipe, root: str)
 
 def _offers(model: nn.Module, recipe: Recipe, root: str) -> Iterator[OwnLoss]:
     """All ways that might give a loss: the entry, with labels or without, then other methods."""
-    yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe))
+    yield OwnLoss(name=recipe.entry, run=_entry_alone(recipe), call="run(model, ids)")
     for slot in recipe.slots:
         if asks_for_loss(slot):
             run = _entry_alone(recipe, {slot.name: True})
-            yield OwnLoss(name=recipe.entry, run=run, asked=True)
+            call = f"run(model, ids, {slot.name}=True)"
+            yield OwnLoss(name=recipe.entry, run=run, asked=True, call=call)
     for name in label_parameters(recipe):
         yield OwnLoss(
             name=name,
@@ -162,6 +163,7 @@ def _offers_of_method(name: str, method: Callable[..., Any], recipe: Recipe) -> 
             run=partial(call.run, recipe),
             labels=label_parameter(method, recipe),
             relabelled=partial(relabelled, index),
+            call="" if recipe.time_first else call.code,
         )
 
 

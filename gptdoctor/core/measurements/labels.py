@@ -67,6 +67,9 @@ class LossReading:
     logits_sliced: SlicedAt | None
     cut: Place | None  # the line after which nothing hears of the loss
     cut_by: str  # "detach", "item", "no_grad"; "": nothing was seen to
+    # What gives it for `ids` and `labels`, as a test writes it: "model.loss(ids=ids)"; "": the
+    # entry for its labels, or nothing so short.
+    call: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

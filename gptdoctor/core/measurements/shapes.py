@@ -41,6 +41,7 @@ class ExchangedLogits:
     length: int
     shape: tuple[int, ...]  # as they were returned
     vocabulary: int
+    call: str = ""  # that returned them for `ids`, without labels; "": it has no short form
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -56,7 +56,7 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
 def _test(values: Mapping[str, Value]) -> str:
     """The gradients at the inputs of the blocks, with copies of them to make it deep."""
     return (
-        "model = lengthened(build(), 6)\n"
+        "model = lengthened(build(), 6, chains=True)\n"
         "watch = BlockWatch(tuple(block_lists(model)))\n"
         "with watch:\n"
         "    found = logits(model, random_ids())\n"

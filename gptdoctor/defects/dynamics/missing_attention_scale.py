@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
 from gptdoctor.core.measurements.attention_scale import AttentionScale, ScoredAttention
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect
+from gptdoctor.defect import Defect, Proof
 
 CODE = "GD908"
 # The factor is exact: a slope of the scores themselves.
@@ -61,6 +61,32 @@ def _conviction(one: ScoredAttention, record: ModelRecord) -> Conviction:
     )
 
 
+def _test(values: Mapping[str, Value]) -> str:
+    """What each softmax is given, against the products of queries and keys before it."""
+    if values.get("factor") is None:
+        return ""
+    return f"""\
+products, factors = [], []
+
+class Scores(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        name = getattr(func, "__name__", "")
+        if name == "softmax":
+            shape = args[0].shape
+            factors.extend(score_factor(one, args[0]) for one in products if one.shape == shape)
+            products.clear()
+        result = func(*args, **(kwargs or {{}}))
+        if name in ("matmul", "__matmul__", "bmm", "einsum") and result.dim() > 2:
+            products.append(result)
+        return result
+
+with Scores():
+    logits(build(), random_ids())
+unscaled = sum(each is not None and abs(each - 1) < {EXACT} for each in factors)
+assert not unscaled, f"{{unscaled}} products of queries and keys are not scaled for their softmax"
+"""
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -109,4 +135,5 @@ DEFECT = Defect(
         "self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) / x.shape[-1] ** 0.5"
     ),
     convicts={"attention-scale": read_scale},
+    proof=Proof(measures=("probes.instruments.scores:score_factor",), test=_test),
 )

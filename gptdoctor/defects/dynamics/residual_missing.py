@@ -76,7 +76,7 @@ def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
 def _test(values: Mapping[str, Value]) -> str:
     """How much of a block's input is in its output, with copies of the blocks to make it deep."""
     return (
-        "model = lengthened(build(), 6)\n"
+        "model = lengthened(build(), 6, chains=True)\n"
         "watch = BlockWatch(tuple(block_lists(model)))\n"
         "with watch:\n"
         "    found = logits(model, random_ids())\n"

@@ -80,7 +80,19 @@ flat = positions_are_flat(jitter(build(), 0.1, seed=0), {length})
 assert not flat, "all rows of the tables of positions are equal"
 """
     if values.get("zeroed"):
-        return ""  # which of the sums lacks them, no call of the model shows
+        return f"""\
+class Zeroed(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {{}}))
+        if zeroes_positions(getattr(func, "__name__", ""), args, result, {length}):
+            found.append(tuple(result.shape))
+        return result
+
+model, found = build().eval(), []
+with torch.no_grad(), Zeroed():
+    logits(jitter(model, 0.1, seed=0), random_ids(length={length}))
+assert not found, f"what tells positions is multiplied by zero: {{found}}"
+"""
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
 ids = random_ids(length={length})
@@ -142,6 +154,7 @@ DEFECT = Defect(
     proof=Proof(
         measures=(
             "probes.context_use:context_and_order",
+            "probes.instruments.lost_positions:zeroes_positions",
             "probes.instruments.positions:disturb",
             "probes.instruments.flat_positions:positions_are_flat",
             "probes.instruments.weights:jitter",

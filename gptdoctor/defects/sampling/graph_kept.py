@@ -53,7 +53,7 @@ def _conviction(method: GeneratedMethod, graph: GraphUse, status: Status) -> Con
 def _test(values: Mapping[str, Value]) -> str:
     """Whether gradients are on in the forward passes of the method."""
     body = watched(values, "eval", "torch.is_grad_enabled()", grad=True)
-    return body and f'{body}assert not all(seen), "each forward pass keeps a graph"\n'
+    return body and f'{body}assert not (seen and all(seen)), "each forward pass keeps a graph"\n'
 
 
 SICK = """\

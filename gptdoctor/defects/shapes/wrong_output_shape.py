@@ -77,6 +77,7 @@ def _exchanged(found: ExchangedLogits) -> Conviction:
             "works_at": sizes,
             "works_shape": right,
             "operation": found.operation,
+            "call": found.call,
         },
     )
 
@@ -88,11 +89,23 @@ def _test(values: Mapping[str, Value]) -> str:
     if not isinstance(shape, tuple) or len(sizes) != 2 or not 2 <= len(shape) <= 3:
         return ""
     batch, length = sizes
+    if values.get("call"):
+        return _test_of_order(str(values["call"]), batch, length) if len(shape) == 3 else ""
     positions = [length if str(each) == works[1] else str(each) for each in shape[1:-1]]
     wanted = ", ".join([batch, *positions, "V"])
     return (
         f"found = logits(build(), random_ids(batch={batch}, length={length}))\n"
         f"assert found.shape == ({wanted}), tuple(found.shape)\n"
+    )
+
+
+def _test_of_order(call: str, batch: str, length: str) -> str:
+    """Which size comes first in what is as wide as the vocabulary."""
+    return (
+        f"model, ids = build(), random_ids(batch={batch}, length={length})\n"
+        f"shapes = [tuple(each.shape) for _, each in tensors_in({call})]\n"
+        "logits_shape = next(each for each in shapes if len(each) == 3 and each[-1] == V)\n"
+        f"assert logits_shape == ({batch}, {length}, V), logits_shape\n"
     )
 
 
@@ -152,5 +165,5 @@ DEFECT = Defect(
     ),
     convicts={PROBE: read_shapes},
     explains=("GD801", "GD802"),
-    proof=Proof(test=_test),
+    proof=Proof(measures=("specimen.outputs:tensors_in",), test=_test),
 )

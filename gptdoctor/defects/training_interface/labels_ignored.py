@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 
 CODE = "GD602"
 PROBE = "labels"
@@ -58,6 +59,7 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "loss_nats": reading.loss,
             "moved_by_labels": reading.moved_by_labels,
             "targets": reading.targets,
@@ -66,14 +68,23 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Two sets of labels for the same ids."""
-    if not values.get("by_entry") or values.get("moved_by_labels") is None:
+    """Two sets of labels for the same ids; or the guesses that positions are pulled to."""
+    value, statements = loss_of(values), pulls(values)
+    if values.get("targets") == "guesses" and values.get("moved_by_labels") is None and statements:
+        return (
+            f"{statements}"
+            "if pulled is not None:\n"
+            "    trained = pulled.tokens >= 0\n"
+            "    same = (pulled.tokens == pulled.guesses)[trained].all()\n"
+            '    assert not same, "each position is trained on what it guesses already"\n'
+        )
+    if values.get("moved_by_labels") is None or "labels" not in value:
         return ""
-    name = values["name"]
     return (
-        "model, ids = build(), random_ids()\n"
-        f"one = loss_in(run(model, ids, {name}=random_ids(seed=1)), None)\n"
-        f"other = loss_in(run(model, ids, {name}=random_ids(seed=2)), None)\n"
+        f"{given(value)}"
+        f"one = {value}\n"
+        "model, labels = build(), random_ids(seed=2)\n"
+        f"other = {value}\n"
         'assert one != other, f"two sets of labels give the same loss, {one:.4f}"\n'
     )
 
@@ -124,5 +135,5 @@ DEFECT = Defect(
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     convicts={PROBE: _convict},
     explains=("GD903",),
-    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
+    proof=Proof(measures=MEASURES, test=_test),
 )

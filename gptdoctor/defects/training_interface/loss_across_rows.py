@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import MEASURES, paired, pulls
 
 CODE = "GD607"
 PROBE = "labels"
@@ -44,6 +45,8 @@ def _conviction(reading: LossReading, record: ModelRecord) -> Conviction:
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
+            "labels": reading.labels,
             "positions_across": across,
             "positions": reading.positions,
             "loss_nats": reading.loss,
@@ -61,12 +64,10 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
 
 def _test(values: Mapping[str, Value]) -> str:
     """Labels unlike the ids, and the label that each position is pulled to."""
-    if not values.get("by_entry"):
-        return ""
-    return (
-        "ids, labels = random_ids(), random_ids(seed=1)\n"
-        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
-        "found = None if pulled is None else pairing(pulled, labels)\n"
+    statements = pulls(values)
+    return statements and (
+        f"{statements}"
+        f"{paired(values)}"
         "assert found is None or not found.across_rows, (\n"
         '    f"{found.across_rows} positions are trained on a token of the next row"\n'
         ")\n"
@@ -116,11 +117,5 @@ DEFECT = Defect(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
-    proof=Proof(
-        measures=(
-            "probes.instruments.label_pulls:pulls_in",
-            "probes.instruments.label_pulls:pairing",
-        ),
-        test=_test,
-    ),
+    proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 
 CODE = "GD606"
 PROBE = "labels"
@@ -65,6 +66,7 @@ def _conviction(
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "loss_nats": reading.loss,
             "cut_by": reading.cut_by,
             "logits_live": reading.logits_live,
@@ -75,11 +77,15 @@ def _conviction(
 
 def _test(values: Mapping[str, Value]) -> str:
     """The loss that a call returns for its labels."""
-    if not values.get("by_entry") or values.get("part"):
-        return ""
-    return (
-        f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
-        "found = loss_in(output, None)\n"
+    value = loss_of(values)
+    if values.get("part"):
+        return value and (
+            f"{pulls(values)}"
+            'assert pulled is not None, "no logits hear of what is made of the labels"\n'
+        )
+    return value and (
+        f"{given(value)}"
+        f"found = {value}\n"
         "assert found is not None and found.requires_grad, (\n"
         '    f"no parameter hears of the loss {found}"\n'
         ")\n"
@@ -129,5 +135,5 @@ DEFECT = Defect(
     healed=SICK.replace(".detach()", ""),
     convicts={PROBE: _convict},
     explains=("GD903",),
-    proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
+    proof=Proof(measures=MEASURES, test=_test),
 )

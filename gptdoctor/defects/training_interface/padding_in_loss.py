@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -15,6 +16,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import MEASURES, given, loss_of, watched
 
 CODE = "GD605"
 PROBE = "labels"
@@ -49,6 +51,7 @@ def _of_mark(reading: LossReading, record: ModelRecord) -> Conviction:
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "mark": reading.mark,
             "positions_counted": counted,
             "divided_by_all": reading.divided_by_all,
@@ -73,6 +76,7 @@ def _of_token(reading: LossReading, record: ModelRecord) -> Conviction:
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "padding": reading.padding,
             "positions_counted": counted,
             "loss_nats": reading.loss,
@@ -82,23 +86,50 @@ def _of_token(reading: LossReading, record: ModelRecord) -> Conviction:
 
 def _test(values: Mapping[str, Value]) -> str:
     """A row that ends with padding, and the tokens that its positions are pulled to."""
-    if values.get("by_entry") and values.get("positions_counted") and values.get("mark"):
-        return (
-            "ids, labels = random_ids(), random_ids(seed=1)\n"
-            f"labels[0, T // 2 :] = {values['mark']}\n"
-            f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
-            "trained = 0 if pulled is None else int((pulled[0, T // 2 :] >= 0).sum())\n"
-            'assert trained == 0, f"{trained} positions without a target are trained"\n'
-        )
-    token = str(values.get("padding", "")).rpartition(" = ")[2]
-    if not values.get("by_entry") or not token.isdigit():
+    if values.get("mark") is not None:
+        return _test_of_mean(values) if values.get("divided_by_all") else _test_of_mark(values)
+    token, value = str(values.get("padding", "")).rpartition(" = ")[2], loss_of(values)
+    if not value or not token.isdigit():
         return ""
     return (
+        "model = build()\n"
         "ids, labels = random_ids(), random_ids(seed=1).clamp(min=1)\n"
         f"ids[0, -2:] = labels[0, -2:] = {token}\n"
-        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
-        f"counted = 0 if pulled is None else int((pulled[0, -3:] == {token}).sum())\n"
+        f"{watched(value)}"
+        f"counted = 0 if pulled is None else int((pulled.tokens[0, -3:] == {token}).sum())\n"
         'assert counted == 0, f"{counted} positions are trained on padding"\n'
+    )
+
+
+def _test_of_mark(values: Mapping[str, Value]) -> str:
+    """Half a row that is marked as no target, and whether it is trained."""
+    value = loss_of(values)
+    return value and (
+        f"{given(value)}"
+        f"labels[0, T // 2 :] = {values['mark']}\n"
+        f"{watched(value)}"
+        "trained = 0 if pulled is None else int((pulled.tokens[0, T // 2 :] >= 0).sum())\n"
+        'assert trained == 0, f"{trained} positions without a target are trained"\n'
+    )
+
+
+def _test_of_mean(values: Mapping[str, Value]) -> str:
+    """How hard the other positions are pulled when half a row is marked as no target."""
+    value = loss_of(values)
+    return value and (
+        "def pulls(labels):\n"
+        "    model, ids = build(), random_ids()\n"
+        f"{textwrap.indent(watched(value), '    ')}"
+        "    return pulled\n"
+        "\n"
+        "labels = random_ids(seed=1)\n"
+        "marked = labels.clone()\n"
+        f"marked[0, T // 2 :] = {values['mark']}\n"
+        "before, after = pulls(labels), pulls(marked)\n"
+        "kept = (before.tokens >= 0) & (after.tokens >= 0)\n"
+        "weight = (after.strengths / before.strengths)[kept].mean()\n"
+        "# A mean over fewer labels gives each of them more.\n"
+        'assert weight > 1.02, f"labels of no target count: the others weigh {weight:.2f} times"\n'
     )
 
 
@@ -153,5 +184,5 @@ DEFECT = Defect(
         "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
     ),
     convicts={PROBE: _convict},
-    proof=Proof(measures=("probes.instruments.label_pulls:pulls_in",), test=_test),
+    proof=Proof(measures=MEASURES, test=_test),
 )

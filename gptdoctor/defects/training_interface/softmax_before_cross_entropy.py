@@ -18,6 +18,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.classes import FunctionNode, self_attribute
+from gptdoctor.source.loss_tests import given, loss_of
 
 CODE = "GD604"
 PROBE = "labels"
@@ -123,6 +124,7 @@ def _conviction(
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "loss_nats": reading.loss,
             "probabilities": reading.probabilities,
             "line": None if reading.cross_entropy is None else reading.cross_entropy.line,
@@ -132,24 +134,24 @@ def _conviction(
 
 def _test(values: Mapping[str, Value]) -> str:
     """What the losses are given while the model makes its own."""
-    if not values.get("by_entry"):
-        return ""
-    return (
+    value = loss_of(values)
+    return value and (
         "from unittest import mock\n"
-        "given = []\n"
+        "seen = []\n"
         "\n"
         "def watched(name):\n"
         "    real = getattr(torch.nn.functional, name)\n"
         "\n"
         "    def call(scores, *args, **kwargs):\n"
-        "        given.append(are_probabilities(scores, 1 if scores.dim() > 1 else 0))\n"
+        "        seen.append(are_probabilities(scores, 1 if scores.dim() > 1 else 0))\n"
         "        return real(scores, *args, **kwargs)\n"
         "\n"
         "    return mock.patch.object(torch.nn.functional, name, call)\n"
         "\n"
+        f"{given(value)}"
         'with watched("cross_entropy"), watched("nll_loss"):\n'
-        f"    run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
-        'assert not any(given), "the loss is given probabilities"\n'
+        f"    {value}\n"
+        'assert not any(seen), "the loss is given probabilities"\n'
     )
 
 
@@ -197,5 +199,8 @@ DEFECT = Defect(
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
     suspects={ast.Call: _suspect},
     convicts={PROBE: _convict},
-    proof=Proof(measures=("probes.instruments.loss_watch:are_probabilities",), test=_test),
+    proof=Proof(
+        measures=("probes.instruments.loss_watch:are_probabilities", "specimen.outputs:loss_in"),
+        test=_test,
+    ),
 )

@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import MEASURES, paired, pulls
 
 CODE = "GD603"
 PROBE = "labels"
@@ -66,6 +67,7 @@ def _conviction(reading: LossReading, record: ModelRecord, status: Status) -> Co
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
+            "call": reading.call,
             "labels": reading.labels,
             "offset": reading.offset,
             "right_offsets": right_offsets(reading),
@@ -117,13 +119,12 @@ def _place(reading: LossReading, record: ModelRecord) -> Place:
 
 def _test(values: Mapping[str, Value]) -> str:
     """Labels unlike the ids, and the label that each position is pulled to."""
-    right = values.get("right_offsets")
-    if not values.get("by_entry") or not isinstance(right, tuple):
+    right, statements = values.get("right_offsets"), pulls(values)
+    if not isinstance(right, tuple):
         return ""
-    return (
-        "ids, labels = random_ids(), random_ids(seed=1)\n"
-        f"pulled = pulls_in(run(build(), ids, {values['name']}=labels), V)\n"
-        "found = None if pulled is None else pairing(pulled, labels)\n"
+    return statements and (
+        f"{statements}"
+        f"{paired(values)}"
         f"assert found is None or found.offset in {right!r}, (\n"
         '    f"position t is trained on label t + {found.offset}"\n'
         ")\n"
@@ -180,11 +181,5 @@ DEFECT = Defect(
         "labels.flatten()", "labels[:, 1:].flatten()"
     ),
     convicts={PROBE: _convict},
-    proof=Proof(
-        measures=(
-            "probes.instruments.label_pulls:pulls_in",
-            "probes.instruments.label_pulls:pairing",
-        ),
-        test=_test,
-    ),
+    proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

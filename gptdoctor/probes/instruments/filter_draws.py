@@ -61,7 +61,16 @@ def ranks_drawn(tokens: Tensor, logits: Tensor) -> Tensor:
 
 
 def filter_draws(draws: KnownDraws, method: Method, way: Way) -> Iterator[FilterDraw]:
-    """One draw for each filter of a method, two for top-p."""
+    """One draw for each filter of a method, two for top-p.
+
+    Bare logits stand in for an output that nobody has seen: a method that unpacks another form
+    fails by no fault of its own, and is not told of.
+    """
+    every = _filter_draws(draws, method, way)
+    return (one for one in every if one.crash is None or draws.knows_form)
+
+
+def _filter_draws(draws: KnownDraws, method: Method, way: Way) -> Iterator[FilterDraw]:
     if draws.vocabulary < SMALLEST:
         return
     if method.top_k is not None:

@@ -61,7 +61,10 @@ class KnownDraws:
     def __init__(self, specimen: Specimen) -> None:
         self.specimen = specimen
         self.vocabulary = specimen.construction.vocabulary
-        self._raw, self.path = _real_output(specimen)
+        found = _real_output(specimen)
+        self.knows_form = found is not None  # of what the entry returns
+        width = self.vocabulary
+        self._raw, self.path = found or (torch.zeros(1, 1, width).expand(1, PROMPT, width), ())
         self._ids = ids_of(specimen)
         # Logits [B, V] of the last position, and none of the others.
         self.without_positions = (
@@ -168,18 +171,17 @@ class KnownDraws:
         return known.flatten()[:PROMPT]
 
 
-def _real_output(specimen: Specimen) -> tuple[Any, Path]:
-    """An output of the known call and the way to its logits; bare logits where that fails."""
+def _real_output(specimen: Specimen) -> tuple[Any, Path] | None:
+    """An output of the known call and the way to its logits; None where that fails."""
     width = specimen.construction.vocabulary
-    bare = torch.zeros(1, 1, width).expand(1, PROMPT, width)
     try:
         with torch.no_grad():
             outputs = specimen.call(specimen.copy().eval(), specimen.inputs())
     except FAILURES:
-        return bare, ()
+        return None
     wide = [
         each for each in tensors_in(outputs.raw) if each[1].dim() and each[1].shape[-1] == width
     ]
     named = [each for each in wide if any("logit" in str(step[1]) for step in each[0])]
     best = next(iter([*named, *wide]), None)
-    return (bare, ()) if best is None else (outputs.raw, best[0])
+    return None if best is None else (outputs.raw, best[0])

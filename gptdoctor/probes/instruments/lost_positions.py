@@ -46,6 +46,18 @@ def zeroed_positions(steady: Steady) -> Operation | None:
     return None
 
 
+def zeroes_positions(name: str, args: tuple[Any, ...], result: Any, length: int) -> bool:
+    """Whether an operation multiplies by zero what differs along `length` positions.
+
+    Of numbers without a gradient, as distances and angles are.
+    """
+    if name not in MULTIPLYING or not isinstance(result, Tensor) or result.requires_grad:
+        return False
+    given = [each for each in args if isinstance(each, Tensor) and length in each.shape]
+    varied = any(each.unique().numel() > 1 for each in given)
+    return varied and length in result.shape and not bool(result.any())
+
+
 def _makes_zeros(name: str, args: tuple[Any, ...], result: Any) -> bool:
     return name in MULTIPLYING and isinstance(result, Tensor) and not bool(result.any())
 

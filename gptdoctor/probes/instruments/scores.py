@@ -267,6 +267,20 @@ def _dimension(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
     return kwargs.get("dim", args[1] if len(args) > 1 else None)
 
 
+def score_factor(product: Tensor, normalised: Tensor) -> float | None:
+    """By what a product [..., T, T'] was multiplied before its softmax, the masked ones left out.
+
+    None: the softmax was not given what was made of it.
+    """
+    if not normalised.requires_grad:
+        return None
+    found: tuple[Tensor | None, ...] = torch.autograd.grad(
+        normalised.clamp_min(-1e30).sum(), [product], retain_graph=True, allow_unused=True
+    )
+    heard = torch.empty(0) if found[0] is None else found[0][found[0] != 0]
+    return float(heard.float().median()) if heard.numel() else None
+
+
 def slope(scores: Scores) -> float | None:
     """By what a score is multiplied between its product and its softmax; None: not known.
 
@@ -274,13 +288,6 @@ def slope(scores: Scores) -> float | None:
     """
     if scores.factor is not None:
         return scores.factor
-    if scores.normalised is None or not scores.normalised.requires_grad:
+    if scores.normalised is None:
         return None
-    found: tuple[Tensor | None, ...] = torch.autograd.grad(
-        scores.normalised.clamp_min(-1e30).sum(),
-        [scores.product],
-        retain_graph=True,
-        allow_unused=True,
-    )
-    heard = torch.empty(0) if found[0] is None else found[0][found[0] != 0]
-    return float(heard.float().median()) if heard.numel() else None
+    return score_factor(scores.product, scores.normalised)

@@ -62,13 +62,16 @@ def block_lists(model: nn.Module) -> Iterator[Blocks]:
             yield Blocks(name=name, owner=owner, members=members)
 
 
-def lengthened(model: nn.Module, blocks: int) -> nn.Module:
-    """Fill up the lists of `model` with copies of their members, in place, and give it back."""
+def lengthened(model: nn.Module, blocks: int, *, chains: bool = False) -> nn.Module:
+    """Fill up the lists of `model` with copies of their members, in place, and give it back.
+
+    With `chains` those that call their members themselves as well, as `nn.Sequential` does.
+    """
     for each in list(block_lists(model)):
         modules = model.get_submodule(each.name)
-        if isinstance(modules, nn.ModuleList):
-            missing = blocks - len(each.members)
-            modules.extend(deepcopy(each.members[n % len(each.members)]) for n in range(missing))
+        if isinstance(modules, nn.ModuleList) or (chains and isinstance(modules, nn.Sequential)):
+            for number in range(blocks - len(each.members)):
+                modules.append(deepcopy(each.members[number % len(each.members)]))
     return model
 
 

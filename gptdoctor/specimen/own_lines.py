@@ -1,0 +1,26 @@
+"""Which models run lines of a library in the place of their own, and what makes them stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import nn
+
+# What transformers calls the forward pass of the class itself; anything else is its own product
+# of stacked weights, which runs none of the user's lines.
+AS_WRITTEN = "eager"
+
+
+def switch_of(model: nn.Module) -> Callable[[str], Any] | None:
+    """What sets the way in which a model's experts are run; None: they are run as written."""
+    current = getattr(getattr(model, "config", None), "_experts_implementation", None)
+    switch = getattr(model, "set_experts_implementation", None)
+    return switch if current not in (None, AS_WRITTEN) and callable(switch) else None
+
+
+def own_lines(model: nn.Module | None) -> str:
+    """A statement on `model` with which it runs the lines of its class; "": it does by itself."""
+    if model is None or switch_of(model) is None:
+        return ""
+    return f'model.set_experts_implementation("{AS_WRITTEN}")'
