@@ -186,6 +186,7 @@ def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
         cut_by="",
         wrong_axis=None,
         router_parameters=tuple(weights[id(each)] for each in trained if id(each) in weights),
+        stacks=tuple(weights[id(each)] for each in group.stacks if id(each) in weights),
     )
 
 

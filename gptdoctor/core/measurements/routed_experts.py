@@ -76,6 +76,9 @@ class RoutedBlock:
     cut_by: str  # the operation there: "detach", "round"; "constant": they are all the same
     wrong_axis: WrongAxis | None
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
+    stacks: tuple[
+        str, ...
+    ] = ()  # parameters that hold the weights of all experts; none: modules do
     merged: Place | None = None  # where the results of experts are first added up
     loop: Place | None = None  # the `for` in which the experts are called
 
