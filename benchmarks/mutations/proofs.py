@@ -4,9 +4,10 @@
     python -m benchmarks.mutations.proofs --development --family routing --per-operator 1
 
 The tests are those of `gptdoctor prove`, and are run in Python processes without gptdoctor, first
-beside the mutant and then beside its base.  What the base has as well (the same rule at a line
-with the same text) is a fault of the host, and no test of it can pass there: such findings are
-counted and left out.  Prints Markdown: a line for each rule, and every exception.
+beside the mutant and then beside its base.  What the base has as well is a fault of the host, and
+no test of it can pass there: such findings are counted and left out.  It is the same rule at a
+line with the same text; where the mutation changed that line, the same rule in the same function
+whose test fails on the base as well.  Prints Markdown: a line for each rule, and every exception.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from typing import Any
 
 from benchmarks.mutations.cases import ROOT, Case
 from benchmarks.mutations.chosen import chosen, options_of
-from benchmarks.mutations.doctor import Examined, documents, examine, examined
+from benchmarks.mutations.doctor import documents, examined
 from benchmarks.mutations.packaged import scratch
 from benchmarks.mutations.table import judged
 from gptdoctor.catalog import defect_named
@@ -45,6 +46,7 @@ class Written:
     model: ModelDiagnosis | None
     findings: tuple[Finding, ...]  # confirmed, and not on the base
     on_base: int  # confirmed findings that the base has as well
+    of_host: frozenset[tuple[str, str]]  # what is confirmed of the base: rule and function
     tests: tuple[HealthTest, ...]
 
     def files(self) -> Iterator[dict[str, Any]]:
@@ -70,6 +72,12 @@ class Proof:
     on_mutant: str | None = None  # how its test fails, "" where it passes; None: it cannot be run
     on_base: str | None = None
     why: str = ""  # it cannot be run
+    host_has: bool = False  # the base has a finding of the same rule in the same function
+
+    @property
+    def is_of_host(self) -> bool:
+        """Whether the fault is the host's: the test of it fails on both, for its own reason."""
+        return self.host_has and self.fails and self.on_base == self.on_mutant
 
     @property
     def fails(self) -> bool:
@@ -97,11 +105,17 @@ class Proof:
         return "; ".join(told)
 
 
-def written(case: Case, document: dict[str, Any], base: Examined) -> Written:
-    """The tests for what is confirmed of a mutant and not of its base."""
+def written(case: Case, document: dict[str, Any], base_case: Case, told: dict[str, Any]) -> Written:
+    """The tests for what is confirmed of a mutant, and not of its base, as `told` has it."""
+    of_host = frozenset(
+        (one["rule"], one["symbol"])
+        for one in told["findings"]
+        if one["evidence"]["status"] == "confirmed"
+    )
+    base = examined(base_case, told)
     found = examined(case, document)
     if "schema_version" not in document:  # gptdoctor itself failed
-        return Written(case=case, model=None, findings=(), on_base=0, tests=())
+        return Written(case=case, model=None, findings=(), on_base=0, of_host=of_host, tests=())
     examination = from_document(document)
     [model] = examination.models or [None]
     every = () if model is None else tuple(confirmed(model, examination.findings))
@@ -112,6 +126,7 @@ def written(case: Case, document: dict[str, Any], base: Examined) -> Written:
         model=model,
         findings=findings,
         on_base=len(every) - len(findings),
+        of_host=of_host,
         tests=() if model is None else tuple(health_tests(model, findings)),
     )
 
@@ -161,6 +176,7 @@ def proofs(one: Written, told: dict[str, dict[str, str]]) -> Iterator[Proof]:
             on_mutant=mutant.get(test.name),
             on_base=base.get(test.name),
             why=mutant.get("") or base.get("", ""),
+            host_has=(finding.rule, finding.symbol) in one.of_host,
         )
 
 
@@ -195,16 +211,19 @@ def main() -> None:
     result, mutants = chosen(options_of(__doc__).parse_args())
     folder = scratch() / "cases"
     shutil.rmtree(folder, ignore_errors=True)
-    bases = {case.host.name: one for case, one in examine(result.bases, folder)}
+    bases = {case.host.name: (case, one) for case, one in documents(result.bases, folder)}
     every = [
-        written(case, document, bases[case.host.name])
+        written(case, document, *bases[case.host.name])
         for case, document in documents(mutants, folder)
     ]
     told = run(every, result.bases, folder)
     found = [proof for one in every for proof in proofs(one, told)]
+    of_hosts = [one for one in found if one.is_of_host]
+    found = [one for one in found if not one.is_of_host]
     missed = sum(not one.findings for one in every)
     print(f"{len(every)} mutants, {missed} of them without a finding of their own.")
-    print(f"{sum(one.on_base for one in every)} findings are on the base as well.\n")
+    on_bases = sum(one.on_base for one in every) + len(of_hosts)
+    print(f"{on_bases} findings are on the base as well, {len(of_hosts)} at a changed line.\n")
     print("\n".join(table(found)))
 
 

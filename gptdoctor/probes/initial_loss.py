@@ -156,13 +156,19 @@ def _growth(operation: Operation) -> float:
 
 
 def _loud_weight(specimen: Specimen, model: nn.Module, name: str, gain: float) -> LoudPart:
-    weight = model.get_parameter(name)
-    tables = [one for one in model.modules() if isinstance(one, nn.Embedding)]
+    # A copy has numbers of its own where two parameters share theirs.
+    weight = specimen.model.get_parameter(name)
+    tables = [
+        f"{each}.weight"
+        for each, one in specimen.model.named_modules()
+        if isinstance(one, nn.Embedding) and one.weight.data_ptr() == weight.data_ptr()
+    ]
     filled = filled_in(specimen, name)
     return replace(
         _part("weight", name, gain, filled or made_at(model, name, specimen.root)),
-        tied=any(table.weight.data_ptr() == weight.data_ptr() for table in tables),
-        as_torch_makes_it=filled is None,
+        tied=bool(tables),
+        # A head that was handed the table's numbers has them as the table was made.
+        as_torch_makes_it=filled is None or any(filled_in(specimen, one) is None for one in tables),
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -186,10 +186,16 @@ def _start(block: RoutedBlock, model: nn.Module, backward: bool) -> Measured:
         cut=None,
         cut_by="",
         wrong_axis=None,
-        router_parameters=tuple(
-            weights[id(one)] for one in map(parameter_of, trained) if id(one) in weights
-        ),
+        router_parameters=_names(trained, weights),
+        stacks=_names(group.stacks, weights),
+        layer=group.layers - 1 if group.layers else None,
     )
+
+
+def _names(held: Iterable[Weight], weights: Mapping[int, str]) -> tuple[str, ...]:
+    """The names of parameters, and of those that others are parts of."""
+    parameters = map(parameter_of, held)
+    return tuple(weights[id(each)] for each in parameters if id(each) in weights)
 
 
 def _effects(found: Measured, block: RoutedBlock, replay: Replay, seconds: float) -> Measured:

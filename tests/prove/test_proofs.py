@@ -60,7 +60,7 @@ json.dump(told, sys.stdout)
 @pytest.fixture(scope="module")
 def told() -> dict[str, dict[str, str]]:
     """How each written test ends, by example and by name of the test."""
-    return _run(list(_cases()))
+    return run_tests(list(_cases()))
 
 
 def _cases() -> Iterator[dict[str, Any]]:
@@ -79,7 +79,8 @@ def _cases() -> Iterator[dict[str, Any]]:
                 yield {**where, "text": text, "names": names}
 
 
-def _run(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+def run_tests(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
+    """How the tests of each case end, in one Python without gptdoctor: by case and by test."""
     if not hasattr(os, "fork"):
         pytest.skip("one Python for all tests needs fork")
     done = subprocess.run(

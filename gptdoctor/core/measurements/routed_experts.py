@@ -76,6 +76,8 @@ class RoutedBlock:
     cut_by: str  # the operation there: "detach", "round"; "constant": they are all the same
     wrong_axis: WrongAxis | None
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
+    stacks: tuple[str, ...] = ()  # parameters with the weights of all experts; none: modules
+    layer: int | None = None  # of `stacks` [L, E, ...], which hold all layers'; None: they do not
     merged: Place | None = None  # where the results of experts are first added up
     loop: Place | None = None  # the `for` in which the experts are called
     # Where the numbers that were chosen became other ones, of experts that no loop calls.

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
@@ -60,7 +61,17 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
     elif measurement.crash is not None and not measurement.lack:
         build, call, imports = measurement.build, measurement.call, measurement.imports
         how: dict[str, Value] = {"build": build, "call": call, "imports": imports}
-        yield from _conviction(measurement.crash, "construction", how)
+        if not _without_its_maker(measurement.crash, record):
+            yield from _conviction(measurement.crash, "construction", how)
+
+
+def _without_its_maker(crash: Crash, record: ModelRecord) -> bool:
+    """Whether a class has no constructor where an import failed that may have made one.
+
+    So is what `@dataclass` would have made, where a stand-in of ours took its place.
+    """
+    missing = any(one.failures for one in record.told(ImportDependencies))
+    return missing and crash.message.endswith("takes no arguments")
 
 
 def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

@@ -50,6 +50,7 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
                 "length": measurement.length,
                 "influence": measurement.promised_influence(side),
                 "turned": turned,
+                "ignored": side.real_is_one is not None and side.real_is_one == side.real_is_zero,
                 "pad_id": measurement.pad_id,
             },
         )
@@ -76,6 +77,8 @@ def _test(values: Mapping[str, Value]) -> str:
     """The padded tokens exchanged, under a mask of ones for the real ones."""
     if values.get("pad_id") is not None:
         return _test_with_id(values)
+    if values.get("ignored"):
+        return _test_of_any_form(values)
     length, padded = values.get("length"), values.get("padded")
     real = f">= {padded}" if values.get("side") == "left" else f"< {length} - {padded}"
     return f"""\
@@ -92,6 +95,33 @@ def of_text(ids):
 with torch.no_grad():
     moved = padded_influence(of_text, text, other_ids(text), real)
 assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {{moved:.2g}}"
+"""
+
+
+def _test_of_any_form(values: Mapping[str, Value]) -> str:
+    """The same under masks of every usual form: a mask that is ignored does not show its own."""
+    length = values.get("length")
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+text = random_ids(batch=1, length={length})[0]
+real = torch.ones({length}, dtype=torch.bool)
+real[1:3] = False  # the first token is real, for a causal model to see something everywhere
+
+
+def influence(mask):
+    def of_text(ids):
+        return logits(model, ids.expand(2, -1), {values.get("mask")}=mask)[0]
+
+    return padded_influence(of_text, text, other_ids(text), real)
+
+
+moved = []
+for shape in ((2, -1), (2, 1, -1), (2, 1, 1, -1)):
+    for mask in (real.long(), real, ~real):  # ones are real, or True is padding
+        with torch.no_grad(), contextlib.suppress(IndexError, RuntimeError, TypeError, ValueError):
+            moved.append(influence(mask.expand(shape)))
+least = min(each for each in moved if each == each)  # without what is no number
+assert least <= 1e-5, f"what the mask hides moves the logits of real tokens by {{least:.2g}}"
 """
 
 

@@ -56,6 +56,8 @@ def _confirmed(block: RoutedBlock) -> Conviction:
             **block.figures,
             "wrong_pairs": wrong,
             "skipped_experts": skipped,
+            "stacks": block.stacks,
+            "layer": block.layer,
             "operation": block.operation,
         },
         symptom=True,
@@ -67,15 +69,14 @@ def _test(values: Mapping[str, Value]) -> str:
     experts, scope = values.get("experts"), values.get("experts_list")
     if not scope or not isinstance(experts, int):
         return ""
+    stacks = values.get("stacks")
+    if isinstance(stacks, list | tuple) and stacks:
+        layer = values.get("layer")
+        part = "" if layer is None else f"[{layer}]"
+        skipped = values.get("skipped_experts")
+        return _test_of_stacks(experts, str(stacks[-1]), part) if skipped else ""
     return f"""\
-class Choices(torch.overrides.TorchFunctionMode):
-    def __torch_function__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {{}}))
-        found = choice_of(getattr(func, "__name__", ""), args, kwargs or {{}}, result)
-        if found is not None and found[0].shape[found[1]] == {experts}:
-            chosen.append(found[2].flatten().bincount(minlength={experts}).tolist())
-        return result
-
+{_choices(experts)}
 model = jitter(build().eval(), 0.05, seed=0)  # what starts at zero would hide all effects
 experts, rows, chosen = list(model.get_submodule("{scope}").children()), [], []
 made = {{number: [] for number in range({experts})}}
@@ -91,6 +92,40 @@ for outputs in made.values():
     ) if outputs else []
     rows.append(sum(int(heard_of(each).sum()) for each in gradients))
 assert rows in chosen, f"{{rows}} rows of the experts, chosen: {{chosen}}"
+"""
+
+
+def _choices(experts: int) -> str:
+    """The class that keeps in `chosen` how often each expert was chosen, block by block."""
+    return f"""\
+class Choices(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {{}}))
+        found = choice_of(getattr(func, "__name__", ""), args, kwargs or {{}}, result)
+        if found is not None and found[0].shape[found[1]] == {experts}:
+            chosen.append(found[2].flatten().bincount(minlength={experts}).tolist())
+        return result
+"""
+
+
+def _test_of_stacks(experts: int, stack: str, part: str) -> str:
+    """Which weights of one stack the logits hear of, against those that were chosen.
+
+    `part`: of a stack of all layers', the index of one.
+    """
+    return f"""\
+{_choices(experts)}
+model, chosen = jitter(build().eval(), 0.05, seed=0), []  # zeros would hide all effects
+with Choices():
+    objective = random_objective(logits(model, random_ids()))
+stack = model.get_parameter("{stack}")
+[gradient] = torch.autograd.grad(objective, [stack])
+works = [bool(each.any()) for each in gradient{part}]
+met = any(
+    all(working or not times for working, times in zip(works, each, strict=True))
+    for each in chosen
+)
+assert met, f"an expert works: {{works}}, and is chosen: {{chosen}}"
 """
 
 

@@ -64,7 +64,8 @@ class KnownDraws:
         found = _real_output(specimen)
         self.knows_form = found is not None  # of what the entry returns
         width = self.vocabulary
-        self._raw, self.path = found or (torch.zeros(1, 1, width).expand(1, PROMPT, width), ())
+        bare: tuple[Any, Path] = torch.zeros(1, 1, width).expand(1, PROMPT, width), ()
+        self._raw, self.path = found or bare
         self._ids = ids_of(specimen)
         # Logits [B, V] of the last position, and none of the others.
         self.without_positions = (
