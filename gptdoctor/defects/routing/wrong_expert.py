@@ -67,7 +67,7 @@ def _confirmed(block: RoutedBlock) -> Conviction:
 def _test(values: Mapping[str, Value]) -> str:
     """How often each expert is chosen, and the rows of each that the logits depend on."""
     experts, scope = values.get("experts"), values.get("experts_list")
-    if not scope or not isinstance(experts, int):
+    if not isinstance(experts, int):
         return ""
     stacks = values.get("stacks")
     if isinstance(stacks, list | tuple) and stacks:
@@ -75,6 +75,8 @@ def _test(values: Mapping[str, Value]) -> str:
         part = "" if layer is None else f"[{layer}]"
         skipped = values.get("skipped_experts")
         return _test_of_stacks(experts, str(stacks[-1]), part) if skipped else ""
+    if not scope:
+        return ""
     return f"""\
 {_choices(experts)}
 model = jitter(build().eval(), 0.05, seed=0)  # what starts at zero would hide all effects
