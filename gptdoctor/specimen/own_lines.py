@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.duplicate import duplicate
+
 # What transformers calls the forward pass of the class itself; anything else is its own product
 # of stacked weights, which runs none of the user's lines.
 AS_WRITTEN = "eager"
@@ -22,5 +24,9 @@ def switch_of(model: nn.Module) -> Callable[[str], Any] | None:
 def own_lines(model: nn.Module | None) -> str:
     """A statement on `model` with which it runs the lines of its class; "": it does by itself."""
     if model is None or switch_of(model) is None:
+        return ""
+    try:
+        switch_of(duplicate(model))(AS_WRITTEN)  # type: ignore[misc]
+    except Exception:  # there is no such way for this model
         return ""
     return f'model.set_experts_implementation("{AS_WRITTEN}")'

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
+from gptdoctor.core.measurements.record import Measured, ModelRecord
 from gptdoctor.defects.imports.unaccepted_call import DEFECT
 from tests.defects.records import NO_RECORD
 from tests.defects.scanning import scan_files
@@ -133,7 +137,9 @@ def test_a_name_with_another_meaning_is_left_alone(before: str, after: str) -> N
     assert rules(model.replace(before, after)) == []
 
 
-def convictions(message: str, statement: str, kind: str = "TypeError") -> list[Conviction]:
+def convictions(
+    message: str, statement: str, kind: str = "TypeError", record: ModelRecord = NO_RECORD
+) -> list[Conviction]:
     """What is read in a model that cannot be built."""
     crash = Crash(
         stage="construction",
@@ -148,7 +154,7 @@ def convictions(message: str, statement: str, kind: str = "TypeError") -> list[C
         outcome="crashed", build="Net()", call="", entry="forward", parameters=0, vocabulary=0,
         batch=0, length=0, inputs=(), optional_inputs=(), returns="", crash=crash, tried=(),
     )  # fmt: skip
-    return list(DEFECT.convicts["construction"](measurement, NO_RECORD))
+    return list(DEFECT.convicts["construction"](measurement, record))
 
 
 @pytest.mark.parametrize(
@@ -186,3 +192,23 @@ def test_a_refused_call_convicts(message: str, statement: str, alone: bool) -> N
 def test_other_errors_do_not(message: str, kind: str) -> None:
     """They tell of values, not of the call."""
     assert convictions(message, "y = f(x=2)", kind) == []
+
+
+def test_a_class_that_a_failed_import_was_to_make_is_no_fault_of_its_call() -> None:
+    """`@dataclass` of a module that is not there has made no constructor."""
+    message, statement = "Output() takes no arguments", "return Output(logits)"
+    failure = ImportFailure(
+        path="model.py",
+        line=1,
+        module="dataclasses_v2",
+        name=None,
+        guarded=False,
+        needed=True,
+        error="ModuleNotFoundError: No module named 'dataclasses_v2'",
+    )
+    missing = ImportDependencies(imported=True, failures=(failure,), seconds=0.0)
+    measured = Measured(probe="import-dependencies", measurement=missing)
+    record = replace(NO_RECORD, measured=(measured,))
+    assert convictions(message, statement)
+    assert not convictions(message, statement, record=record)
+    assert convictions("f() got multiple values for argument 'x'", "f(x, x=3)", record=record)

@@ -10,6 +10,7 @@ import torch
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
 from gptdoctor.probes.instruments.filter_draws import known_logits
 from gptdoctor.probes.sampling import PROBE, temperature_draw
+from gptdoctor.specimen.specimen import Specimen
 from tests.specimen.making import line_of, specimen
 
 HEAD = """
@@ -217,6 +218,39 @@ def test_a_method_that_fails_tells_its_crash(tmp_path: Path) -> None:
     assert method.draws == ()
     assert method.crash is not None
     assert (method.crash.kind, method.crash.line) == ("NameError", line_of(made, "undefined"))
+
+
+TUPLE = """\
+    def forward(self, idx):
+        return self.out(self.e(idx)), None
+
+    @torch.no_grad()
+    def generate(self, idx, max_new_tokens, temperature=1.0, top_k=5):
+        for _ in range(max_new_tokens):
+            logits, _ = self(idx)
+            kept = logits[:, -1].topk(top_k).values[:, [-1]]
+            z = logits[:, -1].masked_fill(logits[:, -1] < kept, -torch.inf) / temperature
+            idx = torch.cat([idx, torch.multinomial(z.softmax(-1), 1)], 1)
+        return idx
+"""
+
+
+def test_a_stand_in_for_an_output_that_nobody_saw_fails_no_filter(tmp_path: Path) -> None:
+    """Where the entry itself fails, bare logits in its place do not fit what unpacks a tuple."""
+    made = specimen(tmp_path, HEAD + TUPLE)
+
+    def failing(model: object, *args: object) -> None:
+        raise TypeError("softmax() missing 1 required positional argument")
+
+    assert _filters(made) == 1
+    type(made.model).forward = failing
+    assert _filters(made) == 0
+
+
+def _filters(made: Specimen) -> int:
+    found = PROBE.measure(made)
+    assert isinstance(found, Sampling)
+    return sum(len(method.filters) for method in found.methods)
 
 
 def test_the_distance_is_that_of_two_distributions() -> None:

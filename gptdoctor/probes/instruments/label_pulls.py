@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-
-from gptdoctor.specimen.outputs import loss_in, tensors_in
 
 # Shifts that anybody writes by mistake, and one more on each side.
 OFFSETS = range(-2, 4)
@@ -42,18 +40,6 @@ def strongest_pull(loss: Tensor, logits: Tensor) -> tuple[Tensor, Tensor] | None
         return None
     strength, tokens = (-gradient).max(dim=-1)
     return strength, tokens
-
-
-def pulls_in(output: Any, vocabulary: int) -> Tensor | None:
-    """Where the loss in what a model returned pulls the logits [B, T, V] beside it, [B, T].
-
-    None: it returned no loss, or none that hears of such logits.
-    """
-    value = loss_in(output, None)
-    for _, tensor in tensors_in(output):
-        if value is not None and tensor.dim() == 3 and tensor.shape[-1] == vocabulary:
-            return pulled_to(value, tensor)
-    return None
 
 
 class Pairing(NamedTuple):
