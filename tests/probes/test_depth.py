@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from gptdoctor.core.findings import Status
 from gptdoctor.core.measurements.depth import Depth, Stack
+from gptdoctor.defects.dynamics import vanishing_gradient
 from gptdoctor.defects.dynamics.vanishing_gradient import least_factor
 from gptdoctor.probes.depth import LAYERS, LOOKED_INTO, PROBE
 from gptdoctor.probes.probe import Abstention
+from tests.defects.records import NO_RECORD
 from tests.probes.tower import ATTEND, FEED, LINEAR_INIT, TRANSFORMER, changed
 from tests.specimen.making import line_of, specimen
 
@@ -291,3 +295,42 @@ def test_the_line_of_a_round_that_multiplies_the_gradient_is_found(tmp_path: Pat
     assert stack.jump is not None
     assert stack.jump.place.line == line_of(made, "10.0 * (x")
     assert stack.place_of_factor(made.target).line == stack.jump.place.line
+
+
+GATES = """
+class Gate(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.norm, self.mix, self.gru = nn.LayerNorm(dim), nn.Linear(dim, dim), nn.GRUCell(dim, dim)
+
+    def forward(self, x):
+        y = self.mix(self.norm(x)).cumsum(1) / 9
+        return self.gru(y.flatten(0, 1), x.flatten(0, 1)).view_as(x)
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=768, n_layers=12):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.pasts = nn.ModuleList(Gate(dim) for _ in range(n_layers))
+        self.mixes = nn.ModuleList(Gate(dim) for _ in range(n_layers))
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x = self.e(idx)
+        for past, mix in zip(self.pasts, self.mixes):
+            x = mix(past(x))
+        return self.out(F.layer_norm(x, x.shape[-1:]))
+"""
+
+
+def test_gates_half_open_that_take_turns_do_not_end_the_gradient(tmp_path: Path) -> None:
+    """More comes back by the branch, whose norm makes much of a small stream, at a mean in it."""
+    made = specimen(tmp_path, GATES)
+    found = PROBE.measure(made)
+    assert isinstance(found, Depth)
+    (stack,) = found.stacks
+    assert stack.jump is not None
+    assert stack.jump.factor > 0.5
+    record = replace(NO_RECORD, target=made.target)
+    told = list(vanishing_gradient.read_depth(found, record))
+    assert [one.status for one in told] == [Status.REFUTED]

@@ -20,6 +20,7 @@ class Model(nn.Module):
         self.f = nn.Linear(dim, 3 * dim)
         self.w = nn.Parameter(torch.randn(dim, 3 * dim) * 0.02)
         self.scale = nn.Parameter(torch.tensor(0.5))
+        self.none = nn.Parameter(torch.zeros(dim, 0))
         self.out = nn.Linear(dim, vocab_size)
 
     def forward(self, idx):
@@ -65,6 +66,7 @@ HEALTHY = {
         "return (q + k) * 0 + v",
     ),
     "units that are off": ("return torch.relu(qkv - 100).chunk(3, dim=-1)[0] + x",),
+    "an empty weight": ("return torch.cat([qkv.chunk(3, dim=-1)[2], x @ self.none], dim=-1)",),
     "a choice beside a weight": (
         FORMS["chunk"],
         "best = self.attend(q, k).softmax(-1).max(-1)",

@@ -13,6 +13,9 @@ from gptdoctor.probes.instruments.missing_paths import BlockLog, watch_block
 from gptdoctor.probes.instruments.operation_log import Operation
 
 _MOST_STEPS = 1000
+# The stream passes an operation by what comes back in the direction in which it was sent: all of
+# it where the stream is alone, and hardly any by a branch that mixes the channels.
+_LEAST_ALIKE = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +41,8 @@ def gradient_jump(
 
     Followed from the end of the block to its beginning, at each operation by the tensor through
     which most of the gradient arrives there: what a branch beside the stream does to its own part
-    is its own affair.
+    is its own affair.  Where it fades, the stream itself is followed if it passes: a branch that
+    reads a small stream through a norm may be told more than the stream that all but ends.
     """
     log = BlockLog(root, block, owner)
     objective = watch_block(log, run, block, following, in_rounds=in_rounds)
@@ -51,7 +55,7 @@ def gradient_jump(
         if id(tensor) not in makers or id(tensor) not in gradients:
             break
         operation, place = makers[id(tensor)]
-        before = _main(operation, gradients, log.input)
+        before = _main(operation, gradients, log, grows)
         if before is None:
             break
         factor = _norm(gradients[id(before)]) / _norm(gradients[id(tensor)])
@@ -84,20 +88,34 @@ def _hears(tensor: Tensor) -> bool:
 
 
 def _main(
-    operation: Operation, gradients: Mapping[int, Tensor], start: Tensor | None
+    operation: Operation, gradients: Mapping[int, Tensor], log: BlockLog, grows: bool
 ) -> Tensor | None:
     """What an operation was given through which most of the gradient comes to the beginning."""
     heard = list({id(each): each for each in operation.given if id(each) in gradients}.values())
-    if len(heard) < 2 or start is None:
+    if len(heard) < 2 or log.input is None:
         return heard[0] if heard else None
-    return max(heard, key=lambda each: _arriving(each, gradients[id(each)], start))
+    arriving = [_arriving(each, gradients[id(each)], log.input) for each in heard]
+    sent = gradients.get(id(log.output))
+    if not grows and sent is not None:
+        alike, stream = max((_alike(one, sent), number) for number, one in enumerate(arriving))
+        if alike >= _LEAST_ALIKE:
+            return heard[stream]
+    norms = [0.0 if one is None else _norm(one) for one in arriving]
+    return heard[norms.index(max(norms))]
 
 
-def _arriving(tensor: Tensor, gradient: Tensor, start: Tensor) -> float:
-    """The norm of what comes of a tensor's gradient where the block begins."""
+def _arriving(tensor: Tensor, gradient: Tensor, start: Tensor) -> Tensor | None:
+    """What comes of a tensor's gradient where the block begins."""
     if tensor is start:
-        return _norm(gradient)
+        return gradient
     arrived: tuple[Tensor | None, ...] = torch.autograd.grad(
         (tensor * gradient).sum(), [start], retain_graph=True, allow_unused=True
     )
-    return 0.0 if arrived[0] is None else _norm(arrived[0])
+    return arrived[0]
+
+
+def _alike(arrived: Tensor | None, sent: Tensor) -> float:
+    """The cosine of what arrives with what was sent; 0 where they are of another form."""
+    if arrived is None or arrived.shape != sent.shape:
+        return 0.0
+    return float(torch.cosine_similarity(arrived.flatten(), sent.flatten(), dim=0))

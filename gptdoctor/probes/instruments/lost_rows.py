@@ -49,7 +49,9 @@ def dark_rows(model: nn.Module) -> dict[str, Tensor]:
     found = {}
     for name, parameter in model.named_parameters():
         gradient = parameter.grad
-        if gradient is None or gradient.dim() < 2 or id(parameter) in tables or gradient.is_sparse:
+        if gradient is None or gradient.is_sparse or id(parameter) in tables:
+            continue
+        if gradient.dim() < 2 or not gradient.numel():
             continue
         zero = gradient == 0
         for axis in range(gradient.dim()):
