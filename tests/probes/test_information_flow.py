@@ -14,6 +14,7 @@ from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Conviction, Status
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import Measured, ModelRecord
+from gptdoctor.probes import causality
 from gptdoctor.probes.instruments.positions import mixing_parts
 from gptdoctor.probes.probe import Abstention
 from gptdoctor.specimen.specimen import Specimen
@@ -348,6 +349,36 @@ class Model(nn.Module):
     mixed = text.replace("self.out(x ", "self.out((x - x.mean(0)) ")
     found = convicted(specimen_of(tmp_path, mixed), ("batch-isolation",))
     assert [one.rule for one in found] == ["GD802"]
+
+
+def test_places_in_an_order_of_all_tokens_are_a_choice_among_them(tmp_path: Path) -> None:
+    """Buckets by a hash: whole numbers, each with the position in it, decide who sees whom."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, vocab_size=1000, dim=64, buckets=4):
+        super().__init__()
+        self.words, self.hash = nn.Embedding(vocab_size, dim), nn.Linear(dim, 2 * buckets)
+        self.qkv, self.out = nn.Linear(dim, 3 * dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        x = self.words(input_ids)
+        B, T, D = x.shape
+        found = self.hash(x).unflatten(-1, (2, -1)).argmax(-1).mT.reshape(B, 2 * T)  # two rounds
+        order = (found * T + torch.arange(2 * T) % T + torch.arange(2 * T) // T * 9 * T).sort(-1)[1]
+        chunks = order.view(B, -1, 2) % T
+        q, k, v = (
+            each.gather(1, chunks.flatten(1)[..., None].expand(-1, -1, D)).view(*chunks.shape, D)
+            for each in self.qkv(x).chunk(3, -1)
+        )
+        later = chunks[..., None, :] > chunks[..., :, None]
+        made = (q @ k.mT).masked_fill(later, -1e9).softmax(-1) @ v
+        made = made.flatten(1, 2).gather(1, order.argsort(-1)[..., None].expand(-1, -1, D))
+        made = made.view(B, 2, T, D).sum(1)
+        return self.out(x + made)
+"""
+    specimen = specimen_of(tmp_path, text)
+    with pytest.raises(Abstention, match="sorts among all tokens"):
+        causality.PROBE.measure(specimen)
 
 
 def test_fresh_memory_brings_no_earlier_tokens(tmp_path: Path) -> None:

@@ -221,17 +221,26 @@ def chooses_tokens(
 ) -> bool:
     """Whether some tokens are chosen from all, or all of them sorted; `after` an operation.
 
+    Scores before it may be chosen from; whole numbers that order all tokens are none.
     `words`: the vocabulary, from which tokens are chosen in another sense.
     """
     started = after is None
     for other in recording.operations:
         started = started or other is after
         source = other.args[0] if other.args else None
-        if not started or other.name not in CHOOSING or not isinstance(source, Tensor):
+        if other.name not in CHOOSING or not isinstance(source, Tensor):
+            continue
+        if not started and source.is_floating_point():
             continue
         if source.dim() and _over_tokens(other, source, length, words):
             return True
     return False
+
+
+def _orders(numbers: Tensor, dim: int) -> bool:
+    """Whether whole numbers give each token a place of its own, and do not only undo an order."""
+    steps = numbers.sort(dim=dim).values.diff(dim=dim)
+    return bool(steps.ne(0).all()) and not bool(steps.eq(1).all())
 
 
 def _over_tokens(operation: Operation, source: Tensor, length: int, words: int) -> bool:
@@ -242,6 +251,7 @@ def _over_tokens(operation: Operation, source: Tensor, length: int, words: int) 
         return False
     size = source.shape[dim]
     if operation.name in ("sort", "argsort", "msort"):  # of a text that may have been padded
-        # Whole numbers, as of experts, put tokens in groups and choose none by its score.
-        return size >= length and size != words and source.is_floating_point()
+        # Whole numbers that come twice, as of experts, put tokens in groups; others order them.
+        ordered = source.is_floating_point() or _orders(source, dim)
+        return size >= length and size != words and ordered
     return size in (length, BATCH * length)
