@@ -25,6 +25,7 @@ from gptdoctor.integrations.untouched import untouched
 from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.build import specimen_from
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.instances import Instance
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
@@ -36,7 +37,6 @@ from gptdoctor.worker.recorder import Lines, as_executed, record_lines
 NOT_ASKED = ("full-size",)
 # Models beyond this have matrices in which more than one thread finds work.
 TINY_PARAMETERS = 5_000_000
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def _called(
         return specimen_from([instance], request)
     except OutOfTime:
         return _not_called(request, model, _out_of_time(request)), None
-    except _FAILURES as error:
+    except FAILURES as error:
         return _not_called(request, model, told(error, request.root)), None
 
 
@@ -150,7 +150,7 @@ def _probed(
         return Unmeasured(probe=probe.name, reason=_out_of_time(request))
     except Abstention as abstention:
         return Unmeasured(probe=probe.name, reason=str(abstention))
-    except _FAILURES as error:
+    except FAILURES as error:
         return Unmeasured(probe=probe.name, reason=told(error, request.root))
     return Measured(
         probe=probe.name,

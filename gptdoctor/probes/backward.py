@@ -9,10 +9,9 @@ from gptdoctor.core.measurements.backward import Backward
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
-
-_FAILURES = (Exception, SystemExit)
 
 
 def measure(specimen: Specimen) -> Backward:
@@ -27,7 +26,7 @@ def measure(specimen: Specimen) -> Backward:
         loss = value.item()
         stage = "backward"
         value.backward()  # type: ignore[no-untyped-call]
-    except _FAILURES as error:
+    except FAILURES as error:
         crash = crash_of(error, specimen.root, stage)
     wanting = [parameter for parameter in model.parameters() if parameter.requires_grad]
     gradients = [parameter.grad for parameter in wanting if parameter.grad is not None]

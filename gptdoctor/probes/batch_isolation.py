@@ -14,10 +14,11 @@ from gptdoctor.probes.instruments.blame import CHOOSING, chooses_tokens, flow_pl
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, rows_of
 from gptdoctor.probes.instruments.lengths import lengths_for
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import other_text
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 BATCH = 3

@@ -23,11 +23,11 @@ from gptdoctor.probes.instruments.first_difference import (
     outputs_of,
     users_modules,
 )
-from gptdoctor.probes.instruments.known_draws import FAILURES
 from gptdoctor.probes.instruments.line_difference import LineTrace, first_place
 from gptdoctor.probes.instruments.requirements import ids_of, require_any_size, require_logits
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.outputs import Path, tensors_in
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.reading import path_code

@@ -25,10 +25,11 @@ from gptdoctor.probes.instruments.look_ahead import (
     look_ahead_reason,
 )
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
-from gptdoctor.probes.instruments.steady import FAILURES, NotFiniteError, Steady
+from gptdoctor.probes.instruments.steady import NotFiniteError, Steady
 from gptdoctor.probes.instruments.texts import changed_at
 from gptdoctor.probes.instruments.ways import AS_CALLED, Way, ways_of, without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 MOST_CUTS = 10  # comparisons at a length that is too long for one of each position

@@ -23,10 +23,11 @@ from gptdoctor.probes.instruments.lost_context import (
 from gptdoctor.probes.instruments.lost_positions import lost_positions, zeroed_positions
 from gptdoctor.probes.instruments.positions import disturb, mixing_parts, orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
-from gptdoctor.probes.instruments.steady import FAILURES, LEAST, Steady, relative_change
+from gptdoctor.probes.instruments.steady import LEAST, Steady, relative_change
 from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 # In fp64 what does not flow moves nothing at all, or the last bit of some sum.

@@ -30,6 +30,7 @@ from gptdoctor.probes.instruments.stacks import (
     lengthened,
 )
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.specimen import Specimen
 
@@ -41,7 +42,6 @@ DRAWS = 3
 LOOKED_INTO = 0.08
 # What a block multiplies the gradient by where nobody asks why: healthy ones, by 1.0 to 2.5.
 TAME = (0.6, 4.0)
-_FAILURES = (Exception, SystemExit)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def _deep(specimen: Specimen) -> Iterator[tuple[nn.Module, bool]]:
             return
     try:
         copies = lengthened(specimen.copy(), LAYERS)
-    except _FAILURES:  # what the blocks hold cannot be copied
+    except FAILURES:  # what the blocks hold cannot be copied
         copies = specimen.copy()
     deeper = _blocks(copies) > _blocks(specimen.model) and _runs(specimen, copies)
     yield (copies if deeper else specimen.copy()), deeper
@@ -65,7 +65,7 @@ def _runs(specimen: Specimen, model: nn.Module) -> bool:
     try:
         with torch.no_grad():
             _objective(specimen, model)
-    except _FAILURES:
+    except FAILURES:
         return False
     return True
 

@@ -12,6 +12,7 @@ from torch import nn
 
 from gptdoctor.core.measurements.empty_inputs import EmptyCall, EmptyInputs
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of, project_path, symbol_of
 from gptdoctor.specimen.roles import Slot, is_state, signature_of, slots_of
 from gptdoctor.specimen.specimen import Specimen
@@ -23,7 +24,6 @@ _EMBEDDED = re.compile(r"(?:decoder_)?inputs?_embeds?")
 _LIST = re.compile(
     r"(?:typing\.)?(?:list|List|Sequence|Iterable|tuple|Tuple|dict|Dict|Mapping)\b.*"
 )
-_FAILURES = (Exception, SystemExit)
 
 
 def empty_arguments(slots: tuple[Slot, ...]) -> dict[str, Any] | None:
@@ -79,7 +79,7 @@ def _call(specimen: Specimen, called: str, entry: Callable[..., Any]) -> EmptyCa
         specimen.reseed()
         with torch.no_grad():
             returned = type(entry(**arguments)).__name__
-    except _FAILURES as error:
+    except FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
     return EmptyCall(
         path=path,

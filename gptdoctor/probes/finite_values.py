@@ -25,13 +25,13 @@ from gptdoctor.probes.instruments.operation_log import Operation
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.uninitialised import uninitialised
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of, told
 from gptdoctor.specimen.specimen import Specimen
 
 # Moves weights off the values where a slope is infinite by accident, and hardly moves the model.
 MOVE = 0.02
 NAMES = 20  # of the parameters concerned, that are kept
-_FAILURES = (Exception, SystemExit)
 
 
 def moved(model: nn.Module, seed: int) -> nn.Module:
@@ -94,7 +94,7 @@ def _measured(specimen: Specimen, case: _Case) -> FiniteCase:
         model = case.model(specimen)
         where, names = _not_finite(specimen, model, case)
         spoiled = _spoiled(specimen, case, where, names) if where else None
-    except _FAILURES as error:
+    except FAILURES as error:
         return _crashed(specimen, case, error)
     return _case(case, where=where, names=names[:NAMES], spoiled=spoiled)
 

@@ -22,7 +22,7 @@ from gptdoctor.core.measurements.generation import (
 from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.end_tokens import end_run
 from gptdoctor.probes.instruments.generation import Method
-from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws
+from gptdoctor.probes.instruments.known_draws import KnownDraws
 from gptdoctor.probes.instruments.nearby_text import given_line
 from gptdoctor.probes.instruments.real_generation import (
     CLEARLY,
@@ -36,6 +36,7 @@ from gptdoctor.probes.instruments.real_generation import (
 from gptdoctor.probes.instruments.requirements import require_any_size, require_logits
 from gptdoctor.probes.instruments.traced_choice import TracedChoice
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.outputs import tensors_in
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen

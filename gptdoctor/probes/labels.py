@@ -23,6 +23,7 @@ from gptdoctor.probes.instruments.requirements import require_forward, require_l
 from gptdoctor.probes.instruments.unheard import as_number, asked_number, with_cut, with_lost_labels
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.label_conventions import masks_labels
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.places import told
@@ -34,7 +35,6 @@ _MOST_LOSSES = 3
 # A row must have tokens before and behind the one that is exchanged, and padding at its end.
 _SHORTEST = 4
 _PADDED = 2  # tokens at the end of row 0
-_FAILURES = (Exception, SystemExit)
 
 
 def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReading:
@@ -151,7 +151,7 @@ def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
     ):
         try:
             run = Labeller(specimen, own, text).run(0)
-        except _FAILURES:
+        except FAILURES:
             continue
         if run.loss.item() in run.watch.numbers:
             yield with_cut(run.reading(own.name, hears=False), run)
@@ -172,7 +172,7 @@ def measure(specimen: Specimen) -> Labels:
         if number < _MOST_LOSSES or own.name in names:
             try:
                 readings.append(_reading(Labeller(specimen, own, text), specimen, own))
-            except _FAILURES as error:  # labels that are no tokens of the text are refused
+            except FAILURES as error:  # labels that are no tokens of the text are refused
                 errors.append(told(error, specimen.root))
     if not any(reading.hears and reading.targets for reading in readings):
         readings += _unreturned(specimen, text)

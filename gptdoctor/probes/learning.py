@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.learning import Bottleneck, Learning, LearningR
 from gptdoctor.probes.instruments.backward_watch import BackwardWatch, bottleneck
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 
@@ -37,7 +38,6 @@ LEAST_PROGRESS_OF_ALL = 0.10
 # An operation that passes on less than this share of the gradient stops it: a mean over a batch
 # passes on a fifth, a softmax with even scores a hundredth.
 BOTTLENECK = 1e-4
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass
@@ -123,7 +123,7 @@ def _batch(specimen: Specimen) -> tuple[int, int]:
         inputs = specimen.make_inputs(BATCH, LENGTH, specimen.seed)
         with torch.no_grad():
             specimen.loss(specimen.copy(), inputs)
-    except _FAILURES:
+    except FAILURES:
         return specimen.construction.batch, specimen.construction.length
     return BATCH, LENGTH
 
@@ -156,7 +156,7 @@ def measure(specimen: Specimen) -> Learning:
         objective = _Objective(specimen, batch, length)
         try:
             run, took = descend(objective.model, objective, rate)
-        except _FAILURES as error:
+        except FAILURES as error:
             crash = crash_of(error, specimen.root, "backward" if objective.returned else "forward")
             break
         runs.append(run)
@@ -184,7 +184,7 @@ def _bottleneck(specimen: Specimen, batch: int, length: int) -> Bottleneck | Non
             warnings.simplefilter("ignore")  # torch would name our frame for the user's
             loss = objective()
         loss.backward()  # type: ignore[no-untyped-call]
-    except _FAILURES:
+    except FAILURES:
         return None
     found = bottleneck(watch, BOTTLENECK)
     if found is None:

@@ -22,6 +22,7 @@ from gptdoctor.probes.instruments.labelled_runs import Text, text_in
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.taming_watch import TamingWatch
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.forms import Promised
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.outputs import LAST_ONLY
@@ -33,7 +34,6 @@ from gptdoctor.specimen.specimen import Specimen
 _SOURCES = frozenset({"ids", "image", "audio", "features"})
 _BEYOND = 2  # positions more than the model says it takes
 _SAME = 1e-5  # fp32 noise is 3.3e-7 of the largest logit
-_FAILURES = (Exception, SystemExit)
 
 
 def _missing(specimen: Specimen, recipe: Recipe) -> Iterator[MissingInput]:
@@ -63,7 +63,7 @@ def _crash(specimen: Specimen, recipe: Recipe, inputs: Mapping[str, Any]) -> Cra
         specimen.reseed()
         with torch.no_grad():
             entry_of(specimen.copy().eval(), recipe.entry)(**inputs)
-    except _FAILURES as error:
+    except FAILURES as error:
         return crash_of(error, specimen.root, "forward")
     return None
 
@@ -96,7 +96,7 @@ def _with_token(specimen: Specimen, text: Text, token: int, vocabulary: int) -> 
                 usual = forward_of(specimen, specimen.copy().eval())(inputs)
             differs = (usual - logits).abs() > _SAME * usual.abs().max()
             read_as = None if bool(differs.any()) else read_as
-    except _FAILURES as error:
+    except FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
     tamed = watch.tamed if read_as is not None else None
     return StrangeId(
@@ -125,7 +125,7 @@ def _overlong(specimen: Specimen, text: Text) -> OverlongInput | None:
             specimen.reseed()
             logits = specimen.call(specimen.copy().eval(), inputs).logits
         positions = None if logits is None else logits.shape[1]
-    except _FAILURES as error:
+    except FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
         at = place_in(error, signature_of(specimen.model, specimen.target.entry), specimen.root)
     shorter = positions is not None and positions < length
@@ -156,7 +156,7 @@ def _only_beyond(specimen: Specimen, longest: int) -> bool:
             with torch.no_grad():
                 specimen.reseed()
                 specimen.call(specimen.copy().eval(), inputs)
-        except _FAILURES:
+        except FAILURES:
             runs.append(False)
         else:
             runs.append(True)
@@ -169,13 +169,13 @@ def _empty(specimen: Specimen) -> Crash | None:
         return None
     try:
         inputs = specimen.make_inputs(specimen.construction.batch, 0, specimen.seed)
-    except _FAILURES:
+    except FAILURES:
         return None
     try:
         with torch.no_grad():
             specimen.reseed()
             specimen.call(specimen.copy().eval(), inputs)
-    except _FAILURES as error:
+    except FAILURES as error:
         return crash_of(error, specimen.root, "forward")
     return None
 
@@ -187,7 +187,7 @@ def _masked(specimen: Specimen) -> tuple[HiddenTokens, ...]:
     try:
         mask = find_mask(specimen) or find_padding(specimen)
         return tuple(hidden_calls(specimen, mask)) if mask is not None else ()
-    except _FAILURES:  # it refuses such a mask
+    except FAILURES:  # it refuses such a mask
         return ()
 
 

@@ -17,7 +17,7 @@ from gptdoctor.probes.instruments.masked_text import PADDED, WIDER, MaskedText
 from gptdoctor.probes.instruments.padding_ids import PaddedText, PaddingId, padding_ids
 from gptdoctor.probes.instruments.positions import orders_itself
 from gptdoctor.probes.instruments.requirements import require_any_size, require_forward
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.token_masks import (
     mask_names,
     masked_text,
@@ -27,6 +27,7 @@ from gptdoctor.probes.instruments.token_masks import (
 )
 from gptdoctor.probes.instruments.ways import without_capacity
 from gptdoctor.probes.probe import Abstention, Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.outputs import gives_the_last
 from gptdoctor.specimen.specimen import Specimen
 

@@ -13,9 +13,10 @@ from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.kept_state import changed_by, kept, put_back, reset_methods
 from gptdoctor.probes.instruments.leaks import Comparison, everything
 from gptdoctor.probes.instruments.requirements import require_forward
-from gptdoctor.probes.instruments.steady import FAILURES, Steady, relative_change
+from gptdoctor.probes.instruments.steady import Steady, relative_change
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 # Specimens are built without dropout where a parameter asks for it; a chance that is 0 hides that

@@ -19,13 +19,14 @@ from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.filter_draws import filter_draws, known_logits
 from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
-from gptdoctor.probes.instruments.known_draws import CALLS, FAILURES, WAYS, KnownDraws, Way
+from gptdoctor.probes.instruments.known_draws import CALLS, WAYS, KnownDraws, Way
 from gptdoctor.probes.instruments.nearby_text import admitting_line, idle_line, only_reads
 from gptdoctor.probes.instruments.promises import lets_zero_in, promises_of
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.requirements import require_logits
 from gptdoctor.probes.instruments.traced_choice import Temperature, TracedChoice
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 

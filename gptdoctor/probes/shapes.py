@@ -30,6 +30,7 @@ from gptdoctor.probes.instruments.requirements import require_any_size, require_
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.objective import EXCHANGED, OWN
 from gptdoctor.specimen.outputs import LAST_ONLY, tensors_in
 from gptdoctor.specimen.places import crash_of
@@ -44,7 +45,6 @@ JITTER = 0.05
 APART = (2, 11)
 # B and T of the pass that ends in a loss: neither 7 nor 35 is another size's.
 LOSS = (7, 5)
-_FAILURES = (Exception, SystemExit)
 Traces = dict[tuple[int, int], ShapeTrace]  # by B and T
 
 
@@ -83,7 +83,7 @@ def _case(specimen: Specimen, batch: int, length: int, traces: Traces) -> ShapeC
         inputs = specimen.make_inputs(batch, length, specimen.seed)
         with trace:
             outputs = specimen.call(specimen.copy(), inputs)
-    except _FAILURES as error:
+    except FAILURES as error:
         crash = crash_of(error, specimen.root, "forward")
     else:
         returned = _wide_shape(outputs, specimen.construction.vocabulary)
@@ -222,7 +222,7 @@ def _mixing_effect(specimen: Specimen) -> float | None:
     try:
         forward = forward_of(specimen, model)
         return mixing_effect(forward, specimen.make_inputs(*APART, specimen.seed), APART[1])
-    except _FAILURES:
+    except FAILURES:
         return None
 
 
@@ -233,7 +233,7 @@ def _spread(specimen: Specimen) -> Iterator[SpreadRows]:
     batch, length = LOSS
     counts = {batch, batch * length, batch * (length - 1)}  # a loss that shifts has one less
     trace = ShapeTrace(root=specimen.root, counts=frozenset(counts))
-    with contextlib.suppress(*_FAILURES):
+    with contextlib.suppress(*FAILURES):
         inputs = specimen.make_inputs(batch, length, specimen.seed)
         specimen.reseed()
         with trace:
@@ -250,7 +250,7 @@ def _influence(specimen: Specimen) -> float | None:
     try:
         forward = forward_of(specimen, model)
         return row_influence(forward, inputs, others, specimen.batch_dimensions)
-    except _FAILURES:
+    except FAILURES:
         return None
 
 

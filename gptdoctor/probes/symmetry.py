@@ -13,6 +13,7 @@ from gptdoctor.probes.instruments.fill_watch import filled_in
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 # Projections, gates and adapters that start at zero have rows that differ after one step, or two
@@ -26,7 +27,6 @@ ROUNDING = 1e-3
 # zero.  In float32, for models that do not run otherwise, no share tells the two apart.
 NO_GRADIENT = {torch.float64: 1e-12, torch.float32: 0.0}
 JITTER = 0.05
-_FAILURES = (Exception, SystemExit)
 
 
 def rows_of(tensor: Tensor) -> Tensor | None:
@@ -98,7 +98,7 @@ def _precise(specimen: Specimen) -> nn.Module:
     model = specimen.copy().double()
     try:
         next(iter(_losses(specimen, model, 1)))().backward()  # type: ignore[no-untyped-call]
-    except _FAILURES:
+    except FAILURES:
         return specimen.copy()
     return specimen.copy().double()
 

@@ -18,11 +18,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.forms import distinct_ids
 from gptdoctor.specimen.given_values import by_parameter, called, sizes_of
 from gptdoctor.specimen.reach import compiled, namespace
 from gptdoctor.specimen.roles import Slot, entry_of, signature_of, slots_of
-from gptdoctor.specimen.trial import FAILURES, NoCallError
+from gptdoctor.specimen.trial import NoCallError
 
 ORIGIN = "<call>"  # the file that tracebacks name for the expression
 _DRAWN = frozenset({"model", "ids", "labels", "B", "T"})  # unlike at other sizes

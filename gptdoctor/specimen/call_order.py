@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.outputs import tensors_in
-from gptdoctor.specimen.trial import FAILURES, SHAPES, Trial, attempt
+from gptdoctor.specimen.trial import SHAPES, Trial, attempt
 
 
 def in_order(model: nn.Module, trial: Trial, seed: int) -> Trial:

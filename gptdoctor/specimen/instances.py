@@ -17,6 +17,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.configurations import Maker
 from gptdoctor.specimen.demonstrated import demos_of, lessons_of
 from gptdoctor.specimen.demos import Demo
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.given_call import Supply
 from gptdoctor.specimen.lessons import Lessons, missing_key
 from gptdoctor.specimen.module_sizes import Change
@@ -35,7 +36,6 @@ MOST_PARAMETERS = 20_000_000
 _MOST_LEARNED = 24
 # The sets of sizes in which a demonstration is followed: it tells what is no size by itself.
 _DEMO_VARIANTS = 2
-_FAILURES = (Exception, SystemExit)
 _TORCH = str(Path(torch.__file__).parent)
 
 
@@ -152,7 +152,7 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
         except NoIdeaError as error:
             note = f"{made.__name__}: nothing tells what to give for {error}"
             return Instance(code="", model=None, crash=None, note=note)
-        except _FAILURES as error:
+        except FAILURES as error:
             if not maker.lessons.learn(error):
                 failed = _failed(made.__name__, error, request, maker.lessons)
                 return replace(failed, code=maker.attempted or failed.code)
@@ -231,7 +231,7 @@ def _evaluated(code: str, module: ModuleType, request: ExamineRequest) -> Instan
         for name, found in other_names(tree, module, request.root).items():
             vars(module).setdefault(name, found)  # inner functions see nothing but globals
         value = eval(compiled(tree, "<build>"), vars(module))  # noqa: S307 - asked for
-    except _FAILURES as error:
+    except FAILURES as error:
         failed = _failed(f"{_called(code, request)} fails", error, request)
         return replace(failed, code=code.strip())
     return _accepted(Written(value, code.strip()), _called(code, request))

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.reads import project_modules, source_of
 
@@ -25,7 +26,6 @@ _ELSEWHERE = re.compile(
 _MOST_NAMES = 64
 # A dictionary with no more than this share of the keys that a model reads is of something else.
 _ENOUGH = 0.5
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,7 @@ def _of_class(kind: type, holder: Holder | None) -> Iterator[Named]:
         return
     try:
         value = kind()
-    except _FAILURES:
+    except FAILURES:
         return
     if holder.takes(value):
         yield Named(name=f"{kind.__name__}()", value=value)
@@ -116,7 +116,7 @@ def _as_configuration(
     elif holder.kind not in (dict, SimpleNamespace) and _serves(value, holder.kind):
         try:
             config = holder.kind(**value)
-        except _FAILURES:
+        except FAILURES:
             return
         yield Named(name=f"{holder.kind.__name__}(**{name})", value=config)
 
@@ -179,7 +179,7 @@ def _called(code: str, call: Callable[..., Any], function: Any, kind: type) -> I
     for arguments in choices:
         try:
             value = call(*arguments)
-        except _FAILURES:
+        except FAILURES:
             continue
         if isinstance(value, kind):
             yield Named(name=f"{code}({', '.join(map(repr, arguments))})", value=value)

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.instances import MOST_PARAMETERS, Instance
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.size_limit import limited
@@ -26,7 +27,6 @@ _PREPARES = re.compile(
 )
 # What is given by name to those that take arguments: batches and lengths that no probe exceeds.
 _ROLES = ("batch", "context")
-_FAILURES = (Exception, SystemExit)
 
 
 def prepared(instance: Instance, root: str) -> Iterator[Instance]:
@@ -43,7 +43,7 @@ def prepared(instance: Instance, root: str) -> Iterator[Instance]:
             torch.manual_seed(0)
             with torch.no_grad(), limited(MOST_PARAMETERS):
                 getattr(ready, name)(**{key: value.value for key, value in given.items()})
-        except _FAILURES:
+        except FAILURES:
             continue
         call = f"model.{name}({keywords(given)})"
         code = f"(lambda model: ({call}, model)[1])({instance.code})"

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from gptdoctor.specimen.called import Called
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.labels import labels_for, names_next, text_of
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.outputs import Layout, Path, logits_in, loss_at
-from gptdoctor.specimen.trial import FAILURES
 
 OUTPUT = "output"  # the name of what the call returned
 _TIME_FIRST = ".transpose(0, 1)"

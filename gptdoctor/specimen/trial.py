@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.specimen import Outputs
@@ -19,7 +20,6 @@ from gptdoctor.specimen.specimen import Outputs
 # model that has mixed the two up; then what models that take one row, whole chunks, or one token
 # at a time can run.
 SHAPES = ((3, 7), (5, 5), (1, 7), (2, 8), (2, 32), (3, 1), (1, 1))
-FAILURES = (Exception, SystemExit)
 
 
 class NoCallError(Exception):

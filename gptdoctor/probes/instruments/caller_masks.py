@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Outputs, Specimen
 
 _DIMENSIONS = (2, 3, 4)  # [T, T], [1, T, T], [1, 1, T, T]

@@ -17,6 +17,7 @@ from gptdoctor.core.measurements.gradient_flow import GradientCut
 from gptdoctor.probes.instruments.gradient_cuts import Cut, GradientCuts
 from gptdoctor.probes.instruments.stack import Line
 from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 
@@ -30,7 +31,6 @@ LEAST_CHANGE = 1e-5
 ROUNDING = 1e-7
 # All counterfactuals together may take this long; what is left over is said to be unmeasured.
 SECONDS = 3.0
-_FAILURES = (Exception, SystemExit)
 Gradients = Mapping[str, Tensor | None]
 
 
@@ -133,7 +133,7 @@ def _step(
         stage = "backward"
         if loss.requires_grad:
             loss.backward()  # type: ignore[no-untyped-call]
-    except _FAILURES as error:
+    except FAILURES as error:
         return crash_of(error, specimen.root, stage)
     finally:
         torch._C._set_grad_enabled(True)  # a forward may have left it switched off

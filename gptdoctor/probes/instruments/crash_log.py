@@ -13,10 +13,10 @@ from torch import Tensor, nn
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import project_path, user_place
 
 Shape = tuple[int, ...]
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(kw_only=True)
@@ -67,7 +67,7 @@ def failed_run(run: Callable[[], object], root: str) -> FailedRun:
     try:
         with log:
             run()
-    except _FAILURES as error:
+    except FAILURES as error:
         modules, ended = tuple(_modules(error)), error
     else:
         log.failed = None  # the user's code got over it

@@ -15,6 +15,7 @@ from gptdoctor.probes.instruments.attribute_text import commented_line
 from gptdoctor.probes.instruments.effects import loss_of, moved_model
 from gptdoctor.probes.instruments.gradient_trace import GradientTrace, Step, place_of
 from gptdoctor.probes.instruments.round_trips import LEAVING
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 DETACHING = frozenset({"detach", "detach_", "data"})
@@ -43,7 +44,6 @@ _ONLOOKERS = re.compile(
     r"exit|predictor|classifier|reward)([._]|$)",
     re.I,
 )
-_FAILURES = (Exception, SystemExit)
 
 
 def with_uses(specimen: Specimen, cuts: tuple[GradientCut, ...]) -> tuple[GradientCut, ...]:
@@ -80,7 +80,7 @@ def uses_of(specimen: Specimen, places: Iterable[tuple[str, int]]) -> dict[tuple
             warnings.simplefilter("ignore")
             loss_of(specimen, model, specimen.seed)
             main = _behind_logits(specimen, model, trace)
-    except _FAILURES:
+    except FAILURES:
         return {}
     finally:
         torch._C._set_grad_enabled(True)

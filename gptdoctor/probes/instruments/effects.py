@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gptdoctor.probes.instruments.gradient_trace import Disturbance, GradientTrace
 from gptdoctor.probes.instruments.stack import Line
 from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 # Moves zero-initialised gates off zero, as the counterfactuals do.
@@ -25,7 +26,6 @@ LEAST_CHANGE = 1e-6
 # A tenth of a number: large beside rounding, and few decisions lie so near.
 STEP = 0.1
 SECONDS = 2.0  # for all passes of one model
-_FAILURES = (Exception, SystemExit)
 
 
 def moved_model(specimen: Specimen) -> nn.Module:
@@ -131,7 +131,7 @@ class Effect:
                 warnings.simplefilter("ignore")
                 loss = loss_of(self._specimen, model, seed)
             value = float(loss.detach())
-        except _FAILURES:
+        except FAILURES:
             return None
         finally:
             torch._C._set_grad_enabled(True)

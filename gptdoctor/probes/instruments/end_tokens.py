@@ -9,8 +9,9 @@ from torch import Tensor
 
 from gptdoctor.core.measurements.generation import EndRun
 from gptdoctor.probes.instruments.generation import Method
-from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.known_draws import KnownDraws, Way
 from gptdoctor.probes.instruments.read_lines import comparing_line, first_reading
+from gptdoctor.specimen.failures import FAILURES
 
 STEPS = 7
 # Far above all others: drawn all but surely, 30 nats away.

@@ -15,11 +15,12 @@ from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
-from gptdoctor.probes.instruments.known_draws import FAILURES, KnownDraws, Way
+from gptdoctor.probes.instruments.known_draws import KnownDraws, Way
 from gptdoctor.probes.instruments.loaded_text import line_at
 from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.traced_choice import TracedChoice
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import crash_of
 
 # Few enough that 64 draws miss one of as many about equal ones once in 10^10 times.

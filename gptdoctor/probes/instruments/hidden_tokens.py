@@ -16,6 +16,7 @@ from gptdoctor.probes.instruments.nan_watch import NanWatch
 from gptdoctor.probes.instruments.padding_ids import padding_ids
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.weights import jitter
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 _MASK = re.compile(r"(?:attention|attn|input|src|text|token)?_?(?:key_)?(?:pad|padding)?_?mask")
@@ -23,7 +24,6 @@ _OTHER = re.compile(r".*(?:causal|look|tgt|memory|loss|label|image|pixel).*")
 JITTER = 0.05  # small initial weights hide what a hidden token does
 _PADDED = 2  # tokens at the beginning of row 0
 _SAME = 1e-5  # fp32 noise is 3.3e-7 of the largest logit; what a hidden token does is 7e-4 and up
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +132,7 @@ def _hides(specimen: Specimen, mask: Mask) -> bool:
             full = forward({**plain, mask.name: mask.hiding(nothing)})
             hidden = forward({**plain, mask.name: mask.hiding(one)})
             bare = full if mask.name in inputs else forward(plain)
-    except _FAILURES:
+    except FAILURES:
         return False
     if not full.isfinite().all() or full.shape != hidden.shape or full.shape != bare.shape:
         return False

@@ -17,11 +17,11 @@ from gptdoctor.core.measurements.gradient_flow import InPlaceWrite
 from gptdoctor.probes.instruments.arguments import memory_of, tensors
 from gptdoctor.probes.instruments.effects import loss_of
 from gptdoctor.probes.instruments.stack import Line, user_line
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.places import project_path, symbol_of
 from gptdoctor.specimen.specimen import Specimen
 
 BROKEN = re.compile(r"modified by an inplace operation")
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(kw_only=True)
@@ -97,7 +97,7 @@ def write_behind(crash: Crash, specimen: Specimen, seed: int) -> InPlaceWrite | 
         with warnings.catch_warnings(), hooks, watch:
             warnings.simplefilter("ignore")
             loss_of(specimen, model, seed)
-    except _FAILURES:
+    except FAILURES:
         return None
     found = watch.culprit()
     return None if found is None else _told(*found, specimen.root)

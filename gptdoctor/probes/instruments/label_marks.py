@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from gptdoctor.core.measurements.labels import LossReading
 from gptdoctor.probes.instruments.labelled_runs import Change, LabelledRun, Labeller
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.reads import source_of
 
 USUAL = -100  # which torch leaves out by default
@@ -22,7 +23,6 @@ _SAME_WEIGHT = 0.02
 # The weights of all positions add up to one in a mean, to N or N / B in sums; smoothing and
 # scaling move that by less than half.
 _OF_A_MEAN = (0.5, 2.0)
-_FAILURES = (Exception, SystemExit)
 
 
 def with_marks(
@@ -37,7 +37,7 @@ def with_marks(
     change = Change(start=length // 2, stop=length, token=mark, text=False, labels=True)
     try:
         marked = labeller.run(0, change)
-    except _FAILURES:
+    except FAILURES:
         return reading
     if len(marked.pulled) != len(run.pulled):
         return reading

@@ -12,6 +12,7 @@ from gptdoctor.core.measurements.shapes import LastOnly
 from gptdoctor.probes.instruments.crash_log import FailedRun, failed_run
 from gptdoctor.probes.instruments.operation_log import Operation
 from gptdoctor.probes.instruments.size_sources import told_name
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.objective import OWN
 from gptdoctor.specimen.outputs import gives_the_last
 from gptdoctor.specimen.specimen import Specimen
@@ -20,7 +21,6 @@ SIZES = (2, 11)  # B and T: no other size of a tiny model
 # Numbers of one position are added in another order when a later one changes: rounding alone.
 _ROUNDING = 1e-5
 _MOST_STEPS = 1000
-_FAILURES = (Exception, SystemExit)
 
 
 def last_only_of(specimen: Specimen) -> LastOnly | None:
@@ -39,7 +39,7 @@ def last_only_of(specimen: Specimen) -> LastOnly | None:
         other = dict(inputs)
         other[recipe.ids] = _with_another_end(inputs[recipe.ids], recipe.ids_below)
         return _found(specimen, inputs, other)
-    except _FAILURES:
+    except FAILURES:
         return None
 
 

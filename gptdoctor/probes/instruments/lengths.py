@@ -9,9 +9,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import with_text
 from gptdoctor.probes.probe import Abstention
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.sizes import role_of
 
 SHORT = (7, 5, 8)  # the first that works; a prime is unlike the other sizes

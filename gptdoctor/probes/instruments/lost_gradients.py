@@ -27,6 +27,7 @@ from gptdoctor.probes.instruments.gradient_trace import (
     way_to,
 )
 from gptdoctor.probes.instruments.stack import Line
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 BATCHES = 3  # experts that the first batch leaves idle
@@ -36,7 +37,6 @@ HANDED_ON = re.compile(
     r"((last|encoder|decoder|all)_)?hidden(_?states?)?|(cross_|self_)?attentions?|attn_weights|"
     r"past(_key_values?)?|(new_|kv_)?caches?|present(s|_key_values?)?"
 )
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -108,7 +108,7 @@ def traced_pass(
             warnings.simplefilter("ignore")
             loss = loss_of(specimen, model, seed)
             end = trace.step_of(loss)
-    except _FAILURES:
+    except FAILURES:
         return None
     finally:
         hook.remove()
@@ -141,7 +141,7 @@ def _served_by(own: OwnLoss, specimen: Specimen, seed: int) -> int:
         with warnings.catch_warnings(), GradientTrace(model, specimen.root) as trace:
             warnings.simplefilter("ignore")
             step = trace.step_of(own.run(model, inputs))
-    except _FAILURES:
+    except FAILURES:
         return 0
     finally:
         torch._C._set_grad_enabled(True)

@@ -16,8 +16,9 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.core.measurements.padding import PaddedSide
 from gptdoctor.probes.instruments.lengths import SHORT
 from gptdoctor.probes.instruments.lost_padding import padding_place
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.texts import Text, two_texts, with_text
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.outputs import gives_the_last
 
 PADDED = 3  # tokens, of 7 or so

@@ -11,8 +11,8 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.crash_log import is_users
 from gptdoctor.probes.instruments.definitions import made_at
 from gptdoctor.probes.instruments.size_sources import Source
+from gptdoctor.specimen.failures import FAILURES
 
-_FAILURES = (Exception, SystemExit)
 Run = Callable[[nn.Module], object]
 
 
@@ -41,7 +41,7 @@ def blamed_module(
     try:
         with torch.no_grad():
             run(model)
-    except _FAILURES:
+    except FAILURES:
         return None
     return Source(place=place, kind=kind, operation=type(guilty).__name__, size=0, shape=shape)
 

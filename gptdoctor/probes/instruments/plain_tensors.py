@@ -24,6 +24,7 @@ from gptdoctor.probes.instruments.effects import differ, loss_of, move
 from gptdoctor.probes.instruments.gradient_trace import place_of
 from gptdoctor.probes.instruments.rebuilding import rebuilt
 from gptdoctor.probes.instruments.stack import Line, user_line
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 _TABLES = frozenset({"_parameters", "_buffers", "_modules"})
@@ -40,7 +41,6 @@ _LEARNED = re.compile(
 )
 _STATES = re.compile(r"mask|cache|state|hidden|h0|mem|attn|freq|inv|rope|sin|cos|slope|alibi|std")
 MOST = 64  # tensors of one model; a cache of each layer has two
-_FAILURES = (Exception, SystemExit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,7 +212,7 @@ def _loss(specimen: Specimen, model: nn.Module, watch: _Uses | None = None) -> f
                 return float(loss_of(specimen, model, specimen.seed).detach())
             with watch:
                 return float(loss_of(specimen, model, specimen.seed).detach())
-    except _FAILURES:
+    except FAILURES:
         return None
 
 

@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.generation import Method, arguments_for
-from gptdoctor.probes.instruments.known_draws import FAILURES
 from gptdoctor.probes.instruments.new_tokens import new_sequences
 from gptdoctor.probes.instruments.watched_model import WatchedModel
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.instruments.written_calls import written_call
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.outputs import Path
 from gptdoctor.specimen.places import place_in
 from gptdoctor.specimen.roles import signature_of

@@ -6,9 +6,8 @@ from contextlib import AbstractContextManager
 
 from torch import nn
 
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
-
-_FAILURES = (Exception, SystemExit)
 
 
 def rebuilt(specimen: Specimen, watch: AbstractContextManager[object]) -> nn.Module | None:
@@ -18,5 +17,5 @@ def rebuilt(specimen: Specimen, watch: AbstractContextManager[object]) -> nn.Mod
     try:
         with watch, specimen.remade() as model:
             return model
-    except _FAILURES:
+    except FAILURES:
         return None

@@ -15,6 +15,7 @@ from gptdoctor.probes.instruments.texts import Text, text_in, two_texts, with_te
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Outputs, Specimen
 
 
@@ -29,7 +30,6 @@ JITTER = 0.1
 LEAST = 1e-5
 # What moves more than this from call to call hides too much.
 MOST_NOISE = 1e-4
-FAILURES = (Exception, SystemExit)
 
 
 class Steady:

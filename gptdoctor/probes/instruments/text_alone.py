@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.roles import MODALITIES
 
 

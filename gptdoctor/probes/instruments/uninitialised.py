@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import nn
 
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
 # Methods without arguments that a training script calls to give a model its first values.
@@ -20,7 +21,6 @@ _INITIALISERS = (
     "initialize",
     "post_init",
 )
-_FAILURES = (Exception, SystemExit)
 
 
 @contextmanager
@@ -66,7 +66,7 @@ def uninitialised(specimen: Specimen) -> tuple[str, ...] | None:
     try:
         with empty_is_nan(), specimen.remade() as model:
             return None if model is None else _felt(specimen, model)
-    except _FAILURES:
+    except FAILURES:
         return None
 
 
@@ -77,7 +77,7 @@ def _felt(specimen: Specimen, model: nn.Module) -> tuple[str, ...]:
         if callable(method):
             try:
                 method()
-            except _FAILURES:
+            except FAILURES:
                 continue
             found = left_empty(model)
     if not found:

@@ -15,6 +15,7 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.read_lines import tree_of
 from gptdoctor.probes.instruments.statements import forward_place
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.labels import text_of
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.outputs import tensors_in
@@ -24,7 +25,6 @@ from gptdoctor.specimen.specimen import Specimen
 _DECIDES = re.compile(r"loss|label|target|train", re.IGNORECASE)
 # The loss itself, and no term that keeps a router or a codebook in order.
 _WHOLE = re.compile(r"^(?!.*(?:aux|balanc|router|gate|z_|reg|commit|penalty)).*loss", re.IGNORECASE)
-_FAILURES = (Exception, SystemExit)
 
 
 class MadeOf(TorchFunctionMode):
@@ -58,7 +58,7 @@ def idle_labels(specimen: Specimen) -> str:
         return ""
     try:
         one, other = (_outputs(specimen, names[0], shift) for shift in (1, 2))
-    except _FAILURES:  # what refuses these labels makes something of them
+    except FAILURES:  # what refuses these labels makes something of them
         return ""
     same = one is not None and other is not None and _equal(one, other)
     return names[0] if same else ""

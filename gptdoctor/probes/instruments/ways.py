@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 
 from gptdoctor.probes.instruments.lengths import named_values
-from gptdoctor.probes.instruments.steady import FAILURES, Steady
+from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Outputs, Specimen
 
 _PATH_FLAG = re.compile(
