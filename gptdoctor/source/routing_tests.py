@@ -29,14 +29,21 @@ gradients = torch.autograd.grad(objective, made, allow_unused=True, materialize_
 def router_learns(values: Mapping[str, Value]) -> str:
     """The largest gradients of a router and of its experts; "" if its weights are not known."""
     names, experts = values.get("router_parameters"), values.get("experts_list")
-    if not isinstance(names, tuple) or not names or not experts:
+    if not isinstance(names, tuple) or not names:
         return ""
+    # Weights in stacks are no module: all that is no router's stands for the experts.
+    others = (
+        f'experts = list(model.get_submodule("{experts}").parameters())\n'
+        if experts
+        else f"router_names = {list(names)!r}\n"
+        "experts = [one for name, one in model.named_parameters() if name not in router_names]\n"
+    )
     return (
         "model = jitter(build(), 0.05, seed=0)  # what starts at zero would hide all effects\n"
         "random_objective(logits(model, random_ids())).backward()\n"
         f"routers = [model.get_parameter(name) for name in {list(names)!r}]\n"
-        f'experts = model.get_submodule("{experts}").parameters()\n'
-        "router, expert = largest_gradient(routers), largest_gradient(list(experts))\n"
+        f"{others}"
+        "router, expert = largest_gradient(routers), largest_gradient(experts)\n"
         "# Rounding leaves up to 1e-7 of the experts' gradient where mathematics says 0.\n"
         'assert router >= 1e-6 * expert, f"{router:.2g} in the router, {expert:.2g} in experts"\n'
     )

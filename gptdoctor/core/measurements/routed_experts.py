@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gptdoctor.core.findings import Place, Value
@@ -120,6 +121,12 @@ class RoutedBlock:
         return self.cut_by in ("ones_like", "full_like", "new_ones", "new_full")
 
     @property
+    def gradients_are_numbers(self) -> bool:
+        """Whether the gradients of router and experts were measured, and are finite."""
+        router, expert = self.router_gradient, self.expert_gradient
+        return router is not None and math.isfinite(router + (expert or 0.0))
+
+    @property
     def router_learns(self) -> bool:
         """Whether the logits give the router a gradient beside that of the experts.
 
@@ -128,6 +135,8 @@ class RoutedBlock:
         """
         if self.router_gradient is None or not self.expert_gradient:
             return True  # nothing can be said against it
+        if not self.gradients_are_numbers:
+            return True  # what is no number tells of what spoiled it, and not of the router
         return self.router_gradient >= 1e-6 * self.expert_gradient
 
     @property

@@ -62,7 +62,7 @@ def _conviction(one: ScoredAttention, record: ModelRecord) -> Conviction:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """What each softmax is given, against the products of queries and keys before it."""
+    """What each softmax is given, against the products before it, and scales that are told."""
     if values.get("factor") is None:
         return ""
     return f"""\
@@ -76,6 +76,8 @@ class Scores(torch.overrides.TorchFunctionMode):
             factors.extend(score_factor(one, args[0]) for one in products if one.shape == shape)
             products.clear()
         result = func(*args, **(kwargs or {{}}))
+        if name == "scaled_dot_product_attention":  # None: it scales by itself
+            factors.append((kwargs or {{}}).get("scale"))
         if name in ("matmul", "__matmul__", "bmm", "einsum") and result.dim() > 2:
             products.append(result)
         return result

@@ -46,7 +46,7 @@ def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator
 def _test(values: Mapping[str, Value]) -> str:
     """The head by its name."""
     return f"""\
-head = dict(build().named_parameters())["{values.get("parameter")}"]
+head = build().get_parameter("{values.get("parameter")}")
 assert head.requires_grad, "the head is frozen"
 """
 

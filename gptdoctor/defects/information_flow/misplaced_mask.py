@@ -73,8 +73,10 @@ def _test(values: Mapping[str, Value]) -> str:
     """What a mask in the wrong place shows in the outputs: no numbers, or later tokens."""
     if values.get("finite") is False:
         return """\
-found = logits(build().eval(), random_ids())
-assert found.isfinite().all(), "some positions see nothing: their logits are no numbers"
+for recorded in (True, False):  # a layer of torch's may take another way in either
+    with torch.set_grad_enabled(recorded):
+        found = logits(build().eval(), random_ids())
+    assert found.isfinite().all(), "some positions see nothing: their logits are no numbers"
 """
     influence = values.get("influence")
     if not isinstance(influence, float) or influence <= 1e-5:

@@ -49,7 +49,7 @@ def _test(values: Mapping[str, Value]) -> str:
     other = values.get("with_other_numbers")
     seed = 1 if isinstance(other, float) and other > 1e-5 else 0
     return f"""\
-model = build().eval()
+model = with_dropout(build(), 0.1).eval()  # built without, it would hide what drops
 with torch.no_grad():
     first, again = logits(model, random_ids()), logits(model, random_ids(), seed={seed})
 change = relative_change(first, again)
@@ -98,5 +98,8 @@ DEFECT = Defect(
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
     convicts={PROBE: read_calls},
     explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
-    proof=Proof(measures=("probes.instruments.steady:relative_change",), test=_test),
+    proof=Proof(
+        measures=("probes.instruments.steady:relative_change", "probes.repeated_calls:with_dropout"),
+        test=_test,
+    ),
 )

@@ -22,7 +22,7 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
     for block in measurement.blocks:
         if _is_sick(block):
             yield _confirmed(block)
-        elif block.router_gradient is not None and block.router_learns:
+        elif block.gradients_are_numbers and block.router_learns:
             yield Conviction(
                 rule=CODE,
                 status=Status.REFUTED,
