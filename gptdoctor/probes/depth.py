@@ -45,20 +45,23 @@ TAME = (0.6, 4.0)
 
 
 @contextmanager
-def _deep(specimen: Specimen) -> Iterator[tuple[nn.Module, bool]]:
-    """The model with more layers: built so, else with copies of those it has, else as it is."""
+def _deep(specimen: Specimen) -> Iterator[tuple[nn.Module, bool, bool]]:
+    """The model with more layers: built so, else with copies of those it has, else as it is.
+
+    With whether it has more, and whether it was built so.
+    """
     remade = nullcontext(None) if specimen.remade is None else specimen.remade(layers=LAYERS)
     with remade as other:
         deeper = other is not None and _blocks(other) > _blocks(specimen.model)
         if other is not None and deeper and _runs(specimen, other.train()):
-            yield other, True
+            yield other, True, True
             return
     try:
         copies = lengthened(specimen.copy(), LAYERS)
     except FAILURES:  # what the blocks hold cannot be copied
         copies = specimen.copy()
     deeper = _blocks(copies) > _blocks(specimen.model) and _runs(specimen, copies)
-    yield (copies if deeper else specimen.copy()), deeper
+    yield (copies if deeper else specimen.copy()), deeper, False
 
 
 def _runs(specimen: Specimen, model: nn.Module) -> bool:
@@ -132,9 +135,15 @@ def _stack(specimen: Specimen, model: nn.Module, blocks: Blocks, objective: Tens
         missing=missing,
     )
     factor = stack.gradient_factor
-    if factor is None or TAME[0] <= factor <= TAME[1]:
+    if factor is None or _is_tame(stack):
         return stack
     return replace(stack, jump=_jump(specimen, model, blocks, grows=factor > 1))
+
+
+def _is_tame(stack: Stack) -> bool:
+    """Whether nobody asks what its blocks multiply the gradient by."""
+    factor = stack.gradient_factor
+    return factor is None or TAME[0] <= factor <= TAME[1]
 
 
 def _jump(
@@ -202,8 +211,12 @@ def measure(specimen: Specimen) -> Depth:
     require_forward(specimen)
     if not any(True for _ in block_lists(specimen.model)):
         return Depth(stacks=(), deeper=False)
-    with _deep(specimen) as (model, deeper):
-        return Depth(stacks=tuple(_stacks(specimen, model)), deeper=deeper)
+    with _deep(specimen) as (model, deeper, built):
+        stacks = tuple(_stacks(specimen, model))
+    build = ""
+    if built and specimen.remade_code is not None and not all(map(_is_tame, stacks)):
+        build = specimen.remade_code(layers=LAYERS)
+    return Depth(stacks=stacks, deeper=deeper, build=build)
 
 
 PROBE = Probe(name="depth", order=62, measure=measure)

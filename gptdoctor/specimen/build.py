@@ -34,7 +34,7 @@ from gptdoctor.specimen.outputs import describe
 from gptdoctor.specimen.own_lines import own_lines
 from gptdoctor.specimen.reach import imports_for
 from gptdoctor.specimen.reading import readings
-from gptdoctor.specimen.remade import remade
+from gptdoctor.specimen.remade import remade, remade_code
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
 from gptdoctor.specimen.variants import VARIANTS
@@ -113,7 +113,11 @@ def specimen_from(
     specimen = _specimen(model, best, construction, request)
     if make is None or best.instance.variant is None:
         return construction, specimen
-    return construction, replace(specimen, remade=partial(remade, best.instance, make))
+    return construction, replace(
+        specimen,
+        remade=partial(remade, best.instance, make),
+        remade_code=partial(remade_code, best.instance, make),
+    )
 
 
 def _notes(attempts: Iterable[Called]) -> tuple[str, ...]:

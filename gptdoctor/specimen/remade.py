@@ -27,3 +27,16 @@ def remade(
             change.undo()
         for change in instance.changes:
             change.make()
+
+
+def remade_code(
+    instance: Instance, make: Callable[[Instance, Mapping[str, int]], Instance], **sizes: int
+) -> str:
+    """The expression that makes such an instance; "" where it is made otherwise than by one."""
+    other = make(instance, sizes)
+    for change in other.changes:
+        change.undo()
+    for change in instance.changes:
+        change.make()
+    made = other.model is not None and not other.changes
+    return other.code if made else ""

@@ -92,6 +92,7 @@ class Specimen:
     remade: Callable[..., AbstractContextManager[nn.Module | None]] | None = field(
         default=None, repr=False
     )
+    remade_code: Callable[..., str] | None = field(default=None, repr=False)  # that makes it
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""

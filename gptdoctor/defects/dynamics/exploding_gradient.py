@@ -9,6 +9,7 @@ from gptdoctor.core.measurements.depth import Depth
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.depth_tests import DEPTH_MEASURES, gradient_factor
 
 CODE = "GD905"
 # Of 60 models of a public package each block multiplies the gradient by 1.0 to 2.5.  Twice that
@@ -37,6 +38,7 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             values={
                 "stack": stack.name,
                 "blocks": stack.blocks,
+                "build": measurement.build,
                 "gradient_factor": factor,
                 "first_norm": stack.gradient_norms[0],
                 "last_norm": stack.gradient_norms[-1],
@@ -54,16 +56,9 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The gradients at the inputs of the blocks, with copies of them to make it deep."""
+    """The gradients at the inputs of the blocks of a deep model."""
     return (
-        "model = lengthened(build(), 6, chains=True)\n"
-        "watch = BlockWatch(tuple(block_lists(model)))\n"
-        "with watch:\n"
-        "    found = logits(model, random_ids())\n"
-        f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
-        "streams = [blocks.given[index][0] for index in blocks.called]\n"
-        "norms = gradient_norms(random_objective(found), streams)\n"
-        "factor = (norms[1] / norms[-1]) ** (1 / (len(norms) - 2))\n"
+        f"{gradient_factor(values)}"
         f"assert factor <= {MOST_FACTOR}, "
         'f"each block multiplies the gradient by {factor:.2g}"\n'
     )
@@ -125,14 +120,5 @@ DEFECT = Defect(
     healed=SICK.replace("std=2.0", "std=0.02"),
     convicts={"depth": read_depth},
     explains=("GD903",),
-    proof=Proof(
-        measures=(
-            "probes.instruments.stacks:lengthened",
-            "probes.instruments.stacks:BlockWatch",
-            "probes.instruments.stacks:block_lists",
-            "probes.instruments.stacks:gradient_norms",
-            "probes.expert_routing:random_objective",
-        ),
-        test=_test,
-    ),
+    proof=Proof(measures=DEPTH_MEASURES, test=_test),
 )

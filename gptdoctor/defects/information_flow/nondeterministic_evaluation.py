@@ -99,7 +99,10 @@ DEFECT = Defect(
     convicts={PROBE: read_calls},
     explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
     proof=Proof(
-        measures=("probes.instruments.steady:relative_change", "probes.repeated_calls:with_dropout"),
+        measures=(
+            "probes.instruments.steady:relative_change",
+            "probes.repeated_calls:with_dropout",
+        ),
         test=_test,
     ),
 )
