@@ -72,20 +72,35 @@ def _reached(hidden: HiddenTokens) -> str:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """Hidden tokens, and an objective of all others; "" where a call's own text holds them."""
-    if values.get("padding") is not None:
-        return ""
+    """Hidden tokens, and an objective of all others."""
     which = "0" if values.get("hidden") == "a whole row" else "0, :2"
     return (
         "hidden = torch.zeros(B, T, dtype=torch.bool)\n"
         f"hidden[{which}] = True\n"
         "model = build()\n"
-        f"found = logits(model, random_ids(), {values['mask']}={values['made']})\n"
+        f"{_found(values)}"
         "positions, gradients = spoiled(found, hidden, dict(model.named_parameters()))\n"
         "assert not positions and not gradients, (\n"
         '    f"NaN in the logits of {positions} other tokens, and in {gradients} gradients"\n'
         ")\n"
     )
+
+
+def _found(values: Mapping[str, Value]) -> str:
+    """Statements that set `found` to the logits with a mask, or with padding in another text."""
+    name, padding = values.get("mask"), values.get("padding")
+    if not isinstance(padding, int):
+        return f"found = logits(model, random_ids(), {name}={values.get('made')})\n"
+    return f"""\
+
+def padded(module, args, inputs):
+    text = inputs["{name}"]
+    text = text.masked_fill(text == {padding}, {padding - 1 if padding else 1})
+    return args, {{**inputs, "{name}": text.masked_fill(hidden, {padding})}}
+
+model.register_forward_pre_hook(padded, with_kwargs=True)
+found = logits(model, random_ids())
+"""
 
 
 SICK = """\
