@@ -105,6 +105,7 @@ def _hidden(masked: MaskedText) -> Padding | None:
         return None
     return Padding(
         mask=masked.name,
+        form=masked.form,
         length=masked.length,
         least_influence=masked.steady.least,
         promised=promise_of(masked.steady.specimen, masked.name),

@@ -238,8 +238,9 @@ def _spread(specimen: Specimen) -> Iterator[SpreadRows]:
         specimen.reseed()
         with trace:
             specimen.loss(specimen.copy(), inputs)
+    call = next((own.call for own in specimen.own_losses if own.heard), "")
     for one in trace.spread.values():
-        yield SpreadRows(**vars(one))
+        yield SpreadRows(**vars(one), call=call)
 
 
 def _influence(specimen: Specimen) -> float | None:

@@ -36,6 +36,7 @@ class Padding(Measurement):
     # The id that the model itself takes for padding; None: a mask is given.  Then `real_is_one` is
     # how far outputs move when the text is padded with it, and `real_is_zero` is not measured.
     pad_id: int | None = None
+    form: str = "tokens"  # of the mask: "tokens" [B, T], or a wider one
     hides_real: bool = False  # whether the model's own mask hides the real tokens instead
 
     def promised_influence(self, side: PaddedSide) -> float | None:

@@ -95,6 +95,7 @@ class SpreadRows:
     first: tuple[int, ...]
     second: tuple[int, ...]
     result: tuple[int, ...]
+    call: str = ""  # of the loss for `ids` and `labels`, as a test writes it; "": not known
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,6 +52,8 @@ def read_padding(measurement: Measurement, record: ModelRecord) -> Iterator[Conv
                 "turned": turned,
                 "ignored": side.real_is_one is not None and side.real_is_one == side.real_is_zero,
                 "pad_id": measurement.pad_id,
+                "form": measurement.form,
+                "promised": measurement.promised,
             },
         )
 
@@ -79,6 +81,8 @@ def _test(values: Mapping[str, Value]) -> str:
         return _test_with_id(values)
     if values.get("ignored"):
         return _test_of_any_form(values)
+    if values.get("form", "tokens") != "tokens" or values.get("promised") == "zero":
+        return _test_of_form(values)
     length, padded = values.get("length"), values.get("padded")
     real = f">= {padded}" if values.get("side") == "left" else f"< {length} - {padded}"
     return f"""\
@@ -95,6 +99,33 @@ def of_text(ids):
 with torch.no_grad():
     moved = padded_influence(of_text, text, other_ids(text), real)
 assert moved <= 1e-5, f"what the mask hides moves the logits of real tokens by {{moved:.2g}}"
+"""
+
+
+def _test_of_form(values: Mapping[str, Value]) -> str:
+    """The same under a mask of the form that was measured, of numbers that the model takes."""
+    length = values.get("length")
+    shown = "~" if values.get("promised") == "zero" else ""
+    return f"""\
+model = jitter(build().eval(), 0.1, seed=0)  # small first weights hide what flows
+text = random_ids(batch=1, length={length})[0]
+real = torch.ones({length}, dtype=torch.bool)
+real[1:3] = False  # the first token is real, for a causal model to see something everywhere
+mask = {shown}shaped(real, {values.get("form")!r})
+
+
+def influence(mask):
+    def of_text(ids):
+        return logits(model, ids.expand(2, -1), {values.get("mask")}=mask)[0]
+
+    return padded_influence(of_text, text, other_ids(text), real)
+
+
+moved = []
+for kind in (torch.long, torch.bool, torch.float32):
+    with torch.no_grad(), contextlib.suppress(IndexError, RuntimeError, TypeError, ValueError):
+        moved.append(influence(mask.to(kind)))
+assert moved[0] <= 1e-5, f"what the mask hides moves the logits of real tokens by {{moved[0]:.2g}}"
 """
 
 
@@ -210,6 +241,7 @@ DEFECT = Defect(
     proof=Proof(
         measures=(
             "probes.instruments.masked_text:padded_influence",
+            "probes.instruments.masked_text:shaped",
             "probes.padding:appended_influence",
             "probes.instruments.weights:jitter",
         ),

@@ -34,17 +34,22 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
                 "first_shape": one.first,
                 "second_shape": one.second,
                 "result_shape": one.result,
+                "call": one.call,
             },
         )
 
 
 def _test(values: Mapping[str, Value]) -> str:
     """The operations of the loss that pair each row with every other."""
-    return """\
+    call = values.get("call")
+    made, value = "", "loss(build(), ids)"
+    if call:
+        made, value = "model, labels = build(), random_ids(seed=1, batch=7, length=5)\n", call
+    return f"""\
 ids = random_ids(batch=7, length=5)  # 7, 35 and 28, of a shift, count rows, and nothing else
-with SpreadWatch({7, 35, 28}) as watch:
-    loss(build(), ids)
-assert not watch.found, f"each row meets every other in {watch.found}"
+{made}with SpreadWatch({{7, 35, 28}}) as watch:
+    {value}
+assert not watch.found, f"each row meets every other in {{watch.found}}"
 """
 
 

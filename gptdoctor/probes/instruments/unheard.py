@@ -64,7 +64,8 @@ def asked_number(specimen: Specimen, recipe: Recipe, switch: str) -> OwnLoss:
             raise ValueError(f"no loss for {switch}=True")
         return torch.tensor(number, dtype=torch.float64)
 
-    return OwnLoss(name=recipe.entry, run=loss, asked=True)
+    call = f"run(model, ids, {switch}=True)"
+    return OwnLoss(name=recipe.entry, run=loss, asked=True, call=call)
 
 
 def _numbers(raw: Any, depth: int = 0) -> Iterator[float]:
