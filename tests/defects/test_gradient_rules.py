@@ -23,6 +23,7 @@ from gptdoctor.defects.gradients import (
     unregistered_parameters,
     unused_parameters,
 )
+from gptdoctor.defects.routing import router_without_gradient
 from tests.defects.records import NO_RECORD, ORDERED
 
 LOST = LostGradient(
@@ -250,3 +251,13 @@ def test_lists_of_layers_that_share_a_line_are_one_finding_and_hidden_ones_none(
     hidden = dataclasses.replace(one, handed_in=True)
     alone = dataclasses.replace(measured, unregistered=(hidden,))
     assert confirmed(unregistered_parameters, alone) == []
+
+
+@pytest.mark.parametrize(("gradient", "number"), [(0.0, 1), (float("nan"), 0), (float("inf"), 0)])
+def test_what_is_no_number_convicts_no_router(gradient: float, number: int) -> None:
+    """It is a symptom of what spoiled it, and refutes nothing either."""
+    [routing] = routed(gradient).measured
+    handler = router_without_gradient.DEFECT.convicts["routed-experts"]
+    found = list(handler(routing.measurement, NO_RECORD))
+    assert len(found) == number
+    assert all(one.status is Status.CONFIRMED for one in found)
