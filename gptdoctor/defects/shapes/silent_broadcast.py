@@ -41,7 +41,7 @@ def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
 
 def _test(values: Mapping[str, Value]) -> str:
     """The operations of the loss that pair each row with every other."""
-    call = values.get("call")
+    call = str(values.get("call") or "")
     made, value = "", "loss(build(), ids)"
     if call:
         made, value = "model, labels = build(), random_ids(seed=1, batch=7, length=5)\n", call
