@@ -154,7 +154,8 @@ def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
         except FAILURES:
             continue
         if run.loss.item() in run.watch.numbers:
-            yield with_cut(run.reading(own.name, hears=False), run)
+            reading = replace(run.reading(own.name, hears=False), call=own.call)
+            yield with_cut(reading, run)
 
 
 def measure(specimen: Specimen) -> Labels:

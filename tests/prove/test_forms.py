@@ -265,6 +265,12 @@ FORMS = {
         "logits.transpose(1, 2), ids[:, 1:]",
         "logits[:, :-1].transpose(1, 2), ids[:, 2:]",
     ),
+    "a_number_behind_a_switch": Form(
+        "GD606",
+        SWITCH,
+        "logits.transpose(1, 2), ids[:, 1:])",
+        "logits.transpose(1, 2), ids[:, 1:]).item()",
+    ),
     "flat_logits": Form(
         "GD607", FLAT, "(logits, targets.flatten())", "(logits[:-1], targets.flatten()[1:])"
     ),
