@@ -141,7 +141,7 @@ class SelectiveLM(nn.Module):
                 if top_k > 0:
                     kept = logits.topk(top_k).values
                     logits = torch.where(logits < kept[:, -1:], -torch.inf, logits)
-                probs = F.softmax(logits / temperature, dim=-1)
+                probs = F.softmax(logits / max(temperature, 1e-5), dim=-1)
                 new = torch.multinomial(probs, 1)
                 ids = torch.cat([ids, new], dim=1)
         self.train(was_training)
