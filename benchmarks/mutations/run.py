@@ -2,6 +2,7 @@
 
     python -m benchmarks.mutations.run --development   # the half that may be looked at
     python -m benchmarks.mutations.run --held-out      # the other half
+    python -m benchmarks.mutations.run --fresh         # the hosts that are in neither half
     python -m benchmarks.mutations.run --host nano --operator greedy
     python -m benchmarks.mutations.run --development --family routing
 
