@@ -57,11 +57,8 @@ def examine(cases: list[Case], folder: Path) -> Iterator[tuple[Case, Examined]]:
 
 def documents(cases: list[Case], folder: Path) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Each case with the JSON about it alone; the files are written below `folder`."""
-    told: dict[str, dict[str, Any]] = {}
     targets = {case.name: case.write(folder) for case in cases}
-    for case in cases:
-        if (document := kept(case)) is not None:
-            told[case.name] = document
+    told = {case.name: known for case in cases if (known := kept(case)) is not None}
     asked = [case for case in cases if case.name not in told]
     for start in range(0, len(asked), BATCH):
         batch = asked[start : start + BATCH]

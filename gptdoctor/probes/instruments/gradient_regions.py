@@ -8,7 +8,7 @@ from functools import lru_cache
 from types import FrameType
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.loaded_text import tree_of_file
+from gptdoctor.probes.instruments.loaded_text import covers, tree_of_file
 from gptdoctor.specimen.places import project_path, symbol_of
 
 _SWITCHES = ("no_grad", "inference_mode", "set_grad_enabled")
@@ -34,7 +34,7 @@ def _switch_around(filename: str, line: int) -> int | None:
         (node.lineno, switch)
         for node in ast.walk(tree)
         if isinstance(node, ast.With | ast.FunctionDef | ast.AsyncFunctionDef)
-        and node.lineno <= line <= (node.end_lineno or 0)
+        and covers(node, line)
         for switch in _switches(node)
     ]
     return max(found)[1] if found else None

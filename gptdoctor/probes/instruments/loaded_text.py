@@ -28,6 +28,11 @@ def tree_of_file(filename: str) -> ast.Module:
         return ast.Module(body=[], type_ignores=[])
 
 
+def covers(node: ast.stmt | ast.expr, line: int) -> bool:
+    """Whether a line is one of those on which a node of a parsed text stands."""
+    return node.lineno <= line <= (node.end_lineno or node.lineno)
+
+
 def tree_at(place: Place, root: str) -> ast.Module:
     """The syntax tree of the file of a place."""
     return tree_of_file(f"{root}/{place.path}")

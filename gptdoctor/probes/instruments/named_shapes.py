@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.loaded_text import tree_at
+from gptdoctor.probes.instruments.loaded_text import covers
+from gptdoctor.probes.instruments.nearby_text import function_at
 from gptdoctor.specimen.places import innermost, user_place
 
 # They are given a whole shape, as one tuple or as numbers.
@@ -46,12 +47,9 @@ def nested_shape(error: BaseException | None, root: str) -> tuple[Place, str] | 
 
 def _assigned_above(place: Place, root: str) -> Iterator[tuple[str, int]]:
     """The names that operations at a place are given as shapes, with the line that made them."""
-    line = place.line or 0
-    around = [one for one in ast.walk(tree_at(place, root)) if _is_around(one, line)]
-    functions = [one for one in around if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)]
-    if not functions:
+    function, line = function_at(place, root), place.line or 0
+    if function is None:
         return
-    function = max(functions, key=lambda one: one.lineno)
     for name in dict.fromkeys(_shape_names(function, line)):
         made = [
             node.lineno
@@ -63,13 +61,9 @@ def _assigned_above(place: Place, root: str) -> Iterator[tuple[str, int]]:
             yield name, max(made)
 
 
-def _is_around(node: ast.AST, line: int) -> bool:
-    return isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or line)
-
-
 def _shape_names(function: ast.AST, line: int) -> Iterator[str]:
     for node in ast.walk(function):
-        if not isinstance(node, ast.Call) or not node.lineno <= line <= (node.end_lineno or line):
+        if not isinstance(node, ast.Call) or not covers(node, line):
             continue
         if isinstance(node.func, ast.Attribute) and node.func.attr in SHAPED:
             given = [*node.args[-1:], *(one.value for one in node.keywords)]

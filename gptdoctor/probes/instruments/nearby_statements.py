@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.loaded_text import tree_at
+from gptdoctor.probes.instruments.loaded_text import covers, tree_at
 from gptdoctor.probes.instruments.nearby_text import Function, function_at
 from gptdoctor.probes.instruments.statements import methods_named
 
@@ -17,9 +17,7 @@ def is_discarded(place: Place, root: str) -> bool:
     """Whether the statement at a place is a call of which the result is not taken."""
     line = place.line or 0
     return any(
-        isinstance(node, ast.Expr)
-        and isinstance(node.value, ast.Call)
-        and node.lineno <= line <= (node.end_lineno or 0)
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) and covers(node, line)
         for node in ast.walk(tree_at(place, root))
     )
 
@@ -47,7 +45,7 @@ def replacing_line(place: Place, root: str) -> int | None:
         return None
     arguments = {one.arg for one in (*function.args.posonlyargs, *function.args.args)}
     statements = _statements(function)
-    at = next((n for n, one in enumerate(statements) if _covers(one, line)), None)
+    at = next((n for n, one in enumerate(statements) if covers(one, line)), None)
     if at is None:
         return None
     made, later = _assigned_names(statements[at]), statements[at + 1 :]
@@ -82,10 +80,6 @@ def _assigned_names(node: ast.Assign | ast.Return) -> set[str]:
 def _read_names(node: ast.Assign | ast.Return) -> set[str]:
     parts = ast.walk(node.value) if node.value is not None else ()
     return {each.id for each in parts if isinstance(each, ast.Name)}
-
-
-def _covers(node: ast.stmt, line: int) -> bool:
-    return node.lineno <= line <= (node.end_lineno or node.lineno)
 
 
 def local_assignment(place: Place, name: str, root: str, *, copied: bool = False) -> int | None:
@@ -147,7 +141,7 @@ def copy_of_result(place: Place, root: str) -> Place | None:
         for node in assigned
         for target in node.targets
         if isinstance(target, ast.Name)
-        if node.lineno <= (place.line or 0) <= (node.end_lineno or 0)
+        if covers(node, place.line or 0)
     }
     copies = [
         node.lineno
@@ -223,7 +217,7 @@ def _block_with(tree: ast.AST, line: int) -> tuple[list[ast.stmt], int]:
     for node in ast.walk(tree):
         for _, block in ast.iter_fields(node):
             for index, each in enumerate(block if isinstance(block, list) else ()):
-                if isinstance(each, ast.stmt) and each.lineno <= line <= (each.end_lineno or 0):
+                if isinstance(each, ast.stmt) and covers(each, line):
                     found = block, index  # walked from outside in
     return found
 

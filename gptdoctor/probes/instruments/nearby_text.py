@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.loaded_text import tree_at
+from gptdoctor.probes.instruments.loaded_text import covers, tree_at
 from gptdoctor.probes.instruments.read_lines import is_near_zero
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -18,7 +18,7 @@ def function_at(place: Place, root: str) -> Function | None:
     found = [
         node
         for node in ast.walk(tree_at(place, root))
-        if isinstance(node, Function) and node.lineno <= line <= (node.end_lineno or 0)
+        if isinstance(node, Function) and covers(node, line)
     ]
     return max(found, key=lambda node: node.lineno, default=None)
 
@@ -98,10 +98,7 @@ def _statements(place: Place, root: str) -> Iterator[ast.stmt]:
 
 def _statement(place: Place, root: str) -> ast.stmt | None:
     line = place.line or 0
-    around = (
-        one for one in _statements(place, root) if one.lineno <= line <= (one.end_lineno or 0)
-    )
-    return next(around, None)
+    return next((one for one in _statements(place, root) if covers(one, line)), None)
 
 
 def _bound(statement: ast.stmt | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from gptdoctor.specimen.own_lines import AS_WRITTEN, switch_of
+from gptdoctor.specimen.own_lines import as_written
 from gptdoctor.specimen.specimen import Specimen
 
 
@@ -13,11 +13,5 @@ def with_own_experts(specimen: Specimen) -> Specimen:
 
     A model of transformers may name another way by default (`experts_implementation`).
     """
-    if switch_of(specimen.model) is None:
-        return specimen
-    model = specimen.copy()
-    try:
-        switch_of(model)(AS_WRITTEN)  # type: ignore[misc]
-    except Exception:  # there is no such way for this model
-        return specimen
-    return replace(specimen, model=model)
+    model = as_written(specimen.model, specimen.copy)
+    return specimen if model is None else replace(specimen, model=model)

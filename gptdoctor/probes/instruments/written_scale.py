@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.loaded_text import tree_at
+from gptdoctor.probes.instruments.loaded_text import covers, tree_at
 
 # How torch's own attention, and what stands around it, names the factor.
 _NAMES = frozenset({"scale", "scaling", "softmax_scale"})
@@ -32,7 +32,7 @@ def written_scale(place: Place | None, root: str) -> Place | None:
 def _scales(tree: ast.AST, line: int) -> Iterator[ast.expr]:
     """What calls of that line are given as their scale."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.lineno <= line <= (node.end_lineno or line):
+        if isinstance(node, ast.Call) and covers(node, line):
             yield from (each.value for each in node.keywords if each.arg in _NAMES)
 
 
@@ -45,8 +45,7 @@ def _attribute(tree: ast.AST, name: str, place: Place) -> Place | None:
     around = [
         node
         for node in ast.walk(tree)
-        if isinstance(node, ast.ClassDef)
-        and node.lineno <= (place.line or 0) <= (node.end_lineno or node.lineno)
+        if isinstance(node, ast.ClassDef) and covers(node, place.line or 0)
     ]
     if not around:
         return None
