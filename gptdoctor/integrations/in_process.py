@@ -26,7 +26,9 @@ from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.build import specimen_from
 from gptdoctor.specimen.failures import FAILURES
+from gptdoctor.specimen.index_guard import guarded
 from gptdoctor.specimen.instances import Instance
+from gptdoctor.specimen.on_device import device_of
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.worker.child import not_built, seed_everything, why_not_built
@@ -54,7 +56,7 @@ def run_probes(given: Given, request: ExamineRequest) -> ModelRecord:
     """
     started = monotonic()
     tiny = size_of(given.model) < TINY_PARAMETERS
-    with untouched(one_thread=tiny) as printed:
+    with untouched(one_thread=tiny) as printed, guarded(device_of(given.model)):
         clock = Clock(request.timeout_seconds)
         model = copied(given.model, clock)
         found = []

@@ -142,9 +142,11 @@ def told(error: BaseException, root: str) -> str:
 def _text(error: BaseException) -> str:
     """The error's own text; the user's class may fail at telling it."""
     try:
-        return str(error)
+        text = str(error)
     except Exception as worse:
         return f"(its text cannot be told: {type(worse).__name__})"
+    # What follows is advice on the settings of a debugger, the same for all of them.
+    return text.partition("\n")[0] if text.startswith("CUDA error:") else text
 
 
 def _innermost(trace: TracebackType | None, root: str) -> tuple[str, int, FrameType, bool] | None:

@@ -20,7 +20,9 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.build import build_specimen
+from gptdoctor.specimen.index_guard import guarded
 from gptdoctor.specimen.load import Loaded, load_module
+from gptdoctor.specimen.on_device import CPU, accelerator
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.worker.limits import memory_lack
@@ -75,21 +77,26 @@ def run_job(request: ExamineRequest, send: Send) -> None:
     send(Stage(stage="import"))
     with record_lines(request.root, request.target) as lines:
         loaded = load_module(request)
-    imported = loaded.dependencies()
     loading = Measured(
         probe="import-dependencies",
-        measurement=imported,
+        measurement=loaded.dependencies(),
         executed=as_executed(lines),
         seconds=process_time(),  # the process is as old as the job
     )
     send(loading)
+    with guarded(accelerator() if request.devices else CPU):
+        _run_model(loaded, loading, request, send)
+
+
+def _run_model(loaded: Loaded, loading: Measured, request: ExamineRequest, send: Send) -> None:
+    """Build the model and run the probes; more of `loading` is told as more is imported."""
     send(Stage(stage="construction"))
     seed_everything(request.seed)
     started = process_time()
     with record_lines(request.root, request.target) as lines:
         construction, specimen = _construct(loaded, request)
     again = loaded.dependencies(construction)
-    if again != imported:
+    if again != loading.measurement:
         # Only building the model shows whether it needs what could not be imported.
         send(replace(loading, measurement=again))
     built = Measured(

@@ -92,3 +92,19 @@ def test_the_printed_code_runs_on_the_device(folder: Path) -> None:
     subprocess.run([sys.executable, "-c", text], check=True)
     assert ".to('cuda')" in specimen["build"]
     assert ".to('cuda:0')" in specimen["call"]
+
+
+@needs_cuda
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("name", ["either.py", "step.py"])
+def test_the_device_tells_what_the_processor_tells(folder: Path, name: str) -> None:
+    """All that is measured there is measured here: ids out of range end nobody's process."""
+    here, there = (check_json(*words, name, cwd=folder) for words in ((), ("--devices",)))
+    told = [
+        (
+            sorted(document["models"][0]["measured"]),
+            sorted((one["rule"], one["line"]) for one in document["findings"]),
+        )
+        for document in (here, there)
+    ]
+    assert told[0] == told[1]

@@ -231,11 +231,12 @@ class Labeller:
 
 
 def _heard(watch: LossWatch, loss: Tensor) -> list[_Pull]:
-    """The logits that the loss hears of, in the order of their making."""
+    """The logits that the loss hears of, in the order of their making, beside the text."""
     return [
-        (root.detach(), torch.where(pull[0] > LEAST_PULL * pull[0].max(), pull[1], -1), pull[0])
+        (root.detach().cpu(), torch.where(force > LEAST_PULL * force.max(), token, -1), force)
         for root in watch.roots
         if (pull := strongest_pull(loss, root)) is not None
+        for force, token in [(pull[0].cpu(), pull[1].cpu())]
     ]
 
 
