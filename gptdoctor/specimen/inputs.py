@@ -13,7 +13,6 @@ from gptdoctor.core.measurements.construction import InputFact
 from gptdoctor.specimen.batches import Holder
 from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.kept_losses import kept_loss
-from gptdoctor.specimen.on_device import bridged
 from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
 from gptdoctor.specimen.roles import Slot, asks_for_loss, entry_of
 from gptdoctor.specimen.specimen import Outputs
@@ -77,7 +76,6 @@ class Recipe:
         spread = [slot.name for slot in self.slots if slot.spread and slot.name in inputs]
         inputs = self._kept(model, inputs)
         called = entry_of(model, self.entry)
-        called = called if called is model else bridged(called, model)
         if self.holder is not None:
             ordered = {slot.name: inputs[slot.name] for slot in self.slots if slot.name in inputs}
             return called(self.holder.held(ordered))

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.labels import LabelsOf, labels_for, text_of
+from gptdoctor.specimen.on_device import bridged
 from gptdoctor.specimen.outputs import loss_in
 from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.roles import kind_of, signature_of
@@ -68,7 +69,7 @@ class MethodCall:
     def run(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         """The loss that the method returns."""
         given = {key: one.made(model, recipe, inputs) for key, one in self.arguments.items()}
-        raw = getattr(model, self.name)(**given)
+        raw = bridged(getattr(model, self.name), model)(**given)
         value = raw.reshape(()) if isinstance(raw, Tensor) else loss_in(raw, None)
         if value is None:
             raise ValueError(f"{self.name} returned no loss")

@@ -47,9 +47,13 @@ class Meeting(TorchFunctionMode):
             return False
         if value.untyped_storage()._cdata == self._storage:
             return True
-        # ids are often clipped or moved before they are looked up
+        # ids are often clipped or copied before they are looked up; what went to another device
+        # is known by its content alone
+        alike = by_content or value.device != self._watched.device
         return (
-            by_content and value.shape == self._watched.shape and torch.equal(value, self._watched)
+            alike
+            and value.shape == self._watched.shape
+            and torch.equal(value.to(self._watched), self._watched)
         )
 
 

@@ -5,7 +5,8 @@ All inputs are made on the CPU and all outputs are compared there; hooks of the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import Any
 
 import torch
@@ -30,11 +31,15 @@ def accelerator() -> torch.device:
 
 
 def bridge(model: nn.Module) -> None:
-    """Let `model` take inputs from the CPU and give outputs to it, wherever it is."""
+    """Let `model` take inputs from the CPU and give outputs to it, wherever it is.
+
+    What its own methods call it with is on its device, and so is what they get.
+    """
     device = device_of(model)
     if device != CPU:
-        model.register_forward_pre_hook(_Mover(device).inputs, with_kwargs=True)
-        model.register_forward_hook(_to_cpu)
+        ferry = _Ferry(device)
+        model.register_forward_pre_hook(ferry.there, with_kwargs=True)
+        model.register_forward_hook(ferry.back, always_call=True)
 
 
 def bridged(entry: Callable[..., Any], model: nn.Module) -> Callable[..., Any]:
@@ -43,31 +48,46 @@ def bridged(entry: Callable[..., Any], model: nn.Module) -> Callable[..., Any]:
     if device == CPU:
         return entry
 
+    @wraps(entry)
     def call(*arguments: Any, **named: Any) -> Any:
-        moved, moved_by_name = _Mover(device).inputs(model, arguments, named)
-        return _to_cpu(model, arguments, entry(*moved, **moved_by_name))
+        return _moved(entry(*_moved(arguments, device), **_moved(named, device)), CPU, _SHALLOW)
 
     return call
 
 
-class _Mover:
-    """Moves the tensors of a call to where the model is."""
+# How deep logits and losses lie in what a model returns; a cache lies deeper, and stays where
+# the model wants it.
+_SHALLOW = 1
+_DEEPEST = 4  # of what a model is given: tensors in a batch, and in lists of it
+
+
+class _Ferry:
+    """Moves the tensors of a call to where the model is, and the outputs back if any moved."""
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
+        self._crossed: list[bool] = []  # of the calls that are under way, the last one innermost
 
-    def inputs(self, module: nn.Module, arguments: Any, named: Mapping[str, Any]) -> Any:
+    def there(self, module: nn.Module, arguments: Any, named: Any) -> Any:
         """As a hook before the forward pass."""
-        moved = tuple(self._moved(value) for value in arguments)
-        return moved, {name: self._moved(value) for name, value in named.items()}
+        given = list(_tensors((arguments, named)))
+        crossing = any(each.device != self._device for each in given)
+        self._crossed.append(crossing or not given)
+        return _moved(arguments, self._device), _moved(named, self._device)
 
-    def _moved(self, value: Any) -> Any:
-        return value.to(self._device) if isinstance(value, Tensor) else value
+    def back(self, module: nn.Module, arguments: Any, outputs: Any) -> Any:
+        """As a hook behind it, also where it failed."""
+        crossed = not self._crossed or self._crossed.pop()
+        return _moved(outputs, CPU, _SHALLOW) if crossed else outputs
 
 
-def _to_cpu(module: nn.Module, arguments: Any, outputs: Any) -> Any:
-    """Logits and losses for those who compare them; a cache stays where the model wants it."""
-    for path, tensor in list(tensors_in(outputs)):
-        if len(path) <= 1:
-            outputs = substitute(outputs, path, tensor.cpu())
-    return outputs
+def _tensors(value: Any) -> Iterator[Tensor]:
+    return (tensor for _, tensor in tensors_in(value))
+
+
+def _moved(value: Any, device: torch.device, depth: int = _DEEPEST) -> Any:
+    """`value` with the tensors that lie in it on `device`."""
+    for path, tensor in list(tensors_in(value)):
+        if len(path) <= depth and tensor.device != device:
+            value = substitute(value, path, tensor.to(device))
+    return value

@@ -87,7 +87,10 @@ class ProjectImports:
             level: int = 0,
         ) -> Any:
             """Most calls are those of torch's functions that import late: tens of thousands."""
-            frame = sys._getframe(1)
+            try:
+                frame = sys._getframe(1)
+            except ValueError:  # compiled code imports in a thread of its own: torch's, going back
+                return original(name, globals, locals, fromlist or (), level)
             filename = frame.f_code.co_filename
             if filename in paths and paths[filename] is None:
                 return original(name, globals, locals, fromlist or (), level)

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from gptdoctor.specimen.hints import hint_of, is_plain
+from gptdoctor.specimen.on_device import bridged
 
 # In this order: the first pattern that matches the whole name wins.
 _KINDS = (
@@ -117,8 +118,8 @@ def holds_inputs(name: str, annotation: str) -> bool:
 
 
 def entry_of(model: nn.Module, name: str) -> Callable[..., Any]:
-    """The bound method that runs `model`: the module itself for `forward`, with its hooks."""
-    return model if name == "forward" else getattr(model, name)
+    """What runs `model`, wherever it is: itself for `forward`, with its hooks, or the method."""
+    return model if name == "forward" else bridged(getattr(model, name), model)
 
 
 def signature_of(model: nn.Module, name: str) -> Callable[..., Any]:

@@ -34,7 +34,8 @@ def watched_once(found: Measured, block: RoutedBlock, replay: Replay, root: str)
         output = replay()
     if output.requires_grad:
         generator = torch.Generator().manual_seed(0)
-        (output * torch.randn(output.shape, generator=generator)).sum().backward()  # type: ignore[no-untyped-call]
+        weights = torch.randn(output.shape, generator=generator).to(output)
+        (output * weights).sum().backward()  # type: ignore[no-untyped-call]
     cut, cut_by = _cut(found, flow)
     return replace(
         found,
@@ -87,7 +88,7 @@ def _wanted_rows(call: MemberCall, tokens: Tensor, chosen: Tensor) -> Tensor:
 
     Empty places of a tray are no tokens.
     """
-    wanted = torch.zeros(call.rows, dtype=torch.bool)
+    wanted = torch.zeros(call.rows, dtype=torch.bool, device=tokens.device)
     width = tokens.shape[1]
     if call.given is None or call.given.numel() != call.rows * width:
         return wanted

@@ -21,7 +21,7 @@ def seen_through(marker: Tensor, tensor: Tensor) -> Tensor:
 
 def covered(name: str, target: Tensor, rest: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Tensor:
     """The elements [of the memory of `target`] that the write `name(target, *rest)` touches."""
-    marker = torch.zeros(element_count(target), dtype=torch.bool)
+    marker = torch.zeros(element_count(target), dtype=torch.bool, device=target.device)
     view = seen_through(marker, target)
     repeat = _REPEATS.get(name)
     if repeat is None:
@@ -33,7 +33,7 @@ def covered(name: str, target: Tensor, rest: tuple[Any, ...], kwargs: Mapping[st
 
 def read_region(name: str, source: Tensor, rest: tuple[Any, ...]) -> Tensor:
     """The elements [of the memory of `source`] that the operation `name(source, *rest)` reads."""
-    marker = torch.zeros(element_count(source), dtype=torch.bool)
+    marker = torch.zeros(element_count(source), dtype=torch.bool, device=source.device)
     view = seen_through(marker, source)
     if name == "__getitem__":
         view[rest[0]] = True
@@ -51,7 +51,7 @@ def _set_item(view: Tensor, rest: tuple[Any, ...], kwargs: Mapping[str, Any]) ->
 
 
 def _index_put(view: Tensor, rest: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
-    view.index_put_(_argument(rest, kwargs, 0, "indices"), torch.tensor(True))
+    view.index_put_(_argument(rest, kwargs, 0, "indices"), torch.tensor(True, device=view.device))
 
 
 def _index_fill(view: Tensor, rest: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:

@@ -89,7 +89,7 @@ class ExpertResults:
         if storage_key(old) == storage_key(new) or old.numel() != new.numel():
             return
         for entry in self._entries.pop(storage_key(old), []):
-            marker = torch.zeros(element_count(new), dtype=torch.bool)
+            marker = torch.zeros(element_count(new), dtype=torch.bool, device=new.device)
             seen_through(marker, new).copy_(seen_through(entry.cover, old).reshape(new.shape))
             self.add(new, marker, entry.sources)
 
@@ -98,7 +98,7 @@ class ExpertResults:
 
         A part without unread results of its own is one result as a whole, if it derives from any.
         """
-        lost = torch.zeros(made.shape, dtype=torch.bool)
+        lost = torch.zeros(made.shape, dtype=torch.bool, device=made.device)
         for part, mask in parts:
             others = self.sources(other for other, _ in parts if other is not part)
             entries = self._entries.pop(storage_key(part), None)
@@ -112,6 +112,6 @@ class ExpertResults:
         return int((lost.any(dim=-1) if lost.dim() > 1 else lost).sum())
 
     def _add_view(self, made: Tensor, view: Tensor, sources: Sources) -> None:
-        marker = torch.zeros(element_count(made), dtype=torch.bool)
+        marker = torch.zeros(element_count(made), dtype=torch.bool, device=made.device)
         seen_through(marker, made).copy_(view)
         self.add(made, marker, sources)

@@ -73,7 +73,7 @@ class MemberCall:
         """[rows]: neither left aside nor weighted by 0, and no gradient tells of them."""
         if not self.output.requires_grad or not self.rows:
             return torch.zeros(self.rows, dtype=torch.bool)
-        wanted = torch.ones(self.rows, dtype=torch.bool)
+        wanted = torch.ones(self.rows, dtype=torch.bool, device=self.output.device)
         for each in (self.taken, self.weighted):
             wanted &= True if each is None else each
         if self.gradient is not None:
@@ -262,7 +262,7 @@ def _rows_used(
         if _fits(weight, output):
             yield "weighted", torch.broadcast_to(weight != 0, output.shape)
     elif name == "__getitem__" or (name == "index_select" and others):
-        picked = torch.zeros(output.shape, dtype=torch.bool)
+        picked = torch.zeros(output.shape, dtype=torch.bool, device=output.device)
         if name == "__getitem__":
             picked[others[0]] = True
         else:

@@ -40,15 +40,15 @@ class FixedLogits:
         def answer(*args: Any, **kwargs: Any) -> Any:
             self.calls += 1
             raw = original(*args, **kwargs) if self._real else self._raw
-            sizes = self._sizes((*args, *kwargs.values()))
-            logits = spread(self._script(self.calls), sizes)
-            return substitute(raw, self._path, logits)
+            given = next((each for each in (*args, *kwargs.values()) if _is_ids(each)), None)
+            logits = spread(self._script(self.calls), self._sizes(given))
+            beside = at(raw, self._path) if given is None else given
+            return substitute(raw, self._path, logits.to(beside.device))
 
         return answer
 
-    def _sizes(self, arguments: tuple[Any, ...]) -> tuple[int, ...]:
+    def _sizes(self, ids: Tensor | None) -> tuple[int, ...]:
         """The leading dimensions of the logits: those of the ids [B, T] or [T] that are given."""
-        ids = next((value for value in arguments if _is_ids(value)), None)
         if ids is None:
             return tuple(self._shape[:-1])
         first, second = (1, ids.shape[0]) if ids.dim() == 1 else ids.shape
@@ -69,7 +69,7 @@ class FixedHead:
 
     def _answer(self, x: Tensor) -> Tensor:
         self.calls += 1
-        return spread(self._script(self.calls), tuple(x.shape[:-1]))
+        return spread(self._script(self.calls), tuple(x.shape[:-1])).to(x.device)
 
 
 def spread(values: Tensor, sizes: tuple[int, ...]) -> Tensor:

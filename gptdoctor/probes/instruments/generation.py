@@ -15,6 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from gptdoctor.core.findings import Place
+from gptdoctor.specimen.on_device import bridged
 from gptdoctor.specimen.places import FOREIGN_FOLDERS, project_path, symbol_of
 from gptdoctor.specimen.roles import kind_of
 from gptdoctor.specimen.sizes import role_of, size_for
@@ -74,9 +75,8 @@ class Method:
     def bound(self, model: nn.Module) -> Callable[..., Any]:
         """The method of one instance."""
         if self.beside:
-            return functools.partial(self.function, model)
-        method: Callable[..., Any] = getattr(model, self.name)
-        return method
+            return bridged(functools.partial(self.function, model), model)
+        return bridged(getattr(model, self.name), model)
 
     @property
     def asks_how_many(self) -> bool:

@@ -279,10 +279,10 @@ def _kept_tensors(model: nn.Module) -> Iterator[tuple[int, tuple[nn.Module, str]
 
 
 def _copy(tensor: Tensor) -> Tensor:
-    """A copy that stays as it is; of what is too large, a form without content."""
+    """A copy that stays as it is, on the CPU; of what is too large, a form without content."""
     if tensor.numel() > MOST_ELEMENTS or tensor.is_sparse:
         return torch.empty(0)
-    return tensor.detach().clone()
+    return tensor.detach().cpu().clone()
 
 
 def _copied(args: tuple[Any, ...]) -> tuple[Any, ...]:

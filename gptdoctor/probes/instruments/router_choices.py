@@ -45,7 +45,7 @@ class Choice:
 
     def mask(self, experts: int) -> Tensor:
         """[N, E]: which tokens go to which experts."""
-        taken = torch.zeros(self.scores.shape, dtype=torch.bool)
+        taken = torch.zeros(self.scores.shape, dtype=torch.bool, device=self.scores.device)
         return self._by_token(taken.scatter_(self.dimension, self.indices, True), experts)
 
     def empty(self, experts: int) -> Tensor:

@@ -71,7 +71,7 @@ class WatchedModel:
                     training=self._model.training,
                     differentiable=torch.is_grad_enabled()
                     and any(tensor.requires_grad for _, tensor in tensors_in(result)),
-                    ids=None if ids is None else ids.detach().clone(),
+                    ids=None if ids is None else ids.detach().cpu().clone(),
                     place=place,
                 )
             )
