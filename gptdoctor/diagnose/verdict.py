@@ -191,16 +191,18 @@ def _cut(record: ModelRecord, confirmed: Sequence[Finding]) -> Iterator[Reason]:
     for measured in record.measured:
         if not isinstance(measured.measurement, GradientFlow):
             continue
-        told: dict[tuple[str, int], Reason] = {}
+        known: set[str] = set()  # a statement under no_grad is no second reason
         for cut in measured.measurement.cuts:
             rule = _rule_of_cut(cut, confirmed)
             if cut.parameters_gained and rule is not None:
-                told[cut.path, cut.line] = _kept_from(cut, cut.parameters_gained, rule)
+                known.update(cut.parameters_gained)
+                yield _kept_from(cut, cut.parameters_gained, rule)
         for lost in measured.measurement.lost:
             rule = _rule_of_cut(lost, confirmed)
-            if lost.acts and rule is not None:
-                told.setdefault((lost.path, lost.line), _kept_from(lost, lost.parameters, rule))
-        yield from told.values()
+            names = [name for name in lost.parameters if name not in known]
+            if lost.acts and names and rule is not None:
+                known.update(names)
+                yield _kept_from(lost, names, rule)
 
 
 def _kept_from(cut: GradientCut | LostGradient, names: Sequence[str], rule: str) -> Reason:

@@ -26,11 +26,12 @@ CRASH = Crash(
 )  # fmt: skip
 
 
-def flow(*cuts: GradientCut) -> Measured:
+def flow(*cuts: GradientCut, lost: tuple[LostGradient, ...] = ()) -> Measured:
     """A gradient-flow with these cuts."""
     measurement = GradientFlow(
-        objective="own loss", loss=4.6, batch=3, length=7, parameters=(), cuts=cuts, crash=None
-    )
+        objective="own loss", loss=4.6, batch=3, length=7, parameters=(), cuts=cuts, crash=None,
+        lost=lost,
+    )  # fmt: skip
     return cases.measured("gradient-flow", measurement, 9, 10)
 
 
@@ -76,6 +77,27 @@ def test_a_cut_that_costs_parameters_their_gradient_is_untrainable(tmp_path: Pat
     assert found is Verdict.UNTRAINABLE
     assert reasons[0].rule == "GD101"
     assert "head.weight" in reasons[0].text
+
+
+def test_one_cut_is_one_reason(tmp_path: Path) -> None:
+    """The decorator, and the line below it at which the same parameters end."""
+    cut = GradientCut(
+        path=cases.PATH, symbol="Net.helper", line=9, operation="no_grad", measured=True,
+        parameters_gained=("head.weight",), parameters_changed=0, largest_change=0.0,
+    )  # fmt: skip
+    lost = LostGradient(
+        path=cases.PATH, symbol="Net.helper", line=10, operation="no_grad", code="",
+        parameters=("head.weight",), acts=True, through_python=False, twin="", written=(),
+        trail_from="head.weight", trail=(),
+    )  # fmt: skip
+    record = cases.record(BUILT, flow(cut, lost=(lost,)), LEARNS)
+    _, reasons = verdict_of(record, confirmed(tmp_path, record))
+    assert [":9 keeps" in reason.text for reason in reasons] == [True]
+    more = dataclasses.replace(lost, parameters=("head.weight", "body.weight"))
+    record = cases.record(BUILT, flow(cut, lost=(more,)), LEARNS)
+    _, reasons = verdict_of(record, confirmed(tmp_path, record))
+    assert len(reasons) == 2
+    assert "1 parameter (body.weight)" in reasons[1].text
 
 
 def test_a_loss_that_does_not_fall_is_untrainable() -> None:

@@ -180,7 +180,8 @@ def lost_in(traced: TracedPass, wanted: set[str]) -> Iterator[Lost]:
             line = escape.line if escape is not None and step is escape.step else step.line
             one = found.setdefault((operation, line), Lost(operation=operation, line=line))
             one.escape = one.escape or escape
-            one.names.append(name)
+            if name not in one.names:  # two ends on one line are one loss
+                one.names.append(name)
             way = way_to(_before(step, bit), bit)
             if not one.way or len(way) < len(one.way):
                 one.way, one.nearest = way, name
