@@ -85,15 +85,11 @@ def test_one_cut_is_one_reason(tmp_path: Path) -> None:
         path=cases.PATH, symbol="Net.helper", line=9, operation="no_grad", measured=True,
         parameters_gained=("head.weight",), parameters_changed=0, largest_change=0.0,
     )  # fmt: skip
-    lost = LostGradient(
-        path=cases.PATH, symbol="Net.helper", line=10, operation="no_grad", code="",
-        parameters=("head.weight",), acts=True, through_python=False, twin="", written=(),
-        trail_from="head.weight", trail=(),
-    )  # fmt: skip
-    record = cases.record(BUILT, flow(cut, lost=(lost,)), LEARNS)
+    below = dataclasses.replace(lost(acts=True), parameters=("head.weight",))
+    record = cases.record(BUILT, flow(cut, lost=(below,)), LEARNS)
     _, reasons = verdict_of(record, confirmed(tmp_path, record))
     assert [":9 keeps" in reason.text for reason in reasons] == [True]
-    more = dataclasses.replace(lost, parameters=("head.weight", "body.weight"))
+    more = dataclasses.replace(below, parameters=("head.weight", "body.weight"))
     record = cases.record(BUILT, flow(cut, lost=(more,)), LEARNS)
     _, reasons = verdict_of(record, confirmed(tmp_path, record))
     assert len(reasons) == 2
