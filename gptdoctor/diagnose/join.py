@@ -86,7 +86,7 @@ def _finding(
         severity=defect.severity,
         location=suspicion.location,
         symbol=suspicion.symbol,
-        message=suspicion.message,
+        message=_sentence(suspicion.message),
         excerpt=_excerpt(project, suspicion.location),
         evidence=evidence,
         model=_main_model(models, evidence),
@@ -221,7 +221,7 @@ def _measured_finding(
         severity=defect.severity,
         location=location,
         symbol=conviction.place.symbol if conviction.place else "",
-        message=conviction.message,
+        message=_sentence(conviction.message),
         excerpt=_excerpt(project, location),
         evidence=models[0].evidence,
         model=models[0].name,
@@ -229,6 +229,11 @@ def _measured_finding(
         fix=_offer(defect, conviction.status, {}),
         seen_by="line" if conviction.place and conviction.place.line else "symbol",
     )
+
+
+def _sentence(text: str) -> str:
+    """A message as all reports print it, to its full stop."""
+    return text if text.endswith(".") else f"{text}."
 
 
 def _location(project: Project, conviction: Conviction) -> Location | None:

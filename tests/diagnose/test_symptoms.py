@@ -42,7 +42,7 @@ def test_a_symptom_is_told_under_its_root(tmp_path: Path) -> None:
     """One finding, which names what it explains."""
     [found] = joined(tmp_path, conviction("GD101"), conviction("GD302", "Net.other", 12))
     assert found.rule == "GD101"
-    assert [(one.rule, one.message) for one in found.symptoms] == [("GD302", "GD302 it is")]
+    assert [(one.rule, one.message) for one in found.symptoms] == [("GD302", "GD302 it is.")]
 
 
 def test_what_symptoms_explain_is_told_under_the_root_of_all(tmp_path: Path) -> None:
