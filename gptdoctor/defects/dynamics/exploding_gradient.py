@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
-from gptdoctor.core.measurements.depth import Depth
+from gptdoctor.core.findings import Conviction, Severity, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.depth_readings import read_factors
 from gptdoctor.source.depth_tests import DEPTH_MEASURES, gradient_factor
 
 CODE = "GD905"
@@ -19,40 +19,19 @@ MOST_FACTOR = 5.0
 
 def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict each stack that makes more than five times the gradient at each block."""
-    if not isinstance(measurement, Depth):
-        return
-    known = [stack for stack in measurement.stacks if stack.gradient_factor is not None]
-    for stack in known:
-        factor = stack.gradient_factor
-        if factor is None or factor <= MOST_FACTOR:
-            continue
-        yield Conviction(
-            rule=CODE,
-            status=Status.CONFIRMED,
-            probe="depth",
-            place=stack.place_of_factor(record.target),
-            message=(
-                f"The gradient explodes in {stack.name or 'the blocks'}: each block makes many "
-                "times as much of what it is told."
-            ),
-            values={
-                "stack": stack.name,
-                "blocks": stack.blocks,
-                "build": measurement.build,
-                "gradient_factor": factor,
-                "first_norm": stack.gradient_norms[0],
-                "last_norm": stack.gradient_norms[-1],
-            },
-        )
-    if known and all((stack.gradient_factor or 0.0) <= MOST_FACTOR for stack in known):
-        yield Conviction(
-            rule=CODE,
-            status=Status.REFUTED,
-            probe="depth",
-            place=None,
-            message="The gradient grows little from block to block.",
-            values={"gradient_factor": max(stack.gradient_factor or 0.0 for stack in known)},
-        )
+    yield from read_factors(
+        measurement,
+        record,
+        CODE,
+        limits=lambda stack: {},
+        is_wrong=lambda stack, factor: factor > MOST_FACTOR,
+        worst=max,
+        told=(
+            "The gradient explodes in {stack}: each block makes many times as much of what it is "
+            "told."
+        ),
+        refuted="The gradient grows little from block to block.",
+    )
 
 
 def _test(values: Mapping[str, Value]) -> str:

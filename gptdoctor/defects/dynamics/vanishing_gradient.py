@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
-from gptdoctor.core.measurements.depth import Depth, Stack
+from gptdoctor.core.findings import Conviction, Severity, Value
+from gptdoctor.core.measurements.depth import Stack
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.depth_readings import read_factors
 from gptdoctor.source.depth_tests import DEPTH_MEASURES, gradient_factor
 
 CODE = "GD904"
@@ -32,41 +33,19 @@ def least_factor(stack: Stack) -> float:
 
 def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     """Convict each stack that passes on too little for each block."""
-    if not isinstance(measurement, Depth):
-        return
-    known = [stack for stack in measurement.stacks if stack.gradient_factor is not None]
-    for stack in known:
-        factor = stack.gradient_factor
-        if factor is None or factor >= least_factor(stack):
-            continue
-        yield Conviction(
-            rule=CODE,
-            status=Status.CONFIRMED,
-            probe="depth",
-            place=stack.place_of_factor(record.target),
-            message=(
-                f"The gradient all but ends in {stack.name or 'the blocks'}: each block passes on "
-                "a small part of what it is told, and the first ones learn nothing."
-            ),
-            values={
-                "stack": stack.name,
-                "blocks": stack.blocks,
-                "build": measurement.build,
-                "gradient_factor": factor,
-                "least_factor": least_factor(stack),
-                "first_norm": stack.gradient_norms[0],
-                "last_norm": stack.gradient_norms[-1],
-            },
-        )
-    if known and all((stack.gradient_factor or 0.0) >= least_factor(stack) for stack in known):
-        yield Conviction(
-            rule=CODE,
-            status=Status.REFUTED,
-            probe="depth",
-            place=None,
-            message="The gradient passes all blocks.",
-            values={"gradient_factor": min(stack.gradient_factor or 0.0 for stack in known)},
-        )
+    yield from read_factors(
+        measurement,
+        record,
+        CODE,
+        limits=lambda stack: {"least_factor": least_factor(stack)},
+        is_wrong=lambda stack, factor: factor < least_factor(stack),
+        worst=min,
+        told=(
+            "The gradient all but ends in {stack}: each block passes on a small part of what it is "
+            "told, and the first ones learn nothing."
+        ),
+        refuted="The gradient passes all blocks.",
+    )
 
 
 def _test(values: Mapping[str, Value]) -> str:

@@ -2,49 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
+from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.temperature_draws import FOLLOWS, PROBE, read_draws
 
 CODE = "GD403"
-PROBE = "sampling"
-# Right samplers of every kind lie between 0.03 and 0.13 from the distribution that they follow.
-FOLLOWS = 0.2
-# Of 512 draws and more the histogram has settled: two of the same distribution differ by a
-# quarter at most.
-ENOUGH_ROWS = 256
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    if not isinstance(measurement, Sampling):
-        return
-    for method in measurement.methods:
-        status = _status(method)
-        if status is not None:
-            yield Conviction(
-                rule=CODE,
-                status=status,
-                probe=PROBE,
-                place=method.scaling_place if status is Status.CONFIRMED else method.place,
-                message=f"`{method.symbol}` draws sharper the higher `{method.parameter}` is",
-                values=_values(method),
-            )
+    yield from read_draws(
+        measurement,
+        CODE,
+        is_wrong=_is_inverted,
+        place=lambda method: method.scaling_place,
+        told="draws sharper the higher {parameter} is",
+        values=_values,
+    )
 
 
-def _status(method: SampledMethod) -> Status | None:
-    """None: nothing was drawn, or the draws follow neither the one nor the other."""
-    if not method.parameter or method.crash is not None or method.rows < ENOUGH_ROWS:
-        return None
-    if all(draw.total_variation <= FOLLOWS for draw in method.draws):
-        return Status.REFUTED
+def _is_inverted(method: SampledMethod) -> bool:
     inverted = all(draw.from_inverted <= FOLLOWS for draw in method.draws)
-    return Status.CONFIRMED if inverted and not _is_inverse(method.parameter) else None
+    return inverted and not _is_inverse(method.parameter)
 
 
 def _is_inverse(name: str) -> bool:
@@ -54,19 +39,9 @@ def _is_inverse(name: str) -> bool:
 
 def _values(method: SampledMethod) -> dict[str, Value]:
     return {
-        "parameter": method.parameter,
-        "temperatures": tuple(draw.temperature for draw in method.draws),
-        "total_variations": tuple(draw.total_variation for draw in method.draws),
         "distances_from_inverted": tuple(draw.from_inverted for draw in method.draws),
-        "entropies_nats": tuple(draw.entropy for draw in method.draws),
-        "rows": tuple(draw.rows for draw in method.draws),
         **values_of(method.written),
     }
-
-
-def _test(values: Mapping[str, Value]) -> str:
-    """Draws at three temperatures, against the distributions that they should follow."""
-    return follows_temperature(values)
 
 
 SICK = """\
@@ -121,5 +96,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
-    proof=Proof(measures=TEMPERATURE_MEASURES, test=_test),
+    proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

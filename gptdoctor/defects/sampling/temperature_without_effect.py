@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
+from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
 
 CODE = "GD402"
-PROBE = "sampling"
-# Right samplers of every kind lie between 0.03 and 0.13 from the distribution that they follow.
-FOLLOWS = 0.2
-# Of 512 draws and more the histogram has settled: two of the same distribution differ by a
-# quarter at most.
-ENOUGH_ROWS = 256
-# Histograms of a right sampler at T = 0.25 and T = 4 are 0.7 apart, of the same one 0.25 at most.
-ALIKE = 0.33
 # Of a vocabulary that is drawn as a whole 0.65 is expected.  Where a filter leaves so few tokens
 # that 0.3 is, a right sampler moves them by three quarters of it, and one without a temperature by
 # up to a half; what leaves fewer shows nothing.
@@ -29,36 +22,25 @@ WHOLE = 0.6
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    if not isinstance(measurement, Sampling):
-        return
-    for method in measurement.methods:
-        status = _status(method)
-        if status is not None:
-            yield Conviction(
-                rule=CODE,
-                status=status,
-                probe=PROBE,
-                place=method.plain_place if status is Status.CONFIRMED else method.place,
-                message=f"`{method.symbol}` draws alike at every `{method.parameter}`",
-                values=_values(method),
-            )
+    yield from read_draws(
+        measurement,
+        CODE,
+        is_wrong=_is_deaf,
+        place=lambda method: method.plain_place,
+        told="draws alike at every {parameter}",
+        values=_values,
+    )
 
 
-def _status(method: SampledMethod) -> Status | None:
-    """None: nothing was drawn, or the draws follow neither the one nor the other."""
-    if not method.parameter or method.crash is not None or method.rows < ENOUGH_ROWS:
-        return None
-    if all(draw.total_variation <= FOLLOWS for draw in method.draws):
-        return Status.REFUTED
+def _is_deaf(method: SampledMethod) -> bool:
     moved = method.moved_by_temperature
     expected = _expected(method)
     if expected < MOVES or moved is None or moved > min(ALIKE, expected / 2):
-        return None
+        return False
     if method.greedy or method.scales_probabilities:
-        return None
+        return False
     # softmax(softmax(z) / T) is even at all T: that is the temperature on probabilities.
-    even = all(draw.from_scaled_probabilities <= FOLLOWS for draw in method.draws)
-    return None if even else Status.CONFIRMED
+    return not all(draw.from_scaled_probabilities <= FOLLOWS for draw in method.draws)
 
 
 def _expected(method: SampledMethod) -> float:
@@ -67,20 +49,10 @@ def _expected(method: SampledMethod) -> float:
 
 def _values(method: SampledMethod) -> dict[str, Value]:
     return {
-        "parameter": method.parameter,
-        "temperatures": tuple(draw.temperature for draw in method.draws),
-        "total_variations": tuple(draw.total_variation for draw in method.draws),
         "moved_by_temperature": method.moved_by_temperature,
-        "entropies_nats": tuple(draw.entropy for draw in method.draws),
-        "rows": tuple(draw.rows for draw in method.draws),
         # a test asks for softmax(z / T) of all tokens
         **(values_of(method.written) if _expected(method) >= WHOLE else {}),
     }
-
-
-def _test(values: Mapping[str, Value]) -> str:
-    """Draws at three temperatures, against the distributions that they should follow."""
-    return follows_temperature(values)
 
 
 SICK = """\
@@ -136,5 +108,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
-    proof=Proof(measures=TEMPERATURE_MEASURES, test=_test),
+    proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )
