@@ -21,6 +21,7 @@ _NAMES = (
     "loss",
     "loss_and_logits",
     "with_known_logits",
+    "sharpened",
 )
 
 
@@ -47,6 +48,7 @@ def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> lis
         "loss": lambda: _loss(specimen),
         "loss_and_logits": lambda: _loss_and_logits(specimen),
         "with_known_logits": lambda: _with_known_logits(model, specimen),
+        "sharpened": lambda: _sharpened(specimen),
     }
     return ["\n".join(sources[name]()) for name in _NAMES if name in wanted]
 
@@ -194,10 +196,31 @@ def _loss_and_logits(specimen: SpecimenFacts) -> Iterator[str]:
     yield f"    return {specimen.loss}, {specimen.logits}"
 
 
-def _with_known_logits(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
+def _entry(specimen: SpecimenFacts) -> str:
+    """The method of the model that its call goes to."""
     call = ast.parse(specimen.expression, mode="eval").body
     named = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-    entry = call.func.attr if named else "forward"  # type: ignore[attr-defined]
+    return call.func.attr if named else "forward"  # type: ignore[attr-defined]
+
+
+def _sharpened(specimen: SpecimenFacts) -> Iterator[str]:
+    entry = _entry(specimen)
+    yield "def sharpened(model):"
+    yield '    """The model, with logits so far apart that any way to draw is greedy."""'
+    yield f"    entry = model.{entry}"
+    yield ""
+    yield "    def answer(*args, **kwargs):"
+    yield "        output = entry(*args, **kwargs)"
+    yield f"        logits = {specimen.logits}"
+    yield "        logits.mul_(100)"
+    yield "        return output"
+    yield ""
+    yield f"    model.{entry} = answer"
+    yield "    return model"
+
+
+def _with_known_logits(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
+    entry = _entry(specimen)
     # Logits that are all it returns need not be computed: then it matters not that it fails.
     bare = specimen.logits == "output" and model.facts.get("returns") == "logits"
     yield "def with_known_logits(model, *known):"

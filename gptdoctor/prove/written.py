@@ -58,9 +58,10 @@ def _can_run(model: ModelDiagnosis, body: str) -> bool:
     has_logits = bool(model.specimen.logits)
     has_loss = bool(model.specimen.loss and model.specimen.loss_labels)
     labelled = {"labels_of", "loss_and_logits"} & wanted
-    if "with_known_logits" in wanted and re.search(r"\b[BT]\b", model.specimen.logits):
+    writes = {"with_known_logits", "sharpened"} & wanted
+    if writes and re.search(r"\b[BT]\b", model.specimen.logits):
         return False  # what is read off the output is no part of it, to be written to
-    if "with_known_logits" in wanted and not has_logits:
+    if writes and not has_logits:
         return False
     return (has_logits or "logits" not in wanted) and (has_loss or not labelled)
 

@@ -13,8 +13,9 @@ from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
+from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit
-from gptdoctor.source.failing_calls import failing_call
+from gptdoctor.source.failing_calls import failing_call, failing_generation
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
 
@@ -79,7 +80,7 @@ def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Con
     if isinstance(measurement, Sampling):
         for method in measurement.methods:
             if method.crash is not None:
-                yield from _conviction(method.crash, "sampling")
+                yield from _conviction(method.crash, "sampling", values_of(method.written))
 
 
 def _conviction(
@@ -119,8 +120,10 @@ def is_own_call(statement: str, refused: re.Match[str]) -> bool:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The model built, and called where it is a call that fails."""
+    """The model built, and called where it is a call that fails, or asked to generate."""
     stage = values.get("stage")
+    if stage == "generate":
+        return failing_generation(values)
     return failing_call(values, called=stage != "construction") if values.get("imports") else ""
 
 
@@ -173,5 +176,5 @@ DEFECT = Defect(
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
     suspects={ast.Call: _suspect},
     convicts={"construction": read_construction, "sampling": read_sampling},
-    proof=Proof(test=_test),
+    proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )

@@ -140,4 +140,7 @@ DEFECT = Defect(
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
     explains=("GD803",),
+    # What a cache keeps was made before the later tokens were there: it cannot agree with a pass
+    # in which earlier positions have seen them.
+    explains_elsewhere=("GD415",),
 )
