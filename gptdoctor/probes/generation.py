@@ -76,9 +76,9 @@ class _Examined:
             found = self._real.working_prompt(self._method, STEPS)
         except FAILURES as error:
             crash = crash_of(error, self._real.specimen.root, "generate")
-            told = replace(told, crash=crash)
-            end = self._end()
-            return replace(told, end=end) if end else told
+            given = self._real.prompts(1, LENGTH)
+            written = self._real.written(self._method, given, STEPS, None)
+            return replace(told, crash=crash, written=written, end=self._end())
         if found is None:
             return None
         prompt, run = found

@@ -14,6 +14,7 @@ from gptdoctor.core.measurements.gradient_flow import (
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.lost_gradients import made_deeper
 
 CODE = "GD108"
 PROBE = "gradient-flow"
@@ -55,9 +56,10 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                     "operation": cut.operation,
                     "objective": measurement.objective,
                     "parameters_changed": cut.parameters_changed,
-                    "parameters": len(measurement.parameters),
+                    "parameters": cut.of_parameters or len(measurement.parameters),
                     "largest_relative_change": cut.largest_change,
                     "code": cut.code.splitlines()[-1].strip() if cut.code else "",
+                    **({"build": cut.build} if cut.build else {}),
                 },
             )
     for one in measurement.numbers:
@@ -154,7 +156,7 @@ def _test(values: Mapping[str, Value]) -> str:
         return _number_test(code, str(values["operation"]))
     by_array = values.get("operation") == "tolist" or "numpy" in code
     before, trip, opened = _ROUND_TRIP if by_array else ("", "", "")
-    return f"""\
+    statements = f"""\
 {before}class Undone(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         code = inspect.getframeinfo(sys._getframe(1)).code_context or [""]
@@ -173,6 +175,7 @@ before, after = gradients(contextlib.nullcontext()), gradients(Undone())
 found = gradient_difference(before, after, {LEAST_CHANGE})
 assert not found.changed, f"{{found.changed}} parameters learn from a part of their gradient"
 """
+    return made_deeper(statements, values)
 
 
 SICK = """\

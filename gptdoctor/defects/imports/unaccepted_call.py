@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.generation import Generation
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -76,11 +77,12 @@ def _without_its_maker(crash: Crash, record: ModelRecord) -> bool:
 
 
 def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    """Convict what keeps a method from generating."""
-    if isinstance(measurement, Sampling):
+    """Convict what keeps a method from drawing tokens, or from generating with the model."""
+    if isinstance(measurement, Sampling | Generation):
+        probe = "sampling" if isinstance(measurement, Sampling) else "generation"
         for method in measurement.methods:
             if method.crash is not None:
-                yield from _conviction(method.crash, "sampling", values_of(method.written))
+                yield from _conviction(method.crash, probe, values_of(method.written))
 
 
 def _conviction(
@@ -175,6 +177,10 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
     suspects={ast.Call: _suspect},
-    convicts={"construction": read_construction, "sampling": read_sampling},
+    convicts={
+        "construction": read_construction,
+        "sampling": read_sampling,
+        "generation": read_sampling,
+    },
     proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )

@@ -36,7 +36,7 @@ _OTHER_FILLS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Function:
+class Method:
     """One method of a user's class, as text."""
 
     path: str
@@ -44,6 +44,7 @@ class _Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef
 
     def at(self, node: ast.expr | ast.stmt) -> Place:
+        """The line of a part of it."""
         return Place(path=self.path, symbol=self.symbol, line=node.lineno)
 
 
@@ -100,7 +101,7 @@ def filled_at(model: nn.Module, name: str, root: str) -> Place | None:
     values = model.get_parameter(name).detach()
     fills = _CONSTANT_FILLS if bool((values == values.flatten()[0]).all()) else _OTHER_FILLS
     best: tuple[int, Place | None] = (0, None)
-    for function in _all_methods(model, root):
+    for function in all_methods(model, root):
         own = owner is not None and function.symbol.startswith(f"{type(owner).__qualname__}.")
         for call, tests in _fills(function.node, fills, ()):
             if _contradicts(call, float(values.float().std(correction=0))):
@@ -183,12 +184,13 @@ def _owner(model: nn.Module, name: str, root: str) -> tuple[nn.Module | None, st
     return None, ""
 
 
-def _all_methods(model: nn.Module, root: str) -> Iterator[_Function]:
+def all_methods(model: nn.Module, root: str) -> Iterator[Method]:
+    """The methods that the classes of all modules have from the user's own text."""
     for kind in dict.fromkeys(type(module) for module in model.modules()):
         yield from _methods(kind, root)
 
 
-def _methods(kind: type, root: str) -> Iterator[_Function]:
+def _methods(kind: type, root: str) -> Iterator[Method]:
     """The methods that a class has from the user's own text, constructors first."""
     found = inspect.getmembers(kind, inspect.isfunction)
     for _, function in sorted(found, key=lambda each: each[0] != "__init__"):
@@ -197,7 +199,7 @@ def _methods(kind: type, root: str) -> Iterator[_Function]:
         node = _at_line(code.co_filename, code.co_name, code.co_firstlineno) if path else None
         if path is not None and node is not None:
             symbol = code.co_qualname.replace(".<locals>", "")
-            yield _Function(path=path, symbol=symbol, node=node)
+            yield Method(path=path, symbol=symbol, node=node)
 
 
 @cache
