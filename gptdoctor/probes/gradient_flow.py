@@ -86,7 +86,7 @@ def measure(specimen: Specimen) -> GradientFlow:
     found = _flow(specimen)
     known = {(cut.path, cut.line) for cut in found.cuts}
     known |= {(lost.path, lost.line) for lost in found.lost}
-    if found.crash is not None or not has_unreached(specimen.model, specimen.root, known):
+    if found.crash is not None or not has_unreached(specimen, known):
         return found
     with deeper(specimen) as other:
         more = None if other is None else _flow(other)

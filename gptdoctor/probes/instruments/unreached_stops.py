@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Container, Iterator
+import sys
+from collections.abc import Iterator, Set
 from contextlib import contextmanager
 from dataclasses import replace
+from types import FrameType
+from typing import Any
 
+import torch
 from torch import nn
 
-from gptdoctor.probes.instruments.definitions import all_methods
+from gptdoctor.probes.instruments.definitions import own_methods
+from gptdoctor.specimen.failures import FAILURES
+from gptdoctor.specimen.places import project_path
 from gptdoctor.specimen.specimen import Specimen
+
+Line = tuple[str, int]  # path and number
 
 # Enough for what every second or third layer does, and for a first, a middle and a last one.
 LAYERS = 6
@@ -19,14 +27,42 @@ _STOPS = frozenset({"detach", "no_grad", "inference_mode", "set_grad_enabled"})
 _BESIDE = ("generate", "sample", "_init", "init", "reset", "load", "from_", "count", "log")
 
 
-def has_unreached(model: nn.Module, root: str, known: Container[tuple[str, int]]) -> bool:
-    """Whether a method of the model holds such a place at a line that is not `known`."""
-    return any(line not in known for line in _stops(model, root))
+def has_unreached(specimen: Specimen, known: Set[Line]) -> bool:
+    """Whether a method holds such a place, not `known`, at a line that a pass does not run."""
+    stops = set(_stops(specimen.model, specimen.root)) - known
+    return bool(stops) and not stops <= _reached(specimen)
 
 
-def _stops(model: nn.Module, root: str) -> Iterator[tuple[str, int]]:
+def _reached(specimen: Specimen) -> set[Line]:
+    """The lines of the user's that one pass runs."""
+    lines: set[Line] = set()
+    paths: dict[str, str | None] = {}
+
+    def note(frame: FrameType, event: str, argument: Any) -> Any:
+        name = frame.f_code.co_filename
+        if name not in paths:
+            paths[name] = project_path(name, specimen.root)
+        path = paths[name]
+        if path is not None:
+            lines.add((path, frame.f_lineno))
+        return None if path is None else note
+
+    model, inputs, previous = specimen.copy(), specimen.inputs(), sys.gettrace()
+    specimen.reseed()
+    sys.settrace(note)
+    try:
+        specimen.loss(model, inputs)
+    except FAILURES:
+        pass  # what ran before it is known all the same
+    finally:
+        sys.settrace(previous)
+        torch._C._set_grad_enabled(True)  # a forward may have left it switched off
+    return lines
+
+
+def _stops(model: nn.Module, root: str) -> Iterator[Line]:
     """Path and line of what stops gradients in methods that may be part of a forward pass."""
-    for method in all_methods(model, root):
+    for method in own_methods(model, root):
         name = method.symbol.rpartition(".")[2]
         decorated = any(map(_is_stop, method.node.decorator_list))
         if decorated or name.startswith(_BESIDE):
