@@ -125,7 +125,41 @@ class Model(nn.Module):
 """
 
 
+PATHS = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.lm_head = nn.Linear(dim, vocab_size)
+        self.flash = hasattr(F, "scaled_dot_product_attention")
+
+    def forward(self, input_ids, attention_mask=None):
+        x = self.wte(input_ids)
+        q, k, v = self.qkv(x).chunk(3, dim=-1)
+        future = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        if attention_mask is not None:
+            hidden = future | ~attention_mask.bool()[:, None]
+            return self.lm_head(x + F.scaled_dot_product_attention(q, k, v, ~hidden))
+        if self.training:
+            return self.lm_head(x + F.scaled_dot_product_attention(q, k, v, ~future))
+        if self.flash:
+            return self.lm_head(x + F.scaled_dot_product_attention(q, k, v, is_causal=True))
+        scores = q @ k.transpose(1, 2) / x.shape[-1] ** 0.5
+        return self.lm_head(x + scores.masked_fill(future, -torch.inf).softmax(-1) @ v)
+"""
+
 FORMS = {
+    "a_leak_on_another_path": Form(
+        "GD801", PATHS, "scores.masked_fill(future, -torch.inf)", "scores"
+    ),
+    "a_leak_under_a_mask": Form("GD801", PATHS, "future | ~attention_mask", "~attention_mask"),
+    "a_leak_in_training": Form("GD801", PATHS, "v, ~future)", "v)"),
     "a_state_that_starts_anew": Form("GD415", STATE, 'state.get("last")', "None"),
     "a_text_that_is_forgotten": Form(
         "GD414", WHOLE, "text = ids\n        return", "text = new\n        return"
