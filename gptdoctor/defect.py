@@ -77,6 +77,7 @@ class Proof:
       labels)`, of one call;
     - `with_known_logits(model, *known)`, the model whose calls give these logits one by one, [V]
       or [B, 1, V], and the last of them from then on; without gradients alone;
+    - `sharpened(model)`, the model whose draws are as good as greedy; without gradients alone;
     - B, T and V; and MODULE, the name that the model's file is imported by.
     """
 

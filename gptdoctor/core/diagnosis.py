@@ -33,6 +33,7 @@ class SpecimenFacts:
     expression: str = ""  # the call as `--call` takes it: "model(text_ids=ids)"
     imports: tuple[str, ...] = ()  # with which build and call run in a file of their own
     logits: str = ""  # how logits [B, T, V] are read from `output`, what the call returns
+    vectors: str = ""  # without logits: how what it gives for each row is read from `output`
     loss: str = ""  # how the loss of its own is read from it, "" where the entry gives none
     loss_labels: str = ""  # the parameter that has to be given labels for that
     labels_are_next: bool = False  # the labels are the ids shifted by one, and not the ids

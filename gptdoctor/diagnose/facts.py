@@ -32,6 +32,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         expression=construction.expression,
         imports=construction.imports,
         logits=construction.logits,
+        vectors=construction.vectors,
         loss=construction.loss,
         loss_labels=construction.loss_labels,
         labels_are_next=construction.labels_are_next,

@@ -76,9 +76,9 @@ class _Examined:
             found = self._real.working_prompt(self._method, STEPS)
         except FAILURES as error:
             crash = crash_of(error, self._real.specimen.root, "generate")
-            told = replace(told, crash=crash)
-            end = self._end()
-            return replace(told, end=end) if end else told
+            given = self._real.prompts(1, LENGTH)
+            written = self._real.written(self._method, given, STEPS, None)
+            return replace(told, crash=crash, written=written, end=self._end())
         if found is None:
             return None
         prompt, run = found
@@ -185,9 +185,12 @@ class _Examined:
             again, _ = self._drawn(prompts, one_by_one, flat, 1, other_numbers=True)
             differing = _differing(base[:, 0], again[:, 0])
             deaf = any(not one.drawn_rows for one in changes)
-            prompted = self._prompted_call(given) if deaf else None
+            strays = any(one.agreeing < one.rows for one in steps)
+            prompted = self._prompted_call(given, 1) if deaf else None
+            followed = self._prompted_call(given, STEPS) if strays else None
         return {
             "prompted": prompted,
+            "followed": followed,
             "rows": ROWS,
             "changes": tuple(changes),
             "steps": steps,
@@ -196,11 +199,12 @@ class _Examined:
             "keeps_state": speaks_of_state(self._method),
         }
 
-    def _prompted_call(self, given: Tensor) -> WrittenCall | None:
-        """One step for a test, with a prompt as it is given here."""
+    def _prompted_call(self, given: Tensor, new: int) -> WrittenCall | None:
+        """So many steps for a test, with a prompt as it is given here."""
+        model = self._real.sharpened()
         with suppress(*FAILURES):
-            run = self._real.run(self._real.sharpened(), self._method, given, 1)
-            return self._real.written(self._method, given, 1, run.raw)
+            run = self._real.run(model, self._method, given, new, sharp=new > 1)
+            return self._real.written(self._method, given, new, run.raw, cached=new > 1)
         return None
 
     def _followed(self, prompts: Tensor, drawn: Tensor) -> Iterator[FollowedStep]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 from torch import nn
 
@@ -21,6 +22,7 @@ from gptdoctor.probes.instruments.lost_gradients import lost_gradients
 from gptdoctor.probes.instruments.lost_rows import dark_rows, lost_rows
 from gptdoctor.probes.instruments.own_experts import with_own_experts
 from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.instruments.unreached_stops import LAYERS, deeper, has_unreached
 from gptdoctor.probes.instruments.unused_parts import unused_parts
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
@@ -74,10 +76,35 @@ def _lacking(run: Run) -> bool:
 
 
 def measure(specimen: Specimen) -> GradientFlow:
-    """The state of all parameters, and the counterfactual of each place that cuts."""
-    construction = specimen.construction
+    """The state of all parameters, and the counterfactual of each place that cuts.
+
+    Where the text stops gradients at lines that no pass came to, as in a branch for some of many
+    layers, what a deeper instance shows at such lines is added.
+    """
     require_known_call(specimen)
     specimen = with_own_experts(specimen)
+    found = _flow(specimen)
+    known = {(cut.path, cut.line) for cut in found.cuts}
+    known |= {(lost.path, lost.line) for lost in found.lost}
+    if found.crash is not None or not has_unreached(specimen, known):
+        return found
+    with deeper(specimen) as other:
+        more = None if other is None else _flow(other)
+    if more is None or more.crash is not None or specimen.remade_code is None:
+        return found
+    build = specimen.remade_code(layers=LAYERS)
+    cuts = [one for one in more.cuts if (one.path, one.line) not in known]
+    lost = [one for one in more.lost if (one.path, one.line) not in known]
+    number = len(more.parameters)
+    return replace(
+        found,
+        cuts=(*found.cuts, *(replace(one, build=build, of_parameters=number) for one in cuts)),
+        lost=(*found.lost, *(replace(one, build=build, of_parameters=number) for one in lost)),
+    )
+
+
+def _flow(specimen: Specimen) -> GradientFlow:
+    construction = specimen.construction
     run = Run(model=specimen.copy())
     seeds = itertools.count(specimen.seed)
     accumulate(run, specimen, itertools.islice(seeds, BATCHES))

@@ -100,7 +100,10 @@ class _Asked:
         filters = tuple(filter_draws(self._draws, self._method, WAYS[0]))
         if self._method.temperature is None and not any(one.rows for one in filters):
             return None
-        return SampledMethod(**self._named(), draws=(), crash=crash, filters=filters)
+        written = self._written(WAYS[0])
+        return SampledMethod(
+            **self._named(), draws=(), crash=crash, filters=filters, written=written
+        )
 
     def _at_temperatures(self, way: Way) -> list[tuple[float, Tensor]]:
         """Tokens [R] by temperature, nothing where there are none."""

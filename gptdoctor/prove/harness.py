@@ -17,10 +17,12 @@ _NAMES = (
     "other_ids",
     "run",
     "logits",
+    "vectors",
     "labels_of",
     "loss",
     "loss_and_logits",
     "with_known_logits",
+    "sharpened",
 )
 
 
@@ -30,8 +32,13 @@ def wanted_by(specimen: SpecimenFacts | None, tests: str) -> set[str]:
     if "loss" in wanted and specimen is not None and specimen.loss:
         wanted |= {"run", *(["labels_of"] if specimen.loss_labels else [])}
     elif "loss" in wanted:
-        wanted |= {"logits"}
-    return wanted | ({"run"} if {"logits", "loss_and_logits"} & wanted else set())
+        wanted |= {"logits"} if _has_tokens(specimen) else {"build", "vectors"}
+    return wanted | ({"run"} if {"logits", "vectors", "loss_and_logits"} & wanted else set())
+
+
+def _has_tokens(specimen: SpecimenFacts | None) -> bool:
+    """Whether there are logits to name tokens with, or at least no vectors instead."""
+    return specimen is None or bool(specimen.logits) or not specimen.vectors
 
 
 def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> list[str]:
@@ -43,10 +50,12 @@ def functions(model: ModelDiagnosis, specimen: SpecimenFacts, tests: str) -> lis
         "other_ids": _other_ids,
         "run": lambda: _run(specimen),
         "logits": lambda: _logits(specimen),
+        "vectors": lambda: _vectors(specimen),
         "labels_of": lambda: _labels_of(specimen),
         "loss": lambda: _loss(specimen),
         "loss_and_logits": lambda: _loss_and_logits(specimen),
         "with_known_logits": lambda: _with_known_logits(model, specimen),
+        "sharpened": lambda: _sharpened(specimen),
     }
     return ["\n".join(sources[name]()) for name in _NAMES if name in wanted]
 
@@ -156,6 +165,13 @@ def _logits(specimen: SpecimenFacts) -> Iterator[str]:
     yield f"    return {specimen.logits}"
 
 
+def _vectors(specimen: SpecimenFacts) -> Iterator[str]:
+    yield "def vectors(model, ids, **more):"
+    yield '    """What it gives for each row of ids [B, T], which are no logits."""'
+    yield "    output = run(model, ids, **more)"
+    yield f"    return {specimen.vectors}"
+
+
 def _labels_of(specimen: SpecimenFacts) -> Iterator[str]:
     yield "def labels_of(ids):"
     if specimen.labels_are_next:
@@ -178,6 +194,12 @@ def _loss(specimen: SpecimenFacts) -> Iterator[str]:
         yield '    """The loss that the model gives by itself, in nats."""'
         yield "    output = run(model, ids)"
         yield f"    return {specimen.loss}"
+    elif not _has_tokens(specimen):
+        yield "def loss(model, ids):"
+        yield '    """How far what it gives for each row is from what the next row got at first."""'
+        yield "    with torch.no_grad():"
+        yield "        aim = vectors(build(), ids).roll(1, dims=0)"
+        yield "    return (vectors(model, ids) - aim).square().mean() / aim.square().mean()"
     else:
         yield "def loss(model, ids):"
         yield '    """The cross-entropy of each next token, in nats."""'
@@ -194,10 +216,31 @@ def _loss_and_logits(specimen: SpecimenFacts) -> Iterator[str]:
     yield f"    return {specimen.loss}, {specimen.logits}"
 
 
-def _with_known_logits(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
+def _entry(specimen: SpecimenFacts) -> str:
+    """The method of the model that its call goes to."""
     call = ast.parse(specimen.expression, mode="eval").body
     named = isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute)
-    entry = call.func.attr if named else "forward"  # type: ignore[attr-defined]
+    return call.func.attr if named else "forward"  # type: ignore[attr-defined]
+
+
+def _sharpened(specimen: SpecimenFacts) -> Iterator[str]:
+    entry = _entry(specimen)
+    yield "def sharpened(model):"
+    yield '    """The model, with logits so far apart that any way to draw is greedy."""'
+    yield f"    entry = model.{entry}"
+    yield ""
+    yield "    def answer(*args, **kwargs):"
+    yield "        output = entry(*args, **kwargs)"
+    yield f"        logits = {specimen.logits}"
+    yield "        logits.mul_(100)"
+    yield "        return output"
+    yield ""
+    yield f"    model.{entry} = answer"
+    yield "    return model"
+
+
+def _with_known_logits(model: ModelDiagnosis, specimen: SpecimenFacts) -> Iterator[str]:
+    entry = _entry(specimen)
     # Logits that are all it returns need not be computed: then it matters not that it fails.
     bare = specimen.logits == "output" and model.facts.get("returns") == "logits"
     yield "def with_known_logits(model, *known):"

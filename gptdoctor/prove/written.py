@@ -42,12 +42,24 @@ def health_tests(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[Hea
         evidence = _confirmed(model, finding)
         proof = defect_named(finding.rule).proof
         body = proof.test(evidence.values) if evidence is not None and proof is not None else ""
+        body = _of_vectors(body) if _gives_vectors(model) else body
         if evidence is not None and body and _can_run(model, body):
             error = str(evidence.values.get("error") or "")
             name = _name(finding, {one.name for one in found})
             raises = error.partition(":")[0]
             found.append(HealthTest(name=name, finding=finding, body=body, raises=raises))
     return found
+
+
+def _gives_vectors(model: ModelDiagnosis) -> bool:
+    """Whether the model has no logits, and vectors that can be compared instead."""
+    specimen = model.specimen
+    return specimen is not None and not specimen.logits and bool(specimen.vectors)
+
+
+def _of_vectors(body: str) -> str:
+    """The statements about the vectors that a model gives; as they are where they count tokens."""
+    return body if re.search(r"\bV\b", body) else re.sub(r"\blogits\b", "vectors", body)
 
 
 def _can_run(model: ModelDiagnosis, body: str) -> bool:
@@ -58,9 +70,10 @@ def _can_run(model: ModelDiagnosis, body: str) -> bool:
     has_logits = bool(model.specimen.logits)
     has_loss = bool(model.specimen.loss and model.specimen.loss_labels)
     labelled = {"labels_of", "loss_and_logits"} & wanted
-    if "with_known_logits" in wanted and re.search(r"\b[BT]\b", model.specimen.logits):
+    writes = {"with_known_logits", "sharpened"} & wanted
+    if writes and re.search(r"\b[BT]\b", model.specimen.logits):
         return False  # what is read off the output is no part of it, to be written to
-    if "with_known_logits" in wanted and not has_logits:
+    if writes and not has_logits:
         return False
     return (has_logits or "logits" not in wanted) and (has_loss or not labelled)
 

@@ -102,6 +102,7 @@ def _specimen(node: Node) -> SpecimenFacts:
         expression=node.text("expression", ""),
         imports=node.texts("imports"),
         logits=node.text("logits", ""),
+        vectors=node.text("vectors", ""),
         loss=node.text("loss", ""),
         loss_labels=node.text("loss_labels", ""),
         labels_are_next=node.flag("labels_are_next", False),

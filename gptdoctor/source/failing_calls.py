@@ -20,3 +20,13 @@ def failing_call(values: Mapping[str, Value], *, called: bool = True) -> str:
     lines = [line for line in own if line != "import torch"]  # the file has that one anyway
     lines += ["torch.manual_seed(0)", laid_out(f"model = {build}")]
     return "\n".join([*lines, str(call)] if called else lines) + "\n"
+
+
+def failing_generation(values: Mapping[str, Value]) -> str:
+    """The model asked for a token, "" where that call is not known."""
+    call = str(values.get("call") or "")
+    if not call:
+        return ""
+    lines = ["model = build().eval()", str(values["given"])]
+    lines += ["temperature = 1.0"] if "temperature" in call else []
+    return "\n".join([*lines, "with torch.no_grad():", f"    {call}"]) + "\n"

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+from collections.abc import Mapping
+
+from gptdoctor.core.findings import Value
+from gptdoctor.source.laid_out import laid_out
+
 # The function that these statements measure with, as `Proof.measures` names it.
 MEASURE = "probes.gradient_flow:gradient_state"
 
@@ -20,6 +26,16 @@ def lost_gradients_test(names: object) -> str:
         "states = {name: gradient_state(parameters[name]) for name in names}\n"
         'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
     )
+
+
+def made_deeper(statements: str, values: Mapping[str, Value]) -> str:
+    """The statements, of the deeper instance that shows a finding where `build()` does not."""
+    build = values.get("build")
+    if not build or not statements:
+        return statements
+    made = textwrap.indent(laid_out(f"return {build}"), "    ")
+    deeper = f"def deeper():\n    torch.manual_seed(0)\n{made}\n\n"
+    return deeper + statements.replace("build()", "deeper()")
 
 
 def dark_rows_test(names: object, share: float) -> str:

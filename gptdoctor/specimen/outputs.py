@@ -65,9 +65,16 @@ def logits_in(raw: Any, layout: Layout) -> tuple[Path, Tensor] | None:
 
 
 def features_in(raw: Any, layout: Layout) -> Tensor | None:
-    """The first floating tensor with a row for each of the batch: hidden states, class scores.
+    """The first floating tensor with a row for each of the batch, as `features_at` has it."""
+    found = features_at(raw, layout)
+    return None if found is None else found[1]
 
-    Where that is the first of a list of its like, the outputs of all layers, it is the last one.
+
+def features_at(raw: Any, layout: Layout) -> tuple[Path, Tensor] | None:
+    """The way to the first floating tensor with a row for each of the batch, and that tensor.
+
+    Hidden states, or class scores.  Where that is the first of a list of its like, the outputs of
+    all layers, it is the last one.
     """
     rows = {layout.batch, layout.length} if layout.time_first else {layout.batch}
     found = [
@@ -79,10 +86,10 @@ def features_in(raw: Any, layout: Layout) -> Tensor | None:
         return None
     first, tensor = found[0]
     listed = first and isinstance(first[-1][1], int) and (len(first) > 1 or isinstance(raw, list))
-    alike = [other for path, other in found if path[:-1] == first[:-1]]
-    if listed and all(other.shape == tensor.shape for other in alike):
+    alike = [(path, other) for path, other in found if path[:-1] == first[:-1]]
+    if listed and all(other.shape == tensor.shape for _, other in alike):
         return alike[-1]
-    return tensor
+    return found[0]
 
 
 def _likeness(path: Path, tensor: Tensor, layout: Layout) -> int:

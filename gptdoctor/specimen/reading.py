@@ -12,14 +12,14 @@ from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.labels import labels_for, names_next, text_of
 from gptdoctor.specimen.objective import label_parameters
-from gptdoctor.specimen.outputs import Layout, Path, logits_in, loss_at
+from gptdoctor.specimen.outputs import Layout, Path, features_at, logits_in, loss_at
 
 OUTPUT = "output"  # the name of what the call returned
 _TIME_FIRST = ".transpose(0, 1)"
 
 
 def readings(best: Called) -> dict[str, Any]:
-    """The fields `logits`, `loss`, `loss_labels` and `labels_are_next` of a construction."""
+    """The fields `logits`, `vectors`, `loss`, `loss_labels` and `labels_are_next`."""
     trial, model = best.trial, best.instance.model
     if trial is None or trial.outputs is None or model is None:
         return {}
@@ -27,6 +27,9 @@ def readings(best: Called) -> dict[str, Any]:
     inputs = recipe.inputs(trial.batch, trial.length, 0)
     layout = recipe.layout(inputs)
     found = {"logits": logits_code(trial.outputs.raw, layout)}
+    if not found["logits"] and trial.outputs.loss is None and not layout.time_first:
+        vectors = features_at(trial.outputs.raw, layout)
+        found["vectors"] = "" if vectors is None else f"{OUTPUT}{path_code(vectors[0])}"
     entry = (*label_parameters(recipe), recipe.entry)
     own = next((one for one in best.own if one.name in entry), None)
     if own is None or recipe.time_first:  # labels that are turned as well have no short code

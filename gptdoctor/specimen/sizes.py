@@ -150,6 +150,9 @@ _TABLE = tuple((re.compile(pattern), role) for pattern, role in _PATTERNS)
 # Roles in which the user's own smaller number is better than ours: it says how the model is meant
 # to work (one expert for each token is a design), and it is cheaper.
 _AT_MOST = frozenset({"top_k", "steps", "one", "multiple", "kernel", "pair"})
+# Where a model asks for both, it puts layers together in blocks.
+_GROUPS = re.compile(rf"{_COUNT}(?:blocks|stages)(?:_count)?", re.IGNORECASE)
+_LAYERS = re.compile(rf"{_COUNT}(?:hidden_|decoder_|transformer_)?layers?", re.IGNORECASE)
 # Roles of which 0 or -1 does not mean "switched off".
 _NEVER_OFF = frozenset({"vocabulary", "width", "heads", "layers", "context"})
 # Tiny layers are cheap, and no published model of a usual width has more of them.
@@ -200,6 +203,8 @@ def size_for(
     if variant.own_depth and role == "layers" and default is not None:
         return min(default, _DEEPEST)
     size = variant.sizes[role]
+    if role == "layers" and _GROUPS.fullmatch(name) and any(map(_LAYERS.fullmatch, siblings)):
+        return max(2, size // 2)  # blocks of several layers, where there are enough of these
     return size if default is None or role not in _AT_MOST else min(size, default)
 
 

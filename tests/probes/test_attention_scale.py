@@ -146,6 +146,37 @@ def test_a_scale_of_one_is_told_where_it_is_written(tmp_path: Path, value: str, 
     assert told == ([line_of(made, line)] if seen else [])
 
 
+@pytest.mark.parametrize(
+    ("before", "value", "seen"),
+    [
+        ("", "1.0", True),
+        ("", "1.0 if T > 0 else 0.5", False),
+        ("scale = T ** -0.5\n        ", "1.0", False),
+    ],
+    ids=["one", "made", "one of two"],
+)
+def test_a_named_scale_of_one_leaves_the_product_as_it_is(
+    tmp_path: Path, before: str, value: str, seen: bool
+) -> None:
+    """Where nothing else is ever written to its name."""
+    line = f"scale = {value}"
+    new = f"{before}{line}\n        {PRODUCT} * scale"
+    made = specimen(tmp_path, changed((SCORES, new)))
+    found = PROBE.measure(made)
+    assert isinstance(found, AttentionScale)
+    told = [each.line for each in found.attentions if lacks_scale(each)]
+    assert told == ([line_of(made, line)] if seen else [])
+
+
+def test_a_scale_that_the_constructor_is_given_is_a_matter_of_configuration(tmp_path: Path) -> None:
+    """Also where its default is 1."""
+    text = changed((SCORES, PRODUCT + " * self.scale")).replace(
+        "self.qkv = nn.Linear(dim, 3 * dim)",
+        "self.qkv = nn.Linear(dim, 3 * dim)\n        scale = 1.0\n        self.scale = scale",
+    )
+    assert not lacks_scale(attention_of(tmp_path, text))
+
+
 def test_a_softmax_of_other_products_is_no_attention(tmp_path: Path) -> None:
     """A router's scores, and torch's own attention, which scales by itself."""
     text = changed(

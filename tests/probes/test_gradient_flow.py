@@ -275,3 +275,37 @@ def test_a_list_for_a_log_costs_nothing(tmp_path: Path) -> None:
         "        self.shown = self.f(x).detach().numpy()\n        return x\n"
     )
     assert all(not cut.parameters_changed for cut in measured(tmp_path, work).cuts)
+
+
+DEEP = """
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim, n_layers):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim)
+        self.layers = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n_layers))
+        self.out = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx):
+        x = self.e(idx)
+        for index, layer in enumerate(self.layers):
+            y = layer(x)
+            if index > 2:
+                {}
+            x = x + y
+        return self.out(x)
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "gained"), [("y = y.detach()", 6), ("self.last = y.detach()", 0)], ids=["data", "log"]
+)
+def test_a_branch_for_layers_that_the_specimen_lacks(
+    tmp_path: Path, line: str, gained: int
+) -> None:
+    """A deeper instance comes to it, and is told."""
+    found = PROBE.measure(specimen(tmp_path, DEEP.format(line)))
+    assert isinstance(found, GradientFlow)
+    cut = only_cut(found)
+    assert len(cut.parameters_gained) == gained
+    assert "n_layers=6" in cut.build
+    assert cut.of_parameters == 3 + 2 * 6

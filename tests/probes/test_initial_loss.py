@@ -91,3 +91,20 @@ def test_the_last_of_several_fills_is_told(tmp_path: Path) -> None:
     assert isinstance(found, InitialLoss)
     assert found.loud is not None
     assert found.loud.line == line_of(made, "std=2.0")
+
+
+def test_a_table_that_is_filled_as_the_head_is_not_as_torch_made_it(tmp_path: Path) -> None:
+    """With the numbers that torch would have given it, and by a line of the user's."""
+    text = changed(
+        ("nn.init.normal_(m.weight, std=0.02)", "nn.init.normal_(m.weight, std=1.0)"),
+        (
+            "self.apply(self._init)",
+            "self.head.weight = self.emb.weight\n        self.apply(self._init)",
+        ),
+    )
+    made = specimen(tmp_path, text)
+    found = PROBE.measure(made)
+    assert isinstance(found, InitialLoss)
+    assert found.loud is not None
+    assert (found.loud.tied, found.loud.as_torch_makes_it) == (True, False)
+    assert found.loud.line == line_of(made, "std=1.0")

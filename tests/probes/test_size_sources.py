@@ -50,6 +50,19 @@ class Model(nn.Module):
 """
 
 
+STEP = """
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.emb = nn.Embedding(vocab_size, dim)
+        self.cell = nn.GRUCell(dim, dim)
+        self.head = nn.Linear(dim, vocab_size)
+
+    def forward(self, idx, hidden=None):
+        return self.head(self.cell({}, hidden)).unsqueeze(1)
+"""
+
+
 def _record_of(made: Specimen, *measured: Measured) -> ModelRecord:
     """A record with these measurements, and that of the probe."""
     shapes = Measured(probe=PROBE.name, measurement=PROBE.measure(made))
@@ -144,6 +157,27 @@ def test_a_length_in_the_text_is_held_against_the_code(tmp_path: Path) -> None:
     assert found.fixed_lengths()
     convicted = [one for one in confirmed(made, [PROBE]) if one.rule == "GD302"]
     assert {line_in(made, one) for one in convicted} <= {line_of(made, "torch.arange(16)")}
+
+
+def test_a_width_that_is_lost_is_held_against_the_code(tmp_path: Path) -> None:
+    """Though a single position works."""
+    text = changed((NORM, "self.ln = RMSNorm(dim)"))
+    made, found = shapes_of(tmp_path, RMS + text)
+    assert made.construction.length == 1
+    assert found.fixed_lengths()
+    known = Measured(probe="construction", measurement=made.construction)
+    [convicted] = crash_at_sane_sizes.read_shapes(found, _record_of(made, known))
+    assert line_in(made, convicted) == line_of(made, "x.pow(2).mean(-1)")
+
+
+@pytest.mark.parametrize(
+    "step", ["self.emb(idx).squeeze(1)", "self.emb(idx).sum(-2).view(len(idx) * idx.size(1), -1)"]
+)
+def test_a_model_that_takes_one_token_at_a_time_may_do_so(tmp_path: Path, step: str) -> None:
+    """Nothing is lost there but the only position."""
+    _, found = shapes_of(tmp_path, STEP.format(step))
+    assert {case.length for case in found.cases if case.outcome == "ok"} == {1}
+    assert found.fixed_lengths() == ()
 
 
 @pytest.mark.parametrize(

@@ -5,16 +5,10 @@ One examination tells of all, and one Python without gptdoctor runs all the test
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
-
 import pytest
 
-from gptdoctor.prove.written import confirmed, file_of, health_tests
-from gptdoctor.report.json_document import from_document
-from tests.examples import GROUP, examined
-from tests.prove.test_proofs import run_tests
+from tests.examples import GROUP
+from tests.prove.forms import Form, Told, how_they_end
 
 pytestmark = pytest.mark.xdist_group(GROUP)
 HEAD = """\
@@ -245,15 +239,6 @@ class Model(nn.Module):
 """
 
 
-class Form(NamedTuple):
-    """What a rule is proven of, with what makes it sick."""
-
-    code: str
-    healed: str
-    right: str
-    wrong: str
-
-
 FORMS = {
     "a_mean_of_a_method": Form("GD605", METHOD, "counted.sum().clamp(min=1)", "each.numel()"),
     "a_loss_of_a_method": Form(
@@ -312,37 +297,13 @@ FORMS = {
 
 
 @pytest.fixture(scope="module")
-def told() -> dict[str, dict[str, str]]:
+def told() -> Told:
     """How each written test ends, by form and by name of the test."""
-    folder = Path(tempfile.mkdtemp(prefix="gptdoctor-forms-")).resolve()
-    (folder / "pyproject.toml").write_text("")
-    for state in ("sick", "healed"):
-        (folder / state).mkdir()
-    for name, form in FORMS.items():
-        assert form.right in form.healed, name
-        sick = form.healed.replace(form.right, form.wrong)
-        (folder / "sick" / f"{name}.py").write_text(sick)
-        (folder / "healed" / f"{name}.py").write_text(form.healed)
-    return run_tests(list(_cases(folder)))
-
-
-def _cases(folder: Path) -> list[dict[str, Any]]:
-    examination = from_document(examined(folder))
-    cases = []
-    for model in [one for one in examination.models if one.path.startswith("sick/")]:
-        name = Path(model.path).stem
-        findings = confirmed(model, examination.findings)
-        wanted = [one for one in findings if one.rule == FORMS[name].code]
-        tests = health_tests(model, wanted)
-        for state in ("sick", "healed") if tests else ():
-            text = file_of(model, tests, PurePosixPath())
-            where = {"name": f"{state} {name}", "folder": str(folder / state)}
-            cases.append({**where, "text": text, "names": [one.name for one in tests]})
-    return cases
+    return how_they_end(FORMS)
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_a_form_is_proven(told: dict[str, dict[str, str]], name: str) -> None:
+def test_a_form_is_proven(told: Told, name: str) -> None:
     """Its test fails by its own assertion on the sick, and passes on the healed."""
     sick = told.get(f"sick {name}")
     assert sick, "no test was written"

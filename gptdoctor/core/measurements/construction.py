@@ -66,6 +66,7 @@ class Construction(Measurement):
     sizes: Mapping[str, int] = field(default_factory=dict)  # of the instance, as in `SizedCrash`
     expression: str = ""  # the call for any B and T, as `--call` takes it
     logits: str = ""  # how logits [B, T, V] are read from `output`, what that call returns
+    vectors: str = ""  # without logits: how what it gives for each row is read from `output`
     loss: str = ""  # how the loss of its own is read from it, "" where the entry gives none
     loss_labels: str = ""  # the parameter that has to be given labels for that
     labels_are_next: bool = False  # the labels are the ids shifted by one, and not the ids

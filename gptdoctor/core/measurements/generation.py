@@ -120,6 +120,7 @@ class GeneratedMethod:
     crash: Crash | None = None  # it does not run on the real model
     written: WrittenCall | None = None  # the call of three steps for a test
     prompted: WrittenCall | None = None  # that of one step with the prompts of the changes
+    followed: WrittenCall | None = None  # that of all steps, where they do not all agree
 
     @property
     def place(self) -> Place:

@@ -40,6 +40,8 @@ class GradientCut:
     # "statistic", "side", "kept"; "": it goes on as data.  None: not looked at.
     use: str | None = None
     code: str = ""  # the text of the line, with the comments above it
+    build: str = ""  # a deeper instance that comes to this place; "": the specimen does
+    of_parameters: int = 0  # that this instance has
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +65,8 @@ class LostGradient:
     trail: tuple[str, ...]  # the user's lines from it to here, "gpt.py:12 x = self.f(x)"
     # How much of them: rows of a weight that makes queries, keys and values at once, say.
     share: float = 1.0
+    build: str = ""  # a deeper instance that comes to this place; "": the specimen does
+    of_parameters: int = 0  # that this instance has
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -165,9 +165,10 @@ class Shapes(Measurement):
         )
 
     def fixed_lengths(self) -> tuple[ShapeCase, ...]:
-        """The cases that fail by a number in the text, where no text of two tokens or more works.
+        """The cases that fail at any length, where no text of two tokens or more works.
 
-        One position fits any length.
+        They do so by a number in the text, or because a tensor has lost its width and kept
+        its positions: one position fits any length.
         """
         if any(case.outcome == "ok" and case.length > 1 for case in self.cases):
             return ()
@@ -176,7 +177,8 @@ class Shapes(Measurement):
             for case in self.cases
             if case.crash is not None and case.crash.own and case.length > 1
             if (source := self.source_of(case.crash.path, case.crash.line)) is not None
-            if source.kind == "constant" and source.written
+            if (source.kind == "constant" and source.written)
+            or (source.kind == "lost-dimension" and {case.batch, case.length} <= {*source.shape})
         )
 
     def _lacks_dimension(self, case: ShapeCase) -> bool:

@@ -79,7 +79,9 @@ class Scores(torch.overrides.TorchFunctionMode):
         if name == "scaled_dot_product_attention":  # None: it scales by itself
             factors.append((kwargs or {{}}).get("scale"))
         if name in ("matmul", "__matmul__", "bmm", "einsum") and result.dim() > 2:
-            products.append(result)
+            given = [each.shape for each in args if torch.is_tensor(each)]
+            if all({values.get("head_width")} in shape for shape in given):
+                products.append(result)
         return result
 
 with Scores():
@@ -119,8 +121,9 @@ DEFECT = Defect(
     explanation=(
         "The product of queries and keys goes into the softmax without a factor. Not meant are "
         "queries or keys that are normalised, a scale of another form (1/d, a learned one, a cap, "
-        "a scale of 1 that is given on purpose), or one that is folded into the initialisation of "
-        "a projection, as T5 has it. The text alone does not show this; a run does."
+        "a bare 1 in the product itself, a 1 that the model was configured with), or one that is "
+        "folded into the initialisation of a projection, as T5 has it. The text alone does not "
+        "show this; a run does."
     ),
     harm=(
         "The wider the heads, the nearer to one-hot is the softmax from the first step, and "

@@ -16,6 +16,7 @@ from gptdoctor.source.lost_gradients import (
     dark_rows_test,
     enumerated,
     lost_gradients_test,
+    made_deeper,
 )
 
 CODE = "GD102"
@@ -131,10 +132,11 @@ def _values(lost: LostGradient, measurement: GradientFlow) -> dict[str, Value]:
         "objective": measurement.objective,
         "parameters_lost": len(lost.parameters),
         "parameters_lost_names": lost.parameters,
-        "parameters": len(measurement.parameters),
+        "parameters": lost.of_parameters or len(measurement.parameters),
         "trail_from": lost.trail_from,
         "trail": lost.trail,
         "share": lost.share,
+        **({"build": lost.build} if lost.build else {}),
     }
 
 
@@ -142,8 +144,8 @@ def _test(values: Mapping[str, Value]) -> str:
     """The parameters that got no gradient, by name; a wrong gradient has no short test."""
     names, share = values.get("parameters_lost_names"), values.get("share")
     if isinstance(share, float) and share < 1.0:
-        return dark_rows_test(names, share)
-    return lost_gradients_test(names)
+        return made_deeper(dark_rows_test(names, share), values)
+    return made_deeper(lost_gradients_test(names), values)
 
 
 SICK = """\

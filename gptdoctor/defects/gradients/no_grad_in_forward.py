@@ -29,7 +29,7 @@ from gptdoctor.source.flow_switches import (
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_uses import Uses
-from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test
+from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.project import Project
 
 CODE = "GD101"
@@ -208,13 +208,14 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
             "parameters_changed": changed,
             "largest_relative_change": cut.largest_change,
             **_trail(cut, measurement),
+            **({"build": cut.build} if cut.build else {}),
         },
     )
 
 
 def _test(values: Mapping[str, Value]) -> str:
     """The parameters that got no gradient, by name; a wrong gradient has no short test."""
-    return lost_gradients_test(values.get("parameters_gained_names"))
+    return made_deeper(lost_gradients_test(values.get("parameters_gained_names")), values)
 
 
 def _trail(cut: GradientCut, measurement: GradientFlow) -> dict[str, Value]:

@@ -14,6 +14,7 @@ from gptdoctor.core.measurements.gradient_flow import (
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.lost_gradients import made_deeper
 
 CODE = "GD108"
 PROBE = "gradient-flow"
@@ -55,9 +56,10 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
                     "operation": cut.operation,
                     "objective": measurement.objective,
                     "parameters_changed": cut.parameters_changed,
-                    "parameters": len(measurement.parameters),
+                    "parameters": cut.of_parameters or len(measurement.parameters),
                     "largest_relative_change": cut.largest_change,
                     "code": cut.code.splitlines()[-1].strip() if cut.code else "",
+                    **({"build": cut.build} if cut.build else {}),
                 },
             )
     for one in measurement.numbers:
@@ -80,6 +82,7 @@ def _number(one: LearntNumber, measurement: GradientFlow) -> Conviction:
             "objective": measurement.objective,
             "parameter": one.parameter,
             "loss_slope": one.slope,
+            "code": one.code.splitlines()[-1].strip() if one.code else "",
         },
     )
 
@@ -118,14 +121,42 @@ left = {}  # the tensor behind each list or array
 )
 
 
+def _number_test(code: str, operation: str) -> str:
+    """The loss with the number of that very line a little larger, and a little smaller."""
+    return f"""\
+class Moved(torch.overrides.TorchFunctionMode):
+    def __init__(self, by):
+        super().__init__()
+        self.by = by
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        code = inspect.getframeinfo(sys._getframe(1)).code_context or [""]
+        result = func(*args, **(kwargs or {{}}))
+        number = getattr(func, "__name__", "") == {operation!r} and args[0].requires_grad
+        here = number and code[0].strip() == {code!r}
+        return result * (1 + self.by) if here else result
+
+def moved(by):
+    model = jitter(build(), 0.02, seed=0)
+    with Moved(by):
+        found = loss(model, random_ids())
+    return found.item()
+
+slope = (moved(0.1) - moved(-0.1)) / 0.2
+assert abs(slope) < {LEAST_CHANGE}, f"the loss moves by {{slope:.2g}} with what no gradient reaches"
+"""
+
+
 def _test(values: Mapping[str, Value]) -> str:
     """The gradients as they are, and with the detach of that very line undone."""
     code = str(values.get("code") or "")
     if not code:
         return ""
+    if values.get("operation") in NUMBERS:
+        return _number_test(code, str(values["operation"]))
     by_array = values.get("operation") == "tolist" or "numpy" in code
     before, trip, opened = _ROUND_TRIP if by_array else ("", "", "")
-    return f"""\
+    statements = f"""\
 {before}class Undone(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, func, types, args=(), kwargs=None):
         code = inspect.getframeinfo(sys._getframe(1)).code_context or [""]
@@ -144,6 +175,7 @@ before, after = gradients(contextlib.nullcontext()), gradients(Undone())
 found = gradient_difference(before, after, {LEAST_CHANGE})
 assert not found.changed, f"{{found.changed}} parameters learn from a part of their gradient"
 """
+    return made_deeper(statements, values)
 
 
 SICK = """\

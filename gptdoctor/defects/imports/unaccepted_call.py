@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
+from gptdoctor.core.measurements.generation import Generation
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
+from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit
-from gptdoctor.source.failing_calls import failing_call
+from gptdoctor.source.failing_calls import failing_call, failing_generation
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
 
@@ -75,11 +77,12 @@ def _without_its_maker(crash: Crash, record: ModelRecord) -> bool:
 
 
 def read_sampling(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    """Convict what keeps a method from generating."""
-    if isinstance(measurement, Sampling):
+    """Convict what keeps a method from drawing tokens, or from generating with the model."""
+    if isinstance(measurement, Sampling | Generation):
+        probe = "sampling" if isinstance(measurement, Sampling) else "generation"
         for method in measurement.methods:
             if method.crash is not None:
-                yield from _conviction(method.crash, "sampling")
+                yield from _conviction(method.crash, probe, values_of(method.written))
 
 
 def _conviction(
@@ -119,8 +122,10 @@ def is_own_call(statement: str, refused: re.Match[str]) -> bool:
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """The model built, and called where it is a call that fails."""
+    """The model built, and called where it is a call that fails, or asked to generate."""
     stage = values.get("stage")
+    if stage == "generate":
+        return failing_generation(values)
     return failing_call(values, called=stage != "construction") if values.get("imports") else ""
 
 
@@ -172,6 +177,10 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
     suspects={ast.Call: _suspect},
-    convicts={"construction": read_construction, "sampling": read_sampling},
-    proof=Proof(test=_test),
+    convicts={
+        "construction": read_construction,
+        "sampling": read_sampling,
+        "generation": read_sampling,
+    },
+    proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )

@@ -9,7 +9,9 @@ from gptdoctor.core.measurements.cached_decoding import CachedDecoding
 from gptdoctor.core.measurements.generation import Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.followed_test import MEASURES, followed_test
 
 CODE = "GD415"
 PROBE = "cached-decoding"
@@ -78,12 +80,15 @@ def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[
                 values={
                     "clear_rows": tuple(step.rows for step in method.steps),
                     "followed_rows": tuple(step.agreeing for step in method.steps),
+                    **values_of(method.followed),
                 },
             )
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """A text token by token, against the forward pass over all that was given so far."""
+    """A text token by token, or what a method draws, against forward passes over all so far."""
+    if "followed_rows" in values:
+        return followed_test(values, "drawn with the cache follow from the whole text")
     call, left = values.get("call"), values.get("left")
     if not call:
         return ""
@@ -167,7 +172,7 @@ DEFECT = Defect(
             "probes.cached_decoding:decoded",
             "probes.cached_decoding:last",
             "probes.cached_decoding:relative_difference",
-            "probes.instruments.weights:jitter",
+            *MEASURES,
         ),
         test=_test,
     ),

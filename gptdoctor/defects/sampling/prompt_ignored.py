@@ -10,6 +10,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.followed_test import MEASURES, followed_test
 
 CODE = "GD414"
 PROBE = "generation"
@@ -71,7 +72,7 @@ def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
             "rows_forward_moves": 0 if deaf is None else deaf.forward_rows,
             "clear_rows": tuple(step.rows for step in method.steps),
             "followed_rows": tuple(step.agreeing for step in method.steps),
-            **values_of(method.prompted),
+            **values_of(method.prompted if deaf is not None else method.followed),
         },
     )
 
@@ -86,6 +87,8 @@ _CHANGED = {
 def _test(values: Mapping[str, Value]) -> str:
     """The same random numbers for a prompt and another one, with weights that hear it."""
     changed, tokens = str(values.get("changed")), values.get("tokens")
+    if not changed:
+        return followed_test(values, "follow from the text so far")
     if not tokens or changed not in _CHANGED:
         return ""
     *before, last = str(values["given"]).splitlines()
@@ -161,5 +164,5 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     convicts={PROBE: _convict},
-    proof=Proof(measures=("probes.instruments.weights:jitter",), test=_test),
+    proof=Proof(measures=MEASURES, test=_test),
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import inspect
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from torch import nn
 
@@ -36,7 +38,7 @@ _OTHER_FILLS = frozenset(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Function:
+class Method:
     """One method of a user's class, as text."""
 
     path: str
@@ -44,6 +46,7 @@ class _Function:
     node: ast.FunctionDef | ast.AsyncFunctionDef
 
     def at(self, node: ast.expr | ast.stmt) -> Place:
+        """The line of a part of it."""
         return Place(path=self.path, symbol=self.symbol, line=node.lineno)
 
 
@@ -183,21 +186,40 @@ def _owner(model: nn.Module, name: str, root: str) -> tuple[nn.Module | None, st
     return None, ""
 
 
-def _all_methods(model: nn.Module, root: str) -> Iterator[_Function]:
+def _all_methods(model: nn.Module, root: str) -> Iterator[Method]:
     for kind in dict.fromkeys(type(module) for module in model.modules()):
         yield from _methods(kind, root)
 
 
-def _methods(kind: type, root: str) -> Iterator[_Function]:
+def own_methods(model: nn.Module, root: str) -> Iterator[Method]:
+    """The methods that the classes of all modules have from the file that defines them."""
+    for kind in dict.fromkeys(type(module) for module in model.modules()):
+        here = (base for base in kind.__mro__ if base.__module__ == kind.__module__)
+        for base in here if _is_users(kind, root) else ():
+            functions = (each for each in vars(base).values() if inspect.isfunction(each))
+            for function in functions:
+                yield from _method(function, root)
+
+
+def _is_users(kind: type, root: str) -> bool:
+    file = getattr(sys.modules.get(kind.__module__), "__file__", None)
+    return file is not None and project_path(file, root) is not None
+
+
+def _methods(kind: type, root: str) -> Iterator[Method]:
     """The methods that a class has from the user's own text, constructors first."""
     found = inspect.getmembers(kind, inspect.isfunction)
     for _, function in sorted(found, key=lambda each: each[0] != "__init__"):
-        code = inspect.unwrap(function).__code__
-        path = project_path(code.co_filename, root)
-        node = _at_line(code.co_filename, code.co_name, code.co_firstlineno) if path else None
-        if path is not None and node is not None:
-            symbol = code.co_qualname.replace(".<locals>", "")
-            yield _Function(path=path, symbol=symbol, node=node)
+        yield from _method(function, root)
+
+
+def _method(function: Any, root: str) -> Iterator[Method]:
+    code = inspect.unwrap(function).__code__
+    path = project_path(code.co_filename, root)
+    node = _at_line(code.co_filename, code.co_name, code.co_firstlineno) if path else None
+    if path is not None and node is not None:
+        symbol = code.co_qualname.replace(".<locals>", "")
+        yield Method(path=path, symbol=symbol, node=node)
 
 
 @cache

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
+from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from gptdoctor.core.findings import Place
@@ -44,9 +45,19 @@ def filled_in(specimen: Specimen, name: str) -> Place | None:
     """Where the parameter `name` gets its first values from the user's code, if it does.
 
     The text tells that, and building the model once more which of several lines was the last.
+    A parameter that two modules share may be filled as the one or as the other.
     """
-    told = filled_at(specimen.model, name, specimen.root)
+    model = specimen.model
+    found = (filled_at(model, each, specimen.root) for each in _names(model, name))
+    told = next((place for place in found if place is not None), None)
     return None if told is None else _watched(specimen).get(name, told)
+
+
+def _names(model: nn.Module, name: str) -> list[str]:
+    """All names of a parameter, this one first."""
+    parameter = model.get_parameter(name)
+    every = model.named_parameters(remove_duplicate=False)
+    return [name, *(other for other, one in every if one is parameter and other != name)]
 
 
 def _watched(specimen: Specimen) -> Mapping[str, Place]:

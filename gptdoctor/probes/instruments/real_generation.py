@@ -78,8 +78,7 @@ class RealGeneration:
         """
         entry, root = self.specimen.target.entry, self.specimen.root
         watched = WatchedModel(model, entry, root, self._way if sharp else None, SHARPER)
-        cached = sharp and "use_cache" in method.parameters
-        chosen = {"use_cache": True} if cached else {}
+        chosen = _chosen(method, cached=sharp)
         self.specimen.reseed()
         if skipped:
             torch.rand(1)
@@ -90,9 +89,12 @@ class RealGeneration:
             return Run(new_sequences((item for item in items), prompt, new), watched, items)
         return Run(new_sequences(raw, prompt, new), watched, raw)
 
-    def written(self, method: Method, prompt: Tensor, new: int, raw: Any) -> WrittenCall | None:
+    def written(
+        self, method: Method, prompt: Tensor, new: int, raw: Any, *, cached: bool = False
+    ) -> WrittenCall | None:
         """The call that gave `raw`, as a test writes it; None: a test cannot make it so."""
-        arguments = arguments_for(method, prompt, self.vocabulary, {}, new)
+        chosen = _chosen(method, cached=cached)
+        arguments = arguments_for(method, prompt, self.vocabulary, chosen, new)
         return written_call(method, arguments, prompt, raw)
 
     def working_prompt(self, method: Method, new: int) -> tuple[Tensor, Run] | None:
@@ -162,6 +164,11 @@ class RealGeneration:
                 return self.specimen.call(model, inputs).logits is not None
         except FAILURES:
             return False
+
+
+def _chosen(method: Method, *, cached: bool) -> dict[str, Any]:
+    """Its cache in use, where it asks whether to use one."""
+    return {"use_cache": True} if cached and "use_cache" in method.parameters else {}
 
 
 def speaks_of_state(method: Method) -> bool:

@@ -12,57 +12,11 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
-from gptdoctor.probes.instruments.written_scale import written_scale
+from gptdoctor.probes.instruments.vector_sizes import HARMLESS, keeps_size
+from gptdoctor.probes.instruments.written_scale import written_factor, written_scale
 
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "einsum"})
 _PROJECTIONS = frozenset({"linear", "matmul", "__matmul__", "addmm", "einsum", "bmm", "conv1d"})
-# What changes where the numbers of a projection are, or turns pairs of them by an angle.
-_HARMLESS = frozenset(
-    {
-        "view",
-        "reshape",
-        "transpose",
-        "permute",
-        "__getitem__",
-        "chunk",
-        "split",
-        "unbind",
-        "unflatten",
-        "flatten",
-        "contiguous",
-        "clone",
-        "cat",
-        "stack",
-        "repeat",
-        "repeat_interleave",
-        "expand",
-        "unsqueeze",
-        "squeeze",
-        "swapaxes",
-        "swapdims",
-        "movedim",
-        "narrow",
-        "index_select",
-        "roll",
-        "neg",
-        "__neg__",
-        "add",
-        "__add__",
-        "__radd__",
-        "sub",
-        "__sub__",
-        "dropout",
-        "to",
-        "float",
-        "type_as",
-        "view_as_complex",
-        "view_as_real",
-        "view_as",
-        "__get__",
-        "size",
-    }
-)
-_TURNS = frozenset({"mul", "__mul__", "__rmul__"})
 # What a score may go through before its softmax without being scaled.
 _MASKS = frozenset({"masked_fill", "masked_fill_", "where", "masked_scatter", "fill_diagonal_"})
 
@@ -175,10 +129,13 @@ class ScoreWatch(OperationLog):
         if name in ("softmax", "_softmax") or name == "softmax_":
             last = _dimension(operation.args, operation.kwargs) in (-1, made.dim() - 1)
             scores.normalised = operation.given[0] if last else None
-        elif name in _HARMLESS or name in _MASKS:
+        elif name in HARMLESS or name in _MASKS:
             self._followed.update((id(each), scores) for each in operation.made)
         elif made.is_floating_point() and made.numel() == scores.product.numel():
-            scores.plain = False  # scaled, capped or something else: no matter by how much
+            written = written_factor(operation, self.root)
+            scores.place = written or scores.place
+            # Scaled, capped or something else: no matter by how much.
+            scores.plain = scores.plain and written is not None
             self._followed.update((id(each), scores) for each in operation.made)
 
     def _origin(self, operation: Operation) -> Origin | None:
@@ -186,7 +143,7 @@ class ScoreWatch(OperationLog):
         given = operation.given
         matrices = [each for each in given if id(each) in self._matrices and each.dim() > 1]
         inputs = [each for each in given if id(each) not in self._matrices]
-        if given and not inputs and operation.name in _HARMLESS:
+        if given and not inputs and operation.name in HARMLESS:
             self._matrices.update(id(each) for each in operation.made)
         if operation.name == "linear" and not inputs:  # of learned queries
             inputs, matrices = [given[0]], [given[1]]
@@ -196,7 +153,7 @@ class ScoreWatch(OperationLog):
         known = [self._origins[id(each)] for each in operation.given if id(each) in self._origins]
         if not known or not operation.made[0].is_floating_point() | operation.made[0].is_complex():
             return None
-        plain = all(each.plain for each in known) and _keeps_size(operation)
+        plain = all(each.plain for each in known) and keeps_size(operation)
         return replace(known[0], plain=plain)
 
     def chosen(self) -> list[Scores]:
@@ -228,17 +185,6 @@ def _einsum_sum(operation: Operation, matrix: Tensor) -> int:
             sizes = zip(letters, matrix.shape, strict=True)
             return math.prod(size for letter, size in sizes if letter not in result)
     return 0
-
-
-def _keeps_size(operation: Operation) -> bool:
-    """Whether an operation leaves vectors as long as they were: it moves, or turns by an angle."""
-    if operation.name in _HARMLESS:
-        return True
-    if operation.name not in _TURNS or len(operation.given) != 2:
-        return False  # by a number, or a norm, or something unknown
-    smaller = min(operation.given, key=lambda each: each.numel())
-    turns = smaller.numel() > 1 and not smaller.requires_grad
-    return turns and bool(smaller.detach().abs().max() <= 1.0 + 1e-4)
 
 
 def _summed_over(name: str, args: tuple[Any, ...], factors: list[Tensor]) -> int | None:

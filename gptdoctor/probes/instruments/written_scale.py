@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.loaded_text import covers, tree_at
+from gptdoctor.probes.instruments.operation_log import Operation
 
 # How torch's own attention, and what stands around it, names the factor.
 _NAMES = frozenset({"scale", "scaling", "softmax_scale"})
+# How scores are scaled by a number, which leaves them as they are where it is 1.
+_SCALES = frozenset({"mul", "__mul__", "__rmul__", "div", "__div__", "__truediv__", "true_divide"})
 
 
 def written_scale(place: Place | None, root: str) -> Place | None:
@@ -27,6 +31,52 @@ def written_scale(place: Place | None, root: str) -> Place | None:
         if isinstance(value, ast.Attribute):
             return _attribute(tree, value.attr, place)
     return None
+
+
+def written_factor(operation: Operation, root: str) -> Place | None:
+    """The line that gives the name of a scale the number 1, where an operation does no more.
+
+    None: it does more, or its factor is no name that is 1 by the text alone.  A bare number in
+    the product itself says that 1 is meant.
+    """
+    place, numbers = (
+        operation.place,
+        [one for one in operation.args if isinstance(one, float | int)],
+    )
+    if operation.name not in _SCALES or numbers != [1] or place is None or place.line is None:
+        return None
+    tree = tree_at(place, root)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.BinOp) and covers(node, place.line):
+            for factor in (node.left, node.right):
+                found = None
+                if isinstance(factor, ast.Attribute):
+                    found = _attribute(tree, factor.attr, place)
+                elif isinstance(factor, ast.Name):
+                    found = _name(tree, factor.id, place)
+                if found is not None:
+                    return found
+    return None
+
+
+def _name(tree: ast.AST, name: str, place: Place) -> Place | None:
+    """The last line of the function around `place` that writes 1 to a name; None: not only 1."""
+    around = [
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef) and covers(node, place.line or 0)
+    ]
+    if not around:
+        return None
+    written = [
+        node
+        for node in ast.walk(max(around, key=lambda node: node.lineno))
+        if isinstance(node, ast.Assign)
+        and any(isinstance(each, ast.Name) and each.id == name for each in node.targets)
+    ]
+    if not written or not all(_is_one(node.value) for node in written):
+        return None
+    return replace(place, line=max(node.lineno for node in written))
 
 
 def _scales(tree: ast.AST, line: int) -> Iterator[ast.expr]:
