@@ -38,6 +38,7 @@ from gptdoctor.specimen.remade import remade, remade_code
 from gptdoctor.specimen.specimen import Specimen
 from gptdoctor.specimen.trial import NoCallError, Trial
 from gptdoctor.specimen.variants import VARIANTS
+from gptdoctor.specimen.without_weights import lacks_weights
 
 # Further sets of sizes are tried until so much of the time is gone: the rest is for the probes,
 # and a reason that is told in time says more than a time-out.
@@ -78,7 +79,7 @@ def build_specimen(
 def on_accelerator(instance: Instance) -> Instance:
     """The instance on the accelerator of this machine, where the user trains it, if it has one."""
     device = accelerator()
-    if instance.model is None or device == CPU:
+    if instance.model is None or device == CPU or lacks_weights(instance.model):
         return instance
     is_there = device_of(instance.model).type == device.type
     model = instance.model if is_there else instance.model.to(device)

@@ -22,6 +22,7 @@ from gptdoctor.specimen.preparations import prepared
 from gptdoctor.specimen.specimen import OwnLoss
 from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.trial import NoCallError, Trial, attempt
+from gptdoctor.specimen.without_weights import lacks_weights, why_not_run
 
 # Of the time, for further calls of one instance when the first have failed: there are seven
 # instances and more.
@@ -65,6 +66,10 @@ def _called(instance: Instance, request: ExamineRequest, seconds: float) -> Call
     if instance.model is None:
         lack, note = instance.lack, instance.note
         return Called(instance=instance, crash=instance.crash, note=note, lack=lack)
+    if lacks_weights(instance.model):  # there is nothing to be measured
+        why = why_not_run(instance.model)
+        note = f"{instance.code}: {why}"
+        return Called(instance=replace(instance, model=None), note=note, error=why)
     entry = request.target.entry
     try:
         trial = _trial(instance.model, instance, request, seconds)

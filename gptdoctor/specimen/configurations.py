@@ -18,7 +18,7 @@ from gptdoctor.specimen.hints import (
     is_plain,
     is_told,
 )
-from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, filled, template_for, value_for
+from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, from_dictionary, value_for
 from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.module_sizes import Change, changes
 from gptdoctor.specimen.presets import smallest_preset
@@ -294,6 +294,4 @@ class Maker:
                 return self.instance(known, 1)
         if not reads.keys and not required:
             return None
-        for key in self.lessons.keys:
-            reads.at([key])
-        return filled(reads, template_for(reads, self._modules()), self.variant)
+        return from_dictionary(reads, self._modules(), self.lessons, self.variant)

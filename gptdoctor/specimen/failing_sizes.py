@@ -21,6 +21,7 @@ from gptdoctor.specimen.instances import Instance, refuses
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.trial import SHAPES, Trial, attempt
 from gptdoctor.specimen.variants import ONE_HEAD, VARIANTS
+from gptdoctor.specimen.without_weights import lacks_weights
 
 # Errors that tell of this machine, or of what torch has no code for, rather than of sizes.
 _NOT_OF_SIZES = frozenset(
@@ -193,7 +194,7 @@ def _proven(outcome: _Outcome, crash: Crash, decisive: str, works_at: int) -> Si
 
 def _call(instance: Instance, trial: Trial, request: ExamineRequest) -> _Outcome:
     """Run the call of `trial` on `instance`."""
-    if instance.model is None:
+    if instance.model is None or lacks_weights(instance.model):
         return _Outcome(instance=instance, trial=None, crash=_of_sizes(instance.crash))
     again = attempt(instance.model, trial.recipe, trial.batch, trial.length, request.seed)
     crash = None

@@ -6,14 +6,15 @@ import ast
 import dataclasses
 import re
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from torch import nn
 
 from gptdoctor.specimen.hints import keys_of
+from gptdoctor.specimen.lessons import Lessons
 from gptdoctor.specimen.reads import Reads
-from gptdoctor.specimen.values import MISSING, Written, keywords, literal, small
+from gptdoctor.specimen.values import MISSING, NoIdeaError, Written, keywords, literal, small
 from gptdoctor.specimen.variants import Variant
 
 CONFIG_CLASS = re.compile(
@@ -38,16 +39,51 @@ def config_class(reads: Reads, modules: Sequence[types.ModuleType]) -> type | No
     return best
 
 
-def template_for(reads: Reads, modules: Sequence[types.ModuleType]) -> Mapping[str, Any]:
-    """A dictionary at the top of the user's modules with most of the keys that are read."""
+def from_dictionary(
+    reads: Reads, modules: Sequence[types.ModuleType], lessons: Lessons, variant: Variant
+) -> Written:
+    """A dictionary or a namespace like the one of the user's that serves best.
+
+    Of the keys that only those hold whose models have no weights none is given: they may be what
+    such a model is told by, as "num_experts".  Raises NoIdeaError where no other is left.
+    """
+    for key in lessons.keys:
+        reads.at([key])
+    template = _template_for(reads, modules, lessons.unreal)
+    if lessons.unreal and not template:
+        raise NoIdeaError("a configuration whose model has weights")
+    lessons.template = template
+    theirs = {key for one in lessons.unreal for key in one} - template.keys() - lessons.keys
+    for key in theirs:
+        reads.keys.pop(key, None)
+    return filled(reads, template, variant)
+
+
+def _template_for(
+    reads: Reads, modules: Sequence[types.ModuleType], unreal: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """A dictionary at the top of the user's modules with most of the keys that are read.
+
+    Or in a table of them, if it has most of the keys: `SIZES = {"small": {...}, "large": {...}}`.
+    """
     best: Mapping[str, Any] = {}
+    enough = _ENOUGH * len(reads.keys)
+    for value in _dictionaries(modules):
+        inner = (one for one in value.values() if isinstance(one, dict))
+        tables = [one for one in inner if len(reads.keys.keys() & one.keys()) > enough]
+        for each in (value, *tables):
+            shared = len(reads.keys.keys() & each.keys())
+            left = all(each is not one for one in unreal)
+            if left and shared > len(best.keys() & reads.keys.keys()):
+                best = each
+    return best
+
+
+def _dictionaries(modules: Sequence[types.ModuleType]) -> Iterator[Mapping[str, Any]]:
     for module in modules:
         for value in vars(module).values():
             if isinstance(value, dict) and not value.keys() >= {"__name__"}:
-                shared = len(reads.keys.keys() & value.keys())
-                if shared > len(best.keys() & reads.keys.keys()):
-                    best = value
-    return best
+                yield value
 
 
 def filled(reads: Reads, template: Mapping[str, Any], variant: Variant) -> Written:

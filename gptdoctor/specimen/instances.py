@@ -28,6 +28,7 @@ from gptdoctor.specimen.stand_in import NotRunError
 from gptdoctor.specimen.surroundings import lacking
 from gptdoctor.specimen.values import NoIdeaError, Written
 from gptdoctor.specimen.variants import VARIANTS, Asked, Variant
+from gptdoctor.specimen.without_weights import lacks_weights
 
 # A specimen beyond this was not made small by anything we changed; it would cost minutes.
 MOST_PARAMETERS = 20_000_000
@@ -140,7 +141,11 @@ def _attribute(module: ModuleType, name: str) -> Any:
 
 
 def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -> Instance:
-    """An instance with the maker's sizes; keys that a crash asks for are learned."""
+    """An instance with the maker's sizes; keys that a crash asks for are learned.
+
+    One without weights is the answer only where no other dictionary of the user's gives any.
+    """
+    bare: Instance | None = None
     for _ in range(_MOST_LEARNED):
         torch.manual_seed(request.seed)
         try:
@@ -148,17 +153,23 @@ def _instance(made: Callable[..., Any], maker: Maker, request: ExamineRequest) -
                 written = maker.instance(made)
         except TooLargeError as error:
             note = f"{made.__name__}: {error}: nothing we gave it made it small"
-            return Instance(code="", model=None, crash=None, note=note)
+            return bare or Instance(code="", model=None, crash=None, note=note)
         except NoIdeaError as error:
             note = f"{made.__name__}: nothing tells what to give for {error}"
-            return Instance(code="", model=None, crash=None, note=note)
+            return bare or Instance(code="", model=None, crash=None, note=note)
         except FAILURES as error:
             if not maker.lessons.learn(error):
                 failed = _failed(made.__name__, error, request, maker.lessons)
-                return replace(failed, code=maker.attempted or failed.code)
+                return bare or replace(failed, code=maker.attempted or failed.code)
         else:
-            return replace(_accepted(written), guessed=maker.lessons.guessed)
-    return Instance(code="", model=None, crash=None, note=f"{made.__name__}: refusals without end")
+            found = replace(_accepted(written), guessed=maker.lessons.guessed)
+            if not lacks_weights(found.model):
+                return found
+            bare = bare or found
+            if not maker.lessons.refuse_template():
+                return bare
+    note = f"{made.__name__}: refusals without end"
+    return bare or Instance(code="", model=None, crash=None, note=note)
 
 
 def _with_changes(code: str, changes: tuple[Change, ...]) -> str:

@@ -52,6 +52,16 @@ class Lessons:
     guessed: bool = False  # a part was made of a class that nothing told for certain
     # what was last given to each class and function that was made
     given: dict[_Made, Mapping[str, Any]] = field(default_factory=dict)
+    # the user's dictionary that the last configuration followed; those whose models have no weights
+    template: Mapping[str, Any] = field(default_factory=dict)
+    unreal: list[Mapping[str, Any]] = field(default_factory=list)
+
+    def refuse_template(self) -> bool:
+        """Follow the last dictionary no more; False where none was followed."""
+        if self.template:
+            self.unreal.append(self.template)
+        followed, self.template = self.template, {}
+        return bool(followed)
 
     def learn(self, error: BaseException) -> bool:
         """Take the lesson of a refusal; False where it teaches nothing new."""

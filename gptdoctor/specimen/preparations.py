@@ -19,18 +19,27 @@ from gptdoctor.specimen.size_limit import limited
 from gptdoctor.specimen.sizes import role_of
 from gptdoctor.specimen.values import Written, keywords, literal
 from gptdoctor.specimen.variants import VARIANTS
+from gptdoctor.specimen.without_weights import (
+    lacks_weights,
+    with_weights,
+    with_weights_code,
+)
 
 _PREPARES = re.compile(
     r"(?:set_?up|init(?:iali[sz]e)?|build|create|make|allocate|reset|prepare|post_init)"
     r"(?:_(?:kv_)?(?:caches?|weights|parameters?|params|model|buffers?|masks?|layers|modules?"
-    r"|tables?|rope|embeddings?))?|configure(?:_sharded)?_model"  # the hooks of Lightning
+    r"|tables?|rope|embeddings?))?|materiali[sz]e"
+    r"|configure(?:_sharded)?_model"  # the hooks of Lightning
 )
 # What is given by name to those that take arguments: batches and lengths that no probe exceeds.
 _ROLES = ("batch", "context")
 
 
 def prepared(instance: Instance, root: str) -> Iterator[Instance]:
-    """The instance after each of the user's methods that may be meant to be called first."""
+    """The instance after each of the user's methods that may be meant to be called first.
+
+    One that was made without weights is given some at last, where its layers can draw them.
+    """
     model = instance.model
     if model is None:
         return
@@ -48,6 +57,11 @@ def prepared(instance: Instance, root: str) -> Iterator[Instance]:
         call = f"model.{name}({keywords(given)})"
         code = f"(lambda model: ({call}, model)[1])({instance.code})"
         yield replace(instance, model=ready, code=code)
+    if lacks_weights(model):
+        ready = duplicate(model)
+        torch.manual_seed(0)
+        if with_weights(ready):
+            yield replace(instance, model=ready, code=with_weights_code(instance.code))
 
 
 def _preparing(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..., Any]]]:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from torch import nn
 
 from gptdoctor.specimen.instances import Instance
+from gptdoctor.specimen.without_weights import lacks_weights
 
 
 @contextmanager
@@ -21,7 +22,7 @@ def remade(
     """
     other = make(instance, sizes)
     try:
-        yield other.model
+        yield None if lacks_weights(other.model) else other.model
     finally:
         for change in other.changes:
             change.undo()
@@ -38,5 +39,5 @@ def remade_code(
         change.undo()
     for change in instance.changes:
         change.make()
-    made = other.model is not None and not other.changes
+    made = other.model is not None and not other.changes and not lacks_weights(other.model)
     return other.code if made else ""

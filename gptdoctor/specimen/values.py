@@ -116,10 +116,10 @@ def _is_left_out(name: str, hint: Any, variant: Variant, siblings: frozenset[str
 
 
 def _here(name: str, default: str | torch.device) -> Written | None:
-    """The CPU in the place of a device that is not here."""
-    device = _DEVICE.match(str(default))
+    """The CPU in the place of a device that is not here, or of "meta", which holds no numbers."""
+    away = _DEVICE.match(str(default)) is not None and not torch.cuda.is_available()
     named = "device" in name.lower() or isinstance(default, torch.device)
-    if device is None or not named or torch.cuda.is_available():
+    if not named or not (away or str(default) == "meta"):
         return None
     if isinstance(default, str):
         return literal("cpu")

@@ -87,6 +87,13 @@ def local_assignment(place: Place, name: str, root: str, *, copied: bool = False
 
     `copied`: only where it gives it the value of another name.
     """
+    last = _last_assignment(place, name, root)
+    if last is None or (copied and not isinstance(last.value, ast.Name)):
+        return None
+    return last.lineno
+
+
+def _last_assignment(place: Place, name: str, root: str) -> ast.Assign | None:
     function = function_at(place, root)
     found = [
         node
@@ -95,10 +102,7 @@ def local_assignment(place: Place, name: str, root: str, *, copied: bool = False
         and node.lineno <= (place.line or 0)
         and any(_names(target, name) for target in node.targets)
     ]
-    last = max(found, key=lambda node: node.lineno, default=None)
-    if last is None or (copied and not isinstance(last.value, ast.Name)):
-        return None
-    return last.lineno
+    return max(found, key=lambda node: node.lineno, default=None)
 
 
 def assignment_of_passed(place: Place, names: Collection[str], root: str) -> int | None:
@@ -107,28 +111,47 @@ def assignment_of_passed(place: Place, names: Collection[str], root: str) -> int
     Of those that the function makes wherever it goes, before it comes there, and not of a plain
     None.  None: there is none.
     """
-    function = function_at(place, root)
-    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
-    if function is None or not block:
-        return None
-    given = {
-        node.id
-        for call in ast.walk(block[index])
-        if isinstance(call, ast.Call)
-        for argument in (*call.args, *(one.value for one in call.keywords))
-        for node in ast.walk(argument)
-        if isinstance(node, ast.Name)
-    }
+    function, given = function_at(place, root), passed_names(place, root)
     return max(
         (
             node.lineno
-            for node in function.body
+            for node in (function.body if function is not None else ())
             if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant)
             if node.lineno < (place.line or 0)
             if any(_names(target, name) for target in node.targets for name in given & {*names})
         ),
         default=None,
     )
+
+
+def passed_names(place: Place, root: str) -> set[str]:
+    """The names in what the calls of the statement at a place are given."""
+    function = function_at(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    return {name for call in ast.walk(block[index]) for name in _given(call)} if block else set()
+
+
+def _given(node: ast.AST) -> set[str]:
+    """The names in the arguments of a call; none of anything else."""
+    if not isinstance(node, ast.Call):
+        return set()
+    arguments = (*node.args, *(one.value for one in node.keywords))
+    parts = (part for argument in arguments for part in ast.walk(argument))
+    return {part.id for part in parts if isinstance(part, ast.Name)}
+
+
+def made_without(place: Place, name: str, others: Collection[str], root: str) -> int | None:
+    """The line before a place at which a function of somebody's makes `name` of none of `others`.
+
+    A name called as it is, or a method of `self`: what torch makes is made of what it is given.
+    """
+    found = _last_assignment(place, name, root)
+    call = None if found is None else found.value
+    if not isinstance(call, ast.Call) or _given(call) & {*others}:
+        return None
+    called = call.func
+    own = isinstance(called, ast.Attribute) and ast.unparse(called.value) == "self"
+    return call.lineno if own or isinstance(called, ast.Name) else None
 
 
 def copy_of_result(place: Place, root: str) -> Place | None:
