@@ -365,6 +365,11 @@ class Model(nn.Module):
         """,
     )
     + "\n    def init_state(self):\n        return torch.zeros(64)\n",
+    "a chance under a name of its own": recurrent(
+        "self.p = dropout",
+        "x = F.dropout(x, self.p, self.training)\n"
+        "x = F.dropout(x, self.p if self.training else 0.0)",
+    ).replace("n_experts=4", "dropout=0.1"),
     "a classifier": """
 class Model(nn.Module):
     def __init__(self, vocab_size=1000, dim=64, heads=4):

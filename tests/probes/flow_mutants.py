@@ -767,6 +767,14 @@ MUTANTS = (
         "F.dropout",
     ),
     Mutant(
+        "a chance of 0 under a name of its own that is taken in evaluation",
+        HEALTHY["a chance under a name of its own"],
+        "self.p, self.training)",
+        "self.p, training=True)",
+        "GD808",
+        "self.p, training=True",
+    ),
+    Mutant(
         "noise in evaluation",
         PLAIN,
         "return self.to_words(x)",
