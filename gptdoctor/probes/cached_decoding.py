@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ from gptdoctor.probes.instruments.first_difference import (
     users_modules,
 )
 from gptdoctor.probes.instruments.line_difference import LineTrace, first_place
+from gptdoctor.probes.instruments.made_caches import made_cache
 from gptdoctor.probes.instruments.requirements import ids_of, require_any_size, require_logits
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Abstention, Probe
@@ -74,6 +76,10 @@ def last(logits: Tensor) -> Tensor:
     return logits[:, -1] if logits.dim() == 3 else logits
 
 
+class NothingLeft(Abstention):
+    """The first call gives nothing that the next one could go on from."""
+
+
 class _Decoder:
     """One model with the calls that go on from each other."""
 
@@ -99,7 +105,7 @@ class _Decoder:
 
         def following(ids: Tensor, left: Any, before: int) -> tuple[Tensor, Any]:
             given = self._ids[:, : before + ids.shape[1]] if whole else ids
-            logits, left = self._split(self._call.next(model, given, left, before))
+            logits, left = self._next(model, given, left, before)
             if whole and logits.shape[1:-1] != ids.shape[1:]:
                 raise ValueError("it works on the whole text again, whatever it is given")
             return logits, left
@@ -119,12 +125,18 @@ class _Decoder:
             return False
 
     def _first(self, model: nn.Module, ids: Tensor) -> tuple[Tensor, Any]:
-        logits, left = self._split(self._call.first(model, ids))
-        if self._call.past and left is None:
-            raise Abstention(
+        empty = deepcopy(self._call.empty)
+        logits, left = self._split(self._call.first(model, ids, empty))
+        if self._call.past and left is None and empty is None:
+            raise NothingLeft(
                 f"the first call leaves nothing behind to be given as {self._call.past}"
             )
-        return logits, left
+        return logits, empty if left is None else left
+
+    def _next(self, model: nn.Module, ids: Tensor, left: Any, before: int) -> tuple[Tensor, Any]:
+        logits, found = self._split(self._call.next(model, ids, left, before))
+        filled = found is None and self._call.empty is not None
+        return logits, left if filled else found
 
     def _split(self, raw: Any) -> tuple[Tensor, Any]:
         path = self._logits(raw)
@@ -135,6 +147,8 @@ class _Decoder:
 
     def written(self) -> dict[str, str]:
         """One call that goes on from another, as code; empty where no output tells of it."""
+        if self._call.empty is not None:
+            return {}
         raw = self._call.first(self.model(), self._ids[:, :PREFIX])
         path = self._logits(raw)
         if path is None:
@@ -165,10 +179,9 @@ class _Decoder:
         if found is None:
             return None
         name, place = found
-        around = [place for _, place in users_modules(self._used, name, root)]
-        with LineTrace(root, around) as whole:
+        with LineTrace(root) as whole:
             self._call.full(self.model_in_use(), self._ids)
-        with LineTrace(root, around) as step:
+        with LineTrace(root) as step:
             self.model_in_use()
             self._step_to(position, step.steps.clear)
         return name, first_place(whole.steps, step.steps, place, position, TELLING) or place
@@ -181,11 +194,10 @@ class _Decoder:
     def _step_to(self, position: int, before_each: Callable[[], None]) -> None:
         """One token a call, up to and with the one at a position."""
         cuts = list(range(PREFIX, position + 2))
-        _, left = self._split(self._call.first(self._used, self._ids[:, : cuts[0]]))
+        _, left = self._first(self._used, self._ids[:, : cuts[0]])
         for start, end in itertools.pairwise(cuts):
             before_each()
-            raw = self._call.next(self._used, self._ids[:, start:end], left, start)
-            left = self._split(raw)[1]
+            _, left = self._next(self._used, self._ids[:, start:end], left, start)
 
 
 NO_CACHE = CachedDecoding(
@@ -210,10 +222,16 @@ def measure(specimen: Specimen) -> CachedDecoding:
     if any(fact.name not in (ids, call.start) for fact in specimen.construction.inputs):
         raise Abstention("nobody knows how its other inputs go on from an earlier call")
     text = specimen.make_inputs(2, LENGTH, specimen.seed)[ids]
-    decoder = _Decoder(specimen, call, text)
     with torch.no_grad():
         try:
-            return _measured(decoder, call)
+            try:
+                return _measured(_Decoder(specimen, call, text), call)
+            except NothingLeft:
+                empty = made_cache(specimen, call, text[:, :PREFIX], LENGTH - PREFIX)
+                if empty is None:
+                    raise
+                call = replace(call, empty=empty)
+                return _measured(_Decoder(specimen, call, text), call)
         except Abstention:
             raise
         except FAILURES as error:

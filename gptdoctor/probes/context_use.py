@@ -26,6 +26,7 @@ from gptdoctor.probes.instruments.requirements import require_any_size, require_
 from gptdoctor.probes.instruments.steady import LEAST, Steady, relative_change
 from gptdoctor.probes.instruments.text_alone import text_alone
 from gptdoctor.probes.instruments.texts import with_text
+from gptdoctor.probes.instruments.unused_angles import unused_angles
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
@@ -69,7 +70,8 @@ def measure(specimen: Specimen) -> ContextUse:
     found = _measured(steady, length)
     if not found.positions and not found.orders_itself:
         zeroed = zeroed_positions(steady) is not None
-        found = replace(found, positions_are_zeroed=zeroed)
+        unused = not zeroed and unused_angles(steady)
+        found = replace(found, positions_are_zeroed=zeroed, positions_are_unused=unused)
     if found.context > steady.least and not _doubtful(found):
         return found
     found = _again(steady, found)
@@ -103,6 +105,7 @@ def _doubtful(found: ContextUse) -> bool:
         or dead
         or found.positions_are_flat
         or found.positions_are_zeroed
+        or found.positions_are_unused
     )
 
 

@@ -23,7 +23,7 @@ from gptdoctor.core.measurements.written_call import WrittenCall
 from gptdoctor.probes.instruments.end_tokens import end_run
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import KnownDraws
-from gptdoctor.probes.instruments.nearby_text import given_line
+from gptdoctor.probes.instruments.nearby_text import first_given_line, given_line
 from gptdoctor.probes.instruments.real_generation import (
     CLEARLY,
     LENGTH,
@@ -107,7 +107,9 @@ class _Examined:
             name: next((p.line for p in places[::-1] if p.symbol == here.symbol), None)
             for name, places in {"call_line": called, "reading_line": read}.items()
         }
-        return {**lines, "given_line": given_line(replace(here, line=lines["call_line"]), root)}
+        call = replace(here, line=lines["call_line"])
+        lines |= {"given_line": given_line(call, root)}
+        return {**lines, "first_given_line": first_given_line(call, root)}
 
     def _mode(self, prompt: Tensor, run: Run) -> ModeUse | None:
         model = self._real.specimen.copy().train()

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 from collections.abc import Collection
+from contextlib import suppress
+from functools import lru_cache
+from textwrap import dedent
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,13 +36,34 @@ def with_dropout(model: nn.Module, chance: float, shared: Collection[int] = ()) 
     identity, and stays as it is.  In place; the model is given back.
     """
     for module in model.modules():
+        given = given_to_dropout(type(module))
         kept = [value for name, value in vars(module).items() if "conf" in name or "arg" in name]
         for holder in (module, *(value for value in kept if id(value) not in shared)):
             for name, value in list(getattr(holder, "__dict__", {}).items()):
-                drops = "drop" in name or (name == "p" and "Drop" in type(holder).__name__)
+                drops = "drop" in name or name in given
+                drops |= name == "p" and "Drop" in type(holder).__name__
                 if drops and isinstance(value, float) and 0 <= value < 1:
                     object.__setattr__(holder, name, chance)
     return model
+
+
+@lru_cache(maxsize=256)
+def given_to_dropout(kind: type) -> frozenset[str]:
+    """The attributes that the methods of a class give to a dropout: `self.p`, `self.cfg.rate`."""
+    found: set[str] = set()
+    for method in vars(kind).values():
+        code = getattr(method, "__code__", None)
+        if code is None or "dropout" not in f"{code.co_names} {code.co_consts}":
+            continue
+        with suppress(OSError, SyntaxError):
+            tree = ast.parse(dedent(inspect.getsource(method)))
+            calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
+            for call in calls:
+                drops = "dropout" in ast.unparse(call.func)
+                given = [one.value for one in call.keywords if drops or "dropout" in str(one.arg)]
+                for value in (*given, *(call.args[1:] if drops else ())):
+                    found |= {e.attr for e in ast.walk(value) if isinstance(e, ast.Attribute)}
+    return frozenset(found)
 
 
 def measure(specimen: Specimen) -> RepeatedCalls:

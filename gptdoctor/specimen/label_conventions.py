@@ -16,6 +16,7 @@ from pathlib import Path
 
 from torch import nn
 
+from gptdoctor.specimen.default_labels import default_labels
 from gptdoctor.specimen.demonstrated import consult
 from gptdoctor.specimen.demos import read_small, tests_beside
 from gptdoctor.specimen.labels import names_next
@@ -71,7 +72,11 @@ def convention_of(
         return next((one for one in shown if one.kind == NEXT), shown[0])
     hints = any(_cuts_labels(tree, name) for tree in trees)
     base = next((k.__name__ for k in type(model).__mro__ if k.__name__ in _SHIFTING_BASES), "")
-    if two_texts or names_next(labels):
+    if two_texts:
+        return Convention(kind=OPEN)
+    if default := default_labels(parsed[:1], name, labels, ids):
+        return Convention(kind=SAME, shown=default)
+    if names_next(labels):
         return Convention(kind=OPEN)
     said = " ".join(" ".join(_docstrings(parsed[:1], name)).split())
     if _SAID_NEXT.search(said):

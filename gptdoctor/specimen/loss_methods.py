@@ -22,8 +22,10 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
-# What no report for the eye is called.
-_FOR_TRAINING = re.compile(r"(?:compute|training|train)_loss|(?:training|train)_step")
+# What no report for the eye is called: `eval_loss`, `loss_on_batch` and `estimate_loss` are.
+_FOR_TRAINING = re.compile(
+    r"(?:(?:compute|get|calc|calculate|training|train|lm)_)?loss|(?:training|train)_step"
+)
 # Under which a batch holds labels.
 BATCH_LABELS = ("labels", "targets")
 # A batch with all of them, as `_as_mapping` makes it.

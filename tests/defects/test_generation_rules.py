@@ -71,6 +71,9 @@ NUCLEUS_OF_RANKS = (
     "rank = torch.multinomial(s, 1)\n"
     "new = rank"
 )
+RENAMED = NUCLEUS_OF_RANKS.replace("rank = torch.multinomial(s, 1)\nnew = rank", "") + (
+    "p = z.softmax(-1)\np = s\nnew = torch.multinomial(p, 1)"
+)
 NUCLEUS_OF = "temperature=1.0, top_p=1.0"
 NUCLEUS_OF_PROBABILITIES = (
     "p = {}\n"
@@ -125,6 +128,7 @@ SICK = {
         method("kept = z.topk(top_k)[0]\nz = z\n" + DRAW, "top_k=5"),
     ),
     "ranks for tokens": ("GD407", method(NUCLEUS_OF_RANKS, "temperature=1.0, top_p=0.9")),
+    "ranks for tokens under another name": ("GD407", method(RENAMED, NUCLEUS_OF)),
     "mask in the order of the ranks": (
         "GD407",
         method(
@@ -140,6 +144,19 @@ SICK = {
         "GD414",
         method(RIGHT, seen="self(given)[:, -1]").replace(
             "            z = self", "            given = idx[:, -1:]\n            z = self"
+        ),
+    ),
+    "cut before the loop": (
+        "GD414",
+        method(
+            RIGHT + "\ngiven = torch.cat([given, new], 1)",
+            before="given = idx[:, -1:]",
+            seen="self(given)[:, -1]",
+        ).replace(
+            "            z = self",
+            "            if given.shape[1] > self.block_size:\n"
+            "                given = given[:, -self.block_size :]\n"
+            "            z = self",
         ),
     ),
     "zero let in": (
@@ -175,6 +192,8 @@ LINES = {
     "mask in the order of the ranks": "z.masked_fill",
     "sampling by its comment": "argmax",
     "cut above the call": "given = idx",
+    "cut before the loop": "given = idx",
+    "ranks for tokens under another name": "p = s",
     "zero let in": "if temperature >= 0",
     "multiplied": "z * temperature",
     "second softmax": "z.softmax(-1) /",
@@ -377,6 +396,62 @@ class Model(nn.Module):
         x, hidden = self.mix(self.e(ids), hidden)
         return self.out(x), hidden
 """
+# The caller makes the cache, and the forward pass fills it: nothing of it is returned.
+FILLED = """
+class Cache:
+    def __init__(self, rows, room, dim):
+        self.k, self.v, self.used = torch.zeros(rows, room, dim), torch.zeros(rows, room, dim), 0
+
+    def put(self, k, v):
+        start, self.used = self.used, self.used + k.size(1)
+        self.k[:, WHERE : WHERE + k.size(1)] = k
+        self.v[:, start : self.used] = v
+        return self.k[:, : self.used], self.v[:, : self.used]
+
+class Model(nn.Module):
+    def __init__(self, vocab_size=50257, dim=64, max_seq_len=64):
+        super().__init__()
+        self.max_seq_len = max_seq_len
+        self.e, self.p = nn.Embedding(vocab_size, dim), nn.Embedding(max_seq_len, dim)
+        self.attend, self.out = Attend(dim), nn.Linear(dim, vocab_size)
+
+    def forward(self, ids, cache=None):
+        start = 0 if cache is None else cache.used
+        places = torch.arange(PLACES, PLACES + ids.size(1))
+        x = self.e(ids)
+        return self.out(x + self.attend(x, self.p(places), cache))
+
+    @torch.inference_mode()
+    def generate(self, ids, max_new_tokens):
+        room, dim = self.max_seq_len, self.e.weight.size(1)
+        cache, given = Cache(ids.size(0), room, dim), ids[:, -room:]
+        for _ in range(max_new_tokens):
+            if cache.used + given.size(1) > room:
+                cache, given = Cache(ids.size(0), room, dim), ids[:, -(room // 2) :]
+            given = torch.multinomial(self(given, cache)[:, -1].softmax(-1), 1)
+            ids = torch.cat([ids, given], 1)
+        return ids
+
+class Attend(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.qkv = nn.Linear(dim, 3 * dim)
+
+    def forward(self, x, places, cache):
+        q, k, v = self.qkv(x + places).chunk(3, -1)
+        if cache is not None:
+            k, v = cache.put(k, v)
+        k = k * 1.0
+        mask = torch.ones(x.size(1), k.size(1), dtype=torch.bool).tril(SEEN)
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+"""
+
+
+def filled(where: str = "start", places: str = "start", seen: str = "k.size(1) - x.size(1)") -> str:
+    """The text of that model."""
+    return FILLED.replace("WHERE", where).replace("PLACES", places).replace("SEEN", seen)
+
+
 # What makes vectors of the positions is not to blame for those that it is given.
 WAVES = (
     CACHED.replace("self.p(places)", "self.p(places[None])").replace(
@@ -427,6 +502,10 @@ CACHES = {
     "start position": (LLAMA.replace("WHERE", "start_pos"), None),
     "written to the wrong place": (LLAMA.replace("WHERE", "0"), "self.cache_k[:B, 0"),
     "state of a recurrent layer": (RECURRENT, None),
+    "a cache of the caller's": (filled(), None),
+    "positions start anew beside it": (filled(places="0"), "places = torch.arange"),
+    "a mask that forgets what is in it": (filled(seen="0"), "mask = torch.ones"),
+    "it is filled in the wrong place": (filled(where="0"), "return self.k["),
 }
 
 

@@ -101,7 +101,37 @@ def recurrent(made: str, mixed: str) -> str:
     )
 
 
+# Rotary positions by functions: no module holds anything of them.
+TURNED = """
+def turns(length, size):
+    angles = torch.arange(length)[:, None] * 100 ** (-torch.arange(0, size, 2) / size)
+    return angles.cos(), angles.sin()
+
+
+def turned(x, cos, sin):
+    a, b = x.chunk(2, dim=-1)
+    return torch.cat([a * cos - b * sin, a * sin + b * cos], -1)
+
+""" + decoder(positions="", added="cos, sin = turns(ids.shape[1], x.shape[-1] // 4)").replace(
+    "x = layer(x)", "x = layer(x, cos, sin)"
+).replace("forward(self, x):", "forward(self, x, cos, sin):").replace(
+    "self.attend(self.before(x))", "self.attend(self.before(x), cos, sin)"
+).replace(
+    "        scores = q @",
+    "        q, k = turned(q, cos, sin), turned(k, cos, sin)\n        scores = q @",
+)
+
+
 HEALTHY = {
+    "rotary positions by functions": TURNED,
+    "rotary positions in every second layer": TURNED.replace(
+        "self.layers = nn", "self.turning = [True, False]\n        self.layers = nn"
+    ).replace(
+        "for layer in self.layers:\n            x = layer(x, cos, sin)",
+        "for turning, layer in zip(self.turning, self.layers):\n"
+        "            x = layer(x, *((cos, sin) if turning else (cos ** 0, sin * 0)))",
+    ),
+    "no positions but the mask": decoder(positions="", added=""),
     "plain": decoder(),
     "sliding window": decoder(
         """
@@ -365,6 +395,11 @@ class Model(nn.Module):
         """,
     )
     + "\n    def init_state(self):\n        return torch.zeros(64)\n",
+    "a chance under a name of its own": recurrent(
+        "self.p = dropout",
+        "x = F.dropout(x, self.p, self.training)\n"
+        "x = F.dropout(x, self.p if self.training else 0.0)",
+    ).replace("n_experts=4", "dropout=0.1"),
     "a classifier": """
 class Model(nn.Module):
     def __init__(self, vocab_size=1000, dim=64, heads=4):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.probes.flow_models import CAUSAL, HEALTHY, decoder, recurrent
+from tests.probes.flow_models import CAUSAL, HEALTHY, TURNED, decoder, recurrent
 
 READ_PLACES = "place = self.positions(torch.arange(ids.shape[1]))\n"
 TABLE = "self.positions, self.drop = nn.Embedding(span, dim), nn.Dropout(0.0)"
@@ -765,6 +765,22 @@ MUTANTS = (
         "return self.to_words(F.dropout(x, 0.1))",
         "GD808",
         "F.dropout",
+    ),
+    Mutant(
+        "angles that are computed and not turned by",
+        TURNED,
+        "        q, k = turned(q, cos, sin), turned(k, cos, sin)\n",
+        "",
+        "GD805",
+        "in Attend.forward",
+    ),
+    Mutant(
+        "a chance of 0 under a name of its own that is taken in evaluation",
+        HEALTHY["a chance under a name of its own"],
+        "self.p, self.training)",
+        "self.p, training=True)",
+        "GD808",
+        "self.p, training=True",
     ),
     Mutant(
         "noise in evaluation",

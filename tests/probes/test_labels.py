@@ -68,6 +68,13 @@ each = F.cross_entropy(z[{logits}].mT, goal, reduction="none", ignore_index=-100
 counted = (targets[{mask}] != -100).float()
 loss = (each * counted).sum() / counted.sum().clamp(min=1)
 """
+DEFAULTED = """
+    def loss(self, idx, labels=None):
+        if labels is None:
+            labels = idx.clone()
+        logits, goal = self(idx)[{logits}], labels[{goal}]
+        return F.cross_entropy(logits.flatten(0, 1), goal.flatten())
+"""
 # Rule, the text of the line that it names, and the model.
 SICK = {
     "labels-unread": (
@@ -315,6 +322,17 @@ SICK = {
         text(STEP, "raise NotImplementedError") + "\n    def compute_loss(self, idx, targets):\n"
         "        return (F.cross_entropy(self(idx).mT, targets)).detach()\n",
     ),
+    "a-method-of-that-name-that-detaches": (
+        "GD606",
+        "return (",
+        text(STEP, "raise NotImplementedError") + "\n    def loss(self, idx, labels=None):\n"
+        "        return (F.cross_entropy(self(idx).mT, labels)).detach()\n",
+    ),
+    "no-shift-of-labels-that-its-ids-stand-in-for": (
+        "GD603",
+        "logits, goal = ",
+        text(STEP, "raise NotImplementedError") + DEFAULTED.format(logits=":, :-1", goal=":, :-1"),
+    ),
     "detached": ("GD606", "return_this", text(HF, f"loss = {SHIFTED}).detach()  # return_this")),
     "as-a-number": ("GD606", "float(", text(HF, f"loss = {SHIFTED})", "loss = float(loss)")),
     "wrapped-anew": (
@@ -500,6 +518,11 @@ HEALTHY = {
     "without-the-last-of-given-targets": text(
         GPT, *MASKED.format(logits=":, :-1", goal=":, :-1", mask=":, :-1").splitlines()
     ),
+    "shifts-labels-that-its-ids-stand-in-for": text(STEP, "raise NotImplementedError")
+    + DEFAULTED.format(logits=":, :-1", goal=":, 1:"),
+    "a-loss-under-no-grad-for-the-eye": text(STEP, "raise NotImplementedError")
+    + "\n    @torch.no_grad()\n    def loss(self, idx, labels):\n"
+    "        return F.cross_entropy(self(idx).mT, labels)\n",
     "wraps-around": text(
         HF,
         "goal = labels.roll(-1, dims=1).clone()",

@@ -87,6 +87,11 @@ def shapes_of(folder: Path, text: str) -> tuple[Specimen, Shapes]:
             "mean(-1)",
             "lost-dimension",
         ),
+        (
+            changed((LAST, "y = self.ln(x)[:, -1]\n        return self.head(x + 0.5 * y)")),
+            "[:, -1]",
+            "lost-dimension",
+        ),
         (changed((UP, "self.up = nn.Linear(2 * dim, dim)")), "self.up = nn", "transposed-weight"),
         (ATTENTION, "nn.MultiheadAttention", "batch-first"),
         (
@@ -101,7 +106,7 @@ def shapes_of(folder: Path, text: str) -> tuple[Specimen, Shapes]:
             "exchanged",
         ),
     ],
-    ids=["mask", "norm", "linear", "batch-first", "turned"],
+    ids=["mask", "norm", "one-of-all", "linear", "batch-first", "turned"],
 )
 def test_the_statement_that_made_the_size_is_told(
     tmp_path: Path, text: str, line: str, kind: str

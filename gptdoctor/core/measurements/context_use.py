@@ -28,6 +28,7 @@ class ContextUse(Measurement):
     positions_influence: float | None
     positions_are_flat: bool = False  # whether they are tables that say the same of each
     positions_are_zeroed: bool = False  # whether what nothing holds is computed, and times zero
+    positions_are_unused: bool = False  # whether the same is computed, and nothing made of it
     # Whether, in a text of one token, all attentions weigh all that they see alike: then nothing
     # but the causal mask tells positions.  None: not asked, or no attention was seen.
     weighs_alike: bool | None

@@ -114,6 +114,7 @@ class GeneratedMethod:
     steady: bool = False
     call_line: int | None = None  # of the method's own: where it runs the model
     given_line: int | None = None  # where it copies or cuts what it runs the model on
+    first_given_line: int | None = None  # the same of the first time, where later ones differ
     reading_line: int | None = None  # where it reads a position of the logits
     shortened: bool = False  # later forward passes got less than the text so far
     keeps_state: bool = False  # its text speaks of a cache or a state

@@ -22,7 +22,8 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
     """Convict a model that holds positions and makes nothing of them; refute where it does."""
     if not isinstance(measurement, ContextUse):
         return
-    if not measurement.positions and not measurement.positions_are_zeroed:
+    computed = measurement.positions_are_zeroed or measurement.positions_are_unused
+    if not measurement.positions and not computed:
         return  # without positions the causal mask alone tells the order, which may be meant
     if measurement.is_blind_to_context or mask_is_misplaced(record):
         return  # nothing that comes before is seen, in whatever order
@@ -50,6 +51,7 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
             "positions_influence": measurement.positions_influence,
             "flat": measurement.positions_are_flat,
             "zeroed": measurement.positions_are_zeroed,
+            "unused": measurement.positions_are_unused,
         },
     )
 
@@ -57,6 +59,8 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
 def _dead(measurement: ContextUse) -> str:
     if measurement.positions_are_zeroed:
         return "Positions are computed and multiplied by zero: they have no part in the outputs."
+    if measurement.positions_are_unused:
+        return "Sines and cosines of positions are computed, and nothing is made of them."
     names = ", ".join(measurement.positions[:3])
     if measurement.positions_are_flat:
         return f"What the model holds of positions ({names}) is the same at all of them."
@@ -93,6 +97,8 @@ with torch.no_grad(), Zeroed():
     logits(jitter(model, 0.1, seed=0), random_ids(length={length}))
 assert not found, f"what tells positions is multiplied by zero: {{found}}"
 """
+    if values.get("unused"):
+        return ""  # what nothing is made of leaves no trace in what the model gives
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
 ids = random_ids(length={length})

@@ -56,7 +56,7 @@ def _conviction(method: GeneratedMethod, status: Status) -> Conviction:
     given = method.given_line or method.call_line
     if deaf is not None:
         wrong_place = deaf.changed == "the last token"
-        line = (method.reading_line if wrong_place else None) or given
+        line = (method.reading_line if wrong_place else None) or method.first_given_line or given
         told = f"draws the same token with {deaf.changed} of the prompt changed"
     elif status is Status.CONFIRMED:
         told, line = "forgets the text after its first new token", given

@@ -243,5 +243,7 @@ DEFECT = Defect(
         "shapes": read_shapes,
         "full-size": read_full_size,
     },
+    # Two dimensions that are taken for one another mix rows and positions where they agree.
+    explains=("GD801", "GD802", "GD903"),
     proof=Proof(test=_test),
 )

@@ -34,6 +34,9 @@ class CacheCall:
     past: str  # "": the model keeps its cache itself
     start: str  # how many tokens came before; "": it knows by itself
     switches: tuple[str, ...]
+    # An empty cache that a caller makes, for calls that fill the one that they are given; None:
+    # the first call makes its own.
+    empty: Any = None
 
     @property
     def parameter(self) -> str:
@@ -44,9 +47,11 @@ class CacheCall:
         """The output for ids [B, T] from the beginning, with no cache asked for."""
         return entry_of(model, self.entry)(**{self.ids: ids, **self._from(0)})
 
-    def first(self, model: nn.Module, ids: Tensor) -> Any:
-        """The same with a cache that is kept."""
-        on = dict.fromkeys(self.switches, True)
+    def first(self, model: nn.Module, ids: Tensor, empty: Any = None) -> Any:
+        """The same with a cache that is kept, be it in the `empty` one that is given."""
+        on: dict[str, Any] = dict.fromkeys(self.switches, True)
+        if empty is not None:
+            on[self.past] = empty
         return entry_of(model, self.entry)(**{self.ids: ids, **self._from(0), **on})
 
     def next(self, model: nn.Module, ids: Tensor, left: Any, before: int) -> Any:

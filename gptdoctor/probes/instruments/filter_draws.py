@@ -17,7 +17,7 @@ from gptdoctor.probes.instruments.fixed_logits import always
 from gptdoctor.probes.instruments.generation import Method
 from gptdoctor.probes.instruments.known_draws import KnownDraws, Way
 from gptdoctor.probes.instruments.loaded_text import line_at
-from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
+from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading, renaming_line
 from gptdoctor.probes.instruments.read_lines import first_reading
 from gptdoctor.probes.instruments.traced_choice import TracedChoice
 from gptdoctor.specimen.failures import FAILURES
@@ -154,7 +154,8 @@ def _taking_ranks(trace: TracedChoice, root: str) -> Place | None:
     """The statement that takes ranks for tokens.
 
     The one that masks what is in the order of the vocabulary, as by then the mask is in the order
-    of the ranks; where all that is masked is sorted, the one that reads the rank that was drawn.
+    of the ranks; where all that is masked is sorted, the one that gives the sorted numbers the name
+    that is drawn from, or that reads the rank that was drawn.
     """
     for step in trace.steps[::-1]:
         if step.kind == "mask" and step.floating and not step.sorted:
@@ -162,7 +163,8 @@ def _taking_ranks(trace: TracedChoice, root: str) -> Place | None:
     if not trace.choices:
         return None
     place = trace.choices[-1]
-    return replace(place, line=next_reading(place, root) or place.line)
+    renamed = renaming_line(place, root)
+    return replace(place, line=renamed or next_reading(place, root) or place.line)
 
 
 def _told(

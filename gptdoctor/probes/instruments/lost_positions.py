@@ -22,6 +22,7 @@ from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.unused_angles import angles
 
 
 def zeroed_positions(steady: Steady) -> Operation | None:
@@ -32,7 +33,7 @@ def zeroed_positions(steady: Steady) -> Operation | None:
     inputs = steady.specimen.inputs()
     if not is_run(steady, inputs, _makes_zeros):
         return None
-    length = steady.text.rows(inputs[steady.text.name]).shape[1]
+    length = _length(steady)
     recording = record(steady, inputs)
     plain = plain_values(recording)
     for operation in recording.operations:
@@ -44,6 +45,11 @@ def zeroed_positions(steady: Steady) -> Operation | None:
         if varied and made and not any(each.any() for each in made):
             return operation
     return None
+
+
+def _length(steady: Steady) -> int:
+    """T of the known call."""
+    return steady.text.rows(steady.specimen.inputs()[steady.text.name]).shape[1]
 
 
 def zeroes_positions(name: str, args: tuple[Any, ...], result: Any, length: int) -> bool:
@@ -75,6 +81,8 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
     parts = _parts(recording.model)
     for module, numbers in recording.returns:
         start |= set(numbers) if id(module) in parts else set()
+    turning = () if start else angles(recording, _length(steady))
+    start |= {number for one in turning for number in one.outputs}
     derived = recording.derived_from(start) & free_values(recording)
     receiver = (
         _gives_back_its_input(steady, recording)
@@ -94,6 +102,8 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
                     or place
                 )
             return flow_place(place, operation.name)
+    if turning:  # who asked for them, of a function of their own, or who computes them
+        return flow_place(turning[0].stack[:2][-1], turning[0].name)
     return _owner_forward(steady, recording)
 
 

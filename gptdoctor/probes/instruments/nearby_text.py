@@ -67,6 +67,26 @@ def given_line(place: Place, root: str) -> int | None:
     return None
 
 
+def first_given_line(place: Place, root: str) -> int | None:
+    """The same of what a call is given when it is first made, whatever it is given later.
+
+    A loop may give the name another value, below the call or in a branch of its own.
+    """
+    for node, value in _last_bindings(place, root, branches=False):
+        whole = value.value if isinstance(value, ast.Subscript) else value
+        if isinstance(whole, ast.Name):
+            return node.lineno
+    return None
+
+
+def renaming_line(place: Place, root: str) -> int | None:
+    """The line above a place that gives what a call there is given another name: `probs = part`."""
+    for node, value in _last_bindings(place, root, branches=True):
+        if isinstance(value, ast.Name):
+            return node.lineno
+    return None
+
+
 def admitting_line(place: Place, root: str, name: str) -> int | None:
     """The line of the `if` that lets a number near zero in to a place; None: there is none."""
     function, line = function_at(place, root), place.line or 0
@@ -120,6 +140,37 @@ def _bindings(place: Place, root: str, name: str) -> int:
     return sum(
         isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Store)
         for node in (ast.walk(function) if function is not None else ())
+    )
+
+
+def _last_bindings(
+    place: Place, root: str, *, branches: bool
+) -> Iterator[tuple[ast.stmt, ast.expr]]:
+    """The statement above a place that last gives each name a value that a call there is given.
+
+    Without `branches` those in a branch that the place does not lie in do not count.
+    """
+    statement, function = _statement(place, root), function_at(place, root)
+    if statement is None or function is None:
+        return
+    names = _handed(statement)
+    for node in reversed(list(_statements(place, root))):
+        if node.lineno >= statement.lineno or _bound(node) not in names:
+            continue
+        if branches or not _apart(function, node, statement):
+            names -= {_bound(node)}
+            if isinstance(node, ast.Assign):
+                yield node, node.value
+
+
+def _apart(function: Function, node: ast.stmt, other: ast.stmt) -> bool:
+    """Whether a statement lies in a branch of an `if` in which another one does not."""
+    asked = (each for each in ast.walk(function) if isinstance(each, ast.If))
+    parts = [body for each in asked for body in (each.body, each.orelse) if body]
+    return any(
+        any(covers(each, node.lineno) for each in body)
+        and not any(covers(each, other.lineno) for each in body)
+        for body in parts
     )
 
 

@@ -27,6 +27,8 @@ Sizes = tuple[int, int]  # B and T
 _REDUCING = frozenset(
     {"sum", "mean", "var", "std", "norm", "vector_norm", "amax", "amin", "logsumexp", "max", "min"}
 )
+# They take one away where they are given one number for it: `x[:, -1]`.
+_PICKING = frozenset({"__getitem__", "select"})
 # The numbers that they are given are sizes, or the ends of what is cut out.
 _SIZING = frozenset(
     {
@@ -198,7 +200,7 @@ def _with_size(maker: Operation, dimension: int, size: int) -> tuple[Tensor, int
 
 
 def _lost_dimension(clash: Clash, run: FailedRun, failed: Operation) -> Source | None:
-    """The reduction that took a dimension away which its result is met by.
+    """The reduction, or the choice of one, that took a dimension away which its result is met by.
 
     Without one, the operation itself, where all dimensions fit but for the last that one lacks.
     """
@@ -214,6 +216,9 @@ def _lost_dimension(clash: Clash, run: FailedRun, failed: Operation) -> Source |
         if maker.name in _REDUCING and whole:
             kept = (*whole[0].shape[:-1], 1)
             fits = kept[:-1] == shape and _fit(kept, tuple(high.tensor.shape))
+            return _source(maker, "lost-dimension", 0) if fits else None
+        if maker.name in _PICKING and whole:
+            fits = whole[0].shape == high.tensor.shape  # one of what is met as a whole
             return _source(maker, "lost-dimension", 0) if fits else None
         same = [each for each in maker.given if tuple(each.shape) == shape]
         if not same:

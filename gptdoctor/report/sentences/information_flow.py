@@ -85,7 +85,7 @@ def _context(values: Values, status: Status) -> str | None:
 
 def _order(values: Values, status: Status) -> str | None:
     order, influence = values.number("order"), values.number("positions_influence")
-    if order is not None and values.flag("zeroed"):
+    if order is not None and (values.flag("zeroed") or values.flag("unused")):
         return f"when earlier tokens trade places the last output moves by {percent(order)}"
     if order is None or influence is None:
         return None
