@@ -141,7 +141,7 @@ def _runs(steady: Steady, lengths: tuple[int, ...]) -> tuple[list[_Leak], list[s
     for way in ways_of(steady.specimen, steady):
         try:
             for length in lengths[: None if way.whole else 1]:
-                found.append(_at_length(way, length))
+                found.append(_at_length(way, length))  # noqa: PERF401 - some stay if one fails
         except FAILURES as error:
             # What a mask is to keep from growing without bounds may be no number in a long text:
             # a leak in a short one is a leak all the same, and no leak there says nothing.
