@@ -20,11 +20,18 @@ from gptdoctor.probes.instruments.labelled_runs import (
     text_in,
 )
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
-from gptdoctor.probes.instruments.unheard import as_number, asked_number, with_cut, with_lost_labels
+from gptdoctor.probes.instruments.unheard import (
+    as_number,
+    asked_number,
+    method_numbers,
+    with_cut,
+    with_lost_labels,
+)
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.probes.training_interface import reaches
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.label_conventions import masks_labels
+from gptdoctor.specimen.loss_methods import is_training_step
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.places import told
 from gptdoctor.specimen.roles import asks_for_loss
@@ -42,7 +49,11 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
     first = labeller.run(0)
     second = labeller.run(1) if own.relabelled is not None else first
     hears = bool(first.pulled) or reaches(first.loss, first.model)
-    reading = replace(first.reading(own.name, hears=hears), call=own.call)
+    reading = replace(
+        first.reading(own.name, hears=hears),
+        call=own.call,
+        training_step=is_training_step(own.name),
+    )
     if not hears:
         return with_cut(reading, first)
     if own.labels and own.relabelled is not None:
@@ -140,22 +151,30 @@ def _unseen(labeller: Labeller, run: LabelledRun, index: int, *, fed: bool) -> i
 
 
 def _unreturned(specimen: Specimen, text: Text) -> Iterator[LossReading]:
-    """Losses that the entry gives as plain numbers for labels or a switch, if it has no other."""
-    recipe = specimen.recipe
-    if recipe is None or any(own.labels or own.asked for own in specimen.own_losses):
-        return
-    switches = [slot.name for slot in recipe.slots if asks_for_loss(slot)]
-    for own in (
-        *(as_number(specimen, name, text) for name in label_parameters(recipe)),
-        *(asked_number(specimen, recipe, name) for name in switches),
-    ):
+    """Losses that come as plain numbers: the entry's, for labels or a switch, and methods'."""
+    told = {own.name for own in specimen.own_losses}
+    for own in _numbers(specimen, text):
+        if own.name in told:
+            continue
         try:
             run = Labeller(specimen, own, text).run(0)
         except FAILURES:
             continue
         if run.loss.item() in run.watch.numbers:
+            told.add(own.name)
             reading = replace(run.reading(own.name, hears=False), call=own.call)
             yield with_cut(reading, run)
+
+
+def _numbers(specimen: Specimen, text: Text) -> Iterator[OwnLoss]:
+    recipe = specimen.recipe
+    if recipe is None:
+        return
+    if not any(own.labels or own.asked for own in specimen.own_losses):
+        switches = [slot.name for slot in recipe.slots if asks_for_loss(slot)]
+        yield from (as_number(specimen, name, text) for name in label_parameters(recipe))
+        yield from (asked_number(specimen, recipe, name) for name in switches)
+    yield from method_numbers(specimen, recipe)
 
 
 def measure(specimen: Specimen) -> Labels:

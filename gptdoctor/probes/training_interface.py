@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.probes.instruments.requirements import require_forward, require_logits
 from gptdoctor.probes.instruments.unmade_loss import idle_labels, place_of_none
+from gptdoctor.probes.instruments.unmade_step import empty_step
 from gptdoctor.probes.probe import Probe
 from gptdoctor.specimen.specimen import Specimen
 
@@ -49,12 +50,16 @@ def measure(specimen: Specimen) -> TrainingInterface:
     heard = _heard(specimen)
     entry = (*labels, construction.entry)
     idle = "" if heard else idle_labels(specimen)
+    step = None if heard or idle else empty_step(specimen)
     return TrainingInterface(
         label_parameters=labels,
         loss_returned=any(name in entry for name in heard),
         loss_methods=tuple(name for name in heard if name not in entry),
         idle_labels=idle,
         idle_at=place_of_none(specimen, idle) if idle else None,
+        empty_step="" if step is None else step.name,
+        empty_step_call="" if step is None else step.call,
+        empty_step_at=None if step is None else step.place,
         loss=next(iter(heard.values()), None),
         uniform_loss=math.log(max(construction.vocabulary, 1)),
     )

@@ -22,14 +22,25 @@ _LOSS_NAMES = re.compile(
     r"(?:compute|get|calc|calculate|forward|lm|training|train|own)?_?(?:loss|step)(?:_fn|_function)?"
     r"|(?:training|train)_step|loss_on.*|compute_.*loss"
 )
-# What no report for the eye is called: `eval_loss`, `loss_on_batch` and `estimate_loss` are.
-_FOR_TRAINING = re.compile(
-    r"(?:(?:compute|get|calc|calculate|training|train|lm)_)?loss|(?:training|train)_step"
+# What no report for the eye is called.
+_FOR_TRAINING = re.compile(r"(?:compute|training|train)_loss|(?:training|train)_step")
+# Nor, without a word of evaluation, the loss itself or the step that both ways share.
+_PROMISED = re.compile(
+    r"(?:(?:calc|calculate|forward|get|lm|own)_?)?loss(?:_fn|_function)?|(?:shared|common)_step"
 )
+# What a trainer counts and hands on.
+_COUNT = re.compile(
+    r"(?:batch|step|global|iter|iteration|epoch|dataloader|optimizer)_?"
+    r"(?:idx|id|index|i|n|nb|num|number|step)"
+)
+_BATCH = re.compile(r"(?:train_?|mini_?)?batch|data|samples?|examples?")
 # Under which a batch holds labels.
-BATCH_LABELS = ("labels", "targets")
+BATCH_LABELS = ("labels", "targets", "y")
 # A batch with all of them, as `_as_mapping` makes it.
-_MAPPING = "{'input_ids': ids, 'text_ids': ids, 'labels': labels, 'targets': labels}"
+_MAPPING = (
+    "{'input_ids': ids, 'text_ids': ids, 'x': ids, 'labels': labels, 'targets': labels, "
+    "'y': labels}"
+)
 _LOSS_USED = re.compile(r"cross_entropy|nll|loss|criterion", re.IGNORECASE)
 
 
@@ -47,6 +58,16 @@ def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..
 def promises_training(name: str) -> bool:
     """Whether a loss method by its name is there to train with."""
     return _FOR_TRAINING.fullmatch(name.strip("_").lower()) is not None
+
+
+def is_training_step(name: str) -> bool:
+    """Whether a trainer calls a method of this name and goes back from what it returns."""
+    return name.strip("_").lower() in ("training_step", "train_step")
+
+
+def promises_loss(name: str) -> bool:
+    """Whether a loss method by its name gives what is trained with, rather than a report."""
+    return promises_training(name) or _PROMISED.fullmatch(name.strip("_").lower()) is not None
 
 
 # What one argument of a loss method is made from: the model, its recipe and its inputs.
@@ -67,11 +88,16 @@ class MethodCall:
 
     name: str
     arguments: Mapping[str, _Argument]
+    labelled: bool  # it is given labels, or a batch that has them
+
+    def raw(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Any:
+        """What the method returns."""
+        given = {key: one.made(model, recipe, inputs) for key, one in self.arguments.items()}
+        return bridged(getattr(model, self.name), model)(**given)
 
     def run(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         """The loss that the method returns."""
-        given = {key: one.made(model, recipe, inputs) for key, one in self.arguments.items()}
-        raw = bridged(getattr(model, self.name), model)(**given)
+        raw = self.raw(recipe, model, inputs)
         value = raw.reshape(()) if isinstance(raw, Tensor) else loss_in(raw, None)
         if value is None:
             raise ValueError(f"{self.name} returned no loss")
@@ -95,7 +121,7 @@ def method_calls(
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
-        if parameter.name in ("batch", "data", "sample", "samples"):
+        if _BATCH.fullmatch(parameter.name):
             batches.append(parameter.name)
             continue
         made = _argument_of(parameter, recipe, labels_of)
@@ -106,8 +132,10 @@ def method_calls(
         _Argument(made=_as_pair(labels_of), code="(ids, labels)"),
         _Argument(made=_as_text, code="ids"),
     )
+    labelled = bool(batches) or any(kind_of(each) == "labels" for each in found)
     for whole in wholes[: 3 if batches else 1]:
-        yield MethodCall(name=name, arguments={**found, **dict.fromkeys(batches, whole)})
+        arguments = {**found, **dict.fromkeys(batches, whole)}
+        yield MethodCall(name=name, arguments=arguments, labelled=labelled)
 
 
 def label_parameter(method: Callable[..., Any], recipe: Recipe) -> str:
@@ -121,6 +149,8 @@ def _argument_of(
 ) -> _Argument | None:
     """What to give for one parameter; None: leave its default."""
     name = parameter.name
+    if _COUNT.fullmatch(name):  # an `idx` too, and no ids
+        return _Argument(made=lambda model, recipe, inputs: 0, code="0")
     if "logit" in name or name in ("outputs", "preds", "predictions"):
         return _Argument(
             made=lambda model, recipe, inputs: recipe.call(model, inputs).logits,
@@ -152,6 +182,7 @@ def _as_mapping(labels_of: LabelsOf) -> _Making:
             **{name: labels_of(name, ids) for name in BATCH_LABELS},
             "attention_mask": torch.ones_like(ids),
             "text_ids": ids,
+            "x": ids,
         }
 
     return make

@@ -23,7 +23,7 @@ from gptdoctor.specimen.loss_methods import (
     label_parameter,
     loss_methods,
     method_calls,
-    promises_training,
+    promises_loss,
 )
 from gptdoctor.specimen.roles import asks_for_loss
 from gptdoctor.specimen.specimen import Loss, OwnLoss
@@ -97,8 +97,8 @@ def own_losses(
     """All ways in which the model gives a loss of its own, once each, best first.
 
     A loss that no parameter hears of counts for an entry that takes labels or is asked for its
-    loss, and for a method that takes them and is named for training, last of all: that nothing
-    hears of it is the finding.
+    loss, and for a method that takes them, or a batch, and promises it by its name, last of all:
+    that nothing hears of it is the finding.
     """
     heard: dict[str, OwnLoss] = {}
     silent: dict[str, OwnLoss] = {}
@@ -110,7 +110,7 @@ def own_losses(
             heard[own.name] = own
         elif value is not None and own.name in label_parameters(recipe):
             silent[own.name] = own
-        elif value is not None and (own.asked or (own.labels and promises_training(own.name))):
+        elif value is not None and (own.asked or own.promised):
             silent.setdefault(own.name, replace(own, heard=False))
     found = (*heard.values(), *silent.values())
     return tuple(_with_conventions(own, model, recipe, root) for own in found)
@@ -163,6 +163,7 @@ def _offers_of_method(name: str, method: Callable[..., Any], recipe: Recipe) -> 
             run=partial(call.run, recipe),
             labels=label_parameter(method, recipe),
             relabelled=partial(relabelled, index),
+            promised=call.labelled and promises_loss(name),
             call="" if recipe.time_first else call.code,
         )
 
@@ -170,7 +171,8 @@ def _offers_of_method(name: str, method: Callable[..., Any], recipe: Recipe) -> 
 def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | None:
     """The loss, where it is one number; None where it is not, or the call fails.
 
-    A method that steps an optimizer itself changes the weights, and is left alone.
+    A method that steps an optimizer itself changes the weights, and is left alone; so is one that
+    goes back from its loss itself, and returns what is left of it for the eye.
     """
     tried = duplicate(model).train()
     before = [parameter._version for parameter in tried.parameters()]
@@ -181,7 +183,13 @@ def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | 
         return None
     changed = [parameter._version for parameter in tried.parameters()] != before
     usable = value.numel() == 1 and value.is_floating_point()
-    return value if usable and not changed else None
+    gone_back = not value.requires_grad and goes_back(tried)
+    return value if usable and not changed and not gone_back else None
+
+
+def goes_back(model: nn.Module) -> bool:
+    """Whether a run has left gradients behind."""
+    return any(parameter.grad is not None for parameter in model.parameters())
 
 
 def _entry_alone(recipe: Recipe, flags: Mapping[str, bool] = MappingProxyType({})) -> Loss:

@@ -170,6 +170,8 @@ def role_of(name: str, siblings: frozenset[str] = frozenset()) -> str | None:
         return role_of(lowered[part.end() :], siblings)  # dec_num_tokens is num_tokens
     if lowered == "channels" and any(role_of(each) == "image_size" for each in siblings):
         return "colours"
+    if lowered == "h" and any(role_of(each) == "width" for each in siblings - {name}):
+        return "heads"  # beside d; alone it may be the hidden width
     if role == "context" and lowered == "block_size" and _names_context(siblings - {name}):
         return "window"  # beside the length, it is what the length is divided into
     if role == "kv_heads" and any("kv_lora" in each for each in siblings):

@@ -50,6 +50,7 @@ class OwnLoss:
     relabelled: Callable[[LabelsOf], Loss] | None = None
     heard: bool = True  # False: a method's, and nothing hears of it; no loss to train with
     asked: bool = False  # by a switch of the entry, such as return_loss
+    promised: bool = False  # by the name of a method that is given labels, or a batch of them
     # The call for `ids` and `labels`, as a test writes it; "": it has no short form.
     call: str = ""
     # What the labels of each name stand for, as far as anything tells.

@@ -161,6 +161,8 @@ PLAIN = {
     "listed": ("self.banks = [torch.rand(dim)]  # here", "x = x * self.banks[0]"),
     "filled": ("self.bank = torch.empty(dim).normal_()  # here", "x = x + self.bank"),
     "constant": ("self.gain = torch.ones(dim)  # here", "x = x * self.gain"),
+    "constant skip": ("self.skip = torch.ones(dim)  # here", "x = x + self.skip * x"),
+    "constant factor": ("self.D = torch.ones(dim)  # here", "x = x + x * self.D"),
 }
 
 
@@ -171,7 +173,7 @@ def test_weights_in_a_plain_tensor_are_found(tmp_path: Path, form: str) -> None:
     found, here = measured(tmp_path, init, work)
     (plain,) = found.plain
     assert plain.line == here
-    assert plain.kind == ("constant" if form == "constant" else "random")
+    assert plain.kind == ("constant" if "constant" in form else "random")
 
 
 NO_WEIGHTS = {
@@ -189,6 +191,9 @@ NO_WEIGHTS = {
     "first state": ("self.h0 = torch.zeros(dim)", "x = x + self.h0"),
     "like": ("self.first = torch.zeros_like(torch.randn(dim))", "x = x + self.first"),
     "mask": ("self.mask = torch.zeros(dim)", "x = x + self.mask"),
+    "skip mask": ("self.skip_mask = torch.ones(dim)", "x = x * self.skip_mask"),
+    "active": ("self.active = torch.ones(dim)", "x = x * self.active"),
+    "fixed factors": ("self.alpha = torch.full((dim,), 2.0)", "x = x * self.alpha"),
 }
 
 

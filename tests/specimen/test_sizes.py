@@ -48,6 +48,12 @@ def test_hidden_dim_is_the_feed_forward_width_only_beside_another_width() -> Non
     assert role_of("hidden_dim", frozenset({"hidden_dim", "d_model"})) == "ffn"
 
 
+def test_h_is_heads_beside_a_width() -> None:
+    """Alone it may be a hidden width."""
+    assert role_of("h", frozenset({"vocab", "d", "h", "depth"})) == "heads"
+    assert role_of("h", frozenset({"vocab", "h"})) is None
+
+
 @pytest.mark.parametrize("variant", VARIANTS, ids=lambda variant: variant.name)
 def test_sizes_of_one_variant_fit_together(variant: object) -> None:
     """What is divided by something is divisible by it."""

@@ -70,6 +70,7 @@ class LossReading:
     # What gives it for `ids` and `labels`, as a test writes it: "model.loss(ids=ids)"; "": the
     # entry for its labels, or nothing so short.
     call: str = ""
+    training_step: bool = False  # a method whose name says that it is there to train with
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -21,3 +21,8 @@ class TrainingInterface(Measurement):
     idle_at: Place | None  # where the text puts nothing in the place of the loss
     loss: float | None  # the value seen, in nats
     uniform_loss: float  # ln V, in nats: the loss of a model that knows nothing
+    # The method named for training that runs the model on a batch, and makes no number of what it
+    # gives; "": there is none.
+    empty_step: str = ""
+    empty_step_call: str = ""  # as a test writes it; "": it has no short form
+    empty_step_at: Place | None = None

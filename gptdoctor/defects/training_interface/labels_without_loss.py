@@ -1,4 +1,4 @@
-"""GD608: a call takes labels, and no loss comes of them."""
+"""GD608: a call takes labels, or a training step a batch, and no loss comes of them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.loss_tests import given
 
 CODE = "GD608"
 PROBE = "training-interface"
@@ -22,6 +23,9 @@ PROBE = "training-interface"
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
     if not isinstance(measurement, TrainingInterface):
+        return
+    if measurement.empty_step:
+        yield _of_step(measurement, record)
         return
     target, names = record.target, measurement.label_parameters
     idle = measurement.idle_labels
@@ -41,8 +45,29 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     )
 
 
+def _of_step(measurement: TrainingInterface, record: ModelRecord) -> Conviction:
+    target, step = record.target, measurement.empty_step
+    return Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=measurement.empty_step_at or Place(path=target.path, symbol=target.name),
+        message=(
+            f"{step} of {target.name} runs the model on a batch and makes no loss of what it "
+            "gives: there is nothing to train with"
+        ),
+        values={"name": step, "step": True, "call": measurement.empty_step_call},
+    )
+
+
 def _test(values: Mapping[str, Value]) -> str:
-    """The loss that a call returns for its labels."""
+    """The loss that a call returns for its labels, or a step for its batch."""
+    if values.get("step"):
+        call = str(values["call"])
+        return call and (
+            f"{given(call)}"
+            f'assert loss_in({call}, None) is not None, "no loss is made of the batch"\n'
+        )
     return (
         f"output = run(build(), random_ids(), {values['name']}=random_ids(seed=1))\n"
         'assert loss_in(output, None) is not None, "labels are taken, and no loss is returned"\n'
@@ -72,11 +97,12 @@ DEFECT = Defect(
     code=CODE,
     name="labels-without-loss",
     severity=Severity.MEDIUM,
-    summary="A call takes labels, and nothing comes of them: it returns no loss.",
+    summary="A call takes labels, or a training step a batch, and no loss comes of it.",
     explanation=(
         "The branch that should compute the loss is empty, or a placeholder. Not meant: a model "
         "whose loss is another method's, one that feeds its labels to its own decoder, and one "
-        "that wants a switch or a second set of labels beside the first."
+        "that wants a switch or a second set of labels beside the first, a training step that "
+        "goes back by itself, and one that hands the logits on to whoever makes the loss."
     ),
     harm=(
         "A trainer that passes labels gets no loss back and stops, or goes on with another loss "
@@ -85,7 +111,9 @@ DEFECT = Defect(
     confirmed_by=(
         "The probe training-interface calls the model with two sets of labels. Outputs that are "
         "the same, without a loss among them, and no number made of the labels on the way "
-        "confirm; a loss that reaches the parameters refutes."
+        "confirm. So does a method named for training that runs the model on a batch, and "
+        "returns nothing, while no number is made of what the model gives. A loss that reaches "
+        "the parameters refutes."
     ),
     sick=SICK,
     healed=SICK.replace(

@@ -33,18 +33,22 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     if not isinstance(measurement, Labels):
         return
     heard = any(reading.hears and reading.targets for reading in measurement.readings)
+    told: set[Place | None] = set()  # a step that hands another's loss on is no second finding
     for reading in measurement.readings:
         if reading.hears and reading.cut is None:
             yield _conviction(reading, record, Status.REFUTED, reading.cross_entropy)
         elif reading.logits_live and not heard and not _for_the_eye(reading):
             # Another loss of labels that is heard makes this one a report for the eye.
             place = reading.cut or reading.cross_entropy
-            yield _conviction(reading, record, Status.CONFIRMED, place)
+            if place is None or place not in told:
+                yield _conviction(reading, record, Status.CONFIRMED, place)
+            told.add(place)
 
 
 def _for_the_eye(reading: LossReading) -> bool:
     """Whether a method computes its loss without gradients, as one that evaluates does."""
-    return not reading.by_entry and reading.cut_by == "no_grad"
+    evaluates = not reading.by_entry and not reading.training_step
+    return evaluates and reading.cut_by == "no_grad"
 
 
 def _conviction(

@@ -16,6 +16,7 @@ from gptdoctor.probes.instruments.mask_origins import mask_place, missing_mask_p
 from gptdoctor.probes.instruments.masks import (
     Sight,
     blinding,
+    masks_of,
     plain_values,
     sight_of,
     sights,
@@ -27,6 +28,12 @@ from gptdoctor.probes.instruments.operations import (
     Operation,
     Recording,
     recorded,
+)
+from gptdoctor.probes.instruments.pair_weights import (
+    makers,
+    sight_of_weights,
+    weights_of,
+    wrong_weights_place,
 )
 from gptdoctor.probes.instruments.steady import Steady
 from gptdoctor.probes.instruments.text_alone import text_alone
@@ -177,7 +184,7 @@ def _explained(operation: Operation, recording: Recording, length: int, steady: 
         return Blame(flow_place(operation.place, operation.name), chooses=True)
     softmax = softening(operation, recording)
     if softmax is None:
-        return Blame(flow_place(operation.place, operation.name), f"{operation.name} reaches ahead")
+        return _without_softmax(operation, recording, length, steady.specimen.root)
     operation = softmax
     plain = plain_values(recording)
     sight = sight_of(operation, recording, length, plain)
@@ -186,9 +193,24 @@ def _explained(operation: Operation, recording: Recording, length: int, steady: 
     place = mask_place(sight, recording, steady.specimen.root)
     if place is not None:
         return Blame(flow_place(place, operation.name), _of_mask(sight))
-    place = missing_mask_place(operation, recording, plain, steady.specimen.root)
+    masks = masks_of(operation, recording, plain)
+    place = missing_mask_place(operation, recording, masks, steady.specimen.root)
     place = place or operation.place
     return Blame(flow_place(place, operation.name), "no causal mask is applied")
+
+
+def _without_softmax(operation: Operation, recording: Recording, length: int, root: str) -> Blame:
+    """What no softmax weighs: the mask of its weights over pairs of positions, if it has such."""
+    weights = weights_of(operation, recording, length)
+    if weights is None:
+        return Blame(flow_place(operation.place, operation.name), f"{operation.name} reaches ahead")
+    sight = sight_of_weights(operation, recording, length, weights)
+    place = wrong_weights_place(sight, recording, length, weights, root)
+    if place is not None:
+        return Blame(flow_place(place, operation.name), _of_mask(sight))
+    made = [number for one in makers(recording, length, weights) for number in one.outputs]
+    place = missing_mask_place(operation, recording, made, root) or operation.place
+    return Blame(flow_place(place, operation.name), "its weights are not masked")
 
 
 def _of_softmax(operation: Operation) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.core.findings import Place
-from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
+from gptdoctor.probes.instruments.masks import HIDDEN, Sight, value_count
 from gptdoctor.probes.instruments.nearby_statements import local_assignment, passed_names
 from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
@@ -79,9 +79,9 @@ def _covering(mask: int, recording: Recording) -> Place | None:
 
 
 def missing_mask_place(
-    operation: Operation, recording: Recording, plain: frozenset[int], root: str
+    operation: Operation, recording: Recording, masks: Iterable[int], root: str
 ) -> Place | None:
-    """Where the mask of an attention that has none got lost.
+    """Where the mask of an attention that has none got lost; `masks`: what it met instead.
 
     The statement that made another mask and left out a border drawn before it, in one function;
     else the innermost frame that had a mask at hand; else where a mask was set to None.
@@ -92,7 +92,7 @@ def missing_mask_place(
         own = unused.place.symbol
         if not frames or frames[0].symbol == own:
             last = recording.operations.index(unused)
-            made = ancestors(masks_of(operation, recording, plain), recording)
+            made = ancestors(masks, recording)
             for later in recording.operations[last + 1 :]:
                 if later in made and later.place is not None and later.place.symbol == own:
                     return _to_fill_in(later, later.place, root)

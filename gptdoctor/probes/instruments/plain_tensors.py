@@ -35,9 +35,11 @@ _RANDOM = re.compile(
 _SUMS = frozenset({"add", "__add__", "__radd__", "add_", "__iadd__"})
 _PRODUCTS = frozenset({"mul", "__mul__", "__rmul__", "mul_", "__imul__", "layer_norm", "rms_norm"})
 # A constant is taken for a weight only where its name says so: masks and first states are none.
+# The last ones are what papers call factors that are learnt: D and skip beside a state space,
+# LayerScale, alpha and lambda of gated residuals.
 _LEARNED = re.compile(
     r"(^|_)(weight|bias|gain|gamma|beta|scale|shift|pos\w*|w[pt]e|\w*emb\w*|token\w*|cls|latents?|"
-    r"quer(y|ies)|norm\w*)(_|\d|$)"
+    r"quer(y|ies)|norm\w*|skip|d|ls|layerscale|alphas?|lam|lambdas?)(_|\d|$)"
 )
 _STATES = re.compile(r"mask|cache|state|hidden|h0|mem|attn|freq|inv|rope|sin|cos|slope|alibi|std")
 MOST = 64  # tensors of one model; a cache of each layer has two

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,6 +15,13 @@ from gptdoctor.core.measurements.labels import LossReading
 from gptdoctor.probes.instruments.labelled_runs import LabelledRun, Text
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.labels import LabelsOf
+from gptdoctor.specimen.loss_methods import (
+    MethodCall,
+    loss_methods,
+    method_calls,
+    promises_training,
+)
+from gptdoctor.specimen.objective import goes_back
 from gptdoctor.specimen.specimen import Loss, OwnLoss, Specimen
 
 _DEEPEST = 3  # an output in an output in a tuple
@@ -66,6 +75,41 @@ def asked_number(specimen: Specimen, recipe: Recipe, switch: str) -> OwnLoss:
 
     call = f"run(model, ids, {switch}=True)"
     return OwnLoss(name=recipe.entry, run=loss, asked=True, call=call)
+
+
+def method_numbers(specimen: Specimen, recipe: Recipe) -> Iterator[OwnLoss]:
+    """The losses that methods named for training give as plain numbers for labels or a batch."""
+    for name, method in loss_methods(specimen.model, specimen.root):
+        if not (promises_training(name) or name.strip("_") == "shared_step"):
+            continue
+
+        def relabelled(
+            index: int, labels_of: LabelsOf, name: str = name, method: Callable[..., Any] = method
+        ) -> Loss:
+            calls = method_calls(name, method, recipe, labels_of)
+            return partial(_number_of, next(islice(calls, index, None)), recipe)
+
+        for index, call in enumerate(method_calls(name, method, recipe)):
+            if call.labelled:
+                yield OwnLoss(
+                    name=name,
+                    run=partial(_number_of, call, recipe),
+                    relabelled=partial(relabelled, index),
+                    promised=True,
+                    call="" if recipe.time_first else call.code,
+                )
+
+
+def _number_of(
+    call: MethodCall, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]
+) -> Tensor:
+    """The plain number that a method returns; of one that trains by itself it is a report."""
+    before = [parameter._version for parameter in model.parameters()]
+    number = next(_numbers(call.raw(recipe, model, inputs)), None)
+    changed = [parameter._version for parameter in model.parameters()] != before
+    if number is None or changed or goes_back(model):
+        raise ValueError(f"no loss of {call.name}")
+    return torch.tensor(number, dtype=torch.float64)
 
 
 def _numbers(raw: Any, depth: int = 0) -> Iterator[float]:

@@ -99,12 +99,18 @@ def place_of_none(specimen: Specimen, labels: str) -> Place | None:
     tree = tree_of(getattr(type(model), entry))
     if place is None or tree is None:
         return place
-    nodes = list(ast.walk(tree))
+    nodes = ast.walk(tree)
     asked = [node.lineno for node in nodes if isinstance(node, ast.If) and _asks(node, labels)]
-    left_out = [node.lineno for node in nodes if isinstance(node, ast.Assign) and _is_none(node)]
+    left_out = [node.lineno for node in leaves_loss_empty(tree)]
     # What stands before the question is the value for calls without labels.
     lines = [line for line in left_out if asked and line >= min(asked)]
     return Place(path=place.path, symbol=place.symbol, line=max(lines, default=None))
+
+
+def leaves_loss_empty(tree: ast.AST) -> list[ast.Assign]:
+    """The statements of a function that give its loss no value."""
+    nodes = ast.walk(tree)
+    return [node for node in nodes if isinstance(node, ast.Assign) and _is_none(node)]
 
 
 def _asks(node: ast.If, labels: str) -> bool:

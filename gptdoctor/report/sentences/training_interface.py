@@ -116,6 +116,8 @@ def _idle(values: Values, status: Status) -> str | None:
         return None
     if status is Status.REFUTED:
         return f"a loss is made of its {name}"
+    if values.flag("step"):
+        return f"{name} ran the model on a batch and returned no loss; no number was made of it"
     return (
         f"two sets of {name} changed nothing that the call returned, and no number was made of them"
     )
