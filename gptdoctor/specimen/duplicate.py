@@ -9,6 +9,8 @@ from typing import Any
 
 from torch import nn
 
+from gptdoctor.specimen.deep_copy import deep_copy
+
 # The tables of torch's own that a module keeps its parts in: those can always be copied.
 _OWN = frozenset({"_parameters", "_buffers", "_modules"})
 
@@ -22,10 +24,10 @@ def duplicate(model: nn.Module) -> nn.Module:
     """
     memo: dict[int, Any] = {}
     try:
-        copied = copy.deepcopy(model, memo)
+        copied = deep_copy(model, memo)
     except (TypeError, RuntimeError, AttributeError, NotImplementedError):
         memo = {id(value): value for value in _attributes(model) if not _can_be_copied(value)}
-        copied = copy.deepcopy(model, memo)
+        copied = deep_copy(model, memo)
     for module in copied.modules():
         _rebind_all(vars(module), memo)
     return copied
@@ -36,7 +38,7 @@ def _rebind_all(held: dict[str, Any], memo: Mapping[int, Any]) -> None:
     for name, value in list(held.items()):
         if isinstance(value, FunctionType):
             held[name] = _rebound(value, memo)
-        elif name.endswith("_hooks") and isinstance(value, dict):
+        elif isinstance(value, dict) and name.endswith("_hooks"):
             for key, hook in value.items():
                 value[key] = _rebound(hook, memo) if isinstance(hook, FunctionType) else hook
 
