@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.examples import GROUP
+from tests.probes.flow_models import TURNED
 from tests.prove.forms import Form, Told, how_they_end
 
 pytestmark = pytest.mark.xdist_group(GROUP)
@@ -182,6 +183,12 @@ FORMS = {
     ),
     "hidden_states_without_gradient": Form("GD102", BACKBONE, "self.up(x)", "self.up(x).detach()"),
     "a_branch_for_some_layers": Form("GD102", GROUPED, "block + y", "block + y.detach()"),
+    "angles_that_turn_nothing": Form(
+        "GD805",
+        f"import torch\nfrom torch import nn\n{TURNED}",
+        "        q, k = turned(q, cos, sin), turned(k, cos, sin)\n",
+        "",
+    ),
 }
 
 

@@ -98,7 +98,7 @@ with torch.no_grad(), Zeroed():
 assert not found, f"what tells positions is multiplied by zero: {{found}}"
 """
     if values.get("unused"):
-        return ""  # what nothing is made of leaves no trace in what the model gives
+        return _unused_test(length)
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
 ids = random_ids(length={length})
@@ -107,6 +107,25 @@ with torch.no_grad():
     names = disturb(model, 0, {length})
     change = float((logits(model, ids) - before).abs().max() / before.abs().max())
 assert change > {LEAST_MOVE}, f"nothing moves when {{', '.join(names)}} hold other numbers"
+"""
+
+
+def _unused_test(length: Value) -> str:
+    """The logits with other sines and cosines along the text."""
+    return f"""\
+class Turned(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {{}}))
+        turns = getattr(func, "__name__", "") in ("cos", "sin", "polar")
+        return result + 1 if turns and {length} in result.shape else result
+
+model, ids = jitter(build().eval(), 0.1, seed=0), random_ids(length={length})
+with torch.no_grad():
+    before = logits(model, ids)
+    with Turned():
+        after = logits(model, ids)
+    change = float((after - before).abs().max() / before.abs().max())
+assert change > {LEAST_MOVE}, "nothing moves when the sines and cosines of positions are others"
 """
 
 

@@ -51,6 +51,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
             "call": measurement.call,
             "logits": measurement.logits,
             "left": measurement.left,
+            **({} if measurement.call or not sick else _drawn(record)),
         },
     )
 
@@ -59,6 +60,13 @@ def _disagrees(measurement: CachedDecoding) -> bool:
     # Chunks of several tokens after a cache are more than many a right model takes on: a state
     # space model goes on from its state by one token alone.
     return measurement.step_difference > max(TOLERANCE, NOISES * measurement.noise)
+
+
+def _drawn(record: ModelRecord) -> dict[str, Value]:
+    """The call of a method that draws with the cache that it makes for the model to fill."""
+    methods = (method for one in record.told(Generation) for method in one.methods)
+    astray = (method for method in methods if method.keeps_state and method.departs)
+    return next((values_of(method.followed) for method in astray), {})
 
 
 def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -87,7 +95,7 @@ def _convict_methods(measurement: Measurement, record: ModelRecord) -> Iterator[
 
 def _test(values: Mapping[str, Value]) -> str:
     """A text token by token, or what a method draws, against forward passes over all so far."""
-    if "followed_rows" in values:
+    if values.get("tokens"):
         return followed_test(values, "drawn with the cache follow from the whole text")
     call, left = values.get("call"), values.get("left")
     if not call:
