@@ -243,5 +243,7 @@ DEFECT = Defect(
         "shapes": read_shapes,
         "full-size": read_full_size,
     },
+    # What fits by chance at the one size that works may be no number there.
+    explains=("GD902",),
     proof=Proof(test=_test),
 )
