@@ -24,7 +24,8 @@ def lost_gradients_test(names: object) -> str:
         "    loss(model, random_ids(seed)).backward()\n"
         "parameters = dict(model.named_parameters())\n"
         "states = {name: gradient_state(parameters[name]) for name in names}\n"
-        'assert set(states.values()) == {"flows"}, f"no gradient reaches them: {states}"\n'
+        "reached = set(states.values())  # some are zero for want of a choice, never all\n"
+        'assert {"flows"} <= reached <= {"flows", "zero"}, f"no gradient reaches them: {states}"\n'
     )
 
 

@@ -243,7 +243,8 @@ DEFECT = Defect(
         "shapes": read_shapes,
         "full-size": read_full_size,
     },
-    # Two dimensions that are taken for one another mix rows and positions where they agree.
-    explains=("GD801", "GD802", "GD903"),
+    # Two dimensions that are taken for one another mix rows and positions where they agree, and
+    # what fits by chance at the one size that works may be no number there.
+    explains=("GD801", "GD802", "GD902", "GD903"),
     proof=Proof(test=_test),
 )
