@@ -13,8 +13,12 @@ from gptdoctor.core.measurements.information import FlowPlace
 from gptdoctor.probes.instruments.blame import flow_place, record
 from gptdoctor.probes.instruments.leaks import Comparison, Sizes, differs, positions_where, twins
 from gptdoctor.probes.instruments.mask_origins import TURNING, ancestors
-from gptdoctor.probes.instruments.masks import masks_of, plain_values, softening
-from gptdoctor.probes.instruments.nearby_statements import assignment_of_passed, local_assignment
+from gptdoctor.probes.instruments.masks import hides, masks_of, plain_values, softening
+from gptdoctor.probes.instruments.nearby_statements import (
+    assignment_of_passed,
+    local_assignment,
+    made_without,
+)
 from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.steady import Steady
 
@@ -42,7 +46,7 @@ def padding_place(
     softmax = softening(operation, first) or operation
     given = [number for number, each in first.given.items() if each == name]
     derived = first.derived_from(given)
-    if derived & _reaching(softmax, first):
+    if derived & _reaching(softmax, first) and not _has_another(softmax, derived, first):
         lost = _deaf(first, record(steady, dict(unmasked)), softmax)
         if lost is not None:
             return flow_place(lost.place, lost.name)
@@ -50,21 +54,35 @@ def padding_place(
     return flow_place(lacking(softmax, derived, first, steady), softmax.name)
 
 
+def _has_another(attention: Operation, mask: frozenset[int], recording: Recording) -> bool:
+    """Whether what hides positions from an attention holds nothing of a mask.
+
+    What it holds of the mask in another way, as a bias by distance does, hides nothing.
+    """
+    masks = masks_of(attention, recording, plain_values(recording))
+    hiding = {each for each in masks if hides(recording.values[each])}
+    return bool(hiding) and not hiding & mask
+
+
 def lacking(
     attention: Operation, mask: frozenset[int], recording: Recording, steady: Steady
 ) -> Place | None:
     """The innermost statement that had a mask of padding at hand and gave the attention another.
 
-    Where that other is no more than a copy of a third, the copying; where it is None, and was
-    made, the making.
+    Where that other is no more than a copy of a third, the copying; where it is None, or a function
+    made it and was not given the one at hand, the making.
     """
-    used = set(masks_of(attention, recording, plain_values(recording)))
+    plain = plain_values(recording)
+    used = set(masks_of(attention, recording, plain))
+    near = {each for each in mask & plain if hides(recording.values[each])} or mask
     root = steady.specimen.root
     for place, held in attention.holding:
-        if not mask.intersection(held.values()):
+        at_hand = {each for each, number in held.items() if number in near}
+        if not at_hand:
             continue
         for each in (each for each, number in held.items() if number in used):
             line = local_assignment(place, each, root, copied=True)
+            line = line or made_without(place, each, at_hand, root)
             if line is not None:
                 return replace(place, line=line)
         absent = [name for where, name in attention.absent_masks if where == place]

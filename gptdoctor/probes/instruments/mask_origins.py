@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from torch import Tensor
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.masks import HIDDEN, Sight, masks_of, value_count
-from gptdoctor.probes.instruments.nearby_statements import local_assignment
+from gptdoctor.probes.instruments.nearby_statements import local_assignment, passed_names
 from gptdoctor.probes.instruments.nearby_text import idle_line, next_reading
 from gptdoctor.probes.instruments.operations import Operation, Recording, is_triangle
 from gptdoctor.probes.instruments.statements import assignment_place
@@ -133,11 +134,16 @@ def ancestors(numbers: Iterable[int], recording: Recording) -> set[Operation]:
 
 
 def _set_to_none(operation: Operation, root: str) -> Place | None:
-    """The innermost statement that gave the name of a mask to nothing."""
-    for place, name in operation.absent_masks:
-        line = local_assignment(place, name, root)
-        if line is not None:
-            return Place(path=place.path, symbol=place.symbol, line=line)
+    """The innermost statement that gave the name of a mask to nothing.
+
+    In a function the mask that it hands on comes before others that it lacks as well.
+    """
+    for place, names in itertools.groupby(operation.absent_masks, key=lambda each: each[0]):
+        passed = passed_names(place, root)
+        for name in sorted((name for _, name in names), key=lambda one: one not in passed):
+            line = local_assignment(place, name, root)
+            if line is not None:
+                return Place(path=place.path, symbol=place.symbol, line=line)
     return None
 
 

@@ -208,8 +208,11 @@ def _is_pairwise(value: Tensor, length: int) -> bool:
     """Whether a value may be a mask over pairs of positions, rather than a bias by distance."""
     if value.dim() < 2 or min(value.shape[-2:]) < length:
         return False
-    if not value.is_floating_point():
-        return True
+    return not value.is_floating_point() or hides(value)
+
+
+def hides(value: Tensor) -> bool:
+    """Whether a value may be a mask: it says yes or no, or takes far more away than a score has."""
     return bool((value <= HIDDEN).any()) or value_count(value) <= 2
 
 

@@ -61,6 +61,21 @@ def replacing_line(place: Place, root: str) -> int | None:
     return taking[0].lineno if taking else None
 
 
+def giving_line(place: Place, root: str) -> int | None:
+    """The line of the function at a place at which what it gives back gets its value.
+
+    The last one that gives a value to the name that is given back, else that of the return.
+    """
+    function = function_at(place, root)
+    found = _statements(function) if function is not None else []
+    ends = [one for one in found if _is_return(one)]
+    if not ends:
+        return None
+    named = _read_names(ends[-1]) if isinstance(ends[-1].value, ast.Name) else set()
+    made = [one for one in found if not _is_return(one) and named & _assigned_names(one)]
+    return (made or ends)[-1].lineno
+
+
 def _is_return(node: ast.Assign | ast.Return) -> bool:
     return isinstance(node, ast.Return)
 
@@ -87,6 +102,13 @@ def local_assignment(place: Place, name: str, root: str, *, copied: bool = False
 
     `copied`: only where it gives it the value of another name.
     """
+    last = _last_assignment(place, name, root)
+    if last is None or (copied and not isinstance(last.value, ast.Name)):
+        return None
+    return last.lineno
+
+
+def _last_assignment(place: Place, name: str, root: str) -> ast.Assign | None:
     function = function_at(place, root)
     found = [
         node
@@ -95,10 +117,7 @@ def local_assignment(place: Place, name: str, root: str, *, copied: bool = False
         and node.lineno <= (place.line or 0)
         and any(_names(target, name) for target in node.targets)
     ]
-    last = max(found, key=lambda node: node.lineno, default=None)
-    if last is None or (copied and not isinstance(last.value, ast.Name)):
-        return None
-    return last.lineno
+    return max(found, key=lambda node: node.lineno, default=None)
 
 
 def assignment_of_passed(place: Place, names: Collection[str], root: str) -> int | None:
@@ -107,28 +126,47 @@ def assignment_of_passed(place: Place, names: Collection[str], root: str) -> int
     Of those that the function makes wherever it goes, before it comes there, and not of a plain
     None.  None: there is none.
     """
-    function = function_at(place, root)
-    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
-    if function is None or not block:
-        return None
-    given = {
-        node.id
-        for call in ast.walk(block[index])
-        if isinstance(call, ast.Call)
-        for argument in (*call.args, *(one.value for one in call.keywords))
-        for node in ast.walk(argument)
-        if isinstance(node, ast.Name)
-    }
+    function, given = function_at(place, root), passed_names(place, root)
     return max(
         (
             node.lineno
-            for node in function.body
+            for node in (function.body if function is not None else ())
             if isinstance(node, ast.Assign) and not isinstance(node.value, ast.Constant)
             if node.lineno < (place.line or 0)
             if any(_names(target, name) for target in node.targets for name in given & {*names})
         ),
         default=None,
     )
+
+
+def passed_names(place: Place, root: str) -> set[str]:
+    """The names in what the calls of the statement at a place are given."""
+    function = function_at(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    return {name for call in ast.walk(block[index]) for name in _given(call)} if block else set()
+
+
+def _given(node: ast.AST) -> set[str]:
+    """The names in the arguments of a call; none of anything else."""
+    if not isinstance(node, ast.Call):
+        return set()
+    arguments = (*node.args, *(one.value for one in node.keywords))
+    parts = (part for argument in arguments for part in ast.walk(argument))
+    return {part.id for part in parts if isinstance(part, ast.Name)}
+
+
+def made_without(place: Place, name: str, others: Collection[str], root: str) -> int | None:
+    """The line before a place at which a function of somebody's makes `name` of none of `others`.
+
+    A name called as it is, or a method of `self`: what torch makes is made of what it is given.
+    """
+    found = _last_assignment(place, name, root)
+    call = None if found is None else found.value
+    if not isinstance(call, ast.Call) or _given(call) & {*others}:
+        return None
+    called = call.func
+    own = isinstance(called, ast.Attribute) and ast.unparse(called.value) == "self"
+    return call.lineno if own or isinstance(called, ast.Name) else None
 
 
 def copy_of_result(place: Place, root: str) -> Place | None:
@@ -197,6 +235,24 @@ def after_lost_result(place: Place, root: str) -> int | None:
     unread = any(not _is_read(name, rest) for name in names)
     lost = unread and isinstance(rest[0], ast.Assign | ast.AugAssign)
     return rest[0].lineno if lost else None
+
+
+def overwriting_copy(place: Place, root: str) -> int | None:
+    """The line behind a place that gives what the statement there names the value of another name.
+
+    None where anything reads the name before, or nothing does so.
+    """
+    function = function_at(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    made = block[index] if block else None
+    names = _assigned_names(made) if isinstance(made, ast.Assign) else set()
+    for number, later in enumerate(block[index + 1 :], index + 1):
+        taken = isinstance(later, ast.Assign) and _assigned_names(later) & names
+        if taken and isinstance(later, ast.Assign) and isinstance(later.value, ast.Name):
+            return None if later.value.id in names else later.lineno
+        if any(_is_read(name, block[number : number + 1]) for name in names):
+            return None
+    return None
 
 
 def _is_read(name: str, statements: list[ast.stmt]) -> bool:
