@@ -12,6 +12,8 @@ from gptdoctor.probes.instruments.operations import Operation, Recording
 
 # Rounding differs by up to 3.3e-7 of the largest number between runs of other companions.
 SAME = 1e-5
+# What a mask adds to hide a score is at least that far down: it says nothing of the others' size.
+MASKED = -1e4
 # What is in fresh memory is nobody's number, and overwritten before it is one.
 UNINITIALISED = frozenset({"empty", "empty_like", "new_empty", "empty_strided"})
 # What of a tensor may not change, as an index; None: its form does not tell.
@@ -90,9 +92,10 @@ def differs(first: Tensor, second: Tensor) -> bool:
         return False
     gone = first.isnan() | second.isnan()
     off = torch.where(gone | (first == second), 0.0, (first - second).abs())
-    finite = first[first.isfinite()]
-    scale = finite.abs().max() if finite.numel() else torch.ones(())
-    return bool((off > SAME * scale.clamp_min(1e-30)).any())
+    masked = first <= MASKED
+    told = first[first.isfinite() & ~masked]
+    scale = told.abs().max() if told.numel() else torch.ones((), dtype=first.dtype)
+    return bool((off > SAME * torch.where(masked, first.abs(), scale.clamp_min(1e-30))).any())
 
 
 class Comparison:
