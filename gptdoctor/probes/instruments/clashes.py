@@ -10,7 +10,8 @@ from torch import Tensor
 
 from gptdoctor.probes.instruments.operation_log import Operation
 
-_PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "baddbmm"})
+_PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm"})
+_SUM_WITH_PRODUCT = frozenset({"addmm", "addmm_", "baddbmm", "baddbmm_"})
 _JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 
 
@@ -53,12 +54,12 @@ def _ought(name: str, given: list[End]) -> Iterator[tuple[End, End, int, int]]:
     first, second = given[:2]
     if name == "linear":
         yield first, second, -1, -1
-    elif name == "addmm":
-        yield given[1], given[-1], -1, -2
+    elif name in _SUM_WITH_PRODUCT and len(given) > 2:
+        yield given[1], given[2], -1, -2
+        yield from _with_product(first, given[1], given[2])
     elif name in _PRODUCTS:
         if name == "__rmatmul__":
             first, second = second, first
-        first, second = (given[1], given[2]) if name == "baddbmm" else (first, second)
         yield first, second, -1, -2 if second.tensor.dim() > 1 else -1
         yield from _broadcast([first, second], -3)
     elif name == "scaled_dot_product_attention":
@@ -66,6 +67,15 @@ def _ought(name: str, given: list[End]) -> Iterator[tuple[End, End, int, int]]:
     else:
         wide = _JOINING | {"where"}
         yield from _broadcast(given if name in wide else given[:3], -1)
+
+
+def _with_product(added: End, one: End, other: End) -> Iterator[tuple[End, End, int, int]]:
+    """What is added to the product of two matrices, or of two batches of them."""
+    yield from _broadcast([one, other], -3)
+    for part, dimension in ((other, -1), (one, -2), (one, -3)):
+        both = added.tensor.shape[dimension:], part.tensor.shape[dimension:]
+        if all(len(one) == -dimension and one[0] != 1 for one in both):
+            yield added, part, dimension, dimension
 
 
 def _attention(given: list[End]) -> Iterator[tuple[End, End, int, int]]:
