@@ -167,10 +167,13 @@ def convictions(
         ("f() takes from 1 to 2 positional arguments but 3 were given", "y = f(x, 2, 3)", True),
         ("f() got multiple values for argument 'x'", "y = f(x, x=3)", True),
         ("Mixer.__init__() got an unexpected keyword argument 'a'", "self.mix = Mixer(", True),
+        ("softmax() missing 1 required positional arguments: 'dim'", "softmax(x / d**0.5)", True),
         # what a library calls inside, and what may be a guess of ours
         ("Block.__init__() missing 1 required positional argument: 'c'", "m = GPT2Model(c)", False),
         ("Layer.forward() got an unexpected keyword argument 'mask'", "x = self.stack(x)", False),
         ("Mixer.__init__() got an unexpected keyword argument 'a'", "Mixer(**config.mix)", False),
+        ("Mixer.__init__() got an unexpected keyword argument 'a'", "Mixer(w, **{'a': 2})", False),
+        ("scaled() takes 2 positional arguments but 3 were given", "y = scaled(x, *more)", False),
     ],
 )  # fmt: skip
 def test_a_refused_call_convicts(message: str, statement: str, alone: bool) -> None:

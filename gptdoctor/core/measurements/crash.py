@@ -11,6 +11,10 @@ _MISMATCH = re.compile(
     r"expects a tensor with <= 2|Expected size|invalid for input of size",
     re.IGNORECASE,
 )
+# How torch says that numbers of two types do not go together, or that it cannot hand some on, where
+# one of the types is of fractions and somebody chose it.
+_TYPES = re.compile(r"dtype|scalar ?type|should be the same", re.IGNORECASE)
+_CHOSEN = re.compile(r"\b(?:bfloat16|half|double)\b", re.IGNORECASE)
 # How torch refuses statistics of a batch that has a single row.
 _WANTS_MORE = "more than 1 value per channel"
 # Python's, torch's, CUDA's and C++'s words for a lack of memory.
@@ -35,6 +39,12 @@ class Crash:
     def is_mismatch(self) -> bool:
         """Whether two sizes do not fit."""
         return _MISMATCH.search(self.message) is not None
+
+    @property
+    def mixes_types(self) -> bool:
+        """Whether float32 meets bfloat16 or the like, or such numbers cannot be handed on."""
+        told = _TYPES.search(self.message) is not None
+        return told and _CHOSEN.search(self.message) is not None
 
     @property
     def own(self) -> bool:

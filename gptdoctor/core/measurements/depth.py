@@ -24,6 +24,7 @@ class MissingPath:
     path: str  # of the line that puts a result in the place of the stream; "": not known
     symbol: str
     line: int | None
+    detached: Place | None = None  # the line at which the input, on that way, is cut off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +66,9 @@ class Stack:
     def place_of_factor(self, target: ModelTarget) -> Place:
         """Where the gradient grows or fades: a line, else the block, else the model."""
         factor = self.gradient_factor
+        cut = None if self.missing is None else self.missing.detached
+        if cut is not None and factor is not None and factor < 1:
+            return cut
         if self.jump is not None and factor is not None and self.jump.explains(factor):
             return self.jump.place
         if self.path:

@@ -63,7 +63,8 @@ class CrashSource:
     does not keep its dimension; "missing-dimension", a tensor at that line itself lacks one;
     "exchanged", T before B; "reshape", the first that does not go with B and T;
     "transposed-weight" and "batch-first", a layer that works when it is told so; "nested-shape",
-    a shape that holds another where a number is due.
+    a shape that holds another where a number is due; "type", numbers of another type than the
+    weights have.
     """
 
     crash_path: str

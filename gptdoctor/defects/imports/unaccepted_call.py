@@ -29,6 +29,9 @@ REFUSED = re.compile(
     r"|takes (?:no arguments|(?:from )?\d+ (?:to \d+ )?positional arguments? but \d+))"
 )
 
+# `f(*parts)`, `f(x, **options)`, or such an argument on a line of its own; no power.
+SPREAD = re.compile(r"(?:^|[(,])\s*\*{1,2}\s*[\w({\[]")
+
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or any(isinstance(one, ast.Try) for one in visit.parents):
@@ -107,7 +110,7 @@ def is_own_call(statement: str, refused: re.Match[str]) -> bool:
 
     What a library calls inside is its own affair, and what `**` spreads may be a guess of ours.
     """
-    if "**" in statement or re.search(r"\(\s*\*|,\s*\*\w", statement):
+    if SPREAD.search(statement):
         return False
     whole = statement.count("(") <= statement.count(")")
     keyword = refused["keyword"] or refused["twice"]

@@ -36,7 +36,7 @@ def read_construction(measurement: Measurement, record: ModelRecord) -> Iterator
     crash = measurement.crash
     if measurement.outcome != "crashed" or crash is None:
         return
-    if not shapes_of(record).is_mismatch(crash):
+    if not (crash.mixes_types or shapes_of(record).is_mismatch(crash)):
         return
     here = [one for one in measurement.failures if one.crash.line == crash.line]
     if crash.own and not measurement.lack and len(here) == len(measurement.failures) > 0:
@@ -141,6 +141,7 @@ def _blamed(source: CrashSource | None) -> str:
         "reshape": f"{operation} makes another form here than at the sizes that work",
         "transposed-weight": f"the two sizes of this {operation} of {shape} are exchanged",
         "nested-shape": f"the shape that {operation} is given holds another one: a `*` is missing",
+        "type": f"{operation} makes numbers of another type here than the model's weights have",
         "batch-first": f"this {operation} takes the other one of batch and time for the first",
     }[source.kind]
     return f"{told[0].upper()}{told[1:]}. "
@@ -217,8 +218,10 @@ DEFECT = Defect(
         "The model runs with one head, with as many key-value heads as heads, with one layer or "
         "where batch size and length are equal, and fails where they differ: two dimensions that "
         "agree by chance were taken for one another. A check of the model's own that states a "
-        "requirement is not meant, nor is a length that it cannot take. The text does not show "
-        "this; only a run does."
+        "requirement is not meant, nor is a length that it cannot take. Or it fails at all sizes, "
+        "because two dimensions do not fit whatever they are, or because float32 meets the "
+        "bfloat16 that its own configuration asks for. The text does not show this; only a run "
+        "does."
     ),
     harm=(
         "Training stops at the first batch of another size, or as soon as the model is built with "
@@ -233,8 +236,8 @@ DEFECT = Defect(
         "it too. The line is the one that a watched run shows to have made the size that does not "
         "fit: a constant where the length of the text is due, a reduction that loses its "
         "dimension, a layer that works with its sizes exchanged. Sizes that do not fit whatever "
-        "they are confirm it as well; a crash that comes with some sizes and that no single one "
-        "explains is a note."
+        "they are confirm it as well, and so do numbers of two types that meet; a crash that comes "
+        "with some sizes and that no single one explains is a note."
     ),
     sick=SICK,
     healed=SICK.replace("1.0, batch)", "1.0, length)"),

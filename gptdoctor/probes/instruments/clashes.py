@@ -73,9 +73,9 @@ def _with_product(added: End, one: End, other: End) -> Iterator[tuple[End, End, 
     """What is added to the product of two matrices, or of two batches of them."""
     yield from _broadcast([one, other], -3)
     for part, dimension in ((other, -1), (one, -2), (one, -3)):
-        if added.tensor.dim() >= -dimension <= part.tensor.dim():
-            if 1 not in (added.tensor.shape[dimension], part.tensor.shape[dimension]):
-                yield added, part, dimension, dimension
+        both = added.tensor.shape[dimension:], part.tensor.shape[dimension:]
+        if all(len(one) == -dimension and one[0] != 1 for one in both):
+            yield added, part, dimension, dimension
 
 
 def _attention(given: list[End]) -> Iterator[tuple[End, End, int, int]]:

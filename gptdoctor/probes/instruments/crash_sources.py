@@ -17,6 +17,7 @@ from gptdoctor.probes.instruments.named_shapes import nested_shape
 from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.size_sources import Sizes, Source, source_of
+from gptdoctor.probes.instruments.type_sources import type_source
 from gptdoctor.specimen.specimen import Specimen
 
 Inputs = Callable[[int, int], Mapping[str, Any]]
@@ -150,6 +151,9 @@ def crash_source(
         first = failed_run(lambda: call(model, inputs(*sizes[0])), root)
         if first.failed is None:
             return _nested(first.error, root)  # torch refused it before it was an operation
+        found = type_source(first, model)
+        if found is not None:
+            return found
         second = failed_run(lambda: call(copied(), inputs(*sizes[1])), root)
         found = source_of(first, second, sizes[0], root)
         if found is not None:

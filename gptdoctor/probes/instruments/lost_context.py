@@ -25,6 +25,7 @@ from gptdoctor.probes.instruments.nearby_statements import (
     after_lost_result,
     is_discarded,
     next_copy,
+    overwriting_copy,
 )
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 from gptdoctor.probes.instruments.statements import forward_place
@@ -184,6 +185,9 @@ def _dropped(recording: Recording, carriers: list[Operation], root: str) -> Flow
         copy = next_copy(last.place, root)
         before = copy is not None and (copy.line or 0) < (after.place.line or 0)
         return flow_place(copy if before else after.place, after.name)
+    line = overwriting_copy(last.place, root)
+    if line is not None:  # what is handed back is something else
+        return flow_place(replace(last.place, line=line), "assignment")
     # It was handed back to a function that did not take it.
     going_on = {place.symbol for place in after.stack}
     caller = next((place for place in last.stack if place.symbol in going_on), None)

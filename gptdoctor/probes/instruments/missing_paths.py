@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from types import FrameType
 from typing import Any, TypeVar
@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.depth import MissingPath
 from gptdoctor.probes.instruments.arguments import tensors, writes_in_place
-from gptdoctor.probes.instruments.nearby_statements import replacing_line
+from gptdoctor.probes.instruments.nearby_statements import giving_line, replacing_line
 from gptdoctor.probes.instruments.operation_log import Operation, OperationLog
+from gptdoctor.probes.instruments.unread_arguments import unread_tensors
 from gptdoctor.specimen.places import project_path, symbol_of
 
 T = TypeVar("T")
@@ -23,28 +24,10 @@ _ATTENTIONS = frozenset({"scaled_dot_product_attention", "multi_head_attention_f
 # What is between a sum and the end of a block, and lets the stream pass.
 _PASSING = frozenset(
     {
-        "layer_norm",
-        "rms_norm",
-        "group_norm",
-        "dropout",
-        "clone",
-        "contiguous",
-        "to",
-        "float",
-        "type",
-        "type_as",
-        "view",
-        "reshape",
-        "transpose",
-        "permute",
-        "mul",
-        "__mul__",
-        "__rmul__",
-        "mul_",
-        "div",
-        "__truediv__",
-        "sub",
-        "__sub__",
+        *("layer_norm", "rms_norm", "group_norm", "dropout", "clone", "contiguous"),
+        "detach",  # whatever it does to gradients
+        *("to", "float", "type", "type_as", "view", "reshape", "transpose", "permute"),
+        *("mul", "__mul__", "__rmul__", "mul_", "div", "__truediv__", "sub", "__sub__"),
     }
 )
 
@@ -60,13 +43,17 @@ class BlockLog(OperationLog):
         super().__init__(root=root)
         self.inside = False
         self.mine: list[tuple[Operation, Place | None]] = []
+        self.unread: list[tuple[Place, Tensor]] = []  # what functions were given for nothing
         self.input: Tensor | None = None
         self.output: Tensor | None = None
         self._selves = (block, owner)
 
     def after(self, operation: Operation) -> None:
         """Keep what is done while the block runs."""
-        if self.inside and not _gives_back(operation):
+        if not self.inside:
+            return
+        self.unread += unread_tensors(sys._getframe(1), self.root)
+        if not _gives_back(operation):
             self.mine.append((operation, _place_in(sys._getframe(1), self._selves, self.root)))
 
 
@@ -108,7 +95,8 @@ def missing_path(
     """
     log = BlockLog(root, block, owner)
     watch_block(log, run, block, following, in_rounds=in_rounds)
-    place, intact = _where_it_ends(log)
+    place, intact, detached = _where_it_ends(log)
+    place = None if place is None else _where_it_is_dropped(log) or place
     return MissingPath(
         block=type(block).__name__,
         attends=any(_attends(operation) for operation, _ in log.mine),
@@ -117,6 +105,7 @@ def missing_path(
         path=place.path if place is not None else "",
         symbol=place.symbol if place is not None else "",
         line=place.line if place is not None else None,
+        detached=detached,
     )
 
 
@@ -225,13 +214,15 @@ def _derives(tensor: Tensor, source: Tensor, log: BlockLog, until: Operation) ->
     return False
 
 
-def _where_it_ends(log: BlockLog) -> tuple[Place | None, bool]:
+def _where_it_ends(log: BlockLog) -> tuple[Place | None, bool, Place | None]:
     """Back from the end of the block along its sums: the line where the stream comes from else.
 
-    And whether there is none, because the sums lead back to where the block begins.
+    And whether there is none, because the sums lead back to where the block begins; then the line
+    at which it is detached on that way, if it is.
     """
     makers, tensor = _makers(log), log.output
     trail: list[Place] = []
+    detached: Place | None = None
     for _ in range(_MOST_STEPS):
         if tensor is None or id(tensor) not in makers:
             break
@@ -240,12 +231,39 @@ def _where_it_ends(log: BlockLog) -> tuple[Place | None, bool]:
         if skipped is not None:
             tensor, trail = skipped, []
             continue
+        detached = operation.place if operation.name == "detach" else detached
         if place is not None:
             trail.append(place)
         if operation.name not in _PASSING or not _alike(operation):
-            return _takes_the_place(trail, log.root), False
+            return _takes_the_place(trail, log.root), False, None
         tensor = _alike(operation)[0]
-    return None, tensor is not None
+    return None, tensor is not None, detached
+
+
+def _where_it_is_dropped(log: BlockLog) -> Place | None:
+    """The line in a function that is given the stream, and gives back something without it.
+
+    As one does that is to add what it is given, and has no word for the stream.
+    """
+    makers = _makers(log)
+    for place, tensor in log.unread:
+        if any(each is log.input for each in _back_to_input(tensor, log, makers)):
+            line = giving_line(place, log.root)
+            return place if line is None else replace(place, line=line)
+    return None
+
+
+def _back_to_input(
+    tensor: Tensor, log: BlockLog, makers: Mapping[int, tuple[Operation, Place | None]]
+) -> Iterator[Tensor]:
+    """A tensor and what it was before, along the sums of the block."""
+    for _ in range(_MOST_STEPS):
+        *_, tensor = found = _back(tensor, makers)
+        yield from found
+        skipped = _skipped(makers[id(tensor)][0], log) if id(tensor) in makers else None
+        if skipped is None:
+            return
+        tensor = skipped
 
 
 def _takes_the_place(trail: list[Place], root: str) -> Place | None:

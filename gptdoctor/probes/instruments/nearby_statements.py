@@ -61,6 +61,21 @@ def replacing_line(place: Place, root: str) -> int | None:
     return taking[0].lineno if taking else None
 
 
+def giving_line(place: Place, root: str) -> int | None:
+    """The line of the function at a place at which what it gives back gets its value.
+
+    The last one that gives a value to the name that is given back, else that of the return.
+    """
+    function = function_at(place, root)
+    found = _statements(function) if function is not None else []
+    ends = [one for one in found if _is_return(one)]
+    if not ends:
+        return None
+    named = _read_names(ends[-1]) if isinstance(ends[-1].value, ast.Name) else set()
+    made = [one for one in found if not _is_return(one) and named & _assigned_names(one)]
+    return (made or ends)[-1].lineno
+
+
 def _is_return(node: ast.Assign | ast.Return) -> bool:
     return isinstance(node, ast.Return)
 
@@ -220,6 +235,24 @@ def after_lost_result(place: Place, root: str) -> int | None:
     unread = any(not _is_read(name, rest) for name in names)
     lost = unread and isinstance(rest[0], ast.Assign | ast.AugAssign)
     return rest[0].lineno if lost else None
+
+
+def overwriting_copy(place: Place, root: str) -> int | None:
+    """The line behind a place that gives what the statement there names the value of another name.
+
+    None where anything reads the name before, or nothing does so.
+    """
+    function = function_at(place, root)
+    block, index = _block_with(function, place.line or 0) if function is not None else ([], 0)
+    made = block[index] if block else None
+    names = _assigned_names(made) if isinstance(made, ast.Assign) else set()
+    for number, later in enumerate(block[index + 1 :], index + 1):
+        taken = isinstance(later, ast.Assign) and _assigned_names(later) & names
+        if taken and isinstance(later, ast.Assign) and isinstance(later.value, ast.Name):
+            return None if later.value.id in names else later.lineno
+        if any(_is_read(name, block[number : number + 1]) for name in names):
+            return None
+    return None
 
 
 def _is_read(name: str, statements: list[ast.stmt]) -> bool:
