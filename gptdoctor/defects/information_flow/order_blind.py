@@ -44,16 +44,20 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
         probe=PROBE,
         place=place,
         message=message,
-        values={
-            "length": measurement.length,
-            "order": measurement.order,
-            "positions": measurement.positions,
-            "positions_influence": measurement.positions_influence,
-            "flat": measurement.positions_are_flat,
-            "zeroed": measurement.positions_are_zeroed,
-            "unused": measurement.positions_are_unused,
-        },
+        values=_values(measurement),
     )
+
+
+def _values(measurement: ContextUse) -> dict[str, Value]:
+    return {
+        "length": measurement.length,
+        "order": measurement.order,
+        "positions": measurement.positions,
+        "positions_influence": measurement.positions_influence,
+        "flat": measurement.positions_are_flat,
+        "zeroed": measurement.positions_are_zeroed,
+        "unused": measurement.positions_are_unused,
+    }
 
 
 def _dead(measurement: ContextUse) -> str:
@@ -97,8 +101,11 @@ with torch.no_grad(), Zeroed():
     logits(jitter(model, 0.1, seed=0), random_ids(length={length}))
 assert not found, f"what tells positions is multiplied by zero: {{found}}"
 """
-    if values.get("unused"):
-        return ""  # what nothing is made of leaves no trace in what the model gives
+    # What nothing is made of leaves no trace in what the model gives.
+    return "" if values.get("unused") else _test_of_holders(length)
+
+
+def _test_of_holders(length: Value) -> str:
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
 ids = random_ids(length={length})
