@@ -399,7 +399,7 @@ HEALTHY = {
 # The rule, and the line of the finding, which ends with "# here".
 SICK = {
     "stacked-index-copy": ("GD201", STACKED.format("out.index_copy_(0, rows, y)  # here")),
-    "stacked-rows-set": ("GD201", STACKED.format("out[rows] = y  # here")),
+    "stacked-rows-set": ("GD201", STACKED.format("out[rows] = y.to(out.dtype)  # here")),
     "ones": (
         "GD203",
         """

@@ -71,6 +71,9 @@ class StackWrites(TorchFunctionMode):
         kwargs: Mapping[str, Any],
         result: Any,
     ) -> None:
+        told = name == "__setitem__" or any(e.is_floating_point() for e in tensors(result))
+        if not told:
+            return  # a question, as `out.dtype`
         values = [each for each in tensors((rest, dict(kwargs))) if each.is_floating_point()]
         self._read(values)
         if name in REPLACING_ELSEWHERE and isinstance(result, Tensor):
