@@ -8,6 +8,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from functools import lru_cache
 from textwrap import dedent
+from types import FunctionType
 from typing import Any
 
 from torch import Tensor, nn
@@ -47,22 +48,26 @@ def with_dropout(model: nn.Module, chance: float, shared: Collection[int] = ()) 
     return model
 
 
-@lru_cache(maxsize=256)
 def given_to_dropout(kind: type) -> frozenset[str]:
     """The attributes that the methods of a class give to a dropout: `self.p`, `self.cfg.rate`."""
+    methods = (each for each in vars(kind).values() if isinstance(each, FunctionType))
+    return frozenset[str]().union(*map(_given_by, methods))
+
+
+@lru_cache(maxsize=1024)
+def _given_by(method: FunctionType) -> frozenset[str]:
+    """The same of one method."""
+    code = method.__code__
     found: set[str] = set()
-    for method in vars(kind).values():
-        code = getattr(method, "__code__", None)
-        if code is None or "dropout" not in f"{code.co_names} {code.co_consts}":
-            continue
-        with suppress(OSError, SyntaxError):
-            tree = ast.parse(dedent(inspect.getsource(method)))
-            calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-            for call in calls:
-                drops = "dropout" in ast.unparse(call.func)
-                given = [one.value for one in call.keywords if drops or "dropout" in str(one.arg)]
-                for value in (*given, *(call.args[1:] if drops else ())):
-                    found |= {e.attr for e in ast.walk(value) if isinstance(e, ast.Attribute)}
+    if "dropout" not in f"{code.co_names} {code.co_consts}":
+        return frozenset()
+    with suppress(OSError, SyntaxError):
+        tree = ast.parse(dedent(inspect.getsource(method)))
+        for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+            drops = "dropout" in ast.unparse(call.func)
+            given = [one.value for one in call.keywords if drops or "dropout" in str(one.arg)]
+            for value in (*given, *(call.args[1:] if drops else ())):
+                found |= {each.attr for each in ast.walk(value) if isinstance(each, ast.Attribute)}
     return frozenset(found)
 
 

@@ -36,6 +36,18 @@ class Model(nn.Module):
             y, self.aux = y
         return self.out(x + y)
 """
+STACKED = """
+        flat = x.reshape(-1, x.size(-1))
+        w, idx = self.router(flat).softmax(-1).topk(self.k, dim=-1)
+        out, tray = torch.zeros_like(flat), torch.zeros_like(flat)
+        for e in range(self.E):
+            rows, slot = torch.where(idx == e)
+            if rows.numel() == 0:
+                continue
+            y = (flat[rows] @ self.w1[e]).relu() @ self.w2[e] * w[rows, slot, None]
+            {}
+        return out.view_as(x)
+"""
 # Nothing is wrong with these, or nothing that the rules about routers are for.
 HEALTHY = {
     "loop": """
@@ -217,6 +229,10 @@ HEALTHY = {
         y = torch.bmm(h, self.w2)
         return (y * gate.t()[..., None]).sum(0).view_as(x)
 """,
+    "stacked-index-add": STACKED.format("out.index_add_(0, rows, y)"),
+    "stacked-one-tray-read-each-time": STACKED.format(
+        "tray[rows] = y; out = out + tray * (idx == e).any(-1)[:, None]"
+    ),
     "bias-balanced": """
         flat = x.reshape(-1, x.size(-1))
         s = self.router(flat).sigmoid()
@@ -382,6 +398,8 @@ HEALTHY = {
 }
 # The rule, and the line of the finding, which ends with "# here".
 SICK = {
+    "stacked-index-copy": ("GD201", STACKED.format("out.index_copy_(0, rows, y)  # here")),
+    "stacked-rows-set": ("GD201", STACKED.format("out[rows] = y.to(out.dtype)  # here")),
     "ones": (
         "GD203",
         """

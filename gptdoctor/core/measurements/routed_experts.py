@@ -30,7 +30,7 @@ class LostRows:
     """Rows that experts computed for tokens they were chosen for, and that go nowhere."""
 
     place: Place | None  # the last operation on them
-    operation: str  # a write whose numbers repeat; "" else
+    operation: str  # a write whose numbers repeat, or that goes over others; "" else
     rows: int
 
 
@@ -83,6 +83,8 @@ class RoutedBlock:
     loop: Place | None = None  # the `for` in which the experts are called
     # Where the numbers that were chosen became other ones, of experts that no loop calls.
     altered: Place | None = None
+    # The write that went over the most rows of experts with stacked weights, unread; None: none.
+    overwritten: LostRows | None = None
 
     @property
     def figures(self) -> dict[str, Value]:
@@ -100,7 +102,17 @@ class RoutedBlock:
         pairs = self.pairs
         if pairs is None or pairs.dense or self.lost or (self.over_tokens and self.wrong_axis):
             return False
+        if self.loses_what_is_overwritten:
+            return False
         return bool(pairs.skipped) or (pairs.wrong > 0 and not pairs.mixed)
+
+    @property
+    def loses_what_is_overwritten(self) -> bool:
+        """Whether a write went over results, and tokens do not move with experts they chose."""
+        pairs = self.pairs
+        if pairs is None or pairs.dense or pairs.mixed or self.overwritten is None:
+            return False
+        return pairs.moved - pairs.wrong < pairs.chosen
 
     @property
     def weights_ignored(self) -> bool:

@@ -44,16 +44,20 @@ def read_order(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
         probe=PROBE,
         place=place,
         message=message,
-        values={
-            "length": measurement.length,
-            "order": measurement.order,
-            "positions": measurement.positions,
-            "positions_influence": measurement.positions_influence,
-            "flat": measurement.positions_are_flat,
-            "zeroed": measurement.positions_are_zeroed,
-            "unused": measurement.positions_are_unused,
-        },
+        values=_values(measurement),
     )
+
+
+def _values(measurement: ContextUse) -> dict[str, Value]:
+    return {
+        "length": measurement.length,
+        "order": measurement.order,
+        "positions": measurement.positions,
+        "positions_influence": measurement.positions_influence,
+        "flat": measurement.positions_are_flat,
+        "zeroed": measurement.positions_are_zeroed,
+        "unused": measurement.positions_are_unused,
+    }
 
 
 def _dead(measurement: ContextUse) -> str:
@@ -97,8 +101,11 @@ with torch.no_grad(), Zeroed():
     logits(jitter(model, 0.1, seed=0), random_ids(length={length}))
 assert not found, f"what tells positions is multiplied by zero: {{found}}"
 """
-    if values.get("unused"):
-        return _unused_test(length)
+    return _test_of_angles(length) if values.get("unused") else _test_of_holders(length)
+
+
+def _test_of_holders(length: Value) -> str:
+    """The logits with other numbers in all that holds positions."""
     return f"""\
 model = jitter(build().eval(), 0.1, seed=0)  # so that no gate is shut
 ids = random_ids(length={length})
@@ -110,7 +117,7 @@ assert change > {LEAST_MOVE}, f"nothing moves when {{', '.join(names)}} hold oth
 """
 
 
-def _unused_test(length: Value) -> str:
+def _test_of_angles(length: Value) -> str:
     """The logits with other sines and cosines along the text."""
     return f"""\
 class Turned(torch.overrides.TorchFunctionMode):

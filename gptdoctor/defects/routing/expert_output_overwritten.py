@@ -19,7 +19,7 @@ from gptdoctor.source.flow_routing import Collision, Routing
 from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD201"
-PROBE = "expert-routing"
+PROBE, STACKS_PROBE = "expert-routing", "routed-experts"
 
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -102,6 +102,27 @@ def _confirmed(experts: ExpertList, chosen: int | None) -> Iterator[Conviction]:
             )
 
 
+def read_stacks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict the statement that writes over what experts with stacked weights have given."""
+    if not isinstance(measurement, RoutedExperts):
+        return
+    for block in measurement.blocks:
+        lost = block.overwritten
+        if lost is None or lost.place is None or not block.loses_what_is_overwritten:
+            continue
+        yield Conviction(
+            rule=CODE,
+            status=Status.CONFIRMED,
+            probe=STACKS_PROBE,
+            place=lost.place,
+            message=(
+                f"{lost.operation} writes over {lost.rows} rows that experts computed, and tokens "
+                "do not move with all the experts that were chosen for them."
+            ),
+            values={**block.figures, "rows_overwritten": lost.rows},
+        )
+
+
 def _values(experts: ExpertList) -> dict[str, Value]:
     return {
         "experts_list": experts.name,
@@ -165,7 +186,7 @@ DEFECT = Defect(
         "out[mask] += weights[..., slot][mask].unsqueeze(-1) * expert(x[mask])",
     ),
     suspects={ast.For: see_loop},
-    convicts={PROBE: read_routing},
+    convicts={PROBE: read_routing, STACKS_PROBE: read_stacks},
     explains=("GD202", "GD203", "GD204", "GD206"),
     fix=FixPromise(
         applicability=Applicability.SAFE,

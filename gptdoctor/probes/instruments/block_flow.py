@@ -18,6 +18,7 @@ from gptdoctor.probes.instruments.nearby_statements import loop_around
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock
 from gptdoctor.probes.instruments.score_axes import Normalised, is_uniform, what_counts
 from gptdoctor.probes.instruments.score_flow import ScoreFlow
+from gptdoctor.probes.instruments.stack_writes import StackWrites
 
 _LARGEST_MATCH = 20_000_000  # numbers compared to find an expert's rows among the tokens
 
@@ -26,10 +27,10 @@ def watched_once(found: Measured, block: RoutedBlock, replay: Replay, root: str)
     """`found` with what one call of the block shows; raises NoReplay."""
     lists = (block.group.modules,) if block.group.modules is not None else ()
     flow = ScoreFlow(block, root, found.tokens)
-    watch = ExpertWatch(lists=lists, root=root)
+    watch, writes = ExpertWatch(lists=lists, root=root), StackWrites(block.group, root)
     with ExitStack() as stack:
         stack.enter_context(torch.enable_grad())
-        for mode in (watch, flow):
+        for mode in (watch, flow, *([] if lists else [writes])):
             stack.enter_context(mode)
         output = replay()
     if output.requires_grad:
@@ -47,6 +48,7 @@ def watched_once(found: Measured, block: RoutedBlock, replay: Replay, root: str)
         wrong_axis=_wrong_axis(found, block, flow),
         merged=flow.merged,
         altered=None if lists else flow.altered,
+        overwritten=writes.most,
         loop=None if found.place is None else loop_around(found.place, root),
     )
 
