@@ -151,6 +151,8 @@ def _runs(steady: Steady, lengths: tuple[int, ...]) -> tuple[list[_Leak], list[s
             failed.append(f"{way.how}: {type(error).__name__}")
         if any(one.leaks for one in found):
             break
+    if not found:
+        raise Abstention(f"it could not be compared {'; '.join(failed)}")
     return found, failed
 
 

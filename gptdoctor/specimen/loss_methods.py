@@ -34,6 +34,7 @@ _COUNT = re.compile(
     r"(?:idx|id|index|i|n|nb|num|number|step)"
 )
 _BATCH = re.compile(r"(?:train_?|mini_?)?batch|data|samples?|examples?")
+_MODEL = re.compile(r"(?:gpt|lm|llm|model|net|network|transformer)(?:_model)?")
 # Under which a batch holds labels.
 BATCH_LABELS = ("labels", "targets", "y")
 # A batch with all of them, as `_as_mapping` makes it.
@@ -58,6 +59,11 @@ def loss_methods(model: nn.Module, root: str) -> Iterator[tuple[str, Callable[..
 def promises_training(name: str) -> bool:
     """Whether a loss method by its name is there to train with."""
     return _FOR_TRAINING.fullmatch(name.strip("_").lower()) is not None
+
+
+def takes_model(parameter: inspect.Parameter) -> bool:
+    """Whether a parameter of a function is the model to train."""
+    return _MODEL.fullmatch(parameter.name.lower()) is not None
 
 
 def is_training_step(name: str) -> bool:
@@ -89,11 +95,13 @@ class MethodCall:
     name: str
     arguments: Mapping[str, _Argument]
     labelled: bool  # it is given labels, or a batch that has them
+    function: Callable[..., Any] | None = None  # that takes the model, where it is none of its own
 
     def raw(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Any:
         """What the method returns."""
         given = {key: one.made(model, recipe, inputs) for key, one in self.arguments.items()}
-        return bridged(getattr(model, self.name), model)(**given)
+        called = self.function or getattr(model, self.name)
+        return bridged(called, model)(**given)
 
     def run(self, recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         """The loss that the method returns."""
@@ -106,7 +114,7 @@ class MethodCall:
     @property
     def code(self) -> str:
         """The call as a test writes it, "" where one of its arguments has no short form."""
-        if not all(one.code for one in self.arguments.values()):
+        if self.function is not None or not all(one.code for one in self.arguments.values()):
             return ""
         given = ", ".join(f"{key}={one.code}" for key, one in self.arguments.items())
         return f"model.{self.name}({given})"
@@ -115,16 +123,24 @@ class MethodCall:
 def method_calls(
     name: str, method: Callable[..., Any], recipe: Recipe, labels_of: LabelsOf = labels_for
 ) -> Iterator[MethodCall]:
-    """The argument lists that a loss method may want, always as many and in the same order."""
+    """The argument lists that a loss method may want, always as many and in the same order.
+
+    One that is no method of the model takes it as an argument.
+    """
+    owner = getattr(method, "__self__", None)
+    function = None if isinstance(owner, nn.Module) else method
     found: dict[str, _Argument] = {}
     batches: list[str] = []
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL):
             continue
-        if _BATCH.fullmatch(parameter.name):
+        if _BATCH.fullmatch(parameter.name) or (function and parameter.name == "inputs"):
             batches.append(parameter.name)
             continue
-        made = _argument_of(parameter, recipe, labels_of)
+        if function is not None and takes_model(parameter):
+            made: _Argument | None = _Argument(made=lambda model, recipe, inputs: model, code="")
+        else:
+            made = _argument_of(parameter, recipe, labels_of)
         if made is not None:
             found[parameter.name] = made
     wholes = (
@@ -135,7 +151,7 @@ def method_calls(
     labelled = bool(batches) or any(kind_of(each) == "labels" for each in found)
     for whole in wholes[: 3 if batches else 1]:
         arguments = {**found, **dict.fromkeys(batches, whole)}
-        yield MethodCall(name=name, arguments=arguments, labelled=labelled)
+        yield MethodCall(name=name, arguments=arguments, labelled=labelled, function=function)
 
 
 def label_parameter(method: Callable[..., Any], recipe: Recipe) -> str:

@@ -18,6 +18,7 @@ from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.label_conventions import convention_of
 from gptdoctor.specimen.labels import LabelsOf, labels_for, text_of
+from gptdoctor.specimen.loss_functions import loss_functions
 from gptdoctor.specimen.loss_methods import (
     BATCH_LABELS,
     label_parameter,
@@ -112,8 +113,28 @@ def own_losses(
             silent[own.name] = own
         elif value is not None and (own.asked or own.promised):
             silent.setdefault(own.name, replace(own, heard=False))
+    if not heard:
+        silent |= _silent_functions(model, recipe, inputs, root)
     found = (*heard.values(), *silent.values())
     return tuple(_with_conventions(own, model, recipe, root) for own in found)
+
+
+def _silent_functions(
+    model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any], root: str
+) -> dict[str, OwnLoss]:
+    """The losses of functions that take the model, where no parameter hears of any.
+
+    One that is heard of is none of the model's own: it belongs to the script that trains it.
+    """
+    found: dict[str, OwnLoss] = {}
+    for name, function in loss_functions(model, root):
+        for own in _offers_of_method(name, function, recipe):
+            value = _value(model, own.run, inputs)
+            if value is not None and value.requires_grad:
+                return {}
+            if value is not None and own.promised:
+                found.setdefault(name, replace(own, heard=False))
+    return found
 
 
 def _with_conventions(own: OwnLoss, model: nn.Module, recipe: Recipe, root: str) -> OwnLoss:

@@ -15,6 +15,7 @@ from gptdoctor.core.measurements.labels import LossReading
 from gptdoctor.probes.instruments.labelled_runs import LabelledRun, Text
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.labels import LabelsOf
+from gptdoctor.specimen.loss_functions import loss_functions
 from gptdoctor.specimen.loss_methods import (
     MethodCall,
     loss_methods,
@@ -79,7 +80,10 @@ def asked_number(specimen: Specimen, recipe: Recipe, switch: str) -> OwnLoss:
 
 def method_numbers(specimen: Specimen, recipe: Recipe) -> Iterator[OwnLoss]:
     """The losses that methods named for training give as plain numbers for labels or a batch."""
-    for name, method in loss_methods(specimen.model, specimen.root):
+    for name, method in (
+        *loss_methods(specimen.model, specimen.root),
+        *loss_functions(specimen.model, specimen.root),
+    ):
         if not (promises_training(name) or name.strip("_") == "shared_step"):
             continue
 

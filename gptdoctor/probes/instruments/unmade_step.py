@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -13,10 +14,10 @@ from torch.overrides import TorchFunctionMode
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.arguments import tensors
 from gptdoctor.probes.instruments.read_lines import tree_of
-from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.unmade_loss import leaves_loss_empty
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
+from gptdoctor.specimen.loss_functions import loss_functions
 from gptdoctor.specimen.loss_methods import (
     MethodCall,
     loss_methods,
@@ -25,6 +26,7 @@ from gptdoctor.specimen.loss_methods import (
 )
 from gptdoctor.specimen.objective import goes_back
 from gptdoctor.specimen.outputs import tensors_in
+from gptdoctor.specimen.places import project_path, symbol_of
 from gptdoctor.specimen.specimen import Specimen
 
 _DEEPEST = 3  # a step that hands the batch on to a shared one, and that to another
@@ -80,10 +82,13 @@ def empty_step(specimen: Specimen) -> EmptyStep | None:
     recipe = specimen.recipe
     if recipe is None:
         return None
-    for name, method in loss_methods(specimen.model, specimen.root):
+    for name, method in (
+        *loss_methods(specimen.model, specimen.root),
+        *loss_functions(specimen.model, specimen.root),
+    ):
         for call in method_calls(name, method, recipe) if promises_training(name) else ():
             if call.labelled and _gives_nothing(specimen, recipe, call):
-                place = _place_of_nothing(specimen, name)
+                place = _place_of_nothing(specimen, method)
                 code = "" if recipe.time_first else call.code
                 return EmptyStep(name=name, call=code, place=place)
     return None
@@ -109,19 +114,26 @@ def _is_nothing(raw: Any) -> bool:
     return raw is None or (isinstance(raw, tuple | list) and bool(raw) and raw[0] is None)
 
 
-def _place_of_nothing(specimen: Specimen, name: str) -> Place | None:
+def _place_of_nothing(specimen: Specimen, method: Callable[..., Any]) -> Place | None:
     """Where the step, or a method that it hands the batch on to, puts nothing for the loss."""
-    kind = type(specimen.model)
-    names = [name]
+    owner = getattr(method, "__self__", None)
+    steps = [method]
     for _ in range(_DEEPEST):
-        trees = {each: tree_of(getattr(kind, each)) for each in names if hasattr(kind, each)}
-        for each, tree in trees.items():
-            lines = [] if tree is None else [one.lineno for one in leaves_loss_empty(tree)]
-            place = forward_place(kind, specimen.root, each)
-            if lines and place is not None:
-                return Place(path=place.path, symbol=place.symbol, line=max(lines))
-        names = [used for tree in trees.values() if tree is not None for used in _handed_to(tree)]
-    return forward_place(kind, specimen.root, name)
+        trees = [(each, tree) for each in steps if (tree := tree_of(each)) is not None]
+        for each, tree in trees:
+            lines = [one.lineno for one in leaves_loss_empty(tree)]
+            if lines:
+                return _place_in(each, specimen.root, max(lines))
+        names = [name for _, tree in trees for name in _handed_to(tree)]
+        found = (getattr(owner, name, None) for name in names)
+        steps = [each for each in found if inspect.ismethod(each)]
+    return _place_in(method, specimen.root, None)
+
+
+def _place_in(function: Callable[..., Any], root: str, line: int | None) -> Place | None:
+    code = inspect.unwrap(function).__code__
+    path = project_path(code.co_filename, root)
+    return None if path is None else Place(path=path, symbol=symbol_of(code), line=line)
 
 
 def _handed_to(tree: ast.AST) -> list[str]:

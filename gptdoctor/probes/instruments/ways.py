@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from gptdoctor.probes.instruments.lengths import named_values
 from gptdoctor.probes.instruments.steady import Steady
+from gptdoctor.probes.instruments.step_calls import masking_step
 from gptdoctor.specimen.duplicate import duplicate
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Outputs, Specimen
@@ -46,7 +47,17 @@ class Way:
 
 
 def ways_of(specimen: Specimen, steady: Steady) -> Iterator[Way]:
-    """As it is called, in training, on its other paths, and with a mask that hides nothing."""
+    """As it is called, in training, on its other paths, and with a mask that hides nothing.
+
+    Where its own training step makes a mask for it, as that calls it alone: nobody trains it
+    without the mask, nor with one of ours.
+    """
+    step = masking_step(specimen)
+    if step is not None:
+        name, call = step
+        model = specimen.copy().eval()
+        yield Way(how=f"as {name} calls it", steady=steady.like(steady.seed, model, call=call))
+        return
     yield Way(how=AS_CALLED, steady=steady)
     for how, prepare in _paths(steady.model):
         yield from _prepared(specimen, steady, how, prepare)
