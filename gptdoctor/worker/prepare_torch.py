@@ -42,14 +42,9 @@ def _import_torch() -> tuple[Ready, Run]:
     # Before any operation: a process with more threads hangs when it is forked.
     torch.set_num_threads(1)
     torch.set_num_interop_threads(1)
-    # Ours is compiled once, unless the user wants no bytecode: of theirs none is ever written.
-    sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
-    try:
-        from gptdoctor.worker.child import preload, run_child
+    from gptdoctor.worker.child import preload, run_child
 
-        preload()
-    finally:
-        sys.dont_write_bytecode = True
+    preload()
     ready = Ready(torch=torch.__version__, python=python, error="", unlimited=tuple(_unlimited()))
     return ready, run_child
 
