@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
 import sys
@@ -23,6 +24,10 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = "1"
 # A shell has what runs in its background ignore Ctrl-C, and all that is started there with it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Once, also where Python is told to write no bytecode: some hundred interpreters are started, and
+# each would compile for itself what it imports of ours.
+compileall.compile_dir(Path(__file__).parents[1] / "gptdoctor", quiet=2)
 
 # Files whose tests take the longest: begun first, so that neither of two processes ends long
 # before the other.

@@ -29,6 +29,7 @@ def serve(control: int, replies: int, root: str) -> NoReturn:
             isolation.show_devices(devices)
         else:
             isolation.hide_metal()
+            isolation.without_seeds_of_devices()
             limit_memory(request.memory_bytes)
         run(request, descriptor)
 

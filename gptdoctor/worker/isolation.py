@@ -70,6 +70,23 @@ def hide_metal() -> None:
         torch.backends.mps.is_built = lambda: False
 
 
+def without_seeds_of_devices() -> None:
+    """Have `torch.manual_seed` seed what there is, where no accelerator is shown.
+
+    For each kind that is not there it writes down the whole stack of calls, to seed it later; that
+    takes a hundred times as long as the seeding, and a model is seeded a hundred times.
+    """
+    import torch
+
+    for kind in (torch.cuda, torch.xpu, torch.mtia):
+        if hasattr(kind, "manual_seed_all"):  # torch 2.4 has no seeds for all of them
+            vars(kind)["manual_seed_all"] = _no_seed
+
+
+def _no_seed(seed: int) -> None:
+    """Nothing is there to be seeded."""
+
+
 def enter_cell(results: int, output: int, inherited: Iterable[int]) -> int:
     """Cut this process off from the fork server; returns where its results are to be written.
 

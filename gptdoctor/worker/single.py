@@ -41,6 +41,7 @@ def serve_one(root: str) -> NoReturn:
             if request.request.devices:
                 isolation.show_devices(devices)
             else:
+                isolation.without_seeds_of_devices()
                 limit_memory(request.request.memory_bytes)
             run(request.request, replies)
             while True:

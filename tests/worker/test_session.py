@@ -37,6 +37,16 @@ for fd in range(100, 256):
     except OSError: pass
 """
 
+SEEDS = """\
+import torch, traceback
+expected = torch.rand(2, generator=torch.Generator().manual_seed(7))
+written, original = [], traceback.format_stack
+traceback.format_stack = lambda *words: written.append(1) or original(*words)
+torch.manual_seed(7)
+assert torch.equal(torch.rand(2), expected)
+torch.cuda.manual_seed_all(7)
+assert not written, "a stack of calls is written down for a device that is not there"
+"""
 
 Family = Callable[[], list[psutil.Process]]
 
@@ -63,6 +73,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "forever.py": defining("import time\ntime.sleep(600)\n") + HEALTHY,
             "random.py": "raise RuntimeError('the wrong random')\n",
             "kills_the_server.py": defining(KILLS_THE_SERVER) + HEALTHY,
+            "seeds.py": defining(SEEDS) + HEALTHY,
             "finds_the_descriptor.py": defining(FINDS_THE_DESCRIPTOR) + HEALTHY,
         },
     )
@@ -119,6 +130,12 @@ def test_events_tell_what_goes_on(session: Session, root: Path) -> None:
         ProbeStarted("a.py", "Tiny", "construction"),
         ModelFinished("a.py", "Tiny"),
     ] == events
+
+
+def test_seeding_costs_nothing_for_devices_that_are_not_shown(session: Session, root: Path) -> None:
+    """The numbers are those of torch, and nothing is kept for a device."""
+    [record] = session.examine([request_for(root, "seeds.py")])
+    assert outcome(record) == "built", record.measured
 
 
 def test_an_overlay_stands_for_the_file(session: Session, root: Path) -> None:
