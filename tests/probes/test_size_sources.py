@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.shapes import Shapes
 from gptdoctor.defects.shapes import crash_at_sane_sizes, last_position_only, wrong_output_shape
 from gptdoctor.probes.shapes import PROBE
 from gptdoctor.specimen.specimen import Specimen
-from tests.defects.convicting import confirmed, line_in
+from tests.defects.convicting import line_in
 from tests.defects.records import NO_RECORD
 from tests.probes.tower import LAST, TRANSFORMER, changed
 from tests.specimen.making import build, line_of
@@ -92,6 +92,19 @@ def shapes_of(folder: Path, text: str) -> tuple[Specimen, Shapes]:
             "[:, -1]",
             "lost-dimension",
         ),
+        (
+            changed(
+                (
+                    LAST,
+                    "rows, places = (idx >= 0).nonzero(as_tuple=True)\n"
+                    "        shares = x.new_ones(*idx.shape)\n"
+                    "        picked = x[rows, places] * shares[rows, places]\n"
+                    "        return self.head(self.ln(picked.view_as(x)))",
+                )
+            ),
+            "picked = x",
+            "missing-dimension",
+        ),
         (changed((UP, "self.up = nn.Linear(2 * dim, dim)")), "self.up = nn", "transposed-weight"),
         (ATTENTION, "nn.MultiheadAttention", "batch-first"),
         (
@@ -106,7 +119,7 @@ def shapes_of(folder: Path, text: str) -> tuple[Specimen, Shapes]:
             "exchanged",
         ),
     ],
-    ids=["mask", "norm", "one-of-all", "linear", "batch-first", "turned"],
+    ids=["mask", "norm", "one-of-all", "rows-without-width", "linear", "batch-first", "turned"],
 )
 def test_the_statement_that_made_the_size_is_told(
     tmp_path: Path, text: str, line: str, kind: str
@@ -160,8 +173,9 @@ def test_a_length_in_the_text_is_held_against_the_code(tmp_path: Path) -> None:
     text = changed(("x = self.emb(idx)", positions))
     made, found = shapes_of(tmp_path, text)
     assert found.fixed_lengths()
-    convicted = [one for one in confirmed(made, [PROBE]) if one.rule == "GD302"]
-    assert {line_in(made, one) for one in convicted} <= {line_of(made, "torch.arange(16)")}
+    known = Measured(probe="construction", measurement=made.construction)
+    [convicted] = crash_at_sane_sizes.read_shapes(found, _record_of(made, known))
+    assert line_in(made, convicted) == line_of(made, "torch.arange(16)")
 
 
 def test_a_width_that_is_lost_is_held_against_the_code(tmp_path: Path) -> None:

@@ -217,9 +217,8 @@ def _lost_dimension(clash: Clash, run: FailedRun, failed: Operation) -> Source |
             kept = (*whole[0].shape[:-1], 1)
             fits = kept[:-1] == shape and _fit(kept, tuple(high.tensor.shape))
             return _source(maker, "lost-dimension", 0) if fits else None
-        if maker.name in _PICKING and whole:
-            fits = whole[0].shape == high.tensor.shape  # one of what is met as a whole
-            return _source(maker, "lost-dimension", 0) if fits else None
+        if maker.name in _PICKING and whole and whole[0].shape == high.tensor.shape:
+            return _source(maker, "lost-dimension", 0)  # one of what is met as a whole
         same = [each for each in maker.given if tuple(each.shape) == shape]
         if not same:
             break
