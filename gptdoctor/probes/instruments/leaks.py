@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from gptdoctor.probes.instruments.operations import Operation, Recording
+from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 
 # Rounding differs by up to 3.3e-7 of the largest number between runs of other companions.
 SAME = 1e-5
@@ -16,6 +16,7 @@ SAME = 1e-5
 MASKED = -1e4
 # What is in fresh memory is nobody's number, and overwritten before it is one.
 UNINITIALISED = frozenset({"empty", "empty_like", "new_empty", "empty_strided"})
+_JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 # What of a tensor may not change, as an index; None: its form does not tell.
 Protected = Callable[[torch.Size], tuple[slice, ...] | Tensor | None]
 
@@ -42,6 +43,8 @@ def positions_where(chosen: Tensor, sizes: Sizes) -> Protected:
     def protected(shape: torch.Size) -> tuple[slice, ...] | Tensor | None:
         whole = sizes.batch * sizes.length
         part = slice(first, last)
+        if _over_two_texts(shape, sizes.length):
+            return None  # which of the keys are later ones, nobody knows
         if sizes.length in shape:
             return tuple(part if each == sizes.length else slice(None) for each in shape)
         if sizes.batch > 1 and len(shape) and shape[0] == whole:
@@ -51,6 +54,11 @@ def positions_where(chosen: Tensor, sizes: Sizes) -> Protected:
         return None
 
     return protected
+
+
+def _over_two_texts(shape: torch.Size, length: int) -> bool:
+    """Whether these are scores over two texts side by side: no width is twice an odd number."""
+    return bool(length % 2) and tuple(shape[-2:]) == (length, 2 * length)
 
 
 def rows_of(sizes: Sizes, *, first: bool = True) -> Protected:
@@ -159,13 +167,18 @@ class Comparison:
         return "dirty" if differs(mine, others) else "clean"
 
     def _note_origin(self, operation: Operation, number: int) -> None:
-        """Remember where a value lost the form that tells its rows and positions."""
+        """Remember where a value lost the form that tells its rows and positions.
+
+        What was only joined was not mixed yet: the weights over all of it come later.
+        """
         earlier = (
             self._origins[each]
             for each in operation.inputs
             if self._state.get(each) == "changed" and each in self._origins
         )
-        self._origins[number] = next(earlier, operation)
+        origin = next(earlier, operation)
+        joined = origin.name in _JOINING and operation.name in SOFTMAX
+        self._origins[number] = operation if joined else origin
 
     def _blamed(self, operation: Operation) -> Operation:
         """The operation itself, or the one that mixed what it was given."""
