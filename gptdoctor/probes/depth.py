@@ -214,7 +214,8 @@ def measure(specimen: Specimen) -> Depth:
     with _deep(specimen) as (model, deeper, built):
         stacks = tuple(_stacks(specimen, model))
     build = ""
-    if built and specimen.remade_code is not None and not all(map(_is_tame, stacks)):
+    asked = any(not _is_tame(one) or one.missing is not None for one in stacks)
+    if built and specimen.remade_code is not None and asked:
         build = specimen.remade_code(layers=LAYERS)
     return Depth(stacks=stacks, deeper=deeper, build=build)
 

@@ -17,8 +17,11 @@ DEPTH_MEASURES = (
 )
 
 
-def gradient_factor(values: Mapping[str, Value]) -> str:
-    """Statements that make `factor`: the model is built deep, or is given copies of its blocks."""
+def deep_streams(values: Mapping[str, Value]) -> str:
+    """Statements that make `streams`, what each block is given, and `found`, the logits.
+
+    The model is built deep, or is given copies of its blocks.
+    """
     build = values.get("build")
     made = "model = lengthened(build(), 6, chains=True)\n"
     if build:
@@ -30,6 +33,13 @@ def gradient_factor(values: Mapping[str, Value]) -> str:
         "    found = logits(model, random_ids())\n"
         f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
         "streams = [blocks.given[index][0] for index in blocks.called]\n"
+    )
+
+
+def gradient_factor(values: Mapping[str, Value]) -> str:
+    """Statements that make `factor`, what each block multiplies the gradient by."""
+    return (
+        f"{deep_streams(values)}"
         "norms = gradient_norms(random_objective(found), streams)\n"
         "factor = (norms[1] / norms[-1]) ** (1 / (len(norms) - 2))\n"
     )

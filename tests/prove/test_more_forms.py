@@ -155,7 +155,43 @@ class Model(nn.Module):
         return self.lm_head(x + scores.masked_fill(future, -torch.inf).softmax(-1) @ v)
 """
 
+EXPERTS = """\
+import torch
+from torch import nn
+
+
+class Experts(nn.Module):
+    def __init__(self, dim, n_experts):
+        super().__init__()
+        self.w = nn.Parameter(torch.randn(n_experts, dim, dim) * 0.1)
+
+    def forward(self, x, number):
+        return (x @ self.w[number]).relu()
+
+
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim, n_experts=5, k=2):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.k, self.gate = k, nn.Linear(dim, n_experts)
+        self.experts = Experts(dim, n_experts)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, ids):
+        x = self.wte(ids).flatten(0, 1)
+        weights, chosen = self.gate(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for number in range(self.gate.out_features):
+            rows, slots = (chosen == number).nonzero(as_tuple=True)
+            y = self.experts(x[rows], number) * weights[rows, slots, None]
+            out.index_add_(0, rows, y)
+        return self.lm_head(x + out).view(*ids.shape, -1)
+"""
+
 FORMS = {
+    "stacked_experts_written_over": Form(
+        "GD201", EXPERTS, "out.index_add_(0, rows, y)", "out[rows] = y"
+    ),
     "a_leak_on_another_path": Form(
         "GD801", PATHS, "scores.masked_fill(future, -torch.inf)", "scores"
     ),

@@ -94,6 +94,6 @@ class Depth(Measurement):
 
     stacks: tuple[Stack, ...]
     deeper: bool  # more blocks than the specimen has
-    # The expression that builds the deeper one, where a block changes the gradient much; "": it
-    # was not asked for, or copies of blocks made it deeper.
+    # The expression that builds the deeper one, where a block changes the gradient much or lacks
+    # a path for its input; "": it was not asked for, or copies of blocks made it deeper.
     build: str = ""

@@ -9,6 +9,7 @@ from gptdoctor.core.measurements.depth import Depth, Stack
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof
+from gptdoctor.source.depth_tests import deep_streams
 
 CODE = "GD907"
 # Healthy blocks of 60 models of a public package have 0.77 to 1.0 (a highway's gates leave a
@@ -23,7 +24,7 @@ def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Convic
     known = [stack for stack in measurement.stacks if stack.identity is not None]
     for stack in known:
         if _lacks_path(stack):
-            yield _conviction(stack, record)
+            yield _conviction(stack, measurement.build, record)
     if known and not any(_lacks_path(stack) for stack in known):
         yield Conviction(
             rule=CODE,
@@ -46,7 +47,7 @@ def _lacks_path(stack: Stack) -> bool:
     return stack.identity < LEAST_IDENTITY and (missing.attends or missing.joins > 0)
 
 
-def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
+def _conviction(stack: Stack, build: str, record: ModelRecord) -> Conviction:
     missing = stack.missing
     place = Place(path=record.target.path, symbol=record.target.name)
     if stack.path:
@@ -69,19 +70,15 @@ def _conviction(stack: Stack, record: ModelRecord) -> Conviction:
             "identity": stack.identity,
             "additions": missing.joins if missing is not None else 0,
             "blocks": stack.blocks,
+            "build": build,
         },
     )
 
 
 def _test(values: Mapping[str, Value]) -> str:
-    """How much of a block's input is in its output, with copies of the blocks to make it deep."""
+    """How much of a block's input is in its output, in a deep model."""
     return (
-        "model = lengthened(build(), 6, chains=True)\n"
-        "watch = BlockWatch(tuple(block_lists(model)))\n"
-        "with watch:\n"
-        "    found = logits(model, random_ids())\n"
-        f"blocks = next(each for each in watch.lists if each.name == {values.get('stack')!r})\n"
-        "streams = [blocks.given[index][0] for index in blocks.called]\n"
+        f"{deep_streams(values)}"
         "share = identity_share(streams[-2], streams[-1], 3)\n"
         f"assert share >= {LEAST_IDENTITY}, "
         'f"the cosine of what passes is {share:.2f}"\n'
