@@ -7,6 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+# Operations that put tensors beside one another.
+JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
+
 
 def tensors(value: Any) -> Iterator[Tensor]:
     """All tensors in nested tuples, lists and dictionaries."""

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from gptdoctor.probes.instruments.arguments import JOINING
 from gptdoctor.probes.instruments.operation_log import Operation
 
 _PRODUCTS = frozenset({"matmul", "__matmul__", "__rmatmul__", "bmm", "mm"})
 _SUM_WITH_PRODUCT = frozenset({"addmm", "addmm_", "baddbmm", "baddbmm_"})
-_JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -65,7 +65,7 @@ def _ought(name: str, given: list[End]) -> Iterator[tuple[End, End, int, int]]:
     elif name == "scaled_dot_product_attention":
         yield from _attention(given)
     else:
-        wide = _JOINING | {"where"}
+        wide = JOINING | {"where"}
         yield from _broadcast(given if name in wide else given[:3], -1)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from gptdoctor.probes.instruments.arguments import JOINING
 from gptdoctor.probes.instruments.operations import SOFTMAX, Operation, Recording
 
 # Rounding differs by up to 3.3e-7 of the largest number between runs of other companions.
@@ -16,7 +17,6 @@ SAME = 1e-5
 MASKED = -1e4
 # What is in fresh memory is nobody's number, and overwritten before it is one.
 UNINITIALISED = frozenset({"empty", "empty_like", "new_empty", "empty_strided"})
-_JOINING = frozenset({"cat", "concat", "concatenate", "stack", "hstack", "vstack"})
 # What of a tensor may not change, as an index; None: its form does not tell.
 Protected = Callable[[torch.Size], tuple[slice, ...] | Tensor | None]
 
@@ -177,7 +177,7 @@ class Comparison:
             if self._state.get(each) == "changed" and each in self._origins
         )
         origin = next(earlier, operation)
-        joined = origin.name in _JOINING and operation.name in SOFTMAX
+        joined = origin.name in JOINING and operation.name in SOFTMAX
         self._origins[number] = operation if joined else origin
 
     def _blamed(self, operation: Operation) -> Operation:

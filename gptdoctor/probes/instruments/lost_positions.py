@@ -22,7 +22,7 @@ from gptdoctor.probes.instruments.operations import Operation, Recording
 from gptdoctor.probes.instruments.positions import computing, holders
 from gptdoctor.probes.instruments.statements import forward_place
 from gptdoctor.probes.instruments.steady import Steady
-from gptdoctor.probes.instruments.unused_angles import angles
+from gptdoctor.probes.instruments.unused_angles import angles, known_length
 
 
 def zeroed_positions(steady: Steady) -> Operation | None:
@@ -33,7 +33,7 @@ def zeroed_positions(steady: Steady) -> Operation | None:
     inputs = steady.specimen.inputs()
     if not is_run(steady, inputs, _makes_zeros):
         return None
-    length = _length(steady)
+    length = known_length(steady)
     recording = record(steady, inputs)
     plain = plain_values(recording)
     for operation in recording.operations:
@@ -45,11 +45,6 @@ def zeroed_positions(steady: Steady) -> Operation | None:
         if varied and made and not any(each.any() for each in made):
             return operation
     return None
-
-
-def _length(steady: Steady) -> int:
-    """T of the known call."""
-    return steady.text.rows(steady.specimen.inputs()[steady.text.name]).shape[1]
 
 
 def zeroes_positions(name: str, args: tuple[Any, ...], result: Any, length: int) -> bool:
@@ -81,7 +76,7 @@ def lost_positions(steady: Steady) -> FlowPlace | None:
     parts = _parts(recording.model)
     for module, numbers in recording.returns:
         start |= set(numbers) if id(module) in parts else set()
-    turning = () if start else angles(recording, _length(steady))
+    turning = () if start else angles(recording, known_length(steady))
     start |= {number for one in turning for number in one.outputs}
     derived = recording.derived_from(start) & free_values(recording)
     receiver = (

@@ -23,11 +23,16 @@ def unused_angles(steady: Steady) -> bool:
     inputs = steady.specimen.inputs()
     if not is_run(steady, inputs, _turns):
         return False
-    length = steady.text.rows(inputs[steady.text.name]).shape[1]
+    length = known_length(steady)
     recording = record(steady, inputs)
     made = {number for one in angles(recording, length) for number in one.outputs}
     said = frozenset(recording.values) - plain_values(recording)
     return bool(made) and not said.intersection(recording.derived_from(made))
+
+
+def known_length(steady: Steady) -> int:
+    """T of the known call."""
+    return steady.text.rows(steady.specimen.inputs()[steady.text.name]).shape[1]
 
 
 def angles(recording: Recording, length: int) -> list[Operation]:
