@@ -11,11 +11,12 @@ import ast
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
+from gptdoctor.core.findings import Confidence, Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import FixPromise
 from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -38,6 +39,12 @@ class Visit:
         return None
 
     @property
+    def flow(self) -> Function | None:
+        """The innermost function around the node, with the bindings of its names."""
+        function = self.function
+        return None if function is None else functions_of(self.project, self.module)[function]
+
+    @property
     def owner(self) -> ClassInfo | None:
         """The innermost class around the node."""
         names = [parent.name for parent in self.parents if isinstance(parent, ast.ClassDef)]
@@ -55,6 +62,33 @@ class Visit:
         return ".".join(parent.name for parent in self.parents if isinstance(parent, named))
 
 
+@dataclass(frozen=True)
+class Named:
+    """Nodes of one kind that bear one of these names, as they stand in the text.
+
+    The name of a call is the last one of what it calls: "softmax" in `F.softmax(x)`, in
+    `x.softmax(-1)` and in `softmax(x)`; that of an attribute is its own, and that of a function
+    or class the one that it is defined under.  A file without any of the names is not read for
+    the handler's sake.
+    """
+
+    kind: type[ast.AST]
+    names: tuple[str, ...]
+
+
+def calls(*names: str) -> Named:
+    """Calls of anything whose last name is one of these."""
+    return Named(ast.Call, names)
+
+
+def attributes(*names: str) -> Named:
+    """Attributes of one of these names, read or written."""
+    return Named(ast.Attribute, names)
+
+
+# What a handler is called for.  A kind without names has to be one of statements: expressions are
+# looked at for their names alone, or the scan would be as slow as the number of its rules.
+Trigger = type[ast.AST] | Named
 SuspectHandler = Callable[[ast.AST, Visit], Iterator[Suspicion]]
 ConvictHandler = Callable[[Measurement, ModelRecord], Iterator[Conviction]]
 
@@ -99,7 +133,9 @@ class Defect:
     # A short example; the text must show the defect, or, where no text can, a run of it must.
     sick: str
     healed: str  # the same, mended; nothing may show anything
-    suspects: Mapping[type[ast.AST], SuspectHandler] = field(default_factory=dict)
+    suspects: Mapping[Trigger, SuspectHandler] = field(default_factory=dict)
+    # How often the text alone is right where it suspects; a run settles the rest.
+    confidence: Confidence = Confidence.HIGH
     convicts: Mapping[str, ConvictHandler] = field(default_factory=dict)  # by probe's name
     fix: FixPromise | None = None
     # Codes of what a run shows as well where this defect is: confirmed by the same model, it is

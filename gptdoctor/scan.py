@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Suspicion
-from gptdoctor.defect import SuspectHandler, Visit
+from gptdoctor.defect import Named, SuspectHandler, Trigger, Visit
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -17,7 +17,9 @@ from gptdoctor.source.project import Project
 # that gets everything from a star import still subclasses a Module or names its logits.
 TORCH_TEXT = re.compile(r"torch|Module|logits")
 
-Dispatch = Mapping[type[ast.AST], tuple[SuspectHandler, ...]]
+# The kind of a node, and its name, or "" for whatever name.
+Key = tuple[type[ast.AST], str]
+Dispatch = Mapping[Key, tuple[SuspectHandler, ...]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +45,49 @@ def scan_module(
     """The suspicions of one module, sorted by place."""
     found = {
         (suspicion.rule, suspicion.location): suspicion
-        for node, visit in _walk(project, module, models, dispatch)
-        for handler in dispatch[type(node)]
+        for node, visit, handlers in _walk(project, module, models, dispatch)
+        for handler in handlers
         for suspicion in handler(node, visit)
     }
     return sorted(found.values(), key=lambda suspicion: (suspicion.location, suspicion.rule))
 
 
 def _dispatch() -> Dispatch:
-    """The handlers of all defects by the type of node they want."""
-    table: dict[type[ast.AST], list[SuspectHandler]] = {}
+    """The handlers of all defects by the kind of node they want, or by kind and name."""
+    table: dict[Key, list[SuspectHandler]] = {}
     for defect in all_defects():
-        for kind, handler in defect.suspects.items():
-            table.setdefault(kind, []).append(handler)
-    return {kind: tuple(handlers) for kind, handlers in table.items()}
+        for trigger, handler in defect.suspects.items():
+            for key in _keys(trigger):
+                table.setdefault(key, []).append(handler)
+    return {key: tuple(handlers) for key, handlers in table.items()}
+
+
+def _keys(trigger: Trigger) -> list[Key]:
+    if isinstance(trigger, Named):
+        return [(trigger.kind, name) for name in trigger.names]
+    return [(trigger, "")]
 
 
 def _walk(
     project: Project, module: SourceModule, models: tuple[str, ...], wanted: Dispatch
-) -> Iterator[tuple[ast.AST, Visit]]:
+) -> Iterator[tuple[ast.AST, Visit, tuple[SuspectHandler, ...]]]:
     """Every node that some defect wants, with its parents, without recursion."""
     stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())]
     while stack:
         node, parents = stack.pop()
-        if type(node) in wanted:
-            yield node, Visit(project=project, module=module, parents=parents, models=models)
+        kind = type(node)
+        name = _name(node)
+        handlers = wanted.get((kind, ""), ()) + (wanted.get((kind, name), ()) if name else ())
+        if handlers:
+            visit = Visit(project=project, module=module, parents=parents, models=models)
+            yield node, visit, handlers
         below = (*parents, node)
         stack.extend((child, below) for child in ast.iter_child_nodes(node))
+
+
+def _name(node: ast.AST) -> str:
+    """The name that a node bears; of a call, the last one of what it calls."""
+    named = node.func if isinstance(node, ast.Call) else node
+    if isinstance(named, ast.Attribute):
+        return named.attr
+    return getattr(named, "id", None) or getattr(named, "name", None) or ""

@@ -31,6 +31,14 @@ class Severity(str, Enum):
         return self.rank <= other.rank
 
 
+class Confidence(str, Enum):
+    """How often the text of a rule is right where nothing is run, surest first."""
+
+    HIGH = "high"  # hardly ever wrong
+    MEDIUM = "medium"  # wrong where something out of the text's sight decides
+    LOW = "low"  # as often wrong as right: a question, and no reproach
+
+
 class Status(str, Enum):
     """How well a finding is known, strongest first."""
 
