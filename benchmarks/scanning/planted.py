@@ -49,7 +49,9 @@ def plant_all(files: Path, scratch: Path) -> tuple[Path, list[Planted]]:
     # Those that fit few files come first, or others would have taken these.
     for plant in sorted(PLANTS, key=lambda plant: len(takers[plant])):
         free = [path for path in _shuffled(takers[plant], plant, copy) if path not in taken]
-        for path, planted in _places(plant, free, texts, copy):
+        # Of few places others want some, too.
+        most = min(PLACES, (len(free) + 1) // 2)
+        for path, planted in _places(plant, free, most, texts, copy):
             taken.add(path)
             done.append(planted)
     return copy, done
@@ -64,10 +66,10 @@ def _shuffled(paths: Sequence[Path], plant: Plant, root: Path) -> list[Path]:
 
 
 def _places(
-    plant: Plant, free: Sequence[Path], texts: Mapping[Path, str], root: Path
+    plant: Plant, free: Sequence[Path], most: int, texts: Mapping[Path, str], root: Path
 ) -> Iterator[tuple[Path, Planted]]:
     """The first files that take the plant and still parse, written."""
-    left = PLACES
+    left = most
     for path in free:
         found = plant.planted(texts[path]) if left else None
         tree = None if found is None else _tree(found[0])

@@ -184,7 +184,8 @@ ATTENTION = (
     plant(
         "mask-after-softmax",
         "attn_weights = attn_weights + ",
-        r"^( +if attention_mask is not None:\n(?: +\S.*\n){0,3}? +attn_weights = attn_weights \+ \w+\n)"
+        r"^( +if attention_mask is not None:\n(?: +\S.*\n){0,3}? +"
+        r"attn_weights = attn_weights \+ \w+\n)"
         r"\n?( +attn_weights = nn\.functional\.softmax\(.*\n)",
         r"\2\1",
     ),
