@@ -51,13 +51,35 @@ def losses_at(
     """The loss that a call is; or, of a loss module's constructor, the calls of that module."""
     if not isinstance(node, ast.Call) or function is None:
         return
-    qualified = function.module.names.called(node) or ""
-    last = qualified.rpartition(".")[2]
-    if qualified == FUNCTIONAL + last and last in MODULES.values():
-        yield from _loss(last, node, node, function)
-    elif qualified in (f"torch.nn.{last}", f"torch.nn.modules.loss.{last}") and last in MODULES:
+    kind = _module_kind(node, function)
+    if kind:
         for where, call in _calls_of(node, project, function, parents):
-            yield from _loss(MODULES[last], call, node, where)
+            yield from _loss(kind, call, node, where)
+    elif _function_kind(node, function):
+        yield from _loss(_function_kind(node, function), node, node, function)
+
+
+def loss_of(call: ast.Call, function: Function) -> LossCall | None:
+    """The loss that a call is, of torch's functions or of a module that the class keeps."""
+    kind, settings = _function_kind(call, function), call
+    own = self_attribute(call.func)
+    built = function.owner.attributes.get(own, []) if own and function.owner else []
+    if len(built) == 1 and isinstance(built[0], ast.Call):
+        kind, settings = _module_kind(built[0], function), built[0]
+    return next(_loss(kind, call, settings, function), None) if kind else None
+
+
+def _function_kind(call: ast.Call, function: Function) -> str:
+    """The loss that a function of torch's is, "" for others."""
+    qualified = function.module.names.called(call) or ""
+    last = qualified.rpartition(".")[2]
+    return last if qualified == FUNCTIONAL + last and last in MODULES.values() else ""
+
+
+def _module_kind(call: ast.Call, function: Function) -> str:
+    """The loss that a constructor's module is, "" for others."""
+    home, _, last = (function.module.names.called(call) or "").rpartition(".")
+    return MODULES.get(last, "") if home in ("torch.nn", "torch.nn.modules.loss") else ""
 
 
 def _loss(kind: str, call: ast.Call, settings: ast.Call, function: Function) -> Iterator[LossCall]:
