@@ -164,7 +164,7 @@ def _given(call: ast.Call) -> ast.expr | None:
 
 
 def _begins_alike(one: Way, other: Way) -> bool:
-    if one.binding is not None and one.binding.role in (Role.ARGUMENT, Role.ELEMENT):
+    if one.binding is not None:  # of two items of a batch one may be the other, moved
         return one.binding is other.binding
     return one.source is not None and one.source is other.source
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.imports import is_none
 from gptdoctor.source.loss_calls import LossCall, loss_of
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
@@ -65,7 +66,7 @@ def _is_loss(key: ast.Constant) -> bool:
 
 def _cut(value: ast.expr, function: Function) -> CutLoss | None:
     """Where a returned loss is cut, whichever way it came."""
-    ways = ways_of(value, function, _followed)
+    ways = [one for one in ways_of(value, function, _followed) if not is_none(one.source)]
     found = [(way, _loss_of(way, function)) for way in ways]
     cuts: list[CutLoss] = []
     for way, loss in found:

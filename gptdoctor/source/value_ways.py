@@ -25,7 +25,9 @@ SHAPING = frozenset(
         *("narrow", "select", "index_select", "masked_select", "rearrange", "long", "int"),
     }
 )
-TURNED = frozenset({"T", "mT", "data"})
+TURNED = frozenset({"T", "mT", "data", "values"})
+# Of these the first result is some of the numbers, or all of them in another order.
+ORDERING = frozenset({"topk", "sort"})
 LONGEST = 60  # steps: longer ways are loops, or no business of one function
 MOST = 12  # ways: where more meet, the text no longer tells which is taken
 
@@ -107,13 +109,20 @@ class _Search:
         for binding in bindings:
             if binding.role is Role.CHANGED or binding in seen:
                 continue
-            further = (*steps, *changes)
-            if binding.role is Role.WHOLE and binding.value is not None:
+            further = (*steps, name, *changes)
+            if binding.value is not None and self._whole(binding):
                 yield from self.ways(binding.value, further, seen | {binding})
             elif binding.role in (Role.COUNTER, Role.OTHER):
                 raise _LostError
             else:
                 yield Way(steps=further, source=binding.value, binding=binding)
+
+    def _whole(self, binding: Binding) -> bool:
+        """Whether a name holds what its value is followed for; the first of a pair does."""
+        if binding.role is Role.ITEM and not binding.index and binding.value is not None:
+            made = operation(binding.value, self.function)
+            return made is not None and made[0] in ORDERING
+        return binding.role is Role.WHOLE
 
     def _change(self, binding: Binding) -> ast.AST:
         """What was written into a name: `x /= t` as a whole, a number that fills some places."""
@@ -211,7 +220,7 @@ def shaped_from(value: ast.expr, function: Function) -> list[ast.expr]:
     if isinstance(value, ast.Attribute):
         return [value.value] if value.attr in TURNED else []
     made = operation(value, function)
-    return [made[1]] if made and made[0] in SHAPING else []
+    return [made[1]] if made and made[0] in SHAPING | ORDERING else []
 
 
 def keyword(call: ast.Call, *names: str) -> ast.expr | None:

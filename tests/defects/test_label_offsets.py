@@ -96,6 +96,11 @@ RIGHT = {
     def loss(self, z, labels):
         return F.cross_entropy(z[:, 4:].flatten(0, 1), labels.flatten())
     """,
+    "two of a batch": """
+    def training_step(self, batch):
+        ids, targets = batch
+        return F.cross_entropy(self(ids).flatten(0, 1), targets.flatten())
+    """,
     "a cut that only a run knows": """
     def loss(self, z, labels, n):
         return F.cross_entropy(z[:, n:-1].flatten(0, 1), labels[:, n + 1 :].flatten())

@@ -52,9 +52,6 @@ CUT = {
         return F.cross_entropy(z.flatten(0, 1), y.flatten())
     """,
 }
-CUT["copied for an output"] = CUT["copied for an output"].replace(
-    "        loss = None\n        if y is not None:\n    ", ""
-)
 WHOLE = {
     "a metric beside it": """
     def forward(self, x, y=None):
