@@ -10,6 +10,7 @@ from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.scores import is_linear
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.value_ways import (
     Way,
@@ -26,7 +27,6 @@ SCALING = {"div": True, "true_divide": True, "divide": True, "mul": False, "mult
 FILLING = frozenset({"masked_fill", "masked_fill_", "where", "scatter", "index_fill"})
 # Numbers keep their meaning through these: max(temperature, 1e-5).
 SCALAR = frozenset({"max", "float", "abs", "tensor", "clamp", "as_tensor"})
-LAYERS = frozenset({"torch.nn.Linear"})
 DEEPEST = 8
 
 
@@ -201,7 +201,7 @@ def is_raw(way: Way, function: Function) -> bool:
             return made[0] in ("log_softmax", "log", "logsigmoid")
         if isinstance(source, ast.Attribute) and source.attr in ("logits", "logprobs"):
             return True
-        if _is_linear(source, function):
+        if is_linear(source, function):
             return True
     if any(is_lowest(one) for one in map(fill_of, way.steps) if one is not None):
         return True
@@ -216,14 +216,6 @@ def _may_be_raw(way: Way) -> bool:
     return isinstance(way.source, ast.Call) and _last(way.source) in (
         *("model", "forward", "self", "net", "lm_head", "head", "decoder", "gpt", "transformer"),
     )
-
-
-def _is_linear(value: ast.expr, function: Function) -> bool:
-    """Whether a value is what a linear layer of the class gives."""
-    own = self_attribute(value.func) if isinstance(value, ast.Call) else None
-    built = function.owner.attributes.get(own, []) if own and function.owner else []
-    called = function.module.names.called
-    return bool(built) and all(called(one) in LAYERS for one in built)
 
 
 def raw_ways(value: ast.expr, function: Function) -> list[Way]:

@@ -79,7 +79,9 @@ def test_an_end_that_nothing_asks_for_is_seen(name: str) -> None:
     text = f"{NO_GRAD}def generate(model, ids, steps, {name}=None):  # here\n{LOOP}"
     found, wanted = seen("GD412", text)
     assert found == wanted
-    asked = text.replace("    return ids", f"        if (token == {name}).all():\n            break")
+    asked = text.replace(
+        "    return ids", f"        if (token == {name}).all():\n            break"
+    )
     assert seen("GD412", asked)[0] == []
     assert seen("GD412", text.replace(f"{name}=None", "start=0, ending=None"))[0] == []
 
@@ -133,7 +135,9 @@ RESTORED = {
     "train": METHOD.replace("        return", "        self.train()\n        return"),
     "as it was": METHOD.replace("        self", "        was = self.training\n        self", 1),
     "a decorator": METHOD.replace("@torch.no_grad()", "@in_evaluation"),
-    "on demand": METHOD.replace("        self.eval()", "        if steps:\n            self.eval()"),
+    "on demand": METHOD.replace(
+        "        self.eval()", "        if steps:\n            self.eval()"
+    ),
     "another's mode": METHOD.replace("self.eval()", "self.draft.eval()"),
     "no network": METHOD.replace("(nn.Module)", ""),
     "nothing generated": "class Net(nn.Module):\n    def freeze(self):\n        self.eval()\n",

@@ -17,10 +17,9 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.activations import activation
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import given, loss_of
-from gptdoctor.source.value_ways import shaped_from, ways_of
+from gptdoctor.source.scores import scores_of
 
 CODE = "GD604"
 PROBE = "labels"
@@ -31,19 +30,9 @@ _LOSSES = ("cross_entropy", "nll_loss")
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for loss in losses_at(node, visit.project, visit.flow, visit.parents):
         if loss.kind in _LOSSES:
-            made = _probabilities(loss)
-            if made is not None:
-                yield _suspicion(loss, made)
-
-
-def _probabilities(loss: LossCall) -> ast.expr | None:
-    """Where the probabilities are made, if whatever the loss is given is probabilities."""
-    ways = ways_of(loss.scores, loss.function, shaped_from)
-    made = [way.source for way in ways if way.source is not None and way.binding is None]
-    if not made or len(made) != len(ways):
-        return None
-    kinds = [activation(one, loss.function) for one in made]
-    return made[0] if all(kind is not None and kind[0] == "softmax" for kind in kinds) else None
+            scores = scores_of(loss.scores, loss.function)
+            if scores is not None and scores.kind == "softmax":
+                yield _suspicion(loss, scores.made)
 
 
 def _suspicion(loss: LossCall, made: ast.expr) -> Suspicion:
