@@ -63,7 +63,7 @@ def loss_of(call: ast.Call, function: Function) -> LossCall | None:
     """The loss that a call is, of torch's functions or of a module that the class keeps."""
     kind, settings = _function_kind(call, function), call
     own = self_attribute(call.func)
-    built = function.owner.attributes.get(own, []) if own and function.owner else []
+    built = function.owner.attributes.get(own, []) if own and function.owner else [call.func]
     if len(built) == 1 and isinstance(built[0], ast.Call):
         kind, settings = _module_kind(built[0], function), built[0]
     return next(_loss(kind, call, settings, function), None) if kind else None

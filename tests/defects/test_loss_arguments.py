@@ -70,6 +70,9 @@ UNSEEN = {
     "GD644 kept away from zero": "return (z.softmax(-1) + 1e-9).log()",
     "GD644 clamped": "return z.softmax(-1).clamp(min=1e-9).log()",
     "GD644 in one": "return z.log_softmax(-1)",
+    "GD644 for a draw": "d = torch.distributions.Categorical(logits=z.softmax(-1).log())\n"
+    "        return d.sample()",
+    "GD644 without gradients": "with torch.no_grad():\n            return z.softmax(-1).log()",
     "GD644 of a number": "import math\n        return math.log(9)",
     "GD645 averaged": "self.each(z, y).mean().backward()",
     "GD645 weighed": "self.each(z, y).backward(x)",

@@ -23,8 +23,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         if loss.kind == "kl_div" and (mean or plain) and not starred:
             yield Suspicion(
                 rule=CODE,
-                location=visit.module.location(node),
-                symbol=visit.symbol,
+                location=visit.module.location(loss.call),
+                symbol=loss.function.symbol,
                 message=(
                     f"`{ast.unparse(loss.settings.func)}` takes the mean over classes too: the "
                     'divergence is reduction="batchmean"'

@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.draws import draw_at
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.generating import switched_off
 from gptdoctor.source.scores import scores_of
 from gptdoctor.source.value_ways import operation
 
@@ -21,7 +24,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if made is None or made[0] != "log":
         return
     scores = scores_of(made[1], function)
-    if scores is None or scores.kind != "softmax":
+    if scores is None or scores.kind != "softmax" or _only_draws(function):
         return
     yield Suspicion(
         rule=CODE,
@@ -33,6 +36,12 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         ),
         extent=(node.lineno, node.end_lineno or node.lineno),
     )
+
+
+def _only_draws(function: Function) -> bool:
+    """Whether nothing is learned from a function: it draws tokens, or has no gradients."""
+    nodes = own_nodes(function.node)
+    return switched_off(function) or any(draw_at(node, function) is not None for node in nodes)
 
 
 SICK = """\
@@ -65,7 +74,8 @@ DEFECT = Defect(
     explanation=(
         "softmax comes to 0 for what is some hundred below the largest in float32, and some tens "
         "in half precision; the logarithm of that is -inf. log_softmax never gets there. Not "
-        "meant: probabilities that are kept away from 0 first."
+        "meant: probabilities that are kept away from 0 first, and functions that draw tokens or "
+        "record no gradients."
     ),
     harm="One very unlikely target makes the loss infinite, and all weights NaN after the step.",
     confirmed_by=(

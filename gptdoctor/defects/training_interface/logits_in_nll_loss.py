@@ -20,7 +20,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(
                 rule=CODE,
-                location=visit.module.location(loss.call),
+                location=loss.function.module.location(loss.call),
                 symbol=loss.function.symbol,
                 message=(
                     f"`{ast.unparse(loss.call.func)}` wants logarithms of probabilities, and "
