@@ -20,7 +20,7 @@ from gptdoctor.report.json_document import to_document
 ROOT = Path(__file__).parents[1]
 # Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
 GROUP = "checked"
-EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
+EXPECTED = re.compile(r"#\s*expect( by run)?:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
 
 
 @dataclass(frozen=True)
@@ -87,11 +87,12 @@ def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
         return to_document(checkup.examine(paths=paths))
 
 
-def expected_in(file: Path) -> set[tuple[str, int]]:
-    """Rule and line of each `# expect:` comment of a fixture."""
+def expected_in(file: Path, *, by_run: bool = True) -> set[tuple[str, int]]:
+    """Rule and line of each `# expect:` comment of a fixture, and of each `# expect by run:`."""
     return {
         (code.strip(), number)
         for number, line in enumerate(file.read_text().splitlines(), start=1)
         if (found := EXPECTED.search(line))
-        for code in found.group(1).split(",")
+        for code in found.group(2).split(",")
+        if by_run or not found.group(1)
     }
