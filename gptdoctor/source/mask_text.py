@@ -7,6 +7,7 @@ ones, comparisons of two ranges of positions, and what turns them round, casts o
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass, replace
 
 from gptdoctor.source.flow_functions import Function
@@ -24,6 +25,8 @@ from gptdoctor.source.mask_tables import (
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in, number_of
 
+# Names of token ids: compared with one id they give a mask of padding.
+TOKENS = re.compile(r"(^|_)(ids|idx|tokens|src|tgt)$")
 DEEPEST = 12  # expressions followed from one to the next
 # What hands a mask on as it is, in another shape or place.
 SHAPING = frozenset(
@@ -92,7 +95,10 @@ class MaskReader:
         against = number_of(value.comparators[0], function)
         if isinstance(value.comparators[0], ast.Constant) and value.comparators[0].value is False:
             against = 0.0
-        return compared(inner, value.ops[0], against)
+        found = compared(inner, value.ops[0], against)
+        if found is None and inner is None and _compares_tensors(value):
+            return Mask(Kind.BOOL, None)  # of padding, most often
+        return found
 
     def _computed(self, value: ast.BinOp, function: Function, depth: int) -> Mask | None:
         left, right = number_of(value.left, function), number_of(value.right, function)
@@ -239,3 +245,11 @@ def _is_whole(place: ast.expr) -> bool:
 def _uneven(places: list[ast.expr]) -> bool:
     ends = [text_of(one.upper) for one in places if isinstance(one, ast.Slice) and one.upper]
     return len(ends) > 1 and ends[-1] != ends[-2]
+
+
+def _compares_tensors(value: ast.Compare) -> bool:
+    """Whether a comparison is that of token ids with one id, and gives a tensor."""
+    if not isinstance(value.ops[0], ast.Eq | ast.NotEq) or not isinstance(value.left, ast.Name):
+        return False
+    name = value.left.id
+    return bool(TOKENS.search(name)) and not isinstance(value.comparators[0], ast.Tuple)

@@ -25,6 +25,12 @@ LAYER_MASKS = {
     "torch.nn.TransformerDecoderLayer": {"tgt_mask": 2},
     "torch.nn.TransformerDecoder": {"tgt_mask": 2},
 }
+# The same, of masks over the keys of each text.
+PADDING_MASKS = {
+    "torch.nn.MultiheadAttention": {"key_padding_mask": 3},
+    "torch.nn.TransformerEncoderLayer": {"src_key_padding_mask": 2},
+    "torch.nn.TransformerEncoder": {"src_key_padding_mask": 2},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,9 +119,19 @@ def sdpa_use(project: Project, function: Function, call: ast.Call) -> Use | None
     return None if mask is None or given is None else Use(call, function, mask, "sdpa", given)
 
 
-def layer_uses(project: Project, info: ClassInfo, layer: str, name: str) -> Iterator[Use]:
+def fill_use(project: Project, function: Function, call: ast.Call) -> Use | None:
+    """The mask of a masked_fill, whatever it fills with."""
+    given = filled_with(call, function)
+    mask = None if given is None else MaskReader(project).read(given[0], function)
+    return None if mask is None or given is None else Use(call, function, mask, "filled", given[0])
+
+
+def layer_uses(
+    project: Project, info: ClassInfo, layer: str, name: str, *, padding: bool = False
+) -> Iterator[Use]:
     """The masks that a class gives to its attribute `name`, which is such a layer of torch.nn."""
     wanted = LAYER_MASKS.get(layer, {})
+    wanted = {**wanted, **PADDING_MASKS.get(layer, {})} if padding else wanted
     for call, function in own_calls(project, info).get(name, []):
         for argument, place in wanted.items():
             given = argument_of(call, argument, place)
