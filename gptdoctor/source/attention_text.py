@@ -19,7 +19,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.mask_tables import called_last, operand
 from gptdoctor.source.matrix_products import is_product, left_side
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import kept_in
+from gptdoctor.source.text_values import kept_in, number_of
 
 SOFTMAXES = frozenset({"softmax", "log_softmax"})
 # What leaves the numbers as they are, or as good as that, and the dimensions where they are.
@@ -233,7 +233,8 @@ class Trail:
         if name in ("masked_fill", "masked_fill_"):
             return Step(Did.FILLED, call), [base]
         if name == "where" and len(call.args) == 3 and base is call.args[0]:
-            return Step(Did.FILLED, call), call.args[1:]
+            chosen = [one for one in call.args[1:] if number_of(one, self.function) is None]
+            return Step(Did.FILLED, call), chosen
         if name in ("mul", "mul_", "div", "div_", "add", "add_"):
             did = {"m": Did.MULTIPLIED, "d": Did.DIVIDED, "a": Did.ADDED}[name[0]]
             given = [one for one in call.args if one is not base]

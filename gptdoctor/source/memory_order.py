@@ -7,11 +7,14 @@ and leaves the numbers where they are.
 from __future__ import annotations
 
 import ast
+from functools import lru_cache
 from itertools import pairwise
 
 from gptdoctor.source.attention_text import layer_of
+from gptdoctor.source.batch_order import shape_of
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.mask_tables import called_last, operand
 from gptdoctor.source.matrix_products import equation_of, is_product
@@ -56,7 +59,7 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         bound = bound_to(value, function)
         return None if bound is None else dense_rank(project, bound, function, depth + 1)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
-        return max(_rank(project, value.left, function), 0)
+        return max(rank_of(project, value.left, function), 0)
     if not isinstance(value, ast.Call):
         return None
     if self_attribute(value.func):
@@ -67,7 +70,7 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
     if base is None:
         return None
     if name == "contiguous":
-        return _rank(project, base, function)
+        return rank_of(project, base, function)
     if name in ("view", "reshape"):
         sizes = sizes_of(value, function)
         inner = dense_rank(project, base, function, depth + 1)
@@ -81,52 +84,82 @@ def _product_rank(project: Project, call: ast.Call, function: Function) -> int:
     if called_last(call) in ("bmm", "baddbmm"):
         return 3
     base = operand(call, function)
-    return 0 if base is None else _rank(project, base, function)
+    return 0 if base is None else rank_of(project, base, function)
 
 
-def _rank(project: Project, value: ast.expr, function: Function, depth: int = 0) -> int:
-    """The number of dimensions where a view, a turn or an einsum tells it; 0 where none does."""
+def rank_of(project: Project, value: ast.expr, function: Function, depth: int = 0) -> int:
+    """The number of dimensions of a tensor where the text tells it, or 0."""
     if depth > DEEPEST:
         return 0
     if isinstance(value, ast.Name):
-        bound = bound_to(value, function)
-        return 0 if bound is None else _rank(project, bound, function, depth + 1)
+        return _rank_of_name(project, value, function, depth + 1)
     turn = turn_of(value, function)
     if turn is not None:
         exact = turn.least_rank if turn.spelling.startswith("permute") else 0
-        return exact or _rank(project, turn.base, function, depth + 1)
+        return exact or rank_of(project, turn.base, function, depth + 1)
     if isinstance(value, ast.BinOp):
-        left = _rank(project, value.left, function, depth + 1)
-        return left or _rank(project, value.right, function, depth + 1)
-    if not isinstance(value, ast.Call):
+        left = rank_of(project, value.left, function, depth + 1)
+        return left or rank_of(project, value.right, function, depth + 1)
+    return _rank_of_call(project, value, function, depth + 1) if isinstance(value, ast.Call) else 0
+
+
+def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: int) -> int:
+    """By its one value, by its place among several, or as its own shape is unpacked."""
+    found = [one for one in function.reaching(name) if one.role is not Role.CHANGED]
+    one = found[0] if len(found) == 1 else None
+    if one is None:
         return 0
-    equation = equation_of(value)
+    if one.role is Role.ARGUMENT:
+        return _unpacked(function).get(name.id, 0)
+    if one.value is None or one.role not in (Role.WHOLE, Role.ITEM):
+        return 0
+    if one.role is Role.WHOLE:
+        return rank_of(project, one.value, function, depth)
+    if isinstance(one.value, ast.Call) and called_last(one.value) in SPLITS:
+        base = operand(one.value, function)
+        return 0 if base is None else rank_of(project, base, function, depth)
+    if isinstance(one.value, ast.Call) and called_last(one.value) in ("permute", "unbind", "view"):
+        unbound = called_last(one.value) == "unbind"
+        base = operand(one.value, function) if unbound else one.value
+        return max(0 if base is None else rank_of(project, base, function, depth) - 1, 0)
+    return 0
+
+
+@lru_cache(maxsize=64)
+def _unpacked(function: Function) -> dict[str, int]:
+    """How many dimensions the parameters have whose shape is unpacked: `B, T, C = x.shape`."""
+    found: dict[str, int] = {}
+    for node in own_nodes(function.node):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(node, ast.Assign) and isinstance(target, ast.Tuple):
+            name = shape_of(node.value)
+            if name is not None and not any(isinstance(one, ast.Starred) for one in target.elts):
+                known = found.setdefault(name, len(target.elts))
+                found[name] = known if known == len(target.elts) else 0
+    return found
+
+
+def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: int) -> int:
+    if self_attribute(call.func):
+        layer = layer_of(project, function, call.func) or ""
+        kept = layer.startswith("torch.nn.Dropout") or layer in DENSE - {"torch.nn.Embedding"}
+        return rank_of(project, call.args[0], function, depth) if kept and call.args else 0
+    equation = equation_of(call)
     if equation is not None:
         return 0 if "." in equation or "->" not in equation else len(equation.split("->")[1])
-    name, base = called_last(value), operand(value, function)
+    name, base = called_last(call), operand(call, function)
     if name in ("view", "reshape"):
-        sizes = sizes_of(value, function)
+        sizes = sizes_of(call, function)
         return 0 if sizes is None or len(sizes) < 2 else len(sizes)
-    if name in KEEPING_RANK and base is not None:
-        return _rank(project, base, function, depth + 1)
     if name in ("bmm", "baddbmm"):
         return 3
-    if self_attribute(value.func) and value.args:
-        layer = layer_of(project, function, value.func) or ""
-        kept = layer.startswith("torch.nn.Dropout") or layer in DENSE - {"torch.nn.Embedding"}
-        return _rank(project, value.args[0], function, depth + 1) if kept else 0
-    return 0
+    return rank_of(project, base, function, depth) if name in KEEPING_RANK and base else 0
 
 
 KEEPING_RANK = frozenset(
     {"softmax", "masked_fill", "masked_fill_", "contiguous", "float", "to", "type_as", "dropout"}
     | {"matmul", "clone", "half", "where", "tril", "triu", "mul", "div", "add"}
 )
-
-
-def rank_of(project: Project, value: ast.expr, function: Function) -> int:
-    """The number of dimensions of a tensor where the text tells it, or 0."""
-    return _rank(project, value, function)
 
 
 def unbroken_runs(order: tuple[int, ...]) -> int:
