@@ -139,6 +139,7 @@ def read_rows(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 
 SICK = """\
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 
@@ -150,10 +151,11 @@ class Reader(nn.Module):
         self.memory = nn.LSTM(width, width, num_layers=2)
         self.head = nn.Linear(width, vocab_size)
 
-    def forward(self, ids):
+    def forward(self, ids, targets):
         places = self.places(torch.arange(ids.shape[1], device=ids.device))
         x, _ = self.memory(self.tokens(ids) + places)
-        return self.head(x)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(

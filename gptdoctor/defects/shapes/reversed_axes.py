@@ -22,11 +22,21 @@ def see_turn(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if isinstance(node, ast.Call) and node.args:
         return
+    if _feeds_a_loop(visit.parents):
+        return  # gates that are read expert by expert are GD301's
     rank = rank_of(visit.project, method.value, visit.flow)
     if rank > 2:
         what = "takes two dimensions at the most" if called else "turns all of them round"
         told = f"`{text_of(method.value)}` has {rank} dimensions, and `.{method.attr}` {what}"
         yield suspicion(CODE, node, visit.flow, told)
+
+
+def _feeds_a_loop(parents: tuple[ast.AST, ...]) -> bool:
+    """Whether a value is gone through element by element."""
+    parent = parents[-1] if parents else None
+    if isinstance(parent, ast.Call):
+        return isinstance(parent.func, ast.Name) and parent.func.id in ("zip", "enumerate", "map")
+    return isinstance(parent, ast.For | ast.comprehension)
 
 
 SICK = """\
