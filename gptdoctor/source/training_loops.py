@@ -147,6 +147,8 @@ def training_loop(stretch: Stretch, event: Event) -> Stretch | None:
 @lru_cache(maxsize=64)
 def training_of(project: Project, module: SourceModule) -> Training:
     """Read what trains in a module."""
+    if not STEPS.search(module.text):
+        return Training(())  # it may evaluate, but nothing here trains
     functions = _that_train(list(functions_of(project, module).values()))
     frames = [Frame(project, module, None)]
     frames.extend(Frame(project, module, function) for function in functions)

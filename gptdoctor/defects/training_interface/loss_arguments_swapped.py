@@ -61,7 +61,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(
                 node, visit, "gives its data to the constructor of the loss: it takes a second call"
             )
-    elif _takes_scores_first(node, called, visit) and _swapped(node):
+    elif _swapped(node) and _takes_scores_first(node, called, visit):
         yield _suspicion(node, visit, "gives the labels first: the loss takes the scores first")
 
 
