@@ -116,11 +116,22 @@ def bindings_of(function: FunctionNode) -> Bindings:
     for argument in every:
         first = Binding(argument.arg, Role.ARGUMENT, None, (function.lineno, 0))
         found.by_name[argument.arg] = [first]
-    for binding in _bound(function.body, found.branches):
+    _fill(found, function.body)
+    return found
+
+
+def bindings_in(tree: ast.Module) -> Bindings:
+    """Collect the bindings of a module's own statements: a script is a function without a name."""
+    found = Bindings()
+    _fill(found, tree.body)
+    return found
+
+
+def _fill(found: Bindings, body: list[ast.stmt]) -> None:
+    for binding in _bound(body, found.branches):
         found.by_name.setdefault(binding.name, []).append(binding)
     for known in found.by_name.values():
         known.sort(key=lambda one: one.since)
-    return found
 
 
 def _bound(body: list[ast.stmt], branches: list[Block]) -> Iterator[Binding]:
