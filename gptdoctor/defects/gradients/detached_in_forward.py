@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
@@ -17,7 +16,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
-from gptdoctor.source.flow_gradients import Gradients
+from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_switches import block_switch, decorator_switch
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
@@ -28,7 +27,6 @@ from gptdoctor.source.lost_gradients import (
     lost_gradients_test,
     made_deeper,
 )
-from gptdoctor.source.project import Project
 
 CODE = "GD102"
 PROBE = "gradient-flow"
@@ -72,7 +70,7 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not _is_trained(method, owner, visit):
         return
     function = functions_of(visit.project, visit.module)[method]
-    cuts = Cuts(function, _gradients(visit.project))
+    cuts = Cuts(function, gradients_of(visit.project))
     lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
     if not lost or _on_purpose(node, value, visit) or is_off_limits(function, node):
         return
@@ -91,12 +89,6 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         details={"operation": operation, "lost": lost},
         extent=(location.line, location.end_line),
     )
-
-
-@lru_cache(maxsize=8)
-def _gradients(project: Project) -> Gradients:
-    """One analysis for all cuts of a project."""
-    return Gradients(project)
 
 
 def _operation(node: ast.AST) -> str:
