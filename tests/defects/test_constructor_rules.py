@@ -197,3 +197,22 @@ REPEATED = {
 def test_one_layer_in_several_places(body: str) -> None:
     """One made layer, several times in a list."""
     assert_lines("GD114", built(f"super().__init__()\n{body}"))
+
+
+CALLED = {
+    "a list": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a(x)  # here"),
+    "two calls": ("self.a = nn.ModuleDict()", "y = self.a(x)  # here\nreturn self.a(y)  # here"),
+    "an item": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a[0](x)"),
+    "a method": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a.pop(0)(x)"),
+    "a sequence": ("self.a = nn.Sequential(nn.ReLU())", "return self.a(x)"),
+    "one of two": (
+        "self.a = nn.ModuleList([nn.ReLU()])\nif depth:\n    self.a = nn.ReLU()",
+        "return self.a(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "result"), CALLED.values(), ids=CALLED)
+def test_lists_of_layers_that_are_called(body: str, result: str) -> None:
+    """A container of layers cannot be called."""
+    assert_lines("GD116", built(f"super().__init__()\n{body}", result))

@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
-from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
@@ -20,6 +20,7 @@ from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_switches import block_switch, decorator_switch
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
+from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.lost_gradients import (
     MEASURE,
     dark_rows_test,
@@ -101,18 +102,9 @@ def _operation(node: ast.AST) -> str:
 
 def _is_trained(method: FunctionNode, owner: ClassInfo, visit: Visit) -> bool:
     """Whether a method is a network's forward, or one that forward calls."""
-    forward = owner.methods.get("forward")
-    if forward is None or owner.methods.get(method.name) is not method:
-        return False
     if INFERENCE_NAME.search(method.name) or STOPPING.search(method.name):
         return False
-    if method is not forward:
-        if f"self.{method.name}(" not in visit.module.text:
-            return False
-        callees = (one.func for one in ast.walk(forward) if isinstance(one, ast.Call))
-        if not any(self_attribute(one) == method.name for one in callees):
-            return False
-    return visit.project.is_network(owner)
+    return runs_in_forward(method, owner) and visit.project.is_network(owner)
 
 
 def _switched_off(function: Function, visit: Visit) -> bool:

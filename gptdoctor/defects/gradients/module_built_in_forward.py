@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.forward_path import runs_in_forward
 
 CODE = "GD113"
 # Layers of torch.nn that draw their weights at random when they are made.  Norms are left out:
@@ -34,7 +34,7 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     info = visit.owner
     if info is None or info.methods.get(method.name) is not method:
         return
-    if not _is_layer(node, visit) or not _runs_in_forward(method, info):
+    if not _is_layer(node, visit) or not runs_in_forward(method, info):
         return
     if not _is_only_called(node, visit) or _is_cached(visit):
         return
@@ -57,17 +57,6 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def _is_layer(call: ast.Call, visit: Visit) -> bool:
     qualified = visit.module.names.called(call) or ""
     return qualified.startswith("torch.nn.") and qualified.rpartition(".")[2] in DRAWN.split()
-
-
-def _runs_in_forward(method: FunctionNode, info: ClassInfo) -> bool:
-    """Whether a method is forward, or one that forward calls by name."""
-    forward = info.methods.get("forward")
-    if forward is None or method is forward:
-        return method is forward
-    return any(
-        isinstance(node, ast.Call) and self_attribute(node.func) == method.name
-        for node in own_nodes(forward)
-    )
 
 
 def _is_only_called(made: ast.Call, visit: Visit) -> bool:
