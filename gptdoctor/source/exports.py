@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.imports import BLOCKS, bound_names
+from gptdoctor.source.imports import bound_names
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.statements import blocks_of
 
 # A module that does one of these may offer names that its text does not show.
 DYNAMIC_TEXT = re.compile(
@@ -152,8 +153,7 @@ def _top_level(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         node = stack.pop()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            inner = [one for block in BLOCKS for one in getattr(node, block, ())]
-            stack.extend(reversed(inner))
+            stack.extend(reversed(blocks_of(node)))
 
 
 def _defined(node: ast.AST) -> Iterator[str]:

@@ -12,6 +12,7 @@ from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import BLOCKS, blocks_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +106,7 @@ def _functions(
     owner = classes.get(prefix.rstrip(".")) if method else (outer.owner if outer else None)
     stack = [parent]
     while stack:
-        for node in ast.iter_child_nodes(stack.pop()):
+        for node in blocks_of(stack.pop()):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 symbol = f"{prefix}{node.name}"
                 function = Function(module, node, symbol, owner, method, outer)
@@ -113,7 +114,7 @@ def _functions(
                 yield from _functions(module, node, f"{symbol}.", function, classes)
             elif isinstance(node, ast.ClassDef):
                 yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
-            elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            elif node.__class__ in BLOCKS:
                 stack.append(node)
 
 

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import inner_nodes
 from gptdoctor.source.project import Project
 
 # Bases from other packages that are known to bring no loss of their own.
@@ -73,21 +75,44 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
     return _sign_of_users(project, info)
 
 
+def inherits_loss(project: Project, info: ClassInfo) -> bool:
+    """Whether the bases of a class alone are a sign: cheap to say, for all children share them."""
+    if any(name not in LOSSLESS_BASES for name in project.external_bases(info)):
+        return True
+    return any(_sign(project, one.module, one.node) is not None for one in project.bases(info))
+
+
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
     """A sign in a class or function of the module that says it takes such a model."""
-    for user in info.module.tree.body:
-        if not isinstance(user, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        takes = any(
-            isinstance(node, ast.arg)
-            and node.annotation is not None
-            and re.search(rf"\b{info.name}\b", ast.unparse(node.annotation))
-            for node in ast.walk(user)
-        )
-        sign = _sign(project, info.module, user) if takes and user is not info.node else None
-        if sign is not None:
-            return sign
+    for user, words in _annotated(info.module):
+        if info.name in words and user is not info.node:
+            sign = _sign(project, info.module, user)
+            if sign is not None:
+                return sign
     return None
+
+
+_ANNOTATED: WeakKeyDictionary[SourceModule, list[tuple[ast.stmt, frozenset[str]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def _annotated(module: SourceModule) -> list[tuple[ast.stmt, frozenset[str]]]:
+    """The classes and functions at the top level, with the words that they say arguments are."""
+    if module not in _ANNOTATED:
+        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        _ANNOTATED[module] = [
+            (user, frozenset(_annotations(user)))
+            for user in module.tree.body
+            if isinstance(user, kinds)
+        ]
+    return _ANNOTATED[module]
+
+
+def _annotations(user: ast.AST) -> Iterator[str]:
+    for node in inner_nodes(user):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            yield from re.findall(r"\w+", text_of(node.annotation))
 
 
 def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0) -> str | None:

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.statements import statements_below
+
 
 @dataclass(frozen=True, kw_only=True)
 class Names:
@@ -58,12 +60,10 @@ def collect_names(tree: ast.Module, package: str) -> Names:
 
 
 def import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All import statements below `tree`, in the order of the text; expressions are not entered."""
-    for node in ast.iter_child_nodes(tree):
+    """All import statements below `tree`, in the order of the text."""
+    for node in statements_below(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
-            yield from import_statements(node)
 
 
 def absolute_module(node: ast.ImportFrom, package: str) -> str:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import builtins
+import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo, classes_of
+from gptdoctor.source.footprints import Footprints, looked_into
 from gptdoctor.source.module import SourceModule, read_module
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
@@ -39,6 +41,10 @@ class Resolved:
     file: Path | None = None
 
 
+# A dotted name, and the folders of the project that it is looked for in.
+Question = tuple[str, tuple[Path, ...]]
+
+
 @dataclass(eq=False, kw_only=True)
 class Project:
     """All modules below a root, read when asked for. `overlay` stands for files on disk."""
@@ -46,9 +52,13 @@ class Project:
     root: Path
     search_paths: tuple[Path, ...] = ()  # of the interpreter that runs the models
     overlay: Mapping[str, str] = field(default_factory=dict)
+    footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
     _classes: dict[Path, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
-    _resolved: dict[tuple[str, Path], Resolved] = field(default_factory=dict, repr=False)
+    _resolved: dict[Question, tuple[Resolved, frozenset[Path]]] = field(
+        default_factory=dict, repr=False
+    )
+    _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, Path], ClassInfo | None] = field(default_factory=dict, repr=False)
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
     _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
@@ -69,23 +79,43 @@ class Project:
 
     def resolve(self, dotted: str, importer: SourceModule) -> Resolved:
         """Find the module `dotted` as the importer would, without importing anything."""
-        key = (dotted, importer.file.parent)
+        key = (dotted, self._project_folders(importer, dotted))
         if key not in self._resolved:
-            self._resolved[key] = self._find(dotted, importer)
-        return self._resolved[key]
+            self._resolved[key] = self._find(*key)
+        found, folders = self._resolved[key]
+        self.footprints.note(importer.file, found.file, folders)
+        return found
 
-    def _find(self, dotted: str, importer: SourceModule) -> Resolved:
-        for folder in self._project_folders(importer, dotted):
+    def _find(self, dotted: str, own: tuple[Path, ...]) -> tuple[Resolved, frozenset[Path]]:
+        """What a name is, and the folders whose entries say so."""
+        folders: set[Path] = set()
+        for folder in own:
+            folders |= looked_into(folder, dotted)
             found = _below(folder, dotted)
             if found is not None:
-                return Resolved(origin=Origin.PROJECT, file=found[0])
+                return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
-            return Resolved(origin=Origin.STANDARD)
+            return Resolved(origin=Origin.STANDARD), frozenset(folders)
         for folder in self.search_paths:
             found = _below(folder, dotted)
             if found is not None:
-                return Resolved(origin=Origin.INSTALLED, file=found[0])
-        return Resolved(origin=Origin.MISSING)
+                return Resolved(origin=Origin.INSTALLED, file=found[0]), frozenset(folders)
+        return Resolved(origin=Origin.MISSING), frozenset(folders)
+
+    def forget(self, files: Iterable[Path]) -> None:
+        """Drop the trees of files, and what hangs on them: they are read again if asked for."""
+        gone = set(files)
+        for file in gone:
+            self._modules.pop(file, None)
+            self._classes.pop(file, None)
+        self._named = {
+            key: info
+            for key, info in self._named.items()
+            if key[1] not in gone and (info is None or info.module.file not in gone)
+        }
+        kept = {info for info in self._networks if info.module.file not in gone}
+        self._networks = {info: self._networks[info] for info in kept}
+        self._parts = {info: self._parts[info] for info in kept if info in self._parts}
 
     def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None."""
@@ -167,19 +197,28 @@ class Project:
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
 
-    def _project_folders(self, importer: SourceModule, dotted: str) -> list[Path]:
+    def _project_folders(self, importer: SourceModule, dotted: str) -> tuple[Path, ...]:
         """Where the importer's own modules lie: above its package, beside it, and the root.
 
         Among installed packages a project is one package: its neighbours are not its own.
         """
-        top = importer.file.parent
+        near = importer.file.parent
+        if near not in self._around:
+            self._around[near] = self._folders_around(near)
+        folders = self._around[near]
+        if folders[0].name in INSTALLED_FOLDERS:
+            own = importer.dotted.partition(".")[0]
+            return folders if dotted.partition(".")[0] == own else ()
+        return folders
+
+    def _folders_around(self, folder: Path) -> tuple[Path, ...]:
+        top = folder
         while (top / "__init__.py").is_file():
             top = top.parent
         if top.name in INSTALLED_FOLDERS:
-            own = importer.dotted.partition(".")[0]
-            return [top] if dotted.partition(".")[0] == own else []
+            return (top,)
         folders = [top, self.root, self.root / "src"]
-        return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
+        return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
 
 
 def _is_network_base(name: str) -> bool:
@@ -205,13 +244,21 @@ def _below(folder: Path, dotted: str) -> tuple[Path | None] | None:
     """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None."""
     place = folder.joinpath(*dotted.split("."))
     for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
-        if candidate.is_file():
+        if _is_file(candidate):
             return (candidate,)
-    if place.parent.is_dir():
+    if _is_folder(place.parent):
         compiled = sorted(place.parent.glob(place.name + ".*.so"))
         if compiled:
             return (None,)
-    return (None,) if place.is_dir() and any(place.glob("*.py")) else None
+    return (None,) if _is_folder(place) and any(place.glob("*.py")) else None
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.isfile(path)  # noqa: PTH113  Path's own way costs five times as much
+
+
+def _is_folder(path: Path) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  as above
 
 
 def find_root(start: Path) -> Path:

@@ -102,6 +102,7 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
         one = queue.popleft()
         if holds_networks(project, one):
             return True
+        project.footprints.wide.add(module.file)  # any file may import it
         for other in _importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
                 seen.add(other)

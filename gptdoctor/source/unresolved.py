@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from gptdoctor.source.exports import is_dynamic, offers
+from gptdoctor.source.footprints import looked_into
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
@@ -79,11 +80,13 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
     place = folder.joinpath(*(node.module or "__init__").split("."))
     file = _file_of(place)
+    project.footprints.note(importer.file, file, looked_into(folder, node.module or "__init__"))
     if file is not None:
         return _names_missing(project, project.read(file), module or written, node)
     place = place if node.module else folder
     if place.is_dir():
         return _submodules_missing(place, module or written, node)
+    project.footprints.wide.add(importer.file)
     init = place.parent / "__init__.py"
     if _compiled(place) or (init.is_file() and _may_make(init, place.name)):
         return None
@@ -102,6 +105,7 @@ def _absolute(
         if file is None or not (own or _tells_its_names(file)):
             return None
         return _names_missing(project, project.read(file), dotted, node)
+    project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
     package = _nearest_package(project, importer, dotted)
