@@ -17,6 +17,8 @@ from gptdoctor.walk import Hit, Ways, walk, ways_for
 # Every rule speaks of torch code, and such code names torch or a module class somewhere; a file
 # that gets everything from a star import still subclasses a Module or names its logits.
 TORCH_TEXT = re.compile(r"torch|Module|logits")
+# The same before a file is decoded; what no bytes of ASCII write, such as UTF-16, is no Python.
+TORCH_BYTES = re.compile(TORCH_TEXT.pattern.encode())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -51,6 +51,8 @@ def ways_for(kinds: Iterable[type[ast.AST]]) -> Ways:
 
 def _fields(kind: type[ast.AST], wanted: frozenset[type[ast.AST]]) -> tuple[str, ...]:
     """The fields of a kind that may lead to a node that is asked for."""
+    if kind is ast.Constant:
+        return ()  # it may hold anything, but no node
     left_out = set(_TYPES)
     if kind is not ast.MatchMapping:
         left_out |= _TEXTS if ast.alias not in wanted else _TEXTS - {"names"}

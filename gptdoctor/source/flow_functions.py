@@ -118,13 +118,16 @@ def _functions(
                 stack.append(node)
 
 
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """All nodes below a function but those of functions and classes defined in it."""
     stack = list(ast.iter_child_nodes(function))
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        if node.__class__ not in _SCOPES:
             stack.extend(ast.iter_child_nodes(node))
 
 

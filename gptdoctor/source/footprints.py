@@ -28,13 +28,21 @@ class Footprints:
         if found is not None and found != asking:
             self.files.setdefault(asking, set()).add(found)
 
+    def take(self, other: Footprints) -> None:
+        """Add the notes of another process."""
+        for asking, files in other.files.items():
+            self.files.setdefault(asking, set()).update(files)
+        for asking, folders in other.folders.items():
+            self.folders.setdefault(asking, set()).update(folders)
+        self.wide |= other.wide
 
-def looked_into(folder: Path, dotted: str) -> set[Path]:
-    """The folders whose entries decide what `dotted` is below `folder`."""
-    found, place = {folder}, folder
-    for part in dotted.split("."):
-        place = place / part
-        if not place.is_dir():
-            break
-        found.add(place)
-    return found
+    def behind(self, file: Path) -> set[Path]:
+        """The file, and all that its answers may rest on, however far away."""
+        found: set[Path] = set()
+        queue = [file]
+        while queue:
+            one = queue.pop()
+            if one not in found:
+                found.add(one)
+                queue.extend(self.files.get(one, ()))
+        return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from gptdoctor.source.statements import statements_below
 
@@ -15,6 +16,11 @@ class Names:
 
     aliases: dict[str, str]
     stars: tuple[str, ...]  # modules imported by `*`: any unknown name may come from there
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The first parts of all names that the imports bring in."""
+        return frozenset(name.partition(".")[0] for name in self.aliases.values())
 
     def qualified(self, node: ast.AST | None) -> str | None:
         """The dotted name of `F.cross_entropy` or `no_grad`, through imports and aliases.

@@ -15,7 +15,8 @@ _LEAVES = frozenset(
     [ast.Name, ast.Constant, type(None), str, int, bool]
     + [one for one in _EVERY if issubclass(one, _MARKS)]
 )
-_FIELDS = {
+# A constant may hold anything, but no node.
+_FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     kind: tuple(
         field
         for field in kind._fields
@@ -23,6 +24,7 @@ _FIELDS = {
     )
     for kind in _EVERY
 }
+_FIELDS[ast.Constant] = ()
 
 
 def inner_nodes(tree: ast.AST) -> Iterator[ast.AST]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import builtins
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -12,7 +11,8 @@ from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo, classes_of
-from gptdoctor.source.footprints import Footprints, looked_into
+from gptdoctor.source.folders import Folders
+from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.module import SourceModule, read_module
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
@@ -58,18 +58,29 @@ class Project:
     _resolved: dict[Question, tuple[Resolved, frozenset[Path]]] = field(
         default_factory=dict, repr=False
     )
+    _folders: Folders = field(default_factory=Folders, repr=False)
+    _beside: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
+        default_factory=dict, repr=False
+    )
     _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, Path], ClassInfo | None] = field(default_factory=dict, repr=False)
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
+    _bases: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
     _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
 
     def read(self, file: Path) -> SourceModule | SourceError:
         """The module in `file`, parsed once."""
         if file not in self._modules:
-            base = self.root if file.is_relative_to(self.root) else file.parent
-            text = self.overlay.get(file.relative_to(base).as_posix())
-            self._modules[file] = read_module(file, base, text=text)
+            text = self.overlay.get(self.path_of(file))
+            self._modules[file] = read_module(file, self._base(file), text=text)
         return self._modules[file]
+
+    def path_of(self, file: Path) -> str:
+        """The path by which a file is told: from the root, or its name alone outside of it."""
+        return file.relative_to(self._base(file)).as_posix()
+
+    def _base(self, file: Path) -> Path:
+        return self.root if file.is_relative_to(self.root) else file.parent
 
     def classes(self, module: SourceModule) -> dict[str, ClassInfo]:
         """The classes of a module by qualified name."""
@@ -90,17 +101,27 @@ class Project:
         """What a name is, and the folders whose entries say so."""
         folders: set[Path] = set()
         for folder in own:
-            folders |= looked_into(folder, dotted)
-            found = _below(folder, dotted)
+            found = self._folders.below(folder, dotted, folders)
             if found is not None:
                 return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
             return Resolved(origin=Origin.STANDARD), frozenset(folders)
         for folder in self.search_paths:
-            found = _below(folder, dotted)
+            found = self._folders.below(folder, dotted, set())
             if found is not None:
                 return Resolved(origin=Origin.INSTALLED, file=found[0]), frozenset(folders)
         return Resolved(origin=Origin.MISSING), frozenset(folders)
+
+    def beside(self, importer: SourceModule, folder: Path, dotted: str) -> Path | None:
+        """The file of the module `dotted` in one folder, as a relative import finds it."""
+        key = (dotted, folder)
+        if key not in self._beside:
+            looked: set[Path] = set()
+            found = self._folders.below(folder, dotted, looked)
+            self._beside[key] = (found[0] if found else None, frozenset(looked))
+        file, folders = self._beside[key]
+        self.footprints.note(importer.file, file, folders)
+        return file
 
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
@@ -113,9 +134,9 @@ class Project:
             for key, info in self._named.items()
             if key[1] not in gone and (info is None or info.module.file not in gone)
         }
-        kept = {info for info in self._networks if info.module.file not in gone}
-        self._networks = {info: self._networks[info] for info in kept}
-        self._parts = {info: self._parts[info] for info in kept if info in self._parts}
+        for known in (self._networks, self._parts, self._bases):
+            for info in [info for info in known if info.module.file in gone]:
+                del known[info]
 
     def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None."""
@@ -127,10 +148,15 @@ class Project:
 
     def class_named(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         """The class of the project that `qualified` names, seen from `module`."""
+        if "." in qualified and not self._is_brought_in(qualified.partition(".")[0], module):
+            return None  # an attribute of something local
         key = (qualified, module.file)
         if key not in self._named:
             self._named[key] = self._follow(qualified, module)
         return self._named[key]
+
+    def _is_brought_in(self, root: str, module: SourceModule) -> bool:
+        return root in module.names.roots or root in self.classes(module)
 
     def _follow(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         for _ in range(DEEPEST_BASE):  # each turn follows one re-export
@@ -150,6 +176,11 @@ class Project:
 
     def bases(self, info: ClassInfo) -> list[ClassInfo]:
         """The bases of a class that the project defines, near before far, each once."""
+        if info not in self._bases:
+            self._bases[info] = tuple(self._follow_bases(info))
+        return list(self._bases[info])
+
+    def _follow_bases(self, info: ClassInfo) -> list[ClassInfo]:
         found: list[ClassInfo] = []
         queue = [info]
         while queue and len(found) < DEEPEST_BASE:
@@ -238,27 +269,6 @@ def _acts_as_network(info: ClassInfo) -> bool:
         for name in info.attributes
         for called in info.attribute_called(name)
     )
-
-
-def _below(folder: Path, dotted: str) -> tuple[Path | None] | None:
-    """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None."""
-    place = folder.joinpath(*dotted.split("."))
-    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
-        if _is_file(candidate):
-            return (candidate,)
-    if _is_folder(place.parent):
-        compiled = sorted(place.parent.glob(place.name + ".*.so"))
-        if compiled:
-            return (None,)
-    return (None,) if _is_folder(place) and any(place.glob("*.py")) else None
-
-
-def _is_file(path: Path) -> bool:
-    return os.path.isfile(path)  # noqa: PTH113  Path's own way costs five times as much
-
-
-def _is_folder(path: Path) -> bool:
-    return os.path.isdir(path)  # noqa: PTH112  as above
 
 
 def find_root(start: Path) -> Path:

@@ -49,9 +49,12 @@ def names_within(project: Project, module: SourceModule) -> frozenset[str]:
     """The last names by which a module's text may call a class or function of the project."""
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
+    own = {
+        origin: _is_own(project, module, origin)
+        for origin in {one.rpartition(".")[0] for one in module.names.aliases.values()}
+    }
     for bound, qualified in module.names.aliases.items():
-        origin = qualified.rpartition(".")[0]
-        if origin and _is_own(project, module, origin):
+        if own[qualified.rpartition(".")[0]]:
             found.add(bound)
             found.update(_names_in(project, module, qualified))
     for node in import_statements(module.tree):

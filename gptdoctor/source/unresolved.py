@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 
 from gptdoctor.source.exports import is_dynamic, offers
-from gptdoctor.source.footprints import looked_into
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
@@ -78,11 +77,10 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
     beyond = node.level > max(depth, 1)
     if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
-    place = folder.joinpath(*(node.module or "__init__").split("."))
-    file = _file_of(place)
-    project.footprints.note(importer.file, file, looked_into(folder, node.module or "__init__"))
+    file = project.beside(importer, folder, node.module or "__init__")
     if file is not None:
         return _names_missing(project, project.read(file), module or written, node)
+    place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
         return _submodules_missing(place, module or written, node)
@@ -129,9 +127,17 @@ def _outside(
 
 def _standard(project: Project, dotted: str) -> Path | None:
     """The file of a module of the standard library, where the models run on our own version."""
+    return _of_our_version(dotted) if _is_our_version(project.search_paths) else None
+
+
+@cache
+def _is_our_version(search_paths: tuple[Path, ...]) -> bool:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    if not any(version in folder.parts for folder in project.search_paths):
-        return None
+    return any(version in folder.parts for folder in search_paths)
+
+
+@cache
+def _of_our_version(dotted: str) -> Path | None:
     return _file_of(STANDARD_LIBRARY.joinpath(*dotted.split(".")))
 
 

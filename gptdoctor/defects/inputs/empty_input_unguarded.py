@@ -77,7 +77,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
     if not (parameters(node) or node.args.vararg or node.args.kwarg):
         return False
-    text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
+    text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
     if "/" in text and "= 0" in text and COUNT.search(text):
         return True
     minds = any(word in text for word in MINDING)

@@ -16,9 +16,11 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.loss_tests import given, loss_of
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
 
 CODE = "GD604"
 PROBE = "labels"
@@ -50,6 +52,21 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         details={"softmax": ast.unparse(made)},
         extent=(made.lineno, node.end_lineno or node.lineno),
     )
+
+
+def _losses_of(project: Project, module: SourceModule) -> frozenset[str]:
+    """What a module calls the losses, as functions and as modules that its classes keep."""
+    aliases = module.names.aliases.items()
+    found = {name for name, qualified in aliases if qualified in _LOSSES}
+    found |= {name.rpartition(".")[2] for name in _LOSSES}
+    if any(name.rpartition(".")[2] in module.text for name in _LOSS_MODULES):
+        for info in project.classes(module).values():
+            found.update(
+                name
+                for name in info.attributes
+                if any(called in _LOSS_MODULES for called in info.attribute_called(name))
+            )
+    return frozenset(found)
 
 
 def _takes_scores(call: ast.Call, visit: Visit) -> bool:
@@ -197,7 +214,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
-    suspects={ast.Call: _suspect},
+    suspects={NamedIn(ast.Call, _losses_of): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(
         measures=("probes.instruments.loss_watch:are_probabilities", "specimen.outputs:loss_in"),
