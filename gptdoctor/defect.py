@@ -20,7 +20,6 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
-
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None
 # The main models of a module, or the way to find them out, which is dear.

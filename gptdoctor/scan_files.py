@@ -106,22 +106,22 @@ def _in_processes(tasks: list[Task], count: int) -> Results:
     pool = ProcessPoolExecutor(count, mp_context=_context(), initializer=_leave_signals)
     try:
         work = {pool.submit(run_next, task): task for task in tasks}
-        broken = []
+        broken: dict[Task, str] = {}
         for done in as_completed(work):
             try:
                 results.take(done.result())
             except (BrokenProcessPool, MemoryError) as error:
-                broken.append((work[done], error))
+                broken[work[done]] = str(error)
     except BaseException:  # Ctrl-C: nobody waits for what has begun
         _end(pool)
         raise
     pool.shutdown()
-    for task, error in broken:
-        results.take(_carefully(task, error))
+    for task, why in broken.items():
+        results.take(_carefully(task, why))
     return results
 
 
-def _carefully(task: Task, error: BaseException) -> Results:
+def _carefully(task: Task, why: str) -> Results:
     """The files of a task by themselves, to find the one that ends its process."""
     results = Results()
     for file in task.files:
@@ -133,7 +133,7 @@ def _carefully(task: Task, error: BaseException) -> Results:
                 results.take(pool.submit(run, alone).result())
             except (BrokenProcessPool, MemoryError):
                 path = Project(root=task.root).path_of(file)
-                results.files[file] = failed(path, f"its process ended: {error}")
+                results.files[file] = failed(path, f"its process ended: {why}")
     return results
 
 

@@ -40,7 +40,9 @@ class Ways:
 def ways_for(kinds: Iterable[type[ast.AST]]) -> Ways:
     """The ways to all nodes of these kinds."""
     wanted = frozenset(kinds)
-    every = [one for one in vars(ast).values() if isinstance(one, type) and issubclass(one, ast.AST)]
+    every = [
+        one for one in vars(ast).values() if isinstance(one, type) and issubclass(one, ast.AST)
+    ]
     marks = {one for one in every if issubclass(one, _MARKS)}
     leaves = ({*_LEAVES, *marks} - wanted) | {type(None), str, int, bool}
     return Ways(

@@ -48,7 +48,9 @@ class ScanRecord:
 
     def to_plain(self) -> dict[str, Any]:
         """The record as JSON holds it, with a number for each path."""
-        asked = (one for sets in (self.links, self.looked) for found in sets.values() for one in found)
+        asked = (
+            one for sets in (self.links, self.looked) for found in sets.values() for one in found
+        )
         named = [*self.stamps, *self.links, *self.looked, *self.folders, *asked]
         paths = list(dict.fromkeys(named))
         number = {path: index for index, path in enumerate(paths)}

@@ -11,6 +11,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import children
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of
 
@@ -122,13 +123,16 @@ _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 
 
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below a function but those of functions and classes defined in it."""
-    stack = list(ast.iter_child_nodes(function))
+    """All nodes below a function but those of functions and classes defined in it.
+
+    Contexts and operators are left out.
+    """
+    stack = children(function)
     while stack:
         node = stack.pop()
         yield node
         if node.__class__ not in _SCOPES:
-            stack.extend(ast.iter_child_nodes(node))
+            stack += children(node)
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

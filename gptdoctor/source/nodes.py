@@ -18,9 +18,7 @@ _LEAVES = frozenset(
 # A constant may hold anything, but no node.
 _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
     kind: tuple(
-        field
-        for field in kind._fields
-        if field not in _TEXTS and field not in ("ctx", "op", "ops")
+        field for field in kind._fields if field not in _TEXTS and field not in ("ctx", "op", "ops")
     )
     for kind in _EVERY
 }
@@ -39,6 +37,18 @@ def inner_nodes(tree: ast.AST) -> Iterator[ast.AST]:
                 stack += [one for one in value if one.__class__ not in _LEAVES]
             elif value.__class__ not in _LEAVES:
                 stack.append(value)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """The nodes directly below a node, but contexts and operators."""
+    found: list[ast.AST] = []
+    for field in _FIELDS[node.__class__]:
+        value = getattr(node, field)
+        if value.__class__ is list:
+            found += [one for one in value if isinstance(one, ast.AST)]
+        elif isinstance(value, ast.AST):
+            found.append(value)
+    return found
 
 
 def calls_below(tree: ast.AST) -> Iterator[ast.Call]:

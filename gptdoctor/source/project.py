@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,14 +9,14 @@ from enum import Enum
 from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
-from gptdoctor.source.classes import MODULE_BASES, ClassInfo, classes_of
+from gptdoctor.source.classes import ClassInfo, classes_of
 from gptdoctor.source.folders import Folders
 from gptdoctor.source.footprints import Footprints
+from gptdoctor.source.heads import heads_of
 from gptdoctor.source.module import SourceModule, read_module
+from gptdoctor.source.network_signs import acts_as_network, is_network_base, is_pythons
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
-# Endings of the names of whole models that libraries offer as bases.
-NETWORK_ENDINGS = ("PreTrainedModel", "ForCausalLM", "LMHeadModel", "LightningModule")
 # Bases further away than this are not followed: longer chains are loops made by mistake.
 DEEPEST_BASE = 20
 
@@ -59,6 +58,7 @@ class Project:
         default_factory=dict, repr=False
     )
     _folders: Folders = field(default_factory=Folders, repr=False)
+    _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     _beside: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
         default_factory=dict, repr=False
     )
@@ -74,6 +74,16 @@ class Project:
             text = self.overlay.get(self.path_of(file))
             self._modules[file] = read_module(file, self._base(file), text=text)
         return self._modules[file]
+
+    def heads(self, file: Path) -> frozenset[str]:
+        """The names that lines of a file begin by defining; all are there, and there may be more.
+
+        For a file that is not parsed, and need not be for the sake of its names.
+        """
+        if file not in self._heads:
+            text = self.overlay.get(self.path_of(file))
+            self._heads[file] = heads_of(file, text)
+        return self._heads[file]
 
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
@@ -203,9 +213,9 @@ class Project:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
             bases = self.external_bases(info)
-            known = any(name.startswith("torch.nn.") or _is_network_base(name) for name in bases)
-            hidden = any(not _is_pythons(name) for name in bases)
-            self._networks[info] = known or (hidden and _acts_as_network(info))
+            known = any(name.startswith("torch.nn.") or is_network_base(name) for name in bases)
+            hidden = any(not is_pythons(name) for name in bases)
+            self._networks[info] = known or (hidden and acts_as_network(info))
         return self._networks[info]
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
@@ -250,25 +260,6 @@ class Project:
             return (top,)
         folders = [top, self.root, self.root / "src"]
         return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
-
-
-def _is_network_base(name: str) -> bool:
-    last = name.rpartition(".")[2]
-    return last in MODULE_BASES or last.endswith(NETWORK_ENDINGS)
-
-
-def _is_pythons(name: str) -> bool:
-    """Whether a base is one of Python's own classes."""
-    return hasattr(builtins, name) or name.partition(".")[0] in sys.stdlib_module_names
-
-
-def _acts_as_network(info: ClassInfo) -> bool:
-    """Whether a class whose base is out of sight is written as a module of layers is."""
-    return "forward" in info.methods and any(
-        called.startswith("torch.nn.") and called.rpartition(".")[2][:1].isupper()
-        for name in info.attributes
-        for called in info.attribute_called(name)
-    )
 
 
 def find_root(start: Path) -> Path:

@@ -27,9 +27,7 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     return why if why is not None and _is_bound_once(module, root) else None
 
 
-def _refused_by(
-    project: Project, module: SourceModule, call: ast.Call, name: str
-) -> str | None:
+def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: str) -> str | None:
     """Why the class or function of this name does not accept a call."""
     info = project.class_named(name, module)
     if info is not None:

@@ -79,7 +79,7 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
     file = project.beside(importer, folder, node.module or "__init__")
     if file is not None:
-        return _names_missing(project, project.read(file), module or written, node)
+        return _names_missing(project, file, module or written, node)
     place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
@@ -102,7 +102,7 @@ def _absolute(
         own = found.origin is Origin.PROJECT
         if file is None or not (own or _tells_its_names(file)):
             return None
-        return _names_missing(project, project.read(file), dotted, node)
+        return _names_missing(project, file, dotted, node)
     project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
@@ -148,8 +148,13 @@ def _tells_its_names(file: Path) -> bool:
 
 
 def _names_missing(
-    project: Project, module: object, dotted: str, node: ast.ImportFrom
+    project: Project, file: Path, dotted: str, node: ast.ImportFrom
 ) -> Unresolved | None:
+    asked = set(_asked(node))
+    # Most names are defined in so many words, and to see that takes no parse.
+    if not asked or asked <= project.heads(file):
+        return None
+    module = project.read(file)
     if not isinstance(module, SourceModule):
         return None
     names = tuple(name for name in _asked(node) if offers(project, module, name) is False)

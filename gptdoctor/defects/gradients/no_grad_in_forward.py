@@ -73,9 +73,7 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 @lru_cache(maxsize=8)
-def _analyses(
-    project: Project, module: SourceModule, models: Models
-) -> tuple[Gradients, Training]:
+def _analyses(project: Project, module: SourceModule, models: Models) -> tuple[Gradients, Training]:
     """One analysis for all switches of a module; what it keeps, it keeps by the nodes of trees."""
     gradients = Gradients(project)
     return gradients, Training(project, gradients, models)
