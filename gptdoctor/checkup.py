@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
     from gptdoctor.cache.results import ResultCache
+    from gptdoctor.cache.scans import ScanCache
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -96,7 +98,10 @@ class Checkup:
         """
         started = time.monotonic()
         whole = not overlay and paths is None
-        examination = self._cache.answer() if self._cache is not None and whole else None
+        if whole and self.options.static and not self.targets.classes:
+            examination: Examination | None = self._read_all()
+        else:
+            examination = self._cache.answer() if self._cache is not None and whole else None
         if examination is None:
             examination = self._examine(overlay or {}, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
@@ -142,6 +147,47 @@ class Checkup:
         if cache is not None:
             cache.keep(examination, prepared.project, requests, records)
         return examination
+
+    def _read_all(self) -> Examination:
+        """Scan the text of all targets; no model is looked for, as none is run."""
+        from gptdoctor.static import examine_text
+        from gptdoctor.told_models import require_entries
+
+        require_entries(self.project_with({}), self.options)
+        with self._scan_cache() as cache:
+            found = examine_text(
+                self.targets,
+                self._search_paths,
+                cache,
+                lambda files: self._listener(events.ScanStarted(files)),
+            )
+        self._listener(events.ScanFinished(len(found.findings)))
+        return Examination(
+            environment=self._environment(()),
+            models=(),
+            findings=found.findings,
+            errors=found.errors,
+            skipped=found.skipped,
+            files=len(self.targets.files),
+            seconds=0.0,
+        )
+
+    @contextmanager
+    def _scan_cache(self) -> Iterator[ScanCache | None]:
+        """The scans of earlier runs, where the user wants any."""
+        if not self.options.cache:
+            yield None
+            return
+        from gptdoctor.cache.scans import ScanCache
+        from gptdoctor.cache.store import Store, cache_folder
+        from gptdoctor.cache.surroundings import surroundings
+
+        store = Store(cache_folder(), lambda text: self._listener(events.Trouble(text)))
+        around = surroundings(self._python, self._search_paths)
+        try:
+            yield ScanCache(store, around, self.root)
+        finally:
+            store.close()
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""
