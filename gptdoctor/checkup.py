@@ -40,7 +40,7 @@ class Checkup:
     ) -> None:
         """Resolve the targets; raises UsageError for one that does not exist."""
         self.options = options
-        self.targets: Targets = find_targets(options.targets, here)
+        self.targets: Targets = find_targets(options.targets, here, options.files)
         self.root: Path = self.targets.root
         self._here = here
         self._listener = listener
@@ -103,8 +103,8 @@ class Checkup:
         models = examination.models
         if not self.options.show_output:
             models = tuple(dataclasses.replace(model, output="") for model in models)
-        seconds = time.monotonic() - started
-        return dataclasses.replace(examination, models=models, seconds=seconds)
+        examination = self._settled(dataclasses.replace(examination, models=models), whole=whole)
+        return dataclasses.replace(examination, seconds=time.monotonic() - started)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -113,7 +113,7 @@ class Checkup:
             self._running.start()  # it imports torch while the text is read
         # Loaded only now: an answer from the cache needs none of it.
         from gptdoctor.diagnose.cells import told_by_cell
-        from gptdoctor.prepare import prepare
+        from gptdoctor.prepare import comments, prepare
         from gptdoctor.weigh import weigh
 
         prepared = prepare(self.project_with(overlay), self.targets, paths, self.options)
@@ -137,11 +137,18 @@ class Checkup:
             skipped=prepared.skipped,
             files=len(self.targets.files),
             seconds=0.0,
+            comments=comments(prepared),
         )
         examination = told_by_cell(found, prepared.modules)
         if cache is not None:
             cache.keep(examination, prepared.project, requests, records)
         return examination
+
+    def _settled(self, examination: Examination, *, whole: bool) -> Examination:
+        """The examination without what the user set aside, which is no part of what is kept."""
+        from gptdoctor.diagnose.set_aside import settle
+
+        return settle(examination, self.options, whole=whole)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

@@ -19,7 +19,9 @@ TEXT_SIDE = {"core", "config", "source", "defect", "defects", "catalog", "judge"
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), set()),
     "config": ({"core"}, set()),
-    "config_file": ({"core", "config"}, set()),
+    "config_keys": ({"core"}, set()),
+    "config_file": ({"core", "config", "config_keys"}, set()),
+    "settings": ({"core", "config", "config_file", "catalog", "source"}, set()),
     "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
     "source": ({"core", "config", "source.laid_out"}, set()),
     "defect": ({"core", "source"}, set()),

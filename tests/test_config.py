@@ -8,7 +8,8 @@ import pytest
 
 from gptdoctor.cli.options import make_options
 from gptdoctor.config import ModelConfig, Options
-from gptdoctor.config_file import bytes_of, read_config
+from gptdoctor.config_file import read_config
+from gptdoctor.config_keys import bytes_of
 from gptdoctor.core.errors import ConfigError, UsageError
 from gptdoctor.core.findings import Severity
 

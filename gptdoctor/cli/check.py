@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -40,6 +41,7 @@ TraceOption = Annotated[
 ]
 
 
+@reading_files
 def check(
     context: typer.Context,
     targets: shared.TargetsArgument = None,

@@ -10,6 +10,7 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.check import examine
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
 
@@ -30,6 +31,7 @@ FromOption = Annotated[
 ]
 
 
+@reading_files
 def report(
     context: typer.Context,
     targets: shared.TargetsArgument = None,
