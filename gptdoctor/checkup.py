@@ -22,7 +22,9 @@ from gptdoctor.source.targets import Targets, find_targets
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
+    from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
+    from gptdoctor.changed import BranchChanges
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -103,7 +105,8 @@ class Checkup:
         models = examination.models
         if not self.options.show_output:
             models = tuple(dataclasses.replace(model, output="") for model in models)
-        examination = self._settled(dataclasses.replace(examination, models=models), whole=whole)
+        found = dataclasses.replace(examination, models=models)
+        examination = self._settled(found, overlay or {}, whole=whole)
         return dataclasses.replace(examination, seconds=time.monotonic() - started)
 
     def _examine(
@@ -144,11 +147,38 @@ class Checkup:
             cache.keep(examination, prepared.project, requests, records)
         return examination
 
-    def _settled(self, examination: Examination, *, whole: bool) -> Examination:
+    def _settled(
+        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
+    ) -> Examination:
         """The examination without what the user set aside, which is no part of what is kept."""
-        from gptdoctor.diagnose.set_aside import settle
+        from gptdoctor.diagnose.set_aside import settle, sorted_out
 
-        return settle(examination, self.options, whole=whole)
+        found = settle(examination, self.options, whole=whole)
+        if self.options.diff_base is not None:
+            judge = self._branch.judge(found, self.project_with(overlay))
+            found = sorted_out(found, judge)
+        if self.options.baseline is None:
+            return found
+        from gptdoctor.baseline import read_baseline, without_known
+
+        file = self.options.baseline
+        return without_known(found, read_baseline(file), self.looked, file.name)
+
+    @property
+    def looked(self) -> Looked:
+        """What this run looks at, for a baseline that was written of more or less."""
+        from gptdoctor.baseline import Looked
+
+        paths = frozenset(file.relative_to(self.root).as_posix() for file in self.targets.files)
+        return Looked(root=self.root, paths=paths, options=self.options)
+
+    @cached_property
+    def _branch(self) -> BranchChanges:
+        from gptdoctor.changed import BranchChanges
+        from gptdoctor.source.revisions import before_branch
+
+        before = before_branch(self.root, self.options.diff_base or "HEAD")
+        return BranchChanges(before, self.project_with, self.options)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

@@ -71,9 +71,7 @@ class _Layer:
         inside = f'[{TABLE}.{MODELS}."{name}"]'
         path, _, symbol = name.replace("::", ":").rpartition(":")
         if not path or not symbol:
-            raise ConfigError(
-                f'{self.name}: {inside} names no model; write it as "path.py:Class"'
-            )
+            raise ConfigError(f'{self.name}: {inside} names no model; write it as "path.py:Class"')
         if not isinstance(entry, dict):
             raise ConfigError(f"{self.name}: {inside} is {_told(entry)}, and must be a table")
         values = {}

@@ -165,9 +165,7 @@ KEYS = {
     "extend-exclude": Key(field="extend_exclude", allowed=_GLOBS, read=_globs),
     "respect-gitignore": Key(field="respect_gitignore", allowed=_FLAG, read=_exact(bool)),
     "force-exclude": Key(field="force_exclude", allowed=_FLAG, read=_exact(bool)),
-    "baseline": Key(
-        field="baseline", allowed="the path of a file, seen from this one", read=_path
-    ),
+    "baseline": Key(field="baseline", allowed="the path of a file, seen from this one", read=_path),
     "cache": Key(field="cache", allowed=_FLAG, read=_exact(bool)),
 }
 _EXPRESSION = "an expression of Python, in quotes"

@@ -48,10 +48,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
+    "baseline": ({"core", "config", "diagnose"}, set()),
+    "changed": (TEXT_SIDE | {"prepare"}, set()),
     "running": ({"core", "cache", "worker"}, set()),
     "checkup": (
         {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"}
-        | {"told_models"},
+        | {"told_models", "baseline", "changed"},
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),

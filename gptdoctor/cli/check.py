@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.examining import examine, with_baseline_written
 from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
@@ -34,6 +35,12 @@ _AGAIN = {
 WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
+]
+WriteBaselineOption = Annotated[
+    bool,
+    typer.Option(
+        "--write-baseline", help="Write what is found into the --baseline file, as known."
+    ),
 ]
 TraceOption = Annotated[
     bool,
@@ -64,6 +71,7 @@ def check(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
+    write_baseline: WriteBaselineOption = False,
     trace: TraceOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
@@ -71,7 +79,7 @@ def check(
     options = shared.options_of(context)
     if write_config and options.static:
         raise UsageError("--write-config tells what running the models showed; --static runs none")
-    examination = examine(options)
+    examination = with_baseline_written(options) if write_baseline else examine(options)
     result = _show(examination, options, output_format, _words(context), trace=trace)
     if write_config:
         _write_config(examination, options)
@@ -89,19 +97,6 @@ def _write_config(examination: Examination, options: Options) -> None:
     ignore_interrupts()
     written = write_config(root, examination.models)
     print_written(stderr_console(), root, written.added, written.kept)
-
-
-def examine(options: Options) -> Examination:
-    """One checkup with its progress on stderr."""
-    from gptdoctor.checkup import Checkup
-    from gptdoctor.report.consoles import stderr_console
-    from gptdoctor.report.progress import Progress
-
-    with (
-        Progress(stderr_console()) as progress,
-        Checkup(options, Path.cwd(), progress.listen) as checkup,
-    ):
-        return checkup.examine()
 
 
 def _words(context: typer.Context) -> tuple[str, ...]:
@@ -125,10 +120,11 @@ def _show(
     *,
     trace: bool,
 ) -> GateResult:
-    from gptdoctor.diagnose.gate import gate, shown
+    from gptdoctor.diagnose.gate import gate, set_aside, shown
 
     result = gate(examination, options)
-    wanted = dataclasses.replace(examination, findings=shown(examination, options))
+    findings, suppressed = shown(examination, options), set_aside(examination, options)
+    wanted = dataclasses.replace(examination, findings=findings, suppressed=suppressed)
     if output_format is shared.OutputFormat.JSON:
         import json
 

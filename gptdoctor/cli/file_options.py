@@ -25,11 +25,16 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "config": (
         Annotated[
             Path | None,
-            _option("--config", metavar="FILE", help_text="Read this TOML file, no pyproject.toml."),
+            _option(
+                "--config", metavar="FILE", help_text="Read this TOML file, no pyproject.toml."
+            ),
         ],
         None,
     ),
-    "isolated": (Annotated[bool, _option("--isolated", help_text="Read no pyproject.toml.")], False),
+    "isolated": (
+        Annotated[bool, _option("--isolated", help_text="Read no pyproject.toml.")],
+        False,
+    ),
     "exclude": (
         Annotated[
             _Words,
@@ -43,7 +48,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     ),
     "extend_exclude": (
         Annotated[
-            _Words, _option("--extend-exclude", metavar="GLOBS", help_text="Nor these: 'old/,*_v1.py'.")
+            _Words,
+            _option("--extend-exclude", metavar="GLOBS", help_text="Nor these: 'old/,*_v1.py'."),
         ],
         None,
     ),

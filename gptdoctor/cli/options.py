@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
-from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
 
 
@@ -160,8 +159,10 @@ def options_of(context: typer.Context) -> Options:
 
 # What `options_of` reads beside fields of `Options`, and what words stand for.
 BESIDE = frozenset(
-    "extend_select extend_ignore exclude extend_exclude respect_gitignore force_exclude "
-    "config isolated".split()
+    (
+        *("extend_select", "extend_ignore", "exclude", "extend_exclude"),
+        *("respect_gitignore", "force_exclude", "config", "isolated"),
+    )
 )
 _KINDS: dict[str, Callable[[Any], Any]] = {
     "fail_on": Severity,

@@ -167,4 +167,6 @@ class Finding:
     # What raised it: "text"; "line", a run, at this very line; "symbol", a run, somewhere in there.
     seen_by: str = "text"
     symptoms: tuple[Symptom, ...] = ()  # other rules that were confirmed because of this one
-    suppressed: Suppression | None = None  # set aside by the user: not shown, and no matter of gates
+    suppressed: Suppression | None = (
+        None  # set aside by the user: not shown, and no matter of gates
+    )

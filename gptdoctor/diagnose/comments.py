@@ -9,7 +9,7 @@ from gptdoctor.config import Options
 from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.core.diagnosis import Examination, Verdict
 from gptdoctor.core.findings import Evidence, Finding, Status
-from gptdoctor.core.suppressions import Suppression, SuppressedBy
+from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.defect import Defect
 
 UNUSED = "GD001"
@@ -58,7 +58,9 @@ def _why_idle(
     if idle:
         names = " and ".join(f"`{word}`" for word in idle)
         all_of_it = len(idle) == len(comment.words)
-        rest = "the comment can go" if all_of_it else f"take {'it' if len(idle) == 1 else 'them'} out"
+        rest = (
+            "the comment can go" if all_of_it else f"take {'it' if len(idle) == 1 else 'them'} out"
+        )
         where = "in this file" if comment.whole_file else "here"
         told.append(f"{names} {'is' if len(idle) == 1 else 'are'} not found {where}: {rest}")
     return "; ".join(told)

@@ -13,7 +13,7 @@ from gptdoctor.config import Options
 from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.findings import Finding
-from gptdoctor.core.suppressions import Suppression, SuppressedBy
+from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.source.ignore_patterns import IgnorePatterns
 
 Judge = Callable[[Finding], Suppression | None]

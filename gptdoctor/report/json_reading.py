@@ -28,7 +28,7 @@ from gptdoctor.core.findings import (
     Symptom,
 )
 from gptdoctor.core.repairs import Applicability, FixOffer
-from gptdoctor.core.suppressions import Suppression, SuppressedBy
+from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.report.json_node import Node
 
 SCHEMA_VERSION = 1

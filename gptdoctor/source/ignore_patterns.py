@@ -57,13 +57,10 @@ class IgnorePatterns:
         `path` is seen from the folder that the patterns belong to, with "/".
         """
         name = path[path.rfind("/") + 1 :]
-        if name in self._names or name.endswith(self._ends):
-            lines = self._lines
-        elif any(line.matches(path, name, folder=folder) for line in self._others):
-            lines = self._lines
-        else:
+        likely = name in self._names or name.endswith(self._ends)
+        if not likely and not any(one.matches(path, name, folder=folder) for one in self._others):
             return None
-        for line in reversed(lines):
+        for line in reversed(self._lines):
             if line.matches(path, name, folder=folder):
                 return not line.takes_back
         return None

@@ -76,7 +76,7 @@ class Project:
 
     def _find(self, dotted: str, importer: SourceModule) -> Resolved:
         for folder in self._project_folders(importer, dotted):
-            found = _below(folder, dotted)
+            found = _below(folder, dotted) or self._overlaid(folder, dotted)
             if found is not None:
                 return Resolved(origin=Origin.PROJECT, file=found[0])
         if dotted.partition(".")[0] in sys.stdlib_module_names:
@@ -86,6 +86,16 @@ class Project:
             if found is not None:
                 return Resolved(origin=Origin.INSTALLED, file=found[0])
         return Resolved(origin=Origin.MISSING)
+
+    def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
+        """The module's file where `overlay` alone has it: one that is gone from the disk."""
+        if not self.overlay or not folder.is_relative_to(self.root):
+            return None
+        place = folder.joinpath(*dotted.split(".")).relative_to(self.root).as_posix()
+        for path in (f"{place}/__init__.py", f"{place}.py"):
+            if path in self.overlay:
+                return (self.root / path,)
+        return None
 
     def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None."""

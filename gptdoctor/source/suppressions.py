@@ -135,7 +135,7 @@ def _spans(body: list[ast.stmt], lines: list[str]) -> Iterator[_Span]:
 def _span(statement: ast.stmt, lines: list[str]) -> _Span:
     """Of a statement with others in it the head alone; decorators belong to what they decorate."""
     decorators = [one.lineno for one in getattr(statement, "decorator_list", ())]
-    first = min([statement.lineno, *decorators])
+    first = _start(statement)
     last = statement.end_lineno or statement.lineno
     inner = getattr(statement, "body", None) or getattr(statement, "cases", None)
     if inner:
@@ -149,4 +149,5 @@ def _span(statement: ast.stmt, lines: list[str]) -> _Span:
 def _start(node: ast.stmt | ast.match_case) -> int:
     if isinstance(node, ast.match_case):
         return node.pattern.lineno
-    return min([node.lineno, *(one.lineno for one in getattr(node, "decorator_list", ()))])
+    decorators: list[ast.expr] = getattr(node, "decorator_list", [])
+    return min([node.lineno, *(one.lineno for one in decorators)])

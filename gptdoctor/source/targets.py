@@ -12,6 +12,7 @@ from gptdoctor.core.errors import UsageError
 from gptdoctor.source.project import find_root
 from gptdoctor.source.walking import is_excluded, sources_below
 
+
 @dataclass(frozen=True, kw_only=True)
 class Targets:
     """The files to examine, below one root."""

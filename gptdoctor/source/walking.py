@@ -57,7 +57,9 @@ def sources_below(top: Path, root: Path, choice: FileChoice) -> Iterator[Path]:
             is_folder = entry.is_dir()
             if not is_folder and not entry.name.endswith(ENDINGS):
                 continue
-            if excluded.says(entry.path, folder=is_folder) or _ignored(entry.path, is_folder, rules):
+            if excluded.says(entry.path, folder=is_folder) or _ignored(
+                entry.path, is_folder, rules
+            ):
                 continue
             if not is_folder:
                 yield Path(entry.path)
@@ -94,7 +96,7 @@ def _rules_above(top: Path) -> tuple[_Rules, ...] | None:
     repository = next((one for one in (top, *top.parents) if (one / ".git").exists()), None)
     if repository is None:
         return None
-    rules = (_rules_of(str(repository), str(_exclude_file(repository))),)
+    rules: tuple[_Rules, ...] = (_rules_of(str(repository), str(_exclude_file(repository))),)
     folder = repository
     for part in top.relative_to(repository).parts:
         if (folder / GITIGNORE).is_file():
