@@ -10,7 +10,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -232,7 +232,7 @@ def _from_document(document: Any) -> Baseline:
     if version != VERSION:
         raise ValueError(f"version {version}, and this gptdoctor reads {VERSION}")
     return Baseline(
-        findings=tuple(_read(KnownFinding, one) for one in document["findings"]),
+        findings=tuple(map(_read, document["findings"])),
         models=tuple(
             KnownModel(path=one["path"], name=one["name"], reasons=tuple(one["reasons"]))
             for one in document["models"]
@@ -240,11 +240,14 @@ def _from_document(document: Any) -> Baseline:
     )
 
 
-def _read(kind: Callable[..., KnownFinding], entry: Any) -> KnownFinding:
+def _read(entry: Any) -> KnownFinding:
+    """One entry; raises TypeError."""
     texts = ("path", "rule", "symbol", "message", "fingerprint", "seen_by")
+    if not isinstance(entry, dict):
+        raise TypeError(f"the entry {entry!r}")
     if not all(isinstance(entry.get(name, ""), str) for name in texts):
         raise TypeError("an entry whose texts are none")
-    return kind(**entry)
+    return KnownFinding(**entry)
 
 
 def _told(error: Exception) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.examining import examine, with_baseline_written
-from gptdoctor.cli.file_options import reading_files
+from gptdoctor.cli.file_options import reading_files, words_again
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -105,6 +105,7 @@ def _words(context: typer.Context) -> tuple[str, ...]:
     words = [str(target) for target in given["targets"] or ()]
     for name in ("select", "ignore"):
         words += [f"--{name}", ",".join(given[name])] if given[name] else []
+    words += words_again(given)
     for option, name in _AGAIN.items():
         value = given[name]
         word = f"{value:g}" if isinstance(value, float) else str(value)

@@ -37,6 +37,7 @@ def with_baseline_written(options: Options) -> Examination:
         write_baseline,
     )
     from gptdoctor.checkup import Checkup
+    from gptdoctor.diagnose.words import count
     from gptdoctor.report.consoles import stderr_console
     from gptdoctor.source.targets import root_of
 
@@ -47,8 +48,8 @@ def with_baseline_written(options: Options) -> Examination:
     new = baseline_of(examination, old, looked)
     ignore_interrupts()
     write_baseline(file, new)
-    told = f"wrote {len(new.findings)} findings to {file}"
+    told = f"wrote {count(len(new.findings), 'finding')} to {file}"
     if options.baseline is None:
         told += "; name it with --baseline, or in pyproject.toml"
-    stderr_console().print(told, highlight=False)
+    stderr_console().print(told, highlight=False, soft_wrap=True)
     return without_known(examination, new, looked, file.name)

@@ -7,94 +7,51 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-_Words = list[str] | None
+
+def _option(names: str, metavar: str | None = None, *, help_text: str) -> Any:
+    return typer.Option(names, metavar=metavar, help=help_text, show_default=False)
 
 
-def _option(*names: str, metavar: str | None = None, help_text: str) -> Any:
-    return typer.Option(*names, metavar=metavar, help=help_text)
+def _words(name: str, metavar: str, help_text: str) -> Any:
+    return Annotated[list[str] | None, _option(name, metavar, help_text=help_text)]
 
 
+def _path(name: str, help_text: str) -> Any:
+    return Annotated[Path | None, _option(name, "FILE", help_text=help_text)]
+
+
+def _flag(names: str, help_text: str) -> Any:
+    return Annotated[bool | None, _option(names, help_text=help_text)]
+
+
+_EXCLUDE = "Not these files and folders, in place of tests, build and the like."
+_GITIGNORE = "Pass by what git ignores below folders (the default)."
+_FORCE = "Exclude files that are named as well, as pre-commit names them."
+_KNOWN = "Findings that this file knows are not shown and fail nothing."
+_SINCE = (
+    "Only what came in since HEAD and REV parted; what a run alone shows counts where its lines "
+    "were changed."
+)
 # By parameter: its type with the option, and its default.
 _OPTIONS: dict[str, tuple[Any, Any]] = {
-    "config": (
-        Annotated[
-            Path | None,
-            _option(
-                "--config", metavar="FILE", help_text="Read this TOML file, no pyproject.toml."
-            ),
-        ],
-        None,
-    ),
+    "extend_select": (_words("--extend-select", "CODES", "These rules as well."), None),
+    "extend_ignore": (_words("--extend-ignore", "CODES", "Nor these rules."), None),
+    "exclude": (_words("--exclude", "GLOBS", _EXCLUDE), None),
+    "extend_exclude": (_words("--extend-exclude", "GLOBS", "Nor these: 'old/,*_v1.py'."), None),
+    "respect_gitignore": (_flag("--respect-gitignore/--no-respect-gitignore", _GITIGNORE), None),
+    "force_exclude": (_flag("--force-exclude/--no-force-exclude", _FORCE), None),
+    "baseline": (_path("--baseline", _KNOWN), None),
+    "diff_base": (Annotated[str | None, _option("--diff-base", "REV", help_text=_SINCE)], None),
+    "config": (_path("--config", "Read this TOML file, and no pyproject.toml."), None),
     "isolated": (
         Annotated[bool, _option("--isolated", help_text="Read no pyproject.toml.")],
         False,
-    ),
-    "exclude": (
-        Annotated[
-            _Words,
-            _option(
-                "--exclude",
-                metavar="GLOBS",
-                help_text="Not these files and folders, in place of tests, build and the like.",
-            ),
-        ],
-        None,
-    ),
-    "extend_exclude": (
-        Annotated[
-            _Words,
-            _option("--extend-exclude", metavar="GLOBS", help_text="Nor these: 'old/,*_v1.py'."),
-        ],
-        None,
-    ),
-    "respect_gitignore": (
-        Annotated[
-            bool | None,
-            _option(
-                "--respect-gitignore/--no-respect-gitignore",
-                help_text="Pass by what git ignores below folders (the default).",
-            ),
-        ],
-        None,
-    ),
-    "force_exclude": (
-        Annotated[
-            bool | None,
-            _option(
-                "--force-exclude/--no-force-exclude",
-                help_text="Exclude files that are named as well, as pre-commit names them.",
-            ),
-        ],
-        None,
-    ),
-    "baseline": (
-        Annotated[
-            Path | None,
-            _option(
-                "--baseline",
-                metavar="FILE",
-                help_text="Findings that this file knows are not shown and fail nothing.",
-            ),
-        ],
-        None,
-    ),
-    "diff_base": (
-        Annotated[
-            str | None,
-            _option(
-                "--diff-base",
-                metavar="REV",
-                help_text="Only what came in since HEAD and REV parted; what a run alone shows "
-                "counts where its lines changed.",
-            ),
-        ],
-        None,
     ),
 }
 
@@ -115,3 +72,17 @@ def reading_files(command: Callable[..., None]) -> Callable[..., None]:
     hints = get_type_hints(command, include_extras=True)
     run.__annotations__ = hints | {name: kind for name, (kind, _) in _OPTIONS.items()}
     return run
+
+
+def words_again(given: Mapping[str, Any]) -> list[str]:
+    """What was given of these options, as the next command has to be given it again."""
+    words: list[str] = []
+    for name in _OPTIONS:
+        value, option = given[name], f"--{name.replace('_', '-')}"
+        if value is True:
+            words.append(option)
+        elif value is False and name != "isolated":
+            words.append(f"--no-{option[2:]}")
+        elif value:
+            words += [option, ",".join(value) if isinstance(value, list | tuple) else str(value)]
+    return words

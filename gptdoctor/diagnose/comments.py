@@ -13,7 +13,7 @@ from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.defect import Defect
 
 UNUSED = "GD001"
-SURE = "the rules that it names were asked here, and no run is needed to see what a comment does"
+SURE = "a comment is held against what was found, and needs no run"
 
 
 def comment_on(finding: Finding, comments: Iterable[IgnoreComment]) -> Suppression | None:

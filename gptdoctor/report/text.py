@@ -119,7 +119,10 @@ def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text
 def _aside(findings: Sequence[Finding]) -> str:
     """How many findings are known, by what they are known."""
     told = Counter(one.suppressed.by for one in findings if one.suppressed is not None)
-    by = joined([f"{told[each]} by {_SET_ASIDE[each]}" for each in SuppressedBy if told[each]])
+    known = [each for each in SuppressedBy if told[each]]
+    if len(known) == 1:
+        return f"{len(findings)} suppressed by {_SET_ASIDE[known[0]]}."
+    by = joined([f"{told[each]} by {_SET_ASIDE[each]}" for each in known])
     return f"{len(findings)} suppressed: {by}."
 
 

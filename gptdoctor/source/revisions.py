@@ -133,9 +133,10 @@ class _Git:
     ) -> subprocess.CompletedProcess[bytes]:
         # Git would refresh its index on the way, and another git at work would find it locked.
         around = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+        untouched = ["-c", "diff.autoRefreshIndex=false"]
         try:
             return subprocess.run(  # noqa: S603
-                ["git", "-C", str(self.root), *words],  # noqa: S607
+                ["git", "-C", str(self.root), *untouched, *words],  # noqa: S607
                 input=given,
                 capture_output=True,
                 env=around,

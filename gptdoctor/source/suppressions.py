@@ -23,7 +23,7 @@ from gptdoctor.core.findings import Location
 from gptdoctor.source.module import SourceModule
 
 # Few files have such a comment: the others are not read by tokens, which takes as long as parsing.
-MARK = re.compile(r"gptdoctor\s*:")
+MARK = re.compile(r"gptdoctor\s*:", re.IGNORECASE)
 COMMENT = re.compile(
     r"#\s*gptdoctor\s*:\s*(?P<word>[\w-]+)\s*(?:\[(?P<rules>[^\]\n]*)\])?(?P<rest>[^#\n]*)",
     re.IGNORECASE,
@@ -88,7 +88,7 @@ def _read(
         location=place,
         excerpt=module.excerpt(line),
         words=tuple(name.strip() for name in (rules or "").split(",") if name.strip()),
-        reason=match["rest"].strip(),
+        reason=match["rest"].strip(" \t:-"),
         whole_file=word == FILE,
         lines=_meant(module, line, spans),
         trouble=_trouble(module, word, rules, line),
