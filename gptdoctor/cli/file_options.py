@@ -5,6 +5,7 @@ A command gets them by `@reading_files`; it reads them, as all others, with `opt
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
@@ -12,6 +13,9 @@ from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
+
+from gptdoctor.cli.options import options_of
+from gptdoctor.config import Options
 
 
 def _option(names: str, metavar: str | None = None, *, help_text: str) -> Any:
@@ -28,6 +32,10 @@ def _path(name: str, help_text: str) -> Any:
 
 def _flag(names: str, help_text: str) -> Any:
     return Annotated[bool | None, _option(names, help_text=help_text)]
+
+
+def _switch(name: str, help_text: str) -> Any:
+    return Annotated[bool, _option(name, help_text=help_text)]
 
 
 _EXCLUDE = "Not these files and folders, in place of tests, build and the like."
@@ -49,10 +57,9 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "baseline": (_path("--baseline", _KNOWN), None),
     "diff_base": (Annotated[str | None, _option("--diff-base", "REV", help_text=_SINCE)], None),
     "config": (_path("--config", "Read this TOML file, and no pyproject.toml."), None),
-    "isolated": (
-        Annotated[bool, _option("--isolated", help_text="Read no pyproject.toml.")],
-        False,
-    ),
+    "isolated": (_switch("--isolated", "Read no pyproject.toml."), False),
+    "show_files": (_switch("--show-files", "List the files that would be read, and end."), False),
+    "show_settings": (_switch("--show-settings", "List the settings, and end."), False),
 }
 
 
@@ -66,12 +73,28 @@ def reading_files(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def run(*args: Any, **given: Any) -> None:
+        if given["show_files"] or given["show_settings"]:
+            _list(options_of(given["context"]), files=given["show_files"])
+            raise typer.Exit
         command(*args, **{name: value for name, value in given.items() if name not in _OPTIONS})
 
     run.__signature__ = own.replace(parameters=[*own.parameters.values(), *more])  # type: ignore[attr-defined]
     hints = get_type_hints(command, include_extras=True)
     run.__annotations__ = hints | {name: kind for name, (kind, _) in _OPTIONS.items()}
     return run
+
+
+def _list(options: Options, *, files: bool) -> None:
+    """The files that a run would read, or the settings that it would go by, a line each."""
+    if files:
+        from gptdoctor.source.targets import find_targets
+
+        here = Path.cwd()
+        for file in find_targets(options.targets, here, options.files).files:
+            typer.echo(file.relative_to(here) if file.is_relative_to(here) else file)
+        return
+    for name, value in dataclasses.asdict(options).items():
+        typer.echo(f"{name.replace('_', '-')} = {value!r}")
 
 
 def words_again(given: Mapping[str, Any]) -> list[str]:

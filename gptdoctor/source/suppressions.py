@@ -23,9 +23,9 @@ from gptdoctor.core.findings import Location
 from gptdoctor.source.module import SourceModule
 
 # Few files have such a comment: the others are not read by tokens, which takes as long as parsing.
-MARK = re.compile(r"gptdoctor\s*:", re.IGNORECASE)
+MARK = "gptdoctor"
 COMMENT = re.compile(
-    r"#\s*gptdoctor\s*:\s*(?P<word>[\w-]+)\s*(?:\[(?P<rules>[^\]\n]*)\])?(?P<rest>[^#\n]*)",
+    r"#\s*(?-i:gptdoctor)\s*:\s*(?P<word>[\w-]+)\s*(?:\[(?P<rules>[^\]\n]*)\])?(?P<rest>[^#\n]*)",
     re.IGNORECASE,
 )
 LINE, FILE = "ignore", "ignore-file"
@@ -55,7 +55,7 @@ class _Span:
 
 def ignore_comments(module: SourceModule) -> tuple[IgnoreComment, ...]:
     """The comments of a module that ask for rules to be left alone, or were meant to."""
-    if not MARK.search(module.text):
+    if MARK not in module.text:
         return ()
     try:
         tokens = list(tokenize.generate_tokens(io.StringIO(module.text).readline))

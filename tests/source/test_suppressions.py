@@ -44,7 +44,7 @@ WORDS = {
     "with a reason": (f"{IGNORE} the teacher is fixed", ("GD101",), "the teacher is fixed"),
     "a reason behind a colon": (f"{IGNORE}: fixed", ("GD101",), "fixed"),
     "tight": ("#gptdoctor:ignore[GD101]", ("GD101",), ""),
-    "loose and loud": ("#  GPTDoctor :  IGNORE [ GD101 ]", ("GD101",), ""),
+    "loose and loud": ("#  gptdoctor :  IGNORE [ GD101 ]", ("GD101",), ""),
     "behind another tool's": (f"# type: ignore[misc]  {IGNORE}", ("GD101",), ""),
     "before another tool's": (f"{IGNORE} fixed  # noqa: E501", ("GD101",), "fixed"),
 }
@@ -66,6 +66,7 @@ NONE = {
     "a docstring": f'"""{IGNORE}"""\n',
     "a line of a long string": f'x = """\n{IGNORE}\n"""\n',
     "prose": "# gptdoctor: see the wiki for what it says\nx = 1\n",
+    "another spelling": "x = 1  # GPTDoctor: ignore[GD101]\n",
     "another tool": "x = 1  # mydoctor: ignore[GD101]\n",
     "no comment at all": "gptdoctor: int = 1\n",
 }
