@@ -23,8 +23,10 @@ from gptdoctor.source.targets import Targets, find_targets
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
+    from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
     from gptdoctor.cache.scans import ScanCache
+    from gptdoctor.changed import BranchChanges
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -42,7 +44,7 @@ class Checkup:
     ) -> None:
         """Resolve the targets; raises UsageError for one that does not exist."""
         self.options = options
-        self.targets: Targets = find_targets(options.targets, here)
+        self.targets: Targets = find_targets(options.targets, here, options.files)
         self.root: Path = self.targets.root
         self._here = here
         self._listener = listener
@@ -108,8 +110,9 @@ class Checkup:
         models = examination.models
         if not self.options.show_output:
             models = tuple(dataclasses.replace(model, output="") for model in models)
-        seconds = time.monotonic() - started
-        return dataclasses.replace(examination, models=models, seconds=seconds)
+        found = dataclasses.replace(examination, models=models)
+        examination = self._settled(found, overlay or {}, whole=whole)
+        return dataclasses.replace(examination, seconds=time.monotonic() - started)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -118,7 +121,7 @@ class Checkup:
             self._running.start()  # it imports torch while the text is read
         # Loaded only now: an answer from the cache needs none of it.
         from gptdoctor.diagnose.cells import told_by_cell
-        from gptdoctor.prepare import prepare
+        from gptdoctor.prepare import comments, prepare
         from gptdoctor.weigh import weigh
 
         prepared = prepare(self.project_with(overlay), self.targets, paths, self.options)
@@ -142,6 +145,7 @@ class Checkup:
             skipped=prepared.skipped,
             files=len(self.targets.files),
             seconds=0.0,
+            comments=comments(prepared),
         )
         examination = told_by_cell(found, prepared.modules)
         if cache is not None:
@@ -188,6 +192,39 @@ class Checkup:
             yield ScanCache(store, around, self.root)
         finally:
             store.close()
+
+    def _settled(
+        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
+    ) -> Examination:
+        """The examination without what the user set aside, which is no part of what is kept."""
+        from gptdoctor.diagnose.set_aside import settle, sorted_out
+
+        found = settle(examination, self.options, whole=whole)
+        if self.options.diff_base is not None:
+            judge = self._branch.judge(found, self.project_with(overlay))
+            found = sorted_out(found, judge)
+        if self.options.baseline is None:
+            return found
+        from gptdoctor.baseline import read_baseline, without_known
+
+        file = self.options.baseline
+        return without_known(found, read_baseline(file), self.looked, file.name)
+
+    @property
+    def looked(self) -> Looked:
+        """What this run looks at, for a baseline that was written of more or less."""
+        from gptdoctor.baseline import Looked
+
+        paths = frozenset(file.relative_to(self.root).as_posix() for file in self.targets.files)
+        return Looked(root=self.root, paths=paths, options=self.options)
+
+    @cached_property
+    def _branch(self) -> BranchChanges:
+        from gptdoctor.changed import BranchChanges
+        from gptdoctor.source.revisions import before_branch
+
+        before = before_branch(self.root, self.options.diff_base or "HEAD")
+        return BranchChanges(before, self.project_with, self.options)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

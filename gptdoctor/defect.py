@@ -203,6 +203,8 @@ class Defect:
     # The same, where they show at lines of other classes: by what the defect does to the model.
     explains_elsewhere: tuple[str, ...] = ()
     proof: Proof | None = None  # None: no short test shows it
+    # No handler raises it: it is about the user's comments, and known when all findings are.
+    of_comments: bool = False
 
     @property
     def in_text(self) -> bool:

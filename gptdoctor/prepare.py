@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gptdoctor.config import Options
+from gptdoctor.core.comments import IgnoreComment, MadeOf
 from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
@@ -16,6 +17,7 @@ from gptdoctor.scan_file import why_empty
 from gptdoctor.source.factories import factory_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.suppressions import ignore_comments
 from gptdoctor.source.targets import Targets
 from gptdoctor.specimen.discover import (
     discover,
@@ -72,6 +74,20 @@ def suspect(prepared: Prepared) -> list[Suspicion]:
     for model in prepared.models:
         names[model.path] = (*names.get(model.path, ()), model.name)
     return list(scan(prepared.project, prepared.modules, ModelNames(by_path=names)))
+
+
+def comments(prepared: Prepared) -> tuple[IgnoreComment, ...]:
+    """The comments of the prepared modules, each with the models that its file is a part of."""
+    return tuple(
+        replace(comment, models=_made_of(prepared, module.path))
+        for module in prepared.modules
+        for comment in ignore_comments(module)
+    )
+
+
+def _made_of(prepared: Prepared, path: str) -> tuple[MadeOf, ...]:
+    models = (*prepared.models, *prepared.ignored)
+    return tuple(MadeOf(name=one.name, path=one.path) for one in models if path in _files_of(one))
 
 
 def _models(

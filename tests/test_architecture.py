@@ -19,7 +19,9 @@ TEXT_SIDE = {"core", "config", "source", "defect", "defects", "catalog", "judge"
 ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "core": (set(), set()),
     "config": ({"core"}, set()),
-    "config_file": ({"core", "config"}, set()),
+    "config_keys": ({"core"}, set()),
+    "config_file": ({"core", "config", "config_keys"}, set()),
+    "settings": ({"core", "config", "config_file", "catalog", "source"}, set()),
     "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
     "source": ({"core", "config", "source.laid_out"}, set()),
     "defect": ({"core", "source"}, set()),
@@ -51,10 +53,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
+    "baseline": ({"core", "config", "diagnose"}, set()),
+    "changed": (TEXT_SIDE | {"prepare"}, set()),
     "running": ({"core", "cache", "worker"}, set()),
     "checkup": (
         {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"}
-        | {"static", "told_models"},
+        | {"static", "told_models", "baseline", "changed"},
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),

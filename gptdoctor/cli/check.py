@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.examining import examine, with_baseline_written
+from gptdoctor.cli.file_options import reading_files, words_again
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -34,12 +36,19 @@ WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
 ]
+WriteBaselineOption = Annotated[
+    bool,
+    typer.Option(
+        "--write-baseline", help="Write what is found into the --baseline file, as known."
+    ),
+]
 TraceOption = Annotated[
     bool,
     typer.Option("--trace", help="Show the data's path to where a gradient ends, line by line."),
 ]
 
 
+@reading_files
 def check(
     context: typer.Context,
     targets: shared.TargetsArgument = None,
@@ -62,6 +71,7 @@ def check(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
+    write_baseline: WriteBaselineOption = False,
     trace: TraceOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
@@ -69,7 +79,7 @@ def check(
     options = shared.options_of(context)
     if write_config and options.static:
         raise UsageError("--write-config tells what running the models showed; --static runs none")
-    examination = examine(options)
+    examination = with_baseline_written(options) if write_baseline else examine(options)
     result = _show(examination, options, output_format, _words(context), trace=trace)
     if write_config:
         _write_config(examination, options)
@@ -89,25 +99,13 @@ def _write_config(examination: Examination, options: Options) -> None:
     print_written(stderr_console(), root, written.added, written.kept)
 
 
-def examine(options: Options) -> Examination:
-    """One checkup with its progress on stderr."""
-    from gptdoctor.checkup import Checkup
-    from gptdoctor.report.consoles import stderr_console
-    from gptdoctor.report.progress import Progress
-
-    with (
-        Progress(stderr_console()) as progress,
-        Checkup(options, Path.cwd(), progress.listen) as checkup,
-    ):
-        return checkup.examine()
-
-
 def _words(context: typer.Context) -> tuple[str, ...]:
     """What was asked for, as the next command has to ask for it again."""
     given = context.params
     words = [str(target) for target in given["targets"] or ()]
     for name in ("select", "ignore"):
         words += [f"--{name}", ",".join(given[name])] if given[name] else []
+    words += words_again(given)
     for option, name in _AGAIN.items():
         value = given[name]
         word = f"{value:g}" if isinstance(value, float) else str(value)
@@ -123,10 +121,11 @@ def _show(
     *,
     trace: bool,
 ) -> GateResult:
-    from gptdoctor.diagnose.gate import gate, shown
+    from gptdoctor.diagnose.gate import gate, set_aside, shown
 
     result = gate(examination, options)
-    wanted = dataclasses.replace(examination, findings=shown(examination, options))
+    findings, suppressed = shown(examination, options), set_aside(examination, options)
+    wanted = dataclasses.replace(examination, findings=findings, suppressed=suppressed)
     if output_format is shared.OutputFormat.JSON:
         import json
 

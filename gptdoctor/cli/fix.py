@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 
@@ -26,6 +27,7 @@ UnprovenOption = Annotated[
 ]
 
 
+@reading_files
 def fix(
     context: typer.Context,
     targets: shared.TargetsArgument = None,

@@ -16,6 +16,7 @@ from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SourceError
 from gptdoctor.core.findings import Evidence, Finding, Location, Severity, Status
 from gptdoctor.core.repairs import FixOffer
+from gptdoctor.core.suppressions import Suppression
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.json_reading import SCHEMA_VERSION, read_examination
 from gptdoctor.report.json_values import to_json
@@ -31,8 +32,10 @@ def to_document(examination: Examination, *, gate: GateResult | None = None) -> 
         "environment": to_json(asdict(examination.environment)),
         "models": [_model(model) for model in examination.models],
         "findings": [_finding(finding) for finding in examination.findings],
+        "suppressed": [_finding(finding) for finding in examination.suppressed],
         "errors": [_error(error) for error in examination.errors],
         "skipped": [asdict(skipped) for skipped in examination.skipped],
+        "remarks": list(examination.remarks),
         "summary": _summary(examination, gate),
     }
 
@@ -65,6 +68,7 @@ def _model(model: ModelDiagnosis) -> Document:
         "cached": model.cached,
         "to_write": None if model.to_write is None else asdict(model.to_write),
         "ignored": model.ignored,
+        "known_reasons": list(model.known_reasons),
     }
 
 
@@ -86,7 +90,15 @@ def _finding(finding: Finding) -> Document:
         "fix": None if finding.fix is None else _fix(finding.fix),
         "details": to_json(finding.details),
         "symptoms": [asdict(symptom) for symptom in finding.symptoms],
+        **_suppression(finding.suppressed),
     }
+
+
+def _suppression(suppressed: Suppression | None) -> Document:
+    """What set the finding aside, where something did."""
+    if suppressed is None:
+        return {}
+    return {"suppressed": {"by": suppressed.by.value, "reason": suppressed.reason}}
 
 
 def _location(location: Location) -> Document:
@@ -131,6 +143,7 @@ def _fix(fix: FixOffer) -> Document:
 def _summary(examination: Examination, gate: GateResult | None) -> Document:
     findings = examination.findings
     real = [one for one in findings if one.evidence.status is not Status.REFUTED]
+    aside = [one for one in examination.suppressed if one.evidence.status is not Status.REFUTED]
     return {
         "files": examination.files,
         "seconds": round(examination.seconds, 3),
@@ -139,6 +152,7 @@ def _summary(examination: Examination, gate: GateResult | None) -> Document:
             one.verdict.value if one.verdict else "none" for one in examination.models
         ),
         "findings": len(real),
+        "suppressed": len(aside),
         "severities": _counts(
             (one.severity.value for one in real), known=[one.value for one in Severity]
         ),

@@ -111,7 +111,7 @@ class Project:
         """What a name is, and the folders whose entries say so."""
         folders: set[Path] = set()
         for folder in own:
-            found = self._folders.below(folder, dotted, folders)
+            found = self._folders.below(folder, dotted, folders) or self._overlaid(folder, dotted)
             if found is not None:
                 return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
@@ -147,6 +147,16 @@ class Project:
         for known in (self._networks, self._parts, self._bases):
             for info in [info for info in known if info.module.file in gone]:
                 del known[info]
+
+    def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
+        """The module's file where `overlay` alone has it: one that is gone from the disk."""
+        if not self.overlay or not folder.is_relative_to(self.root):
+            return None
+        place = folder.joinpath(*dotted.split(".")).relative_to(self.root).as_posix()
+        for path in (f"{place}/__init__.py", f"{place}.py"):
+            if path in self.overlay:
+                return (self.root / path,)
+        return None
 
     def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None."""
