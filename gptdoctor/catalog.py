@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from functools import cache
 
 from gptdoctor import defects
@@ -44,10 +45,42 @@ def module_of(defect: Defect) -> str:
     raise CatalogError(f"no module is named after {defect.name}")
 
 
-def _module_names() -> list[str]:
+def family_of(defect: Defect) -> str:
+    """The family that a defect's folder stands for: "gradients"."""
+    return module_of(defect).partition(".")[0]
+
+
+def defects_among(words: Sequence[str]) -> tuple[Defect, ...]:
+    """The defects that the words name, by code: codes, their beginnings, names and families.
+
+    Raises UsageError for a word that names none; no words name all.
+    """
+    chosen = {defect.code for word in words for defect in _meant(word)}
+    return tuple(defect for defect in all_defects() if not words or defect.code in chosen)
+
+
+def _meant(word: str) -> list[Defect]:
+    """What one word names."""
+    code, name = word.upper(), word.lower().replace("_", "-")
+    found = [
+        one
+        for one in all_defects()
+        if one.code.startswith(code) or name in (one.name, family_of(one).replace("_", "-"))
+    ]
+    if not found or not word:
+        families = ", ".join(dict.fromkeys(map(family_of, all_defects())))
+        raise UsageError(
+            f"no rule is called {word!r} or begins so",
+            hint=f"give codes or their beginnings, names, or families: {families}",
+        )
+    return found
+
+
+@cache
+def _module_names() -> tuple[str, ...]:
     prefix = f"{defects.__name__}."
     walked = pkgutil.walk_packages(defects.__path__, prefix)
-    return [info.name.removeprefix(prefix) for info in walked if not info.ispkg]
+    return tuple(info.name.removeprefix(prefix) for info in walked if not info.ispkg)
 
 
 def _load(name: str) -> Defect:

@@ -78,6 +78,8 @@ def _inline(inline: Inline, *, in_table: bool = False) -> str:
 
 def _span(span: Span, *, in_table: bool) -> str:
     text = " ".join(span.text.splitlines()) or span.text
+    if span.link:
+        return f"[{_escaped(text)}]({span.link})"
     if span.role in ("code", "path", "command") and text.strip():
         return _code_span(text, in_table=in_table)
     if span.role.startswith(_STRONG) and text.strip():
