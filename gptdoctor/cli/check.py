@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -63,12 +64,13 @@ def check(
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
     trace: TraceOption = False,
+    stdin_filename: FilenameOption = None,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
-    options = shared.options_of(context)
-    if write_config and options.static:
-        raise UsageError("--write-config tells what running the models showed; --static runs none")
+    options = options_with_text(context)
+    if write_config and (options.static or options.text):
+        raise UsageError("--write-config tells what running the models of saved files showed")
     examination = examine(options)
     result = _show(examination, options, output_format, _words(context), trace=trace)
     if write_config:
