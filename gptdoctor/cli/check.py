@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +12,7 @@ import typer
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
+from gptdoctor.cli.watch import WatchOption, keep_watching
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
 
@@ -44,7 +46,7 @@ TraceOption = Annotated[
 def check(
     context: typer.Context,
     targets: shared.TargetsArgument = None,
-    static: shared.StaticOption = False,
+    static: shared.StaticOption = None,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
     fail_on: shared.FailOnOption = None,
@@ -65,9 +67,13 @@ def check(
     write_config: WriteConfigOption = False,
     trace: TraceOption = False,
     stdin_filename: FilenameOption = None,
+    watch: WatchOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
+    if watch:
+        show = partial(_show, output_format=output_format, words=_words(context), trace=trace)
+        keep_watching(context, examine, show)
     options = options_with_text(context)
     if write_config and (options.static or options.text):
         raise UsageError("--write-config tells what running the models of saved files showed")

@@ -50,7 +50,7 @@ def options_with_text(context: typer.Context) -> Options:
     context.params["targets"] = [str(name or STDIN)]
     data = sys.stdin.buffer.read()
     text = GivenText(file=file, text=_text(data), data=data)
-    return dataclasses.replace(options, targets=(str(file),), text=text)
+    return dataclasses.replace(options, text=text)
 
 
 def _text(data: bytes) -> str:

@@ -35,7 +35,11 @@ TargetsArgument = Annotated[
     ),
 ]
 StaticOption = Annotated[
-    bool, typer.Option("--static", help="Read the text only; no user code runs, no verdict.")
+    bool | None,
+    typer.Option(
+        "--static/--no-static",
+        help="Read the text only; no user code runs, no verdict (as --watch does by itself).",
+    ),
 ]
 SelectOption = Annotated[
     list[str] | None,
