@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from gptdoctor.cli.completing import rules_joined
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
@@ -43,10 +44,16 @@ StaticOption = Annotated[
 ]
 SelectOption = Annotated[
     list[str] | None,
-    typer.Option("--select", metavar="CODES", help="Only these rules: GD101,GD2."),
+    typer.Option(
+        "--select",
+        metavar="CODES",
+        help="Only these rules: GD101,GD2.",
+        autocompletion=rules_joined,
+    ),
 ]
 IgnoreOption = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these rules.")
+    list[str] | None,
+    typer.Option("--ignore", metavar="CODES", help="Not these rules.", autocompletion=rules_joined),
 ]
 # Options without a default here have theirs in `Options`: what is None was not given, and
 # pyproject.toml may say it.

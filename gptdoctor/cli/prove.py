@@ -9,6 +9,7 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.check import examine
+from gptdoctor.cli.completing import rules_joined
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.core.errors import DoctorError, UsageError
 
@@ -17,7 +18,12 @@ if TYPE_CHECKING:
 
 RuleOption = Annotated[
     list[str] | None,
-    typer.Option("--rule", metavar="CODES", help="Only these rules: GD801,GD1."),
+    typer.Option(
+        "--rule",
+        metavar="CODES",
+        help="Only these rules: GD801,GD1.",
+        autocompletion=rules_joined,
+    ),
 ]
 OutputOption = Annotated[
     Path | None,

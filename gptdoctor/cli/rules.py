@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gptdoctor.cli.completing import rules_and_families
+
 
 class RulesFormat(str, Enum):
     """How rules are printed."""
@@ -21,6 +23,7 @@ WordsArgument = Annotated[
         metavar="[RULE]...",
         help="Codes or their beginnings, names, or families: GD1, routing; default: all.",
         show_default=False,
+        autocompletion=rules_and_families,
     ),
 ]
 StaticOption = Annotated[bool, typer.Option("--static", help="Only those that text can show.")]
