@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.completing import formats_joined
 from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
+from gptdoctor.cli.outputs import Output, planned, prefixes, write_all
 from gptdoctor.cli.watch import WatchOption, keep_watching
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -21,7 +24,21 @@ if TYPE_CHECKING:
     from gptdoctor.diagnose.gate import GateResult
 
 FormatOption = Annotated[
-    shared.OutputFormat, typer.Option("--output-format", help="How the result is printed.")
+    list[str] | None,
+    typer.Option(
+        "--output-format",
+        metavar="FORMAT[:FILE]",
+        help="How the result is told: text (default), concise, json, jsonl, sarif, github, "
+        "gitlab, junit, markdown; several with a file each: text,sarif:out.sarif.",
+        show_default=False,
+        autocompletion=formats_joined,
+    ),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-file", "-o", metavar="FILE", help="Write the result to this file, all at once."
+    ),
 ]
 
 # Options that decide how a model is run, by the parameters that hold them.
@@ -51,7 +68,8 @@ def check(
     ignore: shared.IgnoreOption = None,
     fail_on: shared.FailOnOption = None,
     strict: shared.StrictOption = None,
-    output_format: FormatOption = shared.OutputFormat.TEXT,
+    output_format: FormatOption = None,
+    output_file: FileOption = None,
     exit_zero: shared.ExitZeroOption = False,
     timeout_seconds: shared.TimeoutOption = None,
     memory_bytes: shared.MemoryOption = None,
@@ -71,14 +89,14 @@ def check(
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
+    show = partial(_show, outputs=planned(output_format, output_file), trace=trace)
     if watch:
-        show = partial(_show, output_format=output_format, words=_words(context), trace=trace)
-        keep_watching(context, examine, show)
+        keep_watching(context, examine, partial(show, words=_words(context)))
     options = options_with_text(context)
     if write_config and (options.static or options.text):
         raise UsageError("--write-config tells what running the models of saved files showed")
     examination = examine(options)
-    result = _show(examination, options, output_format, _words(context), trace=trace)
+    result = show(examination, options, words=_words(context))
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
@@ -126,24 +144,24 @@ def _words(context: typer.Context) -> tuple[str, ...]:
 def _show(
     examination: Examination,
     options: Options,
-    output_format: shared.OutputFormat,
-    words: tuple[str, ...],
     *,
+    outputs: Sequence[Output],
+    words: tuple[str, ...],
     trace: bool,
 ) -> GateResult:
     from gptdoctor.diagnose.gate import gate, shown
+    from gptdoctor.report.checked import Checked
+    from gptdoctor.source.targets import root_of
 
     result = gate(examination, options)
-    wanted = dataclasses.replace(examination, findings=shown(examination, options))
-    if output_format is shared.OutputFormat.JSON:
-        import json
-
-        from gptdoctor.report.json_document import to_document
-
-        typer.echo(json.dumps(to_document(wanted, gate=result), indent=2, allow_nan=False))
-    else:
-        from gptdoctor.report.consoles import stdout_console
-        from gptdoctor.report.text import print_examination
-
-        print_examination(stdout_console(), wanted, gate=result, targets=words, trace=trace)
+    in_repository, from_here = prefixes(root_of(options.targets, Path.cwd()), Path.cwd())
+    checked = Checked(
+        examination=dataclasses.replace(examination, findings=shown(examination, options)),
+        gate=result,
+        words=words,
+        trace=trace,
+        in_repository=in_repository,
+        from_here=from_here,
+    )
+    write_all(outputs, checked)
     return result

@@ -30,6 +30,15 @@ def rules_joined(incomplete: str) -> list[Offer]:
     return [(f"{before}{comma}{code}", name) for code, name in _beginning(last, codes)]
 
 
+def formats_joined(incomplete: str) -> list[Offer]:
+    """Output formats, also after others and a comma."""
+    from gptdoctor.report.output_formats import format_names
+
+    before, comma, last = incomplete.rpartition(",")
+    told = dict.fromkeys(format_names(), "")
+    return [(f"{before}{comma}{name}", text) for name, text in _beginning(last, told)]
+
+
 def _codes() -> dict[str, str]:
     from gptdoctor.catalog import told_rules
 

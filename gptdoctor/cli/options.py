@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -149,13 +148,6 @@ ShowOutputOption = Annotated[
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Print a traceback when gptdoctor fails.")
 ]
-
-
-class OutputFormat(str, Enum):
-    """How `check` prints its result."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def options_of(context: typer.Context) -> Options:

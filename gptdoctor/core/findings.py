@@ -166,3 +166,6 @@ class Finding:
     # What raised it: "text"; "line", a run, at this very line; "symbol", a run, somewhere in there.
     seen_by: str = "text"
     symptoms: tuple[Symptom, ...] = ()  # other rules that were confirmed because of this one
+    # How often the text of the rule is right where nothing is run.
+    confidence: Confidence = Confidence.HIGH
+    excerpt_column: int = 1  # of the line, 1-based: where the excerpt begins

@@ -19,6 +19,7 @@ from gptdoctor.core.diagnosis import (
 )
 from gptdoctor.core.errors import ResultFileError
 from gptdoctor.core.findings import (
+    Confidence,
     Evidence,
     Finding,
     Location,
@@ -133,6 +134,10 @@ def _finding(node: Node) -> Finding:
         fix=_fix(node.node("fix")) if node.has("fix") else None,
         details=node.values("details"),
         symptoms=_all(node, "symptoms", _symptom),
+        confidence=node.word("confidence", Confidence)
+        if node.has("confidence")
+        else Confidence.HIGH,
+        excerpt_column=node.integer("excerpt_column", 1),
     )
 
 
