@@ -19,7 +19,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.running import Running
-from gptdoctor.source.targets import Targets, find_targets
+from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
@@ -44,7 +44,12 @@ class Checkup:
     ) -> None:
         """Resolve the targets; raises UsageError for one that does not exist."""
         self.options = options
-        self.targets: Targets = find_targets(options.targets, here, options.files)
+        given = options.text
+        self.targets: Targets = (
+            find_targets(options.targets, here, options.files)
+            if given is None
+            else target_of_text(given.file)
+        )
         self.root: Path = self.targets.root
         self._here = here
         self._listener = listener
@@ -88,7 +93,16 @@ class Checkup:
         """The project as text, with `overlay` (path relative to the root -> text) on top."""
         from gptdoctor.source.project import Project
 
+        overlay = {**self.given, **overlay}
         return Project(root=self.root, search_paths=self._search_paths, overlay=overlay)
+
+    @cached_property
+    def given(self) -> Mapping[str, str]:
+        """The text that stands for a file from the beginning, by the file's path."""
+        given = self.options.text
+        if given is None:
+            return {}
+        return {given.file.relative_to(self.root).as_posix(): given.text}
 
     def examine(
         self, overlay: Mapping[str, str] | None = None, *, paths: frozenset[str] | None = None
@@ -99,13 +113,14 @@ class Checkup:
         being proven does, and to the probes that a proof needs.
         """
         started = time.monotonic()
+        overlay = {**self.given, **(overlay or {})}
         whole = not overlay and paths is None
         if whole and self.options.static and not self.targets.classes:
             examination: Examination | None = self._read_all()
         else:
             examination = self._cache.answer() if self._cache is not None and whole else None
         if examination is None:
-            examination = self._examine(overlay or {}, paths, self._cache if whole else None)
+            examination = self._examine(overlay, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
         models = examination.models
         if not self.options.show_output:

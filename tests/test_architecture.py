@@ -68,6 +68,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     # The Python API is reached from the package itself, and loaded only when it is called.
     "": ({"integrations"}, {"torch"}),
     "integrations": ({"*"}, {"torch", "rich", "psutil"}),
+    "watching": ({"core"}, {"watchfiles"}),
     "cli": ({"*"}, {"typer"}),
     "__main__": ({"cli"}, set()),
 }
