@@ -189,6 +189,7 @@ class Checkup:
             skipped=found.skipped,
             files=len(self.targets.files),
             seconds=0.0,
+            comments=found.comments,
         )
 
     @contextmanager

@@ -19,7 +19,10 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
 from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import importers
+from gptdoctor.source.suppressions import MARK, ignore_comments
 from gptdoctor.specimen.discover import discover
+
+MARK_BYTES = MARK.encode()
 
 
 def scan_file(project: Project, file: Path, *, named: bool) -> FileScan:
@@ -29,8 +32,9 @@ def scan_file(project: Project, file: Path, *, named: bool) -> FileScan:
     except OSError:
         data = b""
     digest = digest_of(data)
-    # A file without a word of torch in it is not parsed: no rule could fire in it.
-    if data.strip() and not named and not TORCH_BYTES.search(data):
+    # A file without a word of torch in it is not parsed: no rule could fire in it, and no comment
+    # of ours silence one.
+    if data.strip() and not named and not TORCH_BYTES.search(data) and MARK_BYTES not in data:
         return FileScan(digest=digest)
     try:
         return replace(_scan(project, file, named=named), digest=digest)
@@ -59,6 +63,7 @@ def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
         findings=tuple(told_of(findings, module)),
         errors=(*module.errors, *_told(module, scanned.failures)),
         skipped=tuple(_skipped(module, named=named)),
+        comments=ignore_comments(module),
     )
 
 
