@@ -89,6 +89,8 @@ class Uses:
         """Whether what a value is assigned to goes on to where a gradient could come back from."""
         after = end(statement)
         for target in statement.targets:
+            if isinstance(target, ast.Attribute) and target.attr == "data":
+                continue  # a weight is set: what it is set to is no part of any graph
             for name in ast.walk(target):
                 if not isinstance(name, ast.Name) or name.id in ("self", "cls"):
                     continue

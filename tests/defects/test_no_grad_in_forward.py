@@ -344,3 +344,28 @@ def test_a_crash_convicts_nobody() -> None:
     """A run that failed says nothing of gradients."""
     crash = Crash(stage="backward", kind="RuntimeError", message="boom")
     assert list(read_flow(flow(cut(parameters_gained=("a",)), crash=crash), NO_RECORD)) == []
+
+
+def test_weights_that_are_set_have_no_gradient_to_lose() -> None:
+    """What `weight.data` is set to is no part of any graph: a projection onto a bound."""
+    text = """
+import torch
+from torch import nn
+
+class Bounded(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.table = nn.Embedding(9, 4)
+
+    def bounded(self):
+        with torch.no_grad():
+            return self.table.weight.clone().renorm(2, 0, 1.0)
+
+    def forward(self, ids):
+        {use}
+        return self.table(ids)
+"""
+    silent = text.format(use="self.table.weight.data = self.bounded()")
+    assert lines_of("GD101", silent) == []
+    told = text.format(use="return self.bounded()[ids]")
+    assert lines_of("GD101", told) == [11]

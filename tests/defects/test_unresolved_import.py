@@ -264,6 +264,29 @@ def test_a_declared_package_is_no_defect(name: str, text: str, tmp_path: Path) -
     assert declared_distribution(project, module, "lost_package") == "lost-package"
 
 
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        (["torch", "absent-vision>=1"], []),
+        (["torch"], ["GD501"]),
+        (["torch", "absent-vision ; sys_platform == 'win32'"], ["GD501"]),
+        ([], ["GD501"]),
+    ],
+    ids=["another is missing, too", "all is there", "missing elsewhere", "nothing is required"],
+)
+def test_what_may_come_with_a_missing_package_is_no_defect(
+    lines: list[str], found: list[str], tmp_path: Path
+) -> None:
+    """Where the environment is not the project's, an undeclared package may be a guest of one."""
+    (tmp_path / "pyproject.toml").write_text(f"[project]\ndependencies = {lines!r}\n")
+    (tmp_path / "installed/torch").mkdir(parents=True)
+    (tmp_path / "installed/torch-2.4.dist-info").mkdir()
+    (tmp_path / "installed/torch/__init__.py").write_text("from . import nn")
+    (tmp_path / "installed/torch/nn.py").touch()
+    _, _, suspicions = scanned(tmp_path, "from guest import Part")
+    assert [one.rule for one in suspicions] == found
+
+
 def scanned(root: Path, body: str) -> tuple[Project, SourceModule, list[Suspicion]]:
     """A project whose model starts with `body`, and what is suspected there."""
     (root / "model.py").write_text(f"from torch import nn\n{body}\n{MODEL}")

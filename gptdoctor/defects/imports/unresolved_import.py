@@ -21,6 +21,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import modules_defining, serves_networks
+from gptdoctor.source.requirements import lacks_packages
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
 CODE = "GD501"
@@ -40,9 +41,14 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _is_note(visit: Visit, lack: Unresolved) -> bool:
-    """A declared package that is merely not installed is no fault of the code."""
+    """A declared package that is merely not installed is no fault of the code.
+
+    Nor is one that may come along with a declared one that is not installed either.
+    """
+    if lack.lack is not Lack.PACKAGE:
+        return False
     found = declared_distribution(visit.project, visit.module, lack.module)
-    return lack.lack is Lack.PACKAGE and found is not None
+    return found is not None or lacks_packages(visit.project, visit.module)
 
 
 def _matters(visit: Visit, site: ImportSite) -> bool:
