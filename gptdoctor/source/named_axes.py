@@ -14,14 +14,14 @@ from gptdoctor.source.batch_order import BATCH, KEEPING, PASSING, TIME, shape_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.flow_turns import turn_of
+from gptdoctor.source.flow_turns import number, turn_of
 from gptdoctor.source.mask_tables import called_last, operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
 from gptdoctor.source.memory_order import sizes_of
 from gptdoctor.source.project import Project
 
-# For each dimension: "batch", "time", or "" for any other.
+# For each dimension: "batch", "time", "one" for one of a single number, or "" for any other.
 Axes = tuple[str, ...]
 SPLITS = frozenset({"chunk", "split", "tensor_split"})
 SAME = PASSING | {"contiguous", "clone", "softmax", "tanh", "masked_fill", "sigmoid"}
@@ -118,11 +118,17 @@ def viewed(call: ast.Call, function: Function) -> Axes | None:
     for size in sizes:
         if isinstance(size, ast.Name) and size.id in names:
             found.append(names[size.id][1])
+        elif number(size) == 1:
+            found.append("one")
         elif any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(size)):
             return None  # B * H, T // 2: several in one, or parts of one
         else:
             found.append("")
-    return tuple(found) if sorted(one for one in found if one) == ["batch", "time"] else None
+    return tuple(found) if _has_both(tuple(found)) else None
+
+
+def _has_both(axes: Axes) -> bool:
+    return sorted(one for one in axes if one in ("batch", "time")) == ["batch", "time"]
 
 
 def is_mixed(project: Project, call: ast.Call, function: Function, depth: int = 0) -> bool:
@@ -133,8 +139,10 @@ def is_mixed(project: Project, call: ast.Call, function: Function, depth: int = 
     after = viewed(call, function)
     base = operand(call, function)
     before = None if after is None or base is None else axes_of(project, base, function, depth + 1)
-    if after is None or before is None or sorted(filter(None, before)) != ["batch", "time"]:
+    if after is None or before is None or not _has_both(before):
         return False
+    # A dimension of one number moves none.
+    before, after = (tuple(one for one in axes if one != "one") for axes in (before, after))
     if before[0] != "batch" or after[0] != "batch":
         return False
     return (before.index("time") == 1) is not (after.index("time") == 1)
