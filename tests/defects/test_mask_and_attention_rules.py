@@ -255,6 +255,15 @@ MASKS = {
         return F.softmax(scores, dim=1) @ v  # here
         """,
     ),
+    "the heads, by a transpose of dimensions 2 and 3": (
+        "GD818",
+        """
+        keys = given.transpose(2, 3)
+        scores = torch.matmul(given, keys) * 0.5 + self.seen
+        shares = F.softmax(scores, dim=1, dtype=torch.float)  # here
+        return torch.matmul(self.dropout(shares.to(q.dtype)), v)
+        """,
+    ),
     "the queries": (
         "GD818",
         """

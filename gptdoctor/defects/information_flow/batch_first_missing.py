@@ -5,11 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
-from gptdoctor.core.measurements.batch_isolation import BatchIsolation
-from gptdoctor.core.measurements.information import SEEDS
-from gptdoctor.core.measurements.measurement import Measurement
-from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.batch_order import batch_comes_first, source_of
 from gptdoctor.source.classes import ClassInfo, self_attribute
@@ -19,7 +15,6 @@ from gptdoctor.source.mask_uses import own_calls
 from gptdoctor.source.misplaced_masks import suspicion
 
 CODE = "GD817"
-PROBE = "batch-isolation"
 LAYERS = (
     "MultiheadAttention",
     "TransformerEncoderLayer",
@@ -119,24 +114,6 @@ def _loops_over(loop: ast.For, name: str) -> bool:
     return any(self_attribute(node) == name for node in ast.walk(loop.iter))
 
 
-def read_rows(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
-    """Confirm what the text raised where the rows of a batch see each other in the same class."""
-    if not isinstance(measurement, BatchIsolation) or measurement.seeds_leaking != SEEDS:
-        return
-    place = measurement.place
-    if place is None or not place.path:
-        return
-    yield Conviction(
-        rule=CODE,
-        status=Status.CONFIRMED,
-        probe=PROBE,
-        place=Place(path=place.path, symbol=place.symbol.partition(".")[0]),
-        message="The outputs of one row of a batch depend on the other rows.",
-        values={"from_others": measurement.from_others, "to_others": measurement.to_others},
-        alone=False,
-    )
-
-
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -175,12 +152,11 @@ DEFECT = Defect(
         "sees another. No shape is wrong, and the loss falls to what single tokens tell."
     ),
     confirmed_by=(
-        "The probe batch-isolation exchanges rows and looks whether others move. A leak in the "
-        "class of the layer confirms it."
+        "No probe measures it under this code: of two dimensions a run cannot tell which one was "
+        "meant to be the batch, and calls such a model with time first. Exchange one row of a "
+        "batch, and the outputs of the others move."
     ),
     sick=SICK,
     healed=SICK.replace("num_layers=2", "num_layers=2, batch_first=True"),
     suspects={calls(*LAYERS): see_layer},
-    convicts={PROBE: read_rows},
-    explains=("GD801", "GD802", "GD803", "GD805", "GD806", "GD807"),
 )

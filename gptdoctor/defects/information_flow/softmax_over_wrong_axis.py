@@ -12,8 +12,8 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_turns import number
-from gptdoctor.source.matrix_products import equation_of
-from gptdoctor.source.memory_order import rank_of
+from gptdoctor.source.matrix_products import equation_of, sides
+from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import kept_in
@@ -58,12 +58,21 @@ def _fault(attention: Attention, project: Project, function: Function) -> str | 
         # [B, Q, K] at least, in what is trained: a dimension 0 is none of the keys'.
         if axis == 0 and (rank > 2 or (keys == -1 and rank == 0 and _is_batched(attention))):
             return "runs over the batch, and not over the keys"
+        least = _least_rank(attention, function)
+        rank = rank or (least if axis < least - 1 else 0)
         if rank < 3 or axis >= rank:
             return None
         axis -= rank
     if axis == keys:
         return None
     return "runs over another dimension than that of the keys, along which the values are summed"
+
+
+def _least_rank(attention: Attention, function: Function) -> int:
+    """The fewest dimensions that the scores must have: `k.transpose(2, 3)` takes four."""
+    given = (side for product in attention.products for side in sides(product))
+    turns = (turned(side, function) for side in given)
+    return max((turn.least_rank for turn in turns if turn is not None), default=0)
 
 
 def _dimension(call: ast.Call, project: Project, function: Function) -> int | str | None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import Shapes
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.named_axes import is_mixed, is_undone
 
 CODE = "GD306"
 PROBE = "shapes"
@@ -16,6 +20,18 @@ PROBE = "shapes"
 
 # Rounding in fp32 is less than 1e-6 of the largest logit; what mixes moves more than 1e-3 of it.
 LEAST = 1e-5
+
+
+def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A view whose sizes are named as another order of dimensions than the tensor has."""
+    if not isinstance(node, ast.Call) or visit.flow is None or is_undone(visit.parents):
+        return
+    if is_mixed(visit.project, node, visit.flow):
+        told = (
+            f"`{text_of(node)}` keeps the numbers in order and calls them something else: "
+            "positions become heads, or heads positions; a transpose is missing"
+        )
+        yield suspicion(CODE, node, visit.flow, told)
 
 
 def read_shapes(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -104,6 +120,7 @@ DEFECT = Defect(
         "y.reshape(batch, length, -1)",
         "y.transpose(1, 2).flatten(2)",
     ),
+    suspects={calls("view", "reshape"): see_view},
     convicts={PROBE: read_shapes},
     explains=("GD801", "GD802"),
     proof=Proof(

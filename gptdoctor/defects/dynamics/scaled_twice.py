@@ -1,0 +1,125 @@
+"""GD911: queries are scaled before an attention that scales the scores itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Confidence, Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.attention_text import Did, Step, trail_of
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import end, start, text_of
+from gptdoctor.source.mask_uses import SDPA, argument_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to, kept_in
+
+CODE = "GD911"
+# 1 / sqrt(size) and sqrt(size), of anything that is the width of a head.
+_BASE = r"(\([^()*]*\)|[\w.]+(\(-1\)|\[-1\])?)"
+_ROOT = rf"((\w+\.)*sqrt\([^()*]*(\([^()]*\))?[^()*]*\)|{_BASE} ?\*\* ?0\.5)"
+FACTOR = re.compile(rf"^(1(\.0)? / \(?{_ROOT}\)?|{_BASE} ?\*\* ?\(?-0\.5\)?)$")
+DIVISOR = re.compile(rf"^{_ROOT}$")
+_SKIPPING = ast.If | ast.For | ast.While | ast.Try | ast.Match
+
+
+def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A call without a scale of its own, of queries or keys that were scaled."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    if visit.module.names.called(node) != SDPA or any(one.arg is None for one in node.keywords):
+        return
+    if argument_of(node, "scale", 6) is not None or any(
+        isinstance(one, ast.Starred) for one in node.args
+    ):
+        return
+    for name, place in (("query", 0), ("key", 1)):
+        given = argument_of(node, name, place)
+        step = None if given is None else _scaled(given, node, visit)
+        if step is not None:
+            told = (
+                f"`{text_of(step.node)}` scales the {name}, and `scaled_dot_product_attention` "
+                "divides the scores by the root of the width once more: pass scale=1"
+            )
+            yield suspicion(CODE, step.node, visit.flow, told, [node])
+            return
+
+
+def _scaled(given: ast.expr, call: ast.Call, visit: Visit) -> Step | None:
+    """The step that scales a value on every way to the call."""
+    flow = visit.flow
+    if flow is None:
+        return None
+    for step in trail_of(visit.project, flow).back(given):
+        if step.did is Did.OPAQUE:
+            return None
+        if _is_scale(step, visit.project, flow) and _always_before(step.node, call, flow):
+            return step
+    return None
+
+
+def _is_scale(step: Step, project: Project, function: Function) -> bool:
+    if step.other is None or step.did not in (Did.MULTIPLIED, Did.DIVIDED):
+        return False
+    value, where = step.other, function
+    if isinstance(value, ast.Name):
+        value = bound_to(value, function) or value
+    elif isinstance(value, ast.Attribute):
+        kept = kept_in(project, function, value.attr)
+        value, where = kept if kept is not None else (value, where)
+    pattern = FACTOR if step.did is Did.MULTIPLIED else DIVISOR
+    return bool(pattern.match(text_of(value)))
+
+
+def _always_before(node: ast.AST, call: ast.Call, function: Function) -> bool:
+    """Whether no branch or loop holds the scaling without holding the call."""
+    around = (one for one, _ in function.statements_around(node) if isinstance(one, _SKIPPING))
+    return all(start(one) <= start(call) and end(call) <= end(one) for one in around)
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reading(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(width, 3 * width)
+
+    def forward(self, x):
+        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))
+        parts = parts.permute(2, 0, 3, 1, 4)
+        q = parts[0] * parts.shape[-1] ** -0.5
+        y = F.scaled_dot_product_attention(q, parts[1], parts[2], is_causal=True)
+        return y.transpose(1, 2).flatten(2)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="scaled-twice",
+    severity=Severity.MEDIUM,
+    confidence=Confidence.MEDIUM,
+    summary="The scores of an attention are divided by the root of the head's width twice.",
+    explanation=(
+        "`scaled_dot_product_attention` divides by the square root of the width by itself, unless "
+        "it is given `scale=`. Queries or keys that were divided by it before, as a product by "
+        "hand needs it, make scores that are too small. A learned scale, one that stands in "
+        "another branch, and a call with `scale=` are not meant."
+    ),
+    harm=(
+        "The softmax is nearly even at the start, so that the attention looks at everything alike, "
+        "and queries and keys have to grow before it learns to choose. Weights that were trained "
+        "with one scale give other outputs."
+    ),
+    confirmed_by=(
+        "No probe measures it under this code; compare the outputs with those of "
+        "`softmax(q @ k.mT * d ** -0.5) @ v`."
+    ),
+    sick=SICK,
+    healed=SICK.replace(" * parts.shape[-1] ** -0.5", ""),
+    suspects={calls("scaled_dot_product_attention"): see_attention},
+)
