@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,11 +17,10 @@ if TYPE_CHECKING:
 def examine(options: Options) -> Examination:
     """One checkup with its progress on stderr."""
     from gptdoctor.checkup import Checkup
-    from gptdoctor.report.consoles import stderr_console
-    from gptdoctor.report.progress import Progress
+    from gptdoctor.report.waiting import progress_on
 
     with (
-        Progress(stderr_console()) as progress,
+        progress_on(sys.stderr) as progress,
         Checkup(options, Path.cwd(), progress.listen) as checkup,
     ):
         return checkup.examine()

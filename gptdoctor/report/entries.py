@@ -88,10 +88,10 @@ def _of_finding(finding: Finding, fingerprint: str, *, live: bool) -> Entry:
         name=finding.name,
         severity=finding.severity,
         location=finding.location,
-        message=finding.message,
+        message=_sentence(finding.message),
         fingerprint=fingerprint,
         status=status,
-        known=_sentence(known) if live else "",
+        known=_sentence(capital(known)) if live else "",
         fix=finding.fix.title.rstrip(".") if finding.fix else "",
         finding=finding,
     )
@@ -135,6 +135,5 @@ def _fingerprint(*parts: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    """Text with a capital at its beginning and a full stop at its end."""
-    ended = text if text.rstrip().endswith((".", "!", "?")) else f"{text}."
-    return capital(ended)
+    """Text with a full stop at its end."""
+    return text if text.rstrip().endswith((".", "!", "?")) else f"{text}."

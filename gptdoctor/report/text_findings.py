@@ -9,7 +9,7 @@ from rich.text import Text
 
 from gptdoctor.core.diagnosis import ModelDiagnosis
 from gptdoctor.core.findings import Confidence, Finding, Status
-from gptdoctor.report.amounts import count
+from gptdoctor.report.amounts import count, whole
 from gptdoctor.report.finding_words import fix_sentence, place_of, worst_first
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, to_text
 from gptdoctor.report.prose import Inline, literally, prose, sentence, visible
@@ -65,17 +65,16 @@ def _print_head(console: Console, of_rule: Sequence[Finding], *, live: bool) -> 
     """The rule, how many places it holds for, and how far its text can be trusted."""
     finding = of_rule[0]
     severity = finding.severity.value
-    aside = f"  {_places(of_rule)}" if len(of_rule) > 1 else ""
+    places = count(len(of_rule), "place")
+    aside = f"  {places} in {_files(of_rule)}" if len(of_rule) > 1 else ""
     if not live and finding.confidence is not Confidence.HIGH:
         aside += f"  {finding.confidence.value} confidence"
     head = (f"{finding.rule} {finding.name}", "rule")
     print_line(console, (severity, f"severity.{severity}"), " ", head, (aside, "aside"))
 
 
-def _places(findings: Sequence[Finding]) -> str:
-    """How many places in how many files."""
-    files = len({one.location.path for one in findings})
-    return f"{count(len(findings), 'place')} in {count(files, 'file')}"
+def _files(findings: Sequence[Finding]) -> str:
+    return count(len({one.location.path for one in findings}), "file")
 
 
 def _print_alike(
@@ -122,7 +121,7 @@ def _print_group(
 
 
 def _print_rest(console: Console, rest: Sequence[Finding]) -> None:
-    print_line(console, "  ", (f"… and {_places(rest)} more", "aside"))
+    print_line(console, "  ", (f"… and {whole(len(rest))} more in {_files(rest)}", "aside"))
 
 
 def _print_fixes(console: Console, of_rule: Sequence[Finding], *, live: bool) -> None:

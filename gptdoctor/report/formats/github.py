@@ -14,6 +14,7 @@ from gptdoctor.core.findings import Severity
 from gptdoctor.report.amounts import capital, count, joined
 from gptdoctor.report.checked import Checked
 from gptdoctor.report.entries import Entry, entries_of
+from gptdoctor.report.prose import visible
 
 PER_KIND = 10
 COMMANDS = {
@@ -87,7 +88,7 @@ def _left_out(left: dict[str, int]) -> Iterator[str]:
 
 def _data(text: str) -> str:
     """A message as the runner reads it: one line."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return visible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -1,6 +1,6 @@
 """The same as `json`, one object a line, for what reads line by line.
 
-The "kind" of a line tells what it is, and its other fields are those that the object of that kind
+The "type" of a line tells what it is, and its other fields are those that the object of that type
 has in the JSON document: "run" (versions and environment) first, then "model", "finding", "error"
 and "skipped", and "summary" at the end, so that a reader knows that nothing is missing.
 """
@@ -21,7 +21,7 @@ def write(checked: Checked, stream: TextIO) -> None:
     """The lines."""
     document = to_document(checked.examination, gate=checked.gate)
     for kind, content in _objects(document):
-        stream.write(f"{json.dumps({'kind': kind, **content}, allow_nan=False)}\n")
+        stream.write(f"{json.dumps({'type': kind, **content}, allow_nan=False)}\n")
 
 
 def _objects(document: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -8,7 +8,7 @@ The elements and attributes are those of Jenkins' schema (junit-10.xsd) and no m
 from __future__ import annotations
 
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from gptdoctor.core.diagnosis import Examination, Verdict
@@ -51,7 +51,7 @@ def _cases(checked: Checked) -> Iterator[ET.Element]:
         ET.SubElement(case, "error", _told("no-run", examination.environment.trouble))
         yield case
     yield from map(_of_entry, entries)
-    clean = list(_clean_models(examination, checked.in_repository))
+    clean = list(_clean_models(examination, checked.in_repository, entries))
     yield from clean
     if not entries and not clean:
         yield _case("gptdoctor", f"nothing was found in {count(examination.files, 'file')}")
@@ -78,13 +78,16 @@ def _text(entry: Entry) -> str:
     return visible(f"{head}\n{excerpt}{entry.told}")
 
 
-def _clean_models(examination: Examination, prefix: str) -> Iterator[ET.Element]:
+def _clean_models(
+    examination: Examination, prefix: str, entries: Sequence[Entry]
+) -> Iterator[ET.Element]:
     """The models that nothing is held against: run and trainable, or not run and not suspected."""
-    paths = {entry.location.path for entry in entries_of(examination)}
+    paths = {entry.location.path for entry in entries}
     for model in examination.models:
-        not_run = model.verdict is None and model.path not in paths
+        path = f"{prefix}{model.path}"
+        not_run = model.verdict is None and path not in paths
         if model.verdict is Verdict.TRAINABLE or not_run:
-            yield _case(f"{prefix}{model.path}", f"{model.name} ({_clean(model.verdict)})")
+            yield _case(path, f"{model.name} ({_clean(model.verdict)})")
 
 
 def _clean(verdict: Verdict | None) -> str:

@@ -21,6 +21,7 @@ from gptdoctor.report.prose import Inline, listed, literally, prose, sentence
 from gptdoctor.report.rule_counts import rule_counts
 
 LONGEST = 65_000  # bytes; GitHub counts characters, and a few more may stand around it
+LEAST = 60  # bytes of a row: with severity, rule, place and message it is never shorter
 MANY = 20  # findings; more are told by rule first
 _ORDER = list(Verdict)
 
@@ -28,7 +29,7 @@ _ORDER = list(Verdict)
 def write(checked: Checked, stream: TextIO) -> None:
     """The page with as many of the entries as it can hold."""
     entries = entries_of(checked.examination, checked.in_repository)
-    shown = len(entries)
+    shown = min(len(entries), LONGEST // LEAST)
     page = _page(checked, entries, shown)
     while len(page.encode()) > LONGEST and shown:
         # By the share that is too long, and at least one less.

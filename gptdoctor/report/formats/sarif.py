@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from gptdoctor import __version__
 from gptdoctor.core.diagnosis import Examination
-from gptdoctor.core.findings import Finding, Location, Status
+from gptdoctor.core.findings import Finding, Status
 from gptdoctor.report.amounts import whole
 from gptdoctor.report.checked import Checked
 from gptdoctor.report.entries import Entry, entries_of
@@ -90,42 +90,39 @@ def _message(entry: Entry) -> str:
 
 def _location(entry: Entry) -> dict[str, Any]:
     where = entry.location
-    physical = {"artifactLocation": {"uri": quote(where.path), "uriBaseId": _TOP}}
+    physical: dict[str, Any] = {"artifactLocation": {"uri": quote(where.path), "uriBaseId": _TOP}}
     if where.in_cell is None:  # the line of a cell is no line of the notebook's file
-        physical |= {"region": _region(where)} | _context(entry)
+        physical |= _regions(entry)
     symbol = entry.finding.symbol if entry.finding else ""
     logical = {"logicalLocations": [{"fullyQualifiedName": symbol}]} if symbol else {}
     return {"physicalLocation": physical, **logical}
 
 
-def _region(where: Location) -> dict[str, int]:
-    lines = {"startLine": where.line, "endLine": where.end_line}
-    if where.line == where.end_line and where.column >= where.end_column:
-        return lines
-    return lines | {"startColumn": where.column, "endColumn": where.end_column}
+def _regions(entry: Entry) -> dict[str, Any]:
+    """The range of an entry, and its line in letters, so that a viewer shows it without the file.
 
-
-def _context(entry: Entry) -> dict[str, Any]:
-    """The line of a finding, so that a viewer shows it without the file.
-
-    A region around another has to hold all of it, and one line holds no range of several.
+    A region around another has to be wider than that, and one line holds no range of several.
     """
-    finding = entry.finding
-    if finding is None or not finding.excerpt or entry.location.line != entry.location.end_line:
-        return {}
+    where, finding = entry.location, entry.finding
+    lines = {"startLine": where.line, "endLine": where.end_line}
+    if where.line < where.end_line or where.column < where.end_column:
+        region: dict[str, Any] = lines | _columns(where.column, where.end_column)
+    else:
+        region = lines  # it has no width: the whole line is meant
+    if finding is None or not finding.excerpt or where.line < where.end_line:
+        return {"region": region}
     first = finding.excerpt_column
-    region = {
-        "startLine": entry.location.line,
-        "startColumn": first,
-        "endColumn": first + len(finding.excerpt),
-        "snippet": {"text": finding.excerpt},
-    }
-    return {"contextRegion": region} if _holds(region, entry.location) else {}
+    last = first + len(finding.excerpt)
+    shown = {"snippet": {"text": finding.excerpt}}
+    if (where.column, where.end_column) == (first, last):
+        return {"region": region | shown}
+    around = {"startLine": where.line, **_columns(first, last), **shown}
+    holds = first <= where.column < where.end_column <= last
+    return {"region": region, **({"contextRegion": around} if holds else {})}
 
 
-def _holds(region: dict[str, Any], where: Location) -> bool:
-    within = region["startColumn"] <= where.column and where.end_column <= region["endColumn"]
-    return bool(within)
+def _columns(first: int, last: int) -> dict[str, int]:
+    return {"startColumn": first, "endColumn": last}
 
 
 def _known(entry: Entry) -> dict[str, Any]:
