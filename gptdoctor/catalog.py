@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
 import re
@@ -13,6 +14,8 @@ from gptdoctor import defects
 from gptdoctor.core.errors import CatalogError, UsageError
 from gptdoctor.defect import Defect
 
+WELL_FORMED = re.compile(r"GD\d+", re.IGNORECASE)
+LIKE_DIGITS = str.maketrans("OIL", "011")
 # How every defect's file begins to speak of its code.
 _CODE = re.compile(r'(?:^CODE = |^    code=)"(GD\d+)"', re.MULTILINE)
 
@@ -39,7 +42,39 @@ def defect_named(word: str) -> Defect:
         if word.upper() == defect.code or word.lower() == defect.name:
             return defect
     known = ", ".join(defect.code for defect in all_defects())
-    raise UsageError(f"there is no rule {word!r}", hint=f"the rules are {known}")
+    near = nearest(word)
+    raise UsageError(
+        f"there is no rule {word!r}",
+        hint=f"did you mean {near!r}?" if near else f"the rules are {known}",
+    )
+
+
+def rules_named(word: str) -> tuple[Defect, ...]:
+    """The rules that a word speaks of: a code, the beginning of codes, or a name; () for none."""
+    beginning, name = word.strip().upper(), word.strip().lower()
+    return tuple(
+        one
+        for one in all_defects()
+        if name == one.name or (beginning and one.code.startswith(beginning))
+    )
+
+
+def nearest(word: str) -> str:
+    """The code or name that was meant by a word which is neither, "" where none is near.
+
+    A number that no rule has is as near to all the others of its family as to each.
+    """
+    if WELL_FORMED.fullmatch(word.strip()):
+        return ""
+    meant = word.strip().upper().translate(LIKE_DIGITS)
+    names = [one.name for one in all_defects()]
+    codes = [one.code for one in all_defects()]
+    if meant in codes:
+        return meant
+    near = difflib.get_close_matches(word.strip().lower(), names, n=1, cutoff=0.7)
+    # A letter too many or too few: of five signs most must be right.
+    near = near or difflib.get_close_matches(word.strip().upper(), codes, n=1, cutoff=0.75)
+    return near[0] if near else ""
 
 
 def told_rules() -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +23,10 @@ from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
+    from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
+    from gptdoctor.cache.scans import ScanCache
+    from gptdoctor.changed import BranchChanges
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -42,7 +46,9 @@ class Checkup:
         self.options = options
         given = options.text
         self.targets: Targets = (
-            find_targets(options.targets, here) if given is None else target_of_text(given.file)
+            find_targets(options.targets, here, options.files)
+            if given is None
+            else target_of_text(given.file)
         )
         self.root: Path = self.targets.root
         self._here = here
@@ -109,15 +115,19 @@ class Checkup:
         started = time.monotonic()
         overlay = {**self.given, **(overlay or {})}
         whole = not overlay and paths is None
-        examination = self._cache.answer() if self._cache is not None and whole else None
+        if whole and self.options.static and not self.targets.classes:
+            examination: Examination | None = self._read_all()
+        else:
+            examination = self._cache.answer() if self._cache is not None and whole else None
         if examination is None:
             examination = self._examine(overlay, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
         models = examination.models
         if not self.options.show_output:
             models = tuple(dataclasses.replace(model, output="") for model in models)
-        seconds = time.monotonic() - started
-        return dataclasses.replace(examination, models=models, seconds=seconds)
+        found = dataclasses.replace(examination, models=models)
+        examination = self._settled(found, overlay or {}, whole=whole)
+        return dataclasses.replace(examination, seconds=time.monotonic() - started)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -126,7 +136,7 @@ class Checkup:
             self._running.start()  # it imports torch while the text is read
         # Loaded only now: an answer from the cache needs none of it.
         from gptdoctor.diagnose.cells import told_by_cell
-        from gptdoctor.prepare import prepare
+        from gptdoctor.prepare import comments, prepare
         from gptdoctor.weigh import weigh
 
         prepared = prepare(self.project_with(overlay), self.targets, paths, self.options)
@@ -150,11 +160,87 @@ class Checkup:
             skipped=prepared.skipped,
             files=len(self.targets.files),
             seconds=0.0,
+            comments=comments(prepared),
         )
         examination = told_by_cell(found, prepared.modules)
         if cache is not None:
             cache.keep(examination, prepared.project, requests, records)
         return examination
+
+    def _read_all(self) -> Examination:
+        """Scan the text of all targets; no model is looked for, as none is run."""
+        from gptdoctor.static import examine_text
+        from gptdoctor.told_models import require_entries
+
+        require_entries(self.project_with({}), self.options)
+        with self._scan_cache() as cache:
+            found = examine_text(
+                self.targets,
+                self._search_paths,
+                cache,
+                lambda files: self._listener(events.ScanStarted(files)),
+            )
+        self._listener(events.ScanFinished(len(found.findings)))
+        return Examination(
+            environment=self._environment(()),
+            models=(),
+            findings=found.findings,
+            errors=found.errors,
+            skipped=found.skipped,
+            files=len(self.targets.files),
+            seconds=0.0,
+            comments=found.comments,
+        )
+
+    @contextmanager
+    def _scan_cache(self) -> Iterator[ScanCache | None]:
+        """The scans of earlier runs, where the user wants any."""
+        if not self.options.cache:
+            yield None
+            return
+        from gptdoctor.cache.scans import ScanCache
+        from gptdoctor.cache.store import Store, cache_folder
+        from gptdoctor.cache.surroundings import surroundings
+
+        store = Store(cache_folder(), lambda text: self._listener(events.Trouble(text)))
+        around = surroundings(self._python, self._search_paths)
+        try:
+            yield ScanCache(store, around, self.root)
+        finally:
+            store.close()
+
+    def _settled(
+        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
+    ) -> Examination:
+        """The examination without what the user set aside, which is no part of what is kept."""
+        from gptdoctor.diagnose.set_aside import settle, sorted_out
+
+        found = settle(examination, self.options, whole=whole)
+        if self.options.diff_base is not None:
+            judge = self._branch.judge(found, self.project_with(overlay))
+            found = sorted_out(found, judge)
+        if self.options.baseline is None:
+            return found
+        from gptdoctor.baseline import read_baseline, without_known
+
+        file = self.options.baseline
+        return without_known(found, read_baseline(file), self.looked, file.name)
+
+    @property
+    def looked(self) -> Looked:
+        """What this run looks at, for a baseline that was written of more or less."""
+        from gptdoctor.baseline import Looked
+
+        paths = frozenset(file.relative_to(self.root).as_posix() for file in self.targets.files)
+        return Looked(root=self.root, paths=paths, options=self.options)
+
+    @cached_property
+    def _branch(self) -> BranchChanges:
+        from gptdoctor.changed import BranchChanges
+        from gptdoctor.source.revisions import before_branch
+
+        before = before_branch(self.root, self.options.diff_base or "HEAD")
+        return BranchChanges(before, self.project_with, self.options)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +11,59 @@ from gptdoctor.core.findings import Severity
 
 # A tiny model's examination takes about 2 s; a minute leaves room for a slow import.
 DEFAULT_TIMEOUT_SECONDS = 60.0
+ALL_RULES = "GD"  # what all codes begin with
+
+# Folders that hold no source of the user's own, or copies of it.
+SKIPPED_FOLDERS = (
+    "__pycache__",
+    "build",
+    "dist",
+    "node_modules",
+    "site-packages",
+    "dist-packages",
+    "test",
+    "tests",
+    "testing",
+)
+# Tests make models sick on purpose.
+TEST_FILES = ("test_*.py", "*_test.py", "conftest.py", "test_*.ipynb", "*_test.ipynb")
+DEFAULT_EXCLUDE = (*(f"{name}/" for name in SKIPPED_FOLDERS), *TEST_FILES)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileChoice:
+    """Which files below the folders that are named are read."""
+
+    exclude: tuple[str, ...] = DEFAULT_EXCLUDE  # patterns as in .gitignore, seen from the root
+    respect_gitignore: bool = True
+    force_exclude: bool = False  # files that are named are held against `exclude` as well
+
+
+@dataclass(frozen=True, kw_only=True)
+class Selection:
+    """Rules as one place names them: a file, or the command line. None: it says nothing."""
+
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
+    extend_select: tuple[str, ...] = ()
+    extend_ignore: tuple[str, ...] = ()
+
+
+def settled(selections: Iterable[Selection]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is selected and what is ignored in the end; the later of `selections` counts more.
+
+    A `select` takes the place of all that was selected before, an `ignore` of all that was
+    ignored; what extends them is added.
+    """
+    select: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    for one in selections:
+        select = select if one.select is None else one.select
+        ignore = ignore if one.ignore is None else one.ignore
+        if one.extend_select:
+            select = (*(select or (ALL_RULES,)), *one.extend_select)
+        ignore += one.extend_ignore
+    return select, ignore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,6 +110,17 @@ class Options:
     text: GivenText | None = None  # from stdin, in the place of the targets
     # By "path.py:Class" of the project, from [tool.gptdoctor.models] of pyproject.toml.
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
+    files: FileChoice = field(default_factory=FileChoice)
+    # Rules that are left alone in the files of a pattern, which is seen from the root.
+    per_file_ignores: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    severities: tuple[tuple[str, Severity], ...] = ()  # by code or beginning of one
+    baseline: Path | None = None  # the file of findings that are known
+    diff_base: str | None = None  # only what the branch from this revision brought in
+
+    def severity_of(self, code: str, usual: Severity) -> Severity:
+        """How bad findings of this rule are to the user; the longer prefix wins."""
+        fitting = [one for one in self.severities if code.startswith(one[0])]
+        return max(fitting, key=lambda one: len(one[0]))[1] if fitting else usual
 
     def wants(self, code: str) -> bool:
         """Whether findings of this rule are asked for; the longer prefix wins, then `ignore`."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gptdoctor.config import Options
+from gptdoctor.core.comments import IgnoreComment, MadeOf
 from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.scan import ModelNames, scan
+from gptdoctor.scan_file import why_empty
 from gptdoctor.source.factories import factory_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.suppressions import ignore_comments
 from gptdoctor.source.targets import Targets
 from gptdoctor.specimen.discover import (
     discover,
@@ -73,6 +76,20 @@ def suspect(prepared: Prepared) -> list[Suspicion]:
     return list(scan(prepared.project, prepared.modules, ModelNames(by_path=names)))
 
 
+def comments(prepared: Prepared) -> tuple[IgnoreComment, ...]:
+    """The comments of the prepared modules, each with the models that its file is a part of."""
+    return tuple(
+        replace(comment, models=_made_of(prepared, module.path))
+        for module in prepared.modules
+        for comment in ignore_comments(module)
+    )
+
+
+def _made_of(prepared: Prepared, path: str) -> tuple[MadeOf, ...]:
+    models = (*prepared.models, *prepared.ignored)
+    return tuple(MadeOf(name=one.name, path=one.path) for one in models if path in _files_of(one))
+
+
 def _models(
     project: Project, targets: Targets, modules: list[SourceModule], options: Options
 ) -> Iterator[ModelTarget]:
@@ -122,14 +139,9 @@ def _skipped(
     for module in modules:
         if not module.text.strip():
             if module.file in targets.named or module.file.name != "__init__.py":
-                yield SkippedFile(path=module.path, reason=_why_empty(module))
+                yield SkippedFile(path=module.path, reason=why_empty(module))
         elif module.file in targets.named and module.path not in holding:
             yield SkippedFile(path=module.path, reason="no model found")
-
-
-def _why_empty(module: SourceModule) -> str:
-    language = "python" if module.notebook is None else module.notebook.language
-    return "empty" if language == "python" else f"a notebook in {language}"
 
 
 def _files_of(model: ModelTarget) -> frozenset[str]:

@@ -42,5 +42,5 @@ def test_a_rule_is_whole(defect: Defect) -> None:
     texts = (defect.summary, defect.explanation, defect.harm, defect.confirmed_by)
     assert all(len(text) > 20 for text in texts)
     assert module_of(defect)
-    assert defect.suspects or defect.convicts
+    assert defect.suspects or defect.convicts or defect.of_comments
     assert defect.fix is None or defect.fix.safety

@@ -22,7 +22,10 @@ from gptdoctor.worker.codec import from_plain, to_plain
 
 # What an examination does not depend on: which of its findings are shown and fail the gate, how
 # many models run at once, and where results are kept.
-_WITHOUT_EFFECT = frozenset({"select", "ignore", "fail_on", "strict", "exit_zero", "jobs", "cache"})
+_SHOWN = {"select", "ignore", "per_file_ignores", "severities", "baseline", "diff_base"}
+_GATE = {"fail_on", "strict", "exit_zero"}
+# `files` has its effect in the targets, which are asked by themselves.
+_WITHOUT_EFFECT = frozenset({*_SHOWN, *_GATE, "jobs", "cache", "files"})
 
 
 class ExaminationCache:
@@ -39,7 +42,9 @@ class ExaminationCache:
         self._store = store
         self._targets = targets
         self._folders = (targets.root, *around.folders)
-        self._asked = [around.fingerprint, str(targets.root), str(here), _plain_options(options)]
+        files = fingerprint.of_value([str(file) for file in targets.files])
+        asked = [around.fingerprint, str(targets.root), str(here), files]
+        self._asked = [*asked, _plain_options(options)]
         self._state: TreeState | None = None
 
     def get(self) -> Examination | None:

@@ -12,6 +12,8 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.completing import formats_joined
+from gptdoctor.cli.examining import examine, with_baseline_written
+from gptdoctor.cli.file_options import reading_files, words_again
 from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.cli.outputs import Output, planned, prefixes, write_all
@@ -54,12 +56,19 @@ WriteConfigOption = Annotated[
     bool,
     typer.Option("--write-config", help="Write each model's build and call into pyproject.toml."),
 ]
+WriteBaselineOption = Annotated[
+    bool,
+    typer.Option(
+        "--write-baseline", help="Write what is found into the --baseline file, as known."
+    ),
+]
 TraceOption = Annotated[
     bool,
     typer.Option("--trace", help="Show the data's path to where a gradient ends, line by line."),
 ]
 
 
+@reading_files
 def check(
     context: typer.Context,
     targets: shared.TargetsArgument = None,
@@ -83,6 +92,7 @@ def check(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     write_config: WriteConfigOption = False,
+    write_baseline: WriteBaselineOption = False,
     trace: TraceOption = False,
     stdin_filename: FilenameOption = None,
     watch: WatchOption = False,
@@ -95,7 +105,7 @@ def check(
     options = options_with_text(context)
     if write_config and (options.static or options.text):
         raise UsageError("--write-config tells what running the models of saved files showed")
-    examination = examine(options)
+    examination = with_baseline_written(options) if write_baseline else examine(options)
     result = show(examination, options, words=_words(context))
     if write_config:
         _write_config(examination, options)
@@ -115,25 +125,13 @@ def _write_config(examination: Examination, options: Options) -> None:
     print_written(stderr_console(), root, written.added, written.kept)
 
 
-def examine(options: Options) -> Examination:
-    """One checkup with its progress on stderr."""
-    from gptdoctor.checkup import Checkup
-    from gptdoctor.report.consoles import stderr_console
-    from gptdoctor.report.progress import Progress
-
-    with (
-        Progress(stderr_console()) as progress,
-        Checkup(options, Path.cwd(), progress.listen) as checkup,
-    ):
-        return checkup.examine()
-
-
 def _words(context: typer.Context) -> tuple[str, ...]:
     """What was asked for, as the next command has to ask for it again."""
     given = context.params
     words = [str(target) for target in given["targets"] or ()]
     for name in ("select", "ignore"):
         words += [f"--{name}", ",".join(given[name])] if given[name] else []
+    words += words_again(given)
     for option, name in _AGAIN.items():
         value = given[name]
         word = f"{value:g}" if isinstance(value, float) else str(value)
@@ -149,14 +147,15 @@ def _show(
     words: tuple[str, ...],
     trace: bool,
 ) -> GateResult:
-    from gptdoctor.diagnose.gate import gate, shown
+    from gptdoctor.diagnose.gate import gate, set_aside, shown
     from gptdoctor.report.checked import Checked
     from gptdoctor.source.targets import root_of
 
     result = gate(examination, options)
+    findings, suppressed = shown(examination, options), set_aside(examination, options)
     in_repository, from_here = prefixes(root_of(options.targets, Path.cwd()), Path.cwd())
     checked = Checked(
-        examination=dataclasses.replace(examination, findings=shown(examination, options)),
+        examination=dataclasses.replace(examination, findings=findings, suppressed=suppressed),
         gate=result,
         words=words,
         trace=trace,

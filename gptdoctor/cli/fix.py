@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.config import GivenText, Options
@@ -29,6 +30,7 @@ UnprovenOption = Annotated[
 ]
 
 
+@reading_files
 def fix(
     context: typer.Context,
     targets: shared.TargetsArgument = None,

@@ -11,7 +11,6 @@ import typer
 
 from gptdoctor.cli.completing import rules_joined
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
-from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Severity
 
 
@@ -19,7 +18,7 @@ def _value_of(key: str) -> Callable[[str], Any]:
     """The parser of an option that pyproject.toml knows as well: one sentence for a wrong value."""
 
     def parse(word: str) -> Any:
-        from gptdoctor.config_file import value_given
+        from gptdoctor.config_keys import value_given
 
         return value_given(key, word)
 
@@ -46,7 +45,7 @@ SelectOption = Annotated[
     typer.Option(
         "--select",
         metavar="CODES",
-        help="Only these rules: GD101,GD2.",
+        help="Only these rules: GD101,GD2, or their names.",
         autocompletion=rules_joined,
     ),
 ]
@@ -152,49 +151,47 @@ TracebackOption = Annotated[
 
 def options_of(context: typer.Context) -> Options:
     """The options of a command whose parameters are called as the fields of `Options` are."""
-    known = {each.name for each in dataclasses.fields(Options)}
+    known = {each.name for each in dataclasses.fields(Options)} | BESIDE
     given = {k: value for k, value in context.params.items() if k in known and value is not None}
     # The context holds words where the command's own parameters would be values.
-    kinds = {
-        name: kind for name, kind in (("fail_on", Severity), ("python", Path)) if name in given
-    }
-    return make_options(**given | {name: kind(given[name]) for name, kind in kinds.items()})
+    for name, kind in _KINDS.items():
+        if name in given:
+            given[name] = kind(given[name])
+    return make_options(**given)
 
 
-def make_options(
-    targets: list[str] | None = None,
-    *,
-    select: list[str] | None = None,
-    ignore: list[str] | None = None,
-    **given: Any,
-) -> Options:
+# What `options_of` reads beside fields of `Options`, and what words stand for.
+BESIDE = frozenset(
+    (
+        *("extend_select", "extend_ignore", "exclude", "extend_exclude"),
+        *("respect_gitignore", "force_exclude", "config", "isolated"),
+    )
+)
+_KINDS: dict[str, Callable[[Any], Any]] = {
+    "fail_on": Severity,
+    "python": Path,
+    "baseline": Path,
+    "config": Path,
+}
+
+
+def make_options(targets: list[str] | None = None, **given: Any) -> Options:
     """The options of one run: what was given, else what pyproject.toml says, else the defaults.
 
-    `given`: fields of `Options`; None where nothing was given.  Raises UsageError for an unknown
-    rule and a target that does not exist, ConfigError for a pyproject.toml that is not right.
+    `given`: fields of `Options` and of `settings.Given`; None where nothing was given.  Raises
+    UsageError for an unknown rule and a target that does not exist, ConfigError for a
+    pyproject.toml that is not right.
     """
-    from gptdoctor.config_file import FILE, read_config
-    from gptdoctor.source.targets import root_of
+    from gptdoctor.settings import Given, make_settings
 
-    words = tuple(targets or ())
-    file = read_config(root_of(words, Path.cwd()))
-    chosen = dict(file.values)
-    for name, codes in (("select", select), ("ignore", ignore)):
-        if codes:
-            chosen[name] = rule_codes(codes)
-        elif name in chosen:
-            chosen[name] = rule_codes(chosen[name], place=f"{FILE}: [tool.gptdoctor] {name}: ")
-    chosen |= {name: value for name, value in given.items() if value is not None}
-    return Options(targets=words, models=file.models, **chosen)
+    beside = BESIDE | {"select", "ignore"}
+    own = {name: value for name, value in given.items() if name in beside}
+    values = {name: value for name, value in given.items() if name not in beside}
+    return make_settings(targets or (), Given(**own, values=values), Path.cwd())
 
 
-def rule_codes(words: Iterable[str], place: str = "") -> tuple[str, ...]:
-    """Codes or prefixes of codes, given one by one or joined by commas."""
-    from gptdoctor.catalog import all_defects
+def rule_codes(words: Iterable[str]) -> tuple[str, ...]:
+    """Codes or prefixes of codes, given one by one or joined by commas; names become codes."""
+    from gptdoctor.settings import rule_codes as codes_of
 
-    codes = [code.strip().upper() for word in words for code in word.split(",")]
-    known = [defect.code for defect in all_defects()] if codes else []
-    for code in codes:
-        if not any(one.startswith(code) for one in known) or not code:
-            raise UsageError(f"{place}no rule begins with {code!r}", hint=f"the rules are {known}")
-    return tuple(codes)
+    return codes_of(words)

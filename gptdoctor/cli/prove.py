@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
-from gptdoctor.cli.check import examine
 from gptdoctor.cli.completing import rules_joined
+from gptdoctor.cli.examining import examine
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.core.errors import DoctorError, UsageError
 
@@ -33,6 +34,7 @@ OutputOption = Annotated[
 USUAL_NAME = "test_model_health.py"
 
 
+@reading_files
 def prove(
     context: typer.Context,
     targets: shared.TargetsArgument = None,

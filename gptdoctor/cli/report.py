@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from gptdoctor.cli import options as shared
-from gptdoctor.cli.check import examine
+from gptdoctor.cli.examining import examine
+from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
 from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
 
@@ -30,6 +31,7 @@ FromOption = Annotated[
 ]
 
 
+@reading_files
 def report(
     context: typer.Context,
     targets: shared.TargetsArgument = None,

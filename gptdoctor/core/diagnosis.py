@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from gptdoctor.core.cells import CellLine
+from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.core.findings import Finding, Value
 
 
@@ -78,6 +79,7 @@ class ModelDiagnosis:
     in_cell: CellLine | None = None  # where `line` is, in a notebook
     output: str = ""  # what its code printed, where the user wants to see it
     cached: bool = False  # measured by an earlier run, and nothing that it rests on has changed
+    known_reasons: tuple[str, ...] = ()  # those of `reasons` that the baseline holds already
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +127,9 @@ class Examination:
     skipped: tuple[SkippedFile, ...]  # of the files that the user named, and empty ones
     files: int  # source files read
     seconds: float
+    suppressed: tuple[Finding, ...] = ()  # findings that the user set aside: none of `findings`
+    comments: tuple[IgnoreComment, ...] = ()  # of the files that were scanned
+    remarks: tuple[str, ...] = ()  # on the run as a whole: a baseline that could be shorter
 
     @property
     def trainable(self) -> bool:

@@ -8,6 +8,7 @@ from enum import Enum
 
 from gptdoctor.core.cells import CellLine, place_words
 from gptdoctor.core.repairs import FixOffer
+from gptdoctor.core.suppressions import Suppression
 
 # What a piece of evidence may hold: numbers with their unit in the key, short texts, lists of them.
 Value = str | int | float | bool | None | tuple[str, ...] | tuple[int, ...] | tuple[float, ...]
@@ -166,6 +167,8 @@ class Finding:
     # What raised it: "text"; "line", a run, at this very line; "symbol", a run, somewhere in there.
     seen_by: str = "text"
     symptoms: tuple[Symptom, ...] = ()  # other rules that were confirmed because of this one
+    # Set aside by the user: not shown, and no matter of gates.
+    suppressed: Suppression | None = None
     # How often the text of the rule is right where nothing is run.
     confidence: Confidence = Confidence.HIGH
     excerpt_column: int = 1  # of the line, 1-based: where the excerpt begins

@@ -36,6 +36,15 @@ def shown(examination: Examination, options: Options) -> tuple[Finding, ...]:
     return tuple(finding for finding in examination.findings if options.wants(finding.rule))
 
 
+def set_aside(examination: Examination, options: Options) -> tuple[Finding, ...]:
+    """The findings that `shown` would give as well, had the user not set them aside."""
+    return tuple(
+        one
+        for one in examination.suppressed
+        if options.wants(one.rule) and one.evidence.status is not Status.REFUTED
+    )
+
+
 def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     blocking = [finding for finding in shown(examination, options) if _blocks(finding, options)]
     if blocking:
@@ -43,7 +52,7 @@ def _reasons(examination: Examination, options: Options) -> Iterator[str]:
     untrainable = [
         model.name
         for model in examination.models
-        if model.verdict is Verdict.UNTRAINABLE and not _all_ignored(model, options)
+        if model.verdict is Verdict.UNTRAINABLE and not _all_ignored(model, examination, options)
     ]
     if untrainable:
         yield f"{_some(untrainable)} {'is' if len(untrainable) == 1 else 'are'} untrainable"
@@ -63,13 +72,32 @@ def _blocks(finding: Finding, options: Options) -> bool:
     return not refuted and finding.severity.at_least(options.fail_on)
 
 
-def _all_ignored(model: ModelDiagnosis, options: Options) -> bool:
-    """Whether the user set aside the rule behind each reason.
+def _all_ignored(model: ModelDiagnosis, examination: Examination, options: Options) -> bool:
+    """Whether the user set each reason aside: its rule, all that confirms it, or the reason itself.
 
-    A reason that no rule stands behind (the loss does not fall) cannot be ignored.
+    A reason that no rule stands behind (the loss does not fall) is known to a baseline alone.
     """
-    rules = model.reason_rules
-    return all(rule is not None and not options.wants(rule) for rule in rules) and bool(rules)
+    reasons = list(zip(model.reasons, model.reason_rules, strict=False))
+    return bool(reasons) and all(
+        reason in model.known_reasons
+        or (rule is not None and (not options.wants(rule) or _is_aside(rule, model, examination)))
+        for reason, rule in reasons
+    )
+
+
+def _is_aside(rule: str, model: ModelDiagnosis, examination: Examination) -> bool:
+    """Whether all that a model's own run confirms of a rule was set aside, and there is some."""
+
+    def tells(finding: Finding) -> bool:
+        rules = {finding.rule, *(symptom.rule for symptom in finding.symptoms)}
+        return rule in rules and any(
+            (one.name, one.path) == (model.name, model.path)
+            and one.evidence.status is Status.CONFIRMED
+            for one in finding.models
+        )
+
+    aside = any(tells(one) for one in examination.suppressed)
+    return aside and not any(tells(one) for one in examination.findings)
 
 
 def _some(names: list[str]) -> str:

@@ -9,19 +9,20 @@ from typing import Any
 
 from torch import nn
 
-from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS
+from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.diagnosis import Environment, Examination, ModelDiagnosis
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Finding
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.diagnose.cells import told_by_cell
+from gptdoctor.diagnose.set_aside import settle
 from gptdoctor.integrations.given_model import size_of, unwrapped
 from gptdoctor.integrations.in_process import NOT_ASKED, Given, probe_name, run_probes
 from gptdoctor.integrations.live_source import LiveSource, live_source
 from gptdoctor.integrations.relocated import relocated
 from gptdoctor.integrations.shown import ShownExamination, shown
-from gptdoctor.prepare import Prepared, suspect
+from gptdoctor.prepare import Prepared, comments, suspect
 from gptdoctor.probes.chosen import chosen_probes
 from gptdoctor.specimen.on_device import device_of
 from gptdoctor.specimen.places import known_as, settle_package
@@ -109,8 +110,10 @@ class Examiner:
             skipped=(),
             files=len(source.modules),
             seconds=0.0,
+            comments=comments(prepared),
         )
-        return told_by_cell(found, source.modules)
+        # Only what comments say: there are no settings here, and no whole to miss findings in.
+        return settle(told_by_cell(found, source.modules), Options(), whole=False)
 
 
 def _concerns(finding: Finding, source: LiveSource, record: ModelRecord) -> bool:

@@ -28,9 +28,25 @@ def merged(before: Examination, after: Examination, touched: frozenset[str]) -> 
         after,
         models=(*models, *anew.values()),
         findings=_findings(before, after, touched),
+        suppressed=_suppressed(before, after, touched),
+        comments=before.comments,
+        remarks=before.remarks,
         files=before.files,
         seconds=before.seconds + after.seconds,
     )
+
+
+def _suppressed(
+    before: Examination, after: Examination, touched: frozenset[str]
+) -> tuple[Finding, ...]:
+    """What was set aside: of other files as before, where it was not looked at again."""
+    anew = {(one.rule, one.location) for one in (*after.findings, *after.suppressed)}
+    kept = [
+        one
+        for one in before.suppressed
+        if one.location.path not in touched and (one.rule, one.location) not in anew
+    ]
+    return tuple(sorted((*kept, *after.suppressed), key=lambda one: (one.location, one.rule)))
 
 
 def _findings(

@@ -16,6 +16,7 @@ from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SourceError
 from gptdoctor.core.findings import Evidence, Finding, Location, Severity, Status
 from gptdoctor.core.repairs import FixOffer
+from gptdoctor.core.suppressions import Suppression
 from gptdoctor.diagnose.fingerprints import fingerprints
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.json_reading import SCHEMA_VERSION, read_examination
@@ -32,8 +33,10 @@ def to_document(examination: Examination, *, gate: GateResult | None = None) -> 
         "environment": to_json(asdict(examination.environment)),
         "models": [model_object(model) for model in examination.models],
         "findings": finding_objects(examination.findings),
+        "suppressed": finding_objects(examination.suppressed),
         "errors": [error_object(error) for error in examination.errors],
         "skipped": [asdict(skipped) for skipped in examination.skipped],
+        "remarks": list(examination.remarks),
         "summary": summary_object(examination, gate),
     }
 
@@ -67,6 +70,7 @@ def model_object(model: ModelDiagnosis) -> Document:
         "cached": model.cached,
         "to_write": None if model.to_write is None else asdict(model.to_write),
         "ignored": model.ignored,
+        "known_reasons": list(model.known_reasons),
     }
 
 
@@ -97,7 +101,15 @@ def _finding(finding: Finding, fingerprint: str) -> Document:
         "fix": None if finding.fix is None else _fix(finding.fix),
         "details": to_json(finding.details),
         "symptoms": [asdict(symptom) for symptom in finding.symptoms],
+        **_suppression(finding.suppressed),
     }
+
+
+def _suppression(suppressed: Suppression | None) -> Document:
+    """What set the finding aside, where something did."""
+    if suppressed is None:
+        return {}
+    return {"suppressed": {"by": suppressed.by.value, "reason": suppressed.reason}}
 
 
 def _location(location: Location) -> Document:
@@ -144,6 +156,7 @@ def summary_object(examination: Examination, gate: GateResult | None) -> Documen
     """The counts, and what the gate made of them."""
     findings = examination.findings
     real = [one for one in findings if one.evidence.status is not Status.REFUTED]
+    aside = [one for one in examination.suppressed if one.evidence.status is not Status.REFUTED]
     return {
         "files": examination.files,
         "seconds": round(examination.seconds, 3),
@@ -152,6 +165,7 @@ def summary_object(examination: Examination, gate: GateResult | None) -> Documen
             one.verdict.value if one.verdict else "none" for one in examination.models
         ),
         "findings": len(real),
+        "suppressed": len(aside),
         "severities": _counts(
             (one.severity.value for one in real), known=[one.value for one in Severity]
         ),

@@ -29,6 +29,7 @@ from gptdoctor.core.findings import (
     Symptom,
 )
 from gptdoctor.core.repairs import Applicability, FixOffer
+from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.report.json_node import Node
 
 SCHEMA_VERSION = 1
@@ -53,6 +54,8 @@ def read_examination(document: object) -> Examination:
         skipped=_all(top, "skipped", _skipped),
         files=summary.integer("files", 0),
         seconds=summary.number("seconds", 0.0),
+        suppressed=_all(top, "suppressed", _finding),
+        remarks=top.texts("remarks"),
     )
 
 
@@ -134,11 +137,16 @@ def _finding(node: Node) -> Finding:
         fix=_fix(node.node("fix")) if node.has("fix") else None,
         details=node.values("details"),
         symptoms=_all(node, "symptoms", _symptom),
+        suppressed=_suppression(node.node("suppressed")) if node.has("suppressed") else None,
         confidence=node.word("confidence", Confidence)
         if node.has("confidence")
         else Confidence.HIGH,
         excerpt_column=node.integer("excerpt_column", 1),
     )
+
+
+def _suppression(node: Node) -> Suppression:
+    return Suppression(by=node.word("by", SuppressedBy), reason=node.text("reason", ""))
 
 
 def _symptom(node: Node) -> Symptom:

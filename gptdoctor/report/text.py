@@ -11,6 +11,7 @@ from rich.text import Text
 from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SkippedFile, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
+from gptdoctor.core.suppressions import SuppressedBy
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some, whole
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, prose_width
@@ -20,6 +21,12 @@ from gptdoctor.report.rule_counts import RuleCount, rule_counts
 from gptdoctor.report.text_findings import MANY, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
 
+_SET_ASIDE = {
+    SuppressedBy.COMMENT: "comments",
+    SuppressedBy.FILE: "per-file-ignores",
+    SuppressedBy.BASELINE: "the baseline",
+    SuppressedBy.BASE: "--diff-base",
+}
 MODELS_NAMED = 8  # of which only the text was read; more are told by their number
 
 
@@ -113,6 +120,11 @@ def _print_next(console: Console, following: Inline) -> None:
 
 def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text]:
     yield _counted(_real(examination), live=examination.environment.live)
+    aside = [one for one in examination.suppressed if one.evidence.status is not Status.REFUTED]
+    if aside:
+        yield Text(_aside(aside))
+    for remark in examination.remarks:
+        yield Text(visible(remark))
     yield _verdicts(examination)
     if examination.environment.trouble:
         trouble = visible(examination.environment.trouble)
@@ -123,6 +135,16 @@ def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text
     if gate is not None and gate.reasons and not trouble_alone:
         head = ("Failed", "error") if gate.exit_code else ("Would fail", "strong")
         yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
+
+
+def _aside(findings: Sequence[Finding]) -> str:
+    """How many findings are known, by what they are known."""
+    told = Counter(one.suppressed.by for one in findings if one.suppressed is not None)
+    known = [each for each in SuppressedBy if told[each]]
+    if len(known) == 1:
+        return f"{len(findings)} suppressed by {_SET_ASIDE[known[0]]}."
+    by = joined([f"{told[each]} by {_SET_ASIDE[each]}" for each in known])
+    return f"{len(findings)} suppressed: {by}."
 
 
 def _counted(findings: Sequence[Finding], *, live: bool) -> Text:

@@ -11,11 +11,11 @@ from itertools import islice
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
+from gptdoctor.config import SKIPPED_FOLDERS
 from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import INSTALLED_FOLDERS, Project
-from gptdoctor.source.targets import SKIPPED_FOLDERS
 
 # Where a name might come from is a help, not a finding: a project of more files than this is not
 # read through for it (2000 files of ordinary size are searched in under a second).
@@ -102,15 +102,17 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
         one = queue.popleft()
         if holds_networks(project, one):
             return True
-        for other in _importers(project, one) if len(seen) < MOST_IMPORTERS else ():
+        project.footprints.note(module.file, one.file, ())
+        for other in importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
                 seen.add(other)
                 queue.append(other)
     return False
 
 
-def _importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
+def importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
     """The modules of the project that import `module` or a name from it."""
+    project.footprints.wide.add(module.file)  # any file may import it
     for file in _imported_words(project).get(module.dotted.rpartition(".")[2], ()):
         other = project.read(file) if file != module.file else None
         if isinstance(other, SourceModule) and _imports(project, other, module):

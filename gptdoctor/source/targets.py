@@ -7,24 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gptdoctor.config import FileChoice
 from gptdoctor.core.errors import UsageError
-from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
 from gptdoctor.source.project import find_root
-
-# Folders that hold no source of the user's own, or copies of it.
-SKIPPED_FOLDERS = frozenset(
-    [
-        "__pycache__",
-        "build",
-        "dist",
-        "node_modules",
-        "site-packages",
-        "dist-packages",
-        "test",
-        "tests",
-        "testing",
-    ]
-)
+from gptdoctor.source.walking import is_excluded, sources_below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +23,15 @@ class Targets:
     classes: frozenset[tuple[Path, str]]  # asked for as FILE::Class; none: all that is found
 
 
-def find_targets(words: tuple[str, ...], here: Path) -> Targets:
+EVERYTHING_USUAL = FileChoice()
+
+
+def find_targets(
+    words: tuple[str, ...], here: Path, choice: FileChoice = EVERYTHING_USUAL
+) -> Targets:
     """Resolve files, folders, `FILE::Class` and `package.module:Class`, seen from `here`.
+
+    `choice` says what is passed by below folders, and of the files that were named.
 
     Links are followed: running code names its files by their real paths.
 
@@ -46,7 +39,9 @@ def find_targets(words: tuple[str, ...], here: Path) -> Targets:
     """
     found = [_target(word, here) for word in words or (".",)]
     root = _common_root([place for place, _ in found])
-    files = {file for place, _ in found for file in _files(place)}
+    if choice.force_exclude:
+        found = [one for one in found if not _is_left_out(one[0], root, choice)]
+    files = {file for place, _ in found for file in _files(place, root, choice)}
     return Targets(
         root=root,
         files=tuple(sorted(files)),
@@ -99,23 +94,13 @@ def _common_root(places: list[Path]) -> Path:
     return roots[0] if len(roots) == 1 else Path(os.path.commonpath(roots))
 
 
-def _files(place: Path) -> Iterator[Path]:
+def _is_left_out(place: Path, root: Path, choice: FileChoice) -> bool:
+    return place.is_file() and is_excluded(place, root, choice)
+
+
+def _files(place: Path, root: Path, choice: FileChoice) -> Iterator[Path]:
     """`place` itself when it is a file, else the sources below it that are worth reading."""
     if place.is_file():
         yield place
-        return
-    for folder, folders, names in os.walk(place):
-        folders[:] = sorted(name for name in folders if not _skipped(Path(folder, name)))
-        yield from (Path(folder, name) for name in names if _is_source(name))
-
-
-def _skipped(folder: Path) -> bool:
-    name = folder.name
-    return name.startswith(".") or name in SKIPPED_FOLDERS or (folder / "pyvenv.cfg").exists()
-
-
-def _is_source(name: str) -> bool:
-    stem, suffix = Path(name).stem, Path(name).suffix
-    if suffix not in (".py", NOTEBOOK) or name.startswith("."):
-        return False
-    return not (stem.startswith("test_") or stem.endswith("_test") or stem == "conftest")
+    else:
+        yield from sources_below(place, root, choice)

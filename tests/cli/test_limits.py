@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gptdoctor.config_file import value_given
+from gptdoctor.config_keys import value_given
 from gptdoctor.core.errors import UsageError
 from tests.commands import check_json, gptdoctor
 from tests.worker.conftest import defining, write

@@ -1,0 +1,1 @@
+"""Family 0: what gptdoctor is told in comments."""
