@@ -48,7 +48,7 @@ class Checkup:
         self.targets: Targets = (
             find_targets(options.targets, here, options.files)
             if given is None
-            else target_of_text(given.file)
+            else target_of_text(given.file, options.files)
         )
         self.root: Path = self.targets.root
         self._here = here

@@ -102,14 +102,20 @@ def check(
     show = partial(_show, outputs=planned(output_format, output_file), trace=trace)
     if watch:
         keep_watching(context, examine, partial(show, words=_words(context)))
-    options = options_with_text(context)
-    if write_config and (options.static or options.text):
-        raise UsageError("--write-config tells what running the models of saved files showed")
+    options = _options(context)
     examination = with_baseline_written(options) if write_baseline else examine(options)
     result = show(examination, options, words=_words(context))
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
+
+
+def _options(context: typer.Context) -> Options:
+    """What was asked for; raises UsageError where the options speak against each other."""
+    options = options_with_text(context)
+    if context.params["write_config"] and (options.static or options.text):
+        raise UsageError("--write-config tells what running the models of saved files showed")
+    return options
 
 
 def _write_config(examination: Examination, options: Options) -> None:

@@ -104,7 +104,7 @@ def words_again(given: Mapping[str, Any]) -> list[str]:
         value, option = given[name], f"--{name.replace('_', '-')}"
         if value is True:
             words.append(option)
-        elif value is False and name != "isolated":
+        elif value is False and _OPTIONS[name][1] is None:  # a switch that has two sides
             words.append(f"--no-{option[2:]}")
         elif value:
             words += [option, ",".join(value) if isinstance(value, list | tuple) else str(value)]

@@ -47,6 +47,8 @@ def keep_watching(
     root = root_of(shared.options_of(context).targets, Path.cwd())
     before: Examination | None = None
     for _ in turns(root):
+        if before is not None:
+            typer.echo("changed; looking again", err=True)  # where an editor's task begins anew
         try:
             before = _turn(context, examine, show, before)
         except DoctorError as error:

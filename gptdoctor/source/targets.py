@@ -50,11 +50,12 @@ def find_targets(
     )
 
 
-def target_of_text(file: Path) -> Targets:
-    """The one file that text stands for, whether it is there or not."""
-    return Targets(
-        root=find_root(file), files=(file,), named=frozenset([file]), classes=frozenset()
-    )
+def target_of_text(file: Path, choice: FileChoice = EVERYTHING_USUAL) -> Targets:
+    """The one file that text stands for, whether it is there or not; none where it is excluded."""
+    root = find_root(file)
+    left_out = choice.force_exclude and is_excluded(file, root, choice)
+    files = () if left_out else (file,)
+    return Targets(root=root, files=files, named=frozenset(files), classes=frozenset())
 
 
 def root_of(words: tuple[str, ...], here: Path) -> Path:

@@ -169,3 +169,12 @@ def test_apply_has_no_file_to_write(project: Path) -> None:
     done = piped(SICK, "fix", "--apply", "-", cwd=project)
     assert (done.code, done.out) == (2, "")
     assert "--apply" in done.err
+
+
+def test_a_text_of_an_excluded_file_is_left_alone_where_that_is_asked_for(project: Path) -> None:
+    """As editors ask, who do not know what a project excludes."""
+    name = ("-", "--stdin-filename", "old/model.py", "--extend-exclude", "old")
+    words = ("check", "--static", *JSON, *name)
+    assert len(piped(SICK, *words, cwd=project).document["findings"]) == 1
+    done = piped(SICK, *words, "--force-exclude", cwd=project)
+    assert (done.code, done.document["findings"]) == (0, [])

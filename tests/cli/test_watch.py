@@ -94,7 +94,9 @@ def test_an_edit_shows_what_is_gone_and_what_is_new(project: Path) -> None:
         first = watch.until("1 finding", "Watching")
         assert not [line for line in first if line.startswith(("new", "gone"))]
         (project / "model.py").write_text(HEALTHY)
-        assert "gone critical GD101 no-grad-in-forward  model.py:13" in watch.until("1 gone")
+        told = watch.until("1 gone")
+        assert "changed; looking again" in told
+        assert "gone critical GD101 no-grad-in-forward  model.py:13" in told
         (project / "other.py").write_text("\n" + SICK)
         assert "new  critical GD101 no-grad-in-forward  other.py:14" in watch.until("1 new")
         # Lines that move are no news.
