@@ -34,6 +34,8 @@ FUNCTIONAL = re.compile(r"^torch\.(autograd\.(grad|functional\..*)|func\.\w+)$")
 SPEAKING = re.compile(
     r"backward\(|\.(step|zero_grad|eval|train|unscale_|update)\(|\.grad\b|clip_grad|\.zero_grad"
 )
+# What an expression is made of.
+PARTS = ast.expr | ast.keyword | ast.comprehension
 Branch = tuple[ast.stmt, int]  # a statement, and which of its bodies
 
 
@@ -119,17 +121,16 @@ def _own_expressions(statement: ast.stmt) -> Iterator[ast.expr]:
 
 def _calls(expression: ast.expr) -> Iterator[ast.Call]:
     """The calls of an expression, arguments before what they are given to; no lambda's."""
-    if isinstance(expression, ast.Lambda):
-        return
-    for child in ast.iter_child_nodes(expression):
-        if isinstance(child, ast.expr):
-            yield from _calls(child)
-        elif isinstance(child, ast.keyword):
-            yield from _calls(child.value)
-        elif isinstance(child, ast.comprehension):
-            yield from _calls(child.iter)
-    if isinstance(expression, ast.Call):
-        yield expression
+    stack: list[tuple[ast.AST, bool]] = [(expression, False)]
+    while stack:
+        node, seen = stack.pop()
+        if isinstance(node, ast.Call) and seen:
+            yield node
+        elif not isinstance(node, ast.Lambda):
+            if isinstance(node, ast.Call):
+                stack.append((node, True))
+            inner = [child for child in ast.iter_child_nodes(node) if isinstance(child, PARTS)]
+            stack.extend((child, False) for child in reversed(inner))
 
 
 def _written(statement: ast.stmt, frame: Frame, path: tuple[Branch, ...]) -> Iterator[Event]:

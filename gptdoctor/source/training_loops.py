@@ -24,6 +24,10 @@ from gptdoctor.source.training_events import (
 )
 
 STEPS = re.compile(r"\.step\(|\bbackward\(")
+# They have optimizers and backward passes with manners of their own.
+OTHER_FRAMEWORKS = frozenset(
+    {"mxnet", "tensorflow", "keras", "paddle", "jax", "mindspore", "oneflow", "chainer", "tinygrad"}
+)
 LOOPS = ast.For | ast.AsyncFor | ast.While
 
 
@@ -147,13 +151,24 @@ def training_loop(stretch: Stretch, event: Event) -> Stretch | None:
 @lru_cache(maxsize=64)
 def training_of(project: Project, module: SourceModule) -> Training:
     """Read what trains in a module."""
-    if not STEPS.search(module.text):
+    if not STEPS.search(module.text) or _is_foreign(module):
         return Training(())  # it may evaluate, but nothing here trains
     functions = _that_train(list(functions_of(project, module).values()))
     frames = [Frame(project, module, None)]
     frames.extend(Frame(project, module, function) for function in functions)
-    stretches = (Stretch(frame, events_of(frame)) for frame in frames)
+    try:
+        stretches = [Stretch(frame, events_of(frame)) for frame in frames]
+    except RecursionError:  # a chain of a thousand `elif`s
+        return Training(())
     return Training(tuple(one for one in stretches if one.of(Kind.BACKWARD, Kind.STEP)))
+
+
+def _is_foreign(module: SourceModule) -> bool:
+    """Whether a file is written for another framework: its gradients may clear by themselves."""
+    used = {
+        name.partition(".")[0] for name in (*module.names.aliases.values(), *module.names.stars)
+    }
+    return "torch" not in used and not used.isdisjoint(OTHER_FRAMEWORKS)
 
 
 def _that_train(functions: list[Function]) -> list[Function]:

@@ -486,6 +486,17 @@ HEALTHY = {
                 print(evaluate(net, held_out))
                 schedule.step()
         """,
+    "another framework, which writes its gradients anew": """
+        from mxnet import autograd
+
+        def fit(model, loader, logits_of):
+            optim = model.configure_optimizers()
+            for batch in loader:
+                with autograd.record():
+                    loss = logits_of(model, batch)
+                loss.backward()
+                optim.step(1)
+        """,
     "a walrus and a comprehension": """
         import torch
 

@@ -10,7 +10,7 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
 from gptdoctor.source.training_events import source_of
@@ -44,6 +44,8 @@ NAMES = (
 )
 # A function with these words makes gradients, or says that it makes none.
 GRADIENTS = re.compile(r"backward|grad\b|no_grad|inference|grad_enabled|\.step\(|requires_grad")
+# What these open has nothing to do with gradients.
+NO_MODE = re.compile(r"autocast|tqdm|open\(|progress|profil|record_function|alive_bar")
 MODEL_NAME = re.compile(r"^(self\.)?(model|net|network|classifier|encoder)$")
 
 
@@ -78,8 +80,18 @@ def _evaluated(function: ast.FunctionDef) -> ast.Call | None:
             called = text_of(node.func) if isinstance(node, ast.Call) else ""
             known = called in given or called.startswith("self.")
             if known and MODEL_NAME.match(called) and isinstance(node, ast.Call):
-                return node
+                return None if _in_a_mode(node, function) else node
     return None
+
+
+def _in_a_mode(call: ast.Call, function: ast.FunctionDef) -> bool:
+    """Whether a `with` around the call may switch gradients off: `with eval_mode(model):`."""
+    return any(
+        not NO_MODE.search(text_of(item.context_expr))
+        for one in own_nodes(function)
+        if isinstance(one, ast.With | ast.AsyncWith) and start(one) <= start(call) <= end(one)
+        for item in one.items
+    )
 
 
 def _switched_off_outside(function: Function, visit: Visit) -> bool:

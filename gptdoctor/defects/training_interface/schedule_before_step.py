@@ -22,7 +22,7 @@ CODE = "GD624"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or node.args or node.keywords:
+    if not isinstance(node, ast.Call) or node.args or node.keywords or _is_meant(visit):
         return
     for stretch, schedule in training_of(visit.project, visit.module).at(node, Kind.SCHEDULE):
         loop = next(loops_around(stretch, schedule), None)
@@ -39,6 +39,16 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
+
+
+def _is_meant(visit: Visit) -> bool:
+    """Whether torch's warning is silenced around the call: the author knows."""
+    return any(
+        "warnings" in text_of(item.context_expr)
+        for parent in visit.parents
+        if isinstance(parent, ast.With)
+        for item in parent.items
+    )
 
 
 def _step_after(loop: Stretch, schedule: Event) -> Event | None:
