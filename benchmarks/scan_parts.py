@@ -6,7 +6,7 @@ import ast
 import gc
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -26,7 +26,7 @@ class Parts:
     """A scan of one process, taken apart."""
 
     def __init__(self, root: Path) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._project = Project(root=root, search_paths=tuple(map(Path, filter(None, sys.path))))
         self._rules = self._timed("loading the rules", all_rules)
         self._ways = ways_for(self._rules.kinds)

@@ -64,8 +64,8 @@ def main() -> None:
     asked = _arguments()
     tree = _copied(asked.tree, asked.scratch)
     environment = {**os.environ, "GPTDOCTOR_CACHE_DIR": str(asked.scratch / "cache")}
-    doctor = (sys.executable, "-m", "gptdoctor", "check", "--static", "--exit-zero")
-    doctor = (*doctor, "--output-format", "json")
+    doctor: tuple[str, ...] = (sys.executable, "-m", "gptdoctor", "check", "--static")
+    doctor = (*doctor, "--exit-zero", "--output-format", "json")
     edits = _edits(tree)
     runs = [
         Run(title="ruff, all rules, no cache", command=(_ruff(), *RUFF, str(tree))),

@@ -25,6 +25,7 @@ from gptdoctor.worker.interpreter import choose_python, search_paths
 if TYPE_CHECKING:
     from gptdoctor.cache.results import ResultCache
     from gptdoctor.cache.scans import ScanCache
+    from gptdoctor.core.diagnosis import SourceError
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -126,7 +127,7 @@ class Checkup:
         jobs: Iterable[ModelRecord] = ()
         if self._running is not None:
             jobs = self._running.examine(requests)
-        suspicions = self._scan(prepared)
+        suspicions, failed = self._scan(prepared)
         try:
             records = list(jobs)
         except BaseException as end:
@@ -138,7 +139,7 @@ class Checkup:
             environment=self._environment(records),
             models=models,
             findings=findings,
-            errors=prepared.errors,
+            errors=(*prepared.errors, *failed),
             skipped=prepared.skipped,
             files=len(self.targets.files),
             seconds=0.0,
@@ -198,13 +199,13 @@ class Checkup:
         if kept:
             end.add_note(f"what {count(kept, 'model')} told is kept for the next run")
 
-    def _scan(self, prepared: Prepared) -> list[Suspicion]:
+    def _scan(self, prepared: Prepared) -> tuple[list[Suspicion], list[SourceError]]:
         from gptdoctor.prepare import suspect
 
         self._listener(events.ScanStarted(len(prepared.modules)))
-        suspicions = suspect(prepared)
+        suspicions, failed = suspect(prepared)
         self._listener(events.ScanFinished(len(suspicions)))
-        return suspicions
+        return suspicions, failed
 
     def _requests(
         self, models: Sequence[ModelTarget], overlay: Mapping[str, str], without: tuple[str, ...]
