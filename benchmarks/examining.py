@@ -94,7 +94,8 @@ def examine(
     ]
     records = tuple(session.examine(requests))
     prepared = prepared_of(project, targets)
-    findings, models = weigh(prepared, suspect(prepared), records, live=True)
+    suspicions, _ = suspect(prepared)
+    findings, models = weigh(prepared, suspicions, records, live=True)
     return Examined(findings=findings, models=models, records=records)
 
 

@@ -113,7 +113,7 @@ def main() -> int:
         read = [project.read(file) for file in FILES]
         targets = discover(project, [one for one in read if isinstance(one, SourceModule)])
         prepared = prepared_of(project, targets[: options.models])
-        suspicions = suspect(prepared)
+        suspicions, _ = suspect(prepared)
         for seed in range(options.repetitions):
             threads = THREADS[seed % len(THREADS)]
             requests = [requested(one, seed, threads) for one in prepared.models]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gptdoctor.cache.results import ResultCache
     from gptdoctor.cache.scans import ScanCache
     from gptdoctor.changed import BranchChanges
+    from gptdoctor.core.diagnosis import SourceError
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
     from gptdoctor.source.project import Project
@@ -144,7 +145,7 @@ class Checkup:
         jobs: Iterable[ModelRecord] = ()
         if self._running is not None:
             jobs = self._running.examine(requests)
-        suspicions = self._scan(prepared)
+        suspicions, failed = self._scan(prepared)
         try:
             records = list(jobs)
         except BaseException as end:
@@ -156,7 +157,7 @@ class Checkup:
             environment=self._environment(records),
             models=models,
             findings=findings,
-            errors=prepared.errors,
+            errors=(*prepared.errors, *failed),
             skipped=prepared.skipped,
             files=len(self.targets.files),
             seconds=0.0,
@@ -251,13 +252,13 @@ class Checkup:
         if kept:
             end.add_note(f"what {count(kept, 'model')} told is kept for the next run")
 
-    def _scan(self, prepared: Prepared) -> list[Suspicion]:
+    def _scan(self, prepared: Prepared) -> tuple[list[Suspicion], list[SourceError]]:
         from gptdoctor.prepare import suspect
 
         self._listener(events.ScanStarted(len(prepared.modules)))
-        suspicions = suspect(prepared)
+        suspicions, failed = suspect(prepared)
         self._listener(events.ScanFinished(len(suspicions)))
-        return suspicions
+        return suspicions, failed
 
     def _requests(
         self, models: Sequence[ModelTarget], overlay: Mapping[str, str], without: tuple[str, ...]

@@ -12,8 +12,8 @@ from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.core.specimens import ModelTarget
-from gptdoctor.scan import ModelNames, scan
-from gptdoctor.scan_file import why_empty
+from gptdoctor.scan import ModelNames, scan_module
+from gptdoctor.scan_file import told_failures, why_empty
 from gptdoctor.source.factories import factory_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -68,12 +68,19 @@ def prepare(
     )
 
 
-def suspect(prepared: Prepared) -> list[Suspicion]:
-    """All that the text of the prepared modules shows."""
+def suspect(prepared: Prepared) -> tuple[list[Suspicion], list[SourceError]]:
+    """All that the text of the prepared modules shows, and the rules that failed in one."""
     names: dict[str, tuple[str, ...]] = {}
     for model in prepared.models:
         names[model.path] = (*names.get(model.path, ()), model.name)
-    return list(scan(prepared.project, prepared.modules, ModelNames(by_path=names)))
+    models = ModelNames(by_path=names)
+    suspicions: list[Suspicion] = []
+    failed: list[SourceError] = []
+    for module in prepared.modules:
+        scanned = scan_module(prepared.project, module, models.of(module))
+        suspicions += scanned.suspicions
+        failed += told_failures(module, scanned.failures)
+    return suspicions, failed
 
 
 def comments(prepared: Prepared) -> tuple[IgnoreComment, ...]:

@@ -61,13 +61,14 @@ def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
     return FileScan(
         digest="",
         findings=tuple(told_of(findings, module)),
-        errors=(*module.errors, *_told(module, scanned.failures)),
+        errors=(*module.errors, *told_failures(module, scanned.failures)),
         skipped=tuple(_skipped(module, named=named)),
         comments=ignore_comments(module),
     )
 
 
-def _told(module: SourceModule, failures: tuple[Failure, ...]) -> Iterator[SourceError]:
+def told_failures(module: SourceModule, failures: tuple[Failure, ...]) -> Iterator[SourceError]:
+    """The rules that failed in a module, as errors of its file."""
     for one in failures:
         yield from failed(module.path, one.error, one.line, one.rule).errors
 

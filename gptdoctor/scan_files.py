@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -28,7 +29,9 @@ LEAST_BYTES = 2_000_000
 # again what its files share, so that more would cost.
 PIECES = 6
 # A tree takes thirty times the room of its text.  What files share is kept from one to the next.
-MOST_KEPT_BYTES = 8_000_000
+MOST_KEPT_BYTES = 4_000_000
+# Files that so many others of a piece ask for will be asked for again.
+SHARED = 10
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,17 +90,21 @@ def run(task: Task, project: Project | None = None) -> Results:
     """Scan the files of a task, one after the other."""
     project = project or Project(root=task.root, search_paths=task.search_paths)
     results = Results(footprints=project.footprints)
-    kept: list[Path] = []
     room = MOST_KEPT_BYTES
     with _without_collector():
         for file in task.files:
             results.files[file] = scan_file(project, file, named=file in task.named)
-            kept.append(file)
             room -= _size(file)
             if room < 0:
-                project.forget(kept)
-                kept, room = [], MOST_KEPT_BYTES
+                _let_go(project)
+                room = MOST_KEPT_BYTES
     return results
+
+
+def _let_go(project: Project) -> None:
+    """Drop the trees of all files but those that many others ask for."""
+    asked = Counter(one for found in project.footprints.files.values() for one in found)
+    project.forget(file for file in project.files_read() if asked[file] < SHARED)
 
 
 def _in_processes(tasks: list[Task], count: int) -> Results:

@@ -94,7 +94,8 @@ class Examiner:
             skipped=(),
             ignored=(),
         )
-        findings, models = weigh(prepared, suspect(prepared), [record], live=True)
+        suspicions, failed = suspect(prepared)
+        findings, models = weigh(prepared, suspicions, [record], live=True)
         found = Examination(
             environment=Environment(
                 python=record.python,
@@ -106,7 +107,7 @@ class Examiner:
             ),
             models=tuple(_noted(model, source) for model in models),
             findings=tuple(_mendable(one) for one in findings if _concerns(one, source, record)),
-            errors=(),
+            errors=tuple(failed),
             skipped=(),
             files=len(source.modules),
             seconds=0.0,

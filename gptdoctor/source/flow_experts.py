@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ Loop = ast.For | Comprehension | ast.Lambda
 Answer = ast.Call | ast.BinOp
 # What is asked of a tensor without taking its values.
 FORM = frozenset(["shape", "dtype", "device", "ndim", "size", "dim", "numel", "new_zeros"])
+BUILTINS = frozenset(dir(builtins))
 LOOPS = ast.For, ast.ListComp, ast.SetComp, ast.GeneratorExp
 
 
@@ -88,9 +90,32 @@ class ExpertLoop:
 
 def expert_loop(node: ast.AST, function: Function) -> ExpertLoop | None:
     """The loop as one over networks, or None where it calls none."""
-    if not isinstance(node, LOOPS):
+    if not isinstance(node, LOOPS) or not _may_choose(node, function):
         return None
     return _over_networks(node, tuple(loop_parts(node, function)), function)
+
+
+def _may_choose(node: Loop, function: Function) -> bool:
+    """Whether some call has a form in which a loop chooses a network; most loops have none.
+
+    Asked before anything is looked up, for which all bindings of the function are collected.
+    """
+    for call in _calls(node):
+        called = call.func if isinstance(call, ast.Call) else None
+        if isinstance(called, ast.Subscript):
+            return True
+        if isinstance(called, ast.Name) and not _is_known(called.id, function):
+            return True
+        values = [call.left, call.right] if isinstance(call, ast.BinOp) else call.args
+        if any(isinstance(value, ast.Subscript) for value in values):
+            return True
+    return False
+
+
+def _is_known(name: str, function: Function) -> bool:
+    """Whether a name is Python's own, or a function or an import of the module."""
+    module = function.module
+    return name in BUILTINS or name in module.functions or name in module.names.aliases
 
 
 def _over_networks(node: Loop, parts: tuple[Part, ...], function: Function) -> ExpertLoop | None:

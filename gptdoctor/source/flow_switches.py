@@ -25,6 +25,12 @@ class Switch:
 def decorator_switch(function: Function) -> Switch | None:
     """The decorator that switches gradients off in all of a function."""
     for decorator in function.node.decorator_list:
+        # A plain name that is none of torch's is one that a function around this one binds; to
+        # see that here is none keeps most functions' bindings from being collected.
+        plain = isinstance(decorator, ast.Name) and function.outer is None
+        qualified = function.module.names.qualified(decorator)
+        if plain and gradient_switch(qualified) is None:
+            continue
         operation = switched_off(decorator, function)
         if operation:
             last = end(function.node)

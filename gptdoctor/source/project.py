@@ -85,6 +85,10 @@ class Project:
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
 
+    def files_read(self) -> tuple[Path, ...]:
+        """The files whose trees are here."""
+        return tuple(self._modules)
+
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
         return file.relative_to(self._base(file)).as_posix()

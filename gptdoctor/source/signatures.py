@@ -47,13 +47,14 @@ def names_within(project: Project, module: SourceModule) -> frozenset[str]:
     """The last names by which a module's text may call a class or function of the project."""
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
-    own = {
-        origin: _is_own(project, module, origin)
-        for origin in {one.rpartition(".")[0] for one in module.names.aliases.values()}
-    }
+    origins = {one.rpartition(".")[0] for one in module.names.aliases.values()}
+    own = {origin for origin in origins if _is_own(project, module, origin)}
+    packages = {origin for origin in own if _is_package(project, module, origin)}
     for bound, qualified in module.names.aliases.items():
-        if own[qualified.rpartition(".")[0]]:
+        origin = qualified.rpartition(".")[0]
+        if origin in own:
             found.add(bound)
+        if origin in packages:
             found.update(_names_in(project, module, qualified))
     for node in import_statements(module.tree):
         for alias in node.names if isinstance(node, ast.Import) else ():
@@ -67,6 +68,12 @@ def _names_in(project: Project, module: SourceModule, dotted: str) -> Iterator[s
     if home is not None:
         yield from (*home.functions, *home.names.aliases)
         yield from (symbol.rpartition(".")[2] for symbol in project.classes(home))
+
+
+def _is_package(project: Project, module: SourceModule, dotted: str) -> bool:
+    """Whether a module may hold others."""
+    file = project.resolve(dotted, module).file
+    return file is None or file.name == "__init__.py"
 
 
 def _is_own(project: Project, module: SourceModule, dotted: str) -> bool:

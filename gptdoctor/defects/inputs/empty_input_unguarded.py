@@ -33,17 +33,8 @@ LIST = (
 BEGINNING = ("[]", "{}", "[ ", "{ ", "[\n", "{\n", "list()", "dict()", "filter(", " if ")
 # What minds an empty list, or hands a new one to a helper.
 MINDING = (
-    "cat(",
-    "stack(",
-    "concat",
-    "reduce(",
-    "max(",
-    "min(",
-    "len(",
-    "pop(",
-    "[0]",
-    "[-1]",
-    "([",
+    *("cat(", "stack(", "concat", "reduce(", "max(", "min(", "len(", "pop("),
+    *("[0]", "[-1]", "(["),
 )
 COUNT = re.compile(r"\+=? ?1\b")
 # Of these messages no other cause than an empty list is known.

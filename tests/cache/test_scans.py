@@ -1,0 +1,188 @@
+"""The cache of scans: believed while nothing that a scan rests on has changed, and no longer."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from gptdoctor.cache.scan_record import ScanRecord
+from gptdoctor.cache.scans import ScanCache
+from gptdoctor.cache.store import Store
+from gptdoctor.cache.surroundings import Surroundings
+from gptdoctor.core.diagnosis import SourceError
+from gptdoctor.core.scans import FileScan
+from gptdoctor.scan_files import Task, run
+
+LAYER = """\
+from torch import nn
+
+
+class Layer(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+
+    def forward(self, x):
+        return self.inner(x)
+"""
+MODEL = """\
+from torch import nn
+
+from layers import Layer
+
+
+class Model(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = Layer(8)
+
+    def forward(self, x):
+        return self.layer(x)
+"""
+PLAIN = "import torch\n\nx = torch.zeros(3)\n"
+
+
+class Place:
+    """A project on disk with a cache beside it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "project"
+        self.root.mkdir()
+        self.cache = folder / "cache"
+        for name, text in (("layers.py", LAYER), ("model.py", MODEL), ("plain.py", PLAIN)):
+            self.write(name, text)
+        (self.root / "pyproject.toml").write_text("")
+        # With torch in sight: where imports find nothing, the whole project is asked.
+        self.installed = folder / "site-packages"
+        (self.installed / "torch").mkdir(parents=True)
+        (self.installed / "torch/__init__.py").write_text("def zeros(n): ...\n")
+        (self.installed / "torch/nn.py").write_text("class Module: ...\nclass Linear: ...\n")
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file as of a while ago: what is quite new is no good witness."""
+        file = self.root / name
+        file.write_text(text)
+        self.age(file)
+
+    @staticmethod
+    def age(file: Path) -> None:
+        """No program can set the time of change, so a moment has to pass."""
+        os.utime(file, (time.time() - 100,) * 2)
+        time.sleep(0.03)
+
+    def scan(self, surroundings: str = "") -> tuple[list[str], dict[str, FileScan]]:
+        """One run: the names of the files that it scanned, and all that was found."""
+        around = Surroundings(fingerprint=surroundings, folders=())
+        store = Store(self.cache, pytest.fail)
+        kept = ScanCache(store, around, self.root)
+        files = sorted(self.root.glob("*.py"))
+        known = kept.known(files, ())
+        left = tuple(file for file in files if file not in known)
+        paths = (self.installed,)
+        results = run(Task(root=self.root, search_paths=paths, files=left, named=frozenset()))
+        if left:
+            kept.keep(results.files, (), results.footprints)
+        else:
+            kept.keep_times()
+        store.close()
+        every = {**known, **results.files}
+        return [file.name for file in left], {file.name: scan for file, scan in every.items()}
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """A project that has been scanned once."""
+    place = Place(tmp_path)
+    assert place.scan()[0] == ["layers.py", "model.py", "plain.py"]
+    return place
+
+
+def test_an_unchanged_project_is_not_read(place: Place) -> None:
+    """All comes from the cache."""
+    assert place.scan()[0] == []
+
+
+def test_a_changed_file_and_those_that_rest_on_it_are_scanned_again(place: Place) -> None:
+    """A layer that takes more than it is given makes a finding in the file of its caller."""
+    before = place.scan()[1]["model.py"].findings
+    place.write("layers.py", LAYER.replace("self, width", "self, width, depth"))
+    again, found = place.scan()
+    assert again == ["layers.py", "model.py"]
+    new = {one.rule for one in found["model.py"].findings} - {one.rule for one in before}
+    assert new == {"GD502"}
+
+
+def test_a_file_on_which_nothing_rests_is_scanned_alone(place: Place) -> None:
+    """An edit of one file of many costs one file."""
+    place.write("plain.py", PLAIN + "y = 1\n")
+    assert place.scan()[0] == ["plain.py"]
+    assert place.scan()[0] == []
+
+
+def test_a_file_that_was_only_touched_is_known(place: Place) -> None:
+    """Contents decide where times have moved, and the new times are kept."""
+    time.sleep(0.03)
+    os.utime(place.root / "layers.py")
+    assert place.scan()[0] == []
+
+
+def test_a_file_checked_out_and_back_is_known(place: Place) -> None:
+    """Only what is there now counts."""
+    place.write("layers.py", LAYER + "# another branch\n")
+    place.write("layers.py", LAYER)
+    assert place.scan()[0] == []
+
+
+def test_a_module_that_goes_is_missed_by_those_that_import_it(place: Place) -> None:
+    """What is looked for in a folder depends on the folder's entries."""
+    (place.root / "layers.py").rename(place.root / "parts.py")
+    again, _ = place.scan()
+    assert "model.py" in again
+    assert "parts.py" in again
+
+
+def test_another_version_of_ours_knows_nothing(place: Place) -> None:
+    """The surroundings hold the fingerprint of our own sources."""
+    assert place.scan("another")[0] == ["layers.py", "model.py", "plain.py"]
+
+
+def test_findings_come_back_as_they_were(place: Place) -> None:
+    """What the cache gives equals what the scan gave."""
+    place.write("layers.py", LAYER.replace("self, width", "self, width, depth"))
+    first = place.scan()[1]
+    again, second = place.scan()
+    assert again == []
+    assert second == first
+    assert any(scan.findings for scan in second.values())
+
+
+def test_a_failure_of_ours_is_not_kept(tmp_path: Path) -> None:
+    """The next run tries again."""
+    place = Place(tmp_path)
+    around = Surroundings(fingerprint="", folders=())
+    error = SourceError(path="plain.py", line=1, kind="internal-error", message="a fault")
+    file = place.root / "plain.py"
+    store = Store(place.cache, pytest.fail)
+    kept = ScanCache(store, around, place.root)
+    results = run(Task(root=place.root, search_paths=(), files=(), named=frozenset()))
+    kept.keep({file: FileScan(digest="x", errors=(error,))}, (), results.footprints)
+    store.close()
+    assert place.scan()[0] == ["layers.py", "model.py", "plain.py"]
+
+
+def test_a_record_crosses_json_unchanged() -> None:
+    """Numbers stand for paths on disk, and every path comes back."""
+    record = ScanRecord(
+        scans={"/p/a.py": 0},
+        stamps={"/p/a.py": (1, 2, 3, "d")},
+        links={"/p/a.py": {"/p/b.py", "/p/c.py"}},
+        looked={"/p/b.py": {"/p"}},
+        folders={"/p": "f"},
+        wide={"/p/c.py"},
+        tree="t",
+    )
+    assert ScanRecord.from_plain(record.to_plain()) == record
+    assert record.resting_on(["/p/c.py"]) == {"/p/a.py", "/p/c.py"}
