@@ -26,6 +26,7 @@ class PlainTensors:
 
     def __init__(self, constructor: Constructor) -> None:
         self.constructor = constructor
+        self._known: dict[ast.expr, str] = {}  # what is asked again and again by its names
 
     def found(self, kinds: Iterable[str]) -> Iterator[tuple[Setting, str]]:
         """Attributes that hold such a tensor, made once, that nothing moves, with their kinds."""
@@ -51,6 +52,12 @@ class PlainTensors:
         """Where a tensor's numbers come from: "drawn", "flat" or "computed"; "" for no tensor."""
         if depth > LONGEST:
             return ""
+        if value not in self._known:
+            self._known[value] = ""  # of a name that leads back to itself
+            self._known[value] = self._kind(value, depth)
+        return self._known[value]
+
+    def _kind(self, value: ast.expr, depth: int) -> str:
         if isinstance(value, ast.Call):
             return self._made(value, depth)
         if isinstance(value, ast.BinOp):

@@ -81,6 +81,8 @@ class Meetings:
                 return False  # here it meets another one as it is
             if isinstance(around, ast.Attribute) and around.attr in MOVING | {"device", "data"}:
                 return True
+            if isinstance(around, ast.Attribute) and METADATA.match(around.attr):
+                return False  # a shape is no tensor any more
             if isinstance(around, ast.Call):
                 given = any(keyword.arg == "device" for keyword in around.keywords)
                 if given or not _is_operation(around):

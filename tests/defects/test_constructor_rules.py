@@ -29,6 +29,8 @@ SUPER = {
     "a plain value first": "self.dim = dim\nself.a = nn.Linear(dim, dim)  # here",
     "named only": "super().__init__  # here\nself.a = nn.Linear(dim, dim)",
     "named of two": "super(Net, self).__init__  # here\nself.a = nn.Linear(dim, dim)",
+    "named, and a method called": "super().__init__  # here\nself.setup()",
+    "named, and called": "super().__init__\nsuper().__init__()\nself.a = nn.Linear(dim, dim)",
     "too late": "self.a = nn.Parameter(torch.ones(dim))  # here\nsuper().__init__()",
     "a container": "self.a = nn.ModuleList()  # here",
     "no layer": "self.dim = dim",
@@ -66,6 +68,8 @@ MISSPELT = {
     "init": "def __init_(self, dim):  # here\n    self.a = nn.Linear(dim, dim)",
     "int": "def __int__(self, dim):  # here\n    self.a = nn.Linear(dim, dim)",
     "a number": "def __int__(self):\n    self.asked = True\n    return 3",
+    "with a decorator": "@torch.no_grad()\ndef forwad(self, x):  # here\n    return x",
+    "a property": "@property\ndef forwad(self, x):\n    return x",
     "nothing set": "def __init_(self, dim):\n    print(dim)",
     "nothing returned": "def forwad(self, x):\n    print(x)",
     "another word": "def _forward(self, x):\n    return x",
@@ -216,3 +220,50 @@ CALLED = {
 def test_lists_of_layers_that_are_called(body: str, result: str) -> None:
     """A container of layers cannot be called."""
     assert_lines("GD116", built(f"super().__init__()\n{body}", result))
+
+
+BY_NAME = {
+    "a layer": "return self.a.forward(x)  # here",
+    "with words": "return self.a.forward(input=x)  # here",
+    "the base": "return super().forward(x)",
+    "what was given": "return self.b.forward(x)",
+    "another method": "return self.a.extra_repr()",
+}
+
+
+@pytest.mark.parametrize("result", BY_NAME.values(), ids=BY_NAME)
+def test_forward_called_by_its_name(result: str) -> None:
+    """Of layers that the constructor made."""
+    assert_lines(
+        "GD117", built("super().__init__()\nself.a = nn.Linear(dim, dim)\nself.b = depth", result)
+    )
+
+
+DEVICES = {
+    "made there": "return x + torch.zeros(3, device='cuda')  # here",
+    "moved there": "return x.to('cuda:1')  # here",
+    "by a method": "return torch.zeros(3).cuda() + x  # here",
+    "the CPU": "return x + torch.zeros(3, device='cpu').to(x)",
+    "taken from the input": "return x + torch.zeros(3, device=x.device)",
+    "asked first": "if torch.cuda.is_available():\n    x = x.cuda()\nreturn x",
+    "a type": "return x.to(torch.float32)",
+    "a number": "return x.cuda(self.rank)",
+}
+
+
+@pytest.mark.parametrize("body", DEVICES.values(), ids=DEVICES)
+def test_devices_by_name(body: str) -> None:
+    """Named in a forward pass, without a look at what there is."""
+    assert_lines("GD118", built("super().__init__()", body))
+
+
+UNUSED = "\n    def _init_weights(self, module):  # here\n        nn.init.zeros_(module.weight)\n"
+
+
+def test_weights_that_nothing_sets_up() -> None:
+    """A method of that name that nothing calls; any other mention of it is enough."""
+    text = built("super().__init__()\nself.a = nn.Linear(dim, dim)") + UNUSED
+    assert_lines("GD119", text)
+    assert_lines("GD119", text.replace("# here", "") + "\n\nNet(3)._init_weights(None)\n")
+    assert_lines("GD119", text.replace("# here", "").replace("_init_weights", "init_weights"))
+    assert_lines("GD119", text.replace("# here", "").replace("nn.Module", "Unknown"))

@@ -25,6 +25,10 @@ TABLES = {
     "in a product": ("torch.eye(dim)", "return torch.matmul(h, self.t)"),
     "as a mask": ("torch.ones(dim, dim).triu(1)", "return h.masked_fill(self.t == 1, 0)"),
     "by name": ("torch.arange(dim)", "t = self.t.float()\n        return h + t"),
+    "told by its shape too": (
+        "torch.arange(dim)",
+        "print(tuple(self.t.shape))\n        return h + self.t",
+    ),
     "listed": ("torch.tensor([1.0, 2.0])", "return h * self.t"),
 }
 FITTING = {

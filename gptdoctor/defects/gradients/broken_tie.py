@@ -2,16 +2,57 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import BrokenTie, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.constructors import constructor_at
+from gptdoctor.source.tied_weights import Broken, broken_ties
 
 CODE = "GD107"
 PROBE = "parameter-registration"
+
+
+# Conditions, comments and methods that speak of one weight for both.
+TIE = re.compile(r"(^|[^a-z])(tie|tied|tying|share|shared|sharing)([^a-z]|$)", re.I)
+
+
+def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A tie that the constructor undoes, or that copies."""
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    if constructor is None or not constructor.settled or ".weight" not in visit.module.text:
+        return
+    for tie in broken_ties(constructor):
+        # A copy alone may be meant as a start; one that is called a tie is not.
+        if tie.how == "copied" and not _is_called_a_tie(tie, visit):
+            continue
+        location = visit.module.location(tie.node)
+        yield Suspicion(
+            rule=CODE,
+            location=location,
+            symbol=f"{constructor.info.symbol}.__init__",
+            message=_seen(tie),
+            details={"first": tie.first, "second": tie.second, "how": tie.how},
+            extent=(location.line, location.end_line),
+        )
+
+
+def _is_called_a_tie(tie: Broken, visit: Visit) -> bool:
+    """Whether the condition or the comment above speaks of tying or sharing."""
+    line = tie.node.lineno
+    return any(TIE.search(text) for text in visit.module.lines[max(line - 3, 0) : line])
+
+
+def _seen(tie: Broken) -> str:
+    both = f"{tie.first} and {tie.second}"
+    if tie.how == "copied":
+        return f"{both} are called one here, and this makes a copy: they are two parameters."
+    return f"{both} are tied here, and line {tie.undone} makes one of them anew: they are two."
 
 
 def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -116,6 +157,7 @@ DEFECT = Defect(
         "        self.tokens = nn.Embedding(vocab, width, padding_idx=0)\n",
         "        self.head.weight = self.tokens.weight\n",
     ),
+    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
     convicts={PROBE: read_registration},
     proof=Proof(test=_test),
 )

@@ -41,7 +41,7 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     meant = MEANT[node.name]
     if not visit.project.is_network(info) or not _is_missing(meant, visit.project, info):
         return
-    if node.decorator_list or own_text(info).uses(node.name) or not _does_the_work(node, meant):
+    if own_text(info).uses(node.name) or not _does_the_work(node, meant) or _is_looked_up(node):
         return
     location = visit.module.location(node)
     yield Suspicion(
@@ -54,6 +54,14 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         ),
         details={"name": node.name, "meant": meant},
         extent=(location.line, location.end_line),
+    )
+
+
+def _is_looked_up(node: FunctionNode) -> bool:
+    """Whether a decorator makes something else of the method than what is called on `self`."""
+    return any(
+        isinstance(one, ast.Name) and one.id in ("property", "staticmethod", "classmethod")
+        for one in node.decorator_list
     )
 
 

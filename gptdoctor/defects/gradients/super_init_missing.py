@@ -11,7 +11,7 @@ from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import own_nodes
-from gptdoctor.source.flow_targets import start
+from gptdoctor.source.flow_targets import start, text_of
 from gptdoctor.source.project import Project
 
 CODE = "GD111"
@@ -31,21 +31,20 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if constructor is None:
         return
     # Most constructors begin with the call, and are read no further.
-    first = _first_layer(constructor)
-    if first is None or _set_up_before(constructor, first):
+    first, named = _first_layer(constructor), _named_only(constructor)
+    if named is None and (first is None or _set_up_before(constructor, first)):
         return
     template = visit.module.file.name.startswith(TEMPLATE)
     if template or not _bases_known(visit.project, constructor.info):
         return
-    named = _named_only(constructor)
-    place = named or first.node
+    place = named or (first.node if first else constructor.node)
     location = visit.module.location(place)
     yield Suspicion(
         rule=CODE,
         location=location,
         symbol=visit.symbol + ".__init__",
         message=_message(constructor, first, named),
-        details={"attribute": first.name, "class": constructor.info.name},
+        details={"attribute": first.name if first else "", "class": constructor.info.name},
         extent=(location.line, location.end_line),
     )
 
@@ -122,20 +121,21 @@ def _bases_known(project: Project, info: ClassInfo) -> bool:
 
 
 def _named_only(constructor: Constructor) -> ast.Expr | None:
-    """`super().__init__` as a statement: it names the method, and does not call it."""
+    """`super().__init__` as a statement, where nothing calls it: all is refused after that."""
     for statement in constructor.node.body:
         value = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(value, ast.Attribute) and value.attr == "__init__":
-            return statement if isinstance(statement, ast.Expr) else None
+            elsewhere = own_text(constructor.info).calls("__init__")
+            return statement if isinstance(statement, ast.Expr) and not elsewhere else None
     return None
 
 
-def _message(constructor: Constructor, first: Setting, named: ast.Expr | None) -> str:
-    kind, name = constructor.info.name, f"self.{first.name}"
+def _message(constructor: Constructor, first: Setting | None, named: ast.Expr | None) -> str:
+    kind, name = constructor.info.name, f"self.{first.name}" if first else "its layers"
     if named is not None:
         return (
-            f"`{ast.unparse(named.value)}` without parentheses calls nothing: torch refuses "
-            f"{name}, and no {kind} can be made."
+            f"`{text_of(named.value)}` without parentheses calls nothing: the module is not set "
+            f"up, and torch refuses {name}, or the first call of a {kind}."
         )
     if own_text(constructor.info).calls("__init__"):
         return (

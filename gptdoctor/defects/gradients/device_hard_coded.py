@@ -1,0 +1,112 @@
+"""GD118: a network puts its own tensors on a device that it names itself."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.forward_path import runs_in_forward
+
+CODE = "GD118"
+# Functions of torch that make a tensor where they are told to.
+MAKING = (
+    "zeros ones empty full arange linspace eye rand randn randint tensor as_tensor randperm "
+    "zeros_like ones_like rand_like randn_like tril_indices triu_indices"
+)
+NAMED = re.compile(r"^['\"](cuda|mps|xpu|npu|hpu)(:\d+)?['\"]$")
+# A condition that speaks of devices has looked at what there is.
+ASKED = re.compile(r"cuda|device|mps|xpu|npu|hpu|available|backend", re.I)
+
+
+def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`.cuda()`, `.to("cuda")` or `device="cuda"` in a forward."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    told = _device(node)
+    method, owner = visit.function, visit.owner
+    if not told or method is None or owner is None or not runs_in_forward(method, owner):
+        return
+    if not visit.project.is_network(owner) or _has_asked(visit):
+        return
+    location = visit.module.location(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"`{told}` names a device in forward: on any other one, or on a second GPU, the "
+            f"tensors do not meet; take the device of an input or a parameter."
+        ),
+        details={"device": told},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _device(call: ast.Call) -> str:
+    """How a call names a device; "" where it names none."""
+    name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name == "cuda":
+        # `torch.version.cuda` and `torch.cuda` are no tensors.
+        base = call.func.value if isinstance(call.func, ast.Attribute) else None
+        moves = not call.args and text_of(base or call) not in ("torch", "torch.version")
+        return ".cuda()" if moves else ""
+    given = [one.value for one in call.keywords if one.arg == "device"]
+    if name == "to":
+        given.extend(call.args[:1])
+    found = (text_of(one) for one in given if isinstance(one, ast.Constant))
+    return next((one for one in found if NAMED.match(one)), "")
+
+
+def _has_asked(visit: Visit) -> bool:
+    """Whether a condition around the place, or a with block, looks at devices."""
+    tests = [text_of(one.test) for one in visit.parents if isinstance(one, ast.If | ast.IfExp)]
+    blocks = [
+        text_of(item.context_expr)
+        for one in visit.parents
+        if isinstance(one, ast.With)
+        for item in one.items
+    ]
+    return any(ASKED.search(text) for text in (*tests, *blocks))
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Places(nn.Module):
+    def __init__(self, width=32, longest=64):
+        super().__init__()
+        self.table = nn.Embedding(longest, width)
+
+    def forward(self, x):
+        steps = torch.arange(x.size(1), device="cuda")
+        return x + self.table(steps)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="device-hard-coded",
+    severity=Severity.LOW,
+    summary="A forward pass names the device of its tensors itself.",
+    explanation=(
+        '`forward`, or a method that it calls, says `.cuda()`, `.to("cuda")` or `device="cuda"`. '
+        "Code that asks first whether such a device is there, code outside of networks, and "
+        "devices that are taken from a tensor or a setting are not meant."
+    ),
+    harm=(
+        "The model runs on that device alone: not on a CPU, not on another accelerator, and with "
+        "several GPUs the tensors of all but the first process lie on the wrong one."
+    ),
+    confirmed_by=(
+        "Where the device is missing, the model that was run fails at this line, and is said to "
+        "need it. No probe measures it apart."
+    ),
+    sick=SICK,
+    healed=SICK.replace('"cuda"', "x.device"),
+    suspects={calls("cuda", "to", *MAKING.split()): see_call},
+)
