@@ -206,7 +206,14 @@ def is_raw(way: Way, function: Function) -> bool:
     if any(is_lowest(one) for one in map(fill_of, way.steps) if one is not None):
         return True
     names = [one.id for one in way.steps if isinstance(one, ast.Name)]
-    return any("logit" in name.lower() for name in names) and _may_be_raw(way)
+    # What is called logits and divided by a temperature is meant for a softmax, whoever made it.
+    cooled = any(_is_cooled(one, function) for one in way.steps)
+    return any("logit" in name.lower() for name in names) and (cooled or _may_be_raw(way))
+
+
+def _is_cooled(step: ast.AST, function: Function) -> bool:
+    scaling = scaling_of(step, function)
+    return scaling is not None and direction(scaling.number, function) is not None
 
 
 def _may_be_raw(way: Way) -> bool:

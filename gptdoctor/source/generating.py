@@ -94,18 +94,26 @@ def _runs_model(call: ast.Call, function: Function) -> bool:
     return bool(bindings) and all(one.role is Role.ARGUMENT for one in bindings)
 
 
-def never_read(function: Function, pattern: re.Pattern[str]) -> list[ast.arg]:
-    """The parameters of such names that the function never reads, not in one inside it either."""
+def never_read(
+    function: Function, pattern: re.Pattern[str], *, asked: bool = False
+) -> list[ast.arg]:
+    """The parameters of such names that the function never reads, not in one inside it either.
+
+    With `asked`, also those that are only compared with something: `temperature == 0`.
+    """
     given = [one for one in parameters(function.node) if pattern.search(one.arg)]
     if not given:
         return []
-    read = {
-        node.id
-        for node in ast.walk(function.node)
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    }
-    hidden = read & {"locals", "vars", "eval", "exec", "NotImplementedError"}
-    return [] if hidden else [one for one in given if one.arg not in read]
+    read: set[str] = set()
+    compared: set[str] = set()
+    for parent in ast.walk(function.node):
+        for node in ast.iter_child_nodes(parent):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+                (compared if isinstance(parent, ast.Compare) else read).add(node.id)
+    if read & {"locals", "vars", "eval", "exec", "NotImplementedError"}:
+        return []
+    used = read if asked else read | compared
+    return [one for one in given if one.arg not in used]
 
 
 def switched_off(function: Function) -> bool:

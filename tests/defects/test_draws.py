@@ -106,6 +106,10 @@ OVER_LOGITS = {
     "of a name": """
             ids = torch.cat([ids, torch.multinomial(logits / temperature, 1)], 1)  # here
     """,
+    "of a filter that is not in sight": """
+            filtered_logits = keep_best(logits, top_k)
+            ids = torch.cat([ids, torch.multinomial(filtered_logits / temperature, 1)], 1)  # here
+    """,
     "of logarithms": """
             logs = torch.log_softmax(model(ids)[:, -1], dim=-1)
             ids = torch.cat([ids, logs.multinomial(1)], 1)  # here

@@ -42,6 +42,8 @@ UNUSED = {
     "a default": f"{NO_GRAD}def generate(model, ids, steps, temperature=1.0):  # here\n{LOOP}",
     "on its own line": f"{NO_GRAD}def write(\n    model,\n    ids,\n    steps,\n"
     f"    temp,  # here\n):\n{LOOP}",
+    "asked for a switch": f"{NO_GRAD}def sample(model, ids, steps, temperature=1.0):  # here\n"
+    "    greedy = temperature == 0.0\n" + LOOP,
     "scaled and dropped": f"{NO_GRAD}def sample(model, ids, steps, tau):\n"
     + LOOP.replace("        token", "        cold = probs / tau  # here\n        token"),
 }

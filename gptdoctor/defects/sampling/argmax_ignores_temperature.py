@@ -201,6 +201,7 @@ SICK = """\
 import torch
 
 
+@torch.no_grad()
 def generate(model, ids, max_new_tokens, temperature=1.0):
     for _ in range(max_new_tokens):
         logits = model(ids)[:, -1, :]
@@ -213,6 +214,7 @@ HEALED = """\
 import torch
 
 
+@torch.no_grad()
 def generate(model, ids, max_new_tokens, temperature=1.0):
     for _ in range(max_new_tokens):
         logits = model(ids)[:, -1, :]

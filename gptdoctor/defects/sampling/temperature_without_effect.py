@@ -30,10 +30,12 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if function is None or function.name.startswith("__"):
         return
-    for given in never_read(function, NAME):
+    idle = never_read(function, NAME, asked=True)
+    for given in idle:
         yield _suspicion(given, given.arg, visit, function)
     for name, scaled in _dropped(function):
-        yield _suspicion(scaled, name, visit, function)
+        if name not in [given.arg for given in idle]:
+            yield _suspicion(scaled, name, visit, function)
 
 
 def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
@@ -62,7 +64,9 @@ def _suspicion(node: ast.AST, name: str, visit: Visit, function: Function) -> Su
         rule=CODE,
         location=visit.module.location(node),
         symbol=function.symbol,
-        message=f"`{function.name}` draws its tokens alike at every `{name}`: nothing uses it",
+        message=(
+            f"`{function.name}` draws its tokens alike at every `{name}`: nothing scales with it"
+        ),
         details={"parameter": name},
         extent=(function.node.lineno, last),
     )

@@ -2,17 +2,71 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Value
+from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_turns import number
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
+from gptdoctor.source.token_cuts import TokenCut, cuts_in, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
+from gptdoctor.source.value_ways import keyword, operation
 
 CODE = "GD406"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    for cut in cuts_in(function):
+        if made_by(cut.bound, "topk", function) is not node:
+            continue
+        wrong = _wrong(node, cut, function)
+        if wrong is not None:
+            place, told = wrong
+            lines = [node.lineno, cut.node.lineno]
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(place),
+                symbol=visit.symbol,
+                message=f"`{ast.unparse(place)}` {told}",
+                extent=(min(lines), max(lines)),
+            )
+
+
+def _wrong(topk: ast.Call, cut: TokenCut, function: Function) -> tuple[ast.expr, str] | None:
+    """What is wrong with a threshold that topk gives, and where."""
+    largest = keyword(topk, "largest")
+    if isinstance(largest, ast.Constant) and largest.value is False:
+        return topk, "takes the threshold from the wrong end: the least likely tokens stay"
+    if largest is not None or not _is_scores(cut.number):
+        return None
+    if cut.larger:
+        return cut.node, "shuts out the likeliest tokens, and keeps all others"
+    more = _more(topk, function)
+    if more == 1 and not cut.even:
+        return topk, "keeps one token more than it is asked for"
+    return None
+
+
+def _is_scores(value: ast.expr) -> bool:
+    """Whether each token is compared by its score, and not by its rank."""
+    return not isinstance(value, ast.Constant)
+
+
+def _more(topk: ast.Call, function: Function) -> int:
+    """How many more than k are taken: 1 for top_k + 1."""
+    made = operation(topk, function)
+    given = [one for one in topk.args if made is None or one is not made[1]]
+    count = keyword(topk, "k") or (given[0] if given else None)
+    plus = isinstance(count, ast.BinOp) and isinstance(count.op, ast.Add)
+    return (number(count.right) or 0) if plus and isinstance(count, ast.BinOp) else 0
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -79,6 +133,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("topk"): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=FILTER_MEASURES, test=_test),
 )

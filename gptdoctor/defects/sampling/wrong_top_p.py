@@ -2,17 +2,84 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Value
+from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
+from gptdoctor.source.token_cuts import TokenCut, cuts_in, descends, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
+from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
 CODE = "GD407"
+
+
+_SHARE = re.compile(r"^(top_?p|p|nucleus(_p)?|topp)$", re.IGNORECASE)
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    for cut in cuts_in(function):
+        sums = _sums(cut.number, function)
+        if sums is None or sums[0] is not node or not _is_share(cut.bound):
+            continue
+        made = operation(node, function)
+        sort = made_by(made[1], "sort", function) if made is not None else None
+        wrong = _wrong(sort, cut, exclusive=sums[1]) if sort is not None else None
+        if wrong is not None:
+            place, told = wrong
+            lines = [node.lineno, cut.node.lineno, place.lineno]
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(place),
+                symbol=visit.symbol,
+                message=f"`{ast.unparse(place)}` {told}",
+                extent=(min(lines), max(lines)),
+            )
+
+
+def _sums(value: ast.expr, function: Function) -> tuple[ast.Call, bool] | None:
+    """The running sum that each token has, and whether its own share was taken off it."""
+    ways = ways_of(value, function, shaped_from)
+    source = ways[0].source if len(ways) == 1 and ways[0].binding is None else None
+    exclusive = isinstance(source, ast.BinOp) and isinstance(source.op, ast.Sub)
+    if exclusive and isinstance(source, ast.BinOp):
+        inner = _sums(source.left, function)
+        return None if inner is None or inner[1] else (inner[0], True)
+    made = operation(source, function) if isinstance(source, ast.Call) else None
+    known = made is not None and made[0] == "cumsum" and isinstance(source, ast.Call)
+    return (source, False) if known and isinstance(source, ast.Call) else None
+
+
+def _is_share(value: ast.expr) -> bool:
+    """Whether a bound is top_p itself; 1 - top_p is the share of the tail."""
+    name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+    return _SHARE.search(name) is not None
+
+
+def _wrong(sort: ast.Call, cut: TokenCut, *, exclusive: bool) -> tuple[ast.expr, str] | None:
+    """What is wrong with a nucleus that is cut out of sorted shares, and where."""
+    falling = descends(sort)
+    if falling is None:
+        return None
+    if not falling:
+        return sort, "puts the least likely tokens first: the nucleus is cut out of the tail"
+    if not cut.larger:
+        return cut.node, "shuts out the nucleus, and keeps the tail"
+    if not exclusive:
+        return cut.node, (
+            "shuts out the token that crosses the share as well: where one token has more, "
+            "nothing is left"
+        )
+    return None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -84,6 +151,7 @@ DEFECT = Defect(
     explains=("GD414",),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("cumsum"): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=FILTER_MEASURES, test=_test),
 )

@@ -55,13 +55,12 @@ class Model(nn.Module):
     def forward(self, input_ids):
         return self.lm_head(self.mix(self.wte(input_ids))[0])
 
-
-def step(model, optimizer, ids):
-    logits = model(ids[:, :-1])
-    optimizer.zero_grad()
-    loss = F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten(), reduction="none")
-    loss.backward()
-    optimizer.step()
+    def learn(self, input_ids, optimizer):
+        logits = self(input_ids[:, :-1]).transpose(1, 2)
+        loss = F.cross_entropy(logits, input_ids[:, 1:], reduction="none")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
 """
 
 DEFECT = Defect(
