@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -93,8 +94,10 @@ def _list(options: Options, *, files: bool) -> None:
         for file in find_targets(options.targets, here, options.files).files:
             typer.echo(file.relative_to(here) if file.is_relative_to(here) else file)
         return
-    for name, value in dataclasses.asdict(options).items():
-        typer.echo(f"{name.replace('_', '-')} = {value!r}")
+    values = dataclasses.asdict(options)
+    for name, value in (values | values.pop("files")).items():
+        told = value.value if isinstance(value, Enum) else value
+        typer.echo(f"{name.replace('_', '-')} = {told!r}")
 
 
 def words_again(given: Mapping[str, Any]) -> list[str]:
