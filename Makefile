@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint format types pictures benchmark clean
+.PHONY: demo test lint format types pictures pages benchmark clean
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -34,6 +34,10 @@ types: $(STAMP)
 
 pictures: $(STAMP)
 	$(BIN)/python docs/pictures/draw.py
+
+# The rules as Markdown, in docs/rules.
+pages: $(STAMP)
+	$(BIN)/python docs/rules/write.py
 
 benchmark: $(STAMP)
 	$(BIN)/python benchmarks/cost.py

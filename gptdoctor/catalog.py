@@ -6,7 +6,9 @@ import difflib
 import importlib
 import pkgutil
 import re
+from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 
 from gptdoctor import defects
 from gptdoctor.core.errors import CatalogError, UsageError
@@ -14,6 +16,8 @@ from gptdoctor.defect import Defect
 
 WELL_FORMED = re.compile(r"GD\d+", re.IGNORECASE)
 LIKE_DIGITS = str.maketrans("OIL", "011")
+# How every defect's file begins to speak of its code.
+_CODE = re.compile(r'(?:^CODE = |^    code=)"(GD\d+)"', re.MULTILINE)
 
 
 @cache
@@ -73,6 +77,25 @@ def nearest(word: str) -> str:
     return near[0] if near else ""
 
 
+def told_rules() -> dict[str, str]:
+    """Names by code, as the text of the defects' files tells them; none is loaded.
+
+    For a shell that completes words: to load all takes longer than a person waits for a key.
+    """
+    folder = Path(next(iter(defects.__path__)))
+    found: dict[str, str] = {}
+    for file in folder.glob("*/*.py"):
+        code = _CODE.search(file.read_text(encoding="utf-8"))
+        if code is not None:
+            found[code.group(1)] = file.stem.replace("_", "-")
+    return dict(sorted(found.items()))
+
+
+def families() -> tuple[str, ...]:
+    """The folders of the defects."""
+    return tuple(dict.fromkeys(name.partition(".")[0] for name in _module_names()))
+
+
 def module_of(defect: Defect) -> str:
     """The dotted module below `defects/` and `remedies/` that tells of this defect."""
     for name in _module_names():
@@ -81,10 +104,41 @@ def module_of(defect: Defect) -> str:
     raise CatalogError(f"no module is named after {defect.name}")
 
 
-def _module_names() -> list[str]:
+def family_of(defect: Defect) -> str:
+    """The family that a defect's folder stands for: "gradients"."""
+    return module_of(defect).partition(".")[0]
+
+
+def defects_among(words: Sequence[str]) -> tuple[Defect, ...]:
+    """The defects that the words name, by code: codes, their beginnings, names and families.
+
+    Raises UsageError for a word that names none; no words name all.
+    """
+    chosen = {defect.code for word in words for defect in _meant(word)}
+    return tuple(defect for defect in all_defects() if not words or defect.code in chosen)
+
+
+def _meant(word: str) -> list[Defect]:
+    """What one word names."""
+    code, name = word.upper(), word.lower().replace("_", "-")
+    found = [
+        one
+        for one in all_defects()
+        if one.code.startswith(code) or name in (one.name, family_of(one).replace("_", "-"))
+    ]
+    if not found or not word:
+        raise UsageError(
+            f"no rule is called {word!r} or begins so",
+            hint=f"give codes or their beginnings, names, or families: {', '.join(families())}",
+        )
+    return found
+
+
+@cache
+def _module_names() -> tuple[str, ...]:
     prefix = f"{defects.__name__}."
     walked = pkgutil.walk_packages(defects.__path__, prefix)
-    return [info.name.removeprefix(prefix) for info in walked if not info.ispkg]
+    return tuple(info.name.removeprefix(prefix) for info in walked if not info.ispkg)
 
 
 def _load(name: str) -> Defect:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -18,12 +19,13 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.running import Running
-from gptdoctor.source.targets import Targets, find_targets
+from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
     from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
+    from gptdoctor.cache.scans import ScanCache
     from gptdoctor.changed import BranchChanges
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
@@ -42,7 +44,12 @@ class Checkup:
     ) -> None:
         """Resolve the targets; raises UsageError for one that does not exist."""
         self.options = options
-        self.targets: Targets = find_targets(options.targets, here, options.files)
+        given = options.text
+        self.targets: Targets = (
+            find_targets(options.targets, here, options.files)
+            if given is None
+            else target_of_text(given.file)
+        )
         self.root: Path = self.targets.root
         self._here = here
         self._listener = listener
@@ -86,7 +93,16 @@ class Checkup:
         """The project as text, with `overlay` (path relative to the root -> text) on top."""
         from gptdoctor.source.project import Project
 
+        overlay = {**self.given, **overlay}
         return Project(root=self.root, search_paths=self._search_paths, overlay=overlay)
+
+    @cached_property
+    def given(self) -> Mapping[str, str]:
+        """The text that stands for a file from the beginning, by the file's path."""
+        given = self.options.text
+        if given is None:
+            return {}
+        return {given.file.relative_to(self.root).as_posix(): given.text}
 
     def examine(
         self, overlay: Mapping[str, str] | None = None, *, paths: frozenset[str] | None = None
@@ -97,10 +113,14 @@ class Checkup:
         being proven does, and to the probes that a proof needs.
         """
         started = time.monotonic()
+        overlay = {**self.given, **(overlay or {})}
         whole = not overlay and paths is None
-        examination = self._cache.answer() if self._cache is not None and whole else None
+        if whole and self.options.static and not self.targets.classes:
+            examination: Examination | None = self._read_all()
+        else:
+            examination = self._cache.answer() if self._cache is not None and whole else None
         if examination is None:
-            examination = self._examine(overlay or {}, paths, self._cache if whole else None)
+            examination = self._examine(overlay, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
         models = examination.models
         if not self.options.show_output:
@@ -146,6 +166,47 @@ class Checkup:
         if cache is not None:
             cache.keep(examination, prepared.project, requests, records)
         return examination
+
+    def _read_all(self) -> Examination:
+        """Scan the text of all targets; no model is looked for, as none is run."""
+        from gptdoctor.static import examine_text
+        from gptdoctor.told_models import require_entries
+
+        require_entries(self.project_with({}), self.options)
+        with self._scan_cache() as cache:
+            found = examine_text(
+                self.targets,
+                self._search_paths,
+                cache,
+                lambda files: self._listener(events.ScanStarted(files)),
+            )
+        self._listener(events.ScanFinished(len(found.findings)))
+        return Examination(
+            environment=self._environment(()),
+            models=(),
+            findings=found.findings,
+            errors=found.errors,
+            skipped=found.skipped,
+            files=len(self.targets.files),
+            seconds=0.0,
+        )
+
+    @contextmanager
+    def _scan_cache(self) -> Iterator[ScanCache | None]:
+        """The scans of earlier runs, where the user wants any."""
+        if not self.options.cache:
+            yield None
+            return
+        from gptdoctor.cache.scans import ScanCache
+        from gptdoctor.cache.store import Store, cache_folder
+        from gptdoctor.cache.surroundings import surroundings
+
+        store = Store(cache_folder(), lambda text: self._listener(events.Trouble(text)))
+        around = surroundings(self._python, self._search_paths)
+        try:
+            yield ScanCache(store, around, self.root)
+        finally:
+            store.close()
 
     def _settled(
         self, examination: Examination, overlay: Mapping[str, str], *, whole: bool

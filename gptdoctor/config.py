@@ -77,6 +77,15 @@ class ModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GivenText:
+    """Text that stands for a file, which may not be there yet: what an editor holds unsaved."""
+
+    file: Path  # absolute
+    text: str  # with plain line ends
+    data: bytes  # what it was read from
+
+
+@dataclass(frozen=True, kw_only=True)
 class Options:
     """The options that all commands share."""
 
@@ -98,6 +107,7 @@ class Options:
     cache: bool = True  # answer from results of earlier runs, and keep new ones
     build: str | None = None  # an expression that builds the one model that was named
     call: str | None = None  # an expression that runs it
+    text: GivenText | None = None  # from stdin, in the place of the targets
     # By "path.py:Class" of the project, from [tool.gptdoctor.models] of pyproject.toml.
     models: Mapping[str, ModelConfig] = field(default_factory=dict)
     files: FileChoice = field(default_factory=FileChoice)

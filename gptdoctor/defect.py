@@ -20,20 +20,57 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
+# A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
+Chain = tuple[ast.AST, "Chain"] | None
+# The main models of a module, or the way to find them out, which is dear.
+Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
 
-@dataclass(frozen=True, eq=False)
+
 class Visit:
-    """Where the walk of a tree stands when a handler is called."""
+    """Where the walk of a tree stands when a handler is called.
 
-    project: Project
-    module: SourceModule
-    parents: tuple[ast.AST, ...]  # of the node, outermost (the ast.Module) first
-    models: tuple[str, ...] = ()  # qualified names of the main models of this module
+    Most handlers look at their node and turn away, so all that is said of its place is made when
+    it is asked for.
+    """
+
+    __slots__ = ("_chain", "_models", "module", "project")
+
+    def __init__(
+        self,
+        *,
+        project: Project,
+        module: SourceModule,
+        parents: tuple[ast.AST, ...] = (),
+        chain: Chain = None,
+        models: Models = (),
+    ) -> None:
+        """`parents` or, where a walk has it, the `chain` that they are."""
+        self.project = project
+        self.module = module
+        self._models = models
+        for parent in parents:
+            chain = (parent, chain)
+        self._chain = chain
+
+    @property
+    def parents(self) -> tuple[ast.AST, ...]:
+        """The nodes around the node, outermost (the ast.Module) first."""
+        return tuple(self._outwards())[::-1]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The qualified names of the main models of this module."""
+        return self._models if isinstance(self._models, tuple) else self._models()
+
+    @property
+    def asked_models(self) -> Models:
+        """The same, or the way to them, for those who seldom need to know."""
+        return self._models
 
     @property
     def function(self) -> FunctionNode | None:
         """The innermost function around the node."""
-        for parent in reversed(self.parents):
+        for parent in self._outwards():
             if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
                 return parent
         return None
@@ -47,7 +84,7 @@ class Visit:
     @property
     def owner(self) -> ClassInfo | None:
         """The innermost class around the node."""
-        names = [parent.name for parent in self.parents if isinstance(parent, ast.ClassDef)]
+        names = [one.name for one in self._outwards() if isinstance(one, ast.ClassDef)][::-1]
         while names:
             info = self.project.classes(self.module).get(".".join(names))
             if info is not None:
@@ -59,7 +96,15 @@ class Visit:
     def symbol(self) -> str:
         """The qualified name of the function or class around the node, "" at module level."""
         named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        return ".".join(parent.name for parent in self.parents if isinstance(parent, named))
+        around = [one.name for one in self._outwards() if isinstance(one, named)]
+        return ".".join(reversed(around))
+
+    def _outwards(self) -> Iterator[ast.AST]:
+        """The nodes around the node, innermost first."""
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            yield parent
 
 
 @dataclass(frozen=True)
@@ -76,6 +121,17 @@ class Named:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class NamedIn:
+    """Nodes of one kind that bear a name which their own module gives a meaning.
+
+    `names` is asked once for each module.
+    """
+
+    kind: type[ast.AST]
+    names: Callable[[Project, SourceModule], frozenset[str]]
+
+
 def calls(*names: str) -> Named:
     """Calls of anything whose last name is one of these."""
     return Named(ast.Call, names)
@@ -88,7 +144,7 @@ def attributes(*names: str) -> Named:
 
 # What a handler is called for.  A kind without names has to be one of statements: expressions are
 # looked at for their names alone, or the scan would be as slow as the number of its rules.
-Trigger = type[ast.AST] | Named
+Trigger = type[ast.AST] | Named | NamedIn
 SuspectHandler = Callable[[ast.AST, Visit], Iterator[Suspicion]]
 ConvictHandler = Callable[[Measurement, ModelRecord], Iterator[Conviction]]
 
@@ -134,6 +190,9 @@ class Defect:
     sick: str
     healed: str  # the same, mended; nothing may show anything
     suspects: Mapping[Trigger, SuspectHandler] = field(default_factory=dict)
+    # Texts of which one stands in every file that a trigger without names can fire on; where it
+    # says nothing, the rule looks at every file.
+    words: tuple[str, ...] = ()
     # How often the text alone is right where it suspects; a run settles the rest.
     confidence: Confidence = Confidence.HIGH
     convicts: Mapping[str, ConvictHandler] = field(default_factory=dict)  # by probe's name

@@ -13,6 +13,7 @@ from gptdoctor.core.errors import UsageError
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.scan import ModelNames, scan
+from gptdoctor.scan_file import why_empty
 from gptdoctor.source.factories import factory_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -138,14 +139,9 @@ def _skipped(
     for module in modules:
         if not module.text.strip():
             if module.file in targets.named or module.file.name != "__init__.py":
-                yield SkippedFile(path=module.path, reason=_why_empty(module))
+                yield SkippedFile(path=module.path, reason=why_empty(module))
         elif module.file in targets.named and module.path not in holding:
             yield SkippedFile(path=module.path, reason="no model found")
-
-
-def _why_empty(module: SourceModule) -> str:
-    language = "python" if module.notebook is None else module.notebook.language
-    return "empty" if language == "python" else f"a notebook in {language}"
 
 
 def _files_of(model: ModelTarget) -> frozenset[str]:

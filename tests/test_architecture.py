@@ -30,7 +30,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "judge": ({"core", "defect", "catalog"}, set()),
     "diagnose": ({"core", "config", "source", "defect", "catalog", "judge"}, set()),
     "told_models": ({"core", "config", "source"}, set()),
-    "scan": (TEXT_SIDE, set()),
+    "dispatch": ({"core", "source", "defect", "catalog"}, set()),
+    "walk": ({"defect", "dispatch"}, set()),
+    "scan": ({"core", "source", "defect", "dispatch", "walk"}, set()),
+    "scan_file": ({"core", "source", "diagnose", "scan", "specimen.discover"}, set()),
+    "scan_files": ({"core", "source", "dispatch", "scan_file"}, set()),
+    "static": ({"core", "source", "cache", "scan_files"}, set()),
     "remedies": ({"core", "source", "defect"}, {"libcst"}),
     "specimen.discover": ({"core", "source"}, set()),
     "specimen": ({"core", "source"}, {"torch"}),
@@ -44,7 +49,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "worker": ({"core", "specimen", "probes", "worker"}, {"torch"}),
     "cache": ({"core", "config", "source", "worker.codec"}, {"diskcache", "platformdirs"}),
     "prepare": (
-        {"core", "config", "source", "scan", "specimen.discover", "told_models"},
+        {"core", "config", "source", "scan", "scan_file", "specimen.discover", "told_models"},
         set(),
     ),
     "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
@@ -53,7 +58,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "running": ({"core", "cache", "worker"}, set()),
     "checkup": (
         {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"}
-        | {"told_models", "baseline", "changed"},
+        | {"static", "told_models", "baseline", "changed"},
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),
@@ -63,6 +68,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     # The Python API is reached from the package itself, and loaded only when it is called.
     "": ({"integrations"}, {"torch"}),
     "integrations": ({"*"}, {"torch", "rich", "psutil"}),
+    "watching": ({"core"}, {"watchfiles"}),
     "cli": ({"*"}, {"typer"}),
     "__main__": ({"cli"}, set()),
 }

@@ -33,7 +33,7 @@ def test_a_fixture_shows_what_it_says(document: dict[str, Any], file: Path) -> N
     What only a run shows is no matter of this scan: tests/live/test_shown_by_a_run.py.
     """
     path = file.relative_to(ROOT).as_posix()
-    expected = {(rule, line) for rule, line in expected_in(file) if is_static(rule)}
+    expected = {(rule, line) for rule, line in expected_in(file, in_text=True) if is_static(rule)}
     own = {rule for rule, _ in expected} or {code_of(file)}
     found = [(one["rule"], one["line"]) for one in document["findings"] if one["path"] == path]
     if file.stem in ("healed", "healthy"):

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.completing import formats_joined
 from gptdoctor.cli.examining import examine, with_baseline_written
 from gptdoctor.cli.file_options import reading_files, words_again
+from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
+from gptdoctor.cli.outputs import Output, planned, prefixes, write_all
+from gptdoctor.cli.watch import WatchOption, keep_watching
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
 
@@ -20,7 +26,21 @@ if TYPE_CHECKING:
     from gptdoctor.diagnose.gate import GateResult
 
 FormatOption = Annotated[
-    shared.OutputFormat, typer.Option("--output-format", help="How the result is printed.")
+    list[str] | None,
+    typer.Option(
+        "--output-format",
+        metavar="FORMAT[:FILE]",
+        help="How the result is told: text (default), concise, json, jsonl, sarif, github, "
+        "gitlab, junit, markdown; several with a file each: text,sarif:out.sarif.",
+        show_default=False,
+        autocompletion=formats_joined,
+    ),
+]
+FileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output-file", "-o", metavar="FILE", help="Write the result to this file, all at once."
+    ),
 ]
 
 # Options that decide how a model is run, by the parameters that hold them.
@@ -52,12 +72,13 @@ TraceOption = Annotated[
 def check(
     context: typer.Context,
     targets: shared.TargetsArgument = None,
-    static: shared.StaticOption = False,
+    static: shared.StaticOption = None,
     select: shared.SelectOption = None,
     ignore: shared.IgnoreOption = None,
     fail_on: shared.FailOnOption = None,
     strict: shared.StrictOption = None,
-    output_format: FormatOption = shared.OutputFormat.TEXT,
+    output_format: FormatOption = None,
+    output_file: FileOption = None,
     exit_zero: shared.ExitZeroOption = False,
     timeout_seconds: shared.TimeoutOption = None,
     memory_bytes: shared.MemoryOption = None,
@@ -73,14 +94,19 @@ def check(
     write_config: WriteConfigOption = False,
     write_baseline: WriteBaselineOption = False,
     trace: TraceOption = False,
+    stdin_filename: FilenameOption = None,
+    watch: WatchOption = False,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
-    options = shared.options_of(context)
-    if write_config and options.static:
-        raise UsageError("--write-config tells what running the models showed; --static runs none")
+    show = partial(_show, outputs=planned(output_format, output_file), trace=trace)
+    if watch:
+        keep_watching(context, examine, partial(show, words=_words(context)))
+    options = options_with_text(context)
+    if write_config and (options.static or options.text):
+        raise UsageError("--write-config tells what running the models of saved files showed")
     examination = with_baseline_written(options) if write_baseline else examine(options)
-    result = _show(examination, options, output_format, _words(context), trace=trace)
+    result = show(examination, options, words=_words(context))
     if write_config:
         _write_config(examination, options)
     raise typer.Exit(result.exit_code)
@@ -116,25 +142,25 @@ def _words(context: typer.Context) -> tuple[str, ...]:
 def _show(
     examination: Examination,
     options: Options,
-    output_format: shared.OutputFormat,
-    words: tuple[str, ...],
     *,
+    outputs: Sequence[Output],
+    words: tuple[str, ...],
     trace: bool,
 ) -> GateResult:
     from gptdoctor.diagnose.gate import gate, set_aside, shown
+    from gptdoctor.report.checked import Checked
+    from gptdoctor.source.targets import root_of
 
     result = gate(examination, options)
     findings, suppressed = shown(examination, options), set_aside(examination, options)
-    wanted = dataclasses.replace(examination, findings=findings, suppressed=suppressed)
-    if output_format is shared.OutputFormat.JSON:
-        import json
-
-        from gptdoctor.report.json_document import to_document
-
-        typer.echo(json.dumps(to_document(wanted, gate=result), indent=2, allow_nan=False))
-    else:
-        from gptdoctor.report.consoles import stdout_console
-        from gptdoctor.report.text import print_examination
-
-        print_examination(stdout_console(), wanted, gate=result, targets=words, trace=trace)
+    in_repository, from_here = prefixes(root_of(options.targets, Path.cwd()), Path.cwd())
+    checked = Checked(
+        examination=dataclasses.replace(examination, findings=findings, suppressed=suppressed),
+        gate=result,
+        words=words,
+        trace=trace,
+        in_repository=in_repository,
+        from_here=from_here,
+    )
+    write_all(outputs, checked)
     return result

@@ -6,9 +6,17 @@ from typing import Annotated
 
 import typer
 
+from gptdoctor.cli.completing import rules_by_code_or_name
+
 
 def explain(
-    rule: Annotated[str, typer.Argument(help="A rule's code or name: GD101, no-grad-in-forward.")],
+    rule: Annotated[
+        str,
+        typer.Argument(
+            help="A rule's code or name: GD101, no-grad-in-forward.",
+            autocompletion=rules_by_code_or_name,
+        ),
+    ],
 ) -> None:
     """Say what a rule means, why it harms, how it is proven, and how safe its fix is."""
     from gptdoctor.catalog import defect_named

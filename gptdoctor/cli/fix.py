@@ -9,10 +9,13 @@ import typer
 
 from gptdoctor.cli import options as shared
 from gptdoctor.cli.file_options import reading_files
+from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
-from gptdoctor.config import Options
+from gptdoctor.config import GivenText, Options
+from gptdoctor.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from gptdoctor.checkup import Checkup
     from gptdoctor.core.diagnosis import Examination
     from gptdoctor.repair.repair import RepairOptions, RepairResult
 
@@ -46,20 +49,27 @@ def fix(
     cache: shared.CacheOption = None,
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
+    stdin_filename: FilenameOption = None,
     traceback: shared.TracebackOption = False,
 ) -> None:
     """Repair the source: show a diff and its proof; write it with --apply.
 
     The exit code is the one that `check` gives for the files as they are when this is done.
+    A text on stdin (-) is printed as it is mended; the diff and its proof go to stderr.
     """
     from gptdoctor.diagnose.gate import gate
     from gptdoctor.repair.repair import RepairOptions
 
-    options = shared.options_of(context)
+    options = options_with_text(context)
+    if apply and options.text:
+        raise UsageError("--apply writes files; a text on stdin is printed as it is mended")
     wanted = RepairOptions(unsafe_fixes=unsafe_fixes, unproven=unproven, wants=options.wants)
     before, result = _repair(options, wanted, write=apply)
-    _show(before, result, applied=apply)
-    raise typer.Exit(gate(result.examination if apply else before, options).exit_code)
+    _show(before, result, applied=apply, aside=options.text is not None)
+    if options.text is not None:
+        _print_mended(options.text, result)
+    mended = apply or options.text is not None
+    raise typer.Exit(gate(result.examination if mended else before, options).exit_code)
 
 
 def _repair(
@@ -78,7 +88,7 @@ def _repair(
     ):
         told = recover(checkup.root)
         before = checkup.examine()
-        result = repair(checkup, before, wanted, progress.listen)
+        result = repair(checkup, before, wanted, progress.listen, given=_given(options, checkup))
     if told:
         stderr_console().print(told, highlight=False)
     if write and result.patches:
@@ -87,15 +97,35 @@ def _repair(
     return before, result
 
 
-def _show(before: Examination, result: RepairResult, *, applied: bool) -> None:
-    from gptdoctor.report.consoles import stdout_console
+def _given(options: Options, checkup: Checkup) -> dict[str, str]:
+    """The text on stdin with its own line ends, which a patch keeps."""
+    from gptdoctor.repair.texts import decoded
+
+    return {path: decoded(options.text.data, path).text for path in checkup.given if options.text}
+
+
+def _print_mended(given: GivenText, result: RepairResult) -> None:
+    """The text as it shall be, in the bytes that it came in, and nothing else on stdout."""
+    import sys
+
+    from gptdoctor.repair.texts import decoded
+
+    source = decoded(given.data, given.file.name)
+    shall_be = [one.after for one in result.patches if one.before == source.text]
+    sys.stdout.buffer.write(source.encoded(shall_be[0]) if shall_be else given.data)
+    sys.stdout.buffer.flush()
+
+
+def _show(before: Examination, result: RepairResult, *, applied: bool, aside: bool) -> None:
+    from gptdoctor.report.consoles import stderr_console, stdout_console
     from gptdoctor.report.diff import print_repair
 
     print_repair(
-        stdout_console(),
+        stderr_console() if aside else stdout_console(),
         result.outcomes,
         result.patches,
         applied=applied,
         before=before,
         after=result.examination,
+        piped=aside,
     )

@@ -21,7 +21,6 @@ app = typer.Typer(
     name="gptdoctor",
     help="Says whether a PyTorch GPT-like model can really be trained, proves it, and repairs it.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )

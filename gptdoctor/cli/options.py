@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from gptdoctor.cli.completing import rules_joined
 from gptdoctor.config import DEFAULT_TIMEOUT_SECONDS, Options
 from gptdoctor.core.findings import Severity
 
@@ -34,14 +34,24 @@ TargetsArgument = Annotated[
     ),
 ]
 StaticOption = Annotated[
-    bool, typer.Option("--static", help="Read the text only; no user code runs, no verdict.")
+    bool | None,
+    typer.Option(
+        "--static/--no-static",
+        help="Read the text only; no user code runs, no verdict (as --watch does by itself).",
+    ),
 ]
 SelectOption = Annotated[
     list[str] | None,
-    typer.Option("--select", metavar="CODES", help="Only these rules: GD101,GD2, or their names."),
+    typer.Option(
+        "--select",
+        metavar="CODES",
+        help="Only these rules: GD101,GD2, or their names.",
+        autocompletion=rules_joined,
+    ),
 ]
 IgnoreOption = Annotated[
-    list[str] | None, typer.Option("--ignore", metavar="CODES", help="Not these rules.")
+    list[str] | None,
+    typer.Option("--ignore", metavar="CODES", help="Not these rules.", autocompletion=rules_joined),
 ]
 # Options without a default here have theirs in `Options`: what is None was not given, and
 # pyproject.toml may say it.
@@ -137,13 +147,6 @@ ShowOutputOption = Annotated[
 TracebackOption = Annotated[
     bool, typer.Option("--traceback", help="Print a traceback when gptdoctor fails.")
 ]
-
-
-class OutputFormat(str, Enum):
-    """How `check` prints its result."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def options_of(context: typer.Context) -> Options:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from gptdoctor.cli import options as shared
+from gptdoctor.cli.completing import rules_joined
 from gptdoctor.cli.examining import examine
 from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 
 RuleOption = Annotated[
     list[str] | None,
-    typer.Option("--rule", metavar="CODES", help="Only these rules: GD801,GD1."),
+    typer.Option(
+        "--rule",
+        metavar="CODES",
+        help="Only these rules: GD801,GD1.",
+        autocompletion=rules_joined,
+    ),
 ]
 OutputOption = Annotated[
     Path | None,

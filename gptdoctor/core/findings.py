@@ -167,6 +167,8 @@ class Finding:
     # What raised it: "text"; "line", a run, at this very line; "symbol", a run, somewhere in there.
     seen_by: str = "text"
     symptoms: tuple[Symptom, ...] = ()  # other rules that were confirmed because of this one
-    suppressed: Suppression | None = (
-        None  # set aside by the user: not shown, and no matter of gates
-    )
+    # Set aside by the user: not shown, and no matter of gates.
+    suppressed: Suppression | None = None
+    # How often the text of the rule is right where nothing is run.
+    confidence: Confidence = Confidence.HIGH
+    excerpt_column: int = 1  # of the line, 1-based: where the excerpt begins

@@ -6,7 +6,7 @@ All that comes before counts the lines of a notebook's code cells as if they wer
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from gptdoctor.core.cells import place_words
@@ -27,6 +27,12 @@ def told_by_cell(examination: Examination, modules: Iterable[SourceModule]) -> E
         models=tuple(words.model(model) for model in examination.models),
         findings=tuple(words.finding(finding) for finding in examination.findings),
     )
+
+
+def told_of(findings: Iterable[Finding], module: SourceModule) -> Iterator[Finding]:
+    """The findings of one module, with the cell of each where it is a notebook."""
+    words = _Words({module.path: module}) if module.notebook is not None else None
+    yield from findings if words is None else map(words.finding, findings)
 
 
 class _Words:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from gptdoctor.catalog import defect_named
 from gptdoctor.core.findings import (
@@ -87,7 +88,8 @@ def _finding(
         location=suspicion.location,
         symbol=suspicion.symbol,
         message=_sentence(suspicion.message),
-        excerpt=_excerpt(project, suspicion.location),
+        **_excerpt(project, suspicion.location),
+        confidence=defect.confidence,
         evidence=evidence,
         model=_main_model(models, evidence),
         models=models,
@@ -222,7 +224,8 @@ def _measured_finding(
         location=location,
         symbol=conviction.place.symbol if conviction.place else "",
         message=_sentence(conviction.message),
-        excerpt=_excerpt(project, location),
+        **_excerpt(project, location),
+        confidence=defect.confidence,
         evidence=models[0].evidence,
         model=models[0].name,
         models=models,
@@ -268,9 +271,18 @@ def _definition_line(module: SourceModule, symbol: str) -> int:
     return line
 
 
-def _excerpt(project: Project, location: Location) -> str:
+class _Excerpt(TypedDict):
+    """The line of a finding, as the fields of a finding hold it."""
+
+    excerpt: str
+    excerpt_column: int
+
+
+def _excerpt(project: Project, location: Location) -> _Excerpt:
     module = _module(project, location.path)
-    return module.excerpt(location.line) if module else ""
+    excerpt = module.excerpt(location.line) if module else ""
+    line = module.lines[location.line - 1] if module and excerpt else ""
+    return _Excerpt(excerpt=excerpt, excerpt_column=len(line) - len(line.lstrip()) + 1)
 
 
 def _module(project: Project, path: str) -> SourceModule | None:

@@ -19,6 +19,10 @@ class Texts:
     _original: dict[str, str] = field(default_factory=dict)
     _mended: dict[str, str] = field(default_factory=dict)
 
+    def take(self, given: Mapping[str, str]) -> None:
+        """Texts that stand for what is on disk, line ends kept."""
+        self._original.update({path: python_of(path, text) for path, text in given.items()})
+
     def current(self, path: str) -> str:
         """The text of a file as mended so far, line ends kept; raises RepairError."""
         if path not in self._original:

@@ -75,9 +75,14 @@ def repair(
     examination: Examination,
     options: RepairOptions,
     listener: events.Listener = events.ignore,
+    given: Mapping[str, str] | None = None,
 ) -> RepairResult:
-    """Try the fixes of all findings. Nothing is written: that is for `apply`."""
+    """Try the fixes of all findings. Nothing is written: that is for `apply`.
+
+    `given`: texts that stand for files from the beginning, line ends kept.
+    """
     work = _Work(checkup=checkup, examination=examination, options=options, listener=listener)
+    work.texts.take(given or {})
     work.run()
     patches = work.texts.patches()
     after = work.examined_whole() if patches else examination

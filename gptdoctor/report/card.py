@@ -9,11 +9,11 @@ from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis
 from gptdoctor.core.findings import Finding, Status
 from gptdoctor.report.amounts import duration
+from gptdoctor.report.finding_words import fix_sentence, worst_first
 from gptdoctor.report.html import FAINT, badge, code_html, element, inline_html
+from gptdoctor.report.next_step import next_step
 from gptdoctor.report.pasted import is_pasted, joined_words
 from gptdoctor.report.prose import Inline, Span, literally, prose, sentence, visible
-from gptdoctor.report.text import next_step
-from gptdoctor.report.text_findings import fix_sentence, worst_first
 from gptdoctor.report.text_models import lines_of, verdict_role, verdict_word
 from gptdoctor.report.wording import evidence_sentence
 

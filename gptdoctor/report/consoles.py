@@ -13,12 +13,12 @@ from gptdoctor.report.theme import THEME
 
 def stdout_console() -> Console:
     """The console that results are printed on."""
-    return _console(sys.stdout)
+    return console_of(sys.stdout)
 
 
 def stderr_console() -> Console:
     """The console that progress and trouble are printed on."""
-    return _console(sys.stderr)
+    return console_of(sys.stderr)
 
 
 def text_console(stream: TextIO, *, width: int, coloured: bool) -> Console:
@@ -36,7 +36,7 @@ def text_console(stream: TextIO, *, width: int, coloured: bool) -> Console:
     )
 
 
-def _console(stream: TextIO) -> Console:
+def console_of(stream: TextIO) -> Console:
     """A console with our theme, in which no character of a user's file can be an error.
 
     Nothing is highlighted by guess, and square brackets are never markup: they are shapes here.

@@ -37,10 +37,12 @@ def print_repair(
     applied: bool,
     before: Examination | None = None,
     after: Examination | None = None,
+    piped: bool = False,
 ) -> None:
     """The diff of each file, every fix with its proof, what becomes of the models, what is next.
 
-    `before` and `after` are the examinations without and with the patches.
+    `before` and `after` are the examinations without and with the patches.  `piped`: the mended
+    text is printed, and no file written.
     """
     for patch in sorted(patches, key=lambda one: one.path):
         print_diff(console, patch)
@@ -51,7 +53,7 @@ def print_repair(
         console.print()
     if before is not None and after is not None and patches:
         _print_verdicts(console, before, after)
-    for line in _summary(outcomes, patches, held_back, applied=applied):
+    for line in _summary(outcomes, patches, held_back, applied=applied, piped=piped):
         print_wrapped(console, line, rest="  ")
 
 
@@ -146,12 +148,15 @@ def _summary(
     held_back: Sequence[RepairOutcome],
     *,
     applied: bool,
+    piped: bool,
 ) -> Iterator[Text]:
     if not outcomes:
         yield Text.assemble(("Nothing to repair.", "strong"), " No finding has a fix.")
         return
     yield _counted(outcomes)
-    if applied and patches:
+    if piped:
+        yield Text("The text as it is now is on stdout." if patches else "The text stays as it is.")
+    elif applied and patches:
         wrote = Text(f"Wrote {count(len(patches), 'file')}.", style="strong")
         yield wrote.append(" Run your own tests, too.", style="not bold")
     else:

@@ -12,8 +12,8 @@ from gptdoctor.defect import Defect
 from gptdoctor.report.amounts import capital, joined
 from gptdoctor.report.blocks import Block, CodeBlock, Listing, Paragraph, Section
 from gptdoctor.report.document_words import with_status
+from gptdoctor.report.finding_words import fix_sentence, worst_first
 from gptdoctor.report.prose import Inline, code, literally, prose, sentence
-from gptdoctor.report.text_findings import fix_sentence, worst_first
 from gptdoctor.report.wording import evidence_sentence, values_sentence
 
 

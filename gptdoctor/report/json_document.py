@@ -7,7 +7,7 @@ one asks for a new `SCHEMA_VERSION`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SourceError
 from gptdoctor.core.findings import Evidence, Finding, Location, Severity, Status
 from gptdoctor.core.repairs import FixOffer
 from gptdoctor.core.suppressions import Suppression
+from gptdoctor.diagnose.fingerprints import fingerprints
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.json_reading import SCHEMA_VERSION, read_examination
 from gptdoctor.report.json_values import to_json
@@ -30,13 +31,13 @@ def to_document(examination: Examination, *, gate: GateResult | None = None) -> 
         "schema_version": SCHEMA_VERSION,
         "version": __version__,
         "environment": to_json(asdict(examination.environment)),
-        "models": [_model(model) for model in examination.models],
-        "findings": [_finding(finding) for finding in examination.findings],
-        "suppressed": [_finding(finding) for finding in examination.suppressed],
-        "errors": [_error(error) for error in examination.errors],
+        "models": [model_object(model) for model in examination.models],
+        "findings": finding_objects(examination.findings),
+        "suppressed": finding_objects(examination.suppressed),
+        "errors": [error_object(error) for error in examination.errors],
         "skipped": [asdict(skipped) for skipped in examination.skipped],
         "remarks": list(examination.remarks),
-        "summary": _summary(examination, gate),
+        "summary": summary_object(examination, gate),
     }
 
 
@@ -49,7 +50,8 @@ def from_document(document: object) -> Examination:
     return read_examination(document)
 
 
-def _model(model: ModelDiagnosis) -> Document:
+def model_object(model: ModelDiagnosis) -> Document:
+    """One model."""
     specimen = None if model.specimen is None else to_json(asdict(model.specimen))
     return {
         "name": model.name,
@@ -72,11 +74,19 @@ def _model(model: ModelDiagnosis) -> Document:
     }
 
 
-def _finding(finding: Finding) -> Document:
+def finding_objects(findings: Sequence[Finding]) -> list[Document]:
+    """The findings, each with its name across commits."""
+    named = zip(findings, fingerprints(findings), strict=True)
+    return [_finding(finding, fingerprint) for finding, fingerprint in named]
+
+
+def _finding(finding: Finding, fingerprint: str) -> Document:
     return {
         "rule": finding.rule,
         "name": finding.name,
         "severity": finding.severity.value,
+        "confidence": finding.confidence.value,
+        "fingerprint": fingerprint,
         **_location(finding.location),
         "symbol": finding.symbol,
         "model": finding.model,
@@ -86,6 +96,7 @@ def _finding(finding: Finding) -> Document:
         ],
         "message": finding.message,
         "excerpt": finding.excerpt,
+        "excerpt_column": finding.excerpt_column,
         "evidence": _evidence(finding.evidence),
         "fix": None if finding.fix is None else _fix(finding.fix),
         "details": to_json(finding.details),
@@ -117,7 +128,8 @@ def _in_cell(place: CellLine | None) -> Document:
     return {} if place is None else {"cell": place.cell, "cell_line": place.line}
 
 
-def _error(error: SourceError) -> Document:
+def error_object(error: SourceError) -> Document:
+    """One file that could not be read."""
     return {
         "path": error.path,
         "line": error.line,
@@ -140,7 +152,8 @@ def _fix(fix: FixOffer) -> Document:
     return {"applicability": fix.applicability.value, "title": fix.title}
 
 
-def _summary(examination: Examination, gate: GateResult | None) -> Document:
+def summary_object(examination: Examination, gate: GateResult | None) -> Document:
+    """The counts, and what the gate made of them."""
     findings = examination.findings
     real = [one for one in findings if one.evidence.status is not Status.REFUTED]
     aside = [one for one in examination.suppressed if one.evidence.status is not Status.REFUTED]

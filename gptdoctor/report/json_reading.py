@@ -19,6 +19,7 @@ from gptdoctor.core.diagnosis import (
 )
 from gptdoctor.core.errors import ResultFileError
 from gptdoctor.core.findings import (
+    Confidence,
     Evidence,
     Finding,
     Location,
@@ -137,6 +138,10 @@ def _finding(node: Node) -> Finding:
         details=node.values("details"),
         symptoms=_all(node, "symptoms", _symptom),
         suppressed=_suppression(node.node("suppressed")) if node.has("suppressed") else None,
+        confidence=node.word("confidence", Confidence)
+        if node.has("confidence")
+        else Confidence.HIGH,
+        excerpt_column=node.integer("excerpt_column", 1),
     )
 
 

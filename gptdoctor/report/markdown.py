@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from gptdoctor.report.blocks import Block, CodeBlock, Document, Listing, Paragraph, Section, Table
 from gptdoctor.report.prose import Inline, Span, plain
@@ -17,9 +17,12 @@ _STRONG = ("strong", "error", "severity.", "verdict.", "status.", "outcome.", "r
 
 def render(document: Document) -> str:
     """The whole document."""
-    lines = [f"# {_escaped(document.title)}", ""]
-    for block in document.blocks:
-        lines.extend(_block(block, depth=2))
+    return f"# {_escaped(document.title)}\n\n{render_blocks(document.blocks)}"
+
+
+def render_blocks(blocks: Iterable[Block]) -> str:
+    """Blocks that stand in another page, below a title of its own."""
+    lines = [line for block in blocks for line in _block(block, depth=2)]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -78,6 +81,8 @@ def _inline(inline: Inline, *, in_table: bool = False) -> str:
 
 def _span(span: Span, *, in_table: bool) -> str:
     text = " ".join(span.text.splitlines()) or span.text
+    if span.link:
+        return f"[{_escaped(text)}]({span.link})"
     if span.role in ("code", "path", "command") and text.strip():
         return _code_span(text, in_table=in_table)
     if span.role.startswith(_STRONG) and text.strip():

@@ -16,6 +16,7 @@ class Span:
 
     text: str
     role: str = "text"
+    link: str = ""  # the page that they lead to, where a format knows links
 
 
 Inline = tuple[Span, ...]
@@ -35,6 +36,11 @@ def _span(piece: str) -> Span:
 def literally(text: str, role: str = "text") -> Inline:
     """Text of the user's in which nothing is special."""
     return (Span(visible(text), role),)
+
+
+def linked(text: str, link: str) -> Inline:
+    """Words that lead to another page."""
+    return (Span(visible(text), link=link),)
 
 
 def code(text: str) -> Inline:

@@ -8,67 +8,89 @@ from difflib import SequenceMatcher
 from rich.console import Console
 from rich.text import Text
 
-from gptdoctor.catalog import module_of
+from gptdoctor.catalog import family_of
 from gptdoctor.defect import Defect
-from gptdoctor.report.blocks import Table
-from gptdoctor.report.document_words import severity, titled
 from gptdoctor.report.highlight import code_lines
 from gptdoctor.report.layout import print_line, print_wrapped, to_text
-from gptdoctor.report.prose import Inline, literally, prose, sentence
-from gptdoctor.report.terminal_document import print_table
+from gptdoctor.report.prose import prose
+from gptdoctor.report.rule_parts import (
+    Part,
+    after_the_example,
+    before_the_example,
+    by_family,
+    by_run,
+    fix_word,
+    in_text,
+)
+
+_HEADS = ("Code", "Name", "Severity", "In text", "By a run", "Fix")
+_MARGIN = "  "
 
 
 def print_rule(console: Console, defect: Defect) -> None:
     """The page of one rule."""
     level = defect.severity.value
-    print_line(
-        console, (f"{defect.code} {defect.name}", "rule"), "  ", (level, f"severity.{level}")
-    )
-    print_wrapped(console, to_text(console, prose(defect.summary)))
-    _print_part(console, "What is meant", prose(defect.explanation))
-    _print_part(console, "Why it harms", prose(defect.harm))
+    family = (family_of(defect).replace("_", " "), "aside")
+    title = (f"{defect.code} {defect.name}", "rule")
+    print_line(console, title, "  ", (level, f"severity.{level}"), "  ", family)
+    for part in before_the_example(defect):
+        _print_part(console, part)
     _print_example(console, defect)
-    _print_part(console, "How it is confirmed", prose(defect.confirmed_by))
-    _print_part(console, "Fix", _fix(defect))
-    _print_part(console, "Where it lives", literally(home_of(defect), "path"))
+    for part in after_the_example(defect):
+        _print_part(console, part)
 
 
 def print_rules(console: Console, defects: Sequence[Defect]) -> None:
-    """All rules in a table."""
-    rows = tuple(
-        (literally(one.code, "rule"), prose(one.name), severity(one.severity), _short_fix(one))
-        for one in defects
-    )
-    print_table(console, Table(titled("Code", "Name", "Severity", "Fix"), rows))
+    """The rules by family, a line each."""
+    widths = [len(head) for head in _HEADS]
+    for defect in defects:
+        widths = [max(pair) for pair in zip(widths, map(len, _cells(defect)), strict=True)]
+    heads = [(head, "strong") for head in _HEADS]
+    _print_row(console, heads, widths)
+    for title, members in by_family(defects).items():
+        console.print()
+        print_line(console, (title, "heading.2"))
+        for defect in members:
+            _print_row(console, list(zip(_cells(defect), _roles(defect), strict=True)), widths)
     console.print()
-    told = "`gptdoctor explain CODE` says what a rule means and how it is proven."
+    told = (
+        "In text: how sure the text alone is; - where only a run shows it. By a run: whether "
+        "running the model confirms or refutes it. `gptdoctor explain CODE` says what a rule "
+        "means and how it is proven."
+    )
     print_wrapped(console, to_text(console, prose(told)))
 
 
-def home_of(defect: Defect) -> str:
-    """The file that the defect lives in."""
-    return f"gptdoctor/defects/{module_of(defect).replace('.', '/')}.py"
+def _cells(defect: Defect) -> tuple[str, ...]:
+    """The words of a row, under `_HEADS`."""
+    return (
+        defect.code,
+        defect.name,
+        defect.severity.value,
+        in_text(defect),
+        by_run(defect),
+        fix_word(defect),
+    )
 
 
-def _fix(defect: Defect) -> Inline:
-    fix = defect.fix
-    if fix is None:
-        return prose("None: what is right here only you know.")
-    how = literally(fix.applicability.value, f"applicability.{fix.applicability.value}")
-    return sentence(f"{fix.title} (", how, f"). {fix.safety}")
+def _roles(defect: Defect) -> tuple[str, ...]:
+    fix = "aside" if defect.fix is None else f"applicability.{defect.fix.applicability.value}"
+    return ("rule", "text", f"severity.{defect.severity.value}", "text", "text", fix)
 
 
-def _short_fix(defect: Defect) -> Inline:
-    fix = defect.fix
-    if fix is None:
-        return literally("none", "aside")
-    how = literally(fix.applicability.value, f"applicability.{fix.applicability.value}")
-    return sentence(f"{fix.title} (", how, ")")
+def _print_row(console: Console, cells: Sequence[tuple[str, str]], widths: Sequence[int]) -> None:
+    line = Text(_MARGIN)
+    for (word, role), width in zip(cells, widths, strict=True):
+        line.append(word, role)
+        line.append(" " * (width - len(word) + len(_MARGIN)))
+    line.rstrip()
+    console.print(line, soft_wrap=True)
 
 
-def _print_part(console: Console, title: str, told: Inline) -> None:
-    _print_title(console, title)
-    print_wrapped(console, to_text(console, told), first="  ", rest="  ")
+def _print_part(console: Console, part: Part) -> None:
+    _print_title(console, part.title)
+    for paragraph in part.paragraphs:
+        print_wrapped(console, to_text(console, paragraph), first=_MARGIN, rest=_MARGIN)
 
 
 def _print_example(console: Console, defect: Defect) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -12,13 +11,14 @@ from rich.text import Text
 from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SkippedFile, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
-from gptdoctor.core.repairs import Applicability
 from gptdoctor.core.suppressions import SuppressedBy
 from gptdoctor.diagnose.gate import GateResult
-from gptdoctor.report.amounts import count, duration, joined, some
+from gptdoctor.report.amounts import count, duration, joined, some, whole
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, prose_width
-from gptdoctor.report.prose import Inline, Span, literally, visible
-from gptdoctor.report.text_findings import FIX_FLAGS, UNPROVEN, flag_of, print_findings
+from gptdoctor.report.next_step import all_places, next_step
+from gptdoctor.report.prose import Inline, visible
+from gptdoctor.report.rule_counts import RuleCount, rule_counts
+from gptdoctor.report.text_findings import MANY, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
 
 _SET_ASIDE = {
@@ -27,12 +27,7 @@ _SET_ASIDE = {
     SuppressedBy.BASELINE: "the baseline",
     SuppressedBy.BASE: "--diff-base",
 }
-# By the option that the fixes wait for, the most certain first.
-NEXT_STEPS = {
-    FIX_FLAGS[Applicability.SAFE]: ", proven without touching your files.",
-    UNPROVEN: " that no probe could judge.",
-    FIX_FLAGS[Applicability.UNSAFE]: ", guessing at what you meant.",
-}
+MODELS_NAMED = 8  # of which only the text was read; more are told by their number
 
 
 def print_examination(
@@ -50,15 +45,41 @@ def print_examination(
     models = sorted(examination.models, key=lambda one: (one.path, one.line))
     live = examination.environment.live
     print_findings(console, examination.findings, models, live=live, trace=trace)
-    for model in models:
+    for model in models if live or len(models) <= MODELS_NAMED else ():
         print_model(console, model)
-        if examination.environment.live or model is models[-1]:
+        if live or model is models[-1]:
             console.print()
     _print_errors(console, examination)
+    _print_rules(console, _real(examination))
     for line in _summary(examination, gate):
         print_wrapped(console, line, rest="  ")
     findings = _real(examination)
-    _print_next(console, next_step(findings, targets, live=examination.environment.live))
+    if not live and len(findings) > MANY:
+        _print_next(console, all_places(len(findings), targets))
+    _print_next(console, next_step(findings, targets, live=live))
+
+
+def _print_rules(console: Console, findings: Sequence[Finding]) -> None:
+    """Of many findings: each rule in a line, the worst first, so that the end tells it all."""
+    if len(findings) <= MANY:
+        return
+    counted = rule_counts(findings)
+    widths = [
+        max(len(text) for text in column) for column in zip(*map(_cells, counted), strict=True)
+    ]
+    for one in counted:
+        severity, rule, number, files = _cells(one)
+        role = f"severity.{severity}"
+        line = Text.assemble((severity, role), " " * (widths[0] - len(severity) + 2))
+        line.append(rule, style="rule").append(" " * (widths[1] - len(rule) + 2))
+        line.append(number.rjust(widths[2])).append(f"  in {files}", style="aside")
+        print_line(console, line)
+    console.print()
+
+
+def _cells(one: RuleCount) -> tuple[str, str, str, str]:
+    files = count(one.files, "file")
+    return one.severity.value, f"{one.rule} {one.name}", whole(one.findings), files
 
 
 def _print_errors(console: Console, examination: Examination) -> None:
@@ -165,24 +186,3 @@ def _from_cache(models: Sequence[ModelDiagnosis]) -> str:
     if not cached:
         return ""
     return ", results from the cache" if cached == len(models) else f", {cached} from the cache"
-
-
-def next_step(findings: Sequence[Finding], targets: Sequence[str], *, live: bool) -> Inline:
-    """The command that helps most, with the targets of this run; empty where none does."""
-    if not live:
-        return _next_command("gptdoctor check", targets, " runs the models and tells what is true.")
-    fixes = [(one, one.fix) for one in findings if one.fix is not None]
-    offers = Counter(
-        flag_of(one, fix) for one, fix in fixes if fix.applicability is not Applicability.DISPLAY
-    )
-    for flag, told in NEXT_STEPS.items():
-        if offers[flag]:
-            repairs = count(offers[flag], "repair")
-            command = f"gptdoctor fix {flag}".strip()
-            return _next_command(command, targets, f" shows {repairs}{told}")
-    return ()
-
-
-def _next_command(command: str, targets: Sequence[str], told: str) -> Inline:
-    whole_command = " ".join((command, *(shlex.quote(target) for target in targets)))
-    return (Span("Next: "), *literally(whole_command, "command"), Span(told))

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import calls_below
+from gptdoctor.source.statements import statements_below
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -61,8 +63,8 @@ class ClassInfo:
         names = self.module.names
         found = {
             names.qualified(value)
-            for node in ast.walk(self.node)
-            if isinstance(node, ast.Call) and not _asks(node)
+            for node in calls_below(self.node)
+            if not _asks(node)
             for value in (node.func, *node.args)
         }
         return frozenset(name for name in found if name)
@@ -100,7 +102,7 @@ def _inner(node: ast.If | ast.Try) -> Iterator[ast.stmt]:
 
 def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
     """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text."""
-    for node in ast.walk(method):
+    for node in statements_below(method):
         if isinstance(node, ast.Assign):
             targets = node.targets
         elif isinstance(node, ast.AnnAssign) and node.value is not None:

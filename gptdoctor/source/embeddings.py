@@ -63,6 +63,18 @@ NO_MODEL = re.compile(
     r"|Collator|Processor|Loss|Metric|Sampler)"
 )
 
+# First inputs that are no ids: of a backbone, or of a model of pictures, sound or noise.
+_NO_IDS = re.compile(
+    r"pixel_values|images?|imgs?|pixels|videos?|audios?|wav(?:e|eform)?|mels?|spec(?:trogram)?"
+    r"|(?:input_|audio_|image_)?features|hidden_states?|inputs_embeds|embeddings|noise|noisy\w*"
+    r"|latents?|x_t|timesteps?|sigma|input_values"
+)
+# What may be given beside them, and is no ids either.
+_BESIDES = re.compile(
+    r"t|y|.*mask.*|(?:return|output|use|interpolate|bool|head)_\w+|\w*cache\w*|labels?|targets?"
+    r"|class_labels|position_\w+|cond|kwargs|training"
+)
+
 _KNOWN: WeakKeyDictionary[ClassInfo, bool] = WeakKeyDictionary()
 
 
@@ -160,3 +172,14 @@ def _takes_rows(method: FunctionNode, tables: set[str]) -> bool:
 def last(name: str) -> str:
     """The last part of a dotted name."""
     return name.rpartition(".")[2]
+
+
+def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
+    """Whether the entry's parameters leave room for ids."""
+    chain = [info, *project.bases(info)]
+    method = next((link.methods[entry] for link in chain if entry in link.methods), None)
+    names = [one.arg for one in parameters(method)] if method is not None else []
+    senses = [name for name in names if _NO_IDS.fullmatch(name)]
+    return not senses or any(
+        not _NO_IDS.fullmatch(name) and not _BESIDES.fullmatch(name) for name in names
+    )

@@ -8,16 +8,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.imports import BLOCKS, bound_names
+from gptdoctor.source.imports import bound_names
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.statements import blocks_of
 
 # A module that does one of these may offer names that its text does not show.
 DYNAMIC_TEXT = re.compile(
     r"\bglobals\s*\(|\blocals\s*\(|\bvars\s*\(\s*\)|\bexec\s*\(|\bsetattr\s*\(\s*sys\b"
     r"|\bsys\.modules\b|\b__path__\b"
 )
+# Without one of these words the expressions need not be tried: that takes ten times as long.
+_DYNAMIC_WORDS = ("globals", "locals", "vars", "exec", "setattr", "sys.modules", "__path__")
 GLOBAL_STATEMENT = re.compile(r"^\s+global\s+\w", re.MULTILINE)
 # Names that every module has.
 EVERY_MODULE = frozenset(["__name__", "__file__", "__doc__", "__path__", "__spec__"])
@@ -52,6 +55,8 @@ def exports(module: SourceModule) -> Exports:
 
 def is_dynamic(text: str, dotted: str) -> bool:
     """Whether a module may bind names by other means than statements."""
+    if not any(word in text for word in _DYNAMIC_WORDS):
+        return False
     own = rf"\bsetattr\s*\(\s*{re.escape(dotted.rpartition('.')[2])}\b"
     return bool(DYNAMIC_TEXT.search(text) or re.search(own, text))
 
@@ -152,8 +157,7 @@ def _top_level(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
         node = stack.pop()
         yield node
         if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            inner = [one for block in BLOCKS for one in getattr(node, block, ())]
-            stack.extend(reversed(inner))
+            stack.extend(reversed(blocks_of(node)))
 
 
 def _defined(node: ast.AST) -> Iterator[str]:
@@ -178,7 +182,7 @@ def _stored(node: ast.AST) -> Iterator[str]:
 
 def _declared_global(module: SourceModule) -> Iterator[str]:
     """Names that functions declare `global`: calling one binds them."""
-    if GLOBAL_STATEMENT.search(module.text):
+    if "global" in module.text and GLOBAL_STATEMENT.search(module.text):
         for node in ast.walk(module.tree):
             if isinstance(node, ast.Global):
                 yield from node.names

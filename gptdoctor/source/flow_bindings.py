@@ -25,6 +25,7 @@ from gptdoctor.source.flow_targets import (
     unpack,
     unzip,
 )
+from gptdoctor.source.nodes import inner_nodes
 
 END: Position = (sys.maxsize, 0)
 
@@ -38,7 +39,7 @@ class Block:
     owner: int  # the same for the branches of one statement
     loop: bool = False
     leaves: bool = False  # ends by return, raise, continue or break
-    test: str = ""  # of the `if` around it
+    condition: ast.expr | None = None  # the test of the `if` around it
     holding: bool = True  # whether the test holds in here
 
     def holds(self, place: Position) -> bool:
@@ -104,7 +105,9 @@ def _excludes(block: Block, other: Block) -> bool:
     """Whether only one of two blocks runs: branches of one `if`, or of two with the same test."""
     if block.owner == other.owner:
         return True
-    return bool(block.test) and block.test == other.test and block.holding is not other.holding
+    if block.condition is None or other.condition is None or block.holding is other.holding:
+        return False
+    return text_of(block.condition) == text_of(other.condition) != ""
 
 
 def bindings_of(function: FunctionNode) -> Bindings:
@@ -116,11 +119,22 @@ def bindings_of(function: FunctionNode) -> Bindings:
     for argument in every:
         first = Binding(argument.arg, Role.ARGUMENT, None, (function.lineno, 0))
         found.by_name[argument.arg] = [first]
-    for binding in _bound(function.body, found.branches):
+    _fill(found, function.body)
+    return found
+
+
+def bindings_in(tree: ast.Module) -> Bindings:
+    """Collect the bindings of a module's own statements: a script is a function without a name."""
+    found = Bindings()
+    _fill(found, tree.body)
+    return found
+
+
+def _fill(found: Bindings, body: list[ast.stmt]) -> None:
+    for binding in _bound(body, found.branches):
         found.by_name.setdefault(binding.name, []).append(binding)
     for known in found.by_name.values():
         known.sort(key=lambda one: one.since)
-    return found
 
 
 def _bound(body: list[ast.stmt], branches: list[Block]) -> Iterator[Binding]:
@@ -146,7 +160,7 @@ def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block |
     bodies.extend(handler.body for handler in getattr(statement, "handlers", []))
     bodies.extend(case.body for case in getattr(statement, "cases", []))
     exclusive = isinstance(statement, ast.If | ast.Match)
-    test = text_of(statement.test) if isinstance(statement, ast.If) else ""
+    condition = statement.test if isinstance(statement, ast.If) else None
     for number, body in enumerate(bodies):
         if body:
             owner = id(statement) if exclusive else id(statement) + number + 1
@@ -157,7 +171,7 @@ def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block |
                 owner=owner,
                 loop=loop and not number,
                 leaves=leaves,
-                test=test,
+                condition=condition,
                 holding=not number,
             )
             yield body, None if always else block
@@ -208,9 +222,7 @@ def _in_expressions(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[
         child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)
     ]
     stack.extend(item.context_expr for item in getattr(statement, "items", []))
-    while stack:
-        node = stack.pop()
-        stack.extend(ast.iter_child_nodes(node))
+    for node in (inner for one in stack for inner in inner_nodes(one)):
         if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
             for clause in node.generators:
                 parts = unzip(clause.target, clause.iter)

@@ -187,7 +187,10 @@ def _importers(project: Project, callee: Function) -> Iterator[SourceModule]:
     file = callee.module.file
     stem = file.parent.name if file.stem == "__init__" else file.stem
     called = callee.owner.name if callee.owner and callee.name == "forward" else callee.name
-    for other in _neighbours(*_surroundings(file)):
+    neighbours = _neighbours(*_surroundings(file))
+    if neighbours:
+        project.footprints.wide.add(file)  # any of them may come to call it
+    for other in neighbours:
         if other != file and _names_all(other, (stem, called)):
             read = project.read(other)
             if isinstance(read, SourceModule):

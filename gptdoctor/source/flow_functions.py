@@ -11,7 +11,9 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import children
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import BLOCKS, blocks_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,7 +107,7 @@ def _functions(
     owner = classes.get(prefix.rstrip(".")) if method else (outer.owner if outer else None)
     stack = [parent]
     while stack:
-        for node in ast.iter_child_nodes(stack.pop()):
+        for node in blocks_of(stack.pop()):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 symbol = f"{prefix}{node.name}"
                 function = Function(module, node, symbol, owner, method, outer)
@@ -113,18 +115,24 @@ def _functions(
                 yield from _functions(module, node, f"{symbol}.", function, classes)
             elif isinstance(node, ast.ClassDef):
                 yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
-            elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
+            elif node.__class__ in BLOCKS:
                 stack.append(node)
 
 
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below a function but those of functions and classes defined in it."""
-    stack = list(ast.iter_child_nodes(function))
+    """All nodes below a function but those of functions and classes defined in it.
+
+    Contexts and operators are left out.
+    """
+    stack = children(function)
     while stack:
         node = stack.pop()
         yield node
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            stack.extend(ast.iter_child_nodes(node))
+        if node.__class__ not in _SCOPES:
+            stack += children(node)
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
+from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_attributes import Learns, attributes_of
@@ -205,6 +206,12 @@ class Gradients:
             if given is not None:
                 found |= farther(self.of(given, site.function), source.steps)
         return frozenset(found)
+
+
+@lru_cache(maxsize=8)
+def gradients_of(project: Project) -> Gradients:
+    """One analysis for all who ask of the same project."""
+    return Gradients(project)
 
 
 def _nested(project: Project, function: Function, name: str) -> Function | None:

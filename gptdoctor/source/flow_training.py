@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_attributes import Learns, attributes_of
@@ -35,11 +36,22 @@ DEEPEST = 8  # callers of callers
 class Training:
     """The training paths of one project, as seen from the models of one module."""
 
-    def __init__(self, project: Project, gradients: Gradients, models: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        project: Project,
+        gradients: Gradients,
+        models: tuple[str, ...] | Callable[[], tuple[str, ...]],
+    ) -> None:
+        """`models` are the main ones of the module looked at, or a way to find them out."""
         self.project = project
         self.gradients = gradients
-        self.models = models  # qualified names of the main models of the module looked at
+        self._models = models
         self._sites: dict[Function, list[CallSite]] = {}
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The qualified names of the main models of the module looked at."""
+        return self._models if isinstance(self._models, tuple) else self._models()
 
     def may_reach(self, function: Function) -> bool:
         """A cheap first answer: Python's own methods are called by no name."""
@@ -115,8 +127,8 @@ class Training:
         sites = self.sites(function)
         if not sites:
             owner = function.owner
-            main = owner is not None and owner.symbol in self.models
-            entry = self.is_entry(function) and not main and is_activation(source.name)
+            entry = self.is_entry(function) and is_activation(source.name)
+            entry = entry and not (owner is not None and owner.symbol in self.models)
             return frozenset({source}) if entry else frozenset()
         found: set[Source] = set()
         for site in sites:

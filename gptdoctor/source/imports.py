@@ -9,14 +9,13 @@ from enum import Enum
 from itertools import pairwise
 
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.statements import BLOCKS, blocks_of
 
 ImportNode = ast.Import | ast.ImportFrom
 Handlers = ast.Try | ast.With | ast.AsyncWith
 
 # Handlers for these catch what a failing import raises.
 IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
-# The fields of a statement that hold statements.
-BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,10 +64,9 @@ def import_sites(module: SourceModule) -> Iterator[ImportSite]:
         node, parents = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield ImportSite(node=node, parents=parents)
-        elif hasattr(node, "body"):
+        elif node.__class__ in BLOCKS:
             below = (*parents, node)
-            inner = [(one, below) for block in BLOCKS for one in getattr(node, block, ())]
-            stack.extend(reversed(inner))
+            stack.extend((one, below) for one in reversed(blocks_of(node)))
 
 
 def bound_names(node: ImportNode) -> Iterator[str]:

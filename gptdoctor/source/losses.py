@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import calls_below, inner_nodes
 from gptdoctor.source.project import Project
 
 # Bases from other packages that are known to bring no loss of their own.
@@ -73,21 +75,46 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
     return _sign_of_users(project, info)
 
 
+def inherits_loss(project: Project, info: ClassInfo) -> bool:
+    """Whether the bases of a class alone are a sign: cheap to say, for all children share them."""
+    if any(name not in LOSSLESS_BASES for name in project.external_bases(info)):
+        return True
+    # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
+    bases = reversed(project.bases(info))
+    return any(_sign(project, one.module, one.node) is not None for one in bases)
+
+
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
     """A sign in a class or function of the module that says it takes such a model."""
-    for user in info.module.tree.body:
-        if not isinstance(user, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            continue
-        takes = any(
-            isinstance(node, ast.arg)
-            and node.annotation is not None
-            and re.search(rf"\b{info.name}\b", ast.unparse(node.annotation))
-            for node in ast.walk(user)
-        )
-        sign = _sign(project, info.module, user) if takes and user is not info.node else None
-        if sign is not None:
-            return sign
+    for user, words in _annotated(info.module):
+        if info.name in words and user is not info.node:
+            sign = _sign(project, info.module, user)
+            if sign is not None:
+                return sign
     return None
+
+
+_ANNOTATED: WeakKeyDictionary[SourceModule, list[tuple[ast.stmt, frozenset[str]]]] = (
+    WeakKeyDictionary()
+)
+
+
+def _annotated(module: SourceModule) -> list[tuple[ast.stmt, frozenset[str]]]:
+    """The classes and functions at the top level, with the words that they say arguments are."""
+    if module not in _ANNOTATED:
+        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+        _ANNOTATED[module] = [
+            (user, frozenset(_annotations(user)))
+            for user in module.tree.body
+            if isinstance(user, kinds)
+        ]
+    return _ANNOTATED[module]
+
+
+def _annotations(user: ast.AST) -> Iterator[str]:
+    for node in inner_nodes(user):
+        if isinstance(node, ast.arg) and node.annotation is not None:
+            yield from re.findall(r"\w+", text_of(node.annotation))
 
 
 def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0) -> str | None:
@@ -101,15 +128,32 @@ def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0)
     return next((sign for sign in found if sign is not None), None)
 
 
+# Without one of these no name in a text is a sign, and most texts have none.
+_HINTS = re.compile(
+    r"loss|criteri|nll|xent|perplex|objective|entropy|kl_div|_step|on_batch|label|target|next_|"
+    r"y_true|log_softmax|logsumexp",
+    re.IGNORECASE,
+)
+
+
 def _trace(project: Project, module: SourceModule, node: ast.AST) -> Trace:
+    first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None)
+    text = module.text if last is None else module.segment(first, last)
+    hinted = _HINTS.search(text) is not None
+    sign = _first_sign(node) if hinted else None
+    calls = calls_below(node) if sign is None else ()
+    found = ((call.lineno, call.col_offset, _helper(project, module, call)) for call in calls)
+    ordered = sorted((one for one in found if one[2] is not None), key=lambda one: one[:2])
+    helpers = dict.fromkeys(helper for _, _, helper in ordered if helper is not None)
+    return Trace(sign=sign, helpers=tuple(helpers))
+
+
+def _first_sign(node: ast.AST) -> str | None:
     nodes = list(ast.walk(node))
     names = (name for inner in nodes if (name := _named(inner)) and is_loss_name(name))
     functions = (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
     behaviour = (sign for function in functions for sign in _signs_of_function(function))
-    sign = next(names, None) or next(behaviour, None)
-    calls = (inner for inner in nodes if isinstance(inner, ast.Call)) if sign is None else ()
-    helpers = {helper: None for call in calls if (helper := _helper(project, module, call))}
-    return Trace(sign=sign, helpers=tuple(helpers))
+    return next(names, None) or next(behaviour, None)
 
 
 def _named(node: ast.AST) -> str | None:

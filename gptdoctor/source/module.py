@@ -72,6 +72,19 @@ class SourceModule:
             end_column=self._character(end_line, getattr(node, "end_col_offset", 0) or 0) + 1,
         )
 
+    def segment(self, first: int, last: int) -> str:
+        """The text of some lines, 1-based and inclusive, without the end of the last."""
+        begins = self._begins
+        return self.text[begins[first - 1] : begins[min(last, len(begins) - 1)] - 1]
+
+    @cached_property
+    def _begins(self) -> list[int]:
+        """Where each line begins in the text, and one more for what would follow the last."""
+        found = [0]
+        for line in self.lines:
+            found.append(found[-1] + len(line) + 1)
+        return found
+
     def excerpt(self, line: int) -> str:
         """The text of one line, stripped; "" past the end."""
         return self.lines[line - 1].strip() if 0 < line <= len(self.lines) else ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+
+from gptdoctor.source.statements import statements_below
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -13,6 +16,11 @@ class Names:
 
     aliases: dict[str, str]
     stars: tuple[str, ...]  # modules imported by `*`: any unknown name may come from there
+
+    @cached_property
+    def roots(self) -> frozenset[str]:
+        """The first parts of all names that the imports bring in."""
+        return frozenset(name.partition(".")[0] for name in self.aliases.values())
 
     def qualified(self, node: ast.AST | None) -> str | None:
         """The dotted name of `F.cross_entropy` or `no_grad`, through imports and aliases.
@@ -58,12 +66,10 @@ def collect_names(tree: ast.Module, package: str) -> Names:
 
 
 def import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All import statements below `tree`, in the order of the text; expressions are not entered."""
-    for node in ast.iter_child_nodes(tree):
+    """All import statements below `tree`, in the order of the text."""
+    for node in statements_below(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.stmt | ast.ExceptHandler | ast.match_case):
-            yield from import_statements(node)
 
 
 def absolute_module(node: ast.ImportFrom, package: str) -> str:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import builtins
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
-from gptdoctor.source.classes import MODULE_BASES, ClassInfo, classes_of
+from gptdoctor.source.classes import ClassInfo, classes_of
+from gptdoctor.source.folders import Folders
+from gptdoctor.source.footprints import Footprints
+from gptdoctor.source.heads import heads_of
 from gptdoctor.source.module import SourceModule, read_module
+from gptdoctor.source.network_signs import acts_as_network, is_network_base, is_pythons
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
-# Endings of the names of whole models that libraries offer as bases.
-NETWORK_ENDINGS = ("PreTrainedModel", "ForCausalLM", "LMHeadModel", "LightningModule")
 # Bases further away than this are not followed: longer chains are loops made by mistake.
 DEEPEST_BASE = 20
 
@@ -39,6 +40,10 @@ class Resolved:
     file: Path | None = None
 
 
+# A dotted name, and the folders of the project that it is looked for in.
+Question = tuple[str, tuple[Path, ...]]
+
+
 @dataclass(eq=False, kw_only=True)
 class Project:
     """All modules below a root, read when asked for. `overlay` stands for files on disk."""
@@ -46,20 +51,46 @@ class Project:
     root: Path
     search_paths: tuple[Path, ...] = ()  # of the interpreter that runs the models
     overlay: Mapping[str, str] = field(default_factory=dict)
+    footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
     _classes: dict[Path, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
-    _resolved: dict[tuple[str, Path], Resolved] = field(default_factory=dict, repr=False)
+    _resolved: dict[Question, tuple[Resolved, frozenset[Path]]] = field(
+        default_factory=dict, repr=False
+    )
+    _folders: Folders = field(default_factory=Folders, repr=False)
+    _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
+    _beside: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
+        default_factory=dict, repr=False
+    )
+    _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, Path], ClassInfo | None] = field(default_factory=dict, repr=False)
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
+    _bases: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
     _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
 
     def read(self, file: Path) -> SourceModule | SourceError:
         """The module in `file`, parsed once."""
         if file not in self._modules:
-            base = self.root if file.is_relative_to(self.root) else file.parent
-            text = self.overlay.get(file.relative_to(base).as_posix())
-            self._modules[file] = read_module(file, base, text=text)
+            text = self.overlay.get(self.path_of(file))
+            self._modules[file] = read_module(file, self._base(file), text=text)
         return self._modules[file]
+
+    def heads(self, file: Path) -> frozenset[str]:
+        """The names that lines of a file begin by defining; all are there, and there may be more.
+
+        For a file that is not parsed, and need not be for the sake of its names.
+        """
+        if file not in self._heads:
+            text = self.overlay.get(self.path_of(file))
+            self._heads[file] = heads_of(file, text)
+        return self._heads[file]
+
+    def path_of(self, file: Path) -> str:
+        """The path by which a file is told: from the root, or its name alone outside of it."""
+        return file.relative_to(self._base(file)).as_posix()
+
+    def _base(self, file: Path) -> Path:
+        return self.root if file.is_relative_to(self.root) else file.parent
 
     def classes(self, module: SourceModule) -> dict[str, ClassInfo]:
         """The classes of a module by qualified name."""
@@ -69,23 +100,53 @@ class Project:
 
     def resolve(self, dotted: str, importer: SourceModule) -> Resolved:
         """Find the module `dotted` as the importer would, without importing anything."""
-        key = (dotted, importer.file.parent)
+        key = (dotted, self._project_folders(importer, dotted))
         if key not in self._resolved:
-            self._resolved[key] = self._find(dotted, importer)
-        return self._resolved[key]
+            self._resolved[key] = self._find(*key)
+        found, folders = self._resolved[key]
+        self.footprints.note(importer.file, found.file, folders)
+        return found
 
-    def _find(self, dotted: str, importer: SourceModule) -> Resolved:
-        for folder in self._project_folders(importer, dotted):
-            found = _below(folder, dotted) or self._overlaid(folder, dotted)
+    def _find(self, dotted: str, own: tuple[Path, ...]) -> tuple[Resolved, frozenset[Path]]:
+        """What a name is, and the folders whose entries say so."""
+        folders: set[Path] = set()
+        for folder in own:
+            found = self._folders.below(folder, dotted, folders) or self._overlaid(folder, dotted)
             if found is not None:
-                return Resolved(origin=Origin.PROJECT, file=found[0])
+                return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
-            return Resolved(origin=Origin.STANDARD)
+            return Resolved(origin=Origin.STANDARD), frozenset(folders)
         for folder in self.search_paths:
-            found = _below(folder, dotted)
+            found = self._folders.below(folder, dotted, set())
             if found is not None:
-                return Resolved(origin=Origin.INSTALLED, file=found[0])
-        return Resolved(origin=Origin.MISSING)
+                return Resolved(origin=Origin.INSTALLED, file=found[0]), frozenset(folders)
+        return Resolved(origin=Origin.MISSING), frozenset(folders)
+
+    def beside(self, importer: SourceModule, folder: Path, dotted: str) -> Path | None:
+        """The file of the module `dotted` in one folder, as a relative import finds it."""
+        key = (dotted, folder)
+        if key not in self._beside:
+            looked: set[Path] = set()
+            found = self._folders.below(folder, dotted, looked)
+            self._beside[key] = (found[0] if found else None, frozenset(looked))
+        file, folders = self._beside[key]
+        self.footprints.note(importer.file, file, folders)
+        return file
+
+    def forget(self, files: Iterable[Path]) -> None:
+        """Drop the trees of files, and what hangs on them: they are read again if asked for."""
+        gone = set(files)
+        for file in gone:
+            self._modules.pop(file, None)
+            self._classes.pop(file, None)
+        self._named = {
+            key: info
+            for key, info in self._named.items()
+            if key[1] not in gone and (info is None or info.module.file not in gone)
+        }
+        for known in (self._networks, self._parts, self._bases):
+            for info in [info for info in known if info.module.file in gone]:
+                del known[info]
 
     def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
         """The module's file where `overlay` alone has it: one that is gone from the disk."""
@@ -107,10 +168,15 @@ class Project:
 
     def class_named(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         """The class of the project that `qualified` names, seen from `module`."""
+        if "." in qualified and not self._is_brought_in(qualified.partition(".")[0], module):
+            return None  # an attribute of something local
         key = (qualified, module.file)
         if key not in self._named:
             self._named[key] = self._follow(qualified, module)
         return self._named[key]
+
+    def _is_brought_in(self, root: str, module: SourceModule) -> bool:
+        return root in module.names.roots or root in self.classes(module)
 
     def _follow(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         for _ in range(DEEPEST_BASE):  # each turn follows one re-export
@@ -130,6 +196,11 @@ class Project:
 
     def bases(self, info: ClassInfo) -> list[ClassInfo]:
         """The bases of a class that the project defines, near before far, each once."""
+        if info not in self._bases:
+            self._bases[info] = tuple(self._follow_bases(info))
+        return list(self._bases[info])
+
+    def _follow_bases(self, info: ClassInfo) -> list[ClassInfo]:
         found: list[ClassInfo] = []
         queue = [info]
         while queue and len(found) < DEEPEST_BASE:
@@ -152,9 +223,9 @@ class Project:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
             bases = self.external_bases(info)
-            known = any(name.startswith("torch.nn.") or _is_network_base(name) for name in bases)
-            hidden = any(not _is_pythons(name) for name in bases)
-            self._networks[info] = known or (hidden and _acts_as_network(info))
+            known = any(name.startswith("torch.nn.") or is_network_base(name) for name in bases)
+            hidden = any(not is_pythons(name) for name in bases)
+            self._networks[info] = known or (hidden and acts_as_network(info))
         return self._networks[info]
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
@@ -177,51 +248,28 @@ class Project:
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
 
-    def _project_folders(self, importer: SourceModule, dotted: str) -> list[Path]:
+    def _project_folders(self, importer: SourceModule, dotted: str) -> tuple[Path, ...]:
         """Where the importer's own modules lie: above its package, beside it, and the root.
 
         Among installed packages a project is one package: its neighbours are not its own.
         """
-        top = importer.file.parent
+        near = importer.file.parent
+        if near not in self._around:
+            self._around[near] = self._folders_around(near)
+        folders = self._around[near]
+        if folders[0].name in INSTALLED_FOLDERS:
+            own = importer.dotted.partition(".")[0]
+            return folders if dotted.partition(".")[0] == own else ()
+        return folders
+
+    def _folders_around(self, folder: Path) -> tuple[Path, ...]:
+        top = folder
         while (top / "__init__.py").is_file():
             top = top.parent
         if top.name in INSTALLED_FOLDERS:
-            own = importer.dotted.partition(".")[0]
-            return [top] if dotted.partition(".")[0] == own else []
+            return (top,)
         folders = [top, self.root, self.root / "src"]
-        return list(dict.fromkeys(folder for folder in folders if folder.is_dir()))
-
-
-def _is_network_base(name: str) -> bool:
-    last = name.rpartition(".")[2]
-    return last in MODULE_BASES or last.endswith(NETWORK_ENDINGS)
-
-
-def _is_pythons(name: str) -> bool:
-    """Whether a base is one of Python's own classes."""
-    return hasattr(builtins, name) or name.partition(".")[0] in sys.stdlib_module_names
-
-
-def _acts_as_network(info: ClassInfo) -> bool:
-    """Whether a class whose base is out of sight is written as a module of layers is."""
-    return "forward" in info.methods and any(
-        called.startswith("torch.nn.") and called.rpartition(".")[2][:1].isupper()
-        for name in info.attributes
-        for called in info.attribute_called(name)
-    )
-
-
-def _below(folder: Path, dotted: str) -> tuple[Path | None] | None:
-    """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None."""
-    place = folder.joinpath(*dotted.split("."))
-    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
-        if candidate.is_file():
-            return (candidate,)
-    if place.parent.is_dir():
-        compiled = sorted(place.parent.glob(place.name + ".*.so"))
-        if compiled:
-            return (None,)
-    return (None,) if place.is_dir() and any(place.glob("*.py")) else None
+        return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
 
 
 def find_root(start: Path) -> Path:

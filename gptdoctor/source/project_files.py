@@ -102,15 +102,17 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
         one = queue.popleft()
         if holds_networks(project, one):
             return True
-        for other in _importers(project, one) if len(seen) < MOST_IMPORTERS else ():
+        project.footprints.note(module.file, one.file, ())
+        for other in importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
                 seen.add(other)
                 queue.append(other)
     return False
 
 
-def _importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
+def importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
     """The modules of the project that import `module` or a name from it."""
+    project.footprints.wide.add(module.file)  # any file may import it
     for file in _imported_words(project).get(module.dotted.rpartition(".")[2], ()):
         other = project.read(file) if file != module.file else None
         if isinstance(other, SourceModule) and _imports(project, other, module):

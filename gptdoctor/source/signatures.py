@@ -9,7 +9,8 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.project import Project
+from gptdoctor.source.names import import_statements
+from gptdoctor.source.project import Origin, Project
 
 
 def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
@@ -20,18 +21,61 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     name = module.names.called(call)
     if name is None or name.startswith("self.") or _spreads(call):
         return None
-    if not _is_bound_once(module, ast.unparse(call.func).partition(".")[0]):
-        return None
+    why = _refused_by(project, module, call, name)
+    # Whether the names mean one thing is asked last: it takes a look at the whole file.
+    root = ast.unparse(call.func).partition(".")[0]
+    return why if why is not None and _is_bound_once(module, root) else None
+
+
+def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: str) -> str | None:
+    """Why the class or function of this name does not accept a call."""
     info = project.class_named(name, module)
     if info is not None:
-        maker = _maker(project, info) if _is_bound_once(info.module, info.name) else None
-        return None if maker is None else refused(call, maker, bound=True)
+        maker = _maker(project, info)
+        why = None if maker is None else refused(call, maker, bound=True)
+        return why if why is not None and _is_bound_once(info.module, info.name) else None
     origin, _, last = name.rpartition(".")
     home = project.module(origin, module) if origin else module
     function = home.functions.get(last) if home is not None else None
-    if home is None or function is None or not _is_bound_once(home, last):
+    if home is None or function is None or function.decorator_list:
         return None
-    return None if function.decorator_list else refused(call, function, bound=False)
+    why = refused(call, function, bound=False)
+    return why if why is not None and _is_bound_once(home, last) else None
+
+
+def names_within(project: Project, module: SourceModule) -> frozenset[str]:
+    """The last names by which a module's text may call a class or function of the project."""
+    found = set(module.functions)
+    found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
+    own = {
+        origin: _is_own(project, module, origin)
+        for origin in {one.rpartition(".")[0] for one in module.names.aliases.values()}
+    }
+    for bound, qualified in module.names.aliases.items():
+        if own[qualified.rpartition(".")[0]]:
+            found.add(bound)
+            found.update(_names_in(project, module, qualified))
+    for node in import_statements(module.tree):
+        for alias in node.names if isinstance(node, ast.Import) else ():
+            found.update(_names_in(project, module, alias.name))
+    return frozenset(found)
+
+
+def _names_in(project: Project, module: SourceModule, dotted: str) -> Iterator[str]:
+    """The names of a module of the project, of which anything may be called."""
+    home = project.module(dotted, module)
+    if home is not None:
+        yield from (*home.functions, *home.names.aliases)
+        yield from (symbol.rpartition(".")[2] for symbol in project.classes(home))
+
+
+def _is_own(project: Project, module: SourceModule, dotted: str) -> bool:
+    """Whether a dotted name is a module of the project, or something in one."""
+    while dotted:
+        if project.resolve(dotted, module).origin is Origin.PROJECT:
+            return True
+        dotted = dotted.rpartition(".")[0]
+    return False
 
 
 def _is_bound_once(module: SourceModule, name: str) -> bool:

@@ -50,6 +50,13 @@ def find_targets(
     )
 
 
+def target_of_text(file: Path) -> Targets:
+    """The one file that text stands for, whether it is there or not."""
+    return Targets(
+        root=find_root(file), files=(file,), named=frozenset([file]), classes=frozenset()
+    )
+
+
 def root_of(words: tuple[str, ...], here: Path) -> Path:
     """The project's root of the same words; raises UsageError as `find_targets` does."""
     return _common_root([_target(word, here)[0] for word in words or (".",)])

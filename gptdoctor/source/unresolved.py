@@ -77,13 +77,14 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
     beyond = node.level > max(depth, 1)
     if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
-    place = folder.joinpath(*(node.module or "__init__").split("."))
-    file = _file_of(place)
+    file = project.beside(importer, folder, node.module or "__init__")
     if file is not None:
-        return _names_missing(project, project.read(file), module or written, node)
+        return _names_missing(project, file, module or written, node)
+    place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
         return _submodules_missing(place, module or written, node)
+    project.footprints.wide.add(importer.file)
     init = place.parent / "__init__.py"
     if _compiled(place) or (init.is_file() and _may_make(init, place.name)):
         return None
@@ -101,7 +102,8 @@ def _absolute(
         own = found.origin is Origin.PROJECT
         if file is None or not (own or _tells_its_names(file)):
             return None
-        return _names_missing(project, project.read(file), dotted, node)
+        return _names_missing(project, file, dotted, node)
+    project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
     package = _nearest_package(project, importer, dotted)
@@ -125,9 +127,17 @@ def _outside(
 
 def _standard(project: Project, dotted: str) -> Path | None:
     """The file of a module of the standard library, where the models run on our own version."""
+    return _of_our_version(dotted) if _is_our_version(project.search_paths) else None
+
+
+@cache
+def _is_our_version(search_paths: tuple[Path, ...]) -> bool:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    if not any(version in folder.parts for folder in project.search_paths):
-        return None
+    return any(version in folder.parts for folder in search_paths)
+
+
+@cache
+def _of_our_version(dotted: str) -> Path | None:
     return _file_of(STANDARD_LIBRARY.joinpath(*dotted.split(".")))
 
 
@@ -138,8 +148,13 @@ def _tells_its_names(file: Path) -> bool:
 
 
 def _names_missing(
-    project: Project, module: object, dotted: str, node: ast.ImportFrom
+    project: Project, file: Path, dotted: str, node: ast.ImportFrom
 ) -> Unresolved | None:
+    asked = set(_asked(node))
+    # Most names are defined in so many words, and to see that takes no parse.
+    if not asked or asked <= project.heads(file):
+        return None
+    module = project.read(file)
     if not isinstance(module, SourceModule):
         return None
     names = tuple(name for name in _asked(node) if offers(project, module, name) is False)

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.losses import called_name
+from gptdoctor.source.nodes import inner_nodes
 from gptdoctor.source.project import Project
 
 # Sizes with these in their names count tokens.
@@ -47,7 +48,7 @@ def gives_logits(project: Project, info: ClassInfo) -> bool:
 
 def _projections(info: ClassInfo) -> Projections:
     if info not in _CACHE:
-        nodes = list(ast.walk(info.node))
+        nodes = list(inner_nodes(info.node))
         calls = [node for node in nodes if isinstance(node, ast.Call)]
         holders = {
             inner: name
@@ -87,7 +88,7 @@ def _read(info: ClassInfo) -> set[str]:
         node.attr
         for name, method in info.methods.items()
         if name != "__init__"
-        for node in ast.walk(method)
+        for node in inner_nodes(method)
         if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     }
 

@@ -14,7 +14,7 @@ from gptdoctor.source.classes import (
     parameters,
     self_attribute,
 )
-from gptdoctor.source.embeddings import EMBEDDINGS, ID_NAMES, embeds_ids, last
+from gptdoctor.source.embeddings import EMBEDDINGS, ID_NAMES, embeds_ids, last, may_take_ids
 from gptdoctor.source.factories import Factory, composes, factories_of, returned, takes_parts
 from gptdoctor.source.installed_imports import installed_imports
 from gptdoctor.source.module import SourceModule
@@ -22,17 +22,6 @@ from gptdoctor.source.project import Project
 
 # Methods that call the entry, many times, and are not it.
 GENERATION_WORDS = ("generate", "sample", "decode", "encode", "complete", "beam")
-# First inputs that are no ids: of a backbone, or of a model of pictures, sound or noise.
-_NO_IDS = re.compile(
-    r"pixel_values|images?|imgs?|pixels|videos?|audios?|wav(?:e|eform)?|mels?|spec(?:trogram)?"
-    r"|(?:input_|audio_|image_)?features|hidden_states?|inputs_embeds|embeddings|noise|noisy\w*"
-    r"|latents?|x_t|timesteps?|sigma|input_values"
-)
-# What may be given beside them, and is no ids either.
-_BESIDES = re.compile(
-    r"t|y|.*mask.*|(?:return|output|use|interpolate|bool|head)_\w+|\w*cache\w*|labels?|targets?"
-    r"|class_labels|position_\w+|cond|kwargs|training"
-)
 # Heads for other tasks than language, which come in one file with a language model.
 _OTHER_TASK = re.compile(
     r".*For(?:\w*Classification|QuestionAnswering|MultipleChoice|NextSentencePrediction"
@@ -83,7 +72,7 @@ def _mains(project: Project, modules: list[SourceModule]) -> list[tuple[ClassInf
         for entry in [entry_of(project, info)]
         # A base without `forward` leaves the work to its children.
         if entry is not None and (entry == "forward" or info not in bases)
-        if _may_take_ids(project, info, entry) and not _A_TABLE.fullmatch(info.name)
+        if may_take_ids(project, info, entry) and not _A_TABLE.fullmatch(info.name)
     ]
     # What only something else than a model instantiates is the main one all the same.
     parts = {
@@ -212,17 +201,6 @@ def _inherits_forward(project: Project, info: ClassInfo) -> bool:
     return any(
         last(base) not in _CONTAINERS and not last(base).endswith("Mixin")
         for base in project.external_bases(info)
-    )
-
-
-def _may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
-    """Whether the entry's parameters leave room for ids."""
-    chain = [info, *project.bases(info)]
-    method = next((link.methods[entry] for link in chain if entry in link.methods), None)
-    names = [one.arg for one in parameters(method)] if method is not None else []
-    senses = [name for name in names if _NO_IDS.fullmatch(name)]
-    return not senses or any(
-        not _NO_IDS.fullmatch(name) and not _BESIDES.fullmatch(name) for name in names
     )
 
 

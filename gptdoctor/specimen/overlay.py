@@ -81,6 +81,10 @@ class Overlay:
             return UserLoader(fullname, path, self._runner)
         return SourceFileLoader(fullname, path)
 
+    def is_file(self, path: Path) -> bool:
+        """Whether there is such a file, or a text that stands for it."""
+        return str(path) in self._texts or path.is_file()
+
     def read(self, path: Path) -> str:
         """The Python text of a source file, overlaid or not; "" where it cannot be read."""
         text = self._texts.get(str(path))

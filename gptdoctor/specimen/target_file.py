@@ -128,7 +128,7 @@ def _relative_levels(text: str) -> int:
 def _execute(name: str, path: Path, overlay: Overlay) -> None:
     """Run a file, or a package's `__init__.py` where there is one, as the module `name`."""
     file = path / "__init__.py" if path.is_dir() else path
-    if not file.is_file():
+    if not overlay.is_file(file):
         sys.modules[name] = ModuleType(name)
         sys.modules[name].__path__ = [str(path)]
         return

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, LostGradient
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_gradients import gradients_of
+from gptdoctor.source.flow_switches import block_switch, decorator_switch
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
+from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.lost_gradients import (
     MEASURE,
     dark_rows_test,
@@ -51,6 +61,71 @@ WORDS = {
     "__floordiv__": "`//`",
     "reentrant checkpoint": "a reentrant checkpoint, none of whose inputs asks for a gradient,",
 }
+
+
+def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A value that leaves the graph in forward, and takes all that a layer made with it."""
+    value, method, owner = cut_value(node), visit.function, visit.owner
+    if value is None or method is None or owner is None or not isinstance(node, ast.expr):
+        return
+    if not _is_trained(method, owner, visit):
+        return
+    function = functions_of(visit.project, visit.module)[method]
+    cuts = Cuts(function, gradients_of(visit.project))
+    lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
+    if not lost or _on_purpose(node, value, visit) or is_off_limits(function, node):
+        return
+    if _switched_off(function, visit) or not cuts.matters(node):
+        return
+    location = visit.module.location(node)
+    operation = _operation(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"{words_of(operation)} takes what {enumerated(lost)} made off the graph, and nothing "
+            f"else is done with it: no gradient comes back."
+        ),
+        details={"operation": operation, "lost": lost},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _operation(node: ast.AST) -> str:
+    """The name that a run gives to what takes a tensor off the graph."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    called = called_name(node) if isinstance(node, ast.Call) else ""
+    return "__float__" if called == "float" else called
+
+
+def _is_trained(method: FunctionNode, owner: ClassInfo, visit: Visit) -> bool:
+    """Whether a method is a network's forward, or one that forward calls."""
+    if INFERENCE_NAME.search(method.name) or STOPPING.search(method.name):
+        return False
+    return runs_in_forward(method, owner) and visit.project.is_network(owner)
+
+
+def _switched_off(function: Function, visit: Visit) -> bool:
+    """Whether gradients are off here anyway, which is GD101's to judge."""
+    blocks = (one for one in visit.parents if isinstance(one, ast.With))
+    return bool(decorator_switch(function)) or any(block_switch(one, function) for one in blocks)
+
+
+def _on_purpose(node: ast.expr, value: ast.expr, visit: Visit) -> bool:
+    """Whether a comment says so, the value is a target of a loss, or is passed straight through."""
+    lines = visit.module.lines[max(node.lineno - 3, 0) : node.end_lineno]
+    if any(INTENT.search(line) for line in lines):
+        return True
+    around = visit.parents[-1]
+    if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub):
+        other = text_of(around.right if around.left is node else around.left)
+        sides = (value.left, value.right) if isinstance(value, ast.BinOp) else (value,)
+        return other in map(text_of, sides)
+    return (
+        isinstance(around, ast.Call) and node in around.args[1:] and "loss" in called_name(around)
+    )
 
 
 def words_of(operation: str) -> str:
@@ -193,6 +268,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("torch.tensor(", "").replace(".mean().item())", ".mean()"),
+    suspects={calls(*LEAVING, *TAKING): see_cut, attributes("data"): see_cut},
     convicts={PROBE: read_flow},
     explains=("GD204", "GD606", "GD903"),
     proof=Proof(measures=(MEASURE,), test=_test),

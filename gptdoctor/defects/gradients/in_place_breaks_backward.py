@@ -2,21 +2,131 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, InPlaceWrite
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import FunctionNode, self_attribute
+from gptdoctor.source.constructors import constructor_of
+from gptdoctor.source.flow_attributes import PARAMETERS
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.flow_gradients import gradients_of
+from gptdoctor.source.flow_parameters import is_activation
+from gptdoctor.source.flow_sources import arguments, learned
+from gptdoctor.source.flow_switches import block_switch, decorator_switch
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
+from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"
 PROBE = "gradient-flow"
 # How torch refuses a write into a parameter, at the very line.
 LEAF = re.compile(r"leaf Variable that requires grad .*in-place operation")
+
+
+def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The result of an operation that keeps it for backward, written into further down."""
+    around = visit.parents[-1]
+    if not isinstance(node, ast.Call) or not isinstance(around, ast.Assign):
+        return
+    target = around.targets[0]
+    if around.value is not node or len(around.targets) != 1 or not isinstance(target, ast.Name):
+        return
+    method = visit.function
+    if method is None or not _is_trained(method, visit):
+        return
+    function = functions_of(visit.project, visit.module)[method]
+    found = sorted(writes_into(node, target, function), key=lambda one: getattr(one, "lineno", 0))
+    if not found or not _has_gradient(node, visit):
+        return
+    write = found[0]
+    if is_off_limits(function, write) or decorator_switch(function) or _switched_off(visit):
+        return
+    location = visit.module.location(write)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"This writes over {target.id}, and the backward pass of {called_name(node)} needs its "
+            f"result as it was: it ends with an error."
+        ),
+        details={"name": target.id, "needed_by": called_name(node), "needed_line": node.lineno},
+        extent=(location.line, location.end_line),
+    )
+
+
+def see_update(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`self.weight *= 0.5`, of a parameter that asks for a gradient."""
+    name = self_attribute(node.target) if isinstance(node, ast.AugAssign) else None
+    method, owner = visit.function, visit.owner
+    if (
+        name is None
+        or method is None
+        or owner is None
+        or method.name not in ("__init__", "forward")
+    ):
+        return
+    if owner.methods.get(method.name) is not method:
+        return
+    constructor = constructor_of(visit.project, owner)
+    if constructor is None or not constructor.settled:
+        return
+    made = [one.value for one in constructor.settings if one.name == name]
+    function = functions_of(visit.project, visit.module)[method]
+    if len(made) != 1 or not _is_parameter(made[0], visit):
+        return
+    if decorator_switch(function) or _switched_off(visit):
+        return
+    location = visit.module.location(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=f"self.{name} is a parameter that asks for a gradient: torch refuses to write it.",
+        details={"name": f"self.{name}"},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _is_parameter(value: ast.expr, visit: Visit) -> bool:
+    qualified = visit.module.names.called(value) or ""
+    known = qualified.startswith("torch.nn.") and qualified.rpartition(".")[2] in PARAMETERS
+    return known and isinstance(value, ast.Call) and "requires_grad" not in text_of(value)
+
+
+def _is_trained(method: FunctionNode, visit: Visit) -> bool:
+    """Whether a method runs in a network's forward, and not only when it generates."""
+    owner = visit.owner
+    if owner is None or INFERENCE_NAME.search(method.name):
+        return False
+    return runs_in_forward(method, owner) and visit.project.is_network(owner)
+
+
+def _has_gradient(value: ast.expr, visit: Visit) -> bool:
+    """Whether weights act on a value, or what a forward is given by other layers."""
+    function = visit.flow
+    if function is None:
+        return False
+    sources = gradients_of(visit.project).of(value, function)
+    given = function.name == "forward" and any(map(is_activation, arguments(sources)))
+    return bool(learned(sources)) or given
+
+
+def _switched_off(visit: Visit) -> bool:
+    """Whether a with block around the place switches gradients off."""
+    function = visit.flow
+    blocks = (one for one in visit.parents if isinstance(one, ast.With))
+    return function is not None and any(block_switch(one, function) for one in blocks)
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -134,6 +244,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
+    suspects={calls(*SAVING): see_result, ast.AugAssign: see_update},
     convicts={PROBE: read_flow, "construction": read_construction},
     explains=("GD903",),
     proof=Proof(test=_test),

@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, Models, Proof, Visit
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -30,6 +30,7 @@ from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
 CODE = "GD101"
@@ -72,15 +73,15 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 @lru_cache(maxsize=8)
-def _analyses(project: Project, models: tuple[str, ...]) -> tuple[Gradients, Training]:
-    """One analysis for all switches that belong to the same models."""
+def _analyses(project: Project, module: SourceModule, models: Models) -> tuple[Gradients, Training]:
+    """One analysis for all switches of a module; what it keeps, it keeps by the nodes of trees."""
     gradients = Gradients(project)
     return gradients, Training(project, gradients, models)
 
 
 def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
-    gradients, training = _analyses(visit.project, visit.models)
+    gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
     if not training.may_reach(function):
         return
     escapes = Escapes(function, start(function.node), end(function.node), gradients)
@@ -108,7 +109,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
     if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
         return
-    gradients, training = _analyses(visit.project, visit.models)
+    gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
     if not leaving or not training.reaches(function):
@@ -277,6 +278,7 @@ DEFECT = Defect(
     },
     convicts={PROBE: read_flow},
     explains=("GD102", "GD106", "GD204", "GD606", "GD903"),
+    words=tuple(sorted(SWITCHES)),
     proof=Proof(measures=(MEASURE,), test=_test),
     fix=FixPromise(
         applicability=Applicability.SAFE,

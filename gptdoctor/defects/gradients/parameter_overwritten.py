@@ -2,16 +2,50 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.replaced_parameters import Replacement, replacements
 
 CODE = "GD104"
 PROBE = "parameter-registration"
+
+
+# What takes the place of a parameter, in words.
+REPLACED = {
+    "tensor": "a tensor, which torch refuses, or puts in its place if it was deleted before",
+    "parameter": "a new parameter at each call, which no optimizer holds",
+    "layer": "a new layer at each call, whose weights no optimizer holds",
+}
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """An assignment in forward that replaces a parameter of the constructor's."""
+    info = visit.owner
+    if info is None or info.methods.get("forward") is not node:
+        return
+    for found in replacements(visit.project, info):
+        yield _suspicion(found, visit)
+
+
+def _suspicion(found: Replacement, visit: Visit) -> Suspicion:
+    location = visit.module.location(found.statement)
+    owner = visit.owner
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=f"{owner.symbol}.forward" if owner else "forward",
+        message=(
+            f"`{found.target}` is a parameter's place, and forward gives it {REPLACED[found.kind]}."
+        ),
+        details={"target": found.target, "kind": found.kind},
+        extent=(location.line, location.end_line),
+    )
 
 
 def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -107,6 +141,7 @@ DEFECT = Defect(
         "        weight = self.head.weight / self.head.weight.norm()\n"
         "        logits = F.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
+    suspects={Named(ast.FunctionDef, ("forward",)): see_forward},
     convicts={PROBE: read_registration},
     explains=("GD903",),
     proof=Proof(test=_test),

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, PlainWeight
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.constructors import constructor_at
+from gptdoctor.source.plain_tensors import PlainTensors
+from gptdoctor.source.tensor_meetings import Meetings
 
 CODE = "GD109"
 PROBE = "parameter-registration"
@@ -23,6 +27,39 @@ KINDS = {
     "constant": "is a plain tensor that changes nothing as it is made: nobody trains it, so it "
     "never will",
 }
+# Names of random numbers that are to stay what they were drawn as, and of states.
+FIXED = re.compile(
+    r"noise|rand|fixed|frozen|hash|rotation|basis|state|cache|target|mask|buffer|codebook|anchor|seed",
+    re.I,
+)
+# Names of tensors of zeros or ones that are weights as they start.
+WEIGHT = re.compile(r"weight|bias|scale|gain|gamma|beta|(^|_)w(_|$)", re.I)
+
+
+def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Random numbers, or ones under a weight's name, that forward adds or multiplies with."""
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    if constructor is None:
+        return
+    plain = PlainTensors(constructor)
+    for setting, kind in plain.found({"drawn", "flat"}):
+        location = visit.module.location(setting.node)
+        lines = visit.module.lines[max(location.line - 2, 0) : location.end_line]
+        meant = FIXED.search(setting.name) or any(INTENT.search(line) for line in lines)
+        weight = kind == "drawn" or WEIGHT.search(setting.name)
+        if meant or not weight or not Meetings(constructor, setting.name).met_unmoved():
+            continue
+        yield Suspicion(
+            rule=CODE,
+            location=location,
+            symbol=f"{constructor.info.symbol}.__init__",
+            message=(
+                f"self.{setting.name} {KINDS['random' if kind == 'drawn' else 'constant']}; use "
+                f"nn.Parameter, or register_buffer."
+            ),
+            details={"attribute": setting.name, "kind": kind},
+            extent=(location.line, location.end_line),
+        )
 
 
 def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -120,6 +157,7 @@ DEFECT = Defect(
     healed=SICK.replace(
         "torch.randn(longest, width) * 0.02", "nn.Parameter(torch.randn(longest, width) * 0.02)"
     ),
+    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
     convicts={PROBE: read_registration},
     proof=Proof(test=_test),
 )

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
+from gptdoctor.source.hidden_weights import HiddenLayers
+from gptdoctor.source.lost_parameters import asks_for_gradient, lost_parameter
 
 CODE = "GD103"
 PROBE = "parameter-registration"
@@ -21,6 +26,56 @@ INSTEAD = {
     "OrderedDict": "nn.ModuleDict",
     "Tensor": "nn.Parameter",
 }
+# What the author says at the line: this is to be hidden from torch.
+INTENT = re.compile(
+    r"#.*\b(frozen|freez\w+|hid(e|den|es|ing)|regist\w+|(not|n't|never) (be )?(train|sav)\w*)", re.I
+)
+
+
+def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A constructor that keeps layers in a plain container, or a weight as a plain tensor."""
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    if constructor is None:
+        return
+    for setting, kind, last in HiddenLayers(constructor).found():
+        told = f"is a plain {kind}: torch does not see the layers in it"
+        yield from _suspicion(constructor, setting, last, told, INSTEAD[kind])
+    for setting in constructor.settings:
+        how = lost_parameter(setting, constructor)
+        if not how and asks_for_gradient(setting, constructor):
+            how = "a tensor that asks for a gradient"
+        if how and _is_used(setting.name, constructor):
+            told = f"is no parameter, but {how}: torch does not list it"
+            yield from _suspicion(constructor, setting, setting.node, told, INSTEAD["Tensor"])
+
+
+def _is_used(name: str, constructor: Constructor) -> bool:
+    """Whether a later method works with the tensor, and nothing makes it known to torch."""
+    text = own_text(constructor.info)
+    uses = [use for use in text.uses(name) if use.method is not constructor.node]
+    plain = constructor.settled and constructor.set_once(name)
+    return plain and any(use.method.name != "parameters" for use in uses) and not text.calls(name)
+
+
+def _suspicion(
+    constructor: Constructor, setting: Setting, last: ast.AST, told: str, instead: str
+) -> Iterator[Suspicion]:
+    module = constructor.info.module
+    location = module.location(setting.node)
+    lines = module.lines[max(location.line - 2, 0) : location.end_line]
+    if any(INTENT.search(line) for line in lines):
+        return
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=f"{constructor.info.symbol}.__init__",
+        message=(
+            f"self.{setting.name} {told}, and no optimizer trains what it does not see, nor is "
+            f"it saved or moved; use {instead}."
+        ),
+        details={"attribute": setting.name},
+        extent=(location.line, module.location(last).end_line),
+    )
 
 
 def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -129,6 +184,7 @@ DEFECT = Defect(
         "[nn.Linear(width, width) for _ in range(depth)]",
         "nn.ModuleList(nn.Linear(width, width) for _ in range(depth))",
     ),
+    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
     convicts={PROBE: read_registration},
     explains=("GD903",),
     # an initialisation that walks the modules does not come to those that nobody knows of

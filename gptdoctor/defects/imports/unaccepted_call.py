@@ -15,10 +15,10 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit
 from gptdoctor.source.failing_calls import failing_call, failing_generation
 from gptdoctor.source.project_files import serves_networks
-from gptdoctor.source.signatures import refusal
+from gptdoctor.source.signatures import names_within, refusal
 
 CODE = "GD502"
 # How Python tells that a call does not fit: who was called, and in two forms the keyword.
@@ -179,7 +179,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
-    suspects={ast.Call: _suspect},
+    suspects={NamedIn(ast.Call, names_within): _suspect},
     convicts={
         "construction": read_construction,
         "sampling": read_sampling,

@@ -30,6 +30,9 @@ PROBE = "import-dependencies"
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for site in import_sites(visit.module):
         lack = unresolved(visit.project, visit.module, site.node)
+        if lack is not None:
+            # Where the name is defined, and what is declared, is asked of the whole project.
+            visit.project.footprints.wide.add(visit.module.file)
         if lack is None or _is_note(visit, lack) or not _matters(visit, site):
             continue
         if serves_networks(visit.project, visit.module):

@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
 from gptdoctor.core.measurements.causality import Causality, FutureRun
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
+from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
+from gptdoctor.source.misplaced_masks import border_suspicion, fault_of
 
 CODE = "GD801"
 PROBE = "causality"
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A mask of scores that are softened here."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        for use in softmax_uses(visit.project, visit.flow, node):
+            yield from _suspect(use)
+
+
+def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The mask of a call of torch's attention."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        use = sdpa_use(visit.project, visit.flow, node)
+        yield from _suspect(use) if use is not None else ()
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks that a layer of torch's is called with."""
+    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    if name is not None and layer is not None and visit.owner is not None:
+        for use in layer_uses(visit.project, visit.owner, layer, name):
+            yield from _suspect(use)
+
+
+def _suspect(use: Use) -> Iterator[Suspicion]:
+    """A border that lies too late by as many positions as one sees ahead."""
+    if use.works and use.hidden is not None and fault_of(use.hidden) == "ahead":
+        ahead = use.hidden.offset - 1
+        told = f"`{text_of(use.given)}` lets a position see {ahead} ahead of itself"
+        yield border_suspicion(CODE, use, told)
 
 
 def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -135,6 +169,11 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("triu(2)", "triu(1)"),
+    suspects={
+        calls("softmax", "attend"): see_softmax,
+        calls("scaled_dot_product_attention"): see_attention,
+        calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+    },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
     explains=("GD803",),

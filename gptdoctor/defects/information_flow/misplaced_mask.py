@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.causality import AttentionView, Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
+from gptdoctor.source.mask_forms import Kind
+from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
+from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, use_suspicion
 
 CODE = "GD806"
 PROBE = "causality"
@@ -18,6 +23,43 @@ _TOLD = {
     "only later": "The mask hides the past and shows the future",
     "never itself": "The mask hides each position from itself",
 }
+_FAULTS = {
+    "past": "hides the past and shows the future: the mask is turned round",
+    "itself": "hides each position from itself, and from the first position everything",
+}
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A mask of scores that are softened here."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        for use in softmax_uses(visit.project, visit.flow, node):
+            yield from _suspect(use)
+
+
+def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The mask of a call of torch's attention."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        use = sdpa_use(visit.project, visit.flow, node)
+        yield from _suspect(use) if use is not None else ()
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks that a layer of torch's is called with."""
+    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    if name is not None and layer is not None and visit.owner is not None:
+        for use in layer_uses(visit.project, visit.owner, layer, name):
+            yield from _suspect(use)
+
+
+def _suspect(use: Use) -> Iterator[Suspicion]:
+    """What a mask hides that it should not; one of a kind that hides nothing is another rule."""
+    fault = fault_of(use.hidden)
+    if not use.works or fault not in _FAULTS:
+        return
+    if fault == "past" and use.how in ("sdpa", "layer") and use.mask.kind is Kind.BOOL:
+        return  # the convention was mistaken: GD812
+    told = f"`{text_of(use.given)}` {_FAULTS[fault]}"
+    yield border_suspicion(CODE, use, told) if fault == "itself" else use_suspicion(CODE, use, told)
 
 
 def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -134,6 +176,11 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace(".triu()", ".tril()"),
+    suspects={
+        calls("softmax", "attend"): see_softmax,
+        calls("scaled_dot_product_attention"): see_attention,
+        calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+    },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
     explains=("GD801", "GD803", "GD804", "GD805", "GD902"),

@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.dropout_text import DROPOUTS, always_drops, asks_for_the_mode
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
 
 CODE = "GD808"
 PROBE = "repeated-calls"
+
+
+def see_dropout(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A dropout in a network's method that nothing switches off in evaluation."""
+    if not isinstance(node, ast.Call) or visit.flow is None or asks_for_the_mode(visit.parents):
+        return
+    rate = always_drops(visit.project, visit.flow, node)
+    if rate is not None:
+        told = (
+            f"`{text_of(node.func)}` drops in evaluation too (p is {rate}): nothing tells it "
+            "whether the model is in training"
+        )
+        yield suspicion(CODE, node, visit.flow, told)
 
 
 def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -96,6 +113,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
+    suspects={calls(*DROPOUTS, "scaled_dot_product_attention"): see_dropout},
     convicts={PROBE: read_calls},
     explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
     proof=Proof(

@@ -2,17 +2,75 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.flow_functions import own_nodes
 
 CODE = "GD807"
 PROBE = "repeated-calls"
+
+
+# Methods and attributes of these names put a state back, or tell that it is there to be kept.
+_RESETTING = re.compile(r"reset|clear|init_|setup|prepare|flush|new_|start|empty|begin|hidden")
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function, owner = visit.function, visit.owner
+    statement = visit.parents[-1]
+    if function is None or owner is None or function.name != "forward":
+        return
+    if not isinstance(node, ast.Call) or not isinstance(statement, ast.Assign):
+        return
+    name = self_attribute(statement.targets[0])
+    joined = node.args[0] if node.args else None
+    parts = joined.elts if isinstance(joined, ast.List | ast.Tuple) else []
+    if name is None or name not in [self_attribute(one) for one in parts]:
+        return
+    # Under a condition somebody chooses it: a cache that is switched on.
+    always = isinstance(visit.parents[-2], ast.FunctionDef | ast.AsyncFunctionDef)
+    if always and visit.project.is_network(owner) and _is_kept(name, statement, owner, visit):
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(statement),
+            symbol=visit.symbol,
+            message=(
+                f"`self.{name}` grows with each call and nothing puts it back: the next text is "
+                "read behind this one"
+            ),
+            details={"attribute": name},
+            extent=(statement.lineno, statement.end_lineno or statement.lineno),
+        )
+
+
+def _is_kept(name: str, grown: ast.Assign, owner: ClassInfo, visit: Visit) -> bool:
+    """Whether a state is read besides where it grows, and set nowhere but in the constructor."""
+    links = [owner, *visit.project.bases(owner)]
+    methods = {method for link in links for method in link.methods} - {"__init__"}
+    if any(_RESETTING.search(method) for method in methods):
+        return False
+    outside = re.compile(
+        rf"(?<!self)\.{name}\s*=[^=]|\.{name}\.(zero_|clear|fill_)|[\"']{name}[\"']\s*,"
+    )
+    text = re.sub(r"register_buffer\([^)]*", "", visit.module.text)
+    reads, others = 0, 0
+    for method_name, method in owner.methods.items():
+        for node in own_nodes(method):
+            if not isinstance(node, ast.Attribute) or self_attribute(node) != name:
+                continue
+            if isinstance(node.ctx, ast.Load):
+                reads += 1
+            elif method_name != "__init__" and node not in grown.targets:
+                others += 1
+    return reads > 1 and not others and outside.search(text) is None
 
 
 def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -80,12 +138,12 @@ class BroodingReader(nn.Module):
         self.embedding = nn.Embedding(vocab_size, width)
         self.memory = nn.GRU(width, width, batch_first=True)
         self.head = nn.Linear(width, vocab_size)
-        self.register_buffer("mood", torch.zeros(width))
+        self.register_buffer("past", torch.zeros(1, width))
 
     def forward(self, ids, targets):
         x, last = self.memory(self.embedding(ids))
-        y = self.head(x + self.mood)
-        self.mood = 0.9 * self.mood + 0.1 * last.detach()[0, 0]
+        self.past = torch.cat([self.past, last.detach()[0]])
+        y = self.head(x + self.past.mean(dim=0))
         return y, F.cross_entropy(y.flatten(0, 1), targets.flatten())
 """
 
@@ -111,7 +169,10 @@ DEFECT = Defect(
         "confirms it, and putting back what f(y) wrote shows which state it was."
     ),
     sick=SICK,
-    healed=SICK.replace("        self.mood = 0.9 * self.mood", "        mood = 0.9 * self.mood"),
+    healed=SICK.replace("        self.past = torch", "        past = torch").replace(
+        "self.past.mean", "past.mean"
+    ),
+    suspects={calls("cat", "concat", "hstack", "vstack"): _suspect},
     convicts={PROBE: read_calls},
     proof=Proof(
         measures=("probes.instruments.steady:relative_change", "probes.instruments.weights:jitter"),

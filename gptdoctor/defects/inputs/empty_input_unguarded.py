@@ -29,6 +29,8 @@ LIST = (
     re.compile(r" for [^\n]+ in [^\n]+ if "),
     re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
 )
+# Without one of these none of the patterns fits, which is said in a tenth of the time.
+BEGINNING = ("[]", "{}", "[ ", "{ ", "[\n", "{\n", "list()", "dict()", "filter(", " if ")
 # What minds an empty list, or hands a new one to a helper.
 MINDING = (
     "cat(",
@@ -77,11 +79,12 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
     if not (parameters(node) or node.args.vararg or node.args.kwarg):
         return False
-    text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
+    text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
     if "/" in text and "= 0" in text and COUNT.search(text):
         return True
-    minds = any(word in text for word in MINDING)
-    return minds and any(pattern.search(text) for pattern in LIST)
+    if not any(word in text for word in MINDING) or not any(word in text for word in BEGINNING):
+        return False
+    return any(pattern.search(text) for pattern in LIST)
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:

@@ -60,7 +60,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
-    text = "\n".join(visit.module.lines[node.lineno - 1 : node.end_lineno])
+    text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
     return any(word in text for word in CHOOSING) and _speaks_of_temperature(visit.module)
 
 
@@ -245,6 +245,7 @@ DEFECT = Defect(
     sick=SICK,
     healed=HEALED,
     suspects={ast.FunctionDef: _suspect, ast.AsyncFunctionDef: _suspect},
+    words=CHOOSING,
     convicts={PROBE: _convict},
     fix=FixPromise(
         applicability=Applicability.SAFE,

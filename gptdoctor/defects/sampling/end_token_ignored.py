@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.generation import EndRun, GeneratedMethod, Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.generating import CHOOSING, never_read, steps_in
 
 CODE = "GD412"
 PROBE = "generation"
+
+
+# Parameters of these names hold the token that ends a text.
+_END = re.compile(r"^(eos|stop|end)(_(token|tok))?(_?(ids?|idx|index|tokens?))?$")
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if function is None or all(step.choice is not node for step in steps_in(function)):
+        return
+    for given in never_read(function, _END):
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(given),
+            symbol=function.symbol,
+            message=f"`{function.name}` never asks for `{given.arg}`: texts run on after their end",
+            details={"parameter": given.arg},
+            extent=(function.node.lineno, function.node.end_lineno or function.node.lineno),
+        )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -131,6 +153,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls(*CHOOSING): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

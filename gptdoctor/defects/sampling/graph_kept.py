@@ -2,20 +2,72 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Confidence, Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, GraphUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_calls import callers
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.generating import (
+    CHOOSING,
+    WITHOUT_GRADIENTS,
+    header,
+    steps_in,
+    switched_off,
+)
 from gptdoctor.source.generation_tests import watched
 
 CODE = "GD410"
 PROBE = "generation"
 # One pass is a step of somebody else's loop, who may have turned gradients off.
 LOOP = 2
+
+
+# Words of what is differentiated through the tokens that were drawn, or through their shares.
+_LEARNS = re.compile(r"log_?prob|logp|entrop|gumbel|reward|straight_through|backward|requires_grad")
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if function is None or all(step.choice is not node for step in steps_in(function)):
+        return
+    if function.name.startswith("_") or function.name == "forward" or switched_off(function):
+        return
+    first, last = function.node.lineno, function.node.end_lineno or function.node.lineno
+    text = "\n".join(visit.module.lines[first - 1 : last])
+    if _LEARNS.search(text) or _by_caller(function, visit):
+        return
+    yield Suspicion(
+        rule=CODE,
+        location=header(function),
+        symbol=function.symbol,
+        message=(
+            f"`{function.name}` runs the model for token after token with gradients on: each pass "
+            "keeps what a backward pass would need"
+        ),
+        extent=(first, last),
+    )
+
+
+def _by_caller(function: Function, visit: Visit) -> bool:
+    """Whether gradients are off where it is called, or in the whole module."""
+    if "set_grad_enabled" in visit.module.text or function.outer is not None:
+        return True
+    for site in callers(visit.project, function):
+        around = site.function.statements_around(site.node)
+        blocks = [one for one, _ in around if isinstance(one, ast.With)]
+        items = [item.context_expr for block in blocks for item in block.items]
+        if any(WITHOUT_GRADIENTS.search(ast.unparse(one)) for one in items):
+            return True
+        if switched_off(site.function):
+            return True
+    return False
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -108,6 +160,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls(*CHOOSING): _suspect},
+    confidence=Confidence.MEDIUM,
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

@@ -2,18 +2,60 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Confidence, Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.generating import steps_in
 from gptdoctor.source.generation_tests import watched
 
 CODE = "GD409"
 PROBE = "generation"
+
+
+# Decorators that leave the mode alone.
+_PLAIN = frozenset({"no_grad", "inference_mode", "no_grad()", "inference_mode()"})
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function, owner = visit.flow, visit.owner
+    if not isinstance(node, ast.Call) or function is None or owner is None or node.args:
+        return
+    called = node.func
+    own = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name)
+    if not own or ast.unparse(called) != "self.eval" or not visit.project.is_network(owner):
+        return
+    if function.method and steps_in(function) and not _restores(function, node):
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=function.symbol,
+            message=(
+                f"`{function.name}` finds the model training and leaves it evaluating: nothing "
+                "calls train() afterwards"
+            ),
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
+
+
+def _restores(function: Function, switch: ast.Call) -> bool:
+    """Whether something may put the mode back: train(), a decorator, a block; or asks for it."""
+    names = [ast.unparse(one).rpartition("torch.")[2] for one in function.node.decorator_list]
+    if any(name not in _PLAIN for name in names):
+        return True
+    around = function.statements_around(switch)
+    if any(isinstance(one, ast.If) for one, _ in around):
+        return True
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in ("train", "training")
+        for node in own_nodes(function.node)
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -114,6 +156,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("eval"): _suspect},
+    confidence=Confidence.MEDIUM,
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

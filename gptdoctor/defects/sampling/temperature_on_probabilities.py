@@ -2,18 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Severity, Value
+from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.draws import DRAWING, draw_at
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
+from gptdoctor.source.temperature_scalings import scalings_before
 
 CODE = "GD404"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    draw = draw_at(node, visit.flow)
+    for scaled in scalings_before(draw, visit.flow) if draw and visit.flow else ():
+        if scaled.probabilities:
+            last = draw.call.end_lineno if draw else None
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(scaled.node),
+                symbol=visit.symbol,
+                message=(
+                    f"`{ast.unparse(scaled.node)}` scales what has been through softmax: "
+                    f"`{scaled.temperature}` belongs before it"
+                ),
+                details={"parameter": scaled.temperature},
+                extent=(scaled.line, max(scaled.line, last or 0)),
+            )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -107,6 +128,7 @@ DEFECT = Defect(
     explains=("GD406", "GD407", "GD412", "GD413"),
     sick=SICK,
     healed=HEALED,
+    suspects={calls(*DRAWING): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

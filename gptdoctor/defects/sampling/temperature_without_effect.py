@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator
 
-from gptdoctor.core.findings import Conviction, Severity, Value
+from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.draws import DRAWING
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.generating import never_read
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
 
 CODE = "GD402"
@@ -19,6 +24,48 @@ CODE = "GD402"
 # up to a half; what leaves fewer shows nothing.
 MOVES = 0.3
 WHOLE = 0.6
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if function is None or function.name.startswith("__"):
+        return
+    for given in never_read(function, NAME):
+        yield _suspicion(given, given.arg, visit, function)
+    for name, scaled in _dropped(function):
+        yield _suspicion(scaled, name, visit, function)
+
+
+def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
+    """Assignments that alone read a temperature, to names that nothing reads."""
+    loads = [
+        node
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    ]
+    given = {one for one in function.bindings.by_name if NAME.search(one)}
+    for statement in own_nodes(function.node) if given else ():
+        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
+        if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Name):
+            continue
+        inside = [one for one in ast.walk(statement.value) if isinstance(one, ast.Name)]
+        for name in {one.id for one in inside} & given & set(function.parameter_names):
+            others = [one for one in loads if one.id == name and one not in inside]
+            read = any(one.id == target.id for one in loads)
+            if not others and not read and target.id != name:
+                yield name, statement
+
+
+def _suspicion(node: ast.AST, name: str, visit: Visit, function: Function) -> Suspicion:
+    last = function.node.end_lineno or function.node.lineno
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(node),
+        symbol=function.symbol,
+        message=f"`{function.name}` draws its tokens alike at every `{name}`: nothing uses it",
+        details={"parameter": name},
+        extent=(function.node.lineno, last),
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -107,6 +154,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls(*DRAWING): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

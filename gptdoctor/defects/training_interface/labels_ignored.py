@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -9,12 +10,15 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.label_reads import losses_in, unread_labels
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 
 CODE = "GD602"
@@ -24,6 +28,27 @@ _INSTEAD = {
     "inputs": ": it is made of the inputs instead",
     "guesses": ": it compares the logits with their own likeliest tokens",
 }
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    owner = visit.owner
+    if not isinstance(node, ast.FunctionDef) or owner is None:
+        return
+    function = functions_of(visit.project, visit.module)[node]
+    names = unread_labels(function) if function.method else []
+    if not names or not visit.project.is_network(owner):
+        return
+    for loss in list(losses_in(function))[:1]:
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(loss.call),
+            symbol=function.symbol,
+            message=(
+                f"`{function.symbol}` takes `{names[0]}`, and its loss is made of "
+                f"`{ast.unparse(loss.targets)}` whatever they are"
+            ),
+            extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+        )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -133,6 +158,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
+    suspects={Named(ast.FunctionDef, ("forward", "compute_loss")): _suspect},
     convicts={PROBE: _convict},
     explains=("GD903",),
     proof=Proof(measures=MEASURES, test=_test),

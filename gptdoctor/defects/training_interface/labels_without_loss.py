@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -9,16 +10,58 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.training_interface import TrainingInterface
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.imports import is_none
+from gptdoctor.source.label_reads import losses_in, unread_labels
 from gptdoctor.source.loss_tests import given
 
 CODE = "GD608"
 PROBE = "training-interface"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    owner = visit.owner
+    if not isinstance(node, ast.FunctionDef) or owner is None or not node.args.args:
+        return
+    function = functions_of(visit.project, visit.module)[node]
+    names = unread_labels(function) if function.method else []
+    if not names or any("loss" in name for name in owner.methods) or any(losses_in(function)):
+        return
+    empty = _empty_losses(function)
+    if empty and visit.project.is_network(owner):
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(empty[-1]),
+            symbol=function.symbol,
+            message=f"`{function.symbol}` takes `{names[0]}` and returns None for its loss",
+            extent=(empty[0].lineno, empty[-1].end_lineno or empty[-1].lineno),
+        )
+
+
+def _empty_losses(function: Function) -> list[ast.Assign]:
+    """The assignments `loss = None`, where nothing else is assigned to it and it is returned."""
+    bound = function.bindings.by_name.get("loss", [])
+    returned = any(
+        isinstance(node, ast.Name) and node.id == "loss"
+        for value in function.returned
+        for node in ast.walk(value)
+    )
+    if not bound or not returned or not all(is_none(one.value) for one in bound):
+        return []
+    values = [one.value for one in bound]
+    found = [
+        node
+        for node in own_nodes(function.node)
+        if isinstance(node, ast.Assign) and node.value in values
+    ]
+    return sorted(found, key=lambda one: one.lineno)
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -122,6 +165,7 @@ DEFECT = Defect(
         "            loss = None\n",
         "            loss = F.cross_entropy(logits[:, :-1].mT, labels[:, 1:])\n",
     ),
+    suspects={Named(ast.FunctionDef, ("forward",)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -9,16 +10,43 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.label_offsets import pairing
+from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
 
 CODE = "GD607"
 PROBE = "labels"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+        paired = pairing(loss) if loss.kind in ("cross_entropy", "nll_loss") else None
+        if paired is None or paired.labels.flat is None or paired.scores.flat is None:
+            continue
+        # As many as were cut off the front of the labels were cut off the end of the scores.
+        if paired.labels.flat_start > paired.scores.flat_start:
+            yield _suspicion(loss, paired.labels.flat, paired.scores.flat)
+
+
+def _suspicion(loss: LossCall, labels: ast.Subscript, scores: ast.Subscript) -> Suspicion:
+    lines = [labels.lineno, scores.lineno, loss.call.lineno, loss.call.end_lineno or 0]
+    return Suspicion(
+        rule=CODE,
+        location=loss.function.module.location(labels),
+        symbol=loss.function.symbol,
+        message=(
+            f"`{ast.unparse(labels)}` shifts rows that were put behind one another: the end of "
+            "each is trained on the beginning of the next"
+        ),
+        extent=(min(lines), max(lines)),
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -116,6 +144,7 @@ DEFECT = Defect(
     healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
+    suspects={calls(*names_of("cross_entropy", "nll_loss")): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

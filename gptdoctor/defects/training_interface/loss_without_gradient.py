@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -9,13 +10,16 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
+from gptdoctor.source.returned_losses import cut_losses
 
 CODE = "GD606"
 PROBE = "labels"
@@ -26,7 +30,34 @@ _HOW = {
     "item": "is turned into a plain number",
     "__float__": "is turned into a plain number",
     "tensor": "is copied into a new tensor",
+    "float": "is turned into a plain number",
 }
+_COPIED = "is turned into plain numbers"
+
+
+# What training calls for a loss; methods of other names may evaluate.
+_TRAINING = ("forward", "training_step", "compute_loss")
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or visit.owner is None:
+        return
+    function = functions_of(visit.project, visit.module).get(node)
+    if function is None or not function.method or not visit.project.is_network(visit.owner):
+        return
+    for cut in cut_losses(function):
+        loss, place = cut.loss.call, cut.place
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(place),
+            symbol=function.symbol,
+            message=(
+                f"The loss that `{function.symbol}` returns {_HOW.get(cut.word, _COPIED)}: no "
+                "step can be taken with it"
+            ),
+            details={"cut_by": cut.word},
+            extent=(place.lineno, max(place.end_lineno or 0, loss.end_lineno or 0)),
+        )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -137,6 +168,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace(".detach()", ""),
+    suspects={Named(ast.FunctionDef, _TRAINING): _suspect},
     convicts={PROBE: _convict},
     explains=("GD903",),
     proof=Proof(measures=MEASURES, test=_test),

@@ -12,7 +12,9 @@ from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.losses import loss_sign
+from gptdoctor.source.embeddings import may_take_ids
+from gptdoctor.source.losses import inherits_loss, loss_sign
+from gptdoctor.source.project import Project
 from gptdoctor.source.vocabulary import gives_logits
 
 CODE = "GD601"
@@ -24,10 +26,19 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     symbol = f"{visit.symbol}.{node.name}".lstrip(".")
     info = visit.project.classes(visit.module).get(symbol)
-    if symbol not in visit.models or info is None or info.node is not node:
+    if info is None or info.node is not node or not _may_be_main(visit.project, info):
         return
-    if loss_sign(visit.project, info) is None and gives_logits(visit.project, info):
+    if not gives_logits(visit.project, info) or loss_sign(visit.project, info) is not None:
+        return
+    if symbol in visit.models:  # asked last: it takes a look at all classes of the file
         yield _suspicion(info)
+
+
+def _may_be_main(project: Project, info: ClassInfo) -> bool:
+    """Whether a class may be a model of text that has no loss, as far as its head tells."""
+    if not project.is_network(info) or inherits_loss(project, info):
+        return False
+    return may_take_ids(project, info, "forward")
 
 
 def _suspicion(info: ClassInfo) -> Suspicion:

@@ -16,89 +16,39 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit
-from gptdoctor.source.classes import FunctionNode, self_attribute
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import given, loss_of
+from gptdoctor.source.scores import scores_of
 
 CODE = "GD604"
 PROBE = "labels"
-_SOFTMAX = frozenset({"torch.softmax", "torch.nn.functional.softmax", "torch.special.softmax"})
-_LOSSES = frozenset({"torch.nn.functional.cross_entropy", "torch.nn.functional.nll_loss"})
-_LOSS_MODULES = frozenset({"torch.nn.CrossEntropyLoss", "torch.nn.NLLLoss"})
-# What hands scores on as they are, in another shape or type.
-_SHAPING = frozenset(
-    {"view", "reshape", "flatten", "transpose", "permute", "contiguous", "float", "mT", "to"}
-)
+# Two of which take the softmax, or its logarithm, for granted.
+_LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or not node.args or visit.function is None:
-        return
-    if not _takes_scores(node, visit):
-        return
-    made = _behind(node.args[0], visit.function, node.lineno)
-    if made is None or not _is_softmax(made, visit):
-        return
-    yield Suspicion(
+    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+        if loss.kind in _LOSSES:
+            scores = scores_of(loss.scores, loss.function)
+            if scores is not None and scores.kind == "softmax":
+                yield _suspicion(loss, scores.made)
+
+
+def _suspicion(loss: LossCall, made: ast.expr) -> Suspicion:
+    text = ast.unparse(made)
+    first, last = sorted((made.lineno, loss.call.end_lineno or loss.call.lineno))
+    return Suspicion(
         rule=CODE,
-        location=visit.module.location(made),
-        symbol=visit.symbol,
+        location=loss.function.module.location(made),
+        symbol=loss.function.symbol,
         message=(
-            f"`{ast.unparse(made)}` gives probabilities, and `{ast.unparse(node.func)}` wants "
+            f"`{text}` gives probabilities, and `{ast.unparse(loss.call.func)}` wants "
             "logits, or logarithms: the loss hardly moves"
         ),
-        details={"softmax": ast.unparse(made)},
-        extent=(made.lineno, node.end_lineno or node.lineno),
+        details={"softmax": text},
+        extent=(first, last),
     )
-
-
-def _takes_scores(call: ast.Call, visit: Visit) -> bool:
-    """Whether a call is one of the losses, as a function or as a module that the class keeps."""
-    if visit.module.names.called(call) in _LOSSES:
-        return True
-    name = self_attribute(call.func)
-    owner = visit.owner
-    if name is None or owner is None:
-        return False
-    return any(called in _LOSS_MODULES for called in owner.attribute_called(name))
-
-
-def _behind(value: ast.expr, function: FunctionNode, line: int) -> ast.Call | None:
-    """The call that made `value`, through what only shapes it and through one assignment."""
-    while True:
-        shaped = value.func if isinstance(value, ast.Call) else value
-        if isinstance(shaped, ast.Attribute) and shaped.attr in _SHAPING:
-            value = shaped.value
-        elif isinstance(value, ast.Subscript):
-            value = value.value
-        else:
-            break
-    if isinstance(value, ast.Name):
-        values = list(_assigned(value.id, function))
-        # Only where one assignment is all there is, and stands before the loss.
-        single = len(values) == 1 and values[0].lineno <= line
-        return _behind(values[0], function, line) if single and values[0] is not value else None
-    return value if isinstance(value, ast.Call) else None
-
-
-def _assigned(name: str, function: FunctionNode) -> Iterator[ast.expr]:
-    """What is assigned to a local name, anywhere in the function."""
-    for node in ast.walk(function):
-        if isinstance(node, ast.Assign):
-            targets = [inner for target in node.targets for inner in ast.walk(target)]
-            if any(isinstance(one, ast.Name) and one.id == name for one in targets):
-                yield node.value
-        elif isinstance(node, ast.AugAssign | ast.AnnAssign | ast.For | ast.NamedExpr):
-            target = node.target
-            if isinstance(target, ast.Name) and target.id == name:
-                yield target
-
-
-def _is_softmax(call: ast.Call, visit: Visit) -> bool:
-    """Whether a call gives probabilities, from torch or as a method of a tensor."""
-    if visit.module.names.called(call) in _SOFTMAX:
-        return True
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "softmax"
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -197,7 +147,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
-    suspects={ast.Call: _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(
         measures=("probes.instruments.loss_watch:are_probabilities", "specimen.outputs:loss_in"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import (
@@ -9,16 +10,58 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.label_offsets import Pairing, is_aimed, is_causal, pairing
+from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
 
 CODE = "GD603"
 PROBE = "labels"
+
+
+# Scores and labels pair by position in these alone; a binary loss has a target for each class.
+_LOSSES = ("cross_entropy", "nll_loss")
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+        paired = pairing(loss) if loss.kind in _LOSSES else None
+        if paired is not None and _is_wrong(paired, loss, visit):
+            yield _suspicion(paired, loss)
+
+
+def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
+    """Labels from outside may be the inputs or the next tokens: 1 and 0 are right of those."""
+    if paired.scores.flat or paired.labels.flat or is_aimed(loss):
+        return False
+    if paired.own and paired.offset == 0:
+        owner = loss.function.owner
+        return is_causal(loss, visit.project.bases(owner) if owner else [])
+    # Where only one side is cut, a prefix may have been put before the other.
+    both = bool(paired.scores.slices and paired.labels.slices)
+    return paired.offset > 1 or (paired.offset < 0 and both)
+
+
+def _suspicion(paired: Pairing, loss: LossCall) -> Suspicion:
+    module = loss.function.module
+    lines = [loss.call.lineno, *(one.lineno for one in paired.labels.slices + paired.scores.slices)]
+    return Suspicion(
+        rule=CODE,
+        location=module.location(paired.place),
+        symbol=loss.function.symbol,
+        message=(
+            f"In `{ast.unparse(loss.call.func)}` each position is trained on "
+            f"{_words(paired.offset)}"
+        ),
+        details={"offset": paired.offset, "own": paired.own},
+        extent=(min(lines), max(loss.call.end_lineno or 0, *lines)),
+    )
 
 
 def right_offsets(reading: LossReading) -> tuple[int, ...]:
@@ -143,12 +186,9 @@ class Model(nn.Module):
         self.mix = nn.GRU(dim, dim, batch_first=True)
         self.lm_head = nn.Linear(dim, vocab_size)
 
-    def forward(self, input_ids, labels=None):
+    def forward(self, input_ids):
         logits = self.lm_head(self.mix(self.wte(input_ids))[0])
-        if labels is None:
-            return logits, None
-        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten())
-        return logits, loss
+        return logits, F.cross_entropy(logits.flatten(0, 1), input_ids.flatten())
 """
 
 DEFECT = Defect(
@@ -162,7 +202,9 @@ DEFECT = Defect(
         "form that transformers has is given its inputs as labels and shifts them; one of "
         "nanoGPT's form is given targets that are shifted already, and must not. What the calls "
         "in the user's own files, docstrings and names show decides which it is, or the label for "
-        "whose sake the loss leaves a position out; where nothing does, both count as right. Not "
+        "whose sake the loss leaves a position out; where nothing does, both count as right. The "
+        "text alone shows it where ids that a causal network reads are its own targets in place, "
+        "and where slices leave neither. Not "
         "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
@@ -178,8 +220,9 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
-        "labels.flatten()", "labels[:, 1:].flatten()"
+        "input_ids.flatten()", "input_ids[:, 1:].flatten()"
     ),
+    suspects={calls(*names_of(*_LOSSES)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

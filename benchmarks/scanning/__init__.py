@@ -1,0 +1,1 @@
+"""How right the scan is on code of others, and how fast."""

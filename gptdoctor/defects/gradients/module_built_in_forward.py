@@ -1,0 +1,164 @@
+"""GD113: a layer with weights is made in forward, used once and thrown away."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.forward_path import runs_in_forward
+
+CODE = "GD113"
+# Layers of torch.nn that draw their weights at random when they are made.  Norms are left out:
+# made anew they are what they are without weights, and some are meant so.
+DRAWN = (
+    "Linear Bilinear Embedding EmbeddingBag Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d "
+    "ConvTranspose3d RNN LSTM GRU RNNCell LSTMCell GRUCell MultiheadAttention "
+    "TransformerEncoderLayer TransformerDecoderLayer LazyLinear LazyConv1d LazyConv2d"
+)
+# What moves a layer that was just made, and hands it back.
+MOVING = frozenset(
+    {"to", "cuda", "cpu", "half", "float", "bfloat16", "double", "type", "train", "type_as"}
+)
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A layer made in a method that forward runs, called there and kept nowhere."""
+    method = visit.function
+    if not isinstance(node, ast.Call) or method is None or method.name == "__init__":
+        return  # where nearly all layers are made
+    info = visit.owner
+    if info is None or info.methods.get(method.name) is not method:
+        return
+    if not _is_layer(node, visit) or not runs_in_forward(method, info):
+        return
+    if not _is_only_called(node, visit) or _is_cached(visit):
+        return
+    if not visit.project.is_network(info):
+        return
+    location = visit.module.location(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"{method.name} makes a new `{text_of(node.func)}` at each call: its weights are "
+            f"random every time, and no optimizer ever sees them."
+        ),
+        details={"layer": text_of(node.func), "function": method.name},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _is_layer(call: ast.Call, visit: Visit) -> bool:
+    qualified = visit.module.names.called(call) or ""
+    return qualified.startswith("torch.nn.") and qualified.rpartition(".")[2] in DRAWN.split()
+
+
+def _is_only_called(made: ast.Call, visit: Visit) -> bool:
+    """Whether a layer is used by calls alone: nobody sets its weights, and nobody keeps it."""
+    parents = list(visit.parents)
+    value: ast.expr = made
+    while isinstance(parents[-1], ast.Attribute) and _moves(parents[-2], value):
+        moved = parents[-2]
+        value, parents = moved if isinstance(moved, ast.Call) else value, parents[:-2]
+    around = parents[-1]
+    if isinstance(around, ast.Call) and around.func is value:
+        return True
+    function = visit.flow
+    if isinstance(around, ast.Assign) and around.value is value and function is not None:
+        target = around.targets[0]
+        if len(around.targets) == 1 and isinstance(target, ast.Name):
+            return _called_alone(target.id, value, function)
+    return False
+
+
+def _moves(node: ast.AST, value: ast.expr) -> bool:
+    """Whether a call is `layer.to(...)` of the layer."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return False
+    return node.func.value is value and node.func.attr in MOVING
+
+
+def _called_alone(name: str, value: ast.expr, function: Function) -> bool:
+    """Whether a local layer is called or moved, and nothing else is done with it."""
+    known = function.bindings.by_name.get(name, [])
+    if any(one.role is not Role.WHOLE or one.value is not value for one in known):
+        return False
+    inside = list(own_nodes(function.node))
+    callees = {node.func for node in inside if isinstance(node, ast.Call)}
+    moved = {
+        node.value
+        for node in inside
+        if isinstance(node, ast.Attribute) and node.attr in MOVING and node in callees
+    }
+    reads = [
+        node
+        for node in inside
+        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
+    ]
+    return bool(reads) and all(node in callees or node in moved for node in reads)
+
+
+def _is_cached(visit: Visit) -> bool:
+    """Whether a test around it asks for something that is kept, or whether it runs at all."""
+    tests = [one.test for one in visit.parents if isinstance(one, ast.If | ast.IfExp)]
+    asked = ("hasattr", "getattr", "isinstance")
+    return any(
+        (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot))
+        or (isinstance(node, ast.Call) and called_name(node) in asked)
+        for test in tests
+        for node in ast.walk(test)
+    )
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Match(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.width = width
+
+    def forward(self, x):
+        if x.size(-1) != self.width:
+            x = nn.Linear(x.size(-1), self.width)(x)
+        return torch.relu(x)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="module-built-in-forward",
+    severity=Severity.HIGH,
+    summary="A layer with weights is made in forward, and thrown away after it was used.",
+    explanation=(
+        "`forward`, or a method that it calls, makes an nn.Linear, a convolution, an embedding or "
+        "another layer that draws its weights, calls it, and keeps it nowhere. Layers without "
+        "weights, functions of torch.nn.functional, layers that are kept on `self` when they were "
+        "not there yet, and layers whose weights are set by hand are not meant."
+    ),
+    harm=(
+        "Each call has other random weights, on the CPU, and no optimizer knows any of them: this "
+        "part of the model is noise, in training and after."
+    ),
+    confirmed_by=(
+        "No probe measures it apart: where its weights move the output, two evaluations of the "
+        "same input differ, which GD808 reports. Two calls in evaluation mode show it."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "        self.width = width\n", "        self.mix = nn.Linear(width, width)\n"
+    ).replace(
+        "        if x.size(-1) != self.width:\n"
+        "            x = nn.Linear(x.size(-1), self.width)(x)\n"
+        "        return torch.relu(x)",
+        "        return torch.relu(self.mix(x))",
+    ),
+    suspects={calls(*DRAWN.split()): see_layer},
+)

@@ -1,0 +1,217 @@
+"""GD114: a list of layers holds the same layer several times."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Confidence, Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_attributes import Assigned, Learns, value_learns
+from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_settings import literal_text
+from gptdoctor.source.flow_targets import Position, Role, end, start, text_of
+
+CODE = "GD114"
+# Words by which an author says that the weights are to be the same.
+SHARED = re.compile(
+    r"shar(e|ed|ing)|(^|[^a-z])(un)?tied?(_|\b)|tying|recur|re_?us|universal|looped?(_|\b)|same|albert"
+    r"|identical|single|repeat",
+    re.IGNORECASE,
+)
+
+
+def see_list(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A ModuleList or Sequential that is given one made layer several times."""
+    if not isinstance(node, ast.Call) or not _may_repeat(node):
+        return
+    function = visit.flow
+    if function is None:
+        return
+    qualified = visit.module.names.called(node) or ""
+    if not qualified.startswith("torch.nn."):
+        return
+    for repeated in _repeated(node, visit):
+        made = repeated.made
+        learns = value_learns(visit.project, Assigned(made, function), 0)
+        if learns is not Learns.YES or not _is_class(made, visit) or _on_purpose(repeated, visit):
+            continue
+        location = visit.module.location(repeated.place)
+        yield Suspicion(
+            rule=CODE,
+            location=location,
+            symbol=visit.symbol,
+            message=(
+                f"Every item is the one layer that `{text_of(made.func)}(...)` makes here: the "
+                f"model is as deep as it says, and has the weights of a single layer."
+            ),
+            details={"layer": text_of(made.func)},
+            extent=(location.line, location.end_line),
+        )
+        return
+
+
+def _may_repeat(call: ast.Call) -> bool:
+    """A cheap look at what is given: most lists make a new layer at each turn."""
+    if not call.args:
+        return True
+    given = call.args[0].value if isinstance(call.args[0], ast.Starred) else call.args[0]
+    if isinstance(given, ast.ListComp | ast.GeneratorExp):
+        return isinstance(given.elt, ast.Name)
+    empty = isinstance(given, ast.List) and not given.elts
+    return len(call.args) == 1 and (empty or isinstance(given, ast.Name | ast.BinOp))
+
+
+class _Repeated:
+    """One layer that goes several times into a list."""
+
+    def __init__(self, place: ast.AST, made: ast.Call) -> None:
+        self.place, self.made = place, made
+
+
+def _repeated(call: ast.Call, visit: Visit) -> Iterator[_Repeated]:
+    function = visit.flow
+    if function is None:
+        return
+    given = call.args[0] if call.args else None
+    if isinstance(given, ast.Starred):
+        given = given.value
+    if isinstance(given, ast.Name):
+        for binding in function.reaching(given):
+            yield from _in_local(binding, given, function)
+    elif given is not None:
+        yield from _in_display(given, function)
+    if given is None or (isinstance(given, ast.List) and not given.elts):
+        yield from _added_in_a_loop(visit, function)
+
+
+def _in_display(given: ast.expr, function: Function) -> Iterator[_Repeated]:
+    """`[layer] * n`, and `layer for _ in range(n)`."""
+    if isinstance(given, ast.BinOp) and isinstance(given.op, ast.Mult):
+        for side in (given.left, given.right):
+            if isinstance(side, ast.List | ast.Tuple) and len(side.elts) == 1:
+                yield from _made_by(side.elts[0], given, function, (0, 0))
+    elif isinstance(given, ast.ListComp | ast.GeneratorExp) and isinstance(given.elt, ast.Name):
+        yield from _made_by(given.elt, given, function, start(given))
+
+
+def _in_local(binding: Binding, given: ast.Name, function: Function) -> Iterator[_Repeated]:
+    """A local list, displayed so or filled so."""
+    if binding.role is Role.WHOLE and binding.value is not None:
+        yield from _in_display(binding.value, function)
+    elif binding.role is Role.CHANGED and isinstance(binding.value, ast.Name):
+        loops = [block for block in binding.blocks if block.loop]
+        if loops and _appended(binding.value, given.id, function):
+            yield from _made_by(binding.value, binding.value, function, loops[-1].start)
+
+
+def _appended(filled: ast.Name, name: str, function: Function) -> bool:
+    """Whether a name is given to `name.append`, and not written by an index or otherwise."""
+    return any(
+        isinstance(node, ast.Call)
+        and called_name(node) in ("append", "add_module")
+        and node.args[-1:] == [filled]
+        and isinstance(node.func, ast.Attribute)
+        and isinstance(node.func.value, ast.Name)
+        and node.func.value.id == name
+        for node in own_nodes(function.node)
+    )
+
+
+def _added_in_a_loop(visit: Visit, function: Function) -> Iterator[_Repeated]:
+    """`self.layers = nn.ModuleList()`, and `self.layers.append(layer)` in a loop below."""
+    around = visit.parents[-1]
+    target = around.targets[0] if isinstance(around, ast.Assign) else None
+    if target is None:
+        return
+    receiver = text_of(target)
+    for loop in own_nodes(function.node):
+        if not isinstance(loop, ast.For):
+            continue
+        for node in ast.walk(loop):
+            adds = isinstance(node, ast.Call) and called_name(node) in ("append", "add_module")
+            if not adds or not isinstance(node, ast.Call) or literal_text(node):
+                continue
+            own = isinstance(node.func, ast.Attribute) and text_of(node.func.value) == receiver
+            if own and node.args:
+                yield from _made_by(node.args[-1], node, function, start(loop))
+
+
+def _made_by(
+    element: ast.expr, place: ast.AST, function: Function, outside: Position
+) -> Iterator[_Repeated]:
+    """The call that made an element once, above `outside`; (0, 0) for wherever."""
+    if isinstance(element, ast.Call) and outside == (0, 0):
+        yield _Repeated(place, element)
+    if not isinstance(element, ast.Name):
+        return
+    bindings = function.reaching(element, carried=True)
+    made = bindings[0].value if len(bindings) == 1 else None
+    before = bool(bindings) and (outside == (0, 0) or bindings[0].since <= outside)
+    if isinstance(made, ast.Call) and before and bindings[0].role is Role.WHOLE:
+        yield _Repeated(place, made)
+
+
+def _is_class(made: ast.Call, visit: Visit) -> bool:
+    """Whether a call makes a module: of torch.nn, or of a network of the project."""
+    qualified = visit.module.names.called(made) or ""
+    if qualified.startswith("torch.nn."):
+        return qualified.rpartition(".")[2][:1].isupper()
+    info = visit.project.class_named(qualified, visit.module)
+    return info is not None and visit.project.is_network(info)
+
+
+def _on_purpose(repeated: _Repeated, visit: Visit) -> bool:
+    """Whether the names, the conditions or a comment around it speak of sharing."""
+    first, last = start(repeated.place)[0], end(repeated.place)[0]
+    lines = visit.module.lines[max(first - 3, 0) : last]
+    made = visit.module.lines[start(repeated.made)[0] - 1]
+    tests = [text_of(one.test) for one in visit.parents if isinstance(one, ast.If | ast.IfExp)]
+    return any(SHARED.search(text) for text in (*lines, made, *tests, visit.symbol))
+
+
+SICK = """\
+from torch import nn
+
+
+class Stack(nn.Module):
+    def __init__(self, width=32, depth=4):
+        super().__init__()
+        self.layers = nn.ModuleList([nn.Linear(width, width)] * depth)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = x + layer(x).relu()
+        return x
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="one-layer-repeated",
+    severity=Severity.HIGH,
+    confidence=Confidence.MEDIUM,
+    summary="A list of layers holds one and the same layer several times.",
+    explanation=(
+        "A layer with weights is made once and put into an nn.ModuleList or nn.Sequential again "
+        "and again: `[layer] * n`, `layer for _ in range(n)`, or `append(layer)` in a loop with "
+        "the layer made above it. Layers without weights, and lists whose names, conditions or "
+        "comments speak of shared, tied or recurrent weights are not meant."
+    ),
+    harm=(
+        "All places of the list are one object: the model has the parameters of a single layer, "
+        "each of which gets the sum of all their gradients, and its capacity is a fraction of "
+        "what its settings say."
+    ),
+    confirmed_by=(
+        "No probe measures it, for shared weights train: the number of parameters does not grow "
+        "with the number of layers, which `sum(p.numel() for p in model.parameters())` shows."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "[nn.Linear(width, width)] * depth", "nn.Linear(width, width) for _ in range(depth)"
+    ),
+    suspects={calls("ModuleList", "Sequential"): see_list},
+)

@@ -1,0 +1,185 @@
+"""GD111: a network takes layers before torch has set the module up."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Named, Visit
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import own_nodes
+from gptdoctor.source.flow_targets import start
+from gptdoctor.source.project import Project
+
+CODE = "GD111"
+# Bases that set a module up in their own `__init__`, and in nothing else: no metaclass of theirs
+# calls it unasked.
+SETTING_UP = ("PreTrainedModel", "LightningModule")
+# Files that transformers' converter reads, and nobody runs: there `super().__init__()` stands for
+# the text of the parent's constructor, wherever it is put.
+TEMPLATE = "modular_"
+HARMLESS = ("typing.", "abc.", "object")
+REGISTERING = ("register_buffer", "register_parameter", "add_module", "register_module")
+
+
+def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A constructor that gives a module to `self` before any call could have set it up."""
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    if constructor is None:
+        return
+    # Most constructors begin with the call, and are read no further.
+    first = _first_layer(constructor)
+    if first is None or _set_up_before(constructor, first):
+        return
+    template = visit.module.file.name.startswith(TEMPLATE)
+    if template or not _bases_known(visit.project, constructor.info):
+        return
+    named = _named_only(constructor)
+    place = named or first.node
+    location = visit.module.location(place)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol + ".__init__",
+        message=_message(constructor, first, named),
+        details={"attribute": first.name, "class": constructor.info.name},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _first_layer(constructor: Constructor) -> Setting | None:
+    """The first statement that torch refuses on a module that is not set up, run for sure."""
+    for statement in constructor.node.body:
+        if _may_set_up(statement):
+            return None
+        for setting in constructor.settings:
+            if setting.node is statement and _is_layer(setting.value, constructor):
+                return setting
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(value, ast.Call) and _registers(value):
+            return Setting(called_name(value), value, value)
+    return None
+
+
+def _registers(call: ast.Call) -> bool:
+    """`self.register_buffer(...)`, and its kin."""
+    own = isinstance(call.func, ast.Attribute) and _is_self(call.func.value)
+    return own and called_name(call) in REGISTERING
+
+
+def _may_set_up(statement: ast.stmt) -> bool:
+    """Whether a statement calls some `__init__`, or a method that could."""
+    return any(isinstance(node, ast.Call) and _may_call_init(node) for node in own_nodes(statement))
+
+
+def _may_call_init(call: ast.Call) -> bool:
+    if called_name(call) in REGISTERING:
+        return False
+    if called_name(call) in ("super", "__init__"):
+        # `super().__init__` without parentheses calls super, and nothing that sets up.
+        return called_name(call) == "__init__"
+    return self_attribute(call.func) is not None or any(_is_self(one) for one in call.args)
+
+
+def _is_self(node: ast.expr) -> bool:
+    return isinstance(node, ast.Name) and node.id == "self"
+
+
+def _is_layer(value: ast.expr, constructor: Constructor) -> bool:
+    """Whether a value is a module or a parameter, made right here."""
+    qualified = constructor.info.module.names.called(value) or ""
+    last = qualified.rpartition(".")[2]
+    if qualified.startswith("torch.nn.") and qualified.count(".") == 2:
+        return last[:1].isupper() and last != "Buffer"
+    info = constructor.project.class_named(qualified, constructor.info.module)
+    return (
+        info is not None
+        and constructor.project.is_network(info)
+        and _bases_known(constructor.project, info)
+    )
+
+
+def _set_up_before(constructor: Constructor, first: Setting) -> bool:
+    """Whether a branch, a loop or a nested function above may have set the module up."""
+    place = start(first.node)
+    return any(
+        isinstance(node, ast.Call) and called_name(node) == "__init__" and start(node) < place
+        for node in ast.walk(constructor.node)
+    )
+
+
+def _bases_known(project: Project, info: ClassInfo) -> bool:
+    """Whether nothing but a call of `__init__` can set up a module of this class."""
+    links = [info, *project.bases(info)]
+    if any(link.node.keywords or "__new__" in link.methods for link in links):
+        return False  # a metaclass, or an instance that comes set up
+    external = [one for one in project.external_bases(info) if not one.startswith(HARMLESS)]
+    known = (one.startswith("torch.nn.") or one.endswith(SETTING_UP) for one in external)
+    return bool(external) and all(known)
+
+
+def _named_only(constructor: Constructor) -> ast.Expr | None:
+    """`super().__init__` as a statement: it names the method, and does not call it."""
+    for statement in constructor.node.body:
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(value, ast.Attribute) and value.attr == "__init__":
+            return statement if isinstance(statement, ast.Expr) else None
+    return None
+
+
+def _message(constructor: Constructor, first: Setting, named: ast.Expr | None) -> str:
+    kind, name = constructor.info.name, f"self.{first.name}"
+    if named is not None:
+        return (
+            f"`{ast.unparse(named.value)}` without parentheses calls nothing: torch refuses "
+            f"{name}, and no {kind} can be made."
+        )
+    if own_text(constructor.info).calls("__init__"):
+        return (
+            f"{kind} is given {name} before `super().__init__()` has run: torch refuses it, and "
+            f"no {kind} can be made."
+        )
+    return (
+        f"{kind} is given {name}, and its `__init__` never calls `super().__init__()`: torch "
+        f"refuses it, and no {kind} can be made."
+    )
+
+
+SICK = """\
+from torch import nn
+
+
+class Gate(nn.Module):
+    def __init__(self, width):
+        self.score = nn.Linear(width, width)
+
+    def forward(self, x):
+        return x * self.score(x).sigmoid()
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="super-init-missing",
+    severity=Severity.CRITICAL,
+    summary="A network's `__init__` sets layers, and `super().__init__()` has not been called.",
+    explanation=(
+        "`__init__` of a class that descends from nn.Module gives `self` a layer or a parameter, "
+        "and no call of an `__init__` stands before it: there is none, it stands below, or it is "
+        "named without parentheses. Classes whose metaclass or `__new__` sets the module up, and "
+        "constructors that hand `self` to a method or function first, are not meant."
+    ),
+    harm=(
+        "torch raises `cannot assign module before Module.__init__() call`: the model cannot be "
+        "built at all."
+    ),
+    confirmed_by=(
+        "A model that such a class belongs to fails when it is built, and its verdict says so "
+        "with this line. No probe measures it apart; making an instance of the class shows it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("        self.score", "        super().__init__()\n        self.score"),
+    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
+)

@@ -1,0 +1,186 @@
+"""GD817: a layer that wants time first is given the batch first."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.measurements.batch_isolation import BatchIsolation
+from gptdoctor.core.measurements.information import SEEDS
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.batch_order import batch_comes_first, source_of
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.mask_uses import own_calls
+from gptdoctor.source.misplaced_masks import suspicion
+
+CODE = "GD817"
+PROBE = "batch-isolation"
+LAYERS = (
+    "MultiheadAttention",
+    "TransformerEncoderLayer",
+    "TransformerDecoderLayer",
+    "Transformer",
+    "LSTM",
+    "GRU",
+    "RNN",
+)
+_STACKS = frozenset({"torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder"})
+_LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.Sequential"})
+# Where batch_first stands among the arguments by position: none gets there by chance.
+_LONGEST = 7
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A layer made without batch_first, where the class calls it with the batch first."""
+    if not isinstance(node, ast.Call) or visit.owner is None or visit.flow is None:
+        return
+    layer = visit.module.names.called(node) or ""
+    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node):
+        return
+    name = _kept_as(visit)
+    for call, function in _calls_of(visit, visit.owner, name) if name else ():
+        found = source_of(visit.project, function, call.args[0]) if call.args else None
+        if found is not None and batch_comes_first(function, found[0]):
+            told = (
+                f"`{text_of(node.func)}` takes (time, batch, channels) without batch_first=True, "
+                f"and `{text_of(call.args[0])}` of line {call.lineno} has the batch first: the "
+                "rows of a batch are taken for positions"
+            )
+            yield suspicion(CODE, node, visit.flow, told)
+            return
+
+
+def _is_time_first(call: ast.Call) -> bool:
+    if len(call.args) > _LONGEST or any(isinstance(one, ast.Starred) for one in call.args):
+        return False
+    named = {one.arg: one.value for one in call.keywords}
+    if None in named:
+        return False
+    given = named.get("batch_first")
+    return given is None or (isinstance(given, ast.Constant) and given.value is False)
+
+
+def _kept_as(visit: Visit) -> str | None:
+    """The attribute that holds the layer, itself or in a stack or list of its like."""
+    statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or visit.flow is None:
+        return None
+    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    between = visit.parents[visit.parents.index(statement) + 1 :]
+    names = visit.module.names
+    made = [names.called(one) for one in between if isinstance(one, ast.Call)]
+    if any(one not in _STACKS | _LISTS for one in made):
+        return None
+    own = self_attribute(target)
+    if own is not None:
+        return own
+    if isinstance(target, ast.Name) and not between:
+        return _stacked_as(target.id, visit.flow)
+    return None
+
+
+def _stacked_as(name: str, function: Function) -> str | None:
+    """The attribute whose stack is made of a layer that a local name holds."""
+    for node in own_nodes(function.node):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            first = node.value.args[0] if node.value.args else None
+            stack = function.module.names.called(node.value) in _STACKS
+            if stack and isinstance(first, ast.Name) and first.id == name:
+                return self_attribute(node.targets[0])
+    return None
+
+
+def _calls_of(visit: Visit, owner: ClassInfo, name: str) -> Iterator[tuple[ast.Call, Function]]:
+    """The calls of an attribute, and of the elements of a list in a loop over it."""
+    yield from own_calls(visit.project, owner).get(name, [])
+    functions = functions_of(visit.project, owner.module)
+    for method in owner.methods.values():
+        loops = [node for node in own_nodes(method) if isinstance(node, ast.For)]
+        if not any(_loops_over(one, name) for one in loops):
+            continue
+        for node in own_nodes(method):
+            if isinstance(node, ast.Call) and _element_of(node, functions[method]) == name:
+                yield node, functions[method]
+
+
+def _element_of(call: ast.Call, function: Function) -> str | None:
+    """The attribute whose element, in a loop over it, is called."""
+    bound = function.reaching(call.func) if isinstance(call.func, ast.Name) else []
+    value = bound[0].value if len(bound) == 1 and bound[0].role is Role.ELEMENT else None
+    return None if value is None else self_attribute(value)
+
+
+def _loops_over(loop: ast.For, name: str) -> bool:
+    return any(self_attribute(node) == name for node in ast.walk(loop.iter))
+
+
+def read_rows(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Confirm what the text raised where the rows of a batch see each other in the same class."""
+    if not isinstance(measurement, BatchIsolation) or measurement.seeds_leaking != SEEDS:
+        return
+    place = measurement.place
+    if place is None or not place.path:
+        return
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=Place(path=place.path, symbol=place.symbol.partition(".")[0]),
+        message="The outputs of one row of a batch depend on the other rows.",
+        values={"from_others": measurement.from_others, "to_others": measurement.to_others},
+        alone=False,
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab_size, width):
+        super().__init__()
+        self.tokens = nn.Embedding(vocab_size, width)
+        self.places = nn.Embedding(64, width)
+        self.memory = nn.LSTM(width, width, num_layers=2)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        places = self.places(torch.arange(ids.shape[1], device=ids.device))
+        x, _ = self.memory(self.tokens(ids) + places)
+        logits = self.head(x)
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="batch-first-missing",
+    severity=Severity.CRITICAL,
+    summary="A layer that takes time first is given tensors with the batch first.",
+    explanation=(
+        "`nn.MultiheadAttention`, the Transformer layers, `nn.LSTM`, `nn.GRU` and `nn.RNN` take "
+        "(time, batch, channels) unless they are made with `batch_first=True`. Reported is a layer "
+        "whose class says that its input is (batch, time, ...), by `B, T = ids.shape`, by "
+        "positions as many as dimension 1 is long, or by a mask over it, and turns nothing on the "
+        "way. A model that has time first throughout is not meant."
+    ),
+    harm=(
+        "The layer attends, or remembers, along the batch: rows read each other, and no position "
+        "sees another. No shape is wrong, and the loss falls to what single tokens tell."
+    ),
+    confirmed_by=(
+        "The probe batch-isolation exchanges rows and looks whether others move. A leak in the "
+        "class of the layer confirms it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("num_layers=2", "num_layers=2, batch_first=True"),
+    suspects={calls(*LAYERS): see_layer},
+    convicts={PROBE: read_rows},
+    explains=("GD801", "GD802", "GD803", "GD805", "GD806", "GD807"),
+)

@@ -1,0 +1,119 @@
+"""GD812: a mask of truth values that means the opposite to the attention that takes it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion
+from gptdoctor.core.measurements.causality import Causality
+from gptdoctor.core.measurements.information import place_of
+from gptdoctor.core.measurements.measurement import Measurement
+from gptdoctor.core.measurements.record import ModelRecord
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.mask_forms import Kind
+from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use
+from gptdoctor.source.misplaced_masks import fault_of, use_suspicion
+
+CODE = "GD812"
+PROBE = "causality"
+_MEANS: Mapping[str, str] = {
+    "sdpa": "is True where a position may not look, and scaled_dot_product_attention takes True "
+    "for what it may see",
+    "layer": "is True where a position may look, and the attention layers of torch.nn take True "
+    "for what is hidden",
+}
+
+
+def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The mask of a call of torch's attention."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        use = sdpa_use(visit.project, visit.flow, node)
+        yield from _suspect(use) if use is not None else ()
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks that a layer of torch's is called with."""
+    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    if name is not None and layer is not None and visit.owner is not None:
+        for use in layer_uses(visit.project, visit.owner, layer, name):
+            yield from _suspect(use)
+
+
+def _suspect(use: Use) -> Iterator[Suspicion]:
+    if use.mask.kind is Kind.BOOL and fault_of(use.hidden) == "past":
+        yield use_suspicion(CODE, use, f"`{text_of(use.given)}` {_MEANS[use.how]}")
+
+
+def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Confirm what the text raised where an attention sees only what comes after."""
+    if not isinstance(measurement, Causality) or not measurement.misplaced:
+        return
+    view = measurement.misplaced_view
+    place = view.place if view is not None else measurement.place
+    yield Conviction(
+        rule=CODE,
+        status=Status.CONFIRMED,
+        probe=PROBE,
+        place=place_of(place, record.target),
+        message="The mask hides the past and shows the future.",
+        values={
+            "pattern": view.pattern if view is not None else "",
+            "influence": max((run.influence for run in measurement.runs), default=None),
+        },
+        alone=False,
+    )
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reading(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(width, 3 * width)
+
+    def forward(self, x):
+        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=later)
+        return y.transpose(1, 2).flatten(2)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="boolean-mask-inverted",
+    severity=Severity.CRITICAL,
+    summary="A mask of truth values is True where the attention that takes it means False.",
+    explanation=(
+        "`scaled_dot_product_attention` takes True for what a position may see; "
+        "`nn.MultiheadAttention` and the Transformer layers take True for what is hidden. A mask "
+        "that is made for one and given to the other hides the past and shows the future. Masks of "
+        "numbers, which are added, mean the same to both."
+    ),
+    harm=(
+        "Each position predicts the next token from the tokens that come after it, and without "
+        "those before: the loss falls, and the model cannot generate. The last position, or the "
+        "first, sees nothing and becomes NaN."
+    ),
+    confirmed_by=(
+        "The probe causality reads from the scores and masks of every attention which positions it "
+        "shows. One that shows only later ones, or outputs that are NaN for want of any, confirm "
+        "it."
+    ),
+    sick=SICK,
+    healed=SICK.replace("attn_mask=later", "attn_mask=~later"),
+    suspects={
+        calls("scaled_dot_product_attention"): see_attention,
+        calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+    },
+    convicts={PROBE: read_causality},
+    explains=("GD801", "GD803", "GD804", "GD805", "GD806", "GD902"),
+    explains_elsewhere=("GD902",),
+)

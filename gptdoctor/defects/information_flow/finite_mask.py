@@ -1,0 +1,126 @@
+"""GD814: what a mask hides is filled with a number that a softmax still counts."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.mask_tables import called_last
+from gptdoctor.source.mask_text import MaskReader, filled_with
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import number_of
+
+CODE = "GD814"
+# e to the power of -30 is 1e-13: among scaled scores, what is filled with less counts for nothing
+# that fp32 can hold beside a weight of 1.  Windows of pictures are hidden with -100, and rightly.
+STILL_COUNTS = -30.0
+# Filled with more than this, a position is preferred, not hidden.
+LARGEST = 1e-3
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks of an attention."""
+    if visit.flow is None:
+        return
+    for attention in attentions_of(visit.project, visit.flow):
+        if attention.softmax is node:
+            yield from _suspect(attention, visit.project, visit.flow)
+
+
+def _suspect(attention: Attention, project: Project, function: Function) -> Iterator[Suspicion]:
+    if not _nothing_else_hides(attention, function):
+        return
+    for step in attention.scores:
+        value = _filling(step, function)
+        if value is not None and STILL_COUNTS < value <= LARGEST:
+            told = (
+                f"`{text_of(step.node)}` hides scores by {value:g}: after the softmax they still "
+                "have a weight, as any score near it"
+            )
+            yield suspicion(CODE, step.node, function, told, [attention.softmax])
+        elif _multiplies_by_mask(step, project, function):
+            told = (
+                f"`{text_of(step.node)}` makes the hidden scores 0, and a softmax gives 0 a weight"
+            )
+            yield suspicion(CODE, step.node, function, told, [attention.softmax])
+
+
+def _nothing_else_hides(attention: Attention, function: Function) -> bool:
+    """Whether no other step can take to nothing what these leave, before the softmax or after."""
+    later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE)
+    if any(one.did in later for one in attention.weights):
+        return False
+    return not any(
+        one.did in (Did.ADDED, Did.WRITTEN, Did.OPAQUE)
+        or (one.did is Did.FILLED and (_filling(one, function) or 0.0) <= STILL_COUNTS)
+        for one in attention.scores
+    )
+
+
+def _filling(step: Step, function: Function) -> float | None:
+    """What the hidden scores are filled with; minus infinity where that is not written down."""
+    call = step.node
+    if step.did is not Did.FILLED or not isinstance(call, ast.Call):
+        return None
+    if called_last(call) == "where":
+        values = [number_of(one, function) for one in call.args[1:]]
+        known = [one for one in values if one is not None]
+        return known[0] if len(known) == 1 else float("-inf")
+    given = filled_with(call, function)
+    found = number_of(given[1], function) if given is not None else None
+    return float("-inf") if found is None else found
+
+
+def _multiplies_by_mask(step: Step, project: Project, function: Function) -> bool:
+    if step.did is not Did.MULTIPLIED or step.other is None:
+        return False
+    mask = MaskReader(project).read(step.other, function)
+    return mask is not None and mask.region is not None
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+class Reading(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inward = nn.Linear(width, 3 * width)
+
+    def forward(self, x):
+        q, k, v = self.inward(x).chunk(3, dim=-1)
+        scores = q @ k.transpose(-2, -1) * k.shape[-1] ** -0.5
+        later = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).triu(1)
+        weights = scores.masked_fill(later, -1e-9).softmax(dim=-1)
+        return weights @ v
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="finite-mask",
+    severity=Severity.HIGH,
+    summary="The scores that a mask hides are filled with a number that a softmax still counts.",
+    explanation=(
+        "`masked_fill(mask, 0)`, `-1e-9` where `-1e9` was meant, `-10`, or a product of scores and "
+        "a mask of zeros: a softmax gives all of these a weight. Numbers of -30 and less are not "
+        "meant, nor are scores that something else hides as well, before the softmax or after."
+    ),
+    harm=(
+        "The future leaks through the mask: the model learns from answers that it will not have, "
+        "and texts with padding depend on how much of it there is."
+    ),
+    confirmed_by=(
+        "No probe measures it under this code. A run shows the harm as GD801, future-leak, or as "
+        "GD804, padding-leak."
+    ),
+    sick=SICK,
+    healed=SICK.replace("-1e-9", "-1e9"),
+    suspects={calls("softmax"): see_softmax},
+)

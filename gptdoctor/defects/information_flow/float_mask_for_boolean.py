@@ -1,0 +1,115 @@
+"""GD811: a mask of ones and zeros where it is added, or where only truth values are taken."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.mask_forms import Kind
+from gptdoctor.source.mask_uses import (
+    Use,
+    attribute_made,
+    fill_use,
+    layer_uses,
+    sdpa_use,
+    softmax_uses,
+)
+from gptdoctor.source.misplaced_masks import use_suspicion
+
+CODE = "GD811"
+_HARM = {
+    "filled": "is a tensor of numbers, and masked_fill takes truth values alone: the call fails",
+    "added": "holds ones and zeros and is added to the scores: it hides nothing",
+    "sdpa": "holds ones and zeros, and a mask of numbers is added to the scores: it hides nothing",
+    "layer": "holds ones and zeros, and a mask of numbers is added to the scores: it hides nothing",
+}
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Masks of numbers that scores have met."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        for use in softmax_uses(visit.project, visit.flow, node):
+            yield from _suspect(use)
+
+
+def see_fill(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A masked_fill by a mask of numbers, of whatever tensor."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        use = fill_use(visit.project, visit.flow, node)
+        yield from _suspect(use) if use is not None else ()
+
+
+def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The mask of a call of torch's attention."""
+    if isinstance(node, ast.Call) and visit.flow is not None:
+        use = sdpa_use(visit.project, visit.flow, node)
+        yield from _suspect(use) if use is not None else ()
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks that a layer of torch's is called with."""
+    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    if name is not None and layer is not None and visit.owner is not None:
+        for use in layer_uses(visit.project, visit.owner, layer, name, padding=True):
+            yield from _suspect(use)
+
+
+def _suspect(use: Use) -> Iterator[Suspicion]:
+    # One like another tensor has that tensor's type, and is left alone.
+    if use.mask.kind is Kind.NUMBER:
+        yield use_suspicion(CODE, use, f"`{text_of(use.given)}` {_HARM[use.how]}")
+
+
+SICK = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reading(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.inward = nn.Linear(width, 3 * width)
+
+    def forward(self, x):
+        parts = self.inward(x).unflatten(-1, (3, self.heads, -1))
+        q, k, v = parts.permute(2, 0, 3, 1, 4)
+        seen = torch.tril(torch.ones(x.shape[1], x.shape[1], device=x.device))
+        y = F.scaled_dot_product_attention(q, k, v, attn_mask=seen)
+        return y.transpose(1, 2).flatten(2)
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="float-mask-for-boolean",
+    severity=Severity.HIGH,
+    summary="A mask of ones and zeros is given where numbers are added to the scores.",
+    explanation=(
+        "`scaled_dot_product_attention` and the attention layers of torch.nn take truth values, "
+        "or numbers that they add to the scores: minus infinity hides, 0 does not. "
+        "`torch.tril(torch.ones(T, T))` without `dtype=torch.bool`, or a padding mask after "
+        "`.float()`, adds 1 to some scores and hides none. `masked_fill` takes truth values alone. "
+        "Masks that were made of minus infinity, or are compared with 0, are not meant, nor are "
+        "masks like another tensor, whose type the text does not tell."
+    ),
+    harm=(
+        "Every position sees every other: the model learns to copy the answer from the future, "
+        "and reads its padding. Nothing fails, and the training loss looks very good."
+    ),
+    confirmed_by=(
+        "No probe measures it under this code. A run shows the harm as GD801, future-leak, or "
+        "GD804, padding-leak; a masked_fill by such a mask fails at the first call."
+    ),
+    sick=SICK,
+    healed=SICK.replace("x.shape[1], device", "x.shape[1], dtype=torch.bool, device"),
+    suspects={
+        calls("softmax", "attend"): see_softmax,
+        calls("masked_fill", "masked_fill_"): see_fill,
+        calls("scaled_dot_product_attention"): see_attention,
+        calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+    },
+)

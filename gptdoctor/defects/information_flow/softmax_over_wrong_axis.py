@@ -1,0 +1,147 @@
+"""GD818: the scores of an attention are softened along another dimension than that of the keys."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.attention_text import Attention, Did, attentions_of
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import number
+from gptdoctor.source.matrix_products import equation_of
+from gptdoctor.source.memory_order import rank_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import kept_in
+
+CODE = "GD818"
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The softmax of an attention, along whatever it goes."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    for attention in attentions_of(visit.project, visit.flow):
+        if attention.softmax is node and _is_plain(attention):
+            fault = _fault(attention, visit.project, visit.flow)
+            if fault:
+                yield suspicion(CODE, node, visit.flow, f"`{text_of(node)}` {fault}")
+
+
+def _is_plain(attention: Attention) -> bool:
+    """Whether the dimensions stay where they are from the scores to the values.
+
+    Weights that are divided by a sum of their own are softened along one dimension and normalised
+    along another, as slots do it.
+    """
+    moved = (Did.RESHAPED, Did.OPAQUE, Did.DIVIDED, Did.ADDED)
+    later = any(one.did in moved for one in attention.weights)
+    return not later and not any(one.did is Did.RESHAPED for one in attention.scores)
+
+
+def _fault(attention: Attention, project: Project, function: Function) -> str | None:
+    given = _dimension(attention.softmax, project, function)
+    keys = _keys_from_the_end(attention)
+    if keys is None:
+        return None
+    if given == "none":
+        return "names no dimension: torch takes the heads, or the batch, for the keys"
+    axis = given if isinstance(given, int) else None
+    if axis is None:
+        return None
+    rank = max(rank_of(project, one, function) for one in attention.products)
+    if axis >= 0:
+        # [B, Q, K] at least, in what is trained: a dimension 0 is none of the keys'.
+        if axis == 0 and (rank > 2 or (keys == -1 and rank == 0 and _is_batched(attention))):
+            return "runs over the batch, and not over the keys"
+        if rank < 3 or axis >= rank:
+            return None
+        axis -= rank
+    if axis == keys:
+        return None
+    return "runs over another dimension than that of the keys, along which the values are summed"
+
+
+def _dimension(call: ast.Call, project: Project, function: Function) -> int | str | None:
+    """The dimension of a softmax; "none" where it has none, None where it is not written down."""
+    maker, where = call, function
+    places = 1
+    if self_attribute(call.func):
+        kept = kept_in(project, function, self_attribute(call.func) or "")
+        if kept is None or not isinstance(kept[0], ast.Call):
+            return None
+        (maker, where), places = (kept[0], kept[1]), 0
+    elif not (where.module.names.called(call) or "").startswith("torch."):
+        places = 0
+    named = {one.arg: one.value for one in maker.keywords}
+    if None in named or any(isinstance(one, ast.Starred) for one in maker.args):
+        return None
+    found = named.get("dim") or named.get("axis")
+    found = found or (maker.args[places] if len(maker.args) > places else None)
+    return "none" if found is None else number(found)
+
+
+def _keys_from_the_end(attention: Attention) -> int | None:
+    """Where the keys are among the dimensions of the weights, counted from the end."""
+    equation = equation_of(attention.product)
+    if isinstance(attention.product, ast.Call) and equation is None:
+        called = text_of(attention.product.func).rpartition(".")[2]
+        return -1 if called in ("matmul", "bmm") else None
+    if equation is None:
+        return -1
+    given, _, result = equation.partition("->")
+    parts = given.split(",")
+    if len(parts) != 2 or not result or "." in equation:
+        return None
+    summed = [one for one in parts[0] if one in parts[1] and one not in result]
+    return parts[0].index(summed[0]) - len(parts[0]) if len(summed) == 1 else None
+
+
+def _is_batched(attention: Attention) -> bool:
+    return any("bmm" in text_of(one) for one in attention.products)
+
+
+SICK = """\
+from torch import nn
+
+
+class Reading(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inward = nn.Linear(width, 3 * width)
+
+    def forward(self, x):
+        q, k, v = self.inward(x).chunk(3, dim=-1)
+        scores = q @ k.transpose(-2, -1) * k.shape[-1] ** -0.5
+        weights = scores.softmax(dim=-2)
+        return weights @ v
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="softmax-over-wrong-axis",
+    severity=Severity.HIGH,
+    summary="The softmax of an attention runs over another dimension than that of the keys.",
+    explanation=(
+        "The weights of an attention sum to 1 over the dimension along which the values are "
+        "summed: the last one in `weights @ v`. `dim=1` takes the heads, `dim=-2` the queries, and "
+        "no `dim` at all is taken by torch as 0 or 1. Weights that are divided by a sum of their "
+        "own afterwards, as slots do it, weights that are turned before the values, and any "
+        "softmax that is none of an attention (experts, contrastive heads) are not meant."
+    ),
+    harm=(
+        "The weights of a position do not sum to 1, and those of one position depend on the "
+        "queries of others, later ones too: the future leaks past the mask."
+    ),
+    confirmed_by=(
+        "No probe measures it under this code. A run shows the harm as GD801, future-leak, or "
+        "GD802, batch-leak; `weights.sum(-1)` is 1 everywhere in a right one."
+    ),
+    sick=SICK,
+    healed=SICK.replace("dim=-2)\n        return", "dim=-1)\n        return"),
+    suspects={calls("softmax"): see_softmax},
+)

@@ -1,0 +1,84 @@
+"""GD417: a distribution is told that probabilities are logits, and takes their softmax."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.draws import draw_at, probabilities
+
+CODE = "GD417"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    draw = draw_at(node, visit.flow)
+    if draw is None or visit.flow is None or not draw.logits:
+        return
+    for made in probabilities(draw.given, visit.flow)[:1]:
+        lines = [made.lineno, draw.call.lineno, draw.call.end_lineno or 0]
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=visit.symbol,
+            message=(
+                f"`{ast.unparse(made)}` gives probabilities, and "
+                f"`{ast.unparse(draw.call.func)}` is told that they are logits: it takes their "
+                "softmax again, after which all tokens are about as likely"
+            ),
+            extent=(min(lines), max(lines)),
+        )
+
+
+SICK = """\
+import torch
+from torch import nn
+from torch.distributions import Categorical
+
+
+class Writer(nn.Module):
+    def __init__(self, vocab_size=1000, width=64):
+        super().__init__()
+        self.embed = nn.Embedding(vocab_size, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids):
+        return self.head(self.mix(self.embed(ids))[0])
+
+    @torch.no_grad()
+    def generate(self, ids, max_new_tokens):
+        for _ in range(max_new_tokens):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            drawn = Categorical(logits=probs).sample()
+            ids = torch.cat([ids, drawn[:, None]], dim=1)
+        return ids
+
+    def loss(self, ids):
+        logits = self(ids[:, :-1])
+        return nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="probabilities-as-logits",
+    severity=Severity.HIGH,
+    summary="A distribution is told that probabilities are logits, and takes their softmax.",
+    explanation=(
+        "Categorical(logits=p) takes the softmax of p. Where p has been through softmax already, "
+        "its numbers lie between 0 and 1, and the second softmax leaves them nearly equal. Not "
+        "meant: logarithms of probabilities, which are logits as good as any."
+    ),
+    harm=(
+        "Over a vocabulary of thousands every token is drawn about as often as any other, "
+        "whatever the model has learned."
+    ),
+    confirmed_by=(
+        "No probe measures it by itself: where the method takes a temperature, the probe sampling "
+        "shows that its draws do not follow softmax(logits / temperature)."
+    ),
+    sick=SICK,
+    healed=SICK.replace("logits=probs", "probs=probs"),
+    suspects={calls("Categorical"): _suspect},
+)

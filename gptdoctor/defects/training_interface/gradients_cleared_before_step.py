@@ -1,0 +1,122 @@
+"""GD613: gradients are cleared between the backward pass and the step."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.training_events import Event, Kind
+from gptdoctor.source.training_loops import Stretch, exclude, leads_to, training_of
+
+CODE = "GD613"
+MAKES_GRADIENTS = (Kind.BACKWARD, Kind.GRADIENTS, Kind.FOREIGN)
+# What a call of such a name may well do is write gradients that were kept aside.
+QUIET = re.compile(
+    r"^(print|len|item|float|int|range|append|mean|format|info|log|time|parameters|synchronize)$"
+)
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.Call):
+        return
+    for stretch, clear in training_of(visit.project, visit.module).at(node, Kind.CLEAR):
+        step = _step_after(stretch, clear)
+        backward = None if step is None else _backward_before(stretch, clear)
+        if step is None or backward is None:
+            continue
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=visit.symbol,
+            message=(
+                f"`{text_of(node)}` throws away what `{text_of(backward.node)}` computed, before "
+                f"`{text_of(step.node)}` could use it"
+            ),
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
+
+
+def _step_after(stretch: Stretch, clear: Event) -> Event | None:
+    """The step of the cleared optimizer that follows with nothing but quiet calls between."""
+    for event in stretch.after(clear):
+        if event.kind is Kind.STEP and event.subject != "":
+            same = event.path == clear.path and _clears(clear, event, stretch)
+            plain = isinstance(event.node, ast.Call) and (event.scaler or not event.node.args)
+            return event if same and plain else None
+        if event.kind in MAKES_GRADIENTS:
+            return None
+        if event.kind is Kind.CALL and not event.known and not _is_quiet(event):
+            return None
+    return None
+
+
+def _is_quiet(event: Event) -> bool:
+    return QUIET.search(event.subject.rpartition(".")[2]) is not None
+
+
+def _clears(clear: Event, step: Event, stretch: Stretch) -> bool:
+    """Whether what is cleared is what the step uses: the optimizer's, or its model's."""
+    if clear.subject == step.subject:
+        return True
+    name = step.subject
+    if not name.isidentifier() or len({one.subject for one in stretch.of(Kind.STEP)}) > 1:
+        return False
+    _, bindings = stretch.frame.bound(name)
+    made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
+    return bool(made) and all(f"{clear.subject}.parameters()" in text_of(one) for one in made)
+
+
+def _backward_before(stretch: Stretch, clear: Event) -> Event | None:
+    """The backward pass whose gradients are still unused when they are cleared."""
+    for event in reversed(stretch.before(clear)):
+        if event.kind is Kind.STEP and not exclude(event, clear):
+            return None
+        if event.kind is Kind.CLEAR and not exclude(event, clear):
+            return None
+        if event.kind in (Kind.GRADIENTS, Kind.FOREIGN):
+            return None
+        if event.kind is Kind.BACKWARD and not exclude(event, clear):
+            return event if leads_to(event, clear) else None
+    return None
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+def train(model, batches):
+    optimizer = torch.optim.Adam(model.parameters())
+    criterion = nn.CrossEntropyLoss()
+    for ids, targets in batches:
+        loss = criterion(model(ids).flatten(0, 1), targets.flatten())
+        loss.backward()
+        optimizer.zero_grad()
+        optimizer.step()
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="gradients-cleared-before-step",
+    severity=Severity.HIGH,
+    summary="The gradients are cleared after the backward pass and before the step.",
+    explanation=(
+        "In order: `backward` fills the gradients, `step` uses them, `zero_grad` clears them for "
+        "the next turn. Where `zero_grad` of the same optimizer, or of the model that it was made "
+        "for, stands between the two others, the step finds none. Not meant: the other optimizer "
+        "of two (a generator's and a discriminator's); gradients that are kept aside and written "
+        "back; a second backward pass before the step."
+    ),
+    harm="The weights never move, apart from weight decay and momentum that is left over.",
+    confirmed_by=(
+        "No probe runs a user's training loop. To see it, compare a weight before and after a "
+        "turn of the loop, or print the gradient's norm right before the step: it is 0 or None."
+    ),
+    sick=SICK,
+    healed=SICK.replace("        optimizer.zero_grad()\n", "") + "        optimizer.zero_grad()\n",
+    suspects={calls("zero_grad"): _suspect},
+)

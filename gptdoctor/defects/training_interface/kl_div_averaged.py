@@ -1,0 +1,78 @@
+"""GD643: a kl_div is divided by the size of the vocabulary."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Confidence, Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.loss_calls import losses_at, names_of
+
+CODE = "GD643"
+_TENSORS = 2  # scores and targets; what follows says how they are reduced
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+        reduction = loss.setting("reduction")
+        mean = isinstance(reduction, ast.Constant) and reduction.value == "mean"
+        # Older torch was told by size_average and reduce, in whatever place.
+        plain = reduction is None and len(loss.settings.args) <= _TENSORS
+        starred = any(one.arg in (None, "size_average", "reduce") for one in loss.settings.keywords)
+        if loss.kind == "kl_div" and (mean or plain) and not starred:
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(loss.call),
+                symbol=loss.function.symbol,
+                message=(
+                    f"`{ast.unparse(loss.settings.func)}` takes the mean over classes too: the "
+                    'divergence is reduction="batchmean"'
+                ),
+                extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+            )
+
+
+SICK = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Student(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.wte = nn.Embedding(vocab_size, dim)
+        self.mix = nn.GRU(dim, dim, batch_first=True)
+        self.lm_head = nn.Linear(dim, vocab_size)
+
+    def forward(self, input_ids):
+        return self.lm_head(self.mix(self.wte(input_ids))[0])
+
+    def distill(self, input_ids, teacher_logits):
+        mine = F.log_softmax(self(input_ids), dim=-1)
+        return F.kl_div(mine, teacher_logits.softmax(dim=-1))
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="kl-div-averaged",
+    severity=Severity.LOW,
+    confidence=Confidence.MEDIUM,
+    summary="A kl_div takes the mean over classes too, not the sum that a divergence is.",
+    explanation=(
+        'kl_div divides by the number of all elements where its reduction is "mean", which is '
+        "its default: by the size of the vocabulary as well. torch's documentation says so and "
+        'names "batchmean". Not meant: losses that are summed, or weighted by hand with '
+        'reduction "none".'
+    ),
+    harm=(
+        "The loss is smaller by the size of the vocabulary, tens of thousands of times: beside "
+        "another loss it counts for nothing."
+    ),
+    confirmed_by=(
+        "No probe measures it: compare the loss with (p * (log p - log q)).sum(-1).mean()."
+    ),
+    sick=SICK,
+    healed=SICK.replace("softmax(dim=-1))", 'softmax(dim=-1), reduction="batchmean")'),
+    suspects={calls(*names_of("kl_div")): _suspect},
+)

@@ -1,0 +1,147 @@
+"""GD614: a loss is computed and the optimizer steps, and nothing runs backward."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.core.findings import Severity, Suspicion
+from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_functions import own_nodes
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.frames import Frame
+from gptdoctor.source.training_events import Event, Kind
+from gptdoctor.source.training_loops import Stretch, loops_around, training_of
+
+CODE = "GD614"
+MAKES_GRADIENTS = (Kind.BACKWARD, Kind.GRADIENTS, Kind.FOREIGN)
+# Words of code that makes gradients, or takes steps, in a way of its own.
+OTHER_WAYS = re.compile(
+    r"backward(?!_sync)|autograd|\.grad\b|closure|deepspeed|tensorflow|jax|mlx|zeroth|torch_xla"
+)
+LOSS_NAME = re.compile(r"(^|_)loss(es)?$", re.IGNORECASE)
+# What such a name makes is a loss and nothing else.
+MAKES_LOSS = re.compile(
+    r"entropy|loss|criterion|mse|nll|^(mean|sum)$|model|^net|forward|objective", re.IGNORECASE
+)
+DOES_MORE = re.compile(r"train|step|update|fit|optimi|learn|grad|run", re.IGNORECASE)
+# A loss that is given to these is reported, and not trained with.
+REPORTS = re.compile(
+    r"^(print|append|float|item|detach|cpu|mean|sum|update|isnan|isfinite|isinf|str|format|log|info"
+    r"|add_scalar|set_postfix|set_description|write|log_metrics|debug|round|len|numpy|tolist)$"
+)
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.Call) or node.args:
+        return
+    for stretch, step in training_of(visit.project, visit.module).at(node, Kind.STEP):
+        loop = next(loops_around(stretch, step), None)
+        loss = None if loop is None else _unused_loss(stretch, loop, step)
+        if loss is None:
+            continue
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=visit.symbol,
+            message=(
+                f"`{text_of(node)}` steps though nothing has run `{loss}.backward()`: there are "
+                "no gradients to step by"
+            ),
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
+
+
+def _unused_loss(stretch: Stretch, loop: Stretch, step: Event) -> str | None:
+    """The loss that the loop computes and only reports, if no gradients are in sight."""
+    if not step.sure or step.frame is not stretch.frame or stretch.of(*MAKES_GRADIENTS):
+        return None
+    if OTHER_WAYS.search(_text(stretch.frame)) or loop.loop is None or loop.once:
+        return None
+    if any(_is_given(one, step.subject) for one in loop.of(Kind.CALL)):
+        return None
+    for node in own_nodes(loop.loop):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            made = LOSS_NAME.search(name) and _is_loss(node.value, stretch.frame)
+            if made and node.lineno < _line(step) and not _goes_on(name, loop):
+                return name
+    return None
+
+
+def _text(frame: Frame) -> str:
+    """The code of a function, or of the whole file for a script, without comments."""
+    return text_of(frame.module.tree if frame.function is None else frame.function.node)
+
+
+def _is_loss(value: ast.expr, frame: Frame) -> bool:
+    """`F.cross_entropy(...)`, `criterion(...)`, `model(...).loss`, a helper in sight."""
+    if isinstance(value, ast.Attribute) and LOSS_NAME.search(value.attr):
+        return True
+    if not isinstance(value, ast.Call):
+        return False
+    if frame.called(value) is not None:
+        return True  # what it does was read with the rest
+    name = text_of(value.func).rpartition(".")[2]
+    return MAKES_LOSS.search(name) is not None and not DOES_MORE.search(name)
+
+
+def _goes_on(loss: str, loop: Stretch) -> bool:
+    """Whether a call that may run backward is given the loss."""
+    return any(
+        _is_given(one, loss) and not REPORTS.search(one.subject.rpartition(".")[2])
+        for one in loop.of(Kind.CALL)
+    )
+
+
+def _is_given(event: Event, name: str) -> bool:
+    if not isinstance(event.node, ast.Call):
+        return False
+    given = [*event.node.args, *(one.value for one in event.node.keywords)]
+    words = {event.frame.text(one) for one in given}
+    return name in words or (name.startswith("self.") and "self" in words)
+
+
+def _line(event: Event) -> int:
+    return getattr(event.node, "lineno", 0)
+
+
+SICK = """\
+import torch
+from torch import nn
+
+
+def train(model, batches):
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    criterion = nn.CrossEntropyLoss()
+    for ids, targets in batches:
+        optimizer.zero_grad()
+        loss = criterion(model(ids).flatten(0, 1), targets.flatten())
+        optimizer.step()
+        print(loss.item())
+"""
+
+DEFECT = Defect(
+    code=CODE,
+    name="step-without-backward",
+    severity=Severity.HIGH,
+    summary="A loop computes a loss and steps, and nothing runs the backward pass.",
+    explanation=(
+        "`optimizer.step()` moves weights by their gradients, and only `loss.backward()` makes "
+        "them. Looked at: a loop with a loss that is at most printed or logged, a step of an "
+        "optimizer of torch's, and in the whole function no `backward`, no `torch.autograd`, no "
+        "`.grad`. Not meant: a loss that is handed to code out of sight; closures; other "
+        "frameworks."
+    ),
+    harm="The weights stay as they were initialised, whatever the loss says.",
+    confirmed_by=(
+        "No probe runs a user's training loop. To see it, compare a weight before and after a "
+        "turn of the loop: it is the same."
+    ),
+    sick=SICK,
+    healed=SICK.replace(
+        "        optimizer.step()\n", "        loss.backward()\n        optimizer.step()\n"
+    ),
+    suspects={calls("step"): _suspect},
+)

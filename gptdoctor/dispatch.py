@@ -1,0 +1,82 @@
+"""Which handler is called for which node of a module: the triggers of all defects, as tables."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from gptdoctor.catalog import all_defects
+from gptdoctor.defect import Defect, Named, NamedIn, SuspectHandler
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+
+@dataclass(frozen=True, eq=False)
+class Handler:
+    """What is called for a node, and on whose behalf."""
+
+    rule: str
+    judge: SuspectHandler
+
+
+Handlers = tuple[Handler, ...]
+ByName = Mapping[str, Handlers]
+Names = Callable[[Project, SourceModule], frozenset[str]]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Table:
+    """The handlers for the nodes of one module."""
+
+    plain: Mapping[type[ast.AST], Handlers]  # whatever the node is called
+    named: Mapping[type[ast.AST], ByName]
+
+
+class Dispatch:
+    """The triggers of some defects."""
+
+    def __init__(self, defects: Iterable[Defect], *, filtering: bool = True) -> None:
+        """Without `filtering` every handler is called for all that its triggers say."""
+        self._filtering = filtering
+        self._plain: list[tuple[type[ast.AST], Handler, tuple[str, ...]]] = []
+        self._within: list[tuple[type[ast.AST], Handler, Names]] = []
+        self._named: dict[type[ast.AST], dict[str, Handlers]] = {}
+        for defect in defects:
+            self._add(defect)
+        self.kinds = frozenset(
+            [*self._named, *(kind for kind, *_ in (*self._plain, *self._within))]
+        )
+
+    def _add(self, defect: Defect) -> None:
+        for trigger, judge in defect.suspects.items():
+            handler = Handler(defect.code, judge)
+            if isinstance(trigger, Named):
+                by_name = self._named.setdefault(trigger.kind, {})
+                for name in trigger.names:
+                    by_name[name] = (*by_name.get(name, ()), handler)
+            elif isinstance(trigger, NamedIn):
+                self._within.append((trigger.kind, handler, trigger.names))
+            else:
+                self._plain.append((trigger, handler, defect.words))
+
+    def table(self, project: Project, module: SourceModule) -> Table:
+        """The handlers for the nodes of this module; those that cannot fire in it are left out."""
+        plain: dict[type[ast.AST], Handlers] = {}
+        for kind, handler, words in self._plain:
+            if not words or not self._filtering or any(one in module.text for one in words):
+                plain[kind] = (*plain.get(kind, ()), handler)
+        named: dict[type[ast.AST], ByName] = dict(self._named)
+        for kind, handler, names_of in self._within:
+            own = dict.fromkeys(names_of(project, module), (handler,))
+            known = named.get(kind, {})
+            both = {name: (*known[name], handler) for name in own.keys() & known.keys()}
+            named[kind] = {**known, **own, **both}
+        return Table(plain=plain, named=named)
+
+
+@cache
+def all_rules() -> Dispatch:
+    """The triggers of all defects."""
+    return Dispatch(all_defects())

@@ -1,0 +1,22 @@
+"""What a format is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gptdoctor.core.diagnosis import Examination
+from gptdoctor.diagnose.gate import GateResult
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checked:
+    """A check that has ended: what was found, what the gate made of it, and how it was asked."""
+
+    examination: Examination  # its findings are those that the user wants to see
+    gate: GateResult
+    words: tuple[str, ...] = ()  # what the next command has to name again
+    trace: bool = False  # whether the data's way to a finding is wanted
+    # What stands before a path of the examination, which begins at the project's root, for one
+    # that begins at the top of the repository, as CI counts, or at the folder of the command.
+    in_repository: str = ""
+    from_here: str = ""

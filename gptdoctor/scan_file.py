@@ -1,0 +1,88 @@
+"""What the text of one file shows, from its bytes to findings; nothing is run and no model built.
+
+This is all that a process of a scan does with a file, and all that is kept of it.  Only plain
+values leave: the trees are dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from gptdoctor.core.diagnosis import SkippedFile, SourceError
+from gptdoctor.core.scans import FileScan, digest_of
+from gptdoctor.diagnose.cells import told_of
+from gptdoctor.diagnose.join import join
+from gptdoctor.scan import TORCH_BYTES, Failure, ModelNames, scan_module
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
+from gptdoctor.source.project import Project
+from gptdoctor.source.project_files import importers
+from gptdoctor.specimen.discover import discover
+
+
+def scan_file(project: Project, file: Path, *, named: bool) -> FileScan:
+    """Scan one file; `named` is one that the user asked for himself.  Raises nothing."""
+    try:
+        data = file.read_bytes()
+    except OSError:
+        data = b""
+    digest = digest_of(data)
+    # A file without a word of torch in it is not parsed: no rule could fire in it.
+    if data.strip() and not named and not TORCH_BYTES.search(data):
+        return FileScan(digest=digest)
+    try:
+        return replace(_scan(project, file, named=named), digest=digest)
+    except Exception as error:
+        return replace(failed(project.path_of(file), error), digest=digest)
+
+
+def failed(path: str, error: BaseException | str, line: int = 1, rule: str = "") -> FileScan:
+    """A file that a fault of our own kept from being judged: told, and never hidden."""
+    what = error if isinstance(error, str) else f"{type(error).__name__}: {error}"
+    where = f" in {rule}" if rule else ""
+    message = f"gptdoctor itself failed here{where} ({what}): please report this file or an excerpt"
+    told = SourceError(path=path, line=line, kind="internal-error", message=message)
+    return FileScan(digest="", errors=(told,))
+
+
+def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
+    module = project.read(file)
+    if isinstance(module, SourceError):
+        return FileScan(digest="", errors=(module,))
+    models = ModelNames(by_path={}, found_by=lambda one: main_models(project, one))
+    scanned = scan_module(project, module, models.of(module))
+    findings = join(project, scanned.suspicions, [], live=False)
+    return FileScan(
+        digest="",
+        findings=tuple(told_of(findings, module)),
+        errors=(*module.errors, *_told(module, scanned.failures)),
+        skipped=tuple(_skipped(module, named=named)),
+    )
+
+
+def _told(module: SourceModule, failures: tuple[Failure, ...]) -> Iterator[SourceError]:
+    for one in failures:
+        yield from failed(module.path, one.error, one.line, one.rule).errors
+
+
+def _skipped(module: SourceModule, *, named: bool) -> Iterator[SkippedFile]:
+    if not module.text.strip() and (named or module.file.name != "__init__.py"):
+        yield SkippedFile(path=module.path, reason=why_empty(module))
+
+
+def why_empty(module: SourceModule) -> str:
+    """Why there is nothing to examine in a file without code."""
+    language = "python" if module.notebook is None else module.notebook.language
+    return "empty" if language == "python" else f"a notebook in {language}"
+
+
+def main_models(project: Project, module: SourceModule) -> tuple[str, ...]:
+    """The main models of a file, also in the eyes of the files that import it."""
+    found = discover(project, [module])
+    if not found or module.file.suffix == NOTEBOOK:
+        return tuple(model.name for model in found)
+    around = [module, *importers(project, module)]
+    whole = discover(project, around) if len(around) > 1 else found
+    return tuple(model.name for model in whole if model.path == module.path)

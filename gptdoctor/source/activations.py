@@ -1,0 +1,57 @@
+"""Operations that make probabilities of scores, or logarithms: as functions, methods and layers."""
+
+from __future__ import annotations
+
+import ast
+
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.value_ways import operation
+
+# Layers of torch.nn, and the function that each of them is.
+LAYERS = {
+    "torch.nn.Softmax": "softmax",
+    "torch.nn.LogSoftmax": "log_softmax",
+    "torch.nn.Sigmoid": "sigmoid",
+    "torch.nn.LogSigmoid": "logsigmoid",
+}
+FUNCTIONS = frozenset({"softmax", "log_softmax", "sigmoid", "logsigmoid", "exp", "log"})
+
+
+def activation(value: ast.expr, function: Function) -> tuple[str, ast.expr | None] | None:
+    """The operation that makes a value, by its function's name, and what it is made of.
+
+    A layer that the class keeps counts as its function; of a Sequential the last layer does.
+    """
+    made = operation(value, function)
+    if made is not None:
+        return made if made[0] in FUNCTIONS else None
+    if not isinstance(value, ast.Call):
+        return None
+    built = _built(value.func, function)
+    kinds = {_kind(one, function) for one in built}
+    kind = kinds.pop() if len(kinds) == 1 else ""
+    inner = value.args[0] if value.args and not any(map(_is_stack, built)) else None
+    return (kind, inner) if kind else None
+
+
+def _built(called: ast.expr, function: Function) -> list[ast.expr]:
+    """What may have been built where a layer is called: the call itself, or an attribute's."""
+    if isinstance(called, ast.Call):
+        return [called]
+    name = self_attribute(called)
+    if name is None or function.owner is None:
+        return []
+    return function.owner.attributes.get(name, [])
+
+
+def _kind(built: ast.expr, function: Function) -> str:
+    if _is_stack(built) and isinstance(built, ast.Call) and built.args:
+        return "" if isinstance(built.args[-1], ast.Starred) else _kind(built.args[-1], function)
+    return LAYERS.get(function.module.names.called(built) or "", "")
+
+
+def _is_stack(built: ast.expr) -> bool:
+    called = built.func if isinstance(built, ast.Call) else None
+    name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+    return name == "Sequential"

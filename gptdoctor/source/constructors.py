@@ -1,0 +1,149 @@
+"""How a network's constructor sets it up, and where the class uses what was set.
+
+The constructor is read by its statements alone; the whole class is walked once, and only where
+a rule has found something in the constructor that it wants to follow.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_settings import attributes_set, settings_in
+from gptdoctor.source.project import Project
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """One value that a constructor gives to an attribute."""
+
+    name: str
+    value: ast.expr
+    node: ast.AST  # the assignment, or the call that adds to the attribute
+
+
+@dataclass(frozen=True, eq=False)
+class Use:
+    """One place at which a class names an attribute of its own."""
+
+    node: ast.Attribute
+    method: FunctionNode  # of the class's body
+
+    @property
+    def written(self) -> bool:
+        """Whether the place binds or deletes the attribute."""
+        return not isinstance(self.node.ctx, ast.Load)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnText:
+    """What one class's text does with its own attributes."""
+
+    info: ClassInfo
+
+    @cached_property
+    def _walked(self) -> tuple[dict[ast.AST, ast.AST], dict[str, list[Use]], set[str]]:
+        parents: dict[ast.AST, ast.AST] = {}
+        uses: dict[str, list[Use]] = {}
+        called: set[str] = set()
+        for method in self.info.methods.values():
+            for node in ast.walk(method):
+                for child in ast.iter_child_nodes(node):
+                    parents[child] = node
+                name = self_attribute(node)
+                if name and isinstance(node, ast.Attribute):
+                    uses.setdefault(name, []).append(Use(node, method))
+                elif isinstance(node, ast.Call):
+                    called.add(called_name(node))
+        return parents, uses, called
+
+    def parent(self, node: ast.AST) -> ast.AST | None:
+        """The node around another one of a method."""
+        return self._walked[0].get(node)
+
+    def above(self, node: ast.AST) -> Iterator[ast.AST]:
+        """All nodes around another one, innermost first, up to the method."""
+        around = self.parent(node)
+        while around is not None:
+            yield around
+            around = self.parent(around)
+
+    def uses(self, name: str) -> list[Use]:
+        """All places that name `self.NAME`."""
+        return self._walked[1].get(name, [])
+
+    def calls(self, *names: str) -> bool:
+        """Whether any method calls something of one of these last names."""
+        return not self._walked[2].isdisjoint(names)
+
+
+@dataclass(frozen=True, eq=False)
+class Constructor:
+    """The `__init__` of one network."""
+
+    project: Project
+    info: ClassInfo
+    node: FunctionNode
+
+    @cached_property
+    def function(self) -> Function:
+        """The function, with the bindings of its names."""
+        return functions_of(self.project, self.info.module)[self.node]
+
+    @cached_property
+    def settings(self) -> tuple[Setting, ...]:
+        """What it gives to attributes of `self`, in the order of the text."""
+        return tuple(
+            Setting(name, value, node)
+            for node in settings_in(self.node.body)
+            for name, value in attributes_set(node)
+        )
+
+    @cached_property
+    def calls(self) -> tuple[ast.Call, ...]:
+        """The calls that are statements of their own."""
+        found = settings_in(self.node.body)
+        return tuple(node for node in found if isinstance(node, ast.Call))
+
+    def set_once(self, name: str) -> bool:
+        """Whether one statement of the constructor sets the attribute, and no other method does."""
+        here = [one for one in self.settings if one.name == name]
+        elsewhere = (
+            use.written for use in own_text(self.info).uses(name) if use.method is not self.node
+        )
+        return len(here) == 1 and not any(elsewhere)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the class leaves it to torch how attributes are set and parameters found."""
+        own = {"__setattr__", "__getattr__", "__getattribute__", "parameters", "named_parameters"}
+        return own.isdisjoint(self.info.methods)
+
+
+@lru_cache(maxsize=256)
+def own_text(info: ClassInfo) -> OwnText:
+    """The text of one class, walked when it is first asked."""
+    return OwnText(info)
+
+
+@lru_cache(maxsize=256)
+def constructor_of(project: Project, info: ClassInfo) -> Constructor | None:
+    """The constructor in a network's own body, or None."""
+    node = info.methods.get("__init__")
+    if node is None or not project.is_network(info):
+        return None
+    return Constructor(project, info, node)
+
+
+def constructor_at(
+    node: ast.AST, project: Project, info: ClassInfo | None, parent: ast.AST
+) -> Constructor | None:
+    """The constructor that a definition directly below the class `info` is, or None."""
+    if info is None or info.node is not parent or info.methods.get("__init__") is not node:
+        return None
+    return constructor_of(project, info)

@@ -1,0 +1,243 @@
+"""Where tokens are drawn at random, and what was done to the scores that they are drawn from."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.source.activations import FUNCTIONS, activation
+from gptdoctor.source.classes import parameters, self_attribute
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.scores import is_linear
+from gptdoctor.source.temperature import NAME
+from gptdoctor.source.value_ways import (
+    Way,
+    fills,
+    is_lowest,
+    keyword,
+    operation,
+    shaped_from,
+    ways_of,
+)
+
+DRAWING = ("multinomial", "Categorical")  # the names of what draws
+SCALING = {"div": True, "true_divide": True, "divide": True, "mul": False, "multiply": False}
+FILLING = frozenset({"masked_fill", "masked_fill_", "where", "scatter", "index_fill"})
+# Numbers keep their meaning through these: max(temperature, 1e-5).
+SCALAR = frozenset({"max", "float", "abs", "tensor", "clamp", "as_tensor"})
+DEEPEST = 8
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Draw:
+    """One draw, or one distribution to draw from."""
+
+    call: ast.Call
+    given: ast.expr
+    logits: bool  # what is given is taken for logits, and not for probabilities
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Scaling:
+    """A tensor that a number multiplies or divides."""
+
+    node: ast.AST  # the operation
+    tensor: ast.expr
+    number: ast.expr
+    divides: bool
+
+
+def draw_at(node: ast.AST, function: Function | None) -> Draw | None:
+    """The draw that a call is."""
+    if not isinstance(node, ast.Call) or function is None:
+        return None
+    qualified = function.module.names.called(node) or ""
+    if qualified.endswith("Categorical") and qualified.startswith("torch."):
+        logits = keyword(node, "logits")
+        given = logits or keyword(node, "probs") or (node.args[0] if node.args else None)
+        return Draw(call=node, given=given, logits=logits is not None) if given else None
+    made = operation(node, function)
+    if made is None or made[0] != "multinomial":
+        return None
+    return Draw(call=node, given=made[1], logits=False)
+
+
+def scaling_of(node: ast.AST, function: Function) -> Scaling | None:
+    """The scaling that a node is: an operator, `x /= t`, a method or a function of torch's."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Div | ast.Mult):
+        return Scaling(
+            node=node,
+            tensor=node.target,
+            number=node.value,
+            divides=isinstance(node.op, ast.Div),
+        )
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div):
+        return Scaling(node=node, tensor=node.left, number=node.right, divides=True)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        sides = [node.left, node.right]
+        if is_number(node.left, function):
+            sides.reverse()
+        return Scaling(node=node, tensor=sides[0], number=sides[1], divides=False)
+    made = operation(node, function) if isinstance(node, ast.Call) else None
+    if made is None or made[0].rstrip("_") not in SCALING or not isinstance(node, ast.Call):
+        return None
+    others = [one for one in node.args if one is not made[1]]
+    divides = SCALING[made[0].rstrip("_")]
+    if len(others) != 1:
+        return None
+    return Scaling(node=node, tensor=made[1], number=others[0], divides=divides)
+
+
+def is_number(value: ast.expr, function: Function) -> bool:
+    """Whether a value is plainly a number: a literal, a temperature or what is made of these."""
+    if isinstance(value, ast.Constant):
+        return isinstance(value.value, int | float)
+    return direction(value, function) is not None
+
+
+def direction(value: ast.expr, function: Function, depth: int = 0) -> tuple[str, int] | None:
+    """The temperature that a number is made of, and 1, or -1 where it is the reciprocal.
+
+    A parameter of that name is one; one that calls itself inverse is none.
+    """
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, ast.Name):
+        return _direction_of_name(value, function, depth)
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
+        whole = isinstance(value.left, ast.Constant)
+        found = direction(value.right, function, depth + 1) if whole else None
+        return (found[0], -found[1]) if found else None
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        small = isinstance(value.right, ast.Constant)
+        return direction(value.left, function, depth + 1) if small else None
+    if isinstance(value, ast.Call) and _last(value) in SCALAR:
+        found_in = (direction(one, function, depth + 1) for one in value.args)
+        return next((one for one in found_in if one), None)
+    own = self_attribute(value)
+    return (own, 1) if own == "temperature" and _is_given(own, function) else None
+
+
+def _direction_of_name(name: ast.Name, function: Function, depth: int) -> tuple[str, int] | None:
+    found = set()
+    for binding in function.bindings.reaching(name.id, (name.lineno, name.col_offset)):
+        if binding.role is Role.ARGUMENT:
+            found.add((binding.name, 1) if is_temperature(binding.name) else None)
+        elif binding.role is Role.WHOLE and binding.value is not None:
+            constant = isinstance(binding.value, ast.Constant)  # temperature = 1.0 by default
+            found.add(None if constant else direction(binding.value, function, depth + 1))
+        else:
+            return None
+    found_ones = found - {None} if _has_argument(name.id, function) else found
+    return found_ones.pop() if len(found_ones) == 1 else None
+
+
+def _has_argument(name: str, function: Function) -> bool:
+    return any(one.arg == name for one in parameters(function.node))
+
+
+def is_temperature(name: str) -> bool:
+    """Whether a parameter is named as a temperature, and not as the inverse of one."""
+    return NAME.search(name) is not None and "inv" not in name.lower()
+
+
+def _is_given(name: str, function: Function) -> bool:
+    """Whether an attribute is assigned nothing but the constructor's argument of its name."""
+    values = function.owner.attributes.get(name, []) if function.owner else []
+    return bool(values) and all(isinstance(one, ast.Name) and one.id == name for one in values)
+
+
+def _last(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Attribute):
+        return call.func.attr
+    return call.func.id if isinstance(call.func, ast.Name) else ""
+
+
+def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
+    """What a value is the same scores as, shaped, scaled by a number or with places filled."""
+    shaped = shaped_from(value, function)
+    if shaped:
+        return shaped
+    scaling = scaling_of(value, function)
+    if scaling is not None and is_number(scaling.number, function):
+        return [scaling.tensor]
+    made = operation(value, function)
+    if made is None or made[0] not in FILLING or not isinstance(value, ast.Call):
+        return []
+    if made[0] != "where":
+        return [made[1]] if any(fills(one) for one in value.args) else []
+    kept = [one for one in value.args[1:] if not fills(one) and not _is_full(one)]
+    return kept if len(kept) < len(value.args[1:]) else []
+
+
+def mapped_from(value: ast.expr, function: Function) -> list[ast.expr]:
+    """The same, through softmax and what goes with it."""
+    made = activation(value, function)
+    if made is not None and made[1] is not None:
+        return [made[1]]
+    return scored_from(value, function)
+
+
+def _is_full(value: ast.expr) -> bool:
+    """full_like(x, -inf), zeros_like(x)."""
+    return isinstance(value, ast.Call) and _last(value) in ("full_like", "zeros_like", "tensor")
+
+
+def fill_of(step: ast.AST) -> ast.AST | None:
+    """The number that a step fills places with."""
+    if isinstance(step, ast.Call):
+        return next((one for one in reversed(step.args) if fills(one)), None)
+    return step if isinstance(step, ast.expr) and fills(step) else None
+
+
+def is_raw(way: Way, function: Function) -> bool:
+    """Whether what a way ends as are logits or logarithms: numbers of either sign."""
+    source = way.source
+    if way.binding is None and source is not None:
+        made = activation(source, function)
+        if made is not None:
+            return made[0] in ("log_softmax", "log", "logsigmoid")
+        if isinstance(source, ast.Attribute) and source.attr in ("logits", "logprobs"):
+            return True
+        if is_linear(source, function):
+            return True
+    if any(is_lowest(one) for one in map(fill_of, way.steps) if one is not None):
+        return True
+    names = [one.id for one in way.steps if isinstance(one, ast.Name)]
+    return any("logit" in name.lower() for name in names) and _may_be_raw(way)
+
+
+def _may_be_raw(way: Way) -> bool:
+    """Whether nothing is known of where a way begins but the name: a model's call, an argument."""
+    if way.binding is not None:
+        return way.binding.role in (Role.ARGUMENT, Role.ITEM)
+    return isinstance(way.source, ast.Call) and _last(way.source) in (
+        *("model", "forward", "self", "net", "lm_head", "head", "decoder", "gpt", "transformer"),
+    )
+
+
+def raw_ways(value: ast.expr, function: Function) -> list[Way]:
+    """The ways of a value that is logits or logarithms whichever way it came; else none."""
+    ways = ways_of(value, function, scored_from, scaled=True)
+    return ways if all(is_raw(one, function) for one in ways) else []
+
+
+def probabilities(value: ast.expr, function: Function) -> list[ast.expr]:
+    """Where softmax makes what a value is whichever way it came; else none."""
+    ways = ways_of(value, function, scored_from, scaled=True)
+    made = [one.source for one in ways if one.source is not None and one.binding is None]
+    kinds = [activation(one, function) for one in made]
+    sure = len(made) == len(ways) and all(kind and kind[0] == "softmax" for kind in kinds)
+    return made if sure else []
+
+
+def steps_of(way: Way, function: Function) -> Iterator[tuple[str, ast.AST]]:
+    """The steps of a way that count, the last first: activations by name, and "scale"."""
+    for step in way.steps:
+        made = activation(step, function) if isinstance(step, ast.expr) else None
+        if made is not None and made[0] in FUNCTIONS:
+            yield made[0], step
+        elif scaling_of(step, function) is not None:
+            yield "scale", step

@@ -1,0 +1,82 @@
+"""Dropouts that the text leaves on in evaluation."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.mask_uses import SDPA, argument_of
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to, kept_in, number_of
+
+FUNCTIONAL = "torch.nn.functional."
+# Dropouts of torch.nn.functional; all take (input, p, training), and training is True by default.
+DROPOUTS = (
+    "dropout",
+    "dropout1d",
+    "dropout2d",
+    "dropout3d",
+    "alpha_dropout",
+    "feature_alpha_dropout",
+)
+# Chance that is meant in evaluation too, or that a name says belongs to training.
+MEANT = re.compile(
+    r"mc_?drop|monte|bayes|stochastic|uncertain|noise|noisy|augment|perturb|corrupt|mask_?token"
+    r"|(^|[._])(train|training|generate|sample|loss|compute_loss)(_|$)|training_step|simcse",
+    re.I,
+)
+
+
+def always_drops(project: Project, function: Function, call: ast.Call) -> str | None:
+    """What a call drops with in every mode, "0.1" or "self.dropout"; None where it may not."""
+    if function.owner is None or not project.is_network(function.owner):
+        return None
+    if MEANT.search(f"{function.owner.name}.{function.name}"):
+        return None
+    named = {one.arg for one in call.keywords}
+    if None in named or any(isinstance(one, ast.Starred) for one in call.args):
+        return None
+    called = function.module.names.called(call) or ""
+    if called == SDPA:
+        given = argument_of(call, "dropout_p", 4)
+        return _rate(project, function, given, 0) if given is not None else None
+    if called.removeprefix(FUNCTIONAL) not in DROPOUTS or not called.startswith(FUNCTIONAL):
+        return None
+    if "training" in named or len(call.args) > 2:
+        return None
+    given = argument_of(call, "p", 1)
+    return "0.5, the default" if given is None else _rate(project, function, given, 0)
+
+
+def _rate(project: Project, function: Function, given: ast.expr, depth: int) -> str | None:
+    """The text of a rate that is above 0 and does not ask for the mode."""
+    known = number_of(given, function)
+    if known is not None:
+        return text_of(given) if known > 0 else None
+    if isinstance(given, ast.Name) and depth < 4:
+        bound = bound_to(given, function)
+        return None if bound is None else _rate(project, function, bound, depth + 1)
+    if not isinstance(given, ast.Attribute):
+        return None
+    if isinstance(given.value, ast.Name) and given.value.id == "self":
+        kept = kept_in(project, function, given.attr)
+        if kept is None or kept[1].name != "__init__" or not _is_setting(kept[0]):
+            return None
+        zero = number_of(kept[0], kept[1])
+        return None if zero == 0.0 else text_of(given)
+    return text_of(given) if text_of(given).startswith("self.config.") else None
+
+
+def _is_setting(value: ast.expr) -> bool:
+    """Whether a value is a plain setting: a parameter of the constructor, of a configuration."""
+    while isinstance(value, ast.Attribute):
+        value = value.value
+    return isinstance(value, ast.Name | ast.Constant)
+
+
+def asks_for_the_mode(parents: tuple[ast.AST, ...]) -> bool:
+    """Whether a test around a node asks whether the module is in training."""
+    tests = (parent.test for parent in parents if isinstance(parent, ast.If | ast.IfExp))
+    return any("train" in text_of(test) or "eval" in text_of(test) for test in tests)

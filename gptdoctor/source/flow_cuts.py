@@ -1,0 +1,182 @@
+"""Layers of a network whose result leaves the graph wherever it is used.
+
+A value that is detached, or becomes a number, a list or an array, takes no gradient back.  Where
+all that the class does with a layer of its own ends in such a value, the layer cannot learn.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.constructors import Use, own_text
+from gptdoctor.source.flow_attributes import Learns, attributes_of
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_gradients import Gradients
+from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
+from gptdoctor.source.flow_sources import learned
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_uses import Uses
+
+# Methods that take a tensor off the graph, and functions that do so with what they are given.
+LEAVING = ("detach", "item", "tolist", "numpy")
+TAKING = ("float", "tensor", "as_tensor")
+# What sets weights up before training, and what only counts or copies them.
+SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
+DEEPEST = 4  # from name to name
+
+
+def cut_value(node: ast.AST) -> ast.expr | None:
+    """The value that an expression takes off the graph, or None."""
+    if isinstance(node, ast.Attribute):
+        return node.value if node.attr == "data" and isinstance(node.ctx, ast.Load) else None
+    if not isinstance(node, ast.Call):
+        return None
+    if isinstance(node.func, ast.Attribute) and node.func.attr in LEAVING:
+        return None if node.args else node.func.value
+    plain = isinstance(node.func, ast.Name) and node.func.id == "float"
+    torch = isinstance(node.func, ast.Attribute) and node.func.attr in ("tensor", "as_tensor")
+    return node.args[0] if (plain or torch) and node.args else None
+
+
+# What goes on with a number or an array, and what makes a tensor of one again.
+ONWARD = frozenset({"numpy", "tolist", "item", "cpu", "float", "tensor", "as_tensor", "from_numpy"})
+
+
+class _Onward(Uses):
+    """Where a value goes that has left the graph: it may go on as a number or an array."""
+
+    def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
+        if isinstance(parent, ast.Attribute) and parent.attr in ONWARD:
+            return False
+        if isinstance(parent, ast.Call) and called_name(parent) in ONWARD:
+            return False
+        return super()._ends(parent, node)
+
+
+class Cuts:
+    """What of one method's owner is lost where values leave the graph."""
+
+    def __init__(self, function: Function, gradients: Gradients) -> None:
+        self.function, self.gradients = function, gradients
+
+    def lost(self, value: ast.expr) -> list[str]:
+        """The layers and parameters of `self` all of whose results end in this cut value."""
+        owner = self.function.owner
+        inside = self._cone(value)
+        nodes = [node for part in inside for node in ast.walk(part)]
+        named = {name for node in nodes if (name := self_attribute(node))}
+        if owner is None or not named:
+            return []
+        text = own_text(owner)
+        held = {id(node) for node in nodes}
+        alone = [
+            name
+            for name in sorted(named)
+            if all(id(use.node) in held or self._idle(use) for use in text.uses(name))
+            and self._works(name, inside)
+        ]
+        if not alone or not learned(self.gradients.of(value, self.function)):
+            return []
+        attributes = attributes_of(self.gradients.project, owner)
+        return [
+            name
+            for name in alone
+            if attributes.learns(name) is Learns.YES and not self._named_elsewhere(name)
+        ]
+
+    def matters(self, node: ast.expr) -> bool:
+        """Whether the model goes on with what left the graph at `node`."""
+        return _Onward(self.function, self.gradients).matters(node)
+
+    def _cone(self, value: ast.expr) -> list[ast.expr]:
+        """The value, and the values of names that are read in it and nowhere else."""
+        parts, frontier = [value], [value]
+        for _ in range(DEEPEST):
+            held = {id(node) for part in parts for node in ast.walk(part)}
+            found = [
+                made
+                for part in frontier
+                for node in ast.walk(part)
+                if isinstance(node, ast.Name)
+                for made in self._made(node, held)
+            ]
+            frontier = [one for one in found if id(one) not in held]
+            if not frontier:
+                break
+            parts.extend(frontier)
+        return parts
+
+    def _made(self, name: ast.Name, held: set[int]) -> Iterator[ast.expr]:
+        """What a name was bound to, where all its readers lie in what is held."""
+        known = self.function.bindings.by_name.get(name.id, [])
+        if len(known) != 1 or known[0].role is not Role.WHOLE or known[0].value is None:
+            return
+        if _readers(self.function).get(name.id, frozenset()) <= held:
+            yield known[0].value
+
+    def _works(self, name: str, inside: list[ast.expr]) -> bool:
+        """Whether the layer is called, or its weight used, where the value is made."""
+        return any(
+            self_attribute(node) == name and self._carries(node, part)
+            for part in inside
+            for node in ast.walk(part)
+        )
+
+    def _carries(self, node: ast.AST, part: ast.expr) -> bool:
+        """Whether values come from a node to the expression around it: no shape, no index."""
+        owner = self.function.owner
+        text = own_text(owner) if owner else None
+        while text is not None and node is not part:
+            around = text.parent(node)
+            if around is None:
+                return False
+            if isinstance(around, ast.Compare):
+                return False
+            if isinstance(around, ast.Subscript) and node is around.slice:
+                return False
+            if isinstance(around, ast.Attribute):
+                called = isinstance(text.parent(around), ast.Call)
+                pattern = WITHOUT_GRADIENT if called else METADATA
+                # `.data` and `.detach` are the cut itself, one step further out.
+                if pattern.match(around.attr) and around.attr not in ("data", "detach"):
+                    return False
+            given = around if isinstance(around, ast.Call) and node is not around.func else None
+            if given is not None and WITHOUT_GRADIENT.match(called_name(given)):
+                return False
+            node = around
+        return True
+
+    def _idle(self, use: Use) -> bool:
+        """Whether a use trains nothing: where weights are set up, or a shape or type is asked."""
+        if use.written or use.method.name == "__init__":
+            return use.written
+        if SETTING_UP.search(use.method.name):
+            return True
+        owner = self.function.owner
+        text = own_text(owner) if owner else None
+        around: ast.AST | None = use.node
+        while text is not None and isinstance(around, ast.Attribute):
+            if METADATA.match(around.attr) and around.attr not in ("data", "grad"):
+                return True
+            around = text.parent(around)
+        return False
+
+    def _named_elsewhere(self, name: str) -> bool:
+        """Whether the file names such an attribute of anything but `self`."""
+        text = self.function.module.text
+        return len(re.findall(rf"\.{name}\b", text)) > len(re.findall(rf"\bself\.{name}\b", text))
+
+
+@lru_cache(maxsize=64)
+def _readers(function: Function) -> dict[str, frozenset[int]]:
+    """Where each local name is read."""
+    found: dict[str, set[int]] = {}
+    for node in ast.walk(function.node):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.id, set()).add(id(node))
+    return {name: frozenset(places) for name, places in found.items()}

@@ -1,0 +1,53 @@
+"""What lies in the folders that imports are looked for in, each folder read once."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+class Folders:
+    """The entries of folders, as they were when first asked for.
+
+    Hundreds of files ask for the same few packages: a look at the disk for each would take longer
+    than to parse what is found.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[str, frozenset[str] | None] = {}
+
+    def entries(self, folder: str) -> frozenset[str] | None:
+        """The names in a folder; None where there is no such folder."""
+        if folder not in self._entries:
+            try:
+                self._entries[folder] = frozenset(os.listdir(folder))  # noqa: PTH208  as it is text
+            except OSError:
+                self._entries[folder] = None
+        return self._entries[folder]
+
+    def below(self, folder: Path, dotted: str, looked: set[Path]) -> tuple[Path | None] | None:
+        """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None.
+
+        The folders whose entries say so are added to `looked`.
+        """
+        *packages, last = dotted.split(".")
+        place = str(folder)
+        for name in packages:
+            looked.add(Path(place))
+            place = os.path.join(place, name)  # noqa: PTH118  as it is text
+        around = self.entries(place)
+        if around is None:
+            return None
+        looked.add(Path(place))
+        if last in around:
+            inside = self.entries(os.path.join(place, last))  # noqa: PTH118
+            if inside is not None:
+                looked.add(Path(place, last))
+                if "__init__.py" in inside:
+                    return (Path(place, last, "__init__.py"),)
+        if f"{last}.py" in around:
+            return (Path(place, f"{last}.py"),)
+        if any(one.startswith(f"{last}.") and one.endswith(".so") for one in around):
+            return (None,)
+        modules = self.entries(os.path.join(place, last)) if last in around else None  # noqa: PTH118
+        return (None,) if modules and any(one.endswith(".py") for one in modules) else None

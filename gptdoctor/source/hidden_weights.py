@@ -1,0 +1,241 @@
+"""Weights that a constructor puts where torch does not look for them.
+
+torch registers what is assigned to a module as a module or a parameter, and nothing that lies
+in a plain list, tuple or dictionary.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.source.classes import parameters
+from gptdoctor.source.constructors import Constructor, Setting, Use, own_text
+from gptdoctor.source.flow_attributes import (
+    Assigned,
+    Learns,
+    attributes_of,
+    value_learns,
+)
+from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_targets import Role, text_of
+
+DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
+COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
+PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
+# Calls that only look at a container, or go through it.
+LOOKING = frozenset(
+    {"len", "enumerate", "zip", "reversed", "iter", "range", "print", "sum", "list", "tuple"}
+    | {"sorted", "map", "filter", "any", "all", "isinstance", "min", "max", "next"}
+)
+# Calls that make something known to torch, by whatever name.
+REGISTERING = ("add_module", "register_module", "register_parameter", "setattr", "__setattr__")
+DEEPEST = 3  # containers in containers
+
+
+def container_of(value: ast.expr) -> str:
+    """What kind of plain container an expression makes: "list"; "" for anything else."""
+    if isinstance(value, ast.List | ast.ListComp):
+        return "list"
+    if isinstance(value, ast.Tuple):
+        return "tuple"
+    if isinstance(value, ast.Set | ast.SetComp):
+        return "set"
+    if isinstance(value, ast.Dict | ast.DictComp):
+        return "dict"
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Add):
+        return container_of(value.left) or container_of(value.right)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
+        return PLAIN_MAKERS.get(value.func.id, "")
+    return ""
+
+
+def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
+    """The things that lie in a container, those of containers in it included."""
+    if depth > DEEPEST:
+        return
+    inside: list[ast.expr | None] = []
+    if isinstance(value, ast.List | ast.Tuple | ast.Set):
+        inside = list(value.elts)
+    elif isinstance(value, ast.Dict):
+        inside = list(value.values)
+    elif isinstance(value, ast.DictComp):
+        inside = [value.value]
+    elif isinstance(value, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        inside = [value.elt]
+    elif isinstance(value, ast.BinOp):
+        inside = [one for one in (value.left, value.right) if container_of(one)]
+    elif isinstance(value, ast.Call):
+        inside = [*value.args, *(keyword.value for keyword in value.keywords)]
+    for one in inside:
+        if one is None:
+            continue
+        nested = isinstance(one, DISPLAYS | COMPREHENSIONS | ast.BinOp) or container_of(one)
+        if nested or (one in (value.args if isinstance(value, ast.Call) else ())):
+            yield from elements(one, depth + 1)
+        else:
+            yield one
+
+
+class HiddenLayers:
+    """The plain containers of layers that one constructor makes."""
+
+    def __init__(self, constructor: Constructor) -> None:
+        self.constructor = constructor
+        self.text = own_text(constructor.info)
+        # What a caller gives was not made here; most names are such, and are asked no further.
+        self.given = {argument.arg for argument in parameters(constructor.node)}
+
+    def found(self) -> Iterator[tuple[Setting, str, ast.AST]]:
+        """Each such setting, the kind of the container, and the last statement that fills it."""
+        for setting in self.constructor.settings:
+            if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
+                continue
+            kind, filled = self._contents(setting)
+            if kind and filled and self._stays_hidden(setting, kind):
+                yield setting, kind, filled[-1]
+
+    def _contents(self, setting: Setting) -> tuple[str, list[ast.AST]]:
+        """The kind of a container, and the statements that put layers into it."""
+        kind = container_of(setting.value)
+        if kind:
+            inside = [setting.node] if self._any_made(elements(setting.value)) else []
+            if _is_wrapped_alone(setting.value):
+                return "", []
+            later = (one for one in self.constructor.settings if one.name == setting.name)
+            added = [
+                one.node
+                for one in later
+                if isinstance(one.node, ast.Call | ast.Assign)
+                and one is not setting
+                and self._any_made(iter([one.value]))
+            ]
+            return kind, [*inside, *added]
+        if isinstance(setting.value, ast.Name) and setting.value.id not in self.given:
+            return self._local(setting.value, setting)
+        return "", []
+
+    def _local(self, name: ast.Name, setting: Setting) -> tuple[str, list[ast.AST]]:
+        """The same of a local list that is filled first and assigned then."""
+        bindings = self.constructor.function.reaching(name)
+        made = [one for one in bindings if one.role is Role.WHOLE and one.value is not None]
+        if len(made) != 1 or any(one.role not in (Role.WHOLE, Role.CHANGED) for one in bindings):
+            return "", []
+        kind = container_of(made[0].value) if made[0].value is not None else ""
+        if not kind or not self._only_filled(name):
+            return "", []
+        filled = any(self._fills(one) for one in bindings)
+        return kind, [setting.node] if filled else []
+
+    def _fills(self, binding: Binding) -> bool:
+        value = binding.value
+        if value is None:
+            return False
+        inside = elements(value) if container_of(value) else iter([value])
+        return self._any_made(inside)
+
+    def _only_filled(self, name: ast.Name) -> bool:
+        """Whether a local list goes nowhere but into the one attribute."""
+        parents = self.text
+        for node in ast.walk(self.constructor.node):
+            if not isinstance(node, ast.Name) or node.id != name.id or node is name:
+                continue
+            around = parents.parent(node)
+            growing = isinstance(around, ast.Attribute) and around.attr in ("append", "extend")
+            if not growing and not isinstance(node.ctx, ast.Store) and not _looks(around):
+                return False
+        return True
+
+    def _any_made(self, inside: Iterator[ast.expr]) -> bool:
+        """Whether something with weights is made right there, for this container alone."""
+        return any(self._is_made(one) for one in inside)
+
+    def _is_made(self, value: ast.expr) -> bool:
+        if not isinstance(value, ast.Call | ast.Name):
+            return False
+        if isinstance(value, ast.Name):
+            if value.id in self.given:
+                return False
+            bindings = self.constructor.function.reaching(value)
+            if len(bindings) != 1 or bindings[0].role is not Role.WHOLE:
+                return False
+            made = bindings[0].value
+            return made is not None and self._is_made(made) and self._goes_nowhere_else(value)
+        if not self._is_class(value):
+            return False
+        made_here = Assigned(value, self.constructor.function)
+        return value_learns(self.constructor.project, made_here, 0) is Learns.YES
+
+    def _is_class(self, call: ast.Call) -> bool:
+        """Whether a call makes one module or parameter, as far as its name tells."""
+        names, project = self.constructor.info.module.names, self.constructor.project
+        qualified = names.called(call) or ""
+        if qualified.startswith("torch.nn."):
+            return qualified.rpartition(".")[2][:1].isupper()
+        info = project.class_named(qualified, self.constructor.info.module)
+        return info is not None and project.is_network(info)
+
+    def _goes_nowhere_else(self, name: ast.Name) -> bool:
+        others = [
+            node
+            for node in ast.walk(self.constructor.node)
+            if isinstance(node, ast.Name) and node.id == name.id and node is not name
+        ]
+        return all(isinstance(node.ctx, ast.Store) for node in others)
+
+    def _stays_hidden(self, setting: Setting, kind: str) -> bool:
+        """Whether the layers are used after the constructor, and nothing registers them."""
+        attributes = attributes_of(self.constructor.project, self.constructor.info)
+        if not self.constructor.settled or self.text.calls(*REGISTERING):
+            return False
+        if "" in attributes.frozen or setting.name in attributes.frozen:
+            return False
+        assigned = [
+            one
+            for one in self.constructor.settings
+            if one.name == setting.name
+            and isinstance(one.node, ast.Assign | ast.AnnAssign)
+            and one is not setting
+            and _target_text(one) == f"self.{one.name}"
+        ]
+        uses = self.text.uses(setting.name)
+        outside = [use for use in uses if use.method is not self.constructor.node]
+        return (
+            not assigned
+            and any(not use.written for use in outside)
+            and not any(use.written for use in outside)
+            and not any(self._hands_on(use) for use in uses)
+        )
+
+    def _hands_on(self, use: Use) -> bool:
+        """Whether a container goes where somebody may register what lies in it."""
+        if use.written:
+            return False
+        around = self.text.parent(use.node)
+        if isinstance(around, ast.Starred | ast.keyword):
+            around = self.text.parent(around)
+        if isinstance(around, ast.Call) and around.func is not use.node:
+            return not _looks(around)
+        if isinstance(around, ast.Attribute) and around.attr in ("values", "items"):
+            call = self.text.parent(around)
+            outer = self.text.parent(call) if call is not None else None
+            return isinstance(outer, ast.Call | ast.Starred) and not _looks(outer)
+        return isinstance(around, ast.Assign | ast.Return | ast.Tuple | ast.Dict)
+
+
+def _is_wrapped_alone(value: ast.expr) -> bool:
+    """`[module]`: the way to keep a module by hand that is not to be registered."""
+    return isinstance(value, ast.List | ast.Tuple) and len(value.elts) == 1
+
+
+def _looks(call: ast.AST | None) -> bool:
+    return isinstance(call, ast.Call) and called_name(call) in LOOKING
+
+
+def _target_text(setting: Setting) -> str:
+    node = setting.node
+    if isinstance(node, ast.Assign):
+        return text_of(node.targets[0])
+    return text_of(node.target) if isinstance(node, ast.AnnAssign) else ""

@@ -1,0 +1,139 @@
+"""Where losses of torch are called: as functions, and as modules that were built somewhere else."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.project import Project
+from gptdoctor.source.value_ways import keyword
+
+FUNCTIONAL = "torch.nn.functional."
+# The modules of torch.nn, and the function that each of them is.
+MODULES = {
+    "CrossEntropyLoss": "cross_entropy",
+    "NLLLoss": "nll_loss",
+    "BCEWithLogitsLoss": "binary_cross_entropy_with_logits",
+    "KLDivLoss": "kl_div",
+}
+LEAST = 2  # scores and targets
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LossCall:
+    """One call of a loss."""
+
+    kind: str  # by the function's name
+    call: ast.Call  # that is given scores and targets
+    settings: ast.Call  # that has the weight, the reduction: the same, or the module's constructor
+    scores: ast.expr
+    targets: ast.expr
+    function: Function  # in which it is called
+
+    def setting(self, name: str) -> ast.expr | None:
+        """What is set by name, or None."""
+        return keyword(self.settings, name)
+
+
+def names_of(*kinds: str) -> tuple[str, ...]:
+    """The names by which losses of these kinds are called or built: triggers of a rule."""
+    return (*kinds, *(name for name, kind in MODULES.items() if kind in kinds))
+
+
+def losses_at(
+    node: ast.AST, project: Project, function: Function | None, parents: tuple[ast.AST, ...]
+) -> Iterator[LossCall]:
+    """The loss that a call is; or, of a loss module's constructor, the calls of that module."""
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    kind = _module_kind(node, function)
+    if kind:
+        for where, call in _calls_of(node, project, function, parents):
+            yield from _loss(kind, call, node, where)
+    elif _function_kind(node, function):
+        yield from _loss(_function_kind(node, function), node, node, function)
+
+
+def loss_of(call: ast.Call, function: Function) -> LossCall | None:
+    """The loss that a call is, of torch's functions or of a module that the class keeps."""
+    kind, settings = _function_kind(call, function), call
+    own = self_attribute(call.func)
+    built = function.owner.attributes.get(own, []) if own and function.owner else [call.func]
+    if len(built) == 1 and isinstance(built[0], ast.Call):
+        kind, settings = _module_kind(built[0], function), built[0]
+    return next(_loss(kind, call, settings, function), None) if kind else None
+
+
+def _function_kind(call: ast.Call, function: Function) -> str:
+    """The loss that a function of torch's is, "" for others."""
+    qualified = function.module.names.called(call) or ""
+    last = qualified.rpartition(".")[2]
+    return last if qualified == FUNCTIONAL + last and last in MODULES.values() else ""
+
+
+def _module_kind(call: ast.Call, function: Function) -> str:
+    """The loss that a constructor's module is, "" for others."""
+    home, _, last = (function.module.names.called(call) or "").rpartition(".")
+    return MODULES.get(last, "") if home in ("torch.nn", "torch.nn.modules.loss") else ""
+
+
+def _loss(kind: str, call: ast.Call, settings: ast.Call, function: Function) -> Iterator[LossCall]:
+    scores = call.args[0] if call.args else keyword(call, "input")
+    targets = call.args[1] if len(call.args) >= LEAST else keyword(call, "target")
+    starred = any(isinstance(one, ast.Starred) for one in call.args[:LEAST])
+    if scores is not None and targets is not None and not starred:
+        yield LossCall(
+            kind=kind,
+            call=call,
+            settings=settings,
+            scores=scores,
+            targets=targets,
+            function=function,
+        )
+
+
+def _calls_of(
+    built: ast.Call, project: Project, function: Function, parents: tuple[ast.AST, ...]
+) -> Iterator[tuple[Function, ast.Call]]:
+    """The calls of a module, where what it was assigned to holds nothing else."""
+    parent = parents[-1]
+    if isinstance(parent, ast.Call) and parent.func is built:
+        yield function, parent
+    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
+        return
+    target, owner = parent.targets[0], function.owner
+    own = self_attribute(target)
+    if own and owner is not None and function.method and len(owner.attributes.get(own, [])) == 1:
+        yield from calls_on_self(project, owner).get(own, ())
+    elif isinstance(target, ast.Name):
+        yield from _calls_of_name(target.id, built, function)
+
+
+def _calls_of_name(
+    name: str, built: ast.Call, function: Function
+) -> Iterator[tuple[Function, ast.Call]]:
+    for node in own_nodes(function.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            bindings = function.reaching(node.func)
+            if all(one.role is Role.WHOLE and one.value is built for one in bindings):
+                yield function, node
+
+
+@lru_cache(maxsize=32)
+def calls_on_self(
+    project: Project, info: ClassInfo
+) -> dict[str, tuple[tuple[Function, ast.Call], ...]]:
+    """The calls `self.NAME(...)` in a class's methods, by name."""
+    found: dict[str, list[tuple[Function, ast.Call]]] = {}
+    functions = functions_of(project, info.module)
+    for method in info.methods.values():
+        for node in own_nodes(method):
+            name = self_attribute(node.func) if isinstance(node, ast.Call) else None
+            if name and isinstance(node, ast.Call):
+                found.setdefault(name, []).append((functions[method], node))
+    return {name: tuple(calls) for name, calls in found.items()}

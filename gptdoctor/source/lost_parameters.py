@@ -1,0 +1,62 @@
+"""Parameters that became plain tensors before a constructor gave them to an attribute."""
+
+from __future__ import annotations
+
+import ast
+
+from gptdoctor.source.constructors import Constructor, Setting
+from gptdoctor.source.flow_attributes import PARAMETERS
+from gptdoctor.source.flow_frozen import called_name
+
+# Methods that make another tensor of a parameter, whatever it was before.
+CHANGING = frozenset({"cuda", "view", "unsqueeze", "squeeze", "reshape", "clone", "transpose", "t"})
+
+
+def lost_parameter(setting: Setting, constructor: Constructor) -> str:
+    """How a parameter became a plain tensor before it was assigned; "" where none did."""
+    names = constructor.info.module.names
+
+    def is_parameter(value: ast.expr) -> bool:
+        qualified = names.called(value) or ""
+        home, _, last = qualified.rpartition(".")
+        return last in PARAMETERS and home.startswith("torch.nn") and _learns(value)
+
+    value = setting.value
+    if isinstance(value, ast.BinOp) and any(map(is_parameter, (value.left, value.right))):
+        return "computed from one"
+    changed = value.func if isinstance(value, ast.Call) else None
+    if isinstance(changed, ast.Attribute) and changed.attr in CHANGING:
+        return f"what `.{changed.attr}()` makes of one" if is_parameter(changed.value) else ""
+    return ""
+
+
+def _learns(value: ast.expr) -> bool:
+    keywords = value.keywords if isinstance(value, ast.Call) else []
+    return not any(
+        one.arg == "requires_grad"
+        and not (isinstance(one.value, ast.Constant) and one.value.value is True)
+        for one in keywords
+    )
+
+
+def asks_for_gradient(setting: Setting, constructor: Constructor) -> bool:
+    """`torch.ones(dim, requires_grad=True)`, and `torch.ones(dim).requires_grad_()`."""
+    value = setting.value
+    if not isinstance(value, ast.Call):
+        return False
+    names = constructor.info.module.names
+    qualified = names.called(value) or ""
+    if called_name(value) == "requires_grad_" and isinstance(value.func, ast.Attribute):
+        made = names.called(value.func.value) or ""
+        given = value.args + [keyword.value for keyword in value.keywords]
+        on = all(isinstance(one, ast.Constant) and one.value is True for one in given)
+        return on and made.startswith("torch.") and not made.startswith("torch.nn.")
+    home, _, last = qualified.rpartition(".")
+    if home not in ("torch", "torch.autograd") or not (last.islower() or last == "Variable"):
+        return False
+    return any(
+        one.arg == "requires_grad"
+        and isinstance(one.value, ast.Constant)
+        and one.value.value is True
+        for one in value.keywords
+    )

@@ -1,0 +1,51 @@
+"""Products of matrices as the text writes them: `@`, matmul, bmm, einsum."""
+
+from __future__ import annotations
+
+import ast
+
+from gptdoctor.source.mask_tables import called_last
+
+PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
+
+
+def is_product(value: ast.expr) -> bool:
+    """Whether an expression multiplies two tensors as matrices."""
+    if isinstance(value, ast.BinOp):
+        return isinstance(value.op, ast.MatMult)
+    return isinstance(value, ast.Call) and called_last(value) in PRODUCTS
+
+
+def left_side(product: ast.expr) -> ast.expr | None:
+    """What stands left in a product; in an einsum, the first tensor."""
+    return next(iter(sides(product)), None)
+
+
+def sides(product: ast.expr) -> list[ast.expr]:
+    """The two tensors of a product, in the order of the text."""
+    if isinstance(product, ast.BinOp):
+        return [product.left, product.right]
+    if not isinstance(product, ast.Call):
+        return []
+    given = [one for one in product.args if not is_equation(one)]
+    if called_last(product) == "baddbmm":
+        return given[-2:]
+    method = isinstance(product.func, ast.Attribute) and len(given) == 1
+    if method and isinstance(product.func, ast.Attribute):
+        return [product.func.value, *given]
+    return given[:2]
+
+
+def is_equation(value: ast.expr) -> bool:
+    """Whether an argument of einsum is its equation."""
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def equation_of(product: ast.expr) -> str | None:
+    """The equation of an einsum, without spaces."""
+    if not isinstance(product, ast.Call) or called_last(product) != "einsum":
+        return None
+    found = (one for one in product.args if is_equation(one))
+    first = next(found, None)
+    text = first.value if isinstance(first, ast.Constant) else None
+    return text.replace(" ", "") if isinstance(text, str) else None

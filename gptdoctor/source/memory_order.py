@@ -1,0 +1,168 @@
+"""How a tensor lies in memory after its dimensions were turned, as far as the text tells.
+
+A view needs dimensions that lie one behind the other; a transpose moves the names of dimensions,
+and leaves the numbers where they are.
+"""
+
+from __future__ import annotations
+
+import ast
+from functools import lru_cache
+from itertools import pairwise
+
+from gptdoctor.source.attention_text import layer_of
+from gptdoctor.source.batch_order import shape_of
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_turns import Turn, number, turn_of
+from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.matrix_products import equation_of, is_product
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to
+
+# Layers of torch.nn whose results lie in memory as they are counted.
+DENSE = frozenset({"torch.nn.Linear", "torch.nn.Embedding", "torch.nn.LayerNorm"})
+SPLITS = frozenset({"chunk", "split"})
+DEEPEST = 12
+
+
+def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
+    """The transpose that an expression is, itself or by its one name, and nothing after it."""
+    if isinstance(value, ast.Name) and depth < DEEPEST:
+        bound = bound_to(value, function)
+        return None if bound is None else turned(bound, function, depth + 1)
+    return turn_of(value, function)
+
+
+def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
+    """The sizes that a view is given one by one, or None where they are not written down."""
+    given = list(call.args)
+    if len(given) == 1 and isinstance(given[0], ast.Name):
+        bound = bound_to(given[0], function)
+        given = [bound] if isinstance(bound, ast.Tuple | ast.List) else given
+    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
+        given = list(given[0].elts)
+    elif len(given) == 1 and number(given[0]) != -1:
+        return None  # a shape, or a type
+    return None if any(isinstance(one, ast.Starred) for one in given) else given
+
+
+def dense_rank(project: Project, value: ast.expr, function: Function, depth: int = 0) -> int | None:
+    """How many dimensions a tensor has that lies in memory as it is counted; None: unknown.
+
+    0 stands for one whose number of dimensions is unknown, and which lies so.
+    """
+    if depth > DEEPEST:
+        return None
+    if isinstance(value, ast.Name):
+        bound = bound_to(value, function)
+        return None if bound is None else dense_rank(project, bound, function, depth + 1)
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
+        return max(rank_of(project, value.left, function), 0)
+    if not isinstance(value, ast.Call):
+        return None
+    if self_attribute(value.func):
+        return 0 if layer_of(project, function, value.func) in DENSE else None
+    if is_product(value):
+        return None if equation_of(value) else max(_product_rank(project, value, function), 0)
+    name, base = called_last(value), operand(value, function)
+    if base is None:
+        return None
+    if name == "contiguous":
+        return rank_of(project, base, function)
+    if name in ("view", "reshape"):
+        sizes = sizes_of(value, function)
+        inner = dense_rank(project, base, function, depth + 1)
+        if sizes is None or inner is None or any(number(one) == 1 for one in sizes):
+            return None  # a dimension of one may lie anywhere
+        return len(sizes)
+    return None
+
+
+def _product_rank(project: Project, call: ast.Call, function: Function) -> int:
+    if called_last(call) in ("bmm", "baddbmm"):
+        return 3
+    base = operand(call, function)
+    return 0 if base is None else rank_of(project, base, function)
+
+
+def rank_of(project: Project, value: ast.expr, function: Function, depth: int = 0) -> int:
+    """The number of dimensions of a tensor where the text tells it, or 0."""
+    if depth > DEEPEST:
+        return 0
+    if isinstance(value, ast.Name):
+        return _rank_of_name(project, value, function, depth + 1)
+    turn = turn_of(value, function)
+    if turn is not None:
+        exact = turn.least_rank if turn.spelling.startswith("permute") else 0
+        return exact or rank_of(project, turn.base, function, depth + 1)
+    if isinstance(value, ast.BinOp):
+        left = rank_of(project, value.left, function, depth + 1)
+        return left or rank_of(project, value.right, function, depth + 1)
+    return _rank_of_call(project, value, function, depth + 1) if isinstance(value, ast.Call) else 0
+
+
+def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: int) -> int:
+    """By its one value, by its place among several, or as its own shape is unpacked."""
+    found = [one for one in function.reaching(name) if one.role is not Role.CHANGED]
+    one = found[0] if len(found) == 1 else None
+    if one is None:
+        return 0
+    if one.role is Role.ARGUMENT:
+        return _unpacked(function).get(name.id, 0)
+    if one.value is None or one.role not in (Role.WHOLE, Role.ITEM):
+        return 0
+    if one.role is Role.WHOLE:
+        return rank_of(project, one.value, function, depth)
+    if isinstance(one.value, ast.Call) and called_last(one.value) in SPLITS:
+        base = operand(one.value, function)
+        return 0 if base is None else rank_of(project, base, function, depth)
+    if isinstance(one.value, ast.Call) and called_last(one.value) in ("permute", "unbind", "view"):
+        unbound = called_last(one.value) == "unbind"
+        base = operand(one.value, function) if unbound else one.value
+        return max(0 if base is None else rank_of(project, base, function, depth) - 1, 0)
+    return 0
+
+
+@lru_cache(maxsize=64)
+def _unpacked(function: Function) -> dict[str, int]:
+    """How many dimensions the parameters have whose shape is unpacked: `B, T, C = x.shape`."""
+    found: dict[str, int] = {}
+    for node in own_nodes(function.node):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(node, ast.Assign) and isinstance(target, ast.Tuple):
+            name = shape_of(node.value)
+            if name is not None and not any(isinstance(one, ast.Starred) for one in target.elts):
+                known = found.setdefault(name, len(target.elts))
+                found[name] = known if known == len(target.elts) else 0
+    return found
+
+
+def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: int) -> int:
+    if self_attribute(call.func):
+        layer = layer_of(project, function, call.func) or ""
+        kept = layer.startswith("torch.nn.Dropout") or layer in DENSE - {"torch.nn.Embedding"}
+        return rank_of(project, call.args[0], function, depth) if kept and call.args else 0
+    equation = equation_of(call)
+    if equation is not None:
+        return 0 if "." in equation or "->" not in equation else len(equation.split("->")[1])
+    name, base = called_last(call), operand(call, function)
+    if name in ("view", "reshape"):
+        sizes = sizes_of(call, function)
+        return 0 if sizes is None or len(sizes) < 2 else len(sizes)
+    if name in ("bmm", "baddbmm"):
+        return 3
+    return rank_of(project, base, function, depth) if name in KEEPING_RANK and base else 0
+
+
+KEEPING_RANK = frozenset(
+    {"softmax", "masked_fill", "masked_fill_", "contiguous", "float", "to", "type_as", "dropout"}
+    | {"matmul", "clone", "half", "where", "tril", "triu", "mul", "div", "add"}
+)
+
+
+def unbroken_runs(order: tuple[int, ...]) -> int:
+    """Of how many stretches of dimensions that lie one behind the other a turned tensor is made."""
+    breaks = sum(second != first + 1 for first, second in pairwise(order))
+    return breaks + 1

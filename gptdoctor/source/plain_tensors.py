@@ -1,0 +1,112 @@
+"""Tensors that a constructor makes of numbers and keeps as plain attributes."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Iterator
+
+from gptdoctor.source.constructors import Constructor, Setting
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.tensor_meetings import MOVING
+
+DRAWING = frozenset({"randn", "rand", "normal"})
+FLAT = frozenset({"ones", "zeros"})
+COMPUTING = frozenset({"arange", "linspace", "logspace", "eye", "full", "tril_indices", "tensor"})
+COMPUTING |= {"triu_indices", "hann_window", "hamming_window", "FloatTensor", "LongTensor"}
+COMPUTING |= {"from_numpy"}
+SHAPING = frozenset({"tril", "triu"})  # ones become a mask
+MAKER = re.compile(rf"\b({'|'.join(sorted(DRAWING | FLAT | COMPUTING))})\(")
+DEEPEST = 5  # from name to name
+LONGEST = 40  # operations in one expression
+
+
+class PlainTensors:
+    """The plain tensors of one constructor."""
+
+    def __init__(self, constructor: Constructor) -> None:
+        self.constructor = constructor
+
+    def found(self, kinds: Iterable[str]) -> Iterator[tuple[Setting, str]]:
+        """Attributes that hold such a tensor, made once, that nothing moves, with their kinds."""
+        info = self.constructor.info
+        moved = {"to", "_apply", "cuda"} & set(info.methods)
+        if moved or not self.constructor.settled or "forward" not in info.methods:
+            return
+        if not MAKER.search(self._words()):
+            return  # most constructors make no tensor, and their names need not be followed
+        for setting in self.constructor.settings:
+            if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
+                continue
+            kind = self.kind(setting.value)
+            if kind in kinds and self.constructor.set_once(setting.name):
+                yield setting, kind
+
+    def _words(self) -> str:
+        """The text of the constructor."""
+        node = self.constructor.node
+        return "\n".join(self.constructor.info.module.lines[node.lineno : node.end_lineno])
+
+    def kind(self, value: ast.expr, depth: int = 0) -> str:
+        """Where a tensor's numbers come from: "drawn", "flat" or "computed"; "" for no tensor."""
+        if depth > LONGEST:
+            return ""
+        if isinstance(value, ast.Call):
+            return self._made(value, depth)
+        if isinstance(value, ast.BinOp):
+            return self._joined([value.left, value.right], depth)
+        if isinstance(value, ast.Compare):
+            return self._joined([value.left, *value.comparators], depth)
+        if isinstance(value, ast.UnaryOp):
+            return self.kind(value.operand, depth + 1)
+        if isinstance(value, ast.Subscript):
+            return self.kind(value.value, depth + 1)
+        if isinstance(value, ast.Name):
+            return self._local(value, depth)
+        return ""
+
+    def _local(self, name: ast.Name, depth: int) -> str:
+        bindings = self.constructor.function.reaching(name)
+        values = [one.value for one in bindings if one.value is not None]
+        plain = all(one.role in (Role.WHOLE, Role.CHANGED) for one in bindings)
+        whole = [one for one in bindings if one.role is Role.WHOLE]
+        if len(whole) != 1 or not plain:
+            return ""
+        return self._joined(values, depth + LONGEST // DEEPEST)
+
+    def _joined(self, values: Iterable[ast.expr], depth: int) -> str:
+        found = {self.kind(one, depth + 1) for one in values if not isinstance(one, ast.Constant)}
+        for kind in ("moved", "drawn", "computed", "flat"):
+            if kind in found:
+                return kind
+        return ""
+
+    def _made(self, call: ast.Call, depth: int) -> str:
+        if any(keyword.arg in ("device", None, "requires_grad") for keyword in call.keywords):
+            return "moved"
+        qualified = self.constructor.info.module.names.called(call) or ""
+        home, _, name = qualified.rpartition(".")
+        if home == "torch":
+            return self._by_torch(name, call, depth)
+        if isinstance(call.func, ast.Attribute) and not qualified.startswith("torch."):
+            receiver = self.kind(call.func.value, depth + 1)
+            if receiver and call.func.attr in MOVING:
+                return "moved"
+            return "computed" if receiver and call.func.attr in SHAPING else receiver
+        return ""
+
+    def _by_torch(self, name: str, call: ast.Call, depth: int) -> str:
+        first = call.args[0] if call.args else None
+        if name in ("tensor", "FloatTensor", "LongTensor"):
+            # A single number is a tensor without dimensions, which goes with any device.
+            listed = isinstance(first, ast.List | ast.ListComp)
+            return "computed" if listed else ""
+        if name in DRAWING:
+            return "drawn"
+        if name in FLAT:
+            return "flat"
+        if name in COMPUTING:
+            return "computed"
+        inside = first.elts if isinstance(first, ast.List | ast.Tuple) else call.args
+        kind = self._joined(inside, depth) if name.islower() else ""
+        return "computed" if kind == "flat" and name in SHAPING else kind

@@ -1,0 +1,133 @@
+"""Assignments in a network's forward that put something else in the place of a parameter."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.constructors import Constructor, constructor_of
+from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, attributes_of
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.project import Project
+
+# Functions that hand back what they are given, or anything at all.
+UNKNOWN = frozenset(
+    {"Parameter", "getattr", "pop", "get", "cast", "apply", "UninitializedParameter"}
+)
+DEEPEST = 3  # from name to name
+
+
+@dataclass(frozen=True, eq=False)
+class Replacement:
+    """One such assignment."""
+
+    statement: ast.Assign
+    target: str  # as it is written
+    kind: str  # "tensor", "parameter" or "layer"
+
+
+def replacements(project: Project, info: ClassInfo) -> Iterator[Replacement]:
+    """The assignments of a class's forward that replace what its constructor made."""
+    node = info.methods["forward"]
+    assigned = list(_assignments(node.body, ()))
+    if not assigned:
+        return
+    constructor = constructor_of(project, info)
+    if constructor is None or not constructor.settled:
+        return
+    function = functions_of(project, info.module)[node]
+    for statement, guards in assigned:
+        target = statement.targets[0]
+        kind = _kind(target, statement.value, constructor, function)
+        if kind and not any(map(_asks_for_it, guards)):
+            yield Replacement(statement, text_of(target), kind)
+
+
+def _assignments(
+    body: list[ast.stmt], guards: tuple[ast.expr, ...]
+) -> Iterator[tuple[ast.Assign, tuple[ast.expr, ...]]]:
+    """`self.NAME = value` and `self.NAME.weight = value`, with the conditions around them."""
+    for statement in body:
+        if isinstance(statement, ast.Assign):
+            if len(statement.targets) == 1 and _own(statement.targets[0]):
+                yield statement, guards
+        elif isinstance(statement, ast.If):
+            inside = (*guards, statement.test)
+            yield from _assignments(statement.body, inside)
+            yield from _assignments(statement.orelse, inside)
+        elif isinstance(statement, ast.For | ast.With | ast.While):
+            yield from _assignments(statement.body, guards)
+
+
+def _own(target: ast.expr) -> str:
+    """NAME of `self.NAME` and of `self.NAME.weight`."""
+    if isinstance(target, ast.Attribute) and target.attr in ("weight", "bias"):
+        inner = self_attribute(target.value)
+        if inner:
+            return inner
+    return self_attribute(target) or ""
+
+
+def _kind(target: ast.expr, value: ast.expr, constructor: Constructor, function: Function) -> str:
+    name, whole = _own(target), self_attribute(target) is not None
+    made = [one for one in constructor.settings if one.name == name]
+    names = constructor.info.module.names
+    if len(made) != 1 or not isinstance(made[0].node, ast.Assign | ast.AnnAssign):
+        return ""
+    qualified = names.called(made[0].value) or ""
+    last = qualified.rpartition(".")[2]
+    if not qualified.startswith("torch.nn.") or _learns(name, constructor) is not Learns.YES:
+        return ""
+    parameter = last in PARAMETERS
+    if whole and not parameter:
+        new = names.called(value) or ""
+        layer = new.rpartition(".")[2]
+        fresh = new.startswith("torch.nn.") and layer[:1].isupper() and layer not in PARAMETERS
+        return "layer" if fresh and not PARAMETERLESS.search(layer) else ""
+    if whole is not parameter:
+        return ""
+    new = (names.called(value) or "").rpartition(".")[2]
+    if new in PARAMETERS:
+        return "parameter"
+    return "tensor" if _is_tensor(value, function, 0) else ""
+
+
+def _learns(name: str, constructor: Constructor) -> Learns:
+    return attributes_of(constructor.project, constructor.info).learns(name)
+
+
+def _is_tensor(value: ast.expr, function: Function, depth: int) -> bool:
+    """Whether an expression makes a tensor for sure, which is no parameter."""
+    if isinstance(value, ast.Name) and depth < DEEPEST:
+        bindings = function.reaching(value)
+        whole = all(one.role is Role.WHOLE for one in bindings)
+        values = [one.value for one in bindings if one.value is not None]
+        return (
+            bool(values) and whole and all(_is_tensor(one, function, depth + 1) for one in values)
+        )
+    if isinstance(value, ast.BinOp):
+        return True
+    if not isinstance(value, ast.Call) or called_name(value) in UNKNOWN:
+        return False
+    qualified = function.module.names.called(value) or ""
+    if qualified.startswith("torch."):
+        return qualified.rpartition(".")[2].islower()
+    return isinstance(value.func, ast.Attribute) and _is_method(value.func, depth)
+
+
+def _is_method(called: ast.Attribute, depth: int) -> bool:
+    """Whether a method of a parameter's or a tensor's is called: `self.w.detach()`."""
+    root: ast.expr = called.value
+    while isinstance(root, ast.Call | ast.Attribute) and self_attribute(root) is None:
+        root = root.func if isinstance(root, ast.Call) else root.value
+    known = called.attr in ("detach", "clone", "clamp", "float", "half", "view", "contiguous")
+    return known and self_attribute(root) is not None
+
+
+def _asks_for_it(test: ast.expr) -> bool:
+    """Whether a condition asks for what is there, and not only whether it is training."""
+    return text_of(test) not in ("self.training", "not self.training")

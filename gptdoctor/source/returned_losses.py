@@ -1,0 +1,158 @@
+"""The losses that a function returns, and where they leave the graph on the way."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.imports import is_none
+from gptdoctor.source.loss_calls import LossCall, loss_of
+from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
+
+# What a number or a copy has no gradient behind it for.
+CUTTING = frozenset({"item", "detach", "numpy", "tolist", "tensor", "as_tensor"})
+STEPPING = frozenset({"backward", "manual_backward", "step", "backward_"})
+MOST = 200  # expressions behind one that is returned
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class CutLoss:
+    """A loss that is returned without its graph."""
+
+    loss: LossCall
+    place: ast.expr  # where it leaves the graph
+    word: str  # "item", "detach", "data", "float", ...
+
+
+def cut_losses(function: Function) -> Iterator[CutLoss]:
+    """The losses that a function returns cut off, where it returns none that can be trained."""
+    if not any(_cuts(node, function) for node in own_nodes(function.node)) or _trains(function):
+        return
+    given = [one for value in function.returned for one in _parts(value)]
+    found = [(one, _cut(one, function)) for one in given]
+    for one, cut in found:
+        others = (value for value, _ in found if value is not one)
+        if cut is not None and not any(_hears(value, function) for value in others):
+            yield cut
+
+
+def _trains(function: Function) -> bool:
+    """Whether the function takes the step itself: what it returns is for the eye."""
+    return any(
+        isinstance(node, ast.Attribute) and node.attr in STEPPING
+        for node in own_nodes(function.node)
+    )
+
+
+def _parts(value: ast.expr) -> list[ast.expr]:
+    """What may be the loss among what is returned; in a table its name tells."""
+    if isinstance(value, ast.Tuple):
+        return value.elts
+    if isinstance(value, ast.Dict):
+        pairs = zip(value.keys, value.values, strict=True)
+        return [one for key, one in pairs if not isinstance(key, ast.Constant) or _is_loss(key)]
+    if isinstance(value, ast.Call) and value.keywords:
+        named = [one.value for one in value.keywords if one.arg == "loss"]
+        return named or [value]
+    return [value]
+
+
+def _is_loss(key: ast.Constant) -> bool:
+    return isinstance(key.value, str) and "loss" in key.value
+
+
+def _cut(value: ast.expr, function: Function) -> CutLoss | None:
+    """Where a returned loss is cut, whichever way it came."""
+    ways = [one for one in ways_of(value, function, _followed) if not is_none(one.source)]
+    found = [(way, _loss_of(way, function)) for way in ways]
+    cuts: list[CutLoss] = []
+    for way, loss in found:
+        place = None if loss is None else _place(way, function) or _before(loss)
+        if loss is None or place is None:
+            return None
+        cuts.append(CutLoss(loss=loss, place=place, word=_word(place, function)))
+    return cuts[0] if cuts else None
+
+
+def _loss_of(way: Way, function: Function) -> LossCall | None:
+    started = way.source if way.binding is None else None
+    return loss_of(started, function) if isinstance(started, ast.Call) else None
+
+
+def _followed(value: ast.expr, function: Function) -> list[ast.expr]:
+    """Back through what cuts a graph, and what only shapes."""
+    if (
+        isinstance(value, ast.Call)
+        and isinstance(value.func, ast.Name)
+        and value.func.id == "float"
+    ):
+        return value.args[:1]
+    made = operation(value, function)
+    if made is not None and made[0] in CUTTING:
+        return [made[1]]
+    return shaped_from(value, function)
+
+
+def _cuts(node: ast.AST, function: Function) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in CUTTING or node.attr == "data"
+    return isinstance(node, ast.Call) and bool(_word(node, function))
+
+
+def _word(node: ast.AST, function: Function) -> str:
+    """What cuts at a node: "item", "data", "float"; "" where nothing does."""
+    if isinstance(node, ast.Attribute):
+        return node.attr if node.attr == "data" else ""
+    if not isinstance(node, ast.Call):
+        return ""
+    if isinstance(node.func, ast.Name) and node.func.id == "float":
+        return "float"
+    made = operation(node, function)
+    return made[0] if made is not None and made[0] in CUTTING else ""
+
+
+def _place(way: Way, function: Function) -> ast.expr | None:
+    """The last step that cuts: what is nearest to the loss."""
+    cuts = (one for one in reversed(way.steps) if isinstance(one, ast.expr))
+    return next((one for one in cuts if _word(one, function)), None)
+
+
+def _before(loss: LossCall) -> ast.expr | None:
+    """Where the scores are cut off before the loss is taken of them."""
+    ways = ways_of(loss.scores, loss.function, _followed)
+    places = [_place(way, loss.function) for way in ways]
+    return places[0] if places and all(places) else None
+
+
+def _hears(value: ast.expr, function: Function) -> bool:
+    """Whether something returned is made of a loss and keeps its graph."""
+    seen: set[Binding] = set()
+    queue: list[ast.AST] = [value]
+    while queue and len(queue) < MOST:
+        node = queue.pop()
+        if _cuts_here(node, function) or isinstance(node, ast.Constant):
+            continue
+        if isinstance(node, ast.Call) and loss_of(node, function):
+            return True
+        if isinstance(node, ast.Name):
+            if "loss" in node.id and not function.bindings.by_name.get(node.id):
+                return True
+            fresh = [one for one in function.reaching(node, carried=True) if one not in seen]
+            seen.update(fresh)
+            queue.extend(one.value for one in fresh if one.value is not None)
+        elif isinstance(node, ast.Call | ast.Attribute) and "loss" in _name(node):
+            return True  # a loss of somebody's own: self.compute_loss(x)
+        queue.extend(ast.iter_child_nodes(node))
+    return False
+
+
+def _cuts_here(node: ast.AST, function: Function) -> bool:
+    return isinstance(node, ast.expr) and bool(_word(node, function))
+
+
+def _name(node: ast.Call | ast.Attribute) -> str:
+    called = node.func if isinstance(node, ast.Call) else node
+    return called.attr.lower() if isinstance(called, ast.Attribute) else ""

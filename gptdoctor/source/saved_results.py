@@ -1,0 +1,61 @@
+"""Writes into results that backward needs as they were.
+
+The derivative of exp is exp itself: such operations keep their result, and torch notices at the
+backward pass when somebody has written into it since.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role, end, start
+
+# Operations whose derivative torch computes from their result.
+SAVING = ("sigmoid", "tanh", "softmax", "log_softmax", "exp", "sqrt", "rsqrt", "relu", "softmin")
+# Methods that end in "_" and write no numbers.
+HARMLESS = frozenset({"requires_grad_", "detach_", "share_memory_", "rename_"})
+
+
+def writes_into(call: ast.Call, target: ast.Name, function: Function) -> Iterator[ast.AST]:
+    """The places that write into the result of `call`, which was given to a name."""
+    after = end(call)
+    for node in own_nodes(function.node):
+        written = _written(node)
+        if written is None or written.id != target.id or start(node) <= after:
+            continue
+        bindings = function.bindings.reaching(written.id, start(written))
+        whole = [one for one in bindings if one.role is not Role.CHANGED]
+        if len(whole) == 1 and whole[0].value is call:
+            yield node
+
+
+def _written(node: ast.AST) -> ast.Name | None:
+    """The local name whose tensor a node writes into."""
+    if isinstance(node, ast.AugAssign):
+        return _name_of(node.target)
+    if isinstance(node, ast.Assign):
+        subscripts = [one for one in node.targets if isinstance(one, ast.Subscript)]
+        return _name_of(subscripts[0]) if subscripts else None
+    if not isinstance(node, ast.Call):
+        return None
+    method = called_name(node)
+    if any(one.arg == "inplace" and _is_true(one.value) for one in node.keywords) and node.args:
+        return _name_of(node.args[0])
+    in_place = method.endswith("_") and not method.endswith("__") and method not in HARMLESS
+    if in_place and isinstance(node.func, ast.Attribute):
+        return _name_of(node.func.value)
+    return None
+
+
+def _name_of(value: ast.expr) -> ast.Name | None:
+    """The name in `x` and `x[rows]`."""
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    return value if isinstance(value, ast.Name) else None
+
+
+def _is_true(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and value.value is True

@@ -1,0 +1,172 @@
+"""Whether a value is a tensor, as far as its own module tells: by where it comes from."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.frames import Frame
+
+DEEPEST = 5  # from name to name
+# Functions of torch's that give one tensor, whatever they are given.
+MAKES_TENSOR = re.compile(
+    r"^torch\.(tensor|as_tensor|from_numpy|zeros|ones|empty|full|rand|randn|randint|randperm|arange"
+    r"|linspace|eye|zeros_like|ones_like|empty_like|full_like|rand_like|randn_like|cat|stack|where"
+    r"|matmul|bmm|einsum|exp|log|sqrt|softmax|sigmoid|tanh|relu|clamp|tril|triu|multinomial|argmax"
+    r"|sum|mean|outer|cumsum|nn\.functional\.(?!multi_head)\w+)$"
+)
+# Methods that only tensors have, and that give a tensor.
+OF_TENSORS = frozenset(
+    {
+        "masked_fill",
+        "unsqueeze",
+        "squeeze",
+        "permute",
+        "softmax",
+        "log_softmax",
+        "masked_select",
+        "index_select",
+        "contiguous",
+        "expand_as",
+        "view_as",
+        "type_as",
+        "clamp",
+        "argmax",
+        "flatten",
+    }
+)
+# Of a tensor they give a tensor; other things have methods of these names as well.
+KEEPS_TENSOR = frozenset(
+    {
+        "view",
+        "reshape",
+        "transpose",
+        "to",
+        "float",
+        "half",
+        "long",
+        "cuda",
+        "cpu",
+        "detach",
+        "clone",
+        "repeat",
+        "expand",
+        "mean",
+        "sum",
+        "chunk",
+        "split",
+        "type",
+        "bool",
+        "exp",
+        "log",
+        "clip",
+    }
+)
+INPUTS = frozenset(["x", "q", "k", "v", "query", "key", "value", "hidden_states", "mask"])
+LAYER = re.compile(
+    r"^torch\.nn\.(Linear|Embedding|LayerNorm|RMSNorm|Dropout|Conv[123]d|BatchNorm\dd|GELU|ReLU)$"
+)
+LOADER_NAME = re.compile(r"loader|dataset|batches|_dl$|_iter$|^data$", re.IGNORECASE)
+# Names of things in a batch that are no tensors, or that move in place.
+NO_TENSOR_NAME = re.compile(
+    r"batch|graph|data|sample|inputs|encod|item|meta|example", re.IGNORECASE
+)
+
+
+def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
+    """Whether a value is surely a tensor; one of which nothing is known is not."""
+    if depth > DEEPEST:
+        return False
+    if isinstance(value, ast.Call):
+        return _makes_tensor(value, frame, depth)
+    if isinstance(value, ast.BinOp):
+        return is_tensor(value.left, frame, depth + 1) or is_tensor(value.right, frame, depth + 1)
+    if isinstance(value, ast.Subscript):
+        by_key = isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str)
+        if by_key:
+            return isinstance(value.value, ast.Name) and _from_loader(value.value, frame)
+        return is_tensor(value.value, frame, depth + 1)
+    if not isinstance(value, ast.Name):
+        return False
+    home, bindings = frame.bound(value.id)
+    known = [one for one in bindings if one.role is not Role.CHANGED]
+    return bool(known) and all(_is_tensor(one, home, depth) for one in known)
+
+
+def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:
+    """Whether what a binding gives to its name is a tensor."""
+    if binding.role is Role.ARGUMENT:
+        return _annotated(binding.name, home) or _is_input(binding.name, home)
+    if binding.value is None:
+        return False
+    if binding.role is Role.WHOLE:
+        return is_tensor(binding.value, home, depth + 1)
+    named = NO_TENSOR_NAME.search(binding.name) is not None
+    unpacked = binding.role is Role.ELEMENT and _among_several(binding, home)
+    return unpacked and not named and LOADER_NAME.search(text_of(binding.value)) is not None
+
+
+def _among_several(binding: Binding, home: Frame) -> bool:
+    """Whether a loop's name is one of several that an item is unpacked into."""
+    others = [
+        one
+        for known in home.bindings.by_name.values()
+        for one in known
+        if one.value is binding.value and one.role is Role.ELEMENT and one.since == binding.since
+    ]
+    return len(others) > 1
+
+
+def _annotated(name: str, home: Frame) -> bool:
+    arguments = [] if home.function is None else _arguments(home.function.node.args)
+    return any(
+        one.arg == name
+        and one.annotation is not None
+        and home.module.names.qualified(one.annotation) in ("torch.Tensor", "torch.LongTensor")
+        for one in arguments
+    )
+
+
+def _is_input(name: str, home: Frame) -> bool:
+    """Whether a parameter is the `x` of a network's forward, which everyone calls so."""
+    function = home.function
+    owner = None if function is None else function.owner
+    if function is None or owner is None or function.name != "forward" or name not in INPUTS:
+        return False
+    return home.project.is_network(owner)
+
+
+def _arguments(arguments: ast.arguments) -> list[ast.arg]:
+    return [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+
+
+def _from_loader(name: ast.Name, frame: Frame) -> bool:
+    """Whether a name is what a loop over a loader gives: `batch["labels"]` is a tensor then."""
+    _, bindings = frame.bound(name.id)
+    elements = [one for one in bindings if one.role is Role.ELEMENT and one.value is not None]
+    return bool(elements) and all(
+        one.role is Role.CHANGED
+        or (one in elements and LOADER_NAME.search(text_of(one.value or name)) is not None)
+        for one in bindings
+    )
+
+
+def _makes_tensor(call: ast.Call, frame: Frame, depth: int) -> bool:
+    qualified = frame.module.names.called(call) or ""
+    if MAKES_TENSOR.match(qualified):
+        return True
+    if _is_layer(call.func, frame):
+        return True
+    if not isinstance(call.func, ast.Attribute):
+        return False
+    if call.func.attr in OF_TENSORS:
+        return True
+    return call.func.attr in KEEPS_TENSOR and is_tensor(call.func.value, frame, depth + 1)
+
+
+def _is_layer(called: ast.expr, frame: Frame) -> bool:
+    """Whether `self.proj(x)` runs one of torch's own layers that give one tensor."""
+    made = [frame.module.names.called(one) or "" for one in frame.attribute_values(called)]
+    return bool(made) and all(LAYER.match(one) for one in made)

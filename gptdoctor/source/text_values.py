@@ -1,0 +1,126 @@
+"""Values that are written down: numbers, infinities, and what plain names and attributes hold."""
+
+from __future__ import annotations
+
+import ast
+import math
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+
+from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.project import Project
+
+Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
+INFINITIES = frozenset(
+    {"math.inf", "torch.inf", "numpy.inf", "math.huge", "numpy.Inf", "numpy.infty"}
+)
+DEEPEST = 6  # names followed one after another; longer chains are loops
+_WORK: dict[type[ast.operator], Callable[[float, float], float]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+    ast.Pow: math.pow,
+}
+
+
+def bound_to(name: ast.Name, function: Function) -> ast.expr | None:
+    """The one expression that a name stands for where it is read, or None."""
+    found = function.reaching(name)
+    one = found[0] if len(found) == 1 else None
+    return one.value if one is not None and one.role is Role.WHOLE else None
+
+
+def kept_in(project: Project, function: Function, attribute: str) -> Kept | None:
+    """The one expression that `self.ATTRIBUTE` is set to in the class and its bases, or None."""
+    if function.owner is None:
+        return None
+    found = _settings(project, function.owner).get(attribute, [])
+    return found[0] if len(found) == 1 else None
+
+
+@lru_cache(maxsize=256)
+def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
+    """What a class and its bases assign to attributes or register as buffers."""
+    found: dict[str, list[Kept]] = {}
+    for link in (info, *project.bases(info)):
+        functions = functions_of(project, link.module)
+        for method in link.methods.values():
+            for name, value in [*self_assignments(method), *_buffers(method)]:
+                found.setdefault(name, []).append((value, functions[method]))
+    return found
+
+
+def _buffers(method: ast.AST) -> list[tuple[str, ast.expr]]:
+    """`self.register_buffer("NAME", value)`."""
+    found: list[tuple[str, ast.expr]] = []
+    for node in ast.walk(method):
+        if not isinstance(node, ast.Call) or self_attribute(node.func) != "register_buffer":
+            continue
+        named = {one.arg: one.value for one in node.keywords}
+        name = node.args[0] if node.args else named.get("name")
+        value = node.args[1] if len(node.args) > 1 else named.get("tensor")
+        if isinstance(name, ast.Constant) and isinstance(name.value, str) and value is not None:
+            found.append((name.value, value))
+    return found
+
+
+def number_of(value: ast.expr | None, function: Function, depth: int = 0) -> float | None:
+    """The number that an expression is, as far as it is written down; minus infinity included."""
+    if value is None or depth > DEEPEST:
+        return None
+    if isinstance(value, ast.Constant):
+        if isinstance(value.value, bool) or not isinstance(value.value, int | float):
+            return None
+        return float(value.value)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.USub | ast.UAdd):
+        inner = number_of(value.operand, function, depth + 1)
+        if inner is None:
+            return None
+        return -inner if isinstance(value.op, ast.USub) else inner
+    if isinstance(value, ast.BinOp):
+        return _computed(value, function, depth)
+    if isinstance(value, ast.Name):
+        bound = bound_to(value, function)
+        if bound is not None:
+            return number_of(bound, function, depth + 1)
+    if isinstance(value, ast.Call):
+        return _called(value, function, depth)
+    return _named(value, function)
+
+
+def _named(value: ast.expr, function: Function) -> float | None:
+    """`math.inf`, `torch.finfo(x.dtype).min`."""
+    if isinstance(value, ast.Attribute) and value.attr in ("min", "max"):
+        called = function.module.names.called(value.value)
+        if called in ("torch.finfo", "numpy.finfo"):
+            return -math.inf if value.attr == "min" else math.inf
+    return math.inf if function.module.names.qualified(value) in INFINITIES else None
+
+
+def _called(call: ast.Call, function: Function, depth: int) -> float | None:
+    """`float("-inf")`, `torch.tensor(-1e9)`."""
+    called = function.module.names.called(call)
+    first = call.args[0] if call.args else None
+    if called == "float" and isinstance(first, ast.Constant) and isinstance(first.value, str):
+        words = first.value.strip().lower()
+        signs = {"-inf": -math.inf, "-infinity": -math.inf, "inf": math.inf}
+        return signs.get(words)
+    if called in ("float", "int", "torch.tensor", "torch.as_tensor", "torch.scalar_tensor"):
+        return number_of(first, function, depth + 1)
+    return None
+
+
+def _computed(value: ast.BinOp, function: Function, depth: int) -> float | None:
+    left = number_of(value.left, function, depth + 1)
+    right = number_of(value.right, function, depth + 1)
+    work = _WORK.get(type(value.op))
+    if left is None or right is None or work is None:
+        return None
+    try:
+        return work(left, right)
+    except (ArithmeticError, ValueError):
+        return None

@@ -1,0 +1,218 @@
+"""What the rules about constructors and methods of networks see in text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked, plain
+from tests.defects.scanning import lines_of
+
+HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n"
+
+
+def assert_lines(rule: str, snippet: str) -> None:
+    """The rule fires on the lines that are marked, and on no other."""
+    text = HEAD + plain(snippet)
+    assert lines_of(rule, text) == marked(text)
+
+
+def built(body: str, rest: str = "return x", base: str = "nn.Module") -> str:
+    """A network whose constructor and forward have these statements."""
+    inner = "\n".join(f"        {line}" for line in plain(body).splitlines())
+    last = "\n".join(f"        {line}" for line in plain(rest).splitlines())
+    first = f"class Net({base}):\n    def __init__(self, dim, depth=2):\n{inner}\n"
+    return f"{first}\n    def forward(self, x):\n{last}\n"
+
+
+SUPER = {
+    "none": "self.a = nn.Linear(dim, dim)  # here",
+    "a plain value first": "self.dim = dim\nself.a = nn.Linear(dim, dim)  # here",
+    "named only": "super().__init__  # here\nself.a = nn.Linear(dim, dim)",
+    "named of two": "super(Net, self).__init__  # here\nself.a = nn.Linear(dim, dim)",
+    "too late": "self.a = nn.Parameter(torch.ones(dim))  # here\nsuper().__init__()",
+    "a container": "self.a = nn.ModuleList()  # here",
+    "no layer": "self.dim = dim",
+    "called": "super().__init__()\nself.a = nn.Linear(dim, dim)",
+    "by name": "nn.Module.__init__(self)\nself.a = nn.Linear(dim, dim)",
+    "by a method": "self.setup()\nself.a = nn.Linear(dim, dim)",
+    "by a function": "setup(self)\nself.a = nn.Linear(dim, dim)",
+    "in a branch": "if depth:\n    super().__init__()\nself.a = nn.Linear(dim, dim)",
+    "a layer in a branch": "if depth:\n    self.a = nn.Linear(dim, dim)\nsuper().__init__()",
+    "a function of nn": "self.a = nn.init.calculate_gain('relu')",
+}
+
+
+@pytest.mark.parametrize("body", SUPER.values(), ids=SUPER)
+def test_layers_before_super_init(body: str) -> None:
+    """The first layer that torch refuses is reported, or the call that is none."""
+    assert_lines("GD111", built(body))
+
+
+def test_a_metaclass_may_set_the_module_up() -> None:
+    """Whatever a metaclass does comes before the constructor."""
+    assert_lines("GD111", built("self.a = nn.Linear(dim, dim)", base="nn.Module, metaclass=Meta"))
+
+
+def test_a_base_of_this_file_is_followed() -> None:
+    """The base's own constructor is not called by itself."""
+    assert_lines(
+        "GD111",
+        "class Base(nn.Module):\n    pass\n\n" + built("self.a = Base()  # here", base="Base"),
+    )
+
+
+MISSPELT = {
+    "forward": "def forwad(self, x):  # here\n    return x",
+    "init": "def __init_(self, dim):  # here\n    self.a = nn.Linear(dim, dim)",
+    "int": "def __int__(self, dim):  # here\n    self.a = nn.Linear(dim, dim)",
+    "a number": "def __int__(self):\n    self.asked = True\n    return 3",
+    "nothing set": "def __init_(self, dim):\n    print(dim)",
+    "nothing returned": "def forwad(self, x):\n    print(x)",
+    "another word": "def _forward(self, x):\n    return x",
+    "called by it": (
+        "def forwad(self, x):\n    return x\ndef __call__(self, x):\n    return self.forwad(x)"
+    ),
+}
+
+
+@pytest.mark.parametrize("methods", MISSPELT.values(), ids=MISSPELT)
+def test_misspelt_methods(methods: str) -> None:
+    """A slip is reported where the right method is missing and the body does its work."""
+    inner = "\n".join(f"    {line}" for line in methods.splitlines())
+    assert_lines("GD112", f"class Net(nn.Module):\n{inner}\n")
+
+
+def test_a_right_method_beside_a_slip() -> None:
+    """With the right one there, the other is a method of its own."""
+    assert_lines(
+        "GD112", built("super().__init__()") + "\n    def foward(self, x):\n        return x\n"
+    )
+
+
+HIDDEN = {
+    "list": ("self.a = [nn.Linear(dim, dim) for _ in range(depth)]  # here", "self.a[0](x)"),
+    "two": ("self.a = (nn.Linear(dim, dim), nn.Linear(dim, dim))  # here", "self.a[0](x)"),
+    "appended": (
+        "self.a = []  # here\nfor _ in range(depth):\n    self.a.append(nn.Linear(dim, dim))",
+        "self.a[0](x)",
+    ),
+    "by key": ("self.a = {}  # here\nself.a['q'] = nn.Linear(dim, dim)", "self.a['q'](x)"),
+    "a local list": (
+        "a = []\nfor _ in range(depth):\n    a.append(nn.Linear(dim, dim))\nself.a = a  # here",
+        "self.a[0](x)",
+    ),
+    "named parts": (
+        "self.a = [(0, nn.Linear(dim, dim)), (1, nn.Linear(dim, dim))]  # here",
+        "x + self.a[0][1](x)",
+    ),
+    "moved": ("self.a = nn.Parameter(torch.ones(dim)).cuda()  # here", "x * self.a"),
+    "wants a gradient": ("self.a = torch.ones(dim).requires_grad_()  # here", "x * self.a"),
+    "one, hidden": ("self.a = [nn.Linear(dim, dim)]", "self.a[0](x)"),
+    "registered below": (
+        "self.a = [nn.Linear(dim, dim) for _ in range(depth)]\nself.b = nn.ModuleList(self.a)",
+        "self.a[0](x)",
+    ),
+    "added by name": (
+        "self.a = [nn.Linear(dim, dim) for _ in range(depth)]\n"
+        "for i, one in enumerate(self.a):\n    self.add_module(str(i), one)",
+        "self.a[0](x)",
+    ),
+    "in a sequence": (
+        "self.a = [nn.Linear(dim, dim) for _ in range(depth)]\nself.b = nn.Sequential(*self.a)",
+        "self.a[0](x)",
+    ),
+    "a local list, registered": (
+        "a = [nn.Linear(dim, dim) for _ in range(depth)]\nself.b = nn.ModuleList(a)\nself.a = a",
+        "self.a[0](x)",
+    ),
+    "others' layers": (
+        "self.b = nn.Linear(dim, dim)\nself.c = nn.Linear(dim, dim)\nself.a = [self.b, self.c]",
+        "self.a[0](x)",
+    ),
+    "no weights": ("self.a = [nn.ReLU() for _ in range(depth)]", "self.a[0](x)"),
+    "never used": ("self.a = [nn.Linear(dim, dim) for _ in range(depth)]", "x"),
+    "frozen": (
+        "self.a = [nn.Linear(dim, dim).requires_grad_(False) for _ in range(depth)]",
+        "self.a[0](x)",
+    ),
+    "replaced": (
+        "self.a = [nn.Linear(dim, dim) for _ in range(depth)]\nself.a = nn.ModuleList(self.a)",
+        "self.a[0](x)",
+    ),
+    "meant": (
+        "# not to be registered\nself.a = [nn.Linear(dim, dim) for _ in range(depth)]",
+        "self.a[0](x)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "result"), HIDDEN.values(), ids=HIDDEN)
+def test_weights_that_torch_does_not_see(body: str, result: str) -> None:
+    """Layers in plain containers and parameters that are none, where nothing registers them."""
+    assert_lines("GD103", built(f"super().__init__()\n{body}", f"return {result}"))
+
+
+MADE = {
+    "at once": "return nn.Linear(4, 4)(x)  # here",
+    "by name": "layer = nn.Conv1d(4, 4, 1).cuda()  # here\nreturn layer(x) + layer(x)",
+    "moved later": "layer = nn.Linear(4, 4)  # here\nreturn layer.to(x.device)(x)",
+    "in a branch": "if x.size(-1) != 4:\n    x = nn.Linear(4, 4)(x)  # here\nreturn x",
+    "no weights": "return nn.GELU()(x)",
+    "kept": "layer = nn.Linear(4, 4)\nself.layer = layer\nreturn layer(x)",
+    "set by hand": "layer = nn.Linear(4, 4)\nlayer.weight.data = self.w\nreturn layer(x)",
+    "asked for first": "if self.l is None:\n    x = nn.Linear(4, 4)(x)\nreturn x",
+    "a factory": "return nn.Linear(4, 4)",
+}
+
+
+@pytest.mark.parametrize("body", MADE.values(), ids=MADE)
+def test_layers_made_in_forward(body: str) -> None:
+    """Made, called and thrown away."""
+    assert_lines("GD113", built("super().__init__()", body))
+
+
+REPEATED = {
+    "multiplied": "self.a = nn.ModuleList([nn.Linear(dim, dim)] * depth)  # here",
+    "the other way round": "self.a = nn.Sequential(*(depth * [nn.Linear(dim, dim)]))  # here",
+    "by name": "one = nn.Linear(dim, dim)\nself.a = nn.ModuleList([one] * depth)  # here",
+    "a local list": "a = [nn.Linear(dim, dim)] * depth  # here\nself.a = nn.ModuleList(a)",
+    "a generator": "one = nn.GRU(dim, dim)\nself.a = nn.ModuleList(one for _ in range(9))  # here",
+    "two loops": (
+        "a = []\nfor i in range(2):\n    one = nn.Linear(dim, dim)\n"
+        "    for _ in range(3):\n        a.append(one)  # here\nself.a = nn.ModuleList(a)"
+    ),
+    "made in the loop": (
+        "a = []\nfor i in range(2):\n    one = nn.Linear(dim, dim)\n    a.append(one)\n"
+        "self.a = nn.ModuleList(a)"
+    ),
+    "appended once": "a = []\none = nn.Linear(dim, dim)\na.append(one)\nself.a = nn.ModuleList(a)",
+    "no weights": "self.a = nn.ModuleList([nn.Identity()] * depth)",
+    "shared on purpose": "self.a = nn.ModuleList([nn.Linear(dim, dim)] * depth)  # shared",
+    "given": "self.a = nn.ModuleList(dim for dim in depth)",
+    "a plain list": "self.a = [3] * depth",
+}
+
+
+@pytest.mark.parametrize("body", REPEATED.values(), ids=REPEATED)
+def test_one_layer_in_several_places(body: str) -> None:
+    """One made layer, several times in a list."""
+    assert_lines("GD114", built(f"super().__init__()\n{body}"))
+
+
+CALLED = {
+    "a list": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a(x)  # here"),
+    "two calls": ("self.a = nn.ModuleDict()", "y = self.a(x)  # here\nreturn self.a(y)  # here"),
+    "an item": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a[0](x)"),
+    "a method": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a.pop(0)(x)"),
+    "a sequence": ("self.a = nn.Sequential(nn.ReLU())", "return self.a(x)"),
+    "one of two": (
+        "self.a = nn.ModuleList([nn.ReLU()])\nif depth:\n    self.a = nn.ReLU()",
+        "return self.a(x)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "result"), CALLED.values(), ids=CALLED)
+def test_lists_of_layers_that_are_called(body: str, result: str) -> None:
+    """A container of layers cannot be called."""
+    assert_lines("GD116", built(f"super().__init__()\n{body}", result))

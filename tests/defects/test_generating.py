@@ -1,0 +1,150 @@
+"""GD402, GD409, GD410 and GD412: what the text shows of functions that generate."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked
+from tests.defects.scanning import lines_of
+
+HEAD = """\
+import torch
+from torch import nn
+
+
+"""
+LOOP = """\
+    for _ in range(steps):
+        probs = model(ids)[:, -1].softmax(dim=-1)
+        token = torch.multinomial(probs, 1)
+        ids = torch.cat([ids, token], dim=1)
+    return ids
+"""
+METHOD = """\
+class Writer(nn.Module):
+    @torch.no_grad()
+    def generate(self, ids, steps):
+        self.eval()  # here
+        for _ in range(steps):
+            probs = self(ids)[:, -1].softmax(dim=-1)
+            ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
+        return ids
+"""
+NO_GRAD = "@torch.no_grad()\n"
+
+
+def seen(rule: str, text: str) -> tuple[list[int], list[int]]:
+    """The lines that a rule reports, and those that are marked."""
+    return lines_of(rule, f"{HEAD}{text}"), marked(f"{HEAD}{text}")
+
+
+UNUSED = {
+    "a default": f"{NO_GRAD}def generate(model, ids, steps, temperature=1.0):  # here\n{LOOP}",
+    "on its own line": f"{NO_GRAD}def write(\n    model,\n    ids,\n    steps,\n"
+    f"    temp,  # here\n):\n{LOOP}",
+    "scaled and dropped": f"{NO_GRAD}def sample(model, ids, steps, tau):\n"
+    + LOOP.replace("        token", "        cold = probs / tau  # here\n        token"),
+}
+USED = {
+    "a helper": LOOP.replace("probs, 1", "sharpen(probs, temperature), 1"),
+    "a function inside": "    def scale(z):\n        return z / temperature\n\n" + LOOP,
+    "all names at once": LOOP.replace("model(ids)", "model(ids, **locals())"),
+    "kept for a later step": "    cold = 1 / temperature\n"
+    + LOOP.replace(".softmax", ".mul(cold).softmax"),
+}
+
+
+@pytest.mark.parametrize("text", UNUSED.values(), ids=UNUSED)
+def test_a_temperature_that_nothing_uses_is_seen(text: str) -> None:
+    """At the parameter, or where its only use is dropped."""
+    found, wanted = seen("GD402", text)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("body", USED.values(), ids=USED)
+def test_a_temperature_that_something_uses_is_left_alone(body: str) -> None:
+    """Whatever it is used for."""
+    text = f"{NO_GRAD}def generate(model, ids, steps, temperature=1.0):\n{body}"
+    assert seen("GD402", text)[0] == []
+
+
+def test_who_draws_nothing_need_not_use_a_temperature() -> None:
+    """A loss that other losses share their signature with."""
+    assert seen("GD402", "def loss(z, y, temperature=1.0):\n    return (z - y).sum()\n")[0] == []
+
+
+@pytest.mark.parametrize("name", ["eos_token_id", "eos", "stop_tokens", "end_id"])
+def test_an_end_that_nothing_asks_for_is_seen(name: str) -> None:
+    """Under all its names; what is asked for is left alone, and what only ends a range."""
+    text = f"{NO_GRAD}def generate(model, ids, steps, {name}=None):  # here\n{LOOP}"
+    found, wanted = seen("GD412", text)
+    assert found == wanted
+    asked = text.replace(
+        "    return ids", f"        if (token == {name}).all():\n            break"
+    )
+    assert seen("GD412", asked)[0] == []
+    assert seen("GD412", text.replace(f"{name}=None", "start=0, ending=None"))[0] == []
+
+
+KEEPING = {
+    "a function": f"def generate(model, ids, steps):  # here\n{LOOP}",
+    "in a while": "def generate(model, ids, steps):  # here\n"
+    + LOOP.replace("for _ in range(steps)", "while ids.size(1) < steps"),
+    "a method": METHOD.replace("    @torch.no_grad()\n", "")
+    .replace("        self.eval()  # here\n", "")
+    .replace("ids, steps):", "ids, steps):  # here"),
+    "the likeliest": "def decode(model, ids, steps):  # here\n"
+    + LOOP.replace("torch.multinomial(probs, 1)", "probs.argmax(-1, keepdim=True)"),
+}
+LETTING_GO = {
+    "a decorator": f"{NO_GRAD}def generate(model, ids, steps):\n{LOOP}",
+    "a decorator of somebody's own": f"@evaluating\ndef generate(model, ids, steps):\n{LOOP}",
+    "a block": "def generate(model, ids, steps):\n    with torch.inference_mode():\n"
+    + LOOP.replace("    ", "        ", 1).replace("\n    ", "\n        "),
+    "one step": "def step(model, ids):\n    return torch.multinomial(model(ids)[:, -1].exp(), 1)\n",
+    "what is learned from": "def rollout(model, ids, steps):\n    logs = []\n"
+    + LOOP.replace("        ids =", "        logs.append(log_prob(probs, token))\n        ids ="),
+    "its caller's block": f"def generate(model, ids, steps):\n{LOOP}\n\n"
+    "def show(model, ids):\n    with torch.no_grad():\n        return generate(model, ids, 9)\n",
+    "in private": f"def _generate(model, ids, steps):\n{LOOP}",
+    "no model that was given": "def shuffle(ids, steps):\n"
+    + LOOP.replace("model(ids)", "torch.rand(ids.shape)"),
+}
+
+
+@pytest.mark.parametrize("text", KEEPING.values(), ids=KEEPING)
+def test_generating_with_gradients_is_seen(text: str) -> None:
+    """Where the function begins."""
+    found, wanted = seen("GD410", text)
+    assert found == wanted
+
+
+@pytest.mark.parametrize("text", LETTING_GO.values(), ids=LETTING_GO)
+def test_generating_without_gradients_is_left_alone(text: str) -> None:
+    """Or where somebody else decides."""
+    assert seen("GD410", text)[0] == []
+
+
+def test_a_mode_that_is_left_is_seen() -> None:
+    """In a method of the network that generates."""
+    found, wanted = seen("GD409", METHOD)
+    assert found == wanted == [8]
+
+
+RESTORED = {
+    "train": METHOD.replace("        return", "        self.train()\n        return"),
+    "as it was": METHOD.replace("        self", "        was = self.training\n        self", 1),
+    "a decorator": METHOD.replace("@torch.no_grad()", "@in_evaluation"),
+    "on demand": METHOD.replace(
+        "        self.eval()", "        if steps:\n            self.eval()"
+    ),
+    "another's mode": METHOD.replace("self.eval()", "self.draft.eval()"),
+    "no network": METHOD.replace("(nn.Module)", ""),
+    "nothing generated": "class Net(nn.Module):\n    def freeze(self):\n        self.eval()\n",
+}
+
+
+@pytest.mark.parametrize("text", RESTORED.values(), ids=RESTORED)
+def test_a_mode_that_may_be_put_back_is_left_alone(text: str) -> None:
+    """Or that is another's."""
+    assert seen("GD409", text)[0] == []

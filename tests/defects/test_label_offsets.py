@@ -1,0 +1,163 @@
+"""GD603 and GD607, wrong-label-shift and loss-across-rows: what the text shows."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked, plain
+from tests.defects.scanning import lines_of
+
+HEAD = """\
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab, width):
+        super().__init__()
+        self.wte = nn.Embedding(vocab, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab)
+        self.criterion = nn.CrossEntropyLoss()
+
+"""
+BOTH = HEAD.replace("batch_first=True", "batch_first=True, bidirectional=True")
+COPIES = {
+    "its own ids": """
+    def forward(self, ids):
+        h, _ = self.mix(self.wte(ids))
+        z = self.head(h)
+        return z, F.cross_entropy(z.view(-1, z.size(-1)), ids.view(-1))  # here
+    """,
+    "its own ids, by the class's loss": """
+    def forward(self, ids):
+        z = self.head(self.mix(self.wte(ids))[0])
+        return self.criterion(z.transpose(1, 2), ids.long())  # here
+    """,
+    "what a step gave it": """
+    def training_step(self, batch):
+        z = self(batch[:, :-1])
+        goal = batch[:, :-1]  # here
+        return F.cross_entropy(z.flatten(0, 1), goal.flatten())
+    """,
+    "a batch under its key": """
+    def training_step(self, batch):
+        ids = batch["ids"]
+        z = self(ids)
+        return F.cross_entropy(z.flatten(0, 1), ids.flatten())  # here
+    """,
+    "shifted twice": """
+    def loss(self, z, labels):
+        labels = labels[:, 1:]  # here
+        return F.cross_entropy(z[:, :-2].flatten(0, 1), labels[:, 1:].flatten())
+    """,
+    "shifted by what is read and by the loss": """
+    def training_step(self, batch):
+        z = self(batch[:, :-1])
+        goal = batch[:, 1:]  # here
+        return F.cross_entropy(z[:, :-1].flatten(0, 1), goal[:, 1:].flatten())
+    """,
+    "shifted the wrong way": """
+    def loss(self, z, labels):
+        goal = labels[..., :-1].contiguous()  # here
+        return F.cross_entropy(z[..., 1:, :].reshape(-1, 9), goal.view(-1))
+    """,
+}
+RIGHT = {
+    "labels from outside": """
+    def loss(self, z, labels):
+        return F.cross_entropy(z.flatten(0, 1), labels.flatten())
+    """,
+    "labels from outside, shifted": """
+    def loss(self, z, labels):
+        return F.cross_entropy(z[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+    """,
+    "read without the last, told without the first": """
+    def training_step(self, batch):
+        z = self(batch[:, :-1])
+        return F.cross_entropy(z.flatten(0, 1), batch[:, 1:].flatten())
+    """,
+    "ids that were moved": """
+    def forward(self, ids):
+        z = self.head(self.mix(self.wte(ids.roll(1, 1)))[0])
+        return F.cross_entropy(z.flatten(0, 1), ids.flatten())
+    """,
+    "ids behind a first vector": """
+    def forward(self, ids):
+        x = self.wte(ids[:, :-1])
+        z = self.head(self.mix(torch.cat([self.first, x], 1))[0])
+        return F.cross_entropy(z.flatten(0, 1), ids.flatten())
+    """,
+    "two tokens ahead, on purpose": """
+    def mtp_loss(self, z, labels):
+        return F.cross_entropy(z[:, :-2].flatten(0, 1), labels[:, 2:].flatten())
+    """,
+    "a prefix before the scores": """
+    def loss(self, z, labels):
+        return F.cross_entropy(z[:, 4:].flatten(0, 1), labels.flatten())
+    """,
+    "two of a batch": """
+    def training_step(self, batch):
+        ids, targets = batch
+        return F.cross_entropy(self(ids).flatten(0, 1), targets.flatten())
+    """,
+    "a cut that only a run knows": """
+    def loss(self, z, labels, n):
+        return F.cross_entropy(z[:, n:-1].flatten(0, 1), labels[:, n + 1 :].flatten())
+    """,
+    "two that may be": """
+    def loss(self, z, labels, shifted):
+        goal = labels if shifted else labels[:, 2:]
+        return F.cross_entropy(z.mT, goal)
+    """,
+}
+
+
+@pytest.mark.parametrize("body", COPIES.values(), ids=COPIES)
+def test_a_wrong_shift_is_seen(body: str) -> None:
+    """On the slice of the labels, or on the loss."""
+    text = f"{HEAD}{body.strip(chr(10))}\n"
+    assert lines_of("GD603", text) == marked(text)
+
+
+@pytest.mark.parametrize("body", RIGHT.values(), ids=RIGHT)
+def test_what_may_be_the_next_token_is_left_alone(body: str) -> None:
+    """Whether labels from outside are shifted is not to be seen."""
+    assert lines_of("GD603", f"{HEAD}{body.strip(chr(10))}\n") == []
+
+
+@pytest.mark.parametrize("name", ["its own ids", "what a step gave it"])
+def test_who_sees_the_whole_text_may_tell_it_in_place(name: str) -> None:
+    """A network that reads both ways, or that does not say how it reads."""
+    assert lines_of("GD603", f"{BOTH}{COPIES[name].strip(chr(10))}\n") == []
+    linear = HEAD.replace("nn.GRU(width, width, batch_first=True)", "nn.Linear(width, width)")
+    assert lines_of("GD603", f"{linear}{COPIES[name].strip(chr(10))}\n") == []
+
+
+ACROSS = {
+    "both in the call": "return F.cross_entropy(z.view(-1, 9)[:-1], y.view(-1)[1:])",
+    "one name each": "flat = z.flatten(0, 1)\n    goal = y.reshape(-1)\n"
+    "    return F.cross_entropy(flat[:-1], goal[1:])",
+    "changed in type": "flat, goal = z.flatten(0, 1), y.flatten()\n"
+    "    return F.cross_entropy(flat[:-1].float(), goal[1:].long())",
+}
+KEPT = {
+    "shifted first": "return F.cross_entropy(z[:, :-1].flatten(0, 1), y[:, 1:].flatten())",
+    "as many rows of both": "return F.cross_entropy(z.view(-1, 9)[:-1], y.view(-1)[:-1])",
+    "no rows at all": "return F.cross_entropy(z[:-1], y[1:])",
+    "those that count": "return F.cross_entropy(z.view(-1, 9)[mask], y.view(-1)[mask])",
+}
+
+
+@pytest.mark.parametrize("body", ACROSS.values(), ids=ACROSS)
+def test_a_shift_of_flattened_rows_is_seen(body: str) -> None:
+    """Where the labels are cut."""
+    text = plain("import torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    assert lines_of("GD607", text) == [text.count("\n")]
+
+
+@pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
+def test_rows_that_are_kept_apart_are_left_alone(body: str) -> None:
+    """The order of cutting and flattening decides."""
+    text = plain("import torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    assert lines_of("GD607", text) == []

@@ -1,0 +1,93 @@
+"""What the rules about parameters that are replaced and results that are written over see."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked, plain
+from tests.defects.scanning import lines_of
+
+HEAD = """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+        self.act = nn.ReLU()
+        self.w = nn.Parameter(torch.ones(dim))
+        self.late = None
+
+"""
+
+
+def net(body: str, method: str = "forward") -> str:
+    """A network with a method of these statements."""
+    inside = "\n".join(f"        {line}" for line in plain(body).splitlines())
+    return f"{HEAD}    def {method}(self, x):\n{inside}\n"
+
+
+REPLACED = {
+    "a product": "self.w = self.w * 2  # here\nreturn x * self.w",
+    "a call of torch": "self.w = torch.clamp(self.w, 0, 1)  # here\nreturn x * self.w",
+    "by name": "w = self.w.detach()\nself.w = w  # here\nreturn x * self.w",
+    "a new parameter": "self.w = nn.Parameter(x.mean(0))  # here\nreturn x * self.w",
+    "a layer's weight": "self.a.weight = nn.Parameter(x)  # here\nreturn self.a(x)",
+    "a new layer": "self.a = nn.Linear(3, 3)  # here\nreturn self.a(x)",
+    "in training": "if self.training:\n    self.w = self.w + 1  # here\nreturn x * self.w",
+    "made late": "if self.late is None:\n    self.late = nn.Parameter(x)\nreturn x * self.late",
+    "made again on demand": "if len(self.w) != 3:\n    self.w = nn.Parameter(x)\nreturn x",
+    "its numbers": "self.w.data = self.w.data.clamp(0, 1)\nreturn x * self.w",
+    "an activation": "self.act = nn.GELU()\nreturn self.act(x)",
+    "a plain attribute": "self.seen = x * 2\nreturn x",
+    "whatever a function gives": "self.w = self.make(x)\nreturn x * self.w",
+}
+
+
+@pytest.mark.parametrize("body", REPLACED.values(), ids=REPLACED)
+def test_parameters_that_forward_replaces(body: str) -> None:
+    """A tensor, a new parameter or a new layer in the place of one of the constructor's."""
+    text = net(body)
+    assert lines_of("GD104", text) == marked(text)
+
+
+def test_a_method_that_replaces_is_no_forward() -> None:
+    """Whoever calls it may make a new optimizer."""
+    assert lines_of("GD104", net("self.w = nn.Parameter(x)", "resize")) == []
+
+
+WRITTEN = {
+    "added": "y = torch.sigmoid(self.a(x))\ny += 1  # here\nreturn y",
+    "a method": "y = self.a(x).tanh()\ny.mul_(2)  # here\nreturn y",
+    "rows": "y = F.softmax(self.a(x), -1)\ny[:, 0] = 0  # here\nreturn y",
+    "a part": "y = self.a(x).exp()\ny[0] *= 2  # here\nreturn y",
+    "inplace": "y = F.relu(self.a(x))\nz = F.dropout(y, 0.1, inplace=True)  # here\nreturn z",
+    "of the argument": "y = x.sqrt()\ny /= 2  # here\nreturn y",
+    "a parameter": "self.w *= 0.5  # here\nreturn x * self.w",
+    "anew": "y = torch.sigmoid(self.a(x))\ny = y + 1\nreturn y",
+    "after it was made anew": "y = self.a(x).exp()\ny = y.clone()\ny += 1\nreturn y",
+    "before": "y = self.a(x)\ny += 1\ny = y.exp()\nreturn y",
+    "one of two": "y = self.a(x)\nif x.sum():\n    y = y.exp()\ny += 1\nreturn y",
+    "a sum": "y = self.a(x) + 1\ny += 1\nreturn y",
+    "no weights": "y = torch.arange(3).exp()\ny += 1\nreturn self.a(x) * y",
+    "without gradients": "with torch.no_grad():\n    y = self.a(x).exp()\n    y += 1\nreturn y",
+    "its numbers": "y = self.a(x).exp()\ny.data.mul_(2)\nreturn y",
+    "a number": "n = 0\nn += 1\nreturn self.a(x) * n",
+    "numbers of a parameter": "self.w.data *= 0.5\nreturn x * self.w",
+}
+
+
+@pytest.mark.parametrize("body", WRITTEN.values(), ids=WRITTEN)
+def test_results_that_are_written_over(body: str) -> None:
+    """A result that backward needs, or a parameter, written into."""
+    text = net(body)
+    assert lines_of("GD105", text) == marked(text)
+
+
+def test_a_parameter_may_be_written_without_gradients() -> None:
+    """That is what no_grad is for."""
+    text = net("with torch.no_grad():\n    self.w *= 0.5\nreturn x * self.w")
+    assert lines_of("GD105", text) == []

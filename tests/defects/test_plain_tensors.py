@@ -1,0 +1,78 @@
+"""What the rules about plain tensors of a constructor see in text."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked
+from tests.defects.scanning import lines_of
+
+
+def net(value: str, result: str) -> str:
+    """A network that keeps a tensor and returns an expression."""
+    return (
+        "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
+        "class Net(nn.Module):\n    def __init__(self, dim, device=None):\n"
+        f"        super().__init__()\n        self.t = {value}  # here\n"
+        "        self.mix = nn.Linear(dim, dim)\n\n"
+        f"    def forward(self, x):\n        h = self.mix(x)\n        {result}\n"
+    )
+
+
+TABLES = {
+    "added": ("torch.arange(dim)", "return h + self.t"),
+    "a part": ("torch.linspace(0, 1, dim)[None]", "return h * self.t[:, :3]"),
+    "in a product": ("torch.eye(dim)", "return torch.matmul(h, self.t)"),
+    "as a mask": ("torch.ones(dim, dim).triu(1)", "return h.masked_fill(self.t == 1, 0)"),
+    "by name": ("torch.arange(dim)", "t = self.t.float()\n        return h + t"),
+    "listed": ("torch.tensor([1.0, 2.0])", "return h * self.t"),
+}
+FITTING = {
+    "moved": ("torch.arange(dim)", "return h + self.t.to(h)"),
+    "moved by name": ("torch.arange(dim)", "t = self.t\n        return h + t.to(h.device)"),
+    "a device": ("torch.arange(dim, device=device)", "return h + self.t"),
+    "a number": ("torch.tensor(dim)", "return h * self.t"),
+    "an index": ("torch.arange(dim)", "return h[self.t]"),
+    "numbers": ("torch.arange(dim)", "return h + self.t.tolist()[0]"),
+    "handed on": ("torch.arange(dim)", "return rotate(h, self.t)"),
+    "among its own": ("torch.arange(dim)", "return h + float((self.t * 2).sum())"),
+    "round and round": (
+        "torch.arange(dim)",
+        "t = self.t\n        t = t[:3]\n        t = t[1:]\n        return t.shape",
+    ),
+    "set again": ("torch.arange(dim)", "self.t = self.t.to(h)\n        return h + self.t"),
+    "no tensor": ("dim * 2", "return h + self.t"),
+}
+
+
+@pytest.mark.parametrize(("value", "result"), TABLES.values(), ids=TABLES)
+def test_tables_that_stay_behind(value: str, result: str) -> None:
+    """A computed tensor that meets the data where it lies."""
+    text = net(value, result)
+    rules = ("GD109", "GD115")
+    assert [line for rule in rules for line in lines_of(rule, text)] == marked(text)
+
+
+@pytest.mark.parametrize(("value", "result"), FITTING.values(), ids=FITTING)
+def test_tables_that_go_along(value: str, result: str) -> None:
+    """What is moved, or needs not be."""
+    text = net(value, result)
+    assert lines_of("GD115", text) == []
+    assert lines_of("GD109", text) == []
+
+
+def test_random_numbers_are_weights() -> None:
+    """They are told as weights, unless a name or a comment says that they stay."""
+    text = net("torch.randn(dim)", "return h * self.t")
+    assert lines_of("GD109", text) == marked(text)
+    assert lines_of("GD115", text) == []
+    assert lines_of("GD109", text.replace("# here", "# fixed")) == []
+    assert lines_of("GD109", text.replace("self.t", "self.noise")) == []
+
+
+def test_ones_are_weights_by_their_name() -> None:
+    """A scale of ones is a weight; ones under another name may be anything."""
+    text = net("torch.ones(dim)", "return h * self.t")
+    assert lines_of("GD109", text) == []
+    named = text.replace("self.t", "self.scale")
+    assert lines_of("GD109", named) == marked(named)
