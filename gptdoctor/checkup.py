@@ -23,12 +23,11 @@ from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
-    from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
     from gptdoctor.cache.scans import ScanCache
-    from gptdoctor.changed import BranchChanges
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
+    from gptdoctor.settling import Settling
     from gptdoctor.source.project import Project
 
 
@@ -91,9 +90,11 @@ class Checkup:
 
     def project_with(self, overlay: Mapping[str, str]) -> Project:
         """The project as text, with `overlay` (path relative to the root -> text) on top."""
+        return self._project({**self.given, **overlay})
+
+    def _project(self, overlay: Mapping[str, str]) -> Project:
         from gptdoctor.source.project import Project
 
-        overlay = {**self.given, **overlay}
         return Project(root=self.root, search_paths=self._search_paths, overlay=overlay)
 
     @cached_property
@@ -126,7 +127,8 @@ class Checkup:
         if not self.options.show_output:
             models = tuple(dataclasses.replace(model, output="") for model in models)
         found = dataclasses.replace(examination, models=models)
-        examination = self._settled(found, overlay or {}, whole=whole)
+        all_of_it = paths is None and overlay == self.given
+        examination = self.settling.settled(found, self._project(overlay), whole=all_of_it)
         return dataclasses.replace(examination, seconds=time.monotonic() - started)
 
     def _examine(
@@ -189,6 +191,7 @@ class Checkup:
             skipped=found.skipped,
             files=len(self.targets.files),
             seconds=0.0,
+            comments=found.comments,
         )
 
     @contextmanager
@@ -208,38 +211,12 @@ class Checkup:
         finally:
             store.close()
 
-    def _settled(
-        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
-    ) -> Examination:
-        """The examination without what the user set aside, which is no part of what is kept."""
-        from gptdoctor.diagnose.set_aside import settle, sorted_out
-
-        found = settle(examination, self.options, whole=whole)
-        if self.options.diff_base is not None:
-            judge = self._branch.judge(found, self.project_with(overlay))
-            found = sorted_out(found, judge)
-        if self.options.baseline is None:
-            return found
-        from gptdoctor.baseline import read_baseline, without_known
-
-        file = self.options.baseline
-        return without_known(found, read_baseline(file), self.looked, file.name)
-
-    @property
-    def looked(self) -> Looked:
-        """What this run looks at, for a baseline that was written of more or less."""
-        from gptdoctor.baseline import Looked
-
-        paths = frozenset(file.relative_to(self.root).as_posix() for file in self.targets.files)
-        return Looked(root=self.root, paths=paths, options=self.options)
-
     @cached_property
-    def _branch(self) -> BranchChanges:
-        from gptdoctor.changed import BranchChanges
-        from gptdoctor.source.revisions import before_branch
+    def settling(self) -> Settling:
+        """What sets aside what the user wants set aside, behind the weighing."""
+        from gptdoctor.settling import Settling
 
-        before = before_branch(self.root, self.options.diff_base or "HEAD")
-        return BranchChanges(before, self.project_with, self.options)
+        return Settling(self.options, self.targets, self._project)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

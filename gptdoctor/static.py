@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gptdoctor.cache.scans import ScanCache
+from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.findings import Finding
 from gptdoctor.core.scans import FileScan
@@ -20,6 +21,7 @@ class TextFound:
     findings: tuple[Finding, ...]  # by place
     errors: tuple[SourceError, ...]
     skipped: tuple[SkippedFile, ...]
+    comments: tuple[IgnoreComment, ...]
 
 
 def examine_text(
@@ -53,4 +55,5 @@ def examine_text(
         ),
         errors=tuple(error for scan in ordered for error in scan.errors),
         skipped=tuple(one for scan in ordered for one in scan.skipped),
+        comments=tuple(one for scan in ordered for one in scan.comments),
     )

@@ -160,7 +160,7 @@ def _key(file: Path, named: Collection[Path]) -> str:
 
 
 def _plain(scan: FileScan) -> object:
-    told = scan.findings or scan.errors or scan.skipped
+    told = scan.findings or scan.errors or scan.skipped or scan.comments
     return to_plain(scan, FileScan) if told else 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.findings import Finding
 
@@ -17,6 +18,7 @@ class FileScan:
     findings: tuple[Finding, ...] = ()
     errors: tuple[SourceError, ...] = ()
     skipped: tuple[SkippedFile, ...] = ()
+    comments: tuple[IgnoreComment, ...] = ()
 
     @property
     def failed(self) -> bool:
