@@ -19,6 +19,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.running import Running
+from gptdoctor.settling import Settling
 from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from gptdoctor.cache.scans import ScanCache
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
-    from gptdoctor.settling import Settling
     from gptdoctor.source.project import Project
 
 
@@ -123,13 +123,13 @@ class Checkup:
         if examination is None:
             examination = self._examine(overlay, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
-        models = examination.models
+        found = examination
         if not self.options.show_output:
-            models = tuple(dataclasses.replace(model, output="") for model in models)
-        found = dataclasses.replace(examination, models=models)
-        all_of_it = paths is None and overlay == self.given
-        examination = self.settling.settled(found, self._project(overlay), whole=all_of_it)
-        return dataclasses.replace(examination, seconds=time.monotonic() - started)
+            models = tuple(dataclasses.replace(model, output="") for model in found.models)
+            found = dataclasses.replace(found, models=models)
+        everything = paths is None and overlay == self.given
+        found = self.settling.settled(found, overlay, whole=everything)
+        return dataclasses.replace(found, seconds=time.monotonic() - started)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -214,8 +214,6 @@ class Checkup:
     @cached_property
     def settling(self) -> Settling:
         """What sets aside what the user wants set aside, behind the weighing."""
-        from gptdoctor.settling import Settling
-
         return Settling(self.options, self.targets, self._project)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:

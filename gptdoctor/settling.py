@@ -31,11 +31,14 @@ class Settling:
         self._targets = targets
         self._project_with = project_with
 
-    def settled(self, examination: Examination, project: Project, *, whole: bool) -> Examination:
-        """The examination of `project` without what the user set aside."""
+    def settled(
+        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
+    ) -> Examination:
+        """The examination, of the files with `overlay` on top, without what was set aside."""
         found = settle(examination, self._options, whole=whole)
         if self._options.diff_base is not None:
-            found = sorted_out(found, self._branch.judge(found, project))
+            judge = self._branch.judge(found, self._project_with(overlay))
+            found = sorted_out(found, judge)
         file = self._options.baseline
         if file is None:
             return found
