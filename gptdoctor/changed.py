@@ -9,22 +9,19 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.findings import Finding
 from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.diagnose.fingerprints import fingerprints
 from gptdoctor.diagnose.join import join
 from gptdoctor.diagnose.set_aside import Judge
-from gptdoctor.prepare import prepare, suspect
+from gptdoctor.scan_file import scan_text
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.revisions import Before
-from gptdoctor.source.targets import Targets
 
 OLD = Suppression(by=SuppressedBy.BASE)
 
@@ -33,12 +30,10 @@ class BranchChanges:
     """Tells what is new of findings; the old text is read as far as it is asked for."""
 
     def __init__(
-        self, before: Before, project_with: Callable[[dict[str, str]], Project], options: Options
+        self, before: Before, project_with: Callable[[Mapping[str, str]], Project]
     ) -> None:
         self._before = before
         self._old = project_with(before.texts)
-        # What is said of single models is said of the new text.
-        self._options = replace(options, models={}, build=None, call=None)
         self._read: set[str] = set()
         self._known: set[str] = set()
 
@@ -63,17 +58,14 @@ class BranchChanges:
         self._read |= new
         if not new:
             return
-        root = self._old.root
-        targets = Targets(
-            root=root,
-            files=tuple(sorted(root / path for path in new)),
-            named=frozenset(),
-            classes=frozenset(),
-        )
-        prepared = prepare(self._old, targets, None, self._options)
-        found = join(self._old, suspect(prepared), [], live=False)
-        mine = [one for one in found if one.location.path in new]
-        self._known.update(fingerprints(mine))
+        modules = [_module(self._old, self._old.root / path) for path in sorted(new)]
+        suspicions = [
+            one
+            for module in modules
+            if module is not None
+            for one in scan_text(self._old, module).suspicions
+        ]
+        self._known.update(fingerprints(join(self._old, suspicions, [], live=False)))
 
     def _is_changed(self, finding: Finding, project: Project) -> bool:
         """Whether one of the lines that a finding is about is not as it was."""

@@ -19,14 +19,13 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import NOT_IN_PROOFS
 from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.running import Running
+from gptdoctor.settling import Settling
 from gptdoctor.source.targets import Targets, find_targets, target_of_text
 from gptdoctor.worker.interpreter import choose_python, search_paths
 
 if TYPE_CHECKING:
-    from gptdoctor.baseline import Looked
     from gptdoctor.cache.results import ResultCache
     from gptdoctor.cache.scans import ScanCache
-    from gptdoctor.changed import BranchChanges
     from gptdoctor.core.diagnosis import SourceError
     from gptdoctor.core.findings import Suspicion
     from gptdoctor.prepare import Prepared
@@ -92,9 +91,11 @@ class Checkup:
 
     def project_with(self, overlay: Mapping[str, str]) -> Project:
         """The project as text, with `overlay` (path relative to the root -> text) on top."""
+        return self._project({**self.given, **overlay})
+
+    def _project(self, overlay: Mapping[str, str]) -> Project:
         from gptdoctor.source.project import Project
 
-        overlay = {**self.given, **overlay}
         return Project(root=self.root, search_paths=self._search_paths, overlay=overlay)
 
     @cached_property
@@ -123,12 +124,13 @@ class Checkup:
         if examination is None:
             examination = self._examine(overlay, paths, self._cache if whole else None)
         self._remember_recipes(examination.models)
-        models = examination.models
+        found = examination
         if not self.options.show_output:
-            models = tuple(dataclasses.replace(model, output="") for model in models)
-        found = dataclasses.replace(examination, models=models)
-        examination = self._settled(found, overlay or {}, whole=whole)
-        return dataclasses.replace(examination, seconds=time.monotonic() - started)
+            models = tuple(dataclasses.replace(model, output="") for model in found.models)
+            found = dataclasses.replace(found, models=models)
+        everything = paths is None and overlay == self.given
+        found = self.settling.settled(found, overlay, whole=everything)
+        return dataclasses.replace(found, seconds=time.monotonic() - started)
 
     def _examine(
         self, overlay: Mapping[str, str], paths: frozenset[str] | None, cache: ResultCache | None
@@ -210,38 +212,10 @@ class Checkup:
         finally:
             store.close()
 
-    def _settled(
-        self, examination: Examination, overlay: Mapping[str, str], *, whole: bool
-    ) -> Examination:
-        """The examination without what the user set aside, which is no part of what is kept."""
-        from gptdoctor.diagnose.set_aside import settle, sorted_out
-
-        found = settle(examination, self.options, whole=whole)
-        if self.options.diff_base is not None:
-            judge = self._branch.judge(found, self.project_with(overlay))
-            found = sorted_out(found, judge)
-        if self.options.baseline is None:
-            return found
-        from gptdoctor.baseline import read_baseline, without_known
-
-        file = self.options.baseline
-        return without_known(found, read_baseline(file), self.looked, file.name)
-
-    @property
-    def looked(self) -> Looked:
-        """What this run looks at, for a baseline that was written of more or less."""
-        from gptdoctor.baseline import Looked
-
-        paths = frozenset(file.relative_to(self.root).as_posix() for file in self.targets.files)
-        return Looked(root=self.root, paths=paths, options=self.options)
-
     @cached_property
-    def _branch(self) -> BranchChanges:
-        from gptdoctor.changed import BranchChanges
-        from gptdoctor.source.revisions import before_branch
-
-        before = before_branch(self.root, self.options.diff_base or "HEAD")
-        return BranchChanges(before, self.project_with, self.options)
+    def settling(self) -> Settling:
+        """What sets aside what the user wants set aside, behind the weighing."""
+        return Settling(self.options, self.targets, self._project)
 
     def _keep_finished(self, project: Project, cache: ResultCache, end: BaseException) -> None:
         """Keep what the models told that had finished when the user broke off, and note it."""

@@ -14,7 +14,7 @@ from gptdoctor.core.diagnosis import SkippedFile, SourceError
 from gptdoctor.core.scans import FileScan, digest_of
 from gptdoctor.diagnose.cells import told_of
 from gptdoctor.diagnose.join import join
-from gptdoctor.scan import TORCH_BYTES, Failure, ModelNames, scan_module
+from gptdoctor.scan import TORCH_BYTES, Failure, ModelNames, Scanned, scan_module
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.notebooks import SUFFIX as NOTEBOOK
 from gptdoctor.source.project import Project
@@ -55,8 +55,7 @@ def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
     module = project.read(file)
     if isinstance(module, SourceError):
         return FileScan(digest="", errors=(module,))
-    models = ModelNames(by_path={}, found_by=lambda one: main_models(project, one))
-    scanned = scan_module(project, module, models.of(module))
+    scanned = scan_text(project, module)
     findings = join(project, scanned.suspicions, [], live=False)
     return FileScan(
         digest="",
@@ -65,6 +64,12 @@ def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
         skipped=tuple(_skipped(module, named=named)),
         comments=ignore_comments(module),
     )
+
+
+def scan_text(project: Project, module: SourceModule) -> Scanned:
+    """What the text of a module shows, with its main models told."""
+    models = ModelNames(by_path={}, found_by=lambda one: main_models(project, one))
+    return scan_module(project, module, models.of(module))
 
 
 def told_failures(module: SourceModule, failures: tuple[Failure, ...]) -> Iterator[SourceError]:

@@ -119,7 +119,7 @@ def _from_command_line(given: Given) -> Selection:
 def _choice(file: FileConfig, given: Given) -> FileChoice:
     """Which files are read: patterns that extend are added to those that are replaced or not."""
     values: dict[str, Any] = dict(file.choice)
-    if given.exclude is not None:
+    if given.exclude:  # typer gives an empty list where nothing was given
         values["exclude"] = _patterns(given.exclude)
     for name in ("respect_gitignore", "force_exclude"):
         value = getattr(given, name)

@@ -54,11 +54,12 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     ),
     "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
     "baseline": ({"core", "config", "diagnose"}, set()),
-    "changed": (TEXT_SIDE | {"prepare"}, set()),
+    "changed": (TEXT_SIDE | {"scan_file"}, set()),
+    "settling": (TEXT_SIDE | {"baseline", "changed"}, set()),
     "running": ({"core", "cache", "worker"}, set()),
     "checkup": (
         {"core", "config", "source", "diagnose", "prepare", "weigh", "running", "cache", "worker"}
-        | {"static", "told_models", "baseline", "changed"},
+        | {"static", "told_models", "settling"},
         set(),
     ),
     "repair": ({"core", "config", "source", "catalog", "checkup", "remedies"}, {"libcst"}),

@@ -118,6 +118,6 @@ def test_what_a_run_alone_shows_is_new_where_its_lines_were_changed(
     def project_with(overlay: Any) -> Project:
         return Project(root=root, overlay=overlay)
 
-    changes = BranchChanges(before_branch(root, "main"), project_with, Options())
+    changes = BranchChanges(before_branch(root, "main"), project_with)
     judge = changes.judge(examination(found), project_with({}))
     assert (judge(found) is None) is is_new

@@ -96,7 +96,6 @@ def check(
     trace: TraceOption = False,
     stdin_filename: FilenameOption = None,
     watch: WatchOption = False,
-    traceback: shared.TracebackOption = False,
 ) -> None:
     """Examine models: scan the text, run tiny instances, say what keeps them from training."""
     show = partial(_show, outputs=planned(output_format, output_file), trace=trace)

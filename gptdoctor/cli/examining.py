@@ -44,7 +44,7 @@ def with_baseline_written(options: Options) -> Examination:
     file = options.baseline or root_of(options.targets, Path.cwd()) / USUAL_NAME
     old = read_baseline(file) if file.exists() else Baseline()
     examination = examine(dataclasses.replace(options, baseline=None))
-    looked = Checkup(options, Path.cwd()).looked
+    looked = Checkup(options, Path.cwd()).settling.looked
     new = baseline_of(examination, old, looked)
     ignore_interrupts()
     write_baseline(file, new)

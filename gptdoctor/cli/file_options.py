@@ -9,12 +9,13 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
 import typer
 
-from gptdoctor.cli.options import options_of
+from gptdoctor.cli.options import TracebackOption, options_of
 from gptdoctor.config import Options
 
 
@@ -58,6 +59,8 @@ _OPTIONS: dict[str, tuple[Any, Any]] = {
     "diff_base": (Annotated[str | None, _option("--diff-base", "REV", help_text=_SINCE)], None),
     "config": (_path("--config", "Read this TOML file, and no pyproject.toml."), None),
     "isolated": (_switch("--isolated", "Read no pyproject.toml."), False),
+    # Read by `main`, which prints errors; here so that every command accepts it.
+    "traceback": (TracebackOption, False),
     "show_files": (_switch("--show-files", "List the files that would be read, and end."), False),
     "show_settings": (_switch("--show-settings", "List the settings, and end."), False),
 }
@@ -93,18 +96,20 @@ def _list(options: Options, *, files: bool) -> None:
         for file in find_targets(options.targets, here, options.files).files:
             typer.echo(file.relative_to(here) if file.is_relative_to(here) else file)
         return
-    for name, value in dataclasses.asdict(options).items():
-        typer.echo(f"{name.replace('_', '-')} = {value!r}")
+    values = dataclasses.asdict(options)
+    for name, value in (values | values.pop("files")).items():
+        told = value.value if isinstance(value, Enum) else value
+        typer.echo(f"{name.replace('_', '-')} = {told!r}")
 
 
 def words_again(given: Mapping[str, Any]) -> list[str]:
     """What was given of these options, as the next command has to be given it again."""
     words: list[str] = []
-    for name in _OPTIONS:
+    for name, (_, default) in _OPTIONS.items():
         value, option = given[name], f"--{name.replace('_', '-')}"
         if value is True:
             words.append(option)
-        elif value is False and _OPTIONS[name][1] is None:  # a switch that has two sides
+        elif value is False and default is None:
             words.append(f"--no-{option[2:]}")
         elif value:
             words += [option, ",".join(value) if isinstance(value, list | tuple) else str(value)]

@@ -50,7 +50,6 @@ def fix(
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
     stdin_filename: FilenameOption = None,
-    traceback: shared.TracebackOption = False,
 ) -> None:
     """Repair the source: show a diff and its proof; write it with --apply.
 

@@ -47,7 +47,6 @@ def prove(
     cache: shared.CacheOption = None,
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
-    traceback: shared.TracebackOption = False,
 ) -> None:
     """Write a pytest file that fails while the confirmed defects of one model are there."""
     import dataclasses

@@ -46,7 +46,6 @@ def report(
     cache: shared.CacheOption = None,
     build: shared.BuildOption = None,
     call: shared.CallOption = None,
-    traceback: shared.TracebackOption = False,
 ) -> None:
     """Write the trainability report: models, bugs, what to fix first, how to wire training."""
     if source is not None and targets:

@@ -24,7 +24,7 @@ class IgnoreComment:
     words: tuple[str, ...]  # the rules, as they are written: codes, their beginnings, names
     reason: str
     whole_file: bool
-    lines: tuple[int, int]  # that it speaks of: (first, last), 1-based, inclusive
+    lines: tuple[int, ...]  # the first and the last that it speaks of, 1-based
     trouble: str = ""  # why it cannot be followed: then it silences nothing
     models: tuple[MadeOf, ...] = ()  # that a run could have shown the rules of
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
+from gptdoctor.cli.main import app
 from tests.commands import ROOT, gptdoctor
 from tests.source.test_revisions import git
 
@@ -117,6 +119,35 @@ def test_a_hook_may_name_files_that_are_excluded(project: Path) -> None:
     done = gptdoctor(*STATIC, *words, "--force-exclude", cwd=project)
     assert done.code == 0
     assert "No files read" in done.out
+
+
+def listed(*words: str) -> list[str]:
+    """What a command that only lists prints."""
+    done = CliRunner().invoke(app, ["check", *words])
+    assert done.exit_code == 0, done.output
+    return done.stdout.splitlines()
+
+
+def test_the_files_are_listed_that_would_be_read(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So that patterns can be tried."""
+    monkeypatch.chdir(project)
+    (project / "tests").mkdir()
+    (project / "tests/model.py").write_text("")
+    assert listed("--show-files") == ["known.py", "sick.py"]
+    assert listed("--show-files", "--extend-exclude", "known.py") == ["sick.py"]
+    assert listed("--show-files", "--exclude", "sick.py") == ["known.py", "tests/model.py"]
+
+
+def test_the_settings_are_listed_that_hold(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of files and of the command line."""
+    monkeypatch.chdir(project)
+    (project / "pyproject.toml").write_text("[tool.gptdoctor]\nfail-on = 'low'\n")
+    shown = listed("--show-settings", "--select", "no-progress")
+    assert "fail-on = 'low'" in shown
+    assert "select = ('GD903',)" in shown
+    assert "respect-gitignore = True" in shown
 
 
 def test_what_is_set_aside_is_not_repaired(project: Path) -> None:

@@ -10,6 +10,7 @@ from gptdoctor.core.comments import IgnoreComment
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.suppressions import ignore_comments
+from gptdoctor.worker.codec import from_plain, to_plain
 
 IGNORE = "# gptdoctor: ignore[GD101]"
 
@@ -212,6 +213,12 @@ def test_a_comment_for_the_whole_file_stands_at_its_top(tmp_path: Path) -> None:
     (comment,) = read(tmp_path, '"""A model."""\n\n# gptdoctor: ignore-file[GD501]\nimport a\n')
     assert comment.whole_file
     assert not comment.trouble
+
+
+def test_a_comment_can_be_kept(tmp_path: Path) -> None:
+    """Scans and examinations are, with their comments, as plain values."""
+    (comment,) = read(tmp_path, f"x = 1  {IGNORE}\n")
+    assert from_plain(to_plain(comment, IgnoreComment), IgnoreComment) == comment
 
 
 def test_a_file_without_the_word_is_not_read_by_tokens(
