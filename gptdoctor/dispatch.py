@@ -64,9 +64,14 @@ class Dispatch:
     def table(self, project: Project, module: SourceModule) -> Table:
         """The handlers for the nodes of this module; those that cannot fire in it are left out."""
         plain: dict[type[ast.AST], Handlers] = {}
+        told: dict[tuple[str, ...], bool] = {}
         for kind, handler, words in self._plain:
-            if not words or not self._filtering or any(one in module.text for one in words):
-                plain[kind] = (*plain.get(kind, ()), handler)
+            if words and self._filtering:
+                if words not in told:  # one rule has the same words for several kinds
+                    told[words] = any(one in module.text for one in words)
+                if not told[words]:
+                    continue
+            plain[kind] = (*plain.get(kind, ()), handler)
         named: dict[type[ast.AST], ByName] = dict(self._named)
         for kind, handler, names_of in self._within:
             own = dict.fromkeys(names_of(project, module), (handler,))

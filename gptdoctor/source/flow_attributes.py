@@ -154,12 +154,7 @@ class Attributes:
     @cached_property
     def _nodes(self) -> list[tuple[Function, ast.AST]]:
         """The statements that may set an attribute up: assignments, loops and calls."""
-        return [
-            (functions_of(self.project, link.module)[method], node)
-            for link in self._links
-            for method in link.methods.values()
-            for node in settings_in(method.body)
-        ]
+        return [one for link in self._links for one in _settings_of(self.project, link)]
 
     @cached_property
     def _inherited(self) -> Learns:
@@ -172,6 +167,16 @@ class Attributes:
         calls = {called_name(node) for node in nodes if isinstance(node, ast.Call)}
         # A table of sines stays what it is, though it is kept in the weight of an Embedding.
         return Learns.FROZEN if {"sin", "cos"} <= calls else Learns.YES
+
+
+@lru_cache(maxsize=1024)  # a base is one of hundreds of classes
+def _settings_of(project: Project, info: ClassInfo) -> list[tuple[Function, ast.AST]]:
+    functions = functions_of(project, info.module)
+    return [
+        (functions[method], node)
+        for method in info.methods.values()
+        for node in settings_in(method.body)
+    ]
 
 
 @lru_cache(maxsize=1024)

@@ -16,7 +16,9 @@ from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of
 
 
-@dataclass(frozen=True, eq=False)
+# Not frozen, though nothing changes it: each function of each file gets one, and a frozen one takes
+# three times as long to make.
+@dataclass(eq=False)
 class Function:
     """One function definition, compared by its node."""
 

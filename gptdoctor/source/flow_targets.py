@@ -30,7 +30,7 @@ class Role(Enum):
     OTHER = "other"  # a class, a function, an import, an exception
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(eq=False, kw_only=True)  # not frozen: each target of each statement gets one
 class Part:
     """A target of an assignment or a loop, and the part of a value that it gets."""
 

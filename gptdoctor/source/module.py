@@ -13,7 +13,7 @@ from pathlib import Path
 from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.core.findings import Location
-from gptdoctor.source.names import Names, collect_names
+from gptdoctor.source.names import Names, collect_names, import_statements
 from gptdoctor.source.notebooks import SUFFIX, Cell, NotANotebookError, Notebook, read_notebook
 
 
@@ -51,9 +51,14 @@ class SourceModule:
         return self.text.split("\n")
 
     @cached_property
+    def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
+        """All import statements, at any depth, in the order of the text."""
+        return tuple(import_statements(self.tree))
+
+    @cached_property
     def names(self) -> Names:
         """What the imports and plain aliases of this module call things."""
-        return collect_names(self.tree, self.package)
+        return collect_names(self.tree, self.package, self.imports)
 
     @cached_property
     def functions(self) -> dict[str, ast.FunctionDef | ast.AsyncFunctionDef]:

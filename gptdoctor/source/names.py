@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -41,11 +41,15 @@ class Names:
         return self.qualified(node.func) if isinstance(node, ast.Call) else None
 
 
-def collect_names(tree: ast.Module, package: str) -> Names:
+def collect_names(
+    tree: ast.Module,
+    package: str,
+    imports: Iterable[ast.Import | ast.ImportFrom] | None = None,
+) -> Names:
     """Read all imports of a module, at any depth, and top-level assignments `a = b.c`."""
     aliases: dict[str, str] = {}
     stars: list[str] = []
-    for node in import_statements(tree):
+    for node in import_statements(tree) if imports is None else imports:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound = alias.asname or alias.name.partition(".")[0]

@@ -9,7 +9,6 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.names import import_statements
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Origin, Project
 
@@ -57,7 +56,7 @@ def names_within(project: Project, module: SourceModule) -> frozenset[str]:
             found.add(bound)
         if origin in packages:
             found.update(_names_in(project, module, qualified))
-    for node in import_statements(module.tree):
+    for node in module.imports:
         for alias in node.names if isinstance(node, ast.Import) else ():
             found.update(_names_in(project, module, alias.name))
     return frozenset(found)

@@ -38,14 +38,16 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     """Labels from outside may be the inputs or the next tokens: 1 and 0 are right of those."""
-    if paired.scores.flat or paired.labels.flat or is_aimed(loss):
+    if paired.scores.flat or paired.labels.flat:
         return False
     if paired.own and paired.offset == 0:
         owner = loss.function.owner
-        return is_causal(loss, visit.project.bases(owner) if owner else [])
+        bases = visit.project.bases(owner) if owner else []
+        return not is_aimed(loss) and is_causal(loss, bases)
     # Where only one side is cut, a prefix may have been put before the other.
     both = bool(paired.scores.slices and paired.labels.slices)
-    return paired.offset > 1 or (paired.offset < 0 and both)
+    wrong = paired.offset > 1 or (paired.offset < 0 and both)
+    return wrong and not is_aimed(loss)
 
 
 def _suspicion(paired: Pairing, loss: LossCall) -> Suspicion:
