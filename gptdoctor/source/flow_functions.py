@@ -11,7 +11,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import children
+from gptdoctor.source.nodes import scope_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of
 
@@ -121,9 +121,6 @@ def _functions(
                 stack.append(node)
 
 
-_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
-
-
 def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     """All nodes below a function but those of functions and classes defined in it.
 
@@ -132,16 +129,8 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
     return iter(_own_nodes(function))
 
 
-@lru_cache(maxsize=256)  # each of them is asked for by many rules, one after the other
-def _own_nodes(function: ast.AST) -> list[ast.AST]:
-    found: list[ast.AST] = []
-    stack = children(function)
-    while stack:
-        node = stack.pop()
-        found.append(node)
-        if node.__class__ not in _SCOPES:
-            stack += children(node)
-    return found
+# Each of them is asked for by many rules, one after the other.
+_own_nodes = lru_cache(maxsize=256)(scope_nodes)
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _TEXTS = frozenset({"id", "attr", "kind", "module", "level", "conversion", "type_comment"})
@@ -47,12 +48,33 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
     found = [tree]
     for node in found:  # it grows on the way
         for field in _FIELDS[node.__class__]:
-            value = getattr(node, field, None)
+            value: Any = getattr(node, field, None)
             if value.__class__ is list:
                 found += [one for one in value if one.__class__ not in _NO_NODES]
             elif value.__class__ not in _NO_NODES:
                 found.append(value)
         yield node
+
+
+_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
+def scope_nodes(scope: ast.AST) -> list[ast.AST]:
+    """All nodes below a function but those of functions and classes defined in it."""
+    found: list[ast.AST] = []
+    stack = children(scope)
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        if node.__class__ in _SCOPES:
+            continue
+        for field in _FIELDS[node.__class__]:  # as `children`, without a list for each of them
+            value = getattr(node, field)
+            if value.__class__ is list:
+                stack += [one for one in value if one.__class__ not in _NO_NODES]
+            elif value.__class__ not in _NO_NODES:
+                stack.append(value)
+    return found
 
 
 def children(node: ast.AST) -> list[ast.AST]:
