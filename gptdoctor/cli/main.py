@@ -10,6 +10,7 @@ import typer
 
 from gptdoctor import __version__
 from gptdoctor.cli import cache, check, explain, fix, prove, report, rules
+from gptdoctor.cli.help_page import GroupedCommand
 from gptdoctor.cli.interrupts import Interrupted, end_on_interrupt, told
 from gptdoctor.core.errors import DoctorError
 
@@ -24,10 +25,10 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(check.check)
-app.command()(fix.fix)
-app.command()(report.report)
-app.command()(prove.prove)
+app.command(cls=GroupedCommand)(check.check)
+app.command(cls=GroupedCommand)(fix.fix)
+app.command(cls=GroupedCommand)(report.report)
+app.command(cls=GroupedCommand)(prove.prove)
 app.command()(explain.explain)
 app.command()(rules.rules)
 app.command()(cache.cache)

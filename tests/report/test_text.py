@@ -184,7 +184,8 @@ def test_files_that_could_not_be_read_are_named() -> None:
 def test_the_last_lines_say_why_it_failed_and_what_comes_next() -> None:
     """The gate's reasons, then a command that can be pasted."""
     lines = text_of(samples.REFERENCE, 200).strip().splitlines()
-    assert lines[-2] == "Failed: 4 findings at or above high and GPTo3Model is untrainable."
+    assert lines[-3] == "Failed: 4 findings at or above high and GPTo3Model is untrainable."
+    assert lines[-2] == "Why: gptdoctor explain GD201 says why it harms, and how to silence it."
     assert lines[-1].startswith("Next: gptdoctor fix 'models dir' shows 7 repairs")
 
 
