@@ -29,6 +29,7 @@ HEADINGS = {
     "Settings": ("config", "isolated", "show_settings"),
     "Help": ("traceback", "help"),
 }
+FEW = 5  # options that need no headings
 # Columns for names; the text beside them has 50 at the least, of a terminal's 80.
 _NAMES = 26
 _BOTH_WAYS = re.compile(r"--([\w-]+) / --no-\1")
@@ -51,11 +52,13 @@ class GroupedCommand(TyperCommand):
 
 
 def _sections(names: list[str], arguments: set[str]) -> Iterator[tuple[str, list[str]]]:
-    known = arguments.union(*HEADINGS.values())
+    options = [name for name in names if name not in arguments]
+    headings = HEADINGS if len(options) > FEW else {}
+    known = arguments.union(*headings.values())
     sections = {
         "Arguments": [name for name in names if name in arguments],
         FIRST: [name for name in names if name not in known],
-        **{heading: [one for one in of if one in names] for heading, of in HEADINGS.items()},
+        **{heading: [one for one in of if one in names] for heading, of in headings.items()},
     }
     yield from ((heading, members) for heading, members in sections.items() if members)
 

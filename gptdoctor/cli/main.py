@@ -25,13 +25,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command(cls=GroupedCommand)(check.check)
-app.command(cls=GroupedCommand)(fix.fix)
-app.command(cls=GroupedCommand)(report.report)
-app.command(cls=GroupedCommand)(prove.prove)
-app.command()(explain.explain)
-app.command()(rules.rules)
-app.command()(cache.cache)
+_COMMANDS = {
+    check.check: "Say what keeps models from training, and prove it.",
+    fix.fix: "Repair the source; each repair is proven before it is written.",
+    report.report: "Write the review of all models as a document.",
+    prove.prove: "Write tests that fail while a model's defects are there.",
+    explain.explain: "Say what a rule means, and how it is proven and mended.",
+    rules.rules: "List the rules by family.",
+    cache.cache: "Say what is kept of earlier runs, or empty it.",
+}
+for _command, _told in _COMMANDS.items():
+    app.command(cls=GroupedCommand, short_help=_told)(_command)
 
 
 def _version(wanted: bool) -> None:

@@ -36,6 +36,7 @@ def test_what_only_one_command_has_comes_first() -> None:
     assert list(found)[:3] == ["Arguments", "Options", "Rules"]
     assert found["Options"].split()[0] == "--apply"
     assert "Result" not in found
+    assert list(sections(page("rules"))) == ["Arguments", "Options"]  # few need no headings
 
 
 @pytest.mark.parametrize("command", ["check", "fix", "report", "prove"])
