@@ -113,7 +113,10 @@ def _options(context: typer.Context) -> Options:
     """What was asked for; raises UsageError where the options speak against each other."""
     options = options_with_text(context)
     if context.params["write_config"] and (options.static or options.text):
-        raise UsageError("--write-config tells what running the models of saved files showed")
+        raise UsageError(
+            "--write-config tells what running the models of saved files showed: "
+            "it takes neither --static nor stdin"
+        )
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-_COMMANDS = {
+_COMMANDS: dict[Callable[..., None], str] = {
     check.check: "Say what keeps models from training, and prove it.",
     fix.fix: "Repair the source; each repair is proven before it is written.",
     report.report: "Write the review of all models as a document.",
