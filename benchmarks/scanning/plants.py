@@ -225,9 +225,9 @@ ATTENTION = (
     ),
     plant(
         "misplaced-mask",
-        "torch.tril(torch.ones(",
-        r"(torch\.tril\(torch\.ones\([^()\n]*\))(\))",
-        r"\1, diagonal=1\2",
+        ".triu(",
+        r"\.triu\((\w+) - (\w+) \+ 1\)",
+        r".triu(\1 - \2)",
     ),
 )
 LOSS = (
