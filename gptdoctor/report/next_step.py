@@ -42,16 +42,10 @@ def all_places(number: int, targets: Sequence[str]) -> Inline:
     return _next_command(command, targets, f" lists all {whole(number)}, one a line.", "All: ")
 
 
-def why(findings: Sequence[Finding]) -> Inline:
-    """The command that explains the worst rule; empty where nothing was found."""
-    worst = min(
-        findings, key=lambda one: (one.severity.rank, one.evidence.status.rank), default=None
-    )
-    if worst is None:
-        return ()
-    command = f"gptdoctor explain {worst.rule}"
+def why(rule: str) -> Inline:
+    """The command that explains a rule."""
     told = " says why it harms, and how to silence it."
-    return (Span("Why: "), *literally(command, "command"), Span(told))
+    return (Span("Why: "), *literally(f"gptdoctor explain {rule}", "command"), Span(told))
 
 
 def _next_command(command: str, targets: Sequence[str], told: str, head: str = "Next: ") -> Inline:

@@ -14,6 +14,7 @@ from gptdoctor.core.findings import Finding, Severity, Status
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some, whole
 from gptdoctor.report.aside import aside_sentence
+from gptdoctor.report.finding_words import worst_first
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, prose_width
 from gptdoctor.report.next_step import all_places, next_step, why
 from gptdoctor.report.prose import Inline, visible
@@ -50,9 +51,15 @@ def print_examination(
     findings = _real(examination)
     if not live and len(findings) > MANY:
         _print_next(console, all_places(len(findings), targets))
-    _print_next(console, why(findings))
+    if findings:
+        _print_next(console, why(_first_told(findings)))
     if examination.files or live:
         _print_next(console, next_step(findings, targets, live=live))
+
+
+def _first_told(findings: Sequence[Finding]) -> str:
+    """The rule that a reader sees first: of many findings in the table, else at the top."""
+    return (rule_counts(findings) if len(findings) > MANY else worst_first(findings))[0].rule
 
 
 def _print_rules(console: Console, findings: Sequence[Finding]) -> None:
@@ -141,7 +148,9 @@ def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
     known = [severity for severity in Severity if severities[severity]]
     for index, severity in enumerate(known):
         text.append(", " if index else ": ", style="not bold")
-        text.append(f"{severities[severity]} {severity.value}", style=f"severity.{severity.value}")
+        text.append(
+            f"{whole(severities[severity])} {severity.value}", style=f"severity.{severity.value}"
+        )
     if not live:
         return text.append("; nothing was run, so all are suspected (--static).", style="not bold")
     statuses = Counter(one.evidence.status for one in findings)
