@@ -68,7 +68,7 @@ class Dispatch:
         for kind, handler, words in self._plain:
             if words and self._filtering:
                 if words not in told:  # one rule has the same words for several kinds
-                    told[words] = any(one in module.text for one in words)
+                    told[words] = any(map(module.text.__contains__, words))
                 if not told[words]:
                     continue
             plain[kind] = (*plain.get(kind, ()), handler)

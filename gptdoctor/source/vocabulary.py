@@ -63,7 +63,7 @@ def _may_project(info: ClassInfo) -> bool:
     """A cheap first answer for one class: most name neither tables nor numbers of tokens."""
     if info not in _MAY:
         text, lowered = info.text, info.text.lower()
-        _MAY[info] = any(word in lowered for word in _WORDS) or (
+        _MAY[info] = any(map(lowered.__contains__, _WORDS)) or (
             ("Embedding" in text or "weight" in text) and _TABLES.search(text) is not None
         )
     return _MAY[info]

@@ -74,17 +74,10 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
     if "/" in text and "= 0" in text and COUNT.search(text):
         return True
-    if not _holds(text, BEGINNING) or not _holds(text, MINDING):
+    holds = text.__contains__  # asked of every function: a generator takes three times as long
+    if not any(map(holds, BEGINNING)) or not any(map(holds, MINDING)):
         return False
     return any(pattern.search(text) for pattern in LIST)
-
-
-def _holds(text: str, words: tuple[str, ...]) -> bool:
-    """Whether one of the words is in a text; as `any` of a generator it takes twice as long."""
-    for word in words:  # noqa: SIM110
-        if word in text:
-            return True
-    return False
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:
