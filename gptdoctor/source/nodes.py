@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from typing import Any
 
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _TEXTS = frozenset({"id", "attr", "kind", "module", "level", "conversion", "type_comment"})
@@ -47,7 +48,7 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
     found = [tree]
     for node in found:  # it grows on the way
         for field in _FIELDS[node.__class__]:
-            value = getattr(node, field, None)
+            value: Any = getattr(node, field, None)
             if value.__class__ is list:
                 found += [one for one in value if one.__class__ not in _NO_NODES]
             elif value.__class__ not in _NO_NODES:
