@@ -144,6 +144,16 @@ def test_a_module_that_goes_is_missed_by_those_that_import_it(place: Place) -> N
     assert "parts.py" in again
 
 
+def test_comments_that_silence_are_kept_with_the_findings(place: Place) -> None:
+    """All that a scan tells of a file comes back as it was, the comment's lines among it."""
+    place.write("plain.py", PLAIN + "y = 1  # gptdoctor: ignore[GD101] for a test\n")
+    scanned = place.scan()[1]["plain.py"]
+    again, found = place.scan()
+    assert again == []
+    assert found["plain.py"] == scanned
+    assert found["plain.py"].comments[0].lines == (4, 4)
+
+
 def test_another_version_of_ours_knows_nothing(place: Place) -> None:
     """The surroundings hold the fingerprint of our own sources."""
     assert place.scan("another")[0] == ["layers.py", "model.py", "plain.py"]

@@ -93,7 +93,7 @@ def test_the_hook_stops_a_commit_of_a_sick_model(repository: Path) -> None:
     assert "exit code: 1" in done.stdout
     assert "GD101 no-grad-in-forward" in done.stdout
     assert LINE in done.stdout
-    assert done.stdout.count("GD101") == 1
+    assert done.stdout.count("GD101 no-grad-in-forward") == 1
     (repository / "model" / "sick.py").write_text(HEALTHY)
     git(repository, "add", ".")
     done = pre_commit(repository, "run", "--all-files")

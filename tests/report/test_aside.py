@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -63,6 +64,15 @@ def test_json_lines_have_a_row_for_each() -> None:
     assert [row["suppressed"]["by"] for row in aside] == ["comment", "baseline", "baseline"]
     assert sum(row["type"] == "finding" for row in rows) == 1
     assert next(row["text"] for row in rows if row["type"] == "remark").startswith(REMARK)
+
+
+def test_a_page_without_findings_suspects_nothing() -> None:
+    """Nothing was run is all that is to be said."""
+    environment = dataclasses.replace(with_aside().environment, live=False)
+    page = written(
+        "markdown", dataclasses.replace(with_aside(), findings=(), environment=environment)
+    )
+    assert "; nothing was run. " in page
 
 
 def test_no_format_is_left_out_here() -> None:

@@ -90,7 +90,7 @@ DEFECT = Defect(
         "much changes whenever the scale does."
     ),
     confirmed_by=(
-        "No probe runs a user's training loop. To see it, print what clip_grad_norm_ returns: it "
+        "No probe runs a user's training loop. To see it, print what `clip_grad_norm_` returns: it "
         "is tens of thousands of times the norm in full precision."
     ),
     sick=SICK,

@@ -54,9 +54,11 @@ def _page(checked: Checked, entries: Sequence[Entry], shown: int) -> str:
 def _head(checked: Checked) -> Inline:
     examination = checked.examination
     counted = rule_counts(examination.findings)
-    found = count(sum(one.findings for one in counted), "finding").capitalize()
+    number = sum(one.findings for one in counted)
+    found = count(number, "finding").capitalize()
     read = f"{count(examination.files, 'file')} read in {duration(examination.seconds)}"
-    how = "" if examination.environment.live else "; nothing was run, so all are suspected"
+    suspected = ", so all are suspected" if number else ""
+    how = "" if examination.environment.live else f"; nothing was run{suspected}"
     parts: list[str | Inline] = [literally(found, "strong"), f" in {read}{how}."]
     if examination.environment.trouble:
         parts += [f" No model was run: {examination.environment.trouble}."]
