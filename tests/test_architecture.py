@@ -23,7 +23,9 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "config_file": ({"core", "config", "config_keys"}, set()),
     "settings": ({"core", "config", "config_file", "catalog", "source"}, set()),
     "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
-    "source": ({"core", "config", "source.laid_out"}, set()),
+    # `.gitignore` files are read as git reads them.
+    "source.ignore_patterns": (set(), {"pathspec"}),
+    "source": ({"core", "config", "source.laid_out", "source.ignore_patterns"}, set()),
     "defect": ({"core", "source"}, set()),
     "defects": ({"core", "source", "defect"}, set()),
     "catalog": ({"core", "defect", "defects"}, set()),

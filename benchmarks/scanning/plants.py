@@ -191,9 +191,11 @@ ATTENTION = (
     ),
     plant(
         "view-after-transpose",
-        ".transpose(1, 2).",
-        r"\.transpose\(1, 2\)\.(?:contiguous\(\)\.view|reshape)\(",
-        r".transpose(1, 2).view(",
+        ".contiguous()",
+        r"^( +)(\w+) = (torch\.(?:matmul|bmm)\(.*\))\n((?:.*\n){0,3}?)"
+        r"( +\2 = \2\.(?:permute\(0, 2, 1, 3\)|transpose\(1, 2\)))\.contiguous\(\)"
+        r"(?=\n(?:.*\n){0,3}.*\.view\()",
+        r"\1\2 = \3\n\4\5",
     ),
     plant(
         "reversed-axes",
@@ -223,9 +225,9 @@ ATTENTION = (
     ),
     plant(
         "misplaced-mask",
-        "torch.tril(torch.ones(",
-        r"(torch\.tril\(torch\.ones\([^()\n]*\))(\))",
-        r"\1, diagonal=1\2",
+        ".triu(",
+        r"\.triu\((\w+) - (\w+) \+ 1\)",
+        r".triu(\1 - \2)",
     ),
 )
 LOSS = (
@@ -271,8 +273,9 @@ LOSS = (
     plant(
         "graph-kept",
         "@torch.",
-        r"^( +)@torch\.(?:no_grad|inference_mode)\(\)\n( +def (?:generate|sample)\()",
+        r"^( *)@torch\.(?:no_grad|inference_mode)\(\)\n( *def (?:generate|sample)\()",
         r"\2",
+        unless=r"\A(?:(?!multinomial\(|argmax\()[\s\S])*\Z",  # a loop of its own draws tokens
     ),
     plant(
         "routing-weights-ignored",
@@ -294,7 +297,7 @@ LOOPS = (
         r"^ +.*zero_grad\(.*\)\n",
         "",
         every=True,
-        unless="deepspeed",
+        unless=r"deepspeed|\A(?:(?!backward\()[\s\S])*\Z",
     ),
     plant(
         "step-before-backward",
@@ -338,8 +341,8 @@ LOOPS = (
     plant(
         "unsafe-load",
         "weights_only=True",
-        r"torch\.load\(([^()\n]*), weights_only=True\)",
-        r"torch.load(\1, weights_only=False)",
+        r"load_state_dict\((\s*)torch\.load\(([^()\n]*), weights_only=True\)",
+        r"load_state_dict(\1torch.load(\2, weights_only=False)",
     ),
     plant(
         "eval-never-undone",

@@ -16,7 +16,7 @@ from gptdoctor.cli.examining import examine, with_baseline_written
 from gptdoctor.cli.file_options import reading_files, words_again
 from gptdoctor.cli.given_text import FilenameOption, options_with_text
 from gptdoctor.cli.interrupts import ignore_interrupts
-from gptdoctor.cli.outputs import Output, planned, prefixes, write_all
+from gptdoctor.cli.outputs import Output, below, planned, prefixes, write_all
 from gptdoctor.cli.watch import WatchOption, keep_watching
 from gptdoctor.config import Options
 from gptdoctor.core.errors import UsageError
@@ -30,8 +30,8 @@ FormatOption = Annotated[
     typer.Option(
         "--output-format",
         metavar="FORMAT[:FILE]",
-        help="How the result is told: text (default), concise, json, jsonl, sarif, github, "
-        "gitlab, junit, markdown; several with a file each: text,sarif:out.sarif.",
+        help="text (default), concise, json, jsonl, sarif, github, gitlab, junit or markdown; "
+        "several with a file each: text,sarif:out.sarif.",
         show_default=False,
         autocompletion=formats_joined,
     ),
@@ -113,7 +113,10 @@ def _options(context: typer.Context) -> Options:
     """What was asked for; raises UsageError where the options speak against each other."""
     options = options_with_text(context)
     if context.params["write_config"] and (options.static or options.text):
-        raise UsageError("--write-config tells what running the models of saved files showed")
+        raise UsageError(
+            "--write-config tells what running the models of saved files showed: "
+            "it takes neither --static nor stdin"
+        )
     return options
 
 
@@ -158,7 +161,8 @@ def _show(
 
     result = gate(examination, options)
     findings, suppressed = shown(examination, options), set_aside(examination, options)
-    in_repository, from_here = prefixes(root_of(options.targets, Path.cwd()), Path.cwd())
+    root, folder = root_of(options.targets, Path.cwd()), Path.cwd()
+    in_repository, from_here = prefixes(root, folder)
     checked = Checked(
         examination=dataclasses.replace(examination, findings=findings, suppressed=suppressed),
         gate=result,
@@ -166,6 +170,7 @@ def _show(
         trace=trace,
         in_repository=in_repository,
         from_here=from_here,
+        here=below(root, folder),
     )
     write_all(outputs, checked)
     return result

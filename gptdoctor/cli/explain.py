@@ -13,6 +13,7 @@ def explain(
     rule: Annotated[
         str,
         typer.Argument(
+            metavar="RULE",
             help="A rule's code or name: GD101, no-grad-in-forward.",
             autocompletion=rules_by_code_or_name,
         ),

@@ -42,11 +42,8 @@ def _switch(name: str, help_text: str) -> Any:
 _EXCLUDE = "Not these files and folders, in place of tests, build and the like."
 _GITIGNORE = "Pass by what git ignores below folders (the default)."
 _FORCE = "Exclude files that are named as well, as pre-commit names them."
-_KNOWN = "Findings that this file knows are not shown and fail nothing."
-_SINCE = (
-    "Only what came in since HEAD and REV parted; what a run alone shows counts where its lines "
-    "were changed."
-)
+_KNOWN = "What this file knows is not shown and fails nothing."
+_SINCE = "Only what came in since HEAD and REV parted, say origin/main."
 # By parameter: its type with the option, and its default.
 _OPTIONS: dict[str, tuple[Any, Any]] = {
     "extend_select": (_words("--extend-select", "CODES", "These rules as well."), None),

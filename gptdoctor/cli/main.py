@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import traceback
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
 from gptdoctor import __version__
 from gptdoctor.cli import cache, check, explain, fix, prove, report, rules
+from gptdoctor.cli.help_page import GroupedCommand
 from gptdoctor.cli.interrupts import Interrupted, end_on_interrupt, told
 from gptdoctor.core.errors import DoctorError
 
@@ -24,13 +26,17 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command()(check.check)
-app.command()(fix.fix)
-app.command()(report.report)
-app.command()(prove.prove)
-app.command()(explain.explain)
-app.command()(rules.rules)
-app.command()(cache.cache)
+_COMMANDS: dict[Callable[..., None], str] = {
+    check.check: "Say what keeps models from training, and prove it.",
+    fix.fix: "Repair the source; each repair is proven before it is written.",
+    report.report: "Write the review of all models as a document.",
+    prove.prove: "Write tests that fail while a model's defects are there.",
+    explain.explain: "Say what a rule means, and how it is proven and mended.",
+    rules.rules: "List the rules by family.",
+    cache.cache: "Say what is kept of earlier runs, or empty it.",
+}
+for _command, _told in _COMMANDS.items():
+    app.command(cls=GroupedCommand, short_help=_told)(_command)
 
 
 def _version(wanted: bool) -> None:

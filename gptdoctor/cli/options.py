@@ -37,7 +37,7 @@ StaticOption = Annotated[
     bool | None,
     typer.Option(
         "--static/--no-static",
-        help="Read the text only; no user code runs, no verdict (as --watch does by itself).",
+        help="Read the text only: no user code runs, and no verdict is given.",
     ),
 ]
 SelectOption = Annotated[
@@ -57,7 +57,11 @@ IgnoreOption = Annotated[
 # pyproject.toml may say it.
 FailOnOption = Annotated[
     Severity | None,
-    typer.Option("--fail-on", help="The least severity that fails the gate; default: high."),
+    typer.Option(
+        "--fail-on",
+        metavar="SEVERITY",
+        help="The least that fails: critical, high (default), medium or low.",
+    ),
 ]
 StrictOption = Annotated[
     bool | None,
@@ -97,7 +101,7 @@ FastOption = Annotated[bool, typer.Option("--fast", help="Only the quick and mos
 CacheOption = Annotated[
     bool | None,
     typer.Option(
-        "--cache/--no-cache", help="Answer from earlier runs of what has not changed (the default)."
+        "--cache/--no-cache", help="Answer from earlier runs what has not changed (the default)."
     ),
 ]
 BuildOption = Annotated[
@@ -106,7 +110,7 @@ BuildOption = Annotated[
         "--build",
         metavar="EXPR",
         parser=_value_of("build"),
-        help="Builds the one model that is named, in its file: 'MyGPT(MyConfig(n_layer=2))'.",
+        help="Builds the one model named, in its file: 'MyGPT(MyConfig(n_layer=2))'.",
     ),
 ]
 CallOption = Annotated[
@@ -115,7 +119,7 @@ CallOption = Annotated[
         "--call",
         metavar="EXPR",
         parser=_value_of("call"),
-        help="Calls it, as `model`, with ids, labels, B, T, V: 'model(ids, torch.zeros(B, 4))'.",
+        help="Calls it, with ids, labels, B, T and V: 'model(ids, torch.zeros(B, 4))'.",
     ),
 ]
 

@@ -78,6 +78,13 @@ def prefixes(root: Path, here: Path) -> tuple[str, str]:
     return _before(root, next(tops, root)), _before(root, here)
 
 
+def below(root: Path, here: Path) -> str:
+    """The way from `root` to `here` with "/" at its end, "" where that is not below it."""
+    if here == root or not here.is_relative_to(root):
+        return ""
+    return f"{here.relative_to(root).as_posix()}/"
+
+
 def _before(root: Path, start: Path) -> str:
     """The way from `start` to `root`, "" or with "/" at its end."""
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 WatchOption = Annotated[
     bool,
     typer.Option(
-        "--watch", help="Look again whenever a source changes; --no-static runs the models, too."
+        "--watch", help="Look again whenever a source changes; with --no-static, run again, too."
     ),
 ]
 

@@ -64,6 +64,15 @@ def entries_of(examination: Examination, prefix: str = "") -> list[Entry]:
     return [_moved(entry, prefix) for entry in found] if prefix else found
 
 
+def set_aside_entries(examination: Examination, prefix: str = "") -> list[Entry]:
+    """What the user set aside, by place: none of it is held against the code."""
+    aside = examination.suppressed
+    named = zip(aside, fingerprints(aside), strict=True)
+    live = examination.environment.live
+    known = [_of_finding(one, name, live=live) for one, name in named if not _is_refuted(one)]
+    return [_moved(entry, prefix) for entry in known]
+
+
 def _is_refuted(finding: Finding) -> bool:
     return finding.evidence.status is Status.REFUTED
 

@@ -42,6 +42,12 @@ def all_places(number: int, targets: Sequence[str]) -> Inline:
     return _next_command(command, targets, f" lists all {whole(number)}, one a line.", "All: ")
 
 
+def why(rule: str) -> Inline:
+    """The command that explains a rule."""
+    told = " says why it harms, and how to silence it."
+    return (Span("Why: "), *literally(f"gptdoctor explain {rule}", "command"), Span(told))
+
+
 def _next_command(command: str, targets: Sequence[str], told: str, head: str = "Next: ") -> Inline:
     whole_command = " ".join((command, *(shlex.quote(target) for target in targets)))
     return (Span(head), *literally(whole_command, "command"), Span(told))

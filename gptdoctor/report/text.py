@@ -11,22 +11,17 @@ from rich.text import Text
 from gptdoctor.core.cells import place_words
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, SkippedFile, Verdict
 from gptdoctor.core.findings import Finding, Severity, Status
-from gptdoctor.core.suppressions import SuppressedBy
 from gptdoctor.diagnose.gate import GateResult
 from gptdoctor.report.amounts import count, duration, joined, some, whole
+from gptdoctor.report.aside import aside_sentence
+from gptdoctor.report.finding_words import worst_first
 from gptdoctor.report.layout import print_labelled, print_line, print_wrapped, prose_width
-from gptdoctor.report.next_step import all_places, next_step
+from gptdoctor.report.next_step import all_places, next_step, why
 from gptdoctor.report.prose import Inline, visible
 from gptdoctor.report.rule_counts import RuleCount, rule_counts
 from gptdoctor.report.text_findings import MANY, print_findings
 from gptdoctor.report.text_models import print_model, verdict_role, verdict_word
 
-_SET_ASIDE = {
-    SuppressedBy.COMMENT: "comments",
-    SuppressedBy.FILE: "per-file-ignores",
-    SuppressedBy.BASELINE: "the baseline",
-    SuppressedBy.BASE: "--diff-base",
-}
 MODELS_NAMED = 8  # of which only the text was read; more are told by their number
 
 
@@ -56,7 +51,15 @@ def print_examination(
     findings = _real(examination)
     if not live and len(findings) > MANY:
         _print_next(console, all_places(len(findings), targets))
-    _print_next(console, next_step(findings, targets, live=live))
+    if findings:
+        _print_next(console, why(_first_told(findings)))
+    if examination.files or live:
+        _print_next(console, next_step(findings, targets, live=live))
+
+
+def _first_told(findings: Sequence[Finding]) -> str:
+    """The rule that a reader sees first: of many findings in the table, else at the top."""
+    return (rule_counts(findings) if len(findings) > MANY else worst_first(findings))[0].rule
 
 
 def _print_rules(console: Console, findings: Sequence[Finding]) -> None:
@@ -120,9 +123,8 @@ def _print_next(console: Console, following: Inline) -> None:
 
 def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text]:
     yield _counted(_real(examination), live=examination.environment.live)
-    aside = [one for one in examination.suppressed if one.evidence.status is not Status.REFUTED]
-    if aside:
-        yield Text(_aside(aside))
+    if aside := aside_sentence(examination):
+        yield Text(aside)
     for remark in examination.remarks:
         yield Text(visible(remark))
     yield _verdicts(examination)
@@ -137,16 +139,6 @@ def _summary(examination: Examination, gate: GateResult | None) -> Iterator[Text
         yield Text.assemble(head, f": {visible(joined(gate.reasons))}.")
 
 
-def _aside(findings: Sequence[Finding]) -> str:
-    """How many findings are known, by what they are known."""
-    told = Counter(one.suppressed.by for one in findings if one.suppressed is not None)
-    known = [each for each in SuppressedBy if told[each]]
-    if len(known) == 1:
-        return f"{len(findings)} suppressed by {_SET_ASIDE[known[0]]}."
-    by = joined([f"{told[each]} by {_SET_ASIDE[each]}" for each in known])
-    return f"{len(findings)} suppressed: {by}."
-
-
 def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
     """How many findings, how bad and how well known."""
     text = Text(count(len(findings), "finding").capitalize(), style="strong")
@@ -156,7 +148,9 @@ def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
     known = [severity for severity in Severity if severities[severity]]
     for index, severity in enumerate(known):
         text.append(", " if index else ": ", style="not bold")
-        text.append(f"{severities[severity]} {severity.value}", style=f"severity.{severity.value}")
+        text.append(
+            f"{whole(severities[severity])} {severity.value}", style=f"severity.{severity.value}"
+        )
     if not live:
         return text.append("; nothing was run, so all are suspected (--static).", style="not bold")
     statuses = Counter(one.evidence.status for one in findings)
@@ -167,17 +161,21 @@ def _counted(findings: Sequence[Finding], *, live: bool) -> Text:
 
 def _verdicts(examination: Examination) -> Text:
     """How many models got which verdict, and how much was read."""
-    read = f" {count(examination.files, 'file').capitalize()} read in "
+    read = f"{count(examination.files, 'file').capitalize()} read in "
     read += f"{duration(examination.seconds)}{_from_cache(examination.models)}."
+    if not examination.files:
+        return Text("No files read: of .py and .ipynb, exclude and .gitignore leave none.")
+    if not examination.models and not examination.environment.live:
+        return Text(read)  # no model was looked for
     if not examination.models:
-        return Text.assemble(("No model found.", "strong"), read)
+        return Text.assemble(("No model found.", "strong"), " ", read)
     text = Text(count(len(examination.models), "model").capitalize(), style="strong")
     verdicts = Counter(model.verdict for model in examination.models)
     known = [verdict for verdict in (*Verdict, None) if verdicts[verdict]]
     for index, verdict in enumerate(known):
         text.append(", " if index else ": ", style="not bold")
         text.append(f"{verdicts[verdict]} {verdict_word(verdict)}", style=verdict_role(verdict))
-    return text.append(f".{read}", style="not bold")
+    return text.append(f". {read}", style="not bold")
 
 
 def _from_cache(models: Sequence[ModelDiagnosis]) -> str:

@@ -24,6 +24,7 @@ from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import Names
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
@@ -70,7 +71,7 @@ def assert_before(failure: Emptiness, container: str | None) -> ast.Assert | Non
     """The assert that alone guards what fails: of the inputs, or of what is made of them."""
     asked = {*failure.inputs, container}
     for node in failure.function.node.body:
-        names = {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
+        names = {one.id for one in every_node(node) if isinstance(one, ast.Name)}
         if node.lineno >= failure.node.lineno or not names & asked:
             continue
         if isinstance(node, ast.Assert):
@@ -92,10 +93,10 @@ def _variadic(function: Function) -> dict[str, bool]:
         return {}
     sources = [
         node.iter
-        for node in ast.walk(function.node)
+        for node in every_node(function.node)
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
     ]
-    read = {inner.id for one in sources for inner in ast.walk(one) if isinstance(inner, ast.Name)}
+    read = {inner.id for one in sources for inner in every_node(one) if isinstance(inner, ast.Name)}
     return {name: mapping for name, mapping in names.items() if name in read}
 
 
@@ -151,15 +152,15 @@ def _asked(project: Project, function: Function) -> Iterator[str]:
 
 def _tests(function: ast.AST) -> Iterator[ast.AST]:
     """All nodes in what decides: tests, and what `and`, `or` and `not` combine."""
-    for node in ast.walk(function):
+    for node in every_node(function):
         if isinstance(node, ast.If | ast.IfExp | ast.While):
-            yield from ast.walk(node.test)
+            yield from every_node(node.test)
         elif isinstance(node, ast.comprehension):
-            yield from (inner for test in node.ifs for inner in ast.walk(test))
+            yield from (inner for test in node.ifs for inner in every_node(test))
 
 
 def _compares_with_none(function: Function) -> bool:
-    compares = (one for one in ast.walk(function.node) if isinstance(one, ast.Compare))
+    compares = (one for one in every_node(function.node) if isinstance(one, ast.Compare))
     return any(is_none(side) for one in compares for side in one.comparators)
 
 

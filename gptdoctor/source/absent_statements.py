@@ -7,6 +7,7 @@ import ast
 from gptdoctor.source.absent_expressions import Expressions, meet
 from gptdoctor.source.absent_values import UNKNOWN, Kind, Origins, PathEnd, State, Value
 from gptdoctor.source.flow_targets import names_in
+from gptdoctor.source.nodes import every_node
 
 # More statements than a page of any model needs; loops and helpers count each time.
 MOST_STATEMENTS = 3000
@@ -48,7 +49,7 @@ class Statements(Expressions):
 
     def _skip(self, body: list[ast.stmt], why: Origins, state: State) -> None:
         """Note which containers and counts a skipped branch would have filled."""
-        for node in (inner for statement in body for inner in ast.walk(statement)):
+        for node in (inner for statement in body for inner in every_node(statement)):
             for filled in _filled(node) if why else ():
                 state.lack(filled, why)
 

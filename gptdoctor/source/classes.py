@@ -31,6 +31,12 @@ class ClassInfo:
         return self.node.name
 
     @cached_property
+    def text(self) -> str:
+        """The lines of the class: what no word of them says, none of its nodes does."""
+        first = min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
+        return self.module.segment(first, self.node.end_lineno or first)
+
+    @cached_property
     def bases(self) -> tuple[str, ...]:
         """The qualified names of the bases, without type arguments."""
         found = (self.module.names.qualified(_plain(base)) for base in self.node.bases)

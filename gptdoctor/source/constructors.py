@@ -15,6 +15,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 
@@ -52,7 +53,7 @@ class OwnText:
         uses: dict[str, list[Use]] = {}
         called: set[str] = set()
         for method in self.info.methods.values():
-            for node in ast.walk(method):
+            for node in every_node(method):
                 for child in ast.iter_child_nodes(node):
                     parents[child] = node
                 name = self_attribute(node)

@@ -11,6 +11,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 # Packages that are imported under another name than they are installed by. Only famous ones:
@@ -157,9 +158,9 @@ def _in_setup_py(file: Path) -> Iterator[str]:
         tree = ast.parse(_text(file))
     except (SyntaxError, ValueError):
         return
-    for node in ast.walk(tree):
+    for node in every_node(tree):
         if isinstance(node, ast.keyword) and node.arg in ("install_requires", "extras_require"):
-            strings = [inner for inner in ast.walk(node) if isinstance(inner, ast.Constant)]
+            strings = [inner for inner in every_node(node) if isinstance(inner, ast.Constant)]
             yield from _requirements(string.value for string in strings)
 
 

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 # Ways to turn ids into vectors: a network that does it somewhere takes tokens.
@@ -165,7 +166,7 @@ def _takes_rows(method: FunctionNode, tables: set[str]) -> bool:
         isinstance(node, ast.Subscript)
         and getattr(node.slice, "id", None) in given
         and self_attribute(node.value) in tables
-        for node in ast.walk(method)
+        for node in every_node(method)
     )
 
 
@@ -176,8 +177,9 @@ def last(name: str) -> str:
 
 def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     """Whether the entry's parameters leave room for ids."""
-    chain = [info, *project.bases(info)]
-    method = next((link.methods[entry] for link in chain if entry in link.methods), None)
+    own = info.methods.get(entry)
+    bases = project.bases(info) if own is None else []
+    method = own or next((one.methods[entry] for one in bases if entry in one.methods), None)
     names = [one.arg for one in parameters(method)] if method is not None else []
     senses = [name for name in names if _NO_IDS.fullmatch(name)]
     return not senses or any(

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.imports import bound_names
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Origin, Project
 from gptdoctor.source.statements import blocks_of
 
@@ -131,7 +132,7 @@ def _answered(module: SourceModule) -> frozenset[str] | None:
         known.update(
             node.value
             for test in tests
-            for node in ast.walk(test.test)
+            for node in every_node(test.test)
             if isinstance(node, ast.Constant) and isinstance(node.value, str)
         )
     return frozenset(known) if functions else None
@@ -173,7 +174,7 @@ def _defined(node: ast.AST) -> Iterator[str]:
 
 
 def _stored(node: ast.AST) -> Iterator[str]:
-    for inner in ast.walk(node):
+    for inner in every_node(node):
         if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
             yield inner.id
         elif isinstance(inner, ast.MatchAs | ast.MatchStar) and inner.name:
@@ -183,6 +184,6 @@ def _stored(node: ast.AST) -> Iterator[str]:
 def _declared_global(module: SourceModule) -> Iterator[str]:
     """Names that functions declare `global`: calling one binds them."""
     if "global" in module.text and GLOBAL_STATEMENT.search(module.text):
-        for node in ast.walk(module.tree):
+        for node in every_node(module.tree):
             if isinstance(node, ast.Global):
                 yield from node.names

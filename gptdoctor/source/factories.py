@@ -15,6 +15,7 @@ from gptdoctor.source.embeddings import (
     looks_up_ids,
 )
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 # Methods that give back the model they are called on.
@@ -184,7 +185,7 @@ def _is_part(info: ClassInfo, argument: ast.arg) -> bool:
         isinstance(node, ast.Call) and self_attribute(node.func) in kept
         for name, method in info.methods.items()
         if name != "__init__"
-        for node in ast.walk(method)
+        for node in every_node(method)
     )
 
 

@@ -20,6 +20,7 @@ from gptdoctor.source.flow_frozen import (
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 PARAMETERS = frozenset({"Parameter", "UninitializedParameter"})
@@ -167,7 +168,7 @@ class Attributes:
         layers = (name.rpartition(".")[2] for name in names if name.startswith("torch.nn."))
         if not any(not PARAMETERLESS.search(name) and name not in CONTAINERS for name in layers):
             return Learns.NO
-        nodes = ast.walk(self.info.node)
+        nodes = every_node(self.info.node)
         calls = {called_name(node) for node in nodes if isinstance(node, ast.Call)}
         # A table of sines stays what it is, though it is kept in the weight of an Embedding.
         return Learns.FROZEN if {"sin", "cos"} <= calls else Learns.YES
@@ -272,7 +273,7 @@ def _networks_in(
 ) -> set[ClassInfo]:
     """The networks that the calls in an expression make, helper functions followed."""
     found: set[ClassInfo] = set()
-    for node in ast.walk(value):
+    for node in every_node(value):
         if isinstance(node, ast.Call):
             qualified = function.module.names.called(node) or ""
             info = project.class_named(qualified, function.module) if qualified else None

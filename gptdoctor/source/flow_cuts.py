@@ -21,6 +21,7 @@ from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.nodes import every_node
 
 # Methods that take a tensor off the graph, and functions that do so with what they are given.
 LEAVING = ("detach", "item", "tolist", "numpy")
@@ -68,7 +69,7 @@ class Cuts:
         """The layers and parameters of `self` all of whose results end in this cut value."""
         owner = self.function.owner
         inside = self._cone(value)
-        nodes = [node for part in inside for node in ast.walk(part)]
+        nodes = [node for part in inside for node in every_node(part)]
         named = {name for node in nodes if (name := self_attribute(node))}
         if owner is None or not named:
             return []
@@ -97,11 +98,11 @@ class Cuts:
         """The value, and the values of names that are read in it and nowhere else."""
         parts, frontier = [value], [value]
         for _ in range(DEEPEST):
-            held = {id(node) for part in parts for node in ast.walk(part)}
+            held = {id(node) for part in parts for node in every_node(part)}
             found = [
                 made
                 for part in frontier
-                for node in ast.walk(part)
+                for node in every_node(part)
                 if isinstance(node, ast.Name)
                 for made in self._made(node, held)
             ]
@@ -124,7 +125,7 @@ class Cuts:
         return any(
             self_attribute(node) == name and self._carries(node, part)
             for part in inside
-            for node in ast.walk(part)
+            for node in every_node(part)
         )
 
     def _carries(self, node: ast.AST, part: ast.expr) -> bool:
@@ -176,7 +177,7 @@ class Cuts:
 def _readers(function: Function) -> dict[str, frozenset[int]]:
     """Where each local name is read."""
     found: dict[str, set[int]] = {}
-    for node in ast.walk(function.node):
+    for node in every_node(function.node):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.setdefault(node.id, set()).add(id(node))
     return {name: frozenset(places) for name, places in found.items()}

@@ -14,6 +14,7 @@ from gptdoctor.source.flow_sources import NOTHING, Sources
 from gptdoctor.source.flow_switches import block_switch
 from gptdoctor.source.flow_targets import Position, Role, end, start
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.nodes import every_node
 
 FRESH = Role.WHOLE, Role.ITEM, Role.REST, Role.ELEMENT, Role.CHANGED
 
@@ -77,7 +78,7 @@ class Escapes:
         """Where a name is read outside of the stretch."""
         return [
             node
-            for node in ast.walk(self.function.node)
+            for node in every_node(self.function.node)
             if isinstance(node, ast.Name)
             and node.id == name
             and isinstance(node.ctx, ast.Load)
@@ -117,9 +118,9 @@ class Escapes:
             and self_attribute(node) == name
             for method in owner.methods.values()
             if method is not self.function.node
-            for node in ast.walk(method)
+            for node in every_node(method)
         )
 
 
 def _reads(value: ast.expr, name: str) -> bool:
-    return any(self_attribute(node) == name for node in ast.walk(value))
+    return any(self_attribute(node) == name for node in every_node(value))

@@ -12,6 +12,7 @@ from typing import TypeGuard
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
+from gptdoctor.source.nodes import every_node
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
 Loop = ast.For | Comprehension | ast.Lambda
@@ -58,7 +59,7 @@ class ExpertLoop:
             if current in seen:
                 continue
             seen.add(current)
-            for node in ast.walk(current):
+            for node in every_node(current):
                 if isinstance(node, ast.Call | ast.BinOp) and node in self.calls:
                     found.append(node)
                 elif isinstance(node, ast.Name):
@@ -232,14 +233,14 @@ def _chosen_from(
 
 def _mentions(index: ast.expr, names: frozenset[str], function: Function) -> bool:
     """Whether an index is a loop's name, or a number read by one: `idx[b, t, j]`."""
-    for node in ast.walk(index):
+    for node in every_node(index):
         if isinstance(node, ast.Name):
             if node.id in names:
                 return True
             for binding in function.reaching(node):
                 made = binding.value if binding.role is Role.WHOLE else None
                 if made is not None and any(
-                    isinstance(one, ast.Name) and one.id in names for one in ast.walk(made)
+                    isinstance(one, ast.Name) and one.id in names for one in every_node(made)
                 ):
                     return True
     return False

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.nodes import every_node
 
 # Names that state a role: what is called so is kept from learning on purpose.
 FROZEN_NAME = re.compile(
@@ -30,7 +31,7 @@ def frozen_by(node: ast.AST) -> Iterator[str]:
             for argument in node.args:
                 yield from _own_root(argument)
     elif isinstance(node, ast.For) and any(_disables(one) for one in node.body):
-        for call in ast.walk(node.iter):
+        for call in every_node(node.iter):
             if isinstance(call, ast.Call) and called_name(call) in (
                 "parameters",
                 "named_parameters",

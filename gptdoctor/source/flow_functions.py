@@ -127,12 +127,19 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
     Contexts and operators are left out.
     """
+    return iter(_own_nodes(function))
+
+
+@lru_cache(maxsize=256)  # each of them is asked for by many rules, one after the other
+def _own_nodes(function: ast.AST) -> list[ast.AST]:
+    found: list[ast.AST] = []
     stack = children(function)
     while stack:
         node = stack.pop()
-        yield node
+        found.append(node)
         if node.__class__ not in _SCOPES:
             stack += children(node)
+    return found
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

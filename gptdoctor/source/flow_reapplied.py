@@ -9,6 +9,7 @@ from gptdoctor.source.flow_experts import values_in
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_sources import NOTHING, learned
 from gptdoctor.source.flow_targets import start
+from gptdoctor.source.nodes import every_node
 
 
 def reapplied(name: str, escapes: Escapes) -> set[str]:
@@ -38,4 +39,4 @@ def reapplied(name: str, escapes: Escapes) -> set[str]:
 
 def _is_layer(call: ast.Call) -> bool:
     """`self.cell(...)` or `cell(...)`; a method of a computed value is no layer."""
-    return not any(isinstance(node, ast.Call) for node in ast.walk(call.func))
+    return not any(isinstance(node, ast.Call) for node in every_node(call.func))

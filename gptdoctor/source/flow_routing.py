@@ -13,6 +13,7 @@ from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_membership import Choice, Membership, membership
 from gptdoctor.source.flow_overwrites import Write, elements
 from gptdoctor.source.flow_targets import Role, start, text_of
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 EMPTY = frozenset(["zeros", "zeros_like", "new_zeros", "empty", "empty_like", "new_empty"])
@@ -117,7 +118,7 @@ class Routing:
             if isinstance(indices, ast.Name) and indices.id in names:
                 return indices.id  # for idx in top_idx.unbind(-1)
             if isinstance(indices, ast.Subscript | ast.Call):
-                for node in ast.walk(indices):
+                for node in every_node(indices):
                     if isinstance(node, ast.Name) and node.id in names:
                         return node.id
             before, indices = indices, resolved(indices, self.function)
@@ -202,7 +203,7 @@ class Routing:
     def _topk(self, indices: ast.expr) -> tuple[str, str]:
         """The names that hold the weights and the indices of the choice in this function."""
         whole = resolved(indices, self.function)
-        names = {node.id for one in (indices, whole) for node in ast.walk(one) if _is_name(node)}
+        names = {node.id for one in (indices, whole) for node in every_node(one) if _is_name(node)}
         unpacked = [
             one
             for known in self.function.bindings.by_name.values()
@@ -220,12 +221,12 @@ def _inner_subscript(chosen: ast.expr, function: Function) -> ast.expr | None:
     """idx[b, t, k] in experts[int(idx[b, t, k])]."""
     if not isinstance(chosen, ast.Subscript):
         return None
-    for node in ast.walk(chosen.slice):
+    for node in every_node(chosen.slice):
         if isinstance(node, ast.Subscript):
             return node
         if isinstance(node, ast.Name):
             value = resolved(node, function)
-            for inner in ast.walk(value):
+            for inner in every_node(value):
                 if isinstance(inner, ast.Subscript):
                     return inner
     return None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from gptdoctor.source.nodes import every_node
+
 Position = tuple[int, int]  # line and column
 # Calls that hand on what they iterate, element by element.
 TRANSPARENT = frozenset({"list", "tuple", "iter", "reversed", "tqdm"})
@@ -118,7 +120,7 @@ def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
 
 def names_in(target: ast.expr) -> list[ast.Name]:
     """All plain names in a target."""
-    return [node for node in ast.walk(target) if isinstance(node, ast.Name)]
+    return [node for node in every_node(target) if isinstance(node, ast.Name)]
 
 
 def root_name(node: ast.expr) -> str | None:

@@ -10,6 +10,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
+from gptdoctor.source.nodes import every_node
 
 DEEPEST = 6  # from name to name
 # Under these names a model hands out what training goes on with.
@@ -22,7 +23,9 @@ class Uses:
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
         self._parents = {
-            child: node for node in ast.walk(function.node) for child in ast.iter_child_nodes(node)
+            child: node
+            for node in every_node(function.node)
+            for child in ast.iter_child_nodes(node)
         }
 
     def matters(self, value: ast.expr, depth: int = 0) -> bool:
@@ -52,7 +55,7 @@ class Uses:
             others = [*parent.args, *(keyword.value for keyword in parent.keywords), parent.func]
         else:
             return False
-        given = (one for one in others if not any(inner is node for inner in ast.walk(one)))
+        given = (one for one in others if not any(inner is node for inner in every_node(one)))
         return any(self.gradients.of(one, self.function) for one in given)
 
     def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
@@ -91,7 +94,7 @@ class Uses:
         for target in statement.targets:
             if isinstance(target, ast.Attribute) and target.attr == "data":
                 continue  # a weight is set: what it is set to is no part of any graph
-            for name in ast.walk(target):
+            for name in every_node(target):
                 if not isinstance(name, ast.Name) or name.id in ("self", "cls"):
                     continue
                 if not isinstance(name.ctx, ast.Store):
@@ -104,7 +107,7 @@ class Uses:
         """Whether it matters where a name is read that was bound at `since`."""
         return any(
             self.matters(node, depth + 1)
-            for node in ast.walk(self.function.node)
+            for node in every_node(self.function.node)
             if isinstance(node, ast.Name)
             and node.id == name
             and isinstance(node.ctx, ast.Load)
@@ -142,7 +145,7 @@ def _metrics(keys: list[str], values: list[ast.expr]) -> list[ast.expr]:
 
 
 def _holding(items: list[ast.expr], value: ast.expr) -> bool:
-    return any(node is value for item in items for node in ast.walk(item))
+    return any(node is value for item in items for node in every_node(item))
 
 
 def _text_key(target: ast.expr) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.nodes import every_node
 
 
 def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
@@ -16,5 +17,5 @@ def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
         return True
     if f"self.{method.name}(" not in owner.module.text:
         return False  # a cheap look: most methods are called from elsewhere
-    callees = (one.func for one in ast.walk(forward) if isinstance(one, ast.Call))
+    callees = (one.func for one in every_node(forward) if isinstance(one, ast.Call))
     return any(self_attribute(one) == method.name for one in callees)

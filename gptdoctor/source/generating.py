@@ -14,6 +14,7 @@ from gptdoctor.source.draws import draw_at
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.temperature import last_name
 from gptdoctor.source.token_choice import JOINING
 from gptdoctor.source.value_ways import operation
@@ -71,7 +72,7 @@ def _calls_behind(value: ast.expr, function: Function) -> Iterator[ast.Call]:
     seen: set[Binding] = set()
     queue: list[ast.expr] = [value]
     while queue and len(seen) < MOST:
-        for node in ast.walk(queue.pop()):
+        for node in every_node(queue.pop()):
             if isinstance(node, ast.Call):
                 yield node
             elif isinstance(node, ast.Name):
@@ -106,7 +107,7 @@ def never_read(
         return []
     read: set[str] = set()
     compared: set[str] = set()
-    for parent in ast.walk(function.node):
+    for parent in every_node(function.node):
         for node in ast.iter_child_nodes(parent):
             if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
                 (compared if isinstance(parent, ast.Compare) else read).add(node.id)

@@ -20,6 +20,7 @@ from gptdoctor.source.flow_attributes import (
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.nodes import every_node
 
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -139,7 +140,7 @@ class HiddenLayers:
     def _only_filled(self, name: ast.Name) -> bool:
         """Whether a local list goes nowhere but into the one attribute."""
         parents = self.text
-        for node in ast.walk(self.constructor.node):
+        for node in every_node(self.constructor.node):
             if not isinstance(node, ast.Name) or node.id != name.id or node is name:
                 continue
             around = parents.parent(node)
@@ -180,7 +181,7 @@ class HiddenLayers:
     def _goes_nowhere_else(self, name: ast.Name) -> bool:
         others = [
             node
-            for node in ast.walk(self.constructor.node)
+            for node in every_node(self.constructor.node)
             if isinstance(node, ast.Name) and node.id == name.id and node is not name
         ]
         return all(isinstance(node.ctx, ast.Store) for node in others)

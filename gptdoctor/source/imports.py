@@ -9,6 +9,7 @@ from enum import Enum
 from itertools import pairwise
 
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import BLOCKS, blocks_of
 
 ImportNode = ast.Import | ast.ImportFrom
@@ -154,7 +155,7 @@ def _stops(body: list[ast.stmt]) -> bool:
 def _provided(handler: ast.ExceptHandler) -> set[str]:
     """The names to which a handler gives something that can be used, at any depth."""
     found: set[str] = set()
-    for node in ast.walk(handler):
+    for node in every_node(handler):
         if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             found.add(node.name)
         elif isinstance(node, ast.Import | ast.ImportFrom):

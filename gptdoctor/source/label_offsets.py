@@ -14,6 +14,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # After these a slice no longer cuts time; what may cut or move it by itself is not followed.
@@ -186,7 +187,7 @@ def _reads_of(value: ast.expr, argument: str, function: Function) -> Iterator[as
     seen: set[Binding] = set()
     queue: list[ast.expr] = [value]
     while queue and len(seen) < DEEPEST:
-        for node in ast.walk(queue.pop(0)):
+        for node in every_node(queue.pop(0)):
             if not isinstance(node, ast.Name):
                 continue
             for binding in function.reaching(node, carried=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.loss_calls import LossCall, loss_of
+from gptdoctor.source.nodes import every_node
 
 LABELS = frozenset({"labels", "targets", "label", "target", "lm_labels"})
 FORM = frozenset({"shape", "size", "device", "dtype", "ndim", "dim"})
@@ -21,7 +22,7 @@ def unread_labels(function: Function) -> list[str]:
     if not given or function.node.decorator_list:
         return []
     parents = {
-        child: node for node in ast.walk(function.node) for child in ast.iter_child_nodes(node)
+        child: node for node in every_node(function.node) for child in ast.iter_child_nodes(node)
     }
     reads = [
         node for node in parents if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import calls_below, inner_nodes
+from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.project import Project
 
 # Bases from other packages that are known to bring no loss of their own.
@@ -49,15 +49,18 @@ WORD = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+")
 DEEPEST_HELPER = 2
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class Trace:
-    """What one class or function says of a loss by its own text, and whom it calls."""
-
-    sign: str | None
-    helpers: tuple[tuple[SourceModule, FunctionNode], ...]
+Helper = tuple[SourceModule, FunctionNode]
 
 
-_TRACES: WeakKeyDictionary[Project, dict[ast.AST, Trace]] = WeakKeyDictionary()
+@dataclass(eq=False)
+class Traces:
+    """What classes and functions say of a loss by their own text, and whom they call."""
+
+    signs: dict[ast.AST, str | None] = field(default_factory=dict)
+    helpers: dict[ast.AST, tuple[Helper, ...]] = field(default_factory=dict)
+
+
+_TRACES: WeakKeyDictionary[Project, Traces] = WeakKeyDictionary()
 
 
 def loss_sign(project: Project, info: ClassInfo) -> str | None:
@@ -68,10 +71,12 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
     for name in project.external_bases(info):
         if name not in LOSSLESS_BASES:
             return name
-    for link in project.family(info):
-        sign = _sign(project, link.module, link.node)
-        if sign is not None:
-            return sign
+    family = project.family(info)
+    for depth in (DEEPEST_HELPER, 0):  # helpers last: those are looked for in other files
+        for link in family:
+            sign = _sign(project, link.module, link.node, depth)
+            if sign is not None:
+                return sign
     return _sign_of_users(project, info)
 
 
@@ -80,8 +85,13 @@ def inherits_loss(project: Project, info: ClassInfo) -> bool:
     if any(name not in LOSSLESS_BASES for name in project.external_bases(info)):
         return True
     # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
-    bases = reversed(project.bases(info))
-    return any(_sign(project, one.module, one.node) is not None for one in bases)
+    bases = project.bases(info)[::-1]
+    # What their helpers say is asked last, for those are looked for in other files.
+    return any(
+        _sign(project, one.module, one.node, depth) is not None
+        for depth in (DEEPEST_HELPER, 0)
+        for one in bases
+    )
 
 
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
@@ -119,12 +129,14 @@ def _annotations(user: ast.AST) -> Iterator[str]:
 
 def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0) -> str | None:
     """The first sign in a class or function, or in the helpers that it calls."""
-    known = _TRACES.setdefault(project, {})
-    if node not in known:
-        known[node] = _trace(project, module, node)
-    if known[node].sign is not None or depth >= DEEPEST_HELPER:
-        return known[node].sign
-    found = (_sign(project, *helper, depth + 1) for helper in known[node].helpers)
+    known = _TRACES.setdefault(project, Traces())
+    if node not in known.signs:
+        known.signs[node] = _own_sign(module, node)
+    if known.signs[node] is not None or depth >= DEEPEST_HELPER:
+        return known.signs[node]
+    if node not in known.helpers:
+        known.helpers[node] = _helpers(project, module, node)
+    found = (_sign(project, *helper, depth + 1) for helper in known.helpers[node])
     return next((sign for sign in found if sign is not None), None)
 
 
@@ -136,20 +148,22 @@ _HINTS = re.compile(
 )
 
 
-def _trace(project: Project, module: SourceModule, node: ast.AST) -> Trace:
+def _own_sign(module: SourceModule, node: ast.AST) -> str | None:
     first, last = getattr(node, "lineno", 1), getattr(node, "end_lineno", None)
     text = module.text if last is None else module.segment(first, last)
-    hinted = _HINTS.search(text) is not None
-    sign = _first_sign(node) if hinted else None
-    calls = calls_below(node) if sign is None else ()
+    return _first_sign(node) if _HINTS.search(text) is not None else None
+
+
+def _helpers(project: Project, module: SourceModule, node: ast.AST) -> tuple[Helper, ...]:
+    """The functions of the project that a class or function calls, in the order of the text."""
+    calls = calls_below(node)
     found = ((call.lineno, call.col_offset, _helper(project, module, call)) for call in calls)
     ordered = sorted((one for one in found if one[2] is not None), key=lambda one: one[:2])
-    helpers = dict.fromkeys(helper for _, _, helper in ordered if helper is not None)
-    return Trace(sign=sign, helpers=tuple(helpers))
+    return tuple(dict.fromkeys(helper for _, _, helper in ordered if helper is not None))
 
 
 def _first_sign(node: ast.AST) -> str | None:
-    nodes = list(ast.walk(node))
+    nodes = list(every_node(node))
     names = (name for inner in nodes if (name := _named(inner)) and is_loss_name(name))
     functions = (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
     behaviour = (sign for function in functions for sign in _signs_of_function(function))
@@ -181,11 +195,11 @@ def _signs_of_function(function: FunctionNode) -> Iterator[str]:
         yield function.name
     read = {
         node.id
-        for node in ast.walk(function)
+        for node in every_node(function)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
     yield from (arg.arg for arg in parameters(function) if arg.arg in LABELS & read)
-    calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    calls = [node for node in every_node(function) if isinstance(node, ast.Call)]
     logs = {called_name(call) for call in calls} & {"log_softmax", "logsumexp"}
     if logs and any(_picks_likelihood(call, function) for call in calls):
         yield "gather"
@@ -201,7 +215,7 @@ def _picks_likelihood(call: ast.Call, function: FunctionNode) -> bool:
     logs = {"log_softmax", "logsumexp"}
     if called_name(source) in logs:
         return True
-    assigned = (node for node in ast.walk(function) if isinstance(node, ast.Assign))
+    assigned = (node for node in every_node(function) if isinstance(node, ast.Assign))
     return any(
         called_name(node.value) in logs and getattr(target, "id", "") == getattr(source, "id", None)
         for node in assigned

@@ -7,6 +7,7 @@ import ast
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region, typed
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.text_values import bound_to, number_of
 
 FULL = frozenset({"ones", "ones_like", "new_ones", "full", "full_like", "new_full"})
@@ -90,7 +91,7 @@ def ranges_compared(value: ast.Compare, function: Function) -> Region | None:
 
 def _length(value: ast.expr, function: Function) -> str:
     """The text of how long the range in an expression is."""
-    for node in ast.walk(value):
+    for node in every_node(value):
         bound = bound_to(node, function) if isinstance(node, ast.Name) else None
         if bound is not None:
             return _length(bound, function) if bound is not value else ""

@@ -19,6 +19,7 @@ from gptdoctor.source.mask_tables import called_last, operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
 from gptdoctor.source.memory_order import sizes_of
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 # For each dimension: "batch", "time", "one" for one of a single number, or "" for any other.
@@ -120,7 +121,7 @@ def viewed(call: ast.Call, function: Function) -> Axes | None:
             found.append(names[size.id][1])
         elif number(size) == 1:
             found.append("one")
-        elif any(isinstance(node, ast.Name) and node.id in names for node in ast.walk(size)):
+        elif any(isinstance(node, ast.Name) and node.id in names for node in every_node(size)):
             return None  # B * H, T // 2: several in one, or parts of one
         else:
             found.append("")

@@ -8,6 +8,7 @@ from itertools import pairwise
 
 from gptdoctor.source.imports import Handlers, is_none
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 Parents = tuple[ast.AST, ...]
@@ -42,7 +43,7 @@ def _with_parents(tree: ast.Module) -> Iterator[tuple[ast.AST, Parents]]:
 
 def _flags(statement: Handlers) -> Iterator[str]:
     """Plain names assigned beside the import: `HAS_FLASH = True`."""
-    for node in ast.walk(statement):
+    for node in every_node(statement):
         if isinstance(node, ast.Assign) and not is_none(node.value):
             yield from (target.id for target in node.targets if isinstance(target, ast.Name))
 
@@ -99,7 +100,7 @@ def _exits_before(parent: ast.AST, inner: ast.AST) -> bool:
 
 
 def _tests(node: ast.AST) -> Iterator[ast.expr]:
-    for inner in ast.walk(node):
+    for inner in every_node(node):
         if isinstance(inner, ast.If | ast.IfExp | ast.While | ast.Assert):
             yield inner.test
         elif isinstance(inner, ast.BoolOp | ast.Compare):
@@ -107,7 +108,7 @@ def _tests(node: ast.AST) -> Iterator[ast.expr]:
 
 
 def _names(node: ast.AST) -> set[str]:
-    return {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+    return {inner.id for inner in every_node(node) if isinstance(inner, ast.Name)}
 
 
 def _chosen(nodes: list[tuple[ast.AST, Parents]], unit: Definition) -> bool:

@@ -53,7 +53,7 @@ class Project:
     overlay: Mapping[str, str] = field(default_factory=dict)
     footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
-    _classes: dict[Path, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
+    _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
     _resolved: dict[Question, tuple[Resolved, frozenset[Path]]] = field(
         default_factory=dict, repr=False
     )
@@ -63,7 +63,11 @@ class Project:
         default_factory=dict, repr=False
     )
     _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
-    _named: dict[tuple[str, Path], ClassInfo | None] = field(default_factory=dict, repr=False)
+    # By modules themselves, not by their paths: to hash a path takes longer than the rest.
+    _answers: dict[tuple[str, SourceModule], Resolved] = field(default_factory=dict, repr=False)
+    _named: dict[tuple[str, SourceModule], ClassInfo | None] = field(
+        default_factory=dict, repr=False
+    )
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
     _bases: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
     _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
@@ -98,18 +102,21 @@ class Project:
 
     def classes(self, module: SourceModule) -> dict[str, ClassInfo]:
         """The classes of a module by qualified name."""
-        if module.file not in self._classes:
-            self._classes[module.file] = {info.symbol: info for info in classes_of(module)}
-        return self._classes[module.file]
+        if module not in self._classes:
+            self._classes[module] = {info.symbol: info for info in classes_of(module)}
+        return self._classes[module]
 
     def resolve(self, dotted: str, importer: SourceModule) -> Resolved:
         """Find the module `dotted` as the importer would, without importing anything."""
-        key = (dotted, self._project_folders(importer, dotted))
-        if key not in self._resolved:
-            self._resolved[key] = self._find(*key)
-        found, folders = self._resolved[key]
-        self.footprints.note(importer.file, found.file, folders)
-        return found
+        asked = (dotted, importer)
+        if asked not in self._answers:
+            key = (dotted, self._project_folders(importer, dotted))
+            if key not in self._resolved:
+                self._resolved[key] = self._find(*key)
+            found, folders = self._resolved[key]
+            self.footprints.note(importer.file, found.file, folders)
+            self._answers[asked] = found
+        return self._answers[asked]
 
     def _find(self, dotted: str, own: tuple[Path, ...]) -> tuple[Resolved, frozenset[Path]]:
         """What a name is, and the folders whose entries say so."""
@@ -140,16 +147,16 @@ class Project:
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
         gone = set(files)
-        for file in gone:
-            self._modules.pop(file, None)
-            self._classes.pop(file, None)
+        dropped = {self._modules.pop(file, None) for file in gone}
+        self._classes = {one: own for one, own in self._classes.items() if one not in dropped}
+        self._answers = {key: own for key, own in self._answers.items() if key[1] not in dropped}
         self._named = {
             key: info
             for key, info in self._named.items()
-            if key[1] not in gone and (info is None or info.module.file not in gone)
+            if key[1] not in dropped and (info is None or info.module not in dropped)
         }
         for known in (self._networks, self._parts, self._bases):
-            for info in [info for info in known if info.module.file in gone]:
+            for info in [info for info in known if info.module in dropped]:
                 del known[info]
 
     def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
@@ -174,7 +181,7 @@ class Project:
         """The class of the project that `qualified` names, seen from `module`."""
         if "." in qualified and not self._is_brought_in(qualified.partition(".")[0], module):
             return None  # an attribute of something local
-        key = (qualified, module.file)
+        key = (qualified, module)
         if key not in self._named:
             self._named[key] = self._follow(qualified, module)
         return self._named[key]
@@ -226,11 +233,19 @@ class Project:
     def is_network(self, info: ClassInfo) -> bool:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
-            bases = self.external_bases(info)
-            known = any(name.startswith("torch.nn.") or is_network_base(name) for name in bases)
-            hidden = any(not is_pythons(name) for name in bases)
-            self._networks[info] = known or (hidden and acts_as_network(info))
+            # Most classes say so themselves, and then no base has to be followed.
+            self._networks[info] = self._says_network(info) or self._is_network(info)
         return self._networks[info]
+
+    def _says_network(self, info: ClassInfo) -> bool:
+        return any(
+            _is_layers(name) and not self.class_named(name, info.module) for name in info.bases
+        )
+
+    def _is_network(self, info: ClassInfo) -> bool:
+        bases = self.external_bases(info)
+        hidden = any(not is_pythons(name) for name in bases)
+        return any(map(_is_layers, bases)) or (hidden and acts_as_network(info))
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
         """The project's networks that a class's text instantiates or hands on, itself left out."""
@@ -276,28 +291,6 @@ class Project:
         return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
 
 
-def find_root(start: Path) -> Path:
-    """The project's root for a file or folder: its nearest ancestor with a project's mark.
-
-    A folder of installed packages is a root of its own. Without any mark the current folder is
-    the root where it holds `start`, else the folder of `start`.
-    """
-    folder = start if start.is_dir() else start.parent
-    ancestors = [folder, *folder.parents]
-    for ancestor in ancestors:
-        if ancestor.name in INSTALLED_FOLDERS:
-            return ancestor
-    for ancestor in ancestors:
-        if any((ancestor / mark).exists() for mark in PROJECT_MARKS):
-            return ancestor
-    here = Path.cwd()
-    return here if folder.is_relative_to(here) else _above_packages(folder)
-
-
-PROJECT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
-
-
-def _above_packages(folder: Path) -> Path:
-    while (folder / "__init__.py").is_file():
-        folder = folder.parent
-    return folder
+def _is_layers(base: str) -> bool:
+    """Whether a base that is no class of the project makes a module of layers."""
+    return base.startswith("torch.nn.") or is_network_base(base)

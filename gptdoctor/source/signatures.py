@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import import_statements
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Origin, Project
 
 
@@ -89,7 +90,7 @@ def _is_bound_once(module: SourceModule, name: str) -> bool:
     """Whether a file gives a name one meaning, in whatever function."""
     bound = _BOUND.setdefault(module, Counter())
     if not bound:
-        bound.update(name for node in ast.walk(module.tree) for name in _bound(node))
+        bound.update(name for node in every_node(module.tree) for name in _bound(node))
     return bound[name] == 1
 
 
@@ -114,8 +115,17 @@ def _spreads(call: ast.Call) -> bool:
     return starred or any(one.arg is None for one in call.keywords)
 
 
+_MAKERS: WeakKeyDictionary[ClassInfo, FunctionNode | None] = WeakKeyDictionary()
+
+
 def _maker(project: Project, info: ClassInfo) -> FunctionNode | None:
     """The constructor of a class; None where something else may take the arguments."""
+    if info not in _MAKERS:
+        _MAKERS[info] = _find_maker(project, info)
+    return _MAKERS[info]
+
+
+def _find_maker(project: Project, info: ClassInfo) -> FunctionNode | None:
     node = info.node
     if node.decorator_list or node.keywords:  # dataclass, metaclass
         return None

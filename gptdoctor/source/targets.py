@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gptdoctor.config import FileChoice
 from gptdoctor.core.errors import UsageError
-from gptdoctor.source.project import find_root
+from gptdoctor.source.roots import find_root
 from gptdoctor.source.walking import is_excluded, sources_below
 
 

@@ -16,6 +16,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_operations import METADATA, TENSOR
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.nodes import every_node
 
 # Calls after which the value is on another device, or no tensor any more.
 MOVING = frozenset({"to", "cuda", "cpu", "type_as", "new_tensor", "pin_memory", "item", "tolist"})
@@ -119,7 +120,7 @@ class Meetings:
             return False
         if gradients_of(self.constructor.project).of(other, method):
             return True
-        for name in ast.walk(other):
+        for name in every_node(other):
             for binding in method.reaching(name) if isinstance(name, ast.Name) else ():
                 if binding.role is Role.ARGUMENT and _is_tensor(binding.name, method):
                     return True
@@ -143,7 +144,7 @@ class Meetings:
 
 def _reads(method: Function, names: set[str]) -> Iterator[ast.Name]:
     """Where local names are read."""
-    for node in ast.walk(method.node):
+    for node in every_node(method.node):
         if isinstance(node, ast.Name) and node.id in names and isinstance(node.ctx, ast.Load):
             yield node
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
@@ -57,7 +58,7 @@ def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
 def _buffers(method: ast.AST) -> list[tuple[str, ast.expr]]:
     """`self.register_buffer("NAME", value)`."""
     found: list[tuple[str, ast.expr]] = []
-    for node in ast.walk(method):
+    for node in every_node(method):
         if not isinstance(node, ast.Call) or self_attribute(node.func) != "register_buffer":
             continue
         named = {one.arg: one.value for one in node.keywords}

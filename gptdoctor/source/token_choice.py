@@ -7,6 +7,7 @@ import re
 
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.temperature import Frame, draws, last_name, temperature_in
 from gptdoctor.source.token_picks import Pick
 
@@ -133,7 +134,9 @@ def is_greedy_by_choice(pick: Pick, frame: Frame) -> bool:
 def _parents(function: ast.AST, node: ast.AST) -> list[ast.AST]:
     """The nodes around `node` within a function, innermost first."""
     above = {
-        id(child): parent for parent in ast.walk(function) for child in ast.iter_child_nodes(parent)
+        id(child): parent
+        for parent in every_node(function)
+        for child in ast.iter_child_nodes(parent)
     }
     found: list[ast.AST] = []
     while id(node) in above and above[id(node)] is not function:

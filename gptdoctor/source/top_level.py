@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from gptdoctor.source.nodes import every_node
+
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 _SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 
@@ -104,11 +106,11 @@ def _reads(node: ast.AST) -> Iterator[str]:
 
 def _locals(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[str]:
     """The names that belong to a function: its parameters, and what its body binds."""
-    every = [below.arg for below in ast.walk(node.args) if isinstance(below, ast.arg)]
+    every = [below.arg for below in every_node(node.args) if isinstance(below, ast.arg)]
     if isinstance(node, ast.Lambda):
         return set(every)
     shared = {
-        name for below in ast.walk(node) if isinstance(below, ast.Global) for name in below.names
+        name for below in every_node(node) if isinstance(below, ast.Global) for name in below.names
     }
     return {*every, *(name for part in node.body for name in _bound(part))} - shared
 
@@ -142,7 +144,7 @@ def mentions(node: ast.AST, name: str) -> bool:
     """Whether `node` names `name`, alone or as an attribute."""
     return any(
         name in (getattr(below, "id", None), getattr(below, "attr", None))
-        for below in ast.walk(node)
+        for below in every_node(node)
     )
 
 

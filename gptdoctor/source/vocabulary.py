@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.losses import called_name
-from gptdoctor.source.nodes import inner_nodes
+from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
 
 # Sizes with these in their names count tokens.
@@ -35,7 +35,10 @@ _CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
 
 def gives_logits(project: Project, info: ClassInfo) -> bool:
     """Whether a class, or a part of it, projects to the vocabulary, and uses the projection."""
-    family = [_projections(part) for part in project.family(info)]
+    parts = project.family(info)
+    if not any(map(_may_project, parts)):
+        return False
+    family = [_projections(part) for part in parts]
     tables = {size for one in family for size in one.tables}
     read = {name for one in family for name in one.read}
     return any(one.ties for one in family) or any(
@@ -46,6 +49,29 @@ def gives_logits(project: Project, info: ClassInfo) -> bool:
     )
 
 
+# Nothing is a table or a size of tokens by these rules where a text has none of them.
+_WORDS = (
+    *("vocab", "ntoken", "n_token", "num_tokens", "dictionary", "num_embeddings"),
+    *("nwords", "n_words"),
+)
+_TABLES = re.compile(
+    r"(?<!\w)Embedding\b|ParallelEmbedding\b|(?i:emb|wte|tok)\w*[)\s]*\.\s*weight\b"
+)
+
+
+def _may_project(info: ClassInfo) -> bool:
+    """A cheap first answer for one class: most name neither tables nor numbers of tokens."""
+    if info not in _MAY:
+        text, lowered = info.text, info.text.lower()
+        _MAY[info] = any(word in lowered for word in _WORDS) or (
+            ("Embedding" in text or "weight" in text) and _TABLES.search(text) is not None
+        )
+    return _MAY[info]
+
+
+_MAY: WeakKeyDictionary[ClassInfo, bool] = WeakKeyDictionary()
+
+
 def _projections(info: ClassInfo) -> Projections:
     if info not in _CACHE:
         nodes = list(inner_nodes(info.node))
@@ -54,7 +80,7 @@ def _projections(info: ClassInfo) -> Projections:
             inner: name
             for name, values in info.attributes.items()
             for value in values
-            for inner in ast.walk(value)
+            for inner in every_node(value)
         }
         sizes = (_size(call, 0, "num_embeddings") for call in calls if _is_embedding(call))
         _CACHE[info] = Projections(

@@ -14,6 +14,7 @@ from functools import cached_property
 
 from gptdoctor.source.classes import MODULE_BASES
 from gptdoctor.source.names import Names, collect_names, import_statements
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.top_level import (
     base_name,
     blocks_of,
@@ -154,7 +155,7 @@ class _Sorter:
         return isinstance(node, ast.Raise) or self._only_defines(node)
 
     def _needs(self) -> frozenset[str]:
-        classes = [node for node in ast.walk(self.tree) if isinstance(node, ast.ClassDef)]
+        classes = [node for node in every_node(self.tree) if isinstance(node, ast.ClassDef)]
         needed = set() if self.wanted is None else set(self.wanted)
         for node in self.tree.body:
             if isinstance(node, _DEFINITIONS):
@@ -241,7 +242,7 @@ class _Sorter:
     def _fills(self, name: str) -> bool:
         """Whether a function of the module does no more than fill what the definitions need."""
         function = self._functions[name]
-        inner = [below for node in function.body for below in ast.walk(node)]
+        inner = [below for node in function.body for below in every_node(node)]
         names = [self._names.called(below) for below in inner if isinstance(below, ast.Call)]
         if kind_of(one for one in names if one) in _TAKES_OR_SHOWS:
             return False

@@ -150,9 +150,10 @@ def test_verdicts_are_facts_but_the_gate_can_be_told(project: Path) -> None:
 
 
 def test_static_gives_no_verdict(project: Path) -> None:
-    """What nothing ran is not called healthy."""
-    done = gptdoctor("check", "--static", "--output-format", "json", "healthy.py", cwd=project)
-    assert [one["verdict"] for one in done.document["models"]] == [None]
+    """What nothing ran is not called healthy; no model is looked for but one that is named."""
+    for target, expected in (("healthy.py", []), ("healthy.py::Tiny", [None])):
+        done = gptdoctor("check", "--static", "--output-format", "json", target, cwd=project)
+        assert [one["verdict"] for one in done.document["models"]] == expected
 
 
 def test_report_from_a_result_runs_nothing(project: Path, whole: Done) -> None:

@@ -50,12 +50,12 @@ PLACES = {
     "backward": BIG,
     "batch": f"if ids.shape[0] == 1: {BIG}",
 }
-# Two that are imported at the same time meet; one alone waits in vain.
+# Two that are imported at the same time meet, however slow the machine; one alone waits in vain.
 MEETS = """\
 import pathlib, time
 print("corpus loaded")
 pathlib.Path("{own}").touch()
-for _ in range(12):
+for _ in range({looks}):
     time.sleep(0.05)
     if pathlib.Path("{other}").exists():
         raise RuntimeError("not alone")
@@ -105,13 +105,15 @@ def test_memory_that_one_batch_lacks_is_no_defect_of_shapes(limited: dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("words", "outcome"),
-    [(("--jobs", "1", "--show-output"), "9: alone"), (("--jobs", "2"), "8: not alone")],
+    ("words", "looks", "outcome"),
+    [(("--jobs", "1", "--show-output"), 12, "9: alone"), (("--jobs", "2"), 400, "8: not alone")],
 )
-def test_jobs_and_output_are_as_asked(tmp_path: Path, words: tuple[str, ...], outcome: str) -> None:
+def test_jobs_and_output_are_as_asked(
+    tmp_path: Path, words: tuple[str, ...], looks: int, outcome: str
+) -> None:
     """`--jobs` says whether two models meet, and only `--show-output` shows what they print."""
     for own, other in (("a", "b"), ("b", "a")):
-        work = defining(MEETS.format(own=own, other=other))
+        work = defining(MEETS.format(own=own, other=other, looks=looks))
         write(tmp_path, {f"{own}.py": work + NET})
     done = gptdoctor("check", *words, "a.py", "b.py", cwd=tmp_path)
     assert f"RuntimeError in import at a.py:{outcome}" in " ".join(done.out.split())

@@ -87,8 +87,11 @@ def test_a_pipe_is_written_to_and_stays_one(folder: Path) -> None:
     pipe = folder / "pipe"
     os.mkfifo(pipe)
     with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
-        write_all([Output("concise", pipe)], CHECKED)
-        out, _ = reader.communicate(timeout=60)
+        try:
+            write_all([Output("concise", pipe)], CHECKED)
+            out, _ = reader.communicate(timeout=60)
+        finally:
+            reader.kill()  # it waits for a writer, however long
     assert "GD101 critical confirmed" in out
     assert pipe.is_fifo()
 

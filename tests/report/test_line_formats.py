@@ -13,7 +13,13 @@ from tests.report.test_json_document import SCHEMA
 from tests.report.written import EXAMINATIONS, in_notebook, many, odd, written
 
 LINE = re.compile(r"(.+?):(\d+):(\d+): ([A-Z]{2}\d{3}|[a-z-]+) (critical|high|medium|low) (.+)")
-KINDS = {"model": "models", "finding": "findings", "error": "errors", "skipped": "skipped"}
+KINDS = {
+    "model": "models",
+    "finding": "findings",
+    "suppressed": "suppressed",
+    "error": "errors",
+    "skipped": "skipped",
+}
 
 
 @pytest.mark.parametrize("name", EXAMINATIONS)
@@ -30,6 +36,8 @@ def test_concise_is_in_the_order_of_the_places() -> None:
     assert lines == sorted(lines, key=lambda line: LINE.fullmatch(line)[1])  # type: ignore[index]
     head = f"../{samples.O_THREE}:178:5: GD101 critical confirmed `@torch.no_grad()` lets no"
     assert sum(line.startswith(head) for line in lines) == 1
+    below = written("concise", samples.REFERENCE, from_here="../../", here="reference_models/a/")
+    assert re.search(r"^\.\./gpto3_model\.py:178:5: GD101", below, re.MULTILINE)
     assert written("concise", in_notebook()).startswith("study.ipynb:cell 3:5:5: GD101 critical")
     assert len(written("concise", odd()).splitlines()) == 1
 
@@ -42,8 +50,9 @@ def test_each_line_of_jsonl_is_an_object_of_the_json_document(name: str) -> None
     document = json.loads(written("json", examination))
     assert [line.pop("type") for line in lines[::-1]][-1] == "run"
     assert lines[-1] == document["summary"]
-    found = lines[1:-1]
-    assert found == [member for key in KINDS.values() for member in document[key]]
+    found = [member for key in KINDS.values() for member in document[key]]
+    remarks = [{"text": remark} for remark in document["remarks"]]
+    assert lines[1:-1] == [*found, *remarks]
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
 
 

@@ -13,6 +13,7 @@ from gptdoctor.core.repairs import Applicability
 from gptdoctor.report.text import print_examination
 from tests.report import samples
 from tests.report.screens import WIDTHS, flat, printed
+from tests.report.written import many
 
 ESCAPE = "\x1b"
 
@@ -184,8 +185,29 @@ def test_files_that_could_not_be_read_are_named() -> None:
 def test_the_last_lines_say_why_it_failed_and_what_comes_next() -> None:
     """The gate's reasons, then a command that can be pasted."""
     lines = text_of(samples.REFERENCE, 200).strip().splitlines()
-    assert lines[-2] == "Failed: 4 findings at or above high and GPTo3Model is untrainable."
+    assert lines[-3] == "Failed: 4 findings at or above high and GPTo3Model is untrainable."
+    assert lines[-2] == "Why: gptdoctor explain GD201 says why it harms, and how to silence it."
     assert lines[-1].startswith("Next: gptdoctor fix 'models dir' shows 7 repairs")
+
+
+def test_of_many_findings_the_rule_that_leads_the_table_is_explained() -> None:
+    """It is the one that a reader has before his eyes."""
+    lines = text_of(many(30), 120).splitlines()
+    told = next(line for line in lines if line.startswith("Why: gptdoctor explain "))
+    table = next(line for line in lines if line.startswith("critical  GD"))
+    assert told.split()[3] == table.split()[1]
+
+
+def test_a_folder_without_sources_is_told_as_such() -> None:
+    """And no command is named that would find as little."""
+    nothing = dataclasses.replace(
+        samples.NOTHING,
+        files=0,
+        environment=dataclasses.replace(samples.NOTHING.environment, live=False),
+    )
+    shown = flat(text_of(nothing))
+    assert "No files read: of .py and .ipynb, exclude and .gitignore leave none." in shown
+    assert "Next:" not in shown
 
 
 def test_without_a_run_no_verdict_is_given() -> None:

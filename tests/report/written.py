@@ -11,6 +11,7 @@ from typing import Any
 from gptdoctor.core.cells import CellLine
 from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.findings import Confidence
+from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.report.checked import Checked
 from gptdoctor.report.output_formats import writer_of
 from tests.report import samples
@@ -66,9 +67,27 @@ def odd() -> Examination:
     return dataclasses.replace(samples.REFERENCE, findings=(finding,), models=())
 
 
+def with_aside() -> Examination:
+    """Three findings that the user set aside, beside one that was not, and a remark."""
+    ways = (
+        Suppression(by=SuppressedBy.COMMENT, reason="for a log"),
+        Suppression(by=SuppressedBy.BASELINE),
+        Suppression(by=SuppressedBy.BASELINE),
+    )
+    first, *others = samples.SEVEN[:4]
+    aside = tuple(
+        dataclasses.replace(one, suppressed=way) for one, way in zip(others, ways, strict=True)
+    )
+    remark = "2 entries of base.json are no longer found: write it anew"
+    return dataclasses.replace(
+        samples.REFERENCE, findings=(first,), models=(), suppressed=aside, remarks=(remark,)
+    )
+
+
 EXAMINATIONS = {
     **samples.EXAMINATIONS,
     "a notebook": in_notebook(),
     "odd letters": odd(),
+    "set aside": with_aside(),
     "many": many(300),
 }

@@ -68,7 +68,6 @@ CASES = [
     "lib/* | !lib/deep/",
     "lib/ | !lib/deep/a.py",
     "/* | !/lib",
-    "* | !*/ | !keep.py",
     "lib/**/er | !lib/deep/er/keep.py",
     "lib/deep/**",
     "**",

@@ -9,6 +9,7 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.constructors import own_text
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 CODE = "GD112"
@@ -78,7 +79,7 @@ def _is_missing(meant: str, project: Project, info: ClassInfo) -> bool:
 
 def _does_the_work(node: ast.FunctionDef, meant: str) -> bool:
     """Whether the body is what the right method would be: it sets `self` up, or returns."""
-    inside = list(ast.walk(node))
+    inside = list(every_node(node))
     if meant == "forward":
         returns = any(isinstance(one, ast.Return) and one.value is not None for one in inside)
         return returns and len(node.args.args) > 1

@@ -11,6 +11,7 @@ from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD113"
 # Layers of torch.nn that draw their weights at random when they are made.  Norms are left out:
@@ -112,7 +113,7 @@ def _is_cached(visit: Visit) -> bool:
         (isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Is | ast.IsNot))
         or (isinstance(node, ast.Call) and called_name(node) in asked)
         for test in tests
-        for node in ast.walk(test)
+        for node in every_node(test)
     )
 
 

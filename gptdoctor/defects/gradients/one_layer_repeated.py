@@ -14,6 +14,7 @@ from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
 from gptdoctor.source.flow_targets import Position, Role, end, start, text_of
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD114"
 # Words by which an author says that the weights are to be the same.
@@ -131,7 +132,7 @@ def _added_in_a_loop(visit: Visit, function: Function) -> Iterator[_Repeated]:
     for loop in own_nodes(function.node):
         if not isinstance(loop, ast.For):
             continue
-        for node in ast.walk(loop):
+        for node in every_node(loop):
             adds = isinstance(node, ast.Call) and called_name(node) in ("append", "add_module")
             if not adds or not isinstance(node, ast.Call) or literal_text(node):
                 continue

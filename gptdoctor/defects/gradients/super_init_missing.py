@@ -12,6 +12,7 @@ from gptdoctor.source.constructors import Constructor, Setting, constructor_at, 
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import start, text_of
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 CODE = "GD111"
@@ -106,7 +107,7 @@ def _set_up_before(constructor: Constructor, first: Setting) -> bool:
     place = start(first.node)
     return any(
         isinstance(node, ast.Call) and called_name(node) == "__init__" and start(node) < place
-        for node in ast.walk(constructor.node)
+        for node in every_node(constructor.node)
     )
 
 

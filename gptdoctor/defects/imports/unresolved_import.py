@@ -18,6 +18,7 @@ from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.exports import exports
 from gptdoctor.source.imports import Guard, ImportSite, bound_names, guarding, import_sites
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import modules_defining, serves_networks
@@ -94,7 +95,7 @@ def _reached(info: ClassInfo) -> set[str]:
         name = queue.pop()
         if name not in found:
             found.add(name)
-            named = {getattr(node, "attr", "") for node in ast.walk(info.methods[name])}
+            named = {getattr(node, "attr", "") for node in every_node(info.methods[name])}
             queue.extend(named & set(info.methods))
     return found
 

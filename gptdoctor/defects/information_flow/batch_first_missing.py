@@ -13,6 +13,7 @@ from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.mask_uses import own_calls
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD817"
 LAYERS = (
@@ -111,7 +112,7 @@ def _element_of(call: ast.Call, function: Function) -> str | None:
 
 
 def _loops_over(loop: ast.For, name: str) -> bool:
-    return any(self_attribute(node) == name for node in ast.walk(loop.iter))
+    return any(self_attribute(node) == name for node in every_node(loop.iter))
 
 
 SICK = """\

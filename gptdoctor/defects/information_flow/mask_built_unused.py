@@ -15,6 +15,7 @@ from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_text import MaskReader
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD815"
 PROBE = "causality"
@@ -46,7 +47,7 @@ def _read_in(function: FunctionNode) -> frozenset[str]:
     """The names that a function reads, inner functions included."""
     return frozenset(
         node.id
-        for node in ast.walk(function)
+        for node in every_node(function)
         if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
     )
 

@@ -17,6 +17,7 @@ from gptdoctor.source.absent_inputs import Emptiness, assert_before, failures_wi
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD701"
 PROBE = "empty-inputs"
@@ -85,7 +86,7 @@ def _called_by_network(visit: Visit, name: str) -> bool:
         names.called(node) == name
         for info in visit.project.classes(visit.module).values()
         if visit.project.is_network(info)
-        for node in ast.walk(info.node)
+        for node in every_node(info.node)
     )
 
 
@@ -122,7 +123,7 @@ def _in_order(failure: Emptiness) -> tuple[str, ...]:
 
 def _container(emptied: ast.expr) -> str | None:
     """The name of the list in `parts`, `len(parts)`, `tuple(parts)`."""
-    names = [one.id for one in ast.walk(emptied) if isinstance(one, ast.Name)]
+    names = [one.id for one in every_node(emptied) if isinstance(one, ast.Name)]
     own = [name for name in names if name not in ("len", "list", "tuple", "iter", "sum")]
     return own[0] if own else None
 

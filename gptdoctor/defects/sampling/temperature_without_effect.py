@@ -15,6 +15,7 @@ from gptdoctor.source.draws import DRAWING
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.generating import never_read
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
 
@@ -42,7 +43,7 @@ def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
     """Assignments that alone read a temperature, to names that nothing reads."""
     loads = [
         node
-        for node in ast.walk(function.node)
+        for node in every_node(function.node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     ]
     given = {one for one in function.bindings.by_name if NAME.search(one)}
@@ -50,7 +51,7 @@ def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None
         if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Name):
             continue
-        inside = [one for one in ast.walk(statement.value) if isinstance(one, ast.Name)]
+        inside = [one for one in every_node(statement.value) if isinstance(one, ast.Name)]
         for name in {one.id for one in inside} & given & set(function.parameter_names):
             others = [one for one in loads if one.id == name and one not in inside]
             read = any(one.id == target.id for one in loads)

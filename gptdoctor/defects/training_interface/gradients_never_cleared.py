@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optimizers import Thing, made_by
 from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import Stretch, training_loop, training_of
@@ -66,7 +67,7 @@ def _accumulates(stretch: Stretch, loop: Stretch, step: Event) -> bool:
 def _made_in(loop: ast.stmt, optimizer: str) -> bool:
     """Whether the loop makes the optimizer, and with it a model without gradients."""
     root = optimizer.partition("[")[0]
-    return any(text_of(target) == root for node in ast.walk(loop) for target in _targets(node))
+    return any(text_of(target) == root for node in every_node(loop) for target in _targets(node))
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:

@@ -21,6 +21,7 @@ from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.label_reads import losses_in, unread_labels
 from gptdoctor.source.loss_tests import given
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD608"
 PROBE = "training-interface"
@@ -51,7 +52,7 @@ def _empty_losses(function: Function) -> list[ast.Assign]:
     returned = any(
         isinstance(node, ast.Name) and node.id == "loss"
         for value in function.returned
-        for node in ast.walk(value)
+        for node in every_node(value)
     )
     if not bound or not returned or not all(is_none(one.value) for one in bound):
         return []

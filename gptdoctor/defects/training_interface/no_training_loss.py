@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.embeddings import may_take_ids
+from gptdoctor.source.embeddings import embeds_ids, may_take_ids
 from gptdoctor.source.losses import inherits_loss, loss_sign
 from gptdoctor.source.project import Project
 from gptdoctor.source.vocabulary import gives_logits
@@ -30,15 +30,19 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if not gives_logits(visit.project, info) or loss_sign(visit.project, info) is not None:
         return
-    if symbol in visit.models:  # asked last: it takes a look at all classes of the file
+    # Asked last: whether it is a main one takes a look at all classes of the file.
+    if embeds_ids(visit.project, info) and symbol in visit.models:
         yield _suspicion(info)
 
 
 def _may_be_main(project: Project, info: ClassInfo) -> bool:
     """Whether a class may be a model of text that has no loss, as far as its head tells."""
+    own = "forward" in info.methods  # then its bases need not be looked for
+    if own and not may_take_ids(project, info, "forward"):
+        return False
     if not project.is_network(info) or inherits_loss(project, info):
         return False
-    return may_take_ids(project, info, "forward")
+    return own or may_take_ids(project, info, "forward")
 
 
 def _suspicion(info: ClassInfo) -> Suspicion:

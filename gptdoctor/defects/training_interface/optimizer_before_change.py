@@ -10,6 +10,7 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_functions import bodies_of
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD622"
 # Layers with weights of their own.
@@ -91,7 +92,7 @@ def _change(statement: ast.stmt, model: str, visit: Visit) -> str:
 
 def _makes_optimizer(statement: ast.stmt, optimizer: str, model: str) -> bool:
     """Whether a statement makes the optimizer anew, or tells it of more weights."""
-    for node in ast.walk(statement):
+    for node in every_node(statement):
         if isinstance(node, ast.Assign) and optimizer in map(text_of, node.targets):
             return True
         if isinstance(node, ast.Attribute) and node.attr == "add_param_group":

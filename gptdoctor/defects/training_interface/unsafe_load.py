@@ -9,6 +9,7 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.nodes import every_node
 
 CODE = "GD629"
 # What a checkpoint of plain weights is used for.
@@ -71,7 +72,7 @@ def _is_loaded(name: str, visit: Visit) -> bool:
         return False
     body: ast.AST = visit.function or visit.module.tree
     loads = 0
-    for node in ast.walk(body):
+    for node in every_node(body):
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
             loads += 1
         if isinstance(node, ast.Call) and _loads_weights(node) and node.args:

@@ -5,6 +5,7 @@ Paths begin at the folder that the command was given in, as editors resolve them
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TextIO
 
 from gptdoctor.report.checked import Checked
@@ -14,9 +15,10 @@ from gptdoctor.report.prose import visible
 
 def write(checked: Checked, stream: TextIO) -> None:
     """The lines, in the order of the places."""
-    entries = entries_of(checked.examination, checked.from_here)
+    entries = entries_of(checked.examination)
     for entry in sorted(entries, key=lambda one: (one.location, one.code)):
-        stream.write(f"{_line(entry)}\n")
+        path = checked.seen_from_here(entry.location.path)
+        stream.write(f"{_line(replace(entry, location=replace(entry.location, path=path)))}\n")
     if checked.examination.environment.trouble:
         stream.write(f"gptdoctor: no model was run: {checked.examination.environment.trouble}\n")
 

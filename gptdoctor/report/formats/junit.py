@@ -1,7 +1,8 @@
 """JUnit's XML, which nearly every CI server shows as tests.
 
 Each entry is a failed test of its file, a file that could not be read is one that ended with an
-error, a model that nobody could run is skipped, and a model that nothing is held against passes.
+error, a model that nobody could run is skipped, as is a finding that the user set aside, and a
+model that nothing is held against passes.
 The elements and attributes are those of Jenkins' schema (junit-10.xsd) and no more.
 """
 
@@ -12,9 +13,10 @@ from collections.abc import Iterator, Sequence
 from typing import TextIO
 
 from gptdoctor.core.diagnosis import Examination, Verdict
-from gptdoctor.report.amounts import count
+from gptdoctor.report.amounts import capital, count
+from gptdoctor.report.aside import why_aside
 from gptdoctor.report.checked import Checked
-from gptdoctor.report.entries import Entry, entries_of
+from gptdoctor.report.entries import Entry, entries_of, set_aside_entries
 from gptdoctor.report.prose import visible
 
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -26,6 +28,8 @@ def write(checked: Checked, stream: TextIO) -> None:
     cases = list(_cases(checked))
     suite = ET.SubElement(root, "testsuite", _counts(cases, checked.examination))
     suite.extend(cases)
+    if checked.examination.remarks:
+        ET.SubElement(suite, "system-out").text = visible("\n".join(checked.examination.remarks))
     ET.indent(root)
     stream.write(f"{_DECLARATION}\n{ET.tostring(root, encoding='us-ascii').decode()}\n")
 
@@ -51,15 +55,29 @@ def _cases(checked: Checked) -> Iterator[ET.Element]:
         ET.SubElement(case, "error", _told("no-run", examination.environment.trouble))
         yield case
     yield from map(_of_entry, entries)
-    clean = list(_clean_models(examination, checked.in_repository, entries))
+    aside = set_aside_entries(examination, checked.in_repository)
+    yield from map(_of_aside, aside)
+    clean = list(_clean_models(examination, checked.in_repository, [*entries, *aside]))
     yield from clean
     if not entries and not clean:
-        yield _case("gptdoctor", f"nothing was found in {count(examination.files, 'file')}")
+        found = "nothing else was found" if aside else "nothing was found"
+        yield _case("gptdoctor", f"{found} in {count(examination.files, 'file')}")
+
+
+def _of_aside(entry: Entry) -> ET.Element:
+    case = _case_of(entry)
+    why = why_aside(entry.finding) if entry.finding else ""
+    ET.SubElement(case, "skipped", _told(entry.code, f"{capital(why)}.")).text = _text(entry)
+    return case
+
+
+def _case_of(entry: Entry) -> ET.Element:
+    where = entry.location
+    return _case(where.path, f"{entry.title} at {where.words}:{where.column}")
 
 
 def _of_entry(entry: Entry) -> ET.Element:
-    where = entry.location
-    case = _case(where.path, f"{entry.title} at {where.words}:{where.column}")
+    case = _case_of(entry)
     kind = "failure"
     if entry.code == f"{Verdict.UNEXAMINED.value}-model":
         kind = "skipped"

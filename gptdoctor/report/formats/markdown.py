@@ -13,6 +13,7 @@ from typing import TextIO
 from gptdoctor.core.diagnosis import Examination, Verdict
 from gptdoctor.core.findings import Finding
 from gptdoctor.report.amounts import capital, count, duration, joined
+from gptdoctor.report.aside import aside_sentence
 from gptdoctor.report.blocks import Block, Document, Paragraph, Table
 from gptdoctor.report.checked import Checked
 from gptdoctor.report.entries import Entry, entries_of
@@ -61,6 +62,8 @@ def _head(checked: Checked) -> Inline:
         parts += [f" No model was run: {examination.environment.trouble}."]
     if checked.gate.reasons:
         parts += [" ", literally(f"{capital(joined(checked.gate.reasons))}.")]
+    for told in filter(None, (aside_sentence(examination), *examination.remarks)):
+        parts += [" ", literally(capital(told))]
     return sentence(*parts)
 
 

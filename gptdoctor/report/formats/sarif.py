@@ -3,8 +3,9 @@
 GitHub's limits are kept ("SARIF support for code scanning"): one run, no more than 25,000 results,
 of which it shows 5,000, so that the worst come first; one location a result.
 
-Refuted findings are no results: GitHub knows neither SARIF's suppressions nor its kind "pass", and
-would raise an alert where a run found no harm.  They are counted among the properties of the run.
+Neither refuted findings nor those that the user set aside are results: GitHub knows neither SARIF's
+kind "pass" nor its suppressions, and would raise an alert for each.  They are listed among the
+properties of the run.
 
 `partialFingerprints` are our own alone.  GitHub's upload adds the one that it compares by, and
 warns at each result that brings another under that name.
@@ -18,11 +19,10 @@ from typing import Any, TextIO
 from urllib.parse import quote
 
 from gptdoctor import __version__
-from gptdoctor.core.diagnosis import Examination
 from gptdoctor.core.findings import Finding, Status
 from gptdoctor.report.amounts import whole
 from gptdoctor.report.checked import Checked
-from gptdoctor.report.entries import Entry, entries_of
+from gptdoctor.report.entries import Entry, entries_of, set_aside_entries
 from gptdoctor.report.json_values import to_json
 from gptdoctor.report.prose import visible
 from gptdoctor.report.sarif_rules import LEVELS, rule_object
@@ -61,7 +61,7 @@ def _run(checked: Checked) -> dict[str, Any]:
         },
         "invocations": [_invocation(checked, entries, left_out=len(problems) - len(told))],
         "results": [_result(entry, index[entry.code]) for entry in told],
-        "properties": _properties(checked.examination),
+        "properties": _properties(checked),
     }
 
 
@@ -156,6 +156,8 @@ def _invocation(checked: Checked, entries: Sequence[Entry], *, left_out: int) ->
         told = f"{whole(left_out)} results are left out, the least severe: GitHub takes "
         told += f"{whole(MOST_RESULTS)} of a run."
         notifications.append(_notice("left-out", "warning", told))
+    remarks = checked.examination.remarks
+    notifications += [_notice("remark", "note", visible(remark)) for remark in remarks]
     return {
         "executionSuccessful": not trouble,
         "exitCode": checked.gate.exit_code,
@@ -172,8 +174,9 @@ def _notice(code: str, level: str, text: str) -> dict[str, Any]:
     return {"descriptor": {"id": code}, "level": level, "message": {"text": text}}
 
 
-def _properties(examination: Examination) -> dict[str, Any]:
-    """Verdicts, and what was refuted."""
+def _properties(checked: Checked) -> dict[str, Any]:
+    """Verdicts, what was refuted, and what was set aside."""
+    examination = checked.examination
     return {
         "files": examination.files,
         "live": examination.environment.live,
@@ -187,6 +190,20 @@ def _properties(examination: Examination) -> dict[str, Any]:
             for model in examination.models
         ],
         "refuted": list(_refuted(examination.findings)),
+        "suppressed": [
+            _set_aside(entry) for entry in set_aside_entries(examination, checked.in_repository)
+        ],
+    }
+
+
+def _set_aside(entry: Entry) -> dict[str, Any]:
+    why = entry.finding.suppressed if entry.finding else None
+    known = {} if why is None else {"by": why.by.value, "reason": visible(why.reason)}
+    return {
+        "ruleId": entry.code,
+        "place": entry.location.words,
+        "fingerprint": entry.fingerprint,
+        **known,
     }
 
 
