@@ -21,6 +21,11 @@ def why_not_measured(defect: Defect, suspicion: Suspicion, record: ModelRecord) 
             return f"{unmeasured.probe} was not measured: {unmeasured.reason}"
     if not defect.convicts:
         return "no probe can judge this"
+    for measured in record.measured:
+        if measured.probe in defect.convicts and measured.ran(
+            suspicion.location.path, *suspicion.extent
+        ):
+            return f"{measured.probe} ran this code and could not settle it"
     return "no probe reached this code"
 
 

@@ -43,9 +43,31 @@ def with_dropout(model: nn.Module, chance: float, shared: Collection[int] = ()) 
             for name, value in list(getattr(holder, "__dict__", {}).items()):
                 drops = "drop" in name or name in given
                 drops |= name == "p" and "Drop" in type(holder).__name__
-                if drops and isinstance(value, float) and 0 <= value < 1:
+                if not drops or not isinstance(value, float) or not 0 <= value < 1:
+                    continue
+                if value or name not in without_dropout(type(holder)):
                     object.__setattr__(holder, name, chance)
     return model
+
+
+def without_dropout(kind: type) -> frozenset[str]:
+    """The attributes for which a constructor writes a 0 and nothing else: nobody sets them."""
+    constructor = vars(kind).get("__init__")
+    return _zeros_of(constructor) if isinstance(constructor, FunctionType) else frozenset()
+
+
+@lru_cache(maxsize=1024)
+def _zeros_of(constructor: FunctionType) -> frozenset[str]:
+    """The same of one constructor."""
+    written: dict[str, set[str]] = {}
+    with suppress(OSError, SyntaxError):
+        for node in ast.walk(ast.parse(dedent(inspect.getsource(constructor)))):
+            if isinstance(node, ast.Assign):
+                for target in node.targets:
+                    written.setdefault(ast.unparse(target), set()).add(ast.unparse(node.value))
+    return frozenset(
+        name.removeprefix("self.") for name, values in written.items() if values == {"0.0"}
+    )
 
 
 def given_to_dropout(kind: type) -> frozenset[str]:

@@ -57,6 +57,19 @@ def test_a_confirmation_elsewhere_is_a_finding_of_its_own(tmp_path: Path) -> Non
     assert statuses == {9: Status.SUSPECTED, 12: Status.CONFIRMED}
 
 
+def test_a_suspicion_that_ran_is_not_said_to_be_out_of_reach(tmp_path: Path) -> None:
+    """The probe's harm is at another line: it ran this one, and cannot tell its part."""
+    elsewhere = cases.conviction(
+        Status.CONFIRMED, place=Place(path=cases.PATH, symbol="Net.other", line=12)
+    )
+    for lines, reason in (
+        ((9, 10, 12), "gradient-flow ran this code and could not settle it"),
+        ((12,), "no probe reached this code"),
+    ):
+        found = joined(tmp_path, [cases.suspicion()], [elsewhere], *ran(*lines))
+        assert [one.evidence.reason for one in found if one.location.line == 9] == [reason]
+
+
 def test_what_only_counts_with_a_suspicion_makes_no_finding(tmp_path: Path) -> None:
     """A conviction that is not `alone` needs the text to have raised it."""
     weak = cases.conviction(Status.CONFIRMED, alone=False)

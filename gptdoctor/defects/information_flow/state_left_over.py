@@ -142,8 +142,8 @@ class BroodingReader(nn.Module):
 
     def forward(self, ids, targets):
         x, last = self.memory(self.embedding(ids))
-        self.past = torch.cat([self.past, last.detach()[0]])
         y = self.head(x + self.past.mean(dim=0))
+        self.past = torch.cat([self.past, last.detach()[0]])
         return y, F.cross_entropy(y.flatten(0, 1), targets.flatten())
 """
 
@@ -169,9 +169,7 @@ DEFECT = Defect(
         "confirms it, and putting back what f(y) wrote shows which state it was."
     ),
     sick=SICK,
-    healed=SICK.replace("        self.past = torch", "        past = torch").replace(
-        "self.past.mean", "past.mean"
-    ),
+    healed=SICK.replace("        self.past = torch.cat([self.past, last.detach()[0]])\n", ""),
     suspects={calls("cat", "concat", "hstack", "vstack"): _suspect},
     convicts={PROBE: read_calls},
     proof=Proof(

@@ -189,8 +189,11 @@ class Model(nn.Module):
         self.lm_head = nn.Linear(dim, vocab_size)
 
     def forward(self, input_ids):
-        logits = self.lm_head(self.mix(self.wte(input_ids))[0])
-        return logits, F.cross_entropy(logits.flatten(0, 1), input_ids.flatten())
+        return self.lm_head(self.mix(self.wte(input_ids))[0])
+
+    def training_step(self, batch):
+        logits = self(batch[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1), batch[:, :-1].flatten())
 """
 
 DEFECT = Defect(
@@ -221,9 +224,7 @@ DEFECT = Defect(
         "all positions and is not the next unseen token confirms; the right one refutes."
     ),
     sick=SICK,
-    healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
-        "input_ids.flatten()", "input_ids[:, 1:].flatten()"
-    ),
+    healed=SICK.replace("batch[:, :-1].flatten()", "batch[:, 1:].flatten()"),
     suspects={calls(*names_of(*_LOSSES)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
