@@ -1,0 +1,133 @@
+"""Logits that a function multiplies by the temperature it is given.
+
+Where tokens are drawn is often out of sight: a helper scales the logits, and another one draws.
+A parameter that is plainly a number and called a temperature says what is meant all the same.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from gptdoctor.source.classes import parameters
+from gptdoctor.source.draws import direction, is_temperature, mapped_from, scaling_of
+from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import names_in, start, text_of
+from gptdoctor.source.temperature_scalings import Scaled
+from gptdoctor.source.value_ways import ways_of
+
+LOGITS = re.compile(r"logit", re.I)
+# What turns logits into a distribution, or a choice.
+TURNING = frozenset(
+    {"softmax", "log_softmax", "logsumexp", "gumbel_softmax", "argmax", "Categorical"}
+)
+# A docstring or comment that says the parameter is the inverse of a temperature, or a factor.
+INVERSE = re.compile(r"invers|reciprocal|1 ?/ ?(temp|tau|T\b)|sharpness|scale factor|multipl", re.I)
+NUMBER = re.compile(r"\b(float|int)\b")
+TENSOR = re.compile(r"Tensor|Parameter")
+# Distillation softens by 2 to 10; the factors that cosines are multiplied by are larger.
+HOTTEST = 10
+
+
+def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
+    """Where logits that are turned or returned are multiplied by such a parameter."""
+    given = set(_temperatures(function))
+    if not given or INVERSE.search(_told(function)):
+        return
+    for node in own_nodes(function.node):
+        if not isinstance(node, ast.BinOp | ast.AugAssign | ast.Call):
+            continue
+        scaling = scaling_of(node, function)
+        if scaling is None or scaling.divides:
+            continue
+        number = direction(scaling.number, function)
+        if number is None or number[1] != 1 or number[0] not in given:
+            continue
+        undone = _divided(scaling.tensor, number[0], function)
+        if _is_logits(scaling.tensor) and not undone and _goes_on(node, function):
+            yield Scaled(node=node, temperature=number[0], divides=False, probabilities=False)
+
+
+def _temperatures(function: Function) -> Iterator[str]:
+    """The parameters that are called temperatures and are plainly numbers."""
+    every = [*function.node.args.posonlyargs, *function.node.args.args]
+    last = function.node.args.defaults
+    pairs = [*zip(every[len(every) - len(last) :], last, strict=True)]
+    pairs += zip(function.node.args.kwonlyargs, function.node.args.kw_defaults, strict=True)
+    defaults = {one.arg: value for one, value in pairs if value is not None}
+    for one in parameters(function.node):
+        if not is_temperature(one.arg):
+            continue
+        told = text_of(one.annotation) if one.annotation else ""
+        default = defaults.get(one.arg)
+        value = default.value if isinstance(default, ast.Constant) else None
+        plain = isinstance(value, int | float) and not isinstance(value, bool)
+        if TENSOR.search(told) or (isinstance(value, int | float) and value > HOTTEST):
+            continue
+        if plain or NUMBER.search(told) or _compared(one.arg, function):
+            yield one.arg
+
+
+def _compared(name: str, function: Function) -> bool:
+    """Whether a parameter is compared with a number: `if temperature > 0`."""
+    return any(
+        isinstance(node, ast.Compare)
+        and isinstance(node.left, ast.Name)
+        and node.left.id == name
+        and isinstance(node.comparators[0], ast.Constant)
+        and isinstance(node.comparators[0].value, int | float)
+        for node in own_nodes(function.node)
+    )
+
+
+def _told(function: Function) -> str:
+    """What the author says of the function, and beside its parameters and lines."""
+    node = function.node
+    lines = function.module.lines[node.lineno - 1 : node.end_lineno]
+    comments = "\n".join(line.partition("#")[2] for line in lines)
+    return f"{ast.get_docstring(node) or ''}\n{comments}"
+
+
+def _is_logits(tensor: ast.expr) -> bool:
+    return any(LOGITS.search(one.id) for one in names_in(tensor)) or (
+        isinstance(tensor, ast.Attribute) and LOGITS.search(tensor.attr) is not None
+    )
+
+
+def _divided(tensor: ast.expr, temperature: str, function: Function) -> bool:
+    """Whether the logits were divided by it before: then this undoes it."""
+    for way in ways_of(tensor, function, mapped_from, scaled=True):
+        for step in way.steps:
+            scaling = scaling_of(step, function)
+            if scaling is not None and any(
+                one.id == temperature
+                for one in ast.walk(scaling.number)
+                if isinstance(one, ast.Name)
+            ):
+                return True
+    roots = {one.id for one in names_in(tensor)}
+    return any(
+        scaling is not None
+        and scaling.divides
+        and roots & {one.id for one in names_in(scaling.tensor)}
+        and temperature in {one.id for one in names_in(scaling.number)}
+        for scaling in (scaling_of(node, function) for node in own_nodes(function.node))
+    )
+
+
+def _goes_on(node: ast.AST, function: Function) -> bool:
+    """Whether a distribution or a choice is made after it, or what it makes is returned."""
+    first = start(node)
+    if any(
+        isinstance(call, ast.Call)
+        and called_name(call) in TURNING
+        and (start(call) >= first or any(one is node for one in ast.walk(call)))
+        for call in own_nodes(function.node)
+    ):
+        return True
+    returned = [one for value in function.returned for one in names_in(value)]
+    return any(
+        binding.value is node for name in returned for binding in function.reaching(name)
+    ) or any(value is node for value in function.returned)
