@@ -187,9 +187,10 @@ class Cuts:
         return False
 
     def _named_elsewhere(self, name: str) -> bool:
-        """Whether the file names such an attribute of anything but `self`; a method of tensors."""
+        """Whether the file names such an attribute of anything but `self`."""
         text = self.function.module.text
-        method = r"(?!\((p|dim|ord|keepdim|\d|-|\)))"  # x.norm(p=2), x.norm()
+        # A layer is often called `norm`, and so is a method of tensors: x.norm(p=2), x.norm().
+        method = r"(?!\((p|dim|ord|keepdim|\d|-|\)))" if name == "norm" else ""
         return any(
             not text.endswith("self", 0, found.start())
             for found in re.finditer(rf"\.{name}\b{method}", text)

@@ -25,6 +25,8 @@ TURNING = frozenset(
 )
 # A docstring or comment that says the parameter is the inverse of a temperature, or a factor.
 INVERSE = re.compile(r"invers|reciprocal|1 ?/ ?(temp|tau|T\b)|sharpness|scale factor|multipl", re.I)
+# Conditions that a draw is scaled behind: `if temperature > 0`, `if do_sample`.
+DRAWING = re.compile(r"temp|tau|sampl|random|draw", re.I)
 NUMBER = re.compile(r"\b(float|int)\b")
 TENSOR = re.compile(r"Tensor|Parameter")
 # Distillation softens by 2 to 10; the factors that cosines are multiplied by are larger.
@@ -45,7 +47,7 @@ def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
         number = direction(scaling.number, function)
         if number is None or number[1] != 1 or number[0] not in given:
             continue
-        undone = _divided(scaling.tensor, number[0], function)
+        undone = _divided(scaling.tensor, number[0], function) or _seldom(node, function)
         if _is_logits(scaling.tensor) and not undone and _goes_on(node, function):
             yield Scaled(node=node, temperature=number[0], divides=False, probabilities=False)
 
@@ -96,25 +98,27 @@ def _is_logits(tensor: ast.expr) -> bool:
     )
 
 
+def _seldom(node: ast.AST, function: Function) -> bool:
+    """Whether a condition that is about anything but drawing decides on the scaling."""
+    around = (one for one, _ in function.statements_around(node))
+    tests = (text_of(one.test) for one in around if isinstance(one, ast.If))
+    return not all(DRAWING.search(test) for test in tests)
+
+
 def _divided(tensor: ast.expr, temperature: str, function: Function) -> bool:
-    """Whether the logits were divided by it before: then this undoes it."""
-    for way in ways_of(tensor, function, mapped_from, scaled=True):
-        for step in way.steps:
-            scaling = scaling_of(step, function)
-            if scaling is not None and any(
-                one.id == temperature
-                for one in ast.walk(scaling.number)
-                if isinstance(one, ast.Name)
-            ):
-                return True
-    roots = {one.id for one in names_in(tensor)}
-    return any(
-        scaling is not None
-        and scaling.divides
-        and roots & {one.id for one in names_in(scaling.tensor)}
-        and temperature in {one.id for one in names_in(scaling.number)}
-        for scaling in (scaling_of(node, function) for node in own_nodes(function.node))
-    )
+    """Whether the logits are divided by it somewhere, too: then one undoes the other."""
+    names = {one.id for one in names_in(tensor)}
+    ways = ways_of(tensor, function, mapped_from, scaled=True)
+    steps = {step for way in ways for step in way.steps}
+    for node in (*steps, *own_nodes(function.node)):
+        scaling = scaling_of(node, function)
+        if scaling is None or not scaling.divides:
+            continue
+        cooled = any(one.id == temperature for one in names_in(scaling.number))
+        of_it = node in steps or any(one.id in names for one in names_in(scaling.tensor))
+        if cooled and of_it:
+            return True
+    return False
 
 
 def _goes_on(node: ast.AST, function: Function) -> bool:
