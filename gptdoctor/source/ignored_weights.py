@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TypeGuard
 
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers
@@ -91,7 +92,7 @@ def _merges(function: Function) -> Iterator[ast.stmt]:
         yield from (node for node in own_nodes(loop) if _adds(node))
 
 
-def _adds(node: ast.AST) -> bool:
+def _adds(node: ast.AST) -> TypeGuard[ast.stmt]:
     if isinstance(node, ast.AugAssign):
         return isinstance(node.op, ast.Add) and not isinstance(node.value, ast.Constant)
     if not isinstance(node, ast.Expr | ast.Assign) or not isinstance(node.value, ast.Call):

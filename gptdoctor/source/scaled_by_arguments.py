@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.draws import direction, is_temperature, mapped_from, scaling_of
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -54,11 +54,7 @@ def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
 
 def _temperatures(function: Function) -> Iterator[str]:
     """The parameters that are called temperatures and are plainly numbers."""
-    every = [*function.node.args.posonlyargs, *function.node.args.args]
-    last = function.node.args.defaults
-    pairs = [*zip(every[len(every) - len(last) :], last, strict=True)]
-    pairs += zip(function.node.args.kwonlyargs, function.node.args.kw_defaults, strict=True)
-    defaults = {one.arg: value for one, value in pairs if value is not None}
+    defaults = dict(_defaults(function.node))
     for one in parameters(function.node):
         if not is_temperature(one.arg):
             continue
@@ -70,6 +66,16 @@ def _temperatures(function: Function) -> Iterator[str]:
             continue
         if plain or NUMBER.search(told) or _compared(one.arg, function):
             yield one.arg
+
+
+def _defaults(node: FunctionNode) -> Iterator[tuple[str, ast.expr | None]]:
+    """The parameters that have a default, and it."""
+    every = [*node.args.posonlyargs, *node.args.args]
+    last = node.args.defaults
+    named = every[len(every) - len(last) :]
+    yield from ((one.arg, value) for one, value in zip(named, last, strict=True))
+    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    yield from ((one.arg, value) for one, value in pairs)
 
 
 def _compared(name: str, function: Function) -> bool:
