@@ -138,6 +138,11 @@ OVER_LOGITS = {
             scores = self.head(model(ids))[:, -1]
             ids = torch.cat([ids, torch.multinomial(scores, 1)], 1)  # here
     """,
+    "of processors": """
+            scores = self.model.generation_head(model(ids))
+            next_scores = logits_processor(ids, scores)
+            ids = torch.cat([ids, torch.multinomial(next_scores, 1)], 1)  # here
+    """,
     "of an output": """
             scores = model(ids).logits[:, -1, :]
             drawn = Categorical(scores).sample()  # here
@@ -152,6 +157,10 @@ OVER_PROBABILITIES = {
     """,
     "weights of another kind": """
             ids = torch.cat([ids, torch.multinomial(logits.relu() + 1e-3, 1)], 1)
+    """,
+    "processed, then softened": """
+            scores = logits_processor(ids, self.model.generation_head(model(ids)))
+            ids = torch.cat([ids, torch.multinomial(F.softmax(scores, dim=-1), 1)], 1)
     """,
     "changed in place": """
             logits.exp_()
