@@ -20,7 +20,7 @@ from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, names_in, root_name, start
 from gptdoctor.source.project import Project
-from gptdoctor.source.value_ways import keyword
+from gptdoctor.source.value_ways import keyword, operation
 
 WEIGHTS = re.compile(
     r"^(top_?k|routing|router|experts?|gate|gating|selected)_?"
@@ -174,16 +174,13 @@ def _weighted(merge: ast.stmt, function: Function) -> bool:
 
 def _scores_go_on(call: ast.Call, function: Function) -> bool:
     """Whether the scores that topk chose from are read after it, where they may count."""
-    known = function.bindings.by_name
-    made = {
-        one.id
-        for one in names_in(call)
-        if any(binding.value is not None for binding in known.get(one.id, []))
-    }
+    value: ast.expr = call
+    while (made := operation(value, function)) is not None:
+        value = made[1]  # scores.float().softmax(-1).topk(2)
     after = end(call)
-    return any(
+    return isinstance(value, ast.Name) and any(
         isinstance(node, ast.Name)
-        and node.id in made
+        and node.id == value.id
         and isinstance(node.ctx, ast.Load)
         and start(node) > after
         for node in own_nodes(function.node)
