@@ -114,10 +114,12 @@ class Constructor:
     def set_once(self, name: str) -> bool:
         """Whether one statement of the constructor sets the attribute, and no other method does."""
         here = [one for one in self.settings if one.name == name]
-        elsewhere = (
-            use.written for use in own_text(self.info).uses(name) if use.method is not self.node
-        )
-        return len(here) == 1 and not any(elsewhere)
+        return len(here) == 1 and self.only_here(name)
+
+    def only_here(self, name: str) -> bool:
+        """Whether no method but the constructor sets the attribute."""
+        uses = own_text(self.info).uses(name)
+        return not any(use.written for use in uses if use.method is not self.node)
 
     @property
     def settled(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -28,6 +29,8 @@ FILLING = frozenset({"masked_fill", "masked_fill_", "where", "scatter", "index_f
 # Numbers keep their meaning through these: max(temperature, 1e-5).
 SCALAR = frozenset({"max", "float", "abs", "tensor", "clamp", "as_tensor"})
 DEEPEST = 8
+PROCESSOR = re.compile(r"^logits?_(processor|warper)s?$")
+PROCESSED = 2  # its arguments: the tokens so far, and the logits
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -163,6 +166,8 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
     scaling = scaling_of(value, function)
     if scaling is not None and is_number(scaling.number, function):
         return [scaling.tensor]
+    if _is_processor(value) and isinstance(value, ast.Call):
+        return value.args[1:2]
     made = operation(value, function)
     if made is None or made[0] not in FILLING or not isinstance(value, ast.Call):
         return []
@@ -170,6 +175,12 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
         return [made[1]] if any(fills(one) for one in value.args) else []
     kept = [one for one in value.args[1:] if not fills(one) and not _is_full(one)]
     return kept if len(kept) < len(value.args[1:]) else []
+
+
+def _is_processor(value: ast.AST) -> bool:
+    """`logits_processor(input_ids, scores)`: what it is given second, and gives, are logits."""
+    named = isinstance(value, ast.Call) and PROCESSOR.search(_last(value)) is not None
+    return named and isinstance(value, ast.Call) and len(value.args) >= PROCESSED
 
 
 def mapped_from(value: ast.expr, function: Function) -> list[ast.expr]:
@@ -204,6 +215,8 @@ def is_raw(way: Way, function: Function) -> bool:
         if is_linear(source, function):
             return True
     if any(is_lowest(one) for one in map(fill_of, way.steps) if one is not None):
+        return True
+    if any(map(_is_processor, way.steps)):
         return True
     names = [one.id for one in way.steps if isinstance(one, ast.Name)]
     # What is called logits and divided by a temperature is meant for a softmax, whoever made it.

@@ -19,7 +19,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, start
 from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.nodes import every_node
 
@@ -28,7 +28,9 @@ LEAVING = ("detach", "item", "tolist", "numpy")
 TAKING = ("float", "tensor", "as_tensor")
 # What sets weights up before training, and what only counts or copies them.
 SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
-DEEPEST = 4  # from name to name
+# The map of an attention, which is handed out beside its result for whoever looks at it.
+MAP = re.compile(r"attn|attention")
+DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
 
 
 def cut_value(node: ast.AST) -> ast.expr | None:
@@ -96,29 +98,47 @@ class Cuts:
 
     def _cone(self, value: ast.expr) -> list[ast.expr]:
         """The value, and the values of names that are read in it and nowhere else."""
-        parts, frontier = [value], [value]
+        parts = [value]
+        held = {id(node) for node in every_node(value)}
         for _ in range(DEEPEST):
-            held = {id(node) for part in parts for node in every_node(part)}
-            found = [
-                made
-                for part in frontier
+            # A name may be read in a part that is found later: all are asked again.
+            found = {
+                id(made): made
+                for part in parts
                 for node in every_node(part)
                 if isinstance(node, ast.Name)
                 for made in self._made(node, held)
-            ]
-            frontier = [one for one in found if id(one) not in held]
-            if not frontier:
+            }
+            if not found:
                 break
-            parts.extend(frontier)
+            parts.extend(found.values())
+            held.update(id(node) for part in found.values() for node in every_node(part))
         return parts
 
     def _made(self, name: ast.Name, held: set[int]) -> Iterator[ast.expr]:
         """What a name was bound to, where all its readers lie in what is held."""
-        known = self.function.bindings.by_name.get(name.id, [])
-        if len(known) != 1 or known[0].role is not Role.WHOLE or known[0].value is None:
-            return
-        if _readers(self.function).get(name.id, frozenset()) <= held:
-            yield known[0].value
+        for binding in self.function.bindings.reaching(name.id, start(name), carried=True):
+            known = binding.role in (Role.WHOLE, Role.ITEM) and binding.value is not None
+            if not known or binding.value is None or id(binding.value) in held:
+                continue
+            if all(
+                id(reader) in held or self._looks_on(reader)
+                for reader in _readers(self.function).get(binding.value, ())
+            ):
+                yield binding.value
+
+    def _looks_on(self, reader: ast.Name) -> bool:
+        """Whether a place asks for a shape, changes in place, or hands out an attention's map."""
+        owner = self.function.owner
+        around = own_text(owner).parent(reader) if owner else None
+        if isinstance(around, ast.Attribute):
+            call = own_text(owner).parent(around) if owner else None
+            alone = isinstance(own_text(owner).parent(call), ast.Expr) if owner and call else False
+            in_place = around.attr.endswith("_") and isinstance(call, ast.Call) and alone
+            return in_place or METADATA.match(around.attr) is not None or around.attr == "size"
+        beside = isinstance(around, ast.Tuple) and around.elts[0] is not reader
+        returned = isinstance(own_text(owner).parent(around), ast.Return) if owner and around else 0
+        return bool(beside and returned and MAP.search(reader.id))
 
     def _works(self, name: str, inside: list[ast.expr]) -> bool:
         """Whether the layer is called, or its weight used, where the value is made."""
@@ -170,14 +190,21 @@ class Cuts:
     def _named_elsewhere(self, name: str) -> bool:
         """Whether the file names such an attribute of anything but `self`."""
         text = self.function.module.text
-        return len(re.findall(rf"\.{name}\b", text)) > len(re.findall(rf"\bself\.{name}\b", text))
+        # A layer is often called `norm`, and so is a method of tensors: x.norm(p=2), x.norm().
+        method = r"(?!\((p|dim|ord|keepdim|\d|-|\)))" if name == "norm" else ""
+        return any(
+            not text.endswith("self", 0, found.start())
+            for found in re.finditer(rf"\.{name}\b{method}", text)
+        )
 
 
 @lru_cache(maxsize=64)
-def _readers(function: Function) -> dict[str, frozenset[int]]:
-    """Where each local name is read."""
-    found: dict[str, set[int]] = {}
+def _readers(function: Function) -> dict[ast.expr, list[ast.Name]]:
+    """Where what a value gives to names is read."""
+    found: dict[ast.expr, list[ast.Name]] = {}
     for node in every_node(function.node):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            found.setdefault(node.id, set()).add(id(node))
-    return {name: frozenset(places) for name, places in found.items()}
+            for one in function.bindings.reaching(node.id, start(node), carried=True):
+                if one.value is not None:
+                    found.setdefault(one.value, []).append(node)
+    return found

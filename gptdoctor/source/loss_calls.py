@@ -60,13 +60,22 @@ def losses_at(
 
 
 def loss_of(call: ast.Call, function: Function) -> LossCall | None:
-    """The loss that a call is, of torch's functions or of a module that the class keeps."""
+    """The loss that a call is, of torch's functions or of a module in an attribute or a name."""
     kind, settings = _function_kind(call, function), call
     own = self_attribute(call.func)
     built = function.owner.attributes.get(own, []) if own and function.owner else [call.func]
+    if isinstance(call.func, ast.Name):
+        built = _built(call.func, function)
     if len(built) == 1 and isinstance(built[0], ast.Call):
         kind, settings = _module_kind(built[0], function), built[0]
     return next(_loss(kind, call, settings, function), None) if kind else None
+
+
+def _built(name: ast.Name, function: Function) -> list[ast.expr]:
+    """What a local name that is called was made by; the name itself, where it is none."""
+    bindings = function.reaching(name)
+    made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
+    return (made if len(made) == len(bindings) else []) if bindings else [name]
 
 
 def _function_kind(call: ast.Call, function: Function) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_training import is_off_limits
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.loss_calls import LossCall, loss_of
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
@@ -33,10 +34,10 @@ def cut_losses(function: Function) -> Iterator[CutLoss]:
         return
     given = [one for value in function.returned for one in _parts(value)]
     found = [(one, _cut(one, function)) for one in given]
-    for one, cut in found:
-        others = (value for value, _ in found if value is not one)
-        if cut is not None and not any(_hears(value, function) for value in others):
-            yield cut
+    if any(_hears(value, function) for value, cut in found if cut is None):
+        return
+    # One loss may be returned in several forms: as a tuple, and as an object.
+    yield from {cut.place: cut for _, cut in found if cut is not None}.values()
 
 
 def _trains(function: Function) -> bool:
@@ -51,6 +52,12 @@ def _parts(value: ast.expr) -> list[ast.expr]:
     """What may be the loss among what is returned; in a table its name tells."""
     if isinstance(value, ast.Tuple):
         return value.elts
+    if isinstance(value, ast.IfExp):
+        return [*_parts(value.body), *_parts(value.orelse)]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        # (loss,) + output: further results are put behind it.
+        first = value.left
+        return first.elts if isinstance(first, ast.Tuple) else [value]
     if isinstance(value, ast.Dict):
         pairs = zip(value.keys, value.values, strict=True)
         return [one for key, one in pairs if not isinstance(key, ast.Constant) or _is_loss(key)]
@@ -65,16 +72,24 @@ def _is_loss(key: ast.Constant) -> bool:
 
 
 def _cut(value: ast.expr, function: Function) -> CutLoss | None:
-    """Where a returned loss is cut, whichever way it came."""
-    ways = [one for one in ways_of(value, function, _followed) if not is_none(one.source)]
-    found = [(way, _loss_of(way, function)) for way in ways]
+    """Where a returned loss is cut: whichever way it came, or on all ways from one of the losses.
+
+    A model that picks one of several losses by its settings trains with none that is cut.  What
+    is cut behind a condition, and returned as it is without it, is meant.
+    """
     cuts: list[CutLoss] = []
-    for way, loss in found:
+    whole: set[ast.AST | None] = set()
+    for way in ways_of(value, function, _followed):
+        loss = _loss_of(way, function)
         place = None if loss is None else _place(way, function) or _before(loss)
-        if loss is None or place is None:
-            return None
-        cuts.append(CutLoss(loss=loss, place=place, word=_word(place, function)))
-    return cuts[0] if cuts else None
+        if loss is not None and place is not None:
+            cuts.append(CutLoss(loss=loss, place=place, word=_word(place, function)))
+        elif not is_none(way.source):
+            whole.add(way.source)
+    lost = [one for one in cuts if one.loss.call not in whole]
+    if whole:
+        lost = [one for one in lost if not is_off_limits(function, one.place)]
+    return lost[0] if lost else None
 
 
 def _loss_of(way: Way, function: Function) -> LossCall | None:

@@ -7,6 +7,7 @@ was made on, which matters where an operation takes it together with others.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -35,6 +36,8 @@ JOINING = frozenset(
         "scaled_dot_product_attention",
     }
 )
+# What is plainly a type: torch.float32, x.dtype, input_dtype.
+TYPE = re.compile(r"^torch\.(b?float|half|double)\d*$|dtype$")
 MOST = 60  # places of one tensor that are looked at
 
 
@@ -67,7 +70,7 @@ class Meetings:
     def _readers(self, node: ast.AST) -> Iterator[ast.AST]:
         """Where the names are read that a place's value is assigned to as it is, or in part."""
         for around in self._outward(node):
-            if isinstance(around, ast.BinOp):
+            if isinstance(around, ast.BinOp) or _is_about(around):
                 return
             if isinstance(around, ast.Assign):
                 targets = {one.id for one in around.targets if isinstance(one, ast.Name)}
@@ -81,8 +84,10 @@ class Meetings:
             if isinstance(around, ast.BinOp):
                 return False  # here it meets another one as it is
             if isinstance(around, ast.Attribute) and around.attr in MOVING | {"device", "data"}:
+                if self._is_cast(around):
+                    continue
                 return True
-            if isinstance(around, ast.Attribute) and METADATA.match(around.attr):
+            if _is_about(around):
                 return False  # a shape is no tensor any more
             if isinstance(around, ast.Call):
                 given = any(keyword.arg == "device" for keyword in around.keywords)
@@ -94,13 +99,21 @@ class Meetings:
                 return True
         return False
 
+    def _is_cast(self, method: ast.Attribute) -> bool:
+        """Whether `x.to` is given a type alone, which leaves the tensor where it is."""
+        call = self.text.parent(method)
+        if method.attr != "to" or not isinstance(call, ast.Call) or call.func is not method:
+            return False
+        given = [*call.args, *(keyword.value for keyword in call.keywords)]
+        return len(given) == 1 and TYPE.search(text_of(given[0])) is not None
+
     def _meets(self, node: ast.AST) -> bool:
         """Whether a value is an operand beside a tensor of the data."""
         below = node
         for around in self._outward(node):
             if isinstance(around, ast.Subscript) and below is around.slice:
                 return False  # an index may lie on the CPU
-            if isinstance(around, ast.Attribute) and METADATA.match(around.attr):
+            if _is_about(around):
                 return False
             if isinstance(around, ast.BinOp):
                 other = around.right if around.left is below else around.left
@@ -140,6 +153,11 @@ class Meetings:
             yield around
             if isinstance(around, ast.stmt):
                 return
+
+
+def _is_about(node: ast.AST) -> bool:
+    """Whether a node tells of a tensor: `x.dtype`, `x.shape`."""
+    return isinstance(node, ast.Attribute) and METADATA.match(node.attr) is not None
 
 
 def _reads(method: Function, names: set[str]) -> Iterator[ast.Name]:

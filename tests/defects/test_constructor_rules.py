@@ -33,14 +33,14 @@ SUPER = {
     "named, and called": "super().__init__\nsuper().__init__()\nself.a = nn.Linear(dim, dim)",
     "too late": "self.a = nn.Parameter(torch.ones(dim))  # here\nsuper().__init__()",
     "a container": "self.a = nn.ModuleList()  # here",
-    "no layer": "self.dim = dim",
+    "no layer": "self.dim = dim  # here",
     "called": "super().__init__()\nself.a = nn.Linear(dim, dim)",
     "by name": "nn.Module.__init__(self)\nself.a = nn.Linear(dim, dim)",
     "by a method": "self.setup()\nself.a = nn.Linear(dim, dim)",
     "by a function": "setup(self)\nself.a = nn.Linear(dim, dim)",
     "in a branch": "if depth:\n    super().__init__()\nself.a = nn.Linear(dim, dim)",
     "a layer in a branch": "if depth:\n    self.a = nn.Linear(dim, dim)\nsuper().__init__()",
-    "a function of nn": "self.a = nn.init.calculate_gain('relu')",
+    "a function of nn": "self.a = nn.init.calculate_gain('relu')  # here",
 }
 
 
@@ -61,6 +61,27 @@ def test_a_base_of_this_file_is_followed() -> None:
         "GD111",
         "class Base(nn.Module):\n    pass\n\n" + built("self.a = Base()  # here", base="Base"),
     )
+
+
+NEVER_SET_UP = {
+    "a function kept": "self.f = f  # here",
+    "layers in branches": (
+        "if dim:\n    self.f = nn.Linear(dim, dim)  # here\nelse:\n    self.f = nn.Linear(9, 9)"
+    ),
+    "called in a branch": "self.f = f\nif dim:\n    super().__init__()",
+    "handed over": "self.f = f\nregister(self)",
+    "a state that is shared": "self.__dict__ = f.__dict__\nself.f = f",
+    "not to be made": "self.f = f\nraise NotImplementedError",
+    "nothing kept": "print(f)",
+}
+
+
+@pytest.mark.parametrize("body", NEVER_SET_UP.values(), ids=NEVER_SET_UP)
+def test_a_module_that_nothing_sets_up(body: str) -> None:
+    """With a forward, its first call fails, whatever its constructor keeps."""
+    inner = "\n".join(f"        {line}" for line in body.splitlines())
+    head = f"class Net(nn.Module):\n    def __init__(self, dim, f):\n{inner}\n"
+    assert_lines("GD111", head + "\n    def forward(self, x):\n        return self.f(x)\n")
 
 
 MISSPELT = {

@@ -76,3 +76,57 @@ def test_a_layer_that_is_used_from_outside_is_left_alone() -> None:
     """Whoever holds the model may train the layer."""
     text = net("return self.b(x) + self.a(x).detach()") + "\n\ndef train(m):\n    m.a(1).sum()\n"
     assert lines_of("GD102", text) == []
+
+
+ATTENTION = """\
+import torch
+from torch import nn
+
+
+class Attention(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.q_proj = nn.Linear(dim, dim)
+        self.k_proj = nn.Linear(dim, dim)
+        self.v_proj = nn.Linear(dim, dim)
+        self.o_proj = nn.Linear(dim, dim)
+
+    def forward(self, x, cos, sin, cache=None):
+        q = self.q_proj(x)
+        k = self.k_proj(x)
+        v = self.v_proj(x)
+        v.clamp_(min=-1.0)
+        q, k = rotate(q, k, cos, sin)
+        if cache is not None:
+            k, v = cache.update(k, v, 0)
+        out, attn_weights = attend(self, q, k, v, scale=q.shape[-1] ** -0.5)
+        out = out.reshape(*x.shape[:-1], -1).contiguous()
+        out = self.o_proj(out.data)  # here
+        return out, attn_weights
+"""
+OTHER_WAYS = {
+    "another reader of the values": ("return out, attn_weights", "return out + v, attn_weights"),
+    "no map of an attention": ("attn_weights", "state"),
+    "not cut": (".data", ""),
+}
+
+
+def test_projections_before_an_attention_are_lost_with_its_result() -> None:
+    """Names that are bound again, and several at once, are followed; its map is looked at only."""
+    assert lines_of("GD102", ATTENTION) == marked(ATTENTION)
+
+
+@pytest.mark.parametrize(("part", "other"), OTHER_WAYS.values(), ids=OTHER_WAYS)
+def test_projections_with_another_way_out_are_left_alone(part: str, other: str) -> None:
+    """Where something else is made of what the attention was, too."""
+    assert lines_of("GD102", ATTENTION.replace(part, other)) == []
+
+
+def test_the_norm_of_a_tensor_is_no_layer() -> None:
+    """`x.norm(dim=-1)` elsewhere in the file names a method of tensors, and no layer `norm`."""
+    text = ATTENTION.replace("q_proj", "norm").replace("out.data", "out")
+    text = text.replace("self.norm(x)", "self.norm(x).detach()  # here").replace(
+        "self.o_proj(out)  # here", "self.o_proj(out)"
+    )
+    assert lines_of("GD102", f"{text}\n\ndef f(x):\n    return x.norm(dim=-1)\n") == marked(text)
+    assert lines_of("GD102", f"{text}\n\ndef f(m, x):\n    return m.norm(x)\n") == []

@@ -48,6 +48,15 @@ INVERTED = {
             logits = logits / cold  # here
             ids = torch.cat([ids, Categorical(logits=logits).sample()[:, None]], 1)
     """,
+    "for whoever draws": """
+            scores = torch.softmax(logits * temperature, -1)  # here
+        return scores
+    """,
+    "where it is asked for": """
+            if temperature > 0:
+                logits = logits * temperature  # here
+        return draw_one(torch.softmax(logits, -1))
+    """,
     "by what the class was given": """
             logits = logits * self.temperature  # here
             ids = torch.cat([ids, torch.multinomial(logits.softmax(-1), 1)], 1)
@@ -75,15 +84,21 @@ UPRIGHT = {
             logs = logits.softmax(-1).log() / temperature
             ids = torch.cat([ids, torch.multinomial(logs.exp(), 1)], 1)
     """,
+    "undone": """
+            logits = logits / temperature
+            scores = torch.softmax(logits, -1)
+            logits = logits * temperature
+        return scores, logits
+    """,
+    "a loss": """
+            loss = F.kl_div(torch.log_softmax(logits / temperature, -1), ids) * temperature
+        return loss
+    """,
     "on one of two ways": """
             if greedy:
                 logits = logits * temperature
             probs = logits.softmax(-1)
             ids = torch.cat([ids, torch.multinomial(probs, 1)], 1)
-    """,
-    "nothing drawn": """
-            scores = torch.softmax(logits * temperature, -1)
-        return scores
     """,
 }
 ON_PROBABILITIES = {
@@ -123,6 +138,11 @@ OVER_LOGITS = {
             scores = self.head(model(ids))[:, -1]
             ids = torch.cat([ids, torch.multinomial(scores, 1)], 1)  # here
     """,
+    "of processors": """
+            scores = self.model.generation_head(model(ids))
+            next_scores = logits_processor(ids, scores)
+            ids = torch.cat([ids, torch.multinomial(next_scores, 1)], 1)  # here
+    """,
     "of an output": """
             scores = model(ids).logits[:, -1, :]
             drawn = Categorical(scores).sample()  # here
@@ -137,6 +157,10 @@ OVER_PROBABILITIES = {
     """,
     "weights of another kind": """
             ids = torch.cat([ids, torch.multinomial(logits.relu() + 1e-3, 1)], 1)
+    """,
+    "processed, then softened": """
+            scores = logits_processor(ids, self.model.generation_head(model(ids)))
+            ids = torch.cat([ids, torch.multinomial(F.softmax(scores, dim=-1), 1)], 1)
     """,
     "changed in place": """
             logits.exp_()
@@ -229,3 +253,41 @@ def test_logits_that_are_called_logits_are_left_alone() -> None:
     assert found("GD417", "d = Categorical(logits=logits / temperature)")[0] == []
     assert found("GD417", "d = Categorical(logits=logits.softmax(-1).log())")[0] == []
     assert found("GD417", "d = Categorical(probs=logits.softmax(-1))")[0] == []
+
+
+HELPERS = {
+    "a scale of a head's": "def f(logits, temperature: torch.Tensor):\n"
+    "    return logits * temperature",
+    "learnt": "def f(logits, temperature: nn.Parameter):\n    return logits * temperature",
+    "a factor for cosines": "def f(logits, temperature=20.0):\n    return logits * temperature",
+    "called the inverse": 'def f(logits, temperature=1.0):\n    """An inverse temperature."""\n'
+    "    return logits * temperature",
+    "no logits": "def f(noise, temperature=1.0):\n    return noise * temperature",
+    "for a log": "def f(logits, temperature=1.0):\n    print(logits * temperature)",
+}
+
+
+@pytest.mark.parametrize("body", HELPERS.values(), ids=HELPERS)
+def test_a_helper_that_scales_by_something_else_is_left_alone(body: str) -> None:
+    """What multiplies is no sampling temperature, or what is multiplied no logits."""
+    assert lines_of("GD403", f"import torch\nfrom torch import nn\n\n\n{body}\n") == []
+
+
+def test_a_helper_that_multiplies_is_seen() -> None:
+    """Its parameter is a number by default, by its annotation or where it is compared."""
+    text = """
+import torch
+
+def by_default(logits, temperature=0.1):
+    logits = logits * temperature  # here
+    return logits
+
+def annotated(token_logits, temperature: float):
+    return token_logits * temperature  # here
+
+def compared(logits, temperature):
+    if temperature == 0:
+        return logits.argmax(-1)
+    return torch.multinomial(torch.softmax(logits * temperature, -1), 1)  # here
+"""
+    assert lines_of("GD403", text) == marked(text)

@@ -51,6 +51,33 @@ CUT = {
         z = self.head(x).detach()  # here
         return F.cross_entropy(z.flatten(0, 1), y.flatten())
     """,
+    "by a module in a name, in both forms of the result": """
+    def forward(self, x, labels=None, return_dict=True):
+        logits = self.head(x)
+        loss = None
+        if labels is not None:
+            loss_fct = nn.CrossEntropyLoss()
+            loss = loss_fct(logits.view(-1, 9), labels.view(-1)).item()  # here
+        if not return_dict:
+            output = (logits,) + (x,)
+            return ((loss,) + output) if loss is not None else output
+        return Output(loss=loss, logits=logits, hidden_states=x)
+    """,
+    "one of the losses that a setting picks": """
+    def forward(self, x, labels=None):
+        logits = self.head(x)
+        loss = None
+        if labels is not None:
+            if self.kind == "regression":
+                loss_fct = nn.MSELoss()
+                loss = loss_fct(logits.squeeze(), labels.squeeze())
+            elif self.kind == "one":
+                loss_fct = nn.CrossEntropyLoss()
+                loss = loss_fct(logits.view(-1, 9), labels.view(-1)).detach()  # here
+            else:
+                loss = nn.BCEWithLogitsLoss()(logits, labels)
+        return Output(loss=loss, logits=logits)
+    """,
 }
 WHOLE = {
     "a metric beside it": """
@@ -81,6 +108,28 @@ WHOLE = {
     def forward(self, x, y=None):
         loss = F.cross_entropy(self.head(x), y)
         return loss if self.training else loss.item()
+    """,
+    "cut where a switch says so": """
+    def forward(self, x, y=None, evaluating=False):
+        logits = self.head(x)
+        if self.config.freeze_head:
+            loss = F.cross_entropy(logits, y).detach()
+        else:
+            loss = self.criterion(logits, y)
+        return Output(loss=loss, logits=logits)
+    """,
+    "cut on the second look": """
+    def forward(self, x, y=None, log=False):
+        loss = F.cross_entropy(self.head(x), y)
+        if log:
+            loss = loss.detach()
+        return Output(loss=loss)
+    """,
+    "another loss in a name": """
+    def forward(self, x, y=None):
+        loss_fct = self.make_loss()
+        loss = loss_fct(self.head(x), y).detach()
+        return Output(loss=loss)
     """,
     "two ends": """
     def forward(self, x, y=None):

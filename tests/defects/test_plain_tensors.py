@@ -80,3 +80,57 @@ def test_ones_are_weights_by_their_name() -> None:
     assert lines_of("GD109", text) == []
     named = text.replace("self.t", "self.scale")
     assert lines_of("GD109", named) == marked(named)
+
+
+ASKING = {
+    "in the call": ("torch.zeros(dim, requires_grad=True)", "return h + self.bias"),
+    "afterwards": ("torch.ones(dim).requires_grad_()", "return self.bias * h.to(h.dtype)"),
+    "cast where it is used": (
+        "torch.ones(dim).requires_grad_()",
+        "return self.bias.to(torch.float32) * h",
+    ),
+    "told by its type": (
+        "torch.ones(dim).requires_grad_()",
+        "h = h.to(self.bias.dtype)\n        return self.bias * h",
+    ),
+    "filled by nn.init": (
+        "nn.init.normal_(torch.empty(dim, requires_grad=True))",
+        "return h * self.bias",
+    ),
+    "flat by nn.init": ("nn.init.zeros_(torch.empty(dim))", "return h + self.bias"),
+}
+ELSEWHERE = {
+    "moved": ("torch.ones(dim).requires_grad_()", "return h * self.bias.to(h)"),
+    "made for a device": (
+        "nn.init.normal_(torch.empty(dim, device=device))",
+        "return h * self.bias",
+    ),
+    "a parameter": ("nn.Parameter(torch.ones(dim).requires_grad_())", "return h * self.bias"),
+    "of a layer": ("nn.init.normal_(self.mix.weight)", "return h * self.bias"),
+}
+
+
+@pytest.mark.parametrize(("value", "result"), ASKING.values(), ids=ASKING)
+def test_a_tensor_that_asks_for_a_gradient_is_no_parameter(value: str, result: str) -> None:
+    """No optimizer is given it, whatever it asks for."""
+    text = net(value, result).replace("self.t", "self.bias")
+    assert lines_of("GD109", text) == marked(text)
+
+
+@pytest.mark.parametrize(("value", "result"), ELSEWHERE.values(), ids=ELSEWHERE)
+def test_weights_that_are_taken_care_of(value: str, result: str) -> None:
+    """What is moved, or registered, is left alone."""
+    assert lines_of("GD109", net(value, result).replace("self.t", "self.bias")) == []
+
+
+def test_a_weight_that_may_be_missing() -> None:
+    """None where it is switched off is no second tensor; another tensor is."""
+    text = net("torch.ones(dim).requires_grad_()", "return h * self.bias").replace(
+        "self.t = torch.ones(dim).requires_grad_()  # here",
+        "if dim:\n            self.bias = torch.ones(dim).requires_grad_()  # here\n"
+        "        else:\n            self.bias = None",
+    )
+    assert lines_of("GD109", text) == marked(text)
+    assert (
+        lines_of("GD109", text.replace("= None\n        self.mix", "= dim\n        self.mix")) == []
+    )

@@ -308,6 +308,19 @@ SICK = {
             return right
         """,
     ),
+    "an evaluation that fills a tensor": (
+        "GD628",
+        """
+        import torch
+
+        def validate(fabric, model, loader):
+            losses = torch.zeros(len(loader))
+            for k, batch in enumerate(loader):
+                logits = model(batch["ids"])  # here
+                losses[k] = chunked_cross_entropy(logits, batch["labels"])
+            return losses.mean()
+        """,
+    ),
     "a checkpoint in a script": (
         "GD629",
         """

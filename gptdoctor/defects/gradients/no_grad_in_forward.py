@@ -114,6 +114,9 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     leaving = [one for one in escapes.found() if one.sources]
     if not leaving or not training.reaches(function):
         return
+    if training.sites(function) and not training.is_entry(function):
+        used = _result_used(function, training, gradients)
+        leaving = [one for one in leaving if one.name or used]
     found = {
         escape.name: lost
         for escape in leaving

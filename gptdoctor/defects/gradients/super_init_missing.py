@@ -33,18 +33,20 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     # Most constructors begin with the call, and are read no further.
     first, named = _first_layer(constructor), _named_only(constructor)
-    if named is None and (first is None or _set_up_before(constructor, first)):
+    plain = _first_of_none(constructor) if first is None and named is None else None
+    if named is None and plain is None and (first is None or _set_up_before(constructor, first)):
         return
     template = visit.module.file.name.startswith(TEMPLATE)
     if template or not _bases_known(visit.project, constructor.info):
         return
+    first = first or plain
     place = named or (first.node if first else constructor.node)
     location = visit.module.location(place)
     yield Suspicion(
         rule=CODE,
         location=location,
         symbol=visit.symbol + ".__init__",
-        message=_message(constructor, first, named),
+        message=_message(constructor, first, named) if plain is None else _uncalled(constructor),
         details={"attribute": first.name if first else "", "class": constructor.info.name},
         extent=(location.line, location.end_line),
     )
@@ -62,6 +64,29 @@ def _first_layer(constructor: Constructor) -> Setting | None:
         if isinstance(value, ast.Call) and _registers(value):
             return Setting(called_name(value), value, value)
     return None
+
+
+def _first_of_none(constructor: Constructor) -> Setting | None:
+    """The first attribute, where the class calls nothing that sets a module up.
+
+    Where no layer is set for sure, torch refuses the first call of the module instead.
+    """
+    text = constructor.info.module.text
+    forward = "forward" in constructor.info.methods and not constructor.info.node.keywords
+    asked = own_text(constructor.info).calls("__init__", "super") or "Module.__init__" in text
+    if not forward or asked or any(_hands_over(one) for one in own_nodes(constructor.node)):
+        return None
+    last = constructor.node.body[-1]
+    if isinstance(last, ast.Raise) or "__call__" in constructor.info.methods:
+        return None
+    return next(iter(constructor.settings), None)
+
+
+def _hands_over(node: ast.AST) -> bool:
+    """Whether `self` goes where it may be set up, or shares what another module is made of."""
+    if isinstance(node, ast.Attribute):
+        return node.attr == "__dict__"
+    return isinstance(node, ast.Call) and (_may_call_init(node) or _registers(node))
 
 
 def _registers(call: ast.Call) -> bool:
@@ -146,6 +171,14 @@ def _message(constructor: Constructor, first: Setting | None, named: ast.Expr | 
     return (
         f"{kind} is given {name}, and its `__init__` never calls `super().__init__()`: torch "
         f"refuses it, and no {kind} can be made."
+    )
+
+
+def _uncalled(constructor: Constructor) -> str:
+    kind = constructor.info.name
+    return (
+        f"The `__init__` of {kind} never calls `super().__init__()`: the module is not set up, "
+        f"and torch refuses the first call of a {kind}."
     )
 
 

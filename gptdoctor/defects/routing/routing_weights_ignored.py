@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.ignored_weights import Ignored, ignored_of_arguments, ignored_of_topk
 from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
 CODE = "GD203"
 PROBE = "routed-experts"
+
+
+def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A function that is given the router's weights with its choice, and runs the experts."""
+    if not isinstance(node, ast.FunctionDef):
+        return
+    function = functions_of(visit.project, visit.module).get(node)
+    found = None if function is None else ignored_of_arguments(function, visit.project)
+    if function is not None and found is not None:
+        yield _suspicion(found, function, visit)
+
+
+def see_topk(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A topk whose weights are given a name, and whose choice alone is used."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    found = ignored_of_topk(node, visit.flow)
+    if found is not None:
+        yield _suspicion(found, visit.flow, visit)
+
+
+def _suspicion(found: Ignored, function: Function, visit: Visit) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(found.merge),
+        symbol=function.symbol,
+        message=(
+            f"The experts that `{found.choice}` chooses are added up here, and `{found.weights}` "
+            f"is read nowhere in `{function.name}`: all that were chosen count the same"
+        ),
+        details={"weights": found.weights, "choice": found.choice},
+        extent=(function.node.lineno, function.node.end_lineno or function.node.lineno),
+    )
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -122,6 +158,8 @@ DEFECT = Defect(
         "out[mask] += expert(x[mask])",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
+    suspects={ast.FunctionDef: see_function, calls("topk"): see_topk},
+    words=("expert", "Expert"),
     convicts={PROBE: read_blocks},
     explains=("GD102", "GD204"),
     proof=Proof(measures=ROUTER_MEASURES, test=_test),

@@ -12,9 +12,11 @@ from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.draws import DRAWING, draw_at
+from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.scaled_by_arguments import multiplied_by_arguments
 from gptdoctor.source.temperature_draws import FOLLOWS, PROBE, read_draws
-from gptdoctor.source.temperature_scalings import scalings_before
+from gptdoctor.source.temperature_scalings import Scaled, scalings_before
 
 CODE = "GD403"
 
@@ -24,17 +26,31 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for scaled in scalings_before(draw, visit.flow) if draw and visit.flow else ():
         if not scaled.probabilities and not scaled.divides:
             last = draw.call.end_lineno if draw else None
-            yield Suspicion(
-                rule=CODE,
-                location=visit.module.location(scaled.node),
-                symbol=visit.symbol,
-                message=(
-                    f"`{ast.unparse(scaled.node)}` makes the draws sharper the higher "
-                    f"`{scaled.temperature}` is: a temperature divides logits"
-                ),
-                details={"parameter": scaled.temperature},
-                extent=(scaled.line, max(scaled.line, last or 0)),
-            )
+            yield _suspicion(scaled, visit.symbol, max(scaled.line, last or 0), visit)
+
+
+def _suspect_helper(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A function that scales logits by its parameter, whoever draws from them."""
+    if not isinstance(node, ast.FunctionDef):
+        return
+    function = functions_of(visit.project, visit.module).get(node)
+    for scaled in multiplied_by_arguments(function) if function else ():
+        last = node.end_lineno or scaled.line
+        yield _suspicion(scaled, function.symbol if function else "", last, visit)
+
+
+def _suspicion(scaled: Scaled, symbol: str, last: int, visit: Visit) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(scaled.node),
+        symbol=symbol,
+        message=(
+            f"`{ast.unparse(scaled.node)}` makes the draws sharper the higher "
+            f"`{scaled.temperature}` is: a temperature divides logits"
+        ),
+        details={"parameter": scaled.temperature},
+        extent=(scaled.line, last),
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -116,7 +132,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls(*DRAWING): _suspect},
+    suspects={calls(*DRAWING): _suspect, ast.FunctionDef: _suspect_helper},
+    words=("temp", "tau"),
     convicts={PROBE: _convict},
     proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

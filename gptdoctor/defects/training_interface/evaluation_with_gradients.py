@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.flow_calls import callers
+from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
@@ -74,7 +75,9 @@ def _evaluated(function: ast.FunctionDef) -> ast.Call | None:
     """The call of a model in a loop that only adds up numbers of it."""
     given = {one.arg for one in [*function.args.args, *function.args.kwonlyargs]}
     for loop in own_nodes(function):
-        if not isinstance(loop, ast.For | ast.AsyncFor) or ".item()" not in text_of(loop):
+        if not isinstance(loop, ast.For | ast.AsyncFor):
+            continue
+        if ".item()" not in text_of(loop) and not _fills_numbers(loop, function):
             continue
         for node in own_nodes(loop):
             called = text_of(node.func) if isinstance(node, ast.Call) else ""
@@ -82,6 +85,27 @@ def _evaluated(function: ast.FunctionDef) -> ast.Call | None:
             if known and MODEL_NAME.match(called) and isinstance(node, ast.Call):
                 return None if _in_a_mode(node, function) else node
     return None
+
+
+def _fills_numbers(loop: ast.For | ast.AsyncFor, function: ast.FunctionDef) -> bool:
+    """Whether a loop writes each batch's number into a tensor that was made for them.
+
+    There they do not even let go of their graphs: the tensor holds all of them.
+    """
+    filled = {
+        target.value.id
+        for node in own_nodes(loop)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Subscript) and isinstance(target.value, ast.Name)
+    }
+    return any(
+        isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Call)
+        and called_name(node.value) in ("zeros", "empty")
+        and any(isinstance(one, ast.Name) and one.id in filled for one in node.targets)
+        for node in own_nodes(function)
+    )
 
 
 def _in_a_mode(call: ast.Call, function: ast.FunctionDef) -> bool:
@@ -131,8 +155,9 @@ DEFECT = Defect(
     explanation=(
         "`model.eval()` changes dropout and batch norm; the graph for a backward pass is made all "
         "the same, unless `torch.no_grad()` or `torch.inference_mode()` is around it. Looked at: "
-        "functions named for evaluation that call their model in a loop, add up `.item()`s and "
-        "never run backward. Not meant: functions whose callers switch gradients off."
+        "functions named for evaluation that call their model in a loop, add up `.item()`s or fill "
+        "a tensor of zeros with their numbers, and never run backward. Not meant: "
+        "functions whose callers switch gradients off."
     ),
     harm=(
         "Each batch keeps all its activations until its loss is gone: evaluation takes several "
