@@ -114,6 +114,8 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     leaving = [one for one in escapes.found() if one.sources]
     if not leaving or not training.reaches(function):
         return
+    if not training.is_entry(function) and not _result_used(function, training, gradients):
+        leaving = [one for one in leaving if one.name]
     found = {
         escape.name: lost
         for escape in leaving
