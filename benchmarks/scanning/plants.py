@@ -94,7 +94,7 @@ MODULES = (
         r"nn.ModuleList([\1] * \2)",
     ),
     plant(
-        "plain-tensor-weights",
+        "plain-tensor-weights unregistered-parameters",
         "= nn.Parameter(torch.",
         r"self\.(weight|scale|bias|gamma) = nn\.Parameter\((torch\.(?:ones|zeros)\(\w+\))\)$",
         r"self.\1 = \2.requires_grad_()",

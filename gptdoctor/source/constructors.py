@@ -15,6 +15,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
+from gptdoctor.source.imports import is_none
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
@@ -114,10 +115,14 @@ class Constructor:
     def set_once(self, name: str) -> bool:
         """Whether one statement of the constructor sets the attribute, and no other method does."""
         here = [one for one in self.settings if one.name == name]
-        return len(here) == 1 and self.only_here(name)
+        return len(here) == 1 and self._only_here(name)
 
-    def only_here(self, name: str) -> bool:
-        """Whether no method but the constructor sets the attribute."""
+    def made_once(self, name: str) -> bool:
+        """The same, where a branch that does not make it may set it to None."""
+        made = [one for one in self.settings if one.name == name and not is_none(one.value)]
+        return len(made) == 1 and self._only_here(name)
+
+    def _only_here(self, name: str) -> bool:
         uses = own_text(self.info).uses(name)
         return not any(use.written for use in uses if use.method is not self.node)
 

@@ -41,11 +41,14 @@ def _learns(value: ast.expr) -> bool:
 
 def asks_for_gradient(setting: Setting, constructor: Constructor) -> bool:
     """`torch.ones(dim, requires_grad=True)`, and `torch.ones(dim).requires_grad_()`."""
+    names = constructor.info.module.names
     value = setting.value
+    qualified = names.called(value) or ""
+    if isinstance(value, ast.Call) and qualified.startswith("torch.nn.init.") and value.args:
+        value = value.args[0]  # which it fills and gives back
+        qualified = names.called(value) or ""
     if not isinstance(value, ast.Call):
         return False
-    names = constructor.info.module.names
-    qualified = names.called(value) or ""
     if called_name(value) == "requires_grad_" and isinstance(value.func, ast.Attribute):
         made = names.called(value.func.value) or ""
         given = value.args + [keyword.value for keyword in value.keywords]

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from gptdoctor.source.constructors import Constructor, Setting
 from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.imports import is_none
 from gptdoctor.source.tensor_meetings import MOVING
 
 DRAWING = frozenset({"randn", "rand", "normal"})
@@ -18,7 +17,6 @@ COMPUTING = frozenset({"arange", "linspace", "logspace", "eye", "full", "tril_in
 COMPUTING |= {"triu_indices", "hann_window", "hamming_window", "FloatTensor", "LongTensor"}
 COMPUTING |= {"from_numpy"}
 SHAPING = frozenset({"tril", "triu"})  # ones become a mask
-ASKING = frozenset({"requires_grad_"})  # for a gradient, which moves nothing
 # torch.nn.init, by the last name: what it fills a tensor with.
 FILLED_AT_RANDOM = re.compile(r"(normal|uniform|orthogonal)_$")
 FILLED_FLAT = frozenset({"zeros_", "ones_", "constant_"})
@@ -46,14 +44,8 @@ class PlainTensors:
             if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
                 continue
             kind = self.kind(setting.value)
-            if kind in kinds and self._made_once(setting.name):
+            if kind in kinds and self.constructor.made_once(setting.name):
                 yield setting, kind
-
-    def _made_once(self, name: str) -> bool:
-        """Whether one statement makes the tensor, and where it does not run, there is None."""
-        here = (one for one in self.constructor.settings if one.name == name)
-        made = [one for one in here if not is_none(one.value)]
-        return len(made) == 1 and self.constructor.only_here(name)
 
     def _words(self) -> str:
         """The text of the constructor."""
@@ -101,7 +93,7 @@ class PlainTensors:
         return ""
 
     def _made(self, call: ast.Call, depth: int) -> str:
-        if any(keyword.arg in ("device", None) for keyword in call.keywords):
+        if any(keyword.arg in ("device", None, "requires_grad") for keyword in call.keywords):
             return "moved"
         qualified = self.constructor.info.module.names.called(call) or ""
         home, _, name = qualified.rpartition(".")
@@ -111,7 +103,7 @@ class PlainTensors:
             return self._by_torch(name, call, depth)
         if isinstance(call.func, ast.Attribute) and not qualified.startswith("torch."):
             receiver = self.kind(call.func.value, depth + 1)
-            if receiver and call.func.attr in MOVING - ASKING:
+            if receiver and call.func.attr in MOVING:
                 return "moved"
             return "computed" if receiver and call.func.attr in SHAPING else receiver
         return ""
@@ -138,7 +130,7 @@ def _filled(name: str, call: ast.Call) -> str:
     made = call.args[0] if call.args else None
     if not isinstance(made, ast.Call) or called_name(made) not in ("empty", *FLAT):
         return ""
-    if any(keyword.arg in ("device", None) for keyword in made.keywords):
+    if any(keyword.arg in ("device", None, "requires_grad") for keyword in made.keywords):
         return "moved"
     if FILLED_AT_RANDOM.search(name):
         return "drawn"

@@ -97,7 +97,6 @@ ASKING = {
         "nn.init.normal_(torch.empty(dim, requires_grad=True))",
         "return h * self.bias",
     ),
-    "flat by nn.init": ("nn.init.zeros_(torch.empty(dim))", "return h + self.bias"),
 }
 ELSEWHERE = {
     "moved": ("torch.ones(dim).requires_grad_()", "return h * self.bias.to(h)"),
@@ -114,13 +113,32 @@ ELSEWHERE = {
 def test_a_tensor_that_asks_for_a_gradient_is_no_parameter(value: str, result: str) -> None:
     """No optimizer is given it, whatever it asks for."""
     text = net(value, result).replace("self.t", "self.bias")
-    assert lines_of("GD109", text) == marked(text)
+    assert lines_of("GD103", text) == marked(text)
+    assert lines_of("GD109", text) == []
 
 
 @pytest.mark.parametrize(("value", "result"), ELSEWHERE.values(), ids=ELSEWHERE)
 def test_weights_that_are_taken_care_of(value: str, result: str) -> None:
     """What is moved, or registered, is left alone."""
     assert lines_of("GD109", net(value, result).replace("self.t", "self.bias")) == []
+
+
+FILLED = {
+    "at random": ("nn.init.xavier_uniform_(torch.empty(dim, dim))", "return h @ self.bias + h"),
+    "flat": ("nn.init.zeros_(torch.empty(dim))", "return h + self.bias"),
+    "cast where it is used": ("torch.ones(dim)", "return self.bias.to(torch.float32) * h"),
+    "told by its type": (
+        "torch.ones(dim)",
+        "h = h.to(self.bias.dtype)\n        return self.bias * h",
+    ),
+}
+
+
+@pytest.mark.parametrize(("value", "result"), FILLED.values(), ids=FILLED)
+def test_what_fills_a_tensor_tells_its_kind(value: str, result: str) -> None:
+    """A cast, or a look at its type, leaves it where it is."""
+    text = net(value, result).replace("self.t", "self.bias")
+    assert lines_of("GD109", text) == marked(text)
 
 
 def test_a_weight_that_may_be_missing() -> None:
@@ -130,7 +148,7 @@ def test_a_weight_that_may_be_missing() -> None:
         "if dim:\n            self.bias = torch.ones(dim).requires_grad_()  # here\n"
         "        else:\n            self.bias = None",
     )
-    assert lines_of("GD109", text) == marked(text)
+    assert lines_of("GD103", text) == marked(text)
     assert (
-        lines_of("GD109", text.replace("= None\n        self.mix", "= dim\n        self.mix")) == []
+        lines_of("GD103", text.replace("= None\n        self.mix", "= dim\n        self.mix")) == []
     )

@@ -202,8 +202,10 @@ DEFECT = Defect(
     explanation=(
         "`__init__` of a class that descends from nn.Module gives `self` a layer or a parameter, "
         "and no call of an `__init__` stands before it: there is none, it stands below, or it is "
-        "named without parentheses. Classes whose metaclass or `__new__` sets the module up, and "
-        "constructors that hand `self` to a method or function first, are not meant."
+        "named without parentheses. A class with a forward that calls none anywhere is meant "
+        "whatever it keeps: its first call fails. Classes whose metaclass or `__new__` sets the "
+        "module up, and constructors that hand `self` to a method or function first, are not "
+        "meant."
     ),
     harm=(
         "torch raises `cannot assign module before Module.__init__() call`: the model cannot be "

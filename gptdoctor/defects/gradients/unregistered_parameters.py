@@ -53,7 +53,7 @@ def _is_used(name: str, constructor: Constructor) -> bool:
     """Whether a later method works with the tensor, and nothing makes it known to torch."""
     text = own_text(constructor.info)
     uses = [use for use in text.uses(name) if use.method is not constructor.node]
-    plain = constructor.settled and constructor.set_once(name)
+    plain = constructor.settled and constructor.made_once(name)
     return plain and any(use.method.name != "parameters" for use in uses) and not text.calls(name)
 
 

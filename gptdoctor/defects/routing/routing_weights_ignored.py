@@ -138,8 +138,9 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="The router's weights are taken and never applied.",
     explanation=(
-        "The scores of the chosen experts are given a name, and the experts' results are added up "
-        "or averaged without them. One expert a token needs no weight (GD204 tells whether its "
+        "The scores of the chosen experts are given a name, or handed with the choice to the "
+        "function that runs the experts, and their results are added up or averaged without "
+        "them. One expert a token needs no weight (GD204 tells whether its "
         "router learns), scores that nobody takes beside the choice may be an average by design, "
         "and a straight-through estimator applies them in the backward pass alone: none of these "
         "is meant."

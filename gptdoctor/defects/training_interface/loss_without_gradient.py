@@ -155,7 +155,8 @@ DEFECT = Defect(
     explanation=(
         "The loss, or the logits that it is made of, is detached, turned into a number or computed "
         "under no_grad; or that part of it which is made of the labels is, and only a penalty on "
-        "something else is heard. Not meant: a model that gives another loss, which its parameters "
+        "something else is heard; one cut loss among several that a setting picks from is enough. "
+        "Not meant: a model that gives another loss, which its parameters "
         "hear of, a method that evaluates, and a model whose whole forward pass records nothing, "
         "which is another rule's."
     ),
