@@ -26,7 +26,7 @@ class Mixing(nn.Module):
         self.attention = nn.MultiheadAttention(width, heads, batch_first=True)
         self.register_buffer("seen", torch.tril(torch.ones(longest, longest)))
 
-    def forward(self, x, given=None):
+    def forward(self, x, given=None, attention_mask=None, keys=None, values=None):
         B, T, C = x.shape
         q, k, v = self.inward(x).view(B, T, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
@@ -177,6 +177,30 @@ MASKS = {
         weights = F.softmax(scores, dim=-1) * self.seen[:T, :T]
         weights = weights / weights.sum(-1, keepdim=True)
         return torch.matmul(weights, v)
+        """,
+    ),
+    "a mask added after the softmax": (
+        "GD813",
+        """
+        weights = F.softmax(scores, dim=-1).to(q.dtype)
+        if attention_mask is not None:
+            weights += attention_mask[..., :T]  # here
+        return self.dropout(weights) @ v
+        """,
+    ),
+    "what is no mask added after the softmax": (
+        "GD813",
+        """
+        weights = F.softmax(scores + attention_mask, dim=-1)
+        return (weights + given) @ v
+        """,
+    ),
+    "a mask added before one of two ways": (
+        "GD813",
+        """
+        weights = scores + attention_mask
+        weights = weights.relu() if given is None else weights.softmax(dim=-1)
+        return weights @ v
         """,
     ),
     "empty rows made zero": (
@@ -370,6 +394,37 @@ SHAPES = {
         """
         flat = self.dropout(torch.bmm(q.flatten(0, 1), k.flatten(0, 1)))
         return flat.t()  # here
+        """,
+    ),
+    "keys as the values are": (
+        "GD311",
+        """
+        weights = (q @ keys.T).softmax(dim=-1)  # here
+        y = weights @ values
+        return y.transpose(1, 2)
+        """,
+    ),
+    "keys of who knows how many": (
+        "GD311",
+        """
+        weights = (q @ keys.T).softmax(dim=-1)
+        y = weights @ values
+        return y.transpose(-2, -1)
+        """,
+    ),
+    "values of the class's own": (
+        "GD311",
+        """
+        weights = (q @ keys.T).softmax(dim=-1)
+        y = weights @ self.seen
+        return y.transpose(1, 2)
+        """,
+    ),
+    "keys that are turned elsewhere": (
+        "GD311",
+        """
+        turned = self.inward(keys).transpose(1, 2)
+        return q @ turned.T  # here
         """,
     ),
     "a matrix": (

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.attention_scale import AttentionScale, ScoredAttention
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.mask_tables import called_last
+from gptdoctor.source.matrix_products import sides
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
+from gptdoctor.source.unread_scales import unread_scale
 
 CODE = "GD908"
 # The factor is exact: a slope of the scores themselves.
@@ -18,6 +27,44 @@ LEAST_WIDTH = 8
 # A scale in the initialisation makes one of the two 1 / sqrt(d) as large, 0.35 at the most, or
 # each 1 / sqrt(sqrt(d)), 0.6 at the most; made alike, they differ by a few hundredths.
 LEAST_EVENNESS, LEAST_INIT = 0.7, 0.75
+
+# Steps from a product to its softmax that scale nothing.
+_PLAIN = frozenset({Did.PRODUCT, Did.ADDED, Did.FILLED, Did.WRITTEN, Did.RESHAPED})
+_SCALING = frozenset({Did.MULTIPLIED, Did.DIVIDED, Did.BOUNDED})
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Scores that nothing scales, where a scale is at hand that nothing reads."""
+    if visit.flow is None:
+        return
+    for attention in attentions_of(visit.project, visit.flow):
+        if attention.softmax is not node or not _is_plain(attention, visit.project, visit.flow):
+            continue
+        scale = unread_scale(visit.project, visit.flow)
+        if scale is not None:
+            product = attention.products[0]
+            told = (
+                f"`{text_of(product)}` goes into the softmax without a factor, and nothing reads "
+                f"`{scale}`"
+            )
+            yield suspicion(CODE, product, visit.flow, told)
+
+
+def _is_plain(attention: Attention, project: Project, function: Function) -> bool:
+    """Whether nothing in sight makes the scores smaller, the queries or the keys neither."""
+    if len(attention.products) != 1 or any(one.did not in _PLAIN for one in attention.scores):
+        return False
+    trail = trail_of(project, function)
+    given = sides(attention.products[0])
+    return len(given) == 2 and not any(
+        step.did in _SCALING or (isinstance(step.node, ast.Call) and _may_norm(step.node))
+        for side in given
+        for step in trail.back(side)
+    )
+
+
+def _may_norm(call: ast.Call) -> bool:
+    return "norm" in called_last(call).lower() or "scale" in called_last(call).lower()
 
 
 def read_scale(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -100,6 +147,7 @@ from torch import nn
 class SharpReader(nn.Module):
     def __init__(self, vocab_size, width):
         super().__init__()
+        self.scale = width**-0.5
         self.embedding = nn.Embedding(vocab_size, width)
         self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
         self.head = nn.Linear(width, vocab_size)
@@ -122,8 +170,9 @@ DEFECT = Defect(
         "The product of queries and keys goes into the softmax without a factor. Not meant are "
         "queries or keys that are normalised, a scale of another form (1/d, a learned one, a cap, "
         "a bare 1 in the product itself, a 1 that the model was configured with), or one that is "
-        "folded into the initialisation of a projection, as T5 has it. The text alone does not "
-        "show this; a run does."
+        "folded into the initialisation of a projection, as T5 has it. The text alone is enough "
+        "where the function has an argument `scale` or `scaling`, or the class sets one over the "
+        "root of the width, that nothing reads; a run shows the rest."
     ),
     harm=(
         "The wider the heads, the nearer to one-hot is the softmax from the first step, and "
@@ -136,9 +185,8 @@ DEFECT = Defect(
         "projections make."
     ),
     sick=SICK,
-    healed=SICK.replace(
-        "self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) / x.shape[-1] ** 0.5"
-    ),
+    healed=SICK.replace("self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) * self.scale"),
+    suspects={calls("softmax"): see_softmax},
     convicts={"attention-scale": read_scale},
     proof=Proof(measures=("probes.instruments.scores:score_factor",), test=_test),
 )

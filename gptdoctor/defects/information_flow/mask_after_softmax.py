@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
+from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of, trail_of
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.mask_forms import HIDING
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.mask_forms import HIDING, Kind
 from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
@@ -20,6 +21,12 @@ from gptdoctor.source.text_values import number_of
 CODE = "GD813"
 # What may hide something from a softmax before it.
 _MASKING = (Did.FILLED, Did.WRITTEN, Did.ADDED, Did.OPAQUE)
+# What an argument is called that is added to scores.  Nothing else that is added to the weights of
+# an attention, such as a bias, is called so.
+MASK = re.compile(r"(^|_)mask$", re.IGNORECASE)
+# What hands a mask on in another shape or type.
+_SAME = frozenset({"to", "type_as", "float", "unsqueeze", "expand", "view", "contiguous", "type"})
+DEEPEST = 6  # names and shapes from a mask that is added back to the argument
 
 
 def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -43,6 +50,12 @@ def _suspect(attention: Attention, project: Project, function: Function) -> Iter
             told = (
                 f"`{text_of(step.node)}` comes after the softmax: the weights no longer sum to 1, "
                 "and what is hidden has taken part in their sum"
+            )
+            yield suspicion(CODE, step.node, function, told, [attention.softmax])
+        elif _adds_a_mask(step, attention, project, function):
+            told = (
+                f"`{text_of(step.node)}` comes after the softmax: what is hidden took part in the "
+                "sum, and now has a weight of minus infinity, or as good as that"
             )
             yield suspicion(CODE, step.node, function, told, [attention.softmax])
 
@@ -72,6 +85,54 @@ def _is_the_only_mask(
         return False  # made to sum to 1 again
     mask = MaskReader(project).read(step.other, function)
     return mask is not None and mask.region is not None
+
+
+def _adds_a_mask(step: Step, attention: Attention, project: Project, function: Function) -> bool:
+    """Whether what hides scores is added to the weights that a softmax made of them."""
+    if step.did is not Did.ADDED or step.other is None:
+        return False
+    if any(one.did in (Did.DIVIDED, Did.OPAQUE) for one in attention.weights):
+        return False  # made to sum to 1 again, or out of sight
+    mask = MaskReader(project).read(step.other, function)
+    additive = mask is not None and mask.kind is Kind.ADDITIVE
+    return (additive or _is_given_mask(step.other, function)) and _follows(step, attention, project)
+
+
+def _is_given_mask(value: ast.expr, function: Function, depth: int = 0) -> bool:
+    """Whether a value is an argument that is called a mask, in any shape or type."""
+    if depth > DEEPEST:
+        return False
+    if isinstance(value, ast.Subscript):
+        return _is_given_mask(value.value, function, depth + 1)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        return value.func.attr in _SAME and _is_given_mask(value.func.value, function, depth + 1)
+    if not isinstance(value, ast.Name):
+        return False
+    found = [one for one in function.reaching(value) if one.role is not Role.CHANGED]
+    return bool(found) and all(
+        MASK.search(one.name) is not None
+        if one.role is Role.ARGUMENT
+        else one.role is Role.WHOLE
+        and one.value is not None
+        and _is_given_mask(one.value, function, depth + 1)
+        for one in found
+    )
+
+
+def _follows(step: Step, attention: Attention, project: Project) -> bool:
+    """Whether what a step is done to has come out of a softmax, whichever way it came."""
+    node = step.node
+    if isinstance(node, ast.BinOp):
+        base = node.left if step.other is node.right else node.right
+    elif isinstance(node, ast.AugAssign):
+        base = node.target
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        base = node.func.value
+    else:
+        return False
+    before = list(trail_of(project, attention.function).back(base, until_softmax=True))
+    made = any(one.node is attention.softmax for one in before)
+    return made and not any(one.did in (Did.PRODUCT, Did.OPAQUE) for one in before)
 
 
 SICK = """\
@@ -118,7 +179,8 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="A mask is applied to the weights of attention, after the softmax.",
     explanation=(
-        "Between the softmax and the values the weights are filled with minus infinity, or "
+        "Between the softmax and the values the weights are filled with minus infinity, get a mask "
+        "added that is meant for the scores, or are "
         "multiplied by a causal mask although nothing hid the future before. Weights that are "
         "divided by their sum afterwards are not meant, nor zeros in rows that are hidden whole, "
         "where the scores were masked as well."

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, attributes, calls
+from gptdoctor.source.attention_ranks import least_rank, least_rank_of_keys
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.memory_order import rank_of
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
 
 CODE = "GD311"
 
@@ -24,11 +27,22 @@ def see_turn(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if _feeds_a_loop(visit.parents):
         return  # gates that are read expert by expert are GD301's
-    rank = rank_of(visit.project, method.value, visit.flow)
+    rank, least = _ranks(visit.project, method.value, visit.flow)
     if rank > 2:
         what = "takes two dimensions at the most" if called else "turns all of them round"
-        told = f"`{text_of(method.value)}` has {rank} dimensions, and `.{method.attr}` {what}"
+        told = (
+            f"`{text_of(method.value)}` has {least}{rank} dimensions, and `.{method.attr}` {what}"
+        )
         yield suspicion(CODE, node, visit.flow, told)
+
+
+def _ranks(project: Project, value: ast.expr, function: Function) -> tuple[int, str]:
+    """How many dimensions a tensor has, or how many at the least, and the word that says so."""
+    rank = rank_of(project, value, function)
+    if rank:
+        return rank, ""
+    least = least_rank(project, value, function)
+    return max(least, least_rank_of_keys(project, value, function)), "at least "
 
 
 def _feeds_a_loop(parents: tuple[ast.AST, ...]) -> bool:
