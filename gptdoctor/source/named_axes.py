@@ -12,7 +12,7 @@ from functools import lru_cache
 from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.batch_order import BATCH, KEEPING, PASSING, TIME, shape_of
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number, turn_of
 from gptdoctor.source.mask_tables import called_last, operand
@@ -47,6 +47,33 @@ def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
     return {name: said for name, said in found.items() if len(function.bindings.by_name[name]) == 1}
 
 
+@lru_cache(maxsize=64)
+def _sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
+    """The same for a helper that is given the sizes: `def heads(self, x, seq_len, bsz)`."""
+    once = [one for one in function.parameter_names if len(function.bindings.by_name[one]) == 1]
+    batches, times = ([one for one in once if kind.match(one)] for kind in (BATCH, TIME))
+    if function.owner is None or len(batches) != 1 or len(times) != 1:
+        return {}
+    return {batches[0]: ("", "batch", 2), times[0]: ("", "time", 2)}
+
+
+def _as_called(project: Project, parameter: str, function: Function, depth: int) -> Axes | None:
+    """What the methods of a class give to such a helper, where all agree that tell."""
+    owner, names = function.owner, function.parameter_names
+    if owner is None or not _sizes_given(function) or parameter not in names:
+        return None
+    place, functions = names.index(parameter), functions_of(project, owner.module)
+    told = set()
+    for method in owner.methods.values():
+        for call in own_nodes(method):
+            if not isinstance(call, ast.Call) or self_attribute(call.func) != function.name:
+                continue
+            if len(call.args) > place:
+                told.add(axes_of(project, call.args[place], functions[method], depth))
+    told.discard(None)
+    return told.pop() if len(told) == 1 else None
+
+
 def axes_of(project: Project, value: ast.expr, function: Function, depth: int = 0) -> Axes | None:
     """The dimensions of a tensor, or None where they are not known."""
     if depth > DEEPEST:
@@ -73,9 +100,14 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
     one = found[0] if len(found) == 1 else None
     if one is None:
         return None
+    # Where the shape of a name is unpacked that is bound once, this is what it is.
+    named = [said for said in named_sizes(function).values() if said[0] == name.id]
+    if len(named) == 2 and len(function.bindings.by_name[name.id]) == 1:
+        return ("batch", "time", *[""] * (named[0][2] - 2))
     if one.role is Role.ARGUMENT:
-        named = [said for said in named_sizes(function).values() if said[0] == name.id]
-        return ("batch", "time", *[""] * (named[0][2] - 2)) if len(named) == 2 else None
+        if len(named) == 2:
+            return ("batch", "time", *[""] * (named[0][2] - 2))
+        return _as_called(project, name.id, function, depth)
     value = one.value
     if one.role is Role.WHOLE and value is not None:
         return axes_of(project, value, function, depth)
@@ -112,7 +144,7 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    sizes, names = sizes_of(call, function), named_sizes(function)
+    sizes, names = sizes_of(call, function), named_sizes(function) or _sizes_given(function)
     if sizes is None or not names:
         return None
     found = []

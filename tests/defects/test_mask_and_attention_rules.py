@@ -210,6 +210,22 @@ MASKS = {
         return weights.masked_fill(given, 0.0) @ v
         """,
     ),
+    "filled over a sum": (
+        "GD814",
+        """
+        scores = scores + given
+        weights = F.softmax(scores.masked_fill(attention_mask, 1e-9), dim=-1)  # here
+        return weights @ v
+        """,
+    ),
+    "a sum over what is filled": (
+        "GD814",
+        """
+        scores = scores.masked_fill(attention_mask, 1e-9)
+        weights = F.softmax(scores + given, dim=-1)
+        return weights @ v
+        """,
+    ),
     "filled with a small number": (
         "GD814",
         """

@@ -9,7 +9,7 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_targets import Position, text_of
 from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
@@ -34,9 +34,9 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _suspect(attention: Attention, project: Project, function: Function) -> Iterator[Suspicion]:
-    if not _nothing_else_hides(attention, function):
-        return
     for step in attention.scores:
+        if not _nothing_else_hides(attention, function, step):
+            continue
         value = _filling(step, function)
         if value is not None and STILL_COUNTS < value <= LARGEST:
             told = (
@@ -51,16 +51,30 @@ def _suspect(attention: Attention, project: Project, function: Function) -> Iter
             yield suspicion(CODE, step.node, function, told, [attention.softmax])
 
 
-def _nothing_else_hides(attention: Attention, function: Function) -> bool:
-    """Whether no other step can take to nothing what these leave, before the softmax or after."""
+def _nothing_else_hides(attention: Attention, function: Function, step: Step) -> bool:
+    """Whether no other step can take to nothing what these leave, before the softmax or after.
+
+    What was added before a place was filled is gone there: sums count that come later.
+    """
     later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE)
     if any(one.did in later for one in attention.weights):
         return False
     return not any(
-        one.did in (Did.ADDED, Did.WRITTEN, Did.OPAQUE)
+        one.did in (Did.WRITTEN, Did.OPAQUE)
+        or (one.did is Did.ADDED and not _is_filled_over(one, step))
         or (one.did is Did.FILLED and (_filling(one, function) or 0.0) <= STILL_COUNTS)
         for one in attention.scores
     )
+
+
+def _is_filled_over(added: Step, step: Step) -> bool:
+    """Whether a sum is made before a step fills places of it, by the order of the text."""
+    return step.did is Did.FILLED and _end(added.node) < _end(step.node)
+
+
+def _end(node: ast.AST) -> Position:
+    line, column = getattr(node, "end_lineno", 0), getattr(node, "end_col_offset", 0)
+    return line, column
 
 
 def _filling(step: Step, function: Function) -> float | None:
