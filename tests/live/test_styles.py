@@ -191,7 +191,9 @@ def test_none_is_built_at_full_size(records: list[ModelRecord]) -> None:
 
 def test_nothing_is_held_against_any_of_them(folder: Examined) -> None:
     """Text and run together: no finding that counts, and each model is called trainable."""
-    findings, models = weigh(folder.prepared, suspect(folder.prepared), folder.records, live=True)
+    suspicions, failed = suspect(folder.prepared)
+    assert not failed
+    findings, models = weigh(folder.prepared, suspicions, folder.records, live=True)
     counting = [
         (one.rule, one.location.words)
         for one in findings

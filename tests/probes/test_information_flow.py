@@ -50,7 +50,7 @@ def measured(made: Specimen, probes: tuple[str, ...]) -> Iterator[tuple[str, Mea
 
 
 def convicted(made: Specimen, probes: tuple[str, ...] = PROBES) -> list[Conviction]:
-    """What the rules of the family confirm of a specimen."""
+    """What the rules of the family confirm of a specimen without any text."""
     found = dict(measured(made, probes))
     record: ModelRecord = dataclasses.replace(
         NO_RECORD,
@@ -63,7 +63,7 @@ def convicted(made: Specimen, probes: tuple[str, ...] = PROBES) -> list[Convicti
         for name, handler in defect.convicts.items()
         if name in found
         for conviction in handler(found[name], record)
-        if conviction.status is Status.CONFIRMED
+        if conviction.status is Status.CONFIRMED and conviction.alone
     ]
 
 
