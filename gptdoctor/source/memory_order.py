@@ -14,7 +14,7 @@ from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.batch_order import shape_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.mask_tables import called_last, operand
 from gptdoctor.source.matrix_products import equation_of, is_product
@@ -46,6 +46,28 @@ def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
     elif len(given) == 1 and number(given[0]) != -1:
         return None  # a shape, or a type
     return None if any(isinstance(one, ast.Starred) for one in given) else given
+
+
+def added_to_shape(call: ast.Call, function: Function) -> int | None:
+    """How many dimensions more a view has than the tensor, where its own shape is cut and added to.
+
+    -1 for `x.view(x.size()[:-2] + (width,))`, by a name or starred as well; None for other forms.
+    """
+    given = call.args[0] if len(call.args) == 1 else None
+    given = given.value if isinstance(given, ast.Starred) else given
+    given = bound_to(given, function) if isinstance(given, ast.Name) else given
+    if not isinstance(given, ast.BinOp) or not isinstance(given.op, ast.Add):
+        return None
+    kept, added = given.left, given.right
+    if not isinstance(kept, ast.Subscript) or not isinstance(added, ast.Tuple | ast.List):
+        return None
+    cut = kept.slice.upper if isinstance(kept.slice, ast.Slice) else None
+    left_out = None if cut is None else number(cut)
+    whole = isinstance(kept.slice, ast.Slice) and not (kept.slice.lower or kept.slice.step)
+    own = isinstance(call.func, ast.Attribute) and shape_of(kept.value) == text_of(call.func.value)
+    if not own or not whole or left_out is None or left_out >= 0:
+        return None
+    return len(added.elts) + left_out
 
 
 def dense_rank(project: Project, value: ast.expr, function: Function, depth: int = 0) -> int | None:

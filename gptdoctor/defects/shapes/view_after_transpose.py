@@ -8,7 +8,14 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.memory_order import dense_rank, rank_of, sizes_of, turned, unbroken_runs
+from gptdoctor.source.memory_order import (
+    added_to_shape,
+    dense_rank,
+    rank_of,
+    sizes_of,
+    turned,
+    unbroken_runs,
+)
 from gptdoctor.source.misplaced_masks import suspicion
 
 CODE = "GD310"
@@ -22,8 +29,10 @@ def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if flow is None:
         return
     turn = turned(node.func.value, flow)
-    sizes = sizes_of(node, flow) if turn is not None else None
-    if turn is None or sizes is None:
+    if turn is None:
+        return
+    sizes, added = sizes_of(node, flow), added_to_shape(node, flow)
+    if sizes is None and added is None:
         return
     dense = dense_rank(visit.project, turn.base, flow)
     if dense is None:
@@ -31,7 +40,8 @@ def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     rank = dense or rank_of(visit.project, turn.base, flow)
     rank = rank or (turn.least_rank if turn.spelling.startswith("permute") else 0)
     order = turn.apply(tuple(range(rank))) if rank >= turn.least_rank else None
-    if order is not None and len(sizes) < unbroken_runs(order):
+    count = rank + (added or 0) if sizes is None else len(sizes)
+    if order is not None and count < unbroken_runs(order):
         told = (
             f"`{text_of(node.func.value)}` turns dimensions without moving a number, and "
             f"`{text_of(node)}` joins some that no longer lie one behind the other: view fails"
