@@ -16,9 +16,10 @@ from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import turn_of
-from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import equation_of, sides
 from gptdoctor.source.memory_order import KEEPING_RANK, rank_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 DEEPEST = 8  # expressions followed from one to the next
@@ -86,7 +87,7 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
         told = [least_rank(project, one, callee, depth) for one in callee.returned]
         return min(told) if told else 0
     base = operand(call, function)
-    if called_last(call) in KEEPING_RANK and base is not None:
+    if called_name(call) in KEEPING_RANK and base is not None:
         return least_rank(project, base, function, depth)
     return 0
 

@@ -16,8 +16,9 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import is_product, left_side
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import kept_in, number_of
 
@@ -222,7 +223,7 @@ class Trail:
         return self._leading[value]
 
     def _call(self, call: ast.Call) -> tuple[Step | None, list[ast.expr]]:
-        name = called_last(call)
+        name = called_name(call)
         if self_attribute(call.func):
             return self._own(call)
         base = operand(call, self.function)

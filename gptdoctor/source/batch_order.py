@@ -16,7 +16,8 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
-from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.mask_tables import operand
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 BATCH = re.compile(r"^(b|bs|bsz|bz|n?_?batch(_?size)?|batch_?\w*|n_?batch)$", re.I)
@@ -69,7 +70,7 @@ def _embedding(project: Project, function: Function, value: ast.expr) -> bool:
 def _before(project: Project, function: Function, call: ast.Call) -> ast.expr | None:
     """What a layer or an operation that keeps the order is given."""
     if self_attribute(call.func) is None:
-        return operand(call, function) if called_last(call) in PASSING else None
+        return operand(call, function) if called_name(call) in PASSING else None
     layer = layer_of(project, function, call.func) or ""
     keeps = layer == "torch.nn.Embedding" or KEEPING.match(layer)
     return call.args[0] if keeps and len(call.args) == 1 else None
@@ -89,7 +90,7 @@ def _said(function: Function) -> dict[str, list[bool]]:
         if isinstance(node, ast.Assign):
             for name, said in _by_assignment(node, function):
                 found.setdefault(name, []).append(said)
-        elif isinstance(node, ast.Call) and called_last(node) in AS_LONG:
+        elif isinstance(node, ast.Call) and called_name(node) in AS_LONG:
             for name, place in _sizes_in(node, function):
                 found.setdefault(name, []).append(place == 1)
     return found

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 

@@ -90,17 +90,18 @@ def normalised(name: str) -> str:
 
 def _names(root: Path) -> Iterator[str]:
     for file in root.glob("*.dist-info/METADATA"):  # installed packages, or an unpacked wheel
-        yield from REQUIRED.findall(_text(file))
+        yield from REQUIRED.findall(text_or_nothing(file))
     yield from _in_pyproject(root / "pyproject.toml")
     yield from _in_setup_cfg(root / "setup.cfg")
     yield from _in_setup_py(root / "setup.py")
     for file in sorted([*root.glob("requirements*.txt"), *root.glob("requirements/*.txt")]):
         yield from _in_requirements(file, set())
     for file in sorted([*root.glob("environment*.yml"), *root.glob("environment*.yaml")]):
-        yield from CONDA_LINE.findall(_text(file))
+        yield from CONDA_LINE.findall(text_or_nothing(file))
 
 
-def _text(file: Path) -> str:
+def text_or_nothing(file: Path) -> str:
+    """The text of a file, "" where it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -109,7 +110,7 @@ def _text(file: Path) -> str:
 
 def _in_pyproject(file: Path) -> Iterator[str]:
     try:
-        data = tomllib.loads(_text(file))
+        data = tomllib.loads(text_or_nothing(file))
     except tomllib.TOMLDecodeError:
         return
     project = _table(data, "project")
@@ -143,7 +144,7 @@ def _requirements(lines: Iterable[object]) -> Iterator[str]:
 def _in_setup_cfg(file: Path) -> Iterator[str]:
     parser = configparser.ConfigParser(interpolation=None, strict=False)
     try:
-        parser.read_string(_text(file))
+        parser.read_string(text_or_nothing(file))
     except configparser.Error:
         return
     yield from _requirements(parser.get("options", "install_requires", fallback="").splitlines())
@@ -155,7 +156,7 @@ def _in_setup_cfg(file: Path) -> Iterator[str]:
 def _in_setup_py(file: Path) -> Iterator[str]:
     """The strings among the requirements of a call `setup(...)`, without running it."""
     try:
-        tree = ast.parse(_text(file))
+        tree = ast.parse(text_or_nothing(file))
     except (SyntaxError, ValueError):
         return
     for node in every_node(tree):
@@ -168,7 +169,7 @@ def _in_requirements(file: Path, seen: set[Path]) -> Iterator[str]:
     if file in seen:
         return
     seen.add(file)
-    text = _text(file)
+    text = text_or_nothing(file)
     yield from _requirements(text.splitlines())
     for other in INCLUDED_FILE.findall(text):
         yield from _in_requirements(file.parent / other, seen)

@@ -11,6 +11,7 @@ from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.names import called_name
 from gptdoctor.source.scores import is_linear
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.value_ways import (
@@ -116,7 +117,7 @@ def direction(value: ast.expr, function: Function, depth: int = 0) -> tuple[str,
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
         small = isinstance(value.right, ast.Constant)
         return direction(value.left, function, depth + 1) if small else None
-    if isinstance(value, ast.Call) and _last(value) in SCALAR:
+    if isinstance(value, ast.Call) and called_name(value) in SCALAR:
         found_in = (direction(one, function, depth + 1) for one in value.args)
         return next((one for one in found_in if one), None)
     own = self_attribute(value)
@@ -152,12 +153,6 @@ def _is_given(name: str, function: Function) -> bool:
     return bool(values) and all(isinstance(one, ast.Name) and one.id == name for one in values)
 
 
-def _last(call: ast.Call) -> str:
-    if isinstance(call.func, ast.Attribute):
-        return call.func.attr
-    return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
 def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
     """What a value is the same scores as, shaped, scaled by a number or with places filled."""
     shaped = shaped_from(value, function)
@@ -179,7 +174,7 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
 
 def _is_processor(value: ast.AST) -> bool:
     """`logits_processor(input_ids, scores)`: what it is given second, and gives, are logits."""
-    named = isinstance(value, ast.Call) and PROCESSOR.search(_last(value)) is not None
+    named = isinstance(value, ast.Call) and PROCESSOR.search(called_name(value)) is not None
     return named and isinstance(value, ast.Call) and len(value.args) >= PROCESSED
 
 
@@ -193,7 +188,11 @@ def mapped_from(value: ast.expr, function: Function) -> list[ast.expr]:
 
 def _is_full(value: ast.expr) -> bool:
     """full_like(x, -inf), zeros_like(x)."""
-    return isinstance(value, ast.Call) and _last(value) in ("full_like", "zeros_like", "tensor")
+    return isinstance(value, ast.Call) and called_name(value) in (
+        "full_like",
+        "zeros_like",
+        "tensor",
+    )
 
 
 def fill_of(step: ast.AST) -> ast.AST | None:
@@ -233,7 +232,7 @@ def _may_be_raw(way: Way) -> bool:
     """Whether nothing is known of where a way begins but the name: a model's call, an argument."""
     if way.binding is not None:
         return way.binding.role in (Role.ARGUMENT, Role.ITEM)
-    return isinstance(way.source, ast.Call) and _last(way.source) in (
+    return isinstance(way.source, ast.Call) and called_name(way.source) in (
         *("model", "forward", "self", "net", "lm_head", "head", "decoder", "gpt", "transformer"),
     )
 

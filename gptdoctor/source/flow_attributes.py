@@ -10,16 +10,11 @@ from enum import IntEnum
 from functools import cached_property, lru_cache
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo, self_attribute
-from gptdoctor.source.flow_frozen import (
-    FROZEN_NAME,
-    SETTING_UP,
-    called_name,
-    frozen_by,
-    switches_off,
-)
+from gptdoctor.source.flow_frozen import FROZEN_NAME, SETTING_UP, frozen_by, switches_off
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 

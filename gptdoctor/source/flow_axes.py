@@ -24,7 +24,6 @@ from gptdoctor.source.flow_dimensions import (
     widened,
     without,
 )
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import VALUES_AND_INDICES
@@ -32,6 +31,7 @@ from gptdoctor.source.flow_parameters import is_plain
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 ACTIVATION = 3  # dimensions of what layers pass on: batch, time, channels

@@ -14,13 +14,13 @@ from functools import lru_cache
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_targets import Role, start
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 # Methods that take a tensor off the graph, and functions that do so with what they are given.

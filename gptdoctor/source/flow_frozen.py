@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 # Names that state a role: what is called so is kept from learning on purpose.
@@ -73,12 +74,3 @@ def _disables(statement: ast.stmt) -> bool:
     target = statement.targets[0]
     named = isinstance(target, ast.Attribute) and target.attr == "requires_grad"
     return named and statement.value.value is False
-
-
-def called_name(node: ast.expr) -> str:
-    """The last name of what a call calls: `eval` of `self.teacher.eval()`; "" for no call."""
-    if not isinstance(node, ast.Call):
-        return ""
-    if isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return node.func.id if isinstance(node.func, ast.Name) else ""

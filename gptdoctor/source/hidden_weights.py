@@ -18,8 +18,8 @@ from gptdoctor.source.flow_attributes import (
     value_learns,
 )
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict

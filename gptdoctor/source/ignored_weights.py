@@ -16,9 +16,9 @@ from typing import TypeGuard
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import expert_loop
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, names_in, root_name, start
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import keyword, operation
 

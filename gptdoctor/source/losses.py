@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.project import Project
 
@@ -237,9 +238,3 @@ def _helper(
     if other is None or last not in other.functions:
         return None
     return other, other.functions[last]
-
-
-def called_name(node: ast.AST) -> str:
-    """The last name of what a call calls, "" where `node` is no call."""
-    function = node.func if isinstance(node, ast.Call) else None
-    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")

@@ -6,7 +6,7 @@ import ast
 
 from gptdoctor.source.constructors import Constructor, Setting
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.flow_frozen import called_name
+from gptdoctor.source.names import called_name
 
 # Methods that make another tensor of a parameter, whatever it was before.
 CHANGING = frozenset({"cuda", "view", "unsqueeze", "squeeze", "reshape", "clone", "transpose", "t"})

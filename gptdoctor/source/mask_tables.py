@@ -7,16 +7,12 @@ import ast
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region, typed
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.text_values import bound_to, number_of
 
 FULL = frozenset({"ones", "ones_like", "new_ones", "full", "full_like", "new_full"})
 DEEPEST = 12  # expressions followed from one to the next
-
-
-def called_last(call: ast.Call) -> str:
-    """The last name of what a call calls."""
-    return call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
 
 
 def operand(call: ast.Call, function: Function) -> ast.expr | None:
@@ -62,7 +58,7 @@ def is_square(table: ast.expr | None, function: Function) -> bool:
         return is_square(bound_to(table, function), function)
     if not isinstance(table, ast.Call):
         return False
-    name = called_last(table)
+    name = called_name(table)
     if name in ("ones_like", "full_like"):
         return True
     if name not in FULL:
@@ -95,7 +91,7 @@ def _length(value: ast.expr, function: Function) -> str:
         bound = bound_to(node, function) if isinstance(node, ast.Name) else None
         if bound is not None:
             return _length(bound, function) if bound is not value else ""
-        if isinstance(node, ast.Call) and called_last(node) == "arange":
+        if isinstance(node, ast.Call) and called_name(node) == "arange":
             return " ".join(text_of(one) for one in node.args)
     return ""
 
@@ -115,7 +111,7 @@ def _standing(value: ast.expr, function: Function, depth: int = 0) -> str | None
         return "row" if text_of(places[1]) == "None" else "column"
     if not isinstance(value, ast.Call):
         return None
-    name, base = called_last(value), operand(value, function)
+    name, base = called_name(value), operand(value, function)
     if name == "arange":
         return "column" if _starts_at_zero(value, function) else None
     given = [one for one in value.args if one is not base]
@@ -132,7 +128,7 @@ def _is_plain_range(value: ast.expr, function: Function) -> bool:
     if isinstance(value, ast.Name):
         bound = bound_to(value, function)
         return bound is not None and _is_plain_range(bound, function)
-    plain = isinstance(value, ast.Call) and called_last(value) == "arange"
+    plain = isinstance(value, ast.Call) and called_name(value) == "arange"
     return plain and isinstance(value, ast.Call) and _starts_at_zero(value, function)
 
 

@@ -15,13 +15,13 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region, cast, cast_kind, compared
 from gptdoctor.source.mask_tables import (
     FULL,
-    called_last,
     diagonal_of,
     full_table,
     is_square,
     operand,
     ranges_compared,
 )
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in, number_of
 
@@ -166,7 +166,7 @@ class MaskReader:
             )
         if not isinstance(value, ast.Call):
             return None
-        name = called_last(value)
+        name = called_name(value)
         base = operand(value, function)
         if name in FULL:
             return full_table(name, value, function)
@@ -207,7 +207,7 @@ class MaskReader:
             return (
                 bound is not None and depth < DEEPEST and self._is_flat(bound, function, depth + 1)
             )
-        if isinstance(base, ast.Call) and called_last(base) in ZEROS | FULL:
+        if isinstance(base, ast.Call) and called_name(base) in ZEROS | FULL:
             return True
         return self.read(base, function, depth) is not None
 

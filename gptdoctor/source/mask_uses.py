@@ -11,8 +11,8 @@ from gptdoctor.source.attention_text import Did, Step, scores_behind
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region
-from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.mask_text import MaskReader, filled_with
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import number_of
 
@@ -89,7 +89,7 @@ def _given(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _filling(call: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str]]:
-    if called_last(call) == "where":
+    if called_name(call) == "where":
         first, second = (number_of(one, function) for one in call.args[1:])
         if first is not None and first <= HIDING:
             yield call.args[0], "filled"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.mask_tables import called_last
+from gptdoctor.source.names import called_name
 
 PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
 
@@ -13,7 +13,7 @@ def is_product(value: ast.expr) -> bool:
     """Whether an expression multiplies two tensors as matrices."""
     if isinstance(value, ast.BinOp):
         return isinstance(value.op, ast.MatMult)
-    return isinstance(value, ast.Call) and called_last(value) in PRODUCTS
+    return isinstance(value, ast.Call) and called_name(value) in PRODUCTS
 
 
 def left_side(product: ast.expr) -> ast.expr | None:
@@ -28,7 +28,7 @@ def sides(product: ast.expr) -> list[ast.expr]:
     if not isinstance(product, ast.Call):
         return []
     given = [one for one in product.args if not is_equation(one)]
-    if called_last(product) == "baddbmm":
+    if called_name(product) == "baddbmm":
         return given[-2:]
     method = isinstance(product.func, ast.Attribute) and len(given) == 1
     if method and isinstance(product.func, ast.Attribute):
@@ -43,7 +43,7 @@ def is_equation(value: ast.expr) -> bool:
 
 def equation_of(product: ast.expr) -> str | None:
     """The equation of an einsum, without spaces."""
-    if not isinstance(product, ast.Call) or called_last(product) != "einsum":
+    if not isinstance(product, ast.Call) or called_name(product) != "einsum":
         return None
     found = (one for one in product.args if is_equation(one))
     first = next(found, None)

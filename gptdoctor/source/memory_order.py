@@ -16,8 +16,9 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
-from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import equation_of, is_product
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to
 
@@ -88,7 +89,7 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         return 0 if layer_of(project, function, value.func) in DENSE else None
     if is_product(value):
         return None if equation_of(value) else max(_product_rank(project, value, function), 0)
-    name, base = called_last(value), operand(value, function)
+    name, base = called_name(value), operand(value, function)
     if base is None:
         return None
     if name == "contiguous":
@@ -103,7 +104,7 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
 
 
 def _product_rank(project: Project, call: ast.Call, function: Function) -> int:
-    if called_last(call) in ("bmm", "baddbmm"):
+    if called_name(call) in ("bmm", "baddbmm"):
         return 3
     base = operand(call, function)
     return 0 if base is None else rank_of(project, base, function)
@@ -137,11 +138,11 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
         return 0
     if one.role is Role.WHOLE:
         return rank_of(project, one.value, function, depth)
-    if isinstance(one.value, ast.Call) and called_last(one.value) in SPLITS:
+    if isinstance(one.value, ast.Call) and called_name(one.value) in SPLITS:
         base = operand(one.value, function)
         return 0 if base is None else rank_of(project, base, function, depth)
-    if isinstance(one.value, ast.Call) and called_last(one.value) in ("permute", "unbind", "view"):
-        unbound = called_last(one.value) == "unbind"
+    if isinstance(one.value, ast.Call) and called_name(one.value) in ("permute", "unbind", "view"):
+        unbound = called_name(one.value) == "unbind"
         base = operand(one.value, function) if unbound else one.value
         return max(0 if base is None else rank_of(project, base, function, depth) - 1, 0)
     return 0
@@ -169,7 +170,7 @@ def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: i
     equation = equation_of(call)
     if equation is not None:
         return 0 if "." in equation or "->" not in equation else len(equation.split("->")[1])
-    name, base = called_last(call), operand(call, function)
+    name, base = called_name(call), operand(call, function)
     if name in ("view", "reshape"):
         sizes = sizes_of(call, function)
         return 0 if sizes is None or len(sizes) < 2 else len(sizes)

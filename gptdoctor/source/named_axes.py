@@ -15,10 +15,11 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number, turn_of
-from gptdoctor.source.mask_tables import called_last, operand
+from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
 from gptdoctor.source.memory_order import sizes_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
@@ -117,7 +118,7 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
         return None
     if isinstance(value, ast.GeneratorExp | ast.ListComp):
         return axes_of(project, value.elt, function, depth)
-    if isinstance(value, ast.Call) and called_last(value) in SPLITS:
+    if isinstance(value, ast.Call) and called_name(value) in SPLITS:
         base = operand(value, function)
         return None if base is None else axes_of(project, base, function, depth)
     base_axes = axes_of(project, value, function, depth)
@@ -135,7 +136,7 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
         return base if KEEPING.match(layer) else None
     if function.module.names.called(call) == SDPA:
         return axes_of(project, call.args[0], function, depth) if call.args else None
-    name, base_value = called_last(call), operand(call, function)
+    name, base_value = called_name(call), operand(call, function)
     if name in ("view", "reshape"):
         return None if is_mixed(project, call, function, depth) else viewed(call, function)
     same = name in SAME and base_value is not None
@@ -186,6 +187,6 @@ def is_undone(parents: tuple[ast.AST, ...]) -> bool:
     for parent in reversed(parents):
         if isinstance(parent, ast.stmt):
             return False
-        if isinstance(parent, ast.Call) and called_last(parent) in ("view", "reshape"):
+        if isinstance(parent, ast.Call) and called_name(parent) in ("view", "reshape"):
             return True
     return False

@@ -41,6 +41,12 @@ class Names:
         return self.qualified(node.func) if isinstance(node, ast.Call) else None
 
 
+def called_name(node: ast.AST | None) -> str:
+    """The last name of what a call calls: `eval` of `self.teacher.eval()`; "" for no call."""
+    function = node.func if isinstance(node, ast.Call) else None
+    return function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+
+
 def collect_names(
     tree: ast.Module,
     package: str,

@@ -9,6 +9,8 @@ from enum import Enum
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.imports import is_none
+from gptdoctor.source.names import called_name
 
 # Modules whose classes are optimizers with torch's own manners: a step clears nothing.
 OPTIMIZER_HOMES = (
@@ -78,7 +80,7 @@ def named(value: ast.expr) -> Thing:
 def made_by(call: ast.Call, frame: Frame) -> Thing:
     """What a call makes."""
     qualified = frame.module.names.called(call) or ""
-    last = _last_name(call)
+    last = called_name(call)
     if "lr_scheduler" in qualified or re.search(r"[sS]ched|LR$", last):
         return Thing.SCHEDULER
     if last == "GradScaler":
@@ -105,7 +107,7 @@ def _origins(value: ast.expr, frame: Frame, depth: int) -> set[Thing]:
         return {_bound_to(one, home, depth) for one in bindings if _tells(one)}
     if isinstance(value, ast.Subscript):
         return set()
-    given = [one for one in frame.attribute_values(value) if not _is_none(one)]
+    given = [one for one in frame.attribute_values(value) if not is_none(one)]
     return {_kept(one, frame, depth) for one in given}
 
 
@@ -126,7 +128,7 @@ def _bound_to(binding: Binding, home: Frame, depth: int) -> Thing:
 def _tells(binding: Binding) -> bool:
     """Whether a binding says where a value comes from."""
     spoken = binding.role not in (Role.CHANGED, Role.ARGUMENT, Role.ELEMENT)
-    return spoken and not (binding.value is not None and _is_none(binding.value))
+    return spoken and not (binding.value is not None and is_none(binding.value))
 
 
 def _mixed(found: set[Thing], by_name: Thing) -> Thing:
@@ -149,9 +151,8 @@ def _is_prepared(value: ast.expr, frame: Frame) -> bool:
     made = [one.value for one in bindings if one.value is not None and one.role is not Role.CHANGED]
     return bool(made) and all(
         isinstance(one, ast.Subscript)
-        or (
-            isinstance(one, ast.Call) and (_last_name(one) in PREPARES or made_by(one, frame).steps)
-        )
+        or called_name(one) in PREPARES
+        or (isinstance(one, ast.Call) and made_by(one, frame).steps)
         for one in made
     )
 
@@ -176,12 +177,3 @@ def _declared(value: ast.expr, frame: Frame) -> bool:
         and "optim" in text_of(one.annotation)
         for one in body
     )
-
-
-def _is_none(value: ast.expr) -> bool:
-    return isinstance(value, ast.Constant) and value.value is None
-
-
-def _last_name(call: ast.Call) -> str:
-    func = call.func
-    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.constructors import Constructor, Setting
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.names import called_name
 from gptdoctor.source.tensor_meetings import MOVING
 
 DRAWING = frozenset({"randn", "rand", "normal"})

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import Constructor, constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, attributes_of
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 # Functions that hand back what they are given, or anything at all.

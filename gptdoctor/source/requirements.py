@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.dependencies import normalised
+from gptdoctor.source.dependencies import normalised, text_or_nothing
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -52,10 +52,10 @@ def _installed(project: Project) -> frozenset[str]:
 def _required(folder: Path) -> Iterator[str]:
     """What a folder's files require of every user; extras and tools of developers do not count."""
     for file in folder.glob("*.dist-info/METADATA"):  # an unpacked wheel
-        yield from _names(WHEEL.findall(_text(file)))
-    yield from _names(_text(folder / "requirements.txt").splitlines())
+        yield from _names(WHEEL.findall(text_or_nothing(file)))
+    yield from _names(text_or_nothing(folder / "requirements.txt").splitlines())
     try:
-        project = tomllib.loads(_text(folder / "pyproject.toml")).get("project")
+        project = tomllib.loads(text_or_nothing(folder / "pyproject.toml")).get("project")
     except tomllib.TOMLDecodeError:
         return
     lines = project.get("dependencies") if isinstance(project, dict) else None
@@ -65,10 +65,3 @@ def _required(folder: Path) -> Iterator[str]:
 
 def _names(lines: list[str]) -> Iterator[str]:
     yield from (match[1] for line in lines if (match := PLAIN.match(line)))
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

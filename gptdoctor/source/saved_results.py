@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.names import called_name
 
 # Operations whose derivative torch computes from their result.
 SAVING = ("sigmoid", "tanh", "softmax", "log_softmax", "exp", "sqrt", "rsqrt", "relu", "softmin")

@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from gptdoctor.source.constructors import Constructor, own_text
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_operations import METADATA, TENSOR
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 # Calls after which the value is on another device, or no tensor any more.

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Constructor
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.names import called_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ from itertools import islice
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.names import called_name
 from gptdoctor.source.optimizers import Thing, thing
 
 MOST_CALLS = 3  # helpers of helpers of helpers
@@ -153,7 +154,7 @@ def _written(statement: ast.stmt, frame: Frame, path: tuple[Branch, ...]) -> Ite
 def _call(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Iterator[Event]:
     """The events of one call: what it does itself, or what the helper that it runs does."""
     for argument in call.args:  # optimizer.step(closure) runs the closure first
-        if isinstance(argument, ast.Name) and _last_name(call) == "step":
+        if isinstance(argument, ast.Name) and called_name(call) == "step":
             closure = frame.called(ast.Call(func=argument, args=[], keywords=[]))
             if closure is not None and not frame.runs(closure.node):
                 inner = frame.enter(closure, ast.Call(func=argument, args=[], keywords=[]))
@@ -172,7 +173,7 @@ def _call(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Iterator[Ev
 
 
 def _recognised(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Event | None:
-    name = _last_name(call)
+    name = called_name(call)
     if name in CLIPS:
         return _clip(call, frame, path)
     if FUNCTIONAL.match(frame.module.names.called(call) or ""):
@@ -212,7 +213,7 @@ def _backward(call: ast.Call, receiver: ast.expr, frame: Frame, path: tuple[Bran
     """A backward pass of a loss, by itself, scaled, or through a library's object."""
     keeps = {one.arg for one in call.keywords if not _is_false(one.value)}
     again = bool(keeps & {"retain_graph", "create_graph"})
-    if isinstance(receiver, ast.Call) and _last_name(receiver) == "scale" and receiver.args:
+    if isinstance(receiver, ast.Call) and called_name(receiver) == "scale" and receiver.args:
         scaler = receiver.func.value if isinstance(receiver.func, ast.Attribute) else receiver
         known = isinstance(receiver.func, ast.Attribute) and thing(scaler, frame) is Thing.SCALER
         loss = frame.text(receiver.args[0])
@@ -223,7 +224,7 @@ def _backward(call: ast.Call, receiver: ast.expr, frame: Frame, path: tuple[Bran
         loss = frame.text(receiver)
         return Event(Kind.BACKWARD, call, frame, loss, path, by, bool(by), again=again)
     loss = frame.text(call.args[0])
-    own = _last_name(call) == "manual_backward"
+    own = called_name(call) == "manual_backward"
     if own or WRAPPER_NAME.search(text_of(receiver).rpartition(".")[2]):
         return Event(Kind.BACKWARD, call, frame, loss, path, wrapped=True, again=again)
     if frame.module.names.called(call) == "torch.autograd.backward":
@@ -235,7 +236,7 @@ def _is_scaled(loss: ast.expr, frame: Frame) -> bool:
     """Whether a loss went through `scaler.scale` before, or through amp's `scale_loss`."""
     values = [one.value for one in frame.bound(loss.id)[1]] if isinstance(loss, ast.Name) else []
     made = [one for one in [loss, *values] if isinstance(one, ast.Call)]
-    return any(_last_name(one) in ("scale", "scale_loss") for one in made)
+    return any(called_name(one) in ("scale", "scale_loss") for one in made)
 
 
 def _step(
@@ -259,8 +260,3 @@ def _step(
 
 def _is_false(value: ast.expr) -> bool:
     return isinstance(value, ast.Constant) and not value.value
-
-
-def _last_name(call: ast.Call) -> str:
-    func = call.func
-    return func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")

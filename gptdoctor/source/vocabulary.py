@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.losses import called_name
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
 

@@ -13,9 +13,9 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.unread_scales import unread_scale
 
@@ -64,7 +64,7 @@ def _is_plain(attention: Attention, project: Project, function: Function) -> boo
 
 
 def _may_norm(call: ast.Call) -> bool:
-    return "norm" in called_last(call).lower() or "scale" in called_last(call).lower()
+    return "norm" in called_name(call).lower() or "scale" in called_name(call).lower()
 
 
 def read_scale(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

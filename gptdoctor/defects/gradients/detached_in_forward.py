@@ -14,7 +14,6 @@ from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_switches import block_switch, decorator_switch
@@ -28,6 +27,7 @@ from gptdoctor.source.lost_gradients import (
     lost_gradients_test,
     made_deeper,
 )
+from gptdoctor.source.names import called_name
 
 CODE = "GD102"
 PROBE = "gradient-flow"

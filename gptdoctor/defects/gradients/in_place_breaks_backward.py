@@ -16,7 +16,6 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.constructors import constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_parameters import is_activation
@@ -25,6 +24,7 @@ from gptdoctor.source.flow_switches import block_switch, decorator_switch
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
 from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.names import called_name
 from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"

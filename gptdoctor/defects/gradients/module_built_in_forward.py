@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 CODE = "GD113"

@@ -10,10 +10,10 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_attributes import Assigned, Learns, value_learns
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
 from gptdoctor.source.flow_targets import Position, Role, end, start, text_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
 CODE = "GD114"

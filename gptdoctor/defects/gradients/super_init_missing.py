@@ -9,9 +9,9 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import start, text_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 

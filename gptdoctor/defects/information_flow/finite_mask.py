@@ -10,9 +10,9 @@ from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Position, text_of
-from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import number_of
 
@@ -82,7 +82,7 @@ def _filling(step: Step, function: Function) -> float | None:
     call = step.node
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
         return None
-    if called_last(call) == "where":
+    if called_name(call) == "where":
         values = [number_of(one, function) for one in call.args[1:]]
         known = [one for one in values if one is not None]
         return known[0] if len(known) == 1 else float("-inf")

@@ -12,9 +12,9 @@ from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of,
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.mask_forms import HIDING, Kind
-from gptdoctor.source.mask_tables import called_last
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import number_of
 
@@ -65,7 +65,7 @@ def _fills(step: Step, function: Function) -> bool:
     call = step.node
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
         return False
-    if called_last(call) == "where":
+    if called_name(call) == "where":
         values = [number_of(one, function) for one in call.args[1:]]
     else:
         given = filled_with(call, function)

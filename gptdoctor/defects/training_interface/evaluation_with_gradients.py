@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.flow_calls import callers
-from gptdoctor.source.flow_frozen import called_name
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
+from gptdoctor.source.names import called_name
 from gptdoctor.source.training_events import source_of
 
 CODE = "GD628"
