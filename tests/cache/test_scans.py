@@ -52,14 +52,15 @@ class Place:
         self.root = folder / "project"
         self.root.mkdir()
         self.cache = folder / "cache"
-        for name, text in (("layers.py", LAYER), ("model.py", MODEL), ("plain.py", PLAIN)):
-            self.write(name, text)
         (self.root / "pyproject.toml").write_text("")
         # With torch in sight: where imports find nothing, the whole project is asked.
         self.installed = folder / "site-packages"
         (self.installed / "torch").mkdir(parents=True)
         (self.installed / "torch/__init__.py").write_text("def zeros(n): ...\n")
         (self.installed / "torch/nn.py").write_text("class Module: ...\nclass Linear: ...\n")
+        # Last, as each waits a moment: the files of torch must not be quite new either.
+        for name, text in (("layers.py", LAYER), ("model.py", MODEL), ("plain.py", PLAIN)):
+            self.write(name, text)
 
     def write(self, name: str, text: str) -> None:
         """Write a file as of a while ago: what is quite new is no good witness."""
