@@ -29,6 +29,7 @@ IMPORT = re.compile(rb"^[ \t]*(?:import|from)\b[^\n(]*(?:\([^)]*\))?", re.MULTIL
 WORD = re.compile(rb"\w+")
 
 _WORDS: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
+_DEFINED: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
 _FILES: WeakKeyDictionary[Project, tuple[Path, ...]] = WeakKeyDictionary()
 
 
@@ -77,17 +78,21 @@ def holds_module(project: Project, dotted: str) -> bool:
 
 def modules_defining(project: Project, name: str) -> Iterator[SourceModule]:
     """The modules of the project with a line that begins by binding `name` itself."""
-    word = re.escape(name)
-    return modules_with(project, rf"(?:class|def|async def)[ \t]+{word}\b|{word}[ \t]*[:=]")
-
-
-def modules_with(project: Project, pattern: str) -> Iterator[SourceModule]:
-    """The modules of the project in whose text a line begins with what `pattern` matches."""
-    wanted = re.compile(rf"^(?:{pattern})".encode(), re.MULTILINE)
-    for file in project_files(project):
-        module = project.read(file) if wanted.search(_bytes(file)) else None
+    for file in _defined_names(project).get(name, ()):
+        module = project.read(file)
         if isinstance(module, SourceModule):
             yield module
+
+
+def _defined_names(project: Project) -> dict[str, list[Path]]:
+    """The files by the names that their lines begin by defining."""
+    if project not in _DEFINED:
+        found: dict[str, list[Path]] = {}
+        for file in project_files(project):
+            for name in project.heads(file):
+                found.setdefault(name, []).append(file)
+        _DEFINED[project] = found
+    return _DEFINED[project]
 
 
 def holds_networks(project: Project, module: SourceModule) -> bool:
