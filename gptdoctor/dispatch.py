@@ -28,10 +28,9 @@ Names = Callable[[Project, SourceModule], frozenset[str]]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Table:
-    """The handlers for the nodes of one module."""
+    """The handlers for the nodes of one module, by kind: for every node, and for names."""
 
-    plain: Mapping[type[ast.AST], Handlers]  # whatever the node is called
-    named: Mapping[type[ast.AST], ByName]
+    kinds: Mapping[type[ast.AST], tuple[Handlers, ByName]]
 
 
 class Dispatch:
@@ -78,7 +77,8 @@ class Dispatch:
             known = named.get(kind, {})
             both = {name: (*known[name], handler) for name in own.keys() & known.keys()}
             named[kind] = {**known, **own, **both}
-        return Table(plain=plain, named=named)
+        kinds = {*plain, *named}
+        return Table(kinds={kind: (plain.get(kind, ()), named.get(kind, {})) for kind in kinds})
 
 
 @cache

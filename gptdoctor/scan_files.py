@@ -205,12 +205,14 @@ def _without_collector() -> Iterator[None]:
     """No search for cycles meanwhile: trees have none, and each search looks at all of them."""
     was_on = gc.isenabled()
     gc.disable()
-    gc.freeze()
     try:
         yield
     finally:
-        gc.unfreeze()
         if was_on:
+            # Objects that are frozen and thawed count as old: else the next search, which the next
+            # object would set off, went through all that was made meanwhile.
+            gc.freeze()
+            gc.unfreeze()
             gc.enable()
 
 

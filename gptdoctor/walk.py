@@ -8,8 +8,10 @@ trains nothing.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
 
 from gptdoctor.defect import Chain
 from gptdoctor.dispatch import Handlers, Table
@@ -29,11 +31,15 @@ _TEXTS = frozenset({"id", "attr", "name", "names", "kind", "module", "level", "c
 Hit = tuple[ast.AST, Chain, Handlers]
 
 
+# Gives the values of some fields, always as a tuple.
+Values = Callable[[ast.AST], tuple[Any, ...]]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ways:
     """Where a walk goes on from each kind of node, for a set of kinds that are asked for."""
 
-    fields: Mapping[type[ast.AST], tuple[str, ...]]
+    values: Mapping[type[ast.AST], Values | None]  # None where nothing is below
     leaves: frozenset[type]  # kinds of values that are not entered
 
 
@@ -44,11 +50,20 @@ def ways_for(kinds: Iterable[type[ast.AST]]) -> Ways:
         one for one in vars(ast).values() if isinstance(one, type) and issubclass(one, ast.AST)
     ]
     marks = {one for one in every if issubclass(one, _MARKS)}
-    leaves = ({*_LEAVES, *marks} - wanted) | {type(None), str, int, bool}
+    leaves = ({*_LEAVES, *marks} - wanted) | {type(None), str, int, bool, type}
     return Ways(
-        fields={kind: _fields(kind, wanted) for kind in every},
+        values={kind: _values(_fields(kind, wanted)) for kind in every},
         leaves=frozenset(leaves),
     )
+
+
+def _values(fields: tuple[str, ...]) -> Values | None:
+    """Reads all fields of a node at once, which takes half the time of one after the other."""
+    if not fields:
+        return None
+    # Of a single field the value alone would come, and no tuple: its class, a leaf, keeps it
+    # company.
+    return attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, "__class__")
 
 
 def _fields(kind: type[ast.AST], wanted: frozenset[type[ast.AST]]) -> tuple[str, ...]:
@@ -68,24 +83,30 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
 
     Written out in one piece, for it is run for each of millions of nodes.
     """
-    fields, leaves, plain, named = ways.fields, ways.leaves, table.plain, table.named
+    values_of, leaves, asked = ways.values, ways.leaves, table.kinds
     hits: list[Hit] = []
     stack: list[tuple[ast.AST, Chain]] = [(tree, None)]
+    push = stack.append
     while stack:
         node, chain = stack.pop()
         kind = node.__class__
-        found = plain.get(kind, ())
-        if kind in named:
-            found += named[kind].get(_name(node), ())
-        if found:
-            hits.append((node, chain, found))
+        if kind in asked:
+            found, named = asked[kind]
+            if named:
+                found += named.get(_name(node), ())
+            if found:
+                hits.append((node, chain, found))
+        values = values_of[kind]
+        if values is None:
+            continue
         below = (node, chain)
-        for field in fields[kind]:
-            value = getattr(node, field)
+        for value in values(node):
             if value.__class__ is list:
-                stack += [(one, below) for one in value if one.__class__ not in leaves]
+                for one in value:
+                    if one.__class__ not in leaves:
+                        push((one, below))
             elif value.__class__ not in leaves:
-                stack.append((value, below))
+                push((value, below))
     return hits
 
 
