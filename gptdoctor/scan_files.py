@@ -12,16 +12,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
+from weakref import WeakSet
 
 from gptdoctor.core.scans import FileScan
 from gptdoctor.dispatch import all_rules
 from gptdoctor.scan_file import failed, scan_file
 from gptdoctor.source.footprints import Footprints
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.told import digests_of, texts_of
 
 # A processor scans 4 MB a second; below half a second's work, starting others takes as long.
 LEAST_BYTES = 2_000_000
@@ -33,6 +36,8 @@ MOST_KEPT_BYTES = 4_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
+_TOLD: WeakSet[SourceModule] = WeakSet()
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Task:
@@ -42,6 +47,7 @@ class Task:
     search_paths: tuple[Path, ...]
     files: tuple[Path, ...]
     named: frozenset[Path]
+    kept: bool = False  # whether a cache wants to know what the files tell others
 
 
 @dataclass(eq=False)
@@ -50,11 +56,14 @@ class Results:
 
     files: dict[Path, FileScan] = field(default_factory=dict)
     footprints: Footprints = field(default_factory=Footprints)
+    # For a cache: digests of what each file that was read tells those that ask it, by name.
+    told: dict[Path, dict[str, str]] = field(default_factory=dict)
 
     def take(self, other: Results) -> None:
         """Add what a part of the work gave."""
         self.files.update(other.files)
         self.footprints.take(other.footprints)
+        self.told.update(other.told)
 
 
 def scan_files(
@@ -63,11 +72,13 @@ def scan_files(
     files: Sequence[Path],
     named: frozenset[Path],
     processes: int | None = None,
+    *,
+    kept: bool = False,
 ) -> Results:
     """Scan files, in whatever order; what happens to one of them ends no other."""
     sizes = {file: _size(file) for file in files}
     count = processes or len(_processors())
-    whole = Task(root=root, search_paths=search_paths, files=tuple(files), named=named)
+    whole = Task(root=root, search_paths=search_paths, files=tuple(files), named=named, kept=kept)
     if count == 1 or sum(sizes.values()) < LEAST_BYTES:
         return run(whole)
     all_rules()  # loaded once, before the processes part
@@ -96,9 +107,19 @@ def run(task: Task, project: Project | None = None) -> Results:
             results.files[file] = scan_file(project, file, named=file in task.named)
             room -= _size(file)
             if room < 0:
+                _tell(project, task, results)
                 _let_go(project)
                 room = MOST_KEPT_BYTES
+        _tell(project, task, results)
     return results
+
+
+def _tell(project: Project, task: Task, results: Results) -> None:
+    """What the files that are read now tell others; of each, once in a process."""
+    for module in project.modules_read() if task.kept else ():
+        if module not in _TOLD:
+            _TOLD.add(module)
+            results.told[module.file] = digests_of(texts_of(module.tree, module.text))
 
 
 def _let_go(project: Project) -> None:
@@ -132,9 +153,7 @@ def _carefully(task: Task, why: str) -> Results:
     """The files of a task by themselves, to find the one that ends its process."""
     results = Results()
     for file in task.files:
-        alone = Task(
-            root=task.root, search_paths=task.search_paths, files=(file,), named=task.named
-        )
+        alone = replace(task, files=(file,))
         with ProcessPoolExecutor(1, mp_context=_context(), initializer=_leave_signals) as pool:
             try:
                 results.take(pool.submit(run, alone).result())
@@ -163,12 +182,7 @@ def _pieces(whole: Task, sizes: Mapping[Path, int], count: int) -> Iterator[Task
             else:
                 found.append((size, part))
     for _, files in sorted(found, key=lambda one: -one[0]):
-        yield Task(
-            root=whole.root,
-            search_paths=whole.search_paths,
-            files=tuple(files),
-            named=whole.named,
-        )
+        yield replace(whole, files=tuple(files))
 
 
 def _parts(files: list[Path], sizes: Mapping[Path, int], most: float) -> Iterator[list[Path]]:

@@ -39,10 +39,12 @@ def examine_text(
         # Loaded only now: where nothing has changed, no rule is needed.
         from gptdoctor.scan_files import scan_files
 
-        results = scan_files(targets.root, search_paths, left, targets.named)
+        results = scan_files(
+            targets.root, search_paths, left, targets.named, kept=cache is not None
+        )
         scans |= results.files
         if cache is not None:
-            cache.keep(results.files, targets.named, results.footprints)
+            cache.keep(results.files, targets.named, results.footprints, results.told)
     elif cache is not None:
         cache.keep_times()
     ordered = [scans[file] for file in targets.files]

@@ -148,7 +148,7 @@ def _all_of(kinds: tuple[type[ast.AST], ...]) -> object:
     from gptdoctor.dispatch import Handler, Table
 
     handler = (Handler("GD998", lambda node, visit: iter(())),)
-    return Table(plain=dict.fromkeys(kinds, handler), named={})
+    return Table(kinds=dict.fromkeys(kinds, (handler, {})))
 
 
 def _without_types(tree: ast.AST) -> Iterator[ast.AST]:

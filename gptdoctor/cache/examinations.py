@@ -73,7 +73,8 @@ class ExaminationCache:
                 return
             files |= {self._targets.root / path for path in one.witness.files}
         # One that was looked for and is not there makes another tree when it comes.
-        unseen = [file for file in files if str(file) not in state.files]
+        seen = state.files
+        unseen = [file for file in files if str(file) not in seen]
         if any(file.exists() for file in unseen) or tree_state(self._folders) != state:
             return
         try:

@@ -1,32 +1,40 @@
 """The scans of earlier runs, for the files on whose account nothing has changed.
 
-A file's scan is believed while the file, all files that its questions led to, and the entries of
-the folders that were looked into, are what they were.  Sizes and times are the witness where they
-are the same; where they are not, the contents decide: what was only touched, or checked out and
-back again, is known.
+A file's scan is believed while the file is what it was, the files that its questions led to answer
+as they did, and the folders that were looked into have the entries that they had.  Sizes and times
+are the witness where they are the same; where they are not, the contents decide: what was only
+touched, or checked out and back again, is known.  Where a file has changed, it is read for which
+of its names have (`gptdoctor.source.told`), and those who asked for others keep what is known.
 """
 
 from __future__ import annotations
 
+import ast
 import os
 import time
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from gptdoctor.cache import fingerprint
-from gptdoctor.cache.scan_record import MOST_FILES, ScanRecord, Stamp
+from gptdoctor.cache.scan_grounds import ScanGrounds
+from gptdoctor.cache.scan_record import MOST_FILES, ScanRecord, Stamp, named_key
 from gptdoctor.cache.store import Store
 from gptdoctor.cache.surroundings import Surroundings
-from gptdoctor.cache.tree import tree_state
+from gptdoctor.cache.tree import TreeState, tree_state
+from gptdoctor.cache.tree_signs import outline, signs_in
 from gptdoctor.cache.witness import STEP_NS
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.core.scans import FileScan, digest_of
 from gptdoctor.source.footprints import Footprints
+from gptdoctor.source.module import decode
+from gptdoctor.source.told import Texts, digests_of, texts_of
 from gptdoctor.worker.codec import from_plain, to_plain
 
 # Entries that no import finds: bytecode, and what editors and versioning leave beside a file.
 _FOREIGN = ("__pycache__", ".")
 _NO_TIMES = -1
+# What reading a broken or foreign value may raise.
+_BROKEN = (KeyError, IndexError, TypeError, ValueError, AttributeError)
 
 
 class ScanCache:
@@ -37,9 +45,12 @@ class ScanCache:
         self._folders = (root, *around.folders)
         self._key = fingerprint.of_value(["scans", around.fingerprint, str(root)])
         self._since_ns = time.time_ns()
-        self._record = self._read()
-        self._moved = False  # whether some times have to be written anew
-        self._changed: set[str] | None = None
+        self._record = self._read_record()
+        self._known_grounds: ScanGrounds | None = None
+        self._moved = False  # whether something has to be written anew though no scan is
+        self._stale_files: set[str] | None = None
+        self._edited: dict[str, str | None] = {}  # digests of files that are not what they were
+        self._texts: dict[str, Texts] = {}
 
     def known(self, files: Iterable[Path], named: Collection[Path]) -> dict[Path, FileScan]:
         """The scans of those files that would come out the same."""
@@ -52,60 +63,119 @@ class ScanCache:
         return {file: scan for file, scan in found.items() if scan is not None}
 
     def keep(
-        self, scans: Mapping[Path, FileScan], named: Collection[Path], footprints: Footprints
+        self,
+        scans: Mapping[Path, FileScan],
+        named: Collection[Path],
+        footprints: Footprints,
+        told: Mapping[Path, dict[str, str]],
     ) -> None:
         """Keep what was found since the cache was opened."""
-        record = self._record
-        record.drop(file for file in self._stale() if file in record.stamps)
+        grounds, record = self._grounds(), self._record
+        self._let_go()
+        grounds.add(footprints, told)
         for file, scan in scans.items():
             stamp = self._stamp(str(file), scan.digest)
             if stamp is not None and not scan.failed:
                 record.stamps[str(file)] = stamp
-                record.scans[_key(file, named)] = _plain(scan)
-        self._note(footprints)
-        if len(record.stamps) <= MOST_FILES:
-            self._store.put(self._key, record.to_plain())
-
-    def keep_times(self) -> None:
-        """Keep the times of files that were touched and are what they were."""
-        if self._moved:
-            self._store.put(self._key, self._record.to_plain())
-
-    def _note(self, footprints: Footprints) -> None:
-        """Add what the scans rested on."""
-        record = self._record
-        for asking, files in footprints.files.items():
-            record.links.setdefault(str(asking), set()).update(map(str, files))
-        for asking, folders in footprints.folders.items():
-            record.looked.setdefault(str(asking), set()).update(map(str, folders))
-        record.wide |= set(map(str, footprints.wide))
-        for file in {str(one) for files in footprints.files.values() for one in files}:
-            stamp = None if file in record.stamps else self._stamp(file, None)
+                record.scans[_key(file, named)] = plain = _plain(scan)
+                grounds.note_lines(str(file), plain)
+        for path in {str(one) for found in footprints.files.values() for one in found}:
+            stamp = None if path in record.stamps else self._stamp(path, None)
             if stamp is not None:
-                record.stamps[file] = stamp
+                record.stamps[path] = stamp
         for folder in {str(one) for folders in footprints.folders.values() for one in folders}:
             record.folders[folder] = _entries(folder)
-        record.tree = self._tree() if record.wide else None
+        if len(record.stamps) <= MOST_FILES:
+            self._write()
 
-    def _read(self) -> ScanRecord:
+    def keep_times(self) -> None:
+        """Where nothing was scanned: keep the times of files that were touched, or edited."""
+        if self._stale():
+            self._grounds()
+            self._let_go()
+        if self._moved or self._edited:
+            self._write()
+
+    def _let_go(self) -> None:
+        """Forget the scans that are stale; what others rest on is stamped as it is now."""
+        grounds, record = self._grounds(), self._record
+        for file in self._stale():
+            record.drop(file)
+        for file, digest in self._edited.items():
+            texts = self._texts.get(file)
+            if texts is None:
+                grounds.told.pop(file, None)
+            else:
+                grounds.told[file] = digests_of(texts)
+            stamp = None if digest is None else self._stamp(file, digest)
+            if stamp is not None:
+                record.stamps[file] = stamp
+
+    def _write(self) -> None:
+        grounds, record = self._grounds(), self._record
+        state = self._tree() if grounds.wide else None
+        record.tree = None if state is None else state.fingerprint
+        if state is not None:
+            grounds.signs = signs_in(state, grounds.signs)
+            grounds.outline = outline(state, grounds.signs)
+        plain = grounds.to_plain()
+        record.grounds = fingerprint.of_value(plain)
+        self._store.put(f"{self._key} grounds", plain)
+        self._store.put(self._key, record.to_plain())
+
+    def _read_record(self) -> ScanRecord:
         plain = self._store.get(self._key)
         try:
             return ScanRecord() if plain is None else ScanRecord.from_plain(plain)
-        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+        except _BROKEN:
             return ScanRecord()
+
+    def _grounds(self) -> ScanGrounds:
+        """What the kept scans rest on; where that is lost, they are let go, too."""
+        if self._known_grounds is None:
+            plain = self._store.get(f"{self._key} grounds")
+            try:
+                if plain is None or fingerprint.of_value(plain) != self._record.grounds:
+                    raise ValueError
+                self._known_grounds = ScanGrounds.from_plain(plain)
+            except _BROKEN:
+                self._record, self._known_grounds = ScanRecord(), ScanGrounds()
+        return self._known_grounds
 
     def _stale(self) -> set[str]:
         """The files whose scans may come out differently now."""
-        if self._changed is None:
-            record = self._record
-            changed = {file for file, stamp in record.stamps.items() if self._differs(file, stamp)}
-            folders = {one for one, text in record.folders.items() if _entries(one) != text}
-            if folders:
-                changed |= {file for file, looked in record.looked.items() if looked & folders}
-            if record.wide and (record.tree is None or record.tree != self._tree()):
-                changed |= record.wide
-            self._changed = record.resting_on(changed) if changed else set()
-        return self._changed
+        if self._stale_files is None:
+            self._stale_files = self._found_stale()
+        return self._stale_files
+
+    def _found_stale(self) -> set[str]:
+        record = self._record
+        edited = {file for file, stamp in list(record.stamps.items()) if self._differs(file, stamp)}
+        folders = {one for one, text in record.folders.items() if _entries(one) != text}
+        state = None if record.tree is None else self._tree()
+        elsewhere = record.tree is not None and (state is None or state.fingerprint != record.tree)
+        if not (edited or folders or elsewhere):
+            return set()
+        grounds = self._grounds()
+        moved = {file for file, looked in grounds.looked.items() if looked & folders}
+        if elsewhere:
+            self._moved = True
+            if state is None or outline(state, signs_in(state, grounds.signs)) != grounds.outline:
+                moved |= grounds.wide
+        return grounds.stale(edited, moved, self._texts_of)
+
+    def _texts_of(self, file: str) -> Texts | None:
+        """The texts of a file as it is now."""
+        if file not in self._texts:
+            try:
+                data = Path(file).read_bytes()
+                text = decode(data)
+                self._texts[file] = texts_of(ast.parse(text), text)
+            except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, LookupError):
+                return None
+            if file in self._edited:
+                self._edited[file] = digest_of(data)
+        return self._texts[file]
 
     def _differs(self, file: str, stamp: Stamp) -> bool:
         """Whether a file is no longer what it was; times that have moved are taken over."""
@@ -113,13 +183,15 @@ class ScanCache:
         if now == stamp[:3]:
             return False
         try:
-            same = now is not None and digest_of(Path(file).read_bytes()) == stamp[3]
+            digest = None if now is None else digest_of(Path(file).read_bytes())
         except OSError:
+            digest = None
+        if digest != stamp[3] or now is None:
+            self._edited[file] = digest
             return True
-        if same and now is not None:
-            self._moved = True
-            self._record.stamps[file] = (*self._settled(now), stamp[3])
-        return not same
+        self._moved = True
+        self._record.stamps[file] = (*self._settled(now), stamp[3])
+        return False
 
     def _stamp(self, file: str, digest: str | None) -> Stamp | None:
         """The stamp of a file that was read since the cache was opened."""
@@ -140,9 +212,8 @@ class ScanCache:
         """The times, unless they are so new that the file may still change within their step."""
         return times if times[2] < self._since_ns - STEP_NS else (_NO_TIMES, 0, 0)
 
-    def _tree(self) -> str | None:
-        state = tree_state(self._folders)
-        return None if state is None else state.fingerprint
+    def _tree(self) -> TreeState | None:
+        return tree_state(self._folders)
 
     def _scan_of(self, file: str, plain: object) -> FileScan | None:
         digest = self._record.stamps[file][3] if file in self._record.stamps else ""
@@ -155,8 +226,7 @@ class ScanCache:
 
 
 def _key(file: Path, named: Collection[Path]) -> str:
-    """A file that the user names is parsed whatever is in it."""
-    return f"{file}*" if file in named else str(file)
+    return named_key(str(file)) if file in named else str(file)
 
 
 def _plain(scan: FileScan) -> object:

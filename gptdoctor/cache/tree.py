@@ -24,8 +24,13 @@ class TreeState:
     """Names, sizes and times of change of the files below some folders."""
 
     fingerprint: str
-    files: frozenset[str]  # absolute
+    stamps: tuple[tuple[str, int, int, int], ...]  # absolute path, size, times; sorted
     newest_ns: int  # the latest change of any of them, on the clock of `time_ns`
+
+    @property
+    def files(self) -> frozenset[str]:
+        """The paths of all files, absolute."""
+        return frozenset(path for path, *_ in self.stamps)
 
 
 def tree_state(folders: tuple[Path, ...]) -> TreeState | None:
@@ -42,9 +47,10 @@ def tree_state(folders: tuple[Path, ...]) -> TreeState | None:
             return None
         if entry.name.endswith(_SUFFIXES) or entry.name in _NAMES or entry.is_dir():
             stamps.append(_stamp(entry))
+    stamps.sort()
     return TreeState(
-        fingerprint=fingerprint.of_value(sorted(stamps)),
-        files=frozenset(path for path, *_ in stamps),
+        fingerprint=fingerprint.of_value(stamps),
+        stamps=tuple(stamps),
         newest_ns=max((changed for *_, changed in stamps), default=0),
     )
 

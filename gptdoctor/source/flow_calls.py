@@ -14,6 +14,7 @@ from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.told import EVERYTHING
 
 # Methods of Python's own containers and texts: `parts.append(x)` calls no method of the project's
 # unless the receiver is known.
@@ -187,10 +188,11 @@ def _importers(project: Project, callee: Function) -> Iterator[SourceModule]:
     file = callee.module.file
     stem = file.parent.name if file.stem == "__init__" else file.stem
     called = callee.owner.name if callee.owner and callee.name == "forward" else callee.name
-    neighbours = _neighbours(*_surroundings(file))
-    if neighbours:
-        project.footprints.wide.add(file)  # any of them may come to call it
+    folder, package = _surroundings(file)
+    neighbours = _neighbours(folder, package)
+    project.footprints.looked(file, {folder, *(other.parent for other in neighbours)})
     for other in neighbours:
+        project.footprints.note(file, other, (EVERYTHING,))  # any of them may come to call it
         if other != file and _names_all(other, (stem, called)):
             read = project.read(other)
             if isinstance(read, SourceModule):

@@ -1,9 +1,9 @@
 """What the answers about a file rest on beside its own text: other files, and folders' entries.
 
 A cache of what a scan found needs to know when to believe it.  Every question that leaves a file
-goes out by an import of it, and is noted under the file that asks; what is behind that is noted
-under the file that was found.  So all that a file's findings rest on is reached from it by what
-was noted, whoever asked first.
+goes out by an import of it, and is noted under the file that asks, with the names that it asks
+for; what is behind that is noted under the file that was found.  So all that a file's findings
+rest on is reached from it by what was noted, whoever asked first.
 """
 
 from __future__ import annotations
@@ -17,32 +17,26 @@ from pathlib import Path
 class Footprints:
     """The notes of one project."""
 
-    files: dict[Path, set[Path]] = field(default_factory=dict)
+    # The files that each file asks, and for which names: `told` has two that stand for more.
+    files: dict[Path, dict[Path, set[str]]] = field(default_factory=dict)
     folders: dict[Path, set[Path]] = field(default_factory=dict)
     # Files about which something was asked that any file of the project may answer.
     wide: set[Path] = field(default_factory=set)
 
-    def note(self, asking: Path, found: Path | None, folders: Iterable[Path]) -> None:
-        """A file asked for a module: the file that was found, and the folders looked into."""
-        self.folders.setdefault(asking, set()).update(folders)
+    def note(self, asking: Path, found: Path | None, names: Iterable[str] = ()) -> None:
+        """A file asked another for some names; for none where it is enough that it is there."""
         if found is not None and found != asking:
-            self.files.setdefault(asking, set()).add(found)
+            self.files.setdefault(asking, {}).setdefault(found, set()).update(names)
+
+    def looked(self, asking: Path, folders: Iterable[Path]) -> None:
+        """A file's question led into folders: their entries say what an import finds."""
+        self.folders.setdefault(asking, set()).update(folders)
 
     def take(self, other: Footprints) -> None:
         """Add the notes of another process."""
-        for asking, files in other.files.items():
-            self.files.setdefault(asking, set()).update(files)
+        for asking, found in other.files.items():
+            for file, names in found.items():
+                self.note(asking, file, names)
         for asking, folders in other.folders.items():
-            self.folders.setdefault(asking, set()).update(folders)
+            self.looked(asking, folders)
         self.wide |= other.wide
-
-    def behind(self, file: Path) -> set[Path]:
-        """The file, and all that its answers may rest on, however far away."""
-        found: set[Path] = set()
-        queue = [file]
-        while queue:
-            one = queue.pop()
-            if one not in found:
-                found.add(one)
-                queue.extend(self.files.get(one, ()))
-        return found

@@ -19,5 +19,9 @@ def heads_of(file: Path, text: str | None = None) -> frozenset[str]:
         data = file.read_bytes() if text is None else text.encode(errors="replace")
     except OSError:
         return frozenset()
-    found = (one.group(1) or one.group(2) for one in _HEAD.finditer(data))
-    return frozenset(name.decode(errors="replace") for name in found)
+    return frozenset(name.decode(errors="replace") for name in names_defined(data))
+
+
+def names_defined(data: bytes) -> frozenset[bytes]:
+    """The same of the bytes of a file."""
+    return frozenset(one.group(1) or one.group(2) for one in _HEAD.finditer(data))

@@ -15,6 +15,7 @@ from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
 from gptdoctor.source.module import SourceModule, read_module
 from gptdoctor.source.network_signs import acts_as_network, is_network_base, is_pythons
+from gptdoctor.source.told import EVERYTHING
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 # Bases further away than this are not followed: longer chains are loops made by mistake.
@@ -93,6 +94,10 @@ class Project:
         """The files whose trees are here."""
         return tuple(self._modules)
 
+    def modules_read(self) -> tuple[SourceModule, ...]:
+        """The modules whose trees are here."""
+        return tuple(one for one in self._modules.values() if isinstance(one, SourceModule))
+
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
         return file.relative_to(self._base(file)).as_posix()
@@ -107,14 +112,18 @@ class Project:
         return self._classes[module]
 
     def resolve(self, dotted: str, importer: SourceModule) -> Resolved:
-        """Find the module `dotted` as the importer would, without importing anything."""
+        """Find the module `dotted` as the importer would, without importing anything.
+
+        Who goes on to read what was found notes in `footprints` for which names.
+        """
         asked = (dotted, importer)
         if asked not in self._answers:
             key = (dotted, self._project_folders(importer, dotted))
             if key not in self._resolved:
                 self._resolved[key] = self._find(*key)
             found, folders = self._resolved[key]
-            self.footprints.note(importer.file, found.file, folders)
+            self.footprints.looked(importer.file, folders)
+            self.footprints.note(importer.file, found.file)
             self._answers[asked] = found
         return self._answers[asked]
 
@@ -134,14 +143,18 @@ class Project:
         return Resolved(origin=Origin.MISSING), frozenset(folders)
 
     def beside(self, importer: SourceModule, folder: Path, dotted: str) -> Path | None:
-        """The file of the module `dotted` in one folder, as a relative import finds it."""
+        """The file of the module `dotted` in one folder, as a relative import finds it.
+
+        Who goes on to read it notes in `footprints` for which names.
+        """
         key = (dotted, folder)
         if key not in self._beside:
             looked: set[Path] = set()
             found = self._folders.below(folder, dotted, looked)
             self._beside[key] = (found[0] if found else None, frozenset(looked))
         file, folders = self._beside[key]
-        self.footprints.note(importer.file, file, folders)
+        self.footprints.looked(importer.file, folders)
+        self.footprints.note(importer.file, file)
         return file
 
     def forget(self, files: Iterable[Path]) -> None:
@@ -169,11 +182,15 @@ class Project:
                 return (self.root / path,)
         return None
 
-    def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
-        """The project's own module `dotted`, parsed, or None."""
+    def module(self, dotted: str, importer: SourceModule, *names: str) -> SourceModule | None:
+        """The project's own module `dotted`, parsed, or None.
+
+        `names` are those that it is asked for, where not all of it is.
+        """
         found = self.resolve(dotted, importer)
         if found.origin is not Origin.PROJECT or found.file is None or found.file.suffix != ".py":
             return None
+        self.footprints.note(importer.file, found.file, names or (EVERYTHING,))
         read = self.read(found.file)
         return read if isinstance(read, SourceModule) else None
 
@@ -195,7 +212,7 @@ class Project:
             if here is not None:
                 return here
             origin, _, name = qualified.rpartition(".")
-            other = self.module(origin, module) if origin else None
+            other = self.module(origin, module, name) if origin else None
             if other is None:
                 return None
             if name in self.classes(other):

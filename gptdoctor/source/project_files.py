@@ -16,6 +16,8 @@ from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import INSTALLED_FOLDERS, Project
+from gptdoctor.source.signs import IMPORT
+from gptdoctor.source.told import EVERYTHING
 
 # Where a name might come from is a help, not a finding: a project of more files than this is not
 # read through for it (2000 files of ordinary size are searched in under a second).
@@ -25,7 +27,6 @@ MOST_ENTRIES = 50_000
 # A module that more others than this import, without a network among them, serves something else.
 MOST_IMPORTERS = 30
 
-IMPORT = re.compile(rb"^[ \t]*(?:import|from)\b[^\n(]*(?:\([^)]*\))?", re.MULTILINE)
 WORD = re.compile(rb"\w+")
 
 _WORDS: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
@@ -107,7 +108,7 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
         one = queue.popleft()
         if holds_networks(project, one):
             return True
-        project.footprints.note(module.file, one.file, ())
+        project.footprints.note(module.file, one.file, (EVERYTHING,))
         for other in importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
                 seen.add(other)
@@ -119,6 +120,7 @@ def importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
     """The modules of the project that import `module` or a name from it."""
     project.footprints.wide.add(module.file)  # any file may import it
     for file in _imported_words(project).get(module.dotted.rpartition(".")[2], ()):
+        project.footprints.note(module.file, file, (EVERYTHING,))
         other = project.read(file) if file != module.file else None
         if isinstance(other, SourceModule) and _imports(project, other, module):
             yield other

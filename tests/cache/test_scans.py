@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
 
 import pytest
 
+from gptdoctor.cache.scan_grounds import ScanGrounds
 from gptdoctor.cache.scan_record import ScanRecord
 from gptdoctor.cache.scans import ScanCache
 from gptdoctor.cache.store import Store
@@ -83,9 +85,10 @@ class Place:
         known = kept.known(files, ())
         left = tuple(file for file in files if file not in known)
         paths = (self.installed,)
-        results = run(Task(root=self.root, search_paths=paths, files=left, named=frozenset()))
+        task = Task(root=self.root, search_paths=paths, files=left, named=frozenset(), kept=True)
+        results = run(task)
         if left:
-            kept.keep(results.files, (), results.footprints)
+            kept.keep(results.files, (), results.footprints, results.told)
         else:
             kept.keep_times()
         store.close()
@@ -114,6 +117,59 @@ def test_a_changed_file_and_those_that_rest_on_it_are_scanned_again(place: Place
     assert again == ["layers.py", "model.py"]
     new = {one.rule for one in found["model.py"].findings} - {one.rule for one in before}
     assert new == {"GD502"}
+
+
+def test_an_edit_that_changes_no_answer_costs_one_file(place: Place) -> None:
+    """What a file asks of another is a name: what stands beside it may change."""
+    place.write("layers.py", LAYER + "\n\ndef beside(x):\n    return x\n")
+    again, found = place.scan()
+    assert again == ["layers.py"]
+    place.write("layers.py", LAYER.replace("self, width", "self, width, depth"))
+    again, found = place.scan()
+    assert again == ["layers.py", "model.py"]
+    assert {one.rule for one in found["model.py"].findings} == {"GD502"}
+
+
+def test_what_is_behind_a_name_counts(place: Place) -> None:
+    """A class that another one rests on changes what those hear that ask for the other."""
+    base = LAYER.replace("class Layer", "class Base") + "\n\nclass Layer(Base):\n    pass\n"
+    place.write("layers.py", base)
+    assert place.scan()[0] == ["layers.py", "model.py"]
+    place.write("layers.py", base.replace("self, width", "self, width, depth"))
+    again, found = place.scan()
+    assert again == ["layers.py", "model.py"]
+    assert {one.rule for one in found["model.py"].findings} == {"GD502"}
+
+
+def test_what_is_handed_on_by_a_third_file_counts(place: Place) -> None:
+    """An import leads from file to file; on the way, names that it does not mention are nothing."""
+    place.write("parts.py", "from layers import Layer\n\nOTHER = 1\n")
+    place.write("model.py", MODEL.replace("from layers", "from parts"))
+    place.scan()
+    place.write("parts.py", "from layers import Layer\n\nOTHER = 2\n")
+    assert place.scan()[0] == ["parts.py"]
+    place.write("layers.py", LAYER.replace("self, width", "self, width, depth"))
+    again, found = place.scan()
+    assert "model.py" in again
+    assert {one.rule for one in found["model.py"].findings} == {"GD502"}
+    place.write("layers.py", LAYER)
+    again, found = place.scan()
+    assert "model.py" in again
+    assert not found["model.py"].findings
+
+
+def test_an_edit_of_a_file_that_is_not_scanned_is_seen_each_time(place: Place) -> None:
+    """A file outside of what is scanned is asked; an edit that matters to nobody is no witness."""
+    asked = place.root / "apart" / "layers.py"
+    asked.parent.mkdir()
+    (place.root / "layers.py").rename(asked)
+    place.write("apart/__init__.py", "")
+    place.write("model.py", MODEL.replace("from layers", "from apart.layers"))
+    place.scan()
+    place.write("apart/layers.py", LAYER + "\nOTHER = 1\n")
+    assert place.scan()[0] == []
+    place.write("apart/layers.py", LAYER.replace("self, width", "self, width, depth"))
+    assert place.scan()[0] == ["model.py"]
 
 
 def test_a_file_on_which_nothing_rests_is_scanned_alone(place: Place) -> None:
@@ -179,21 +235,27 @@ def test_a_failure_of_ours_is_not_kept(tmp_path: Path) -> None:
     store = Store(place.cache, pytest.fail)
     kept = ScanCache(store, around, place.root)
     results = run(Task(root=place.root, search_paths=(), files=(), named=frozenset()))
-    kept.keep({file: FileScan(digest="x", errors=(error,))}, (), results.footprints)
+    kept.keep({file: FileScan(digest="x", errors=(error,))}, (), results.footprints, {})
     store.close()
     assert place.scan()[0] == ["layers.py", "model.py", "plain.py"]
 
 
 def test_a_record_crosses_json_unchanged() -> None:
-    """Numbers stand for paths on disk, and every path comes back."""
+    """Every value comes back, and of the grounds every path that a number stood for."""
     record = ScanRecord(
         scans={"/p/a.py": 0},
         stamps={"/p/a.py": (1, 2, 3, "d")},
-        links={"/p/a.py": {"/p/b.py", "/p/c.py"}},
-        looked={"/p/b.py": {"/p"}},
         folders={"/p": "f"},
-        wide={"/p/c.py"},
         tree="t",
+        grounds="g",
     )
-    assert ScanRecord.from_plain(record.to_plain()) == record
-    assert record.resting_on(["/p/c.py"]) == {"/p/a.py", "/p/c.py"}
+    assert ScanRecord.from_plain(json.loads(json.dumps(record.to_plain()))) == record
+    grounds = ScanGrounds(
+        links={"/p/a.py": {"/p/b.py": {"Layer"}, "/p/c.py": set()}},
+        looked={"/p/b.py": {"/p"}},
+        wide={"/p/c.py"},
+        told={"/p/b.py": {"Layer": "1", "": "2"}},
+        signs={"/p/b.py": (1, 2, 3, "s")},
+        outline="o",
+    )
+    assert ScanGrounds.from_plain(json.loads(json.dumps(grounds.to_plain()))) == grounds
