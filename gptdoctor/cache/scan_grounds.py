@@ -39,6 +39,7 @@ class ScanGrounds:
     # Where some files are wide: the signs of all files of the project, and what stands for it.
     signs: Signs = field(default_factory=dict)
     outline: str = ""
+    token: str = ""  # the same as in the record that belongs to these grounds
 
     def add(self, footprints: Footprints, told: Mapping[Path, dict[str, str]]) -> None:
         """Add what scans rested on.
@@ -86,6 +87,7 @@ class ScanGrounds:
             "told": {number[file]: digests for file, digests in self.told.items()},
             "signs": self.signs,
             "outline": self.outline,
+            "token": self.token,
         }
 
     @classmethod
@@ -105,6 +107,7 @@ class ScanGrounds:
             told={paths[file]: digests for file, digests in plain["told"].items()},
             signs={path: tuple(signs) for path, signs in plain["signs"].items()},
             outline=plain["outline"],
+            token=plain["token"],
         )
 
 

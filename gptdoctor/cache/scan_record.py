@@ -23,7 +23,7 @@ class ScanRecord:
     stamps: dict[str, Stamp] = field(default_factory=dict)
     folders: dict[str, str] = field(default_factory=dict)  # folder -> what stands for its entries
     tree: str | None = None  # what stands for the whole project, where some scans rest on it all
-    grounds: str = ""  # the digest of the grounds that belong to this record
+    grounds: str = ""  # the token of the grounds that belong to this record
 
     def drop(self, file: str) -> None:
         """Forget what was found of a file, and the stamp that it rested on."""

@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import ast
 import os
+import secrets
 import time
 from collections.abc import Collection, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from gptdoctor.cache import fingerprint
@@ -113,15 +115,18 @@ class ScanCache:
 
     def _write(self) -> None:
         grounds, record = self._grounds(), self._record
-        state = self._tree() if grounds.wide else None
-        record.tree = None if state is None else state.fingerprint
-        if state is not None:
-            grounds.signs = signs_in(state, grounds.signs)
-            grounds.outline = outline(state, grounds.signs)
-        plain = grounds.to_plain()
-        record.grounds = fingerprint.of_value(plain)
-        self._store.put(f"{self._key} grounds", plain)
+        record.tree, grounds.outline = self._outlined(grounds) if grounds.wide else (None, "")
+        record.grounds = grounds.token = secrets.token_hex(8)
+        self._store.put(f"{self._key} grounds", grounds.to_plain())
         self._store.put(self._key, record.to_plain())
+
+    def _outlined(self, grounds: ScanGrounds) -> tuple[str, str]:
+        """What stands for the whole project, and for what is asked of it; "" for nothing does."""
+        state = self._tree
+        if state is None or state.newest_ns >= self._since_ns - STEP_NS:
+            return "", ""  # something may have changed while files were scanned
+        grounds.signs = signs_in(state, grounds.signs)
+        return state.fingerprint, outline(state, grounds.signs)
 
     def _read_record(self) -> ScanRecord:
         plain = self._store.get(self._key)
@@ -135,10 +140,10 @@ class ScanCache:
         if self._known_grounds is None:
             plain = self._store.get(f"{self._key} grounds")
             try:
-                if plain is None or fingerprint.of_value(plain) != self._record.grounds:
-                    raise ValueError
                 self._known_grounds = ScanGrounds.from_plain(plain)
             except _BROKEN:
+                self._known_grounds = ScanGrounds()
+            if self._known_grounds.token != self._record.grounds:  # another process wrote one
                 self._record, self._known_grounds = ScanRecord(), ScanGrounds()
         return self._known_grounds
 
@@ -152,7 +157,7 @@ class ScanCache:
         record = self._record
         edited = {file for file, stamp in list(record.stamps.items()) if self._differs(file, stamp)}
         folders = {one for one, text in record.folders.items() if _entries(one) != text}
-        state = None if record.tree is None else self._tree()
+        state = None if record.tree is None else self._tree
         elsewhere = record.tree is not None and (state is None or state.fingerprint != record.tree)
         if not (edited or folders or elsewhere):
             return set()
@@ -212,7 +217,9 @@ class ScanCache:
         """The times, unless they are so new that the file may still change within their step."""
         return times if times[2] < self._since_ns - STEP_NS else (_NO_TIMES, 0, 0)
 
+    @cached_property
     def _tree(self) -> TreeState | None:
+        """The project when it was first looked at: what changes later is seen next time."""
         return tree_state(self._folders)
 
     def _scan_of(self, file: str, plain: object) -> FileScan | None:

@@ -26,6 +26,8 @@ _MOST_BYTES = 100 * 1024 * 1024
 _SYNCHRONOUS_OFF = 0
 # Another process holds the lock for milliseconds; whoever waits longer is better off without.
 _LOCK_SECONDS = 2.0
+# Of zlib: a third of the time of its default, for a fifth more room.
+_LEVEL = 1
 
 
 class JsonDisk(diskcache.Disk):  # type: ignore[misc]
@@ -47,7 +49,12 @@ class JsonDisk(diskcache.Disk):  # type: ignore[misc]
     def store(self, value: Any, read: bool, key: Any = None) -> tuple[int, int, None, Any]:
         """Size beside the database, mode, file and column of a value."""
         text = json.dumps(value, separators=(",", ":"))
-        return 0, diskcache.core.MODE_RAW, None, sqlite3.Binary(zlib.compress(text.encode()))
+        return (
+            0,
+            diskcache.core.MODE_RAW,
+            None,
+            sqlite3.Binary(zlib.compress(text.encode(), _LEVEL)),
+        )
 
     def fetch(self, mode: int, filename: str | None, value: Any, read: bool) -> Any:
         """The value of a row; raises ValueError for one that is not ours."""
