@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -66,15 +67,20 @@ def main() -> None:
     environment = {**os.environ, "GPTDOCTOR_CACHE_DIR": str(asked.scratch / "cache")}
     doctor: tuple[str, ...] = (sys.executable, "-m", "gptdoctor", "check", "--static")
     doctor = (*doctor, "--exit-zero", "--output-format", "json")
-    edits = _edits(tree)
+    comments, statements = _edits(tree, _with_comment), _edits(tree, _with_statement)
     runs = [
         Run(title="ruff, all rules, no cache", command=(_ruff(), *RUFF, str(tree))),
         Run(title="gptdoctor, no cache", command=(*doctor, "--no-cache", str(tree))),
         Run(title="gptdoctor, nothing changed", command=(*doctor, str(tree))),
         Run(
-            title="gptdoctor, one file edited",
+            title="gptdoctor, a comment added to one file",
             command=(*doctor, str(tree)),
-            before=lambda: next(edits),
+            before=lambda: next(comments),
+        ),
+        Run(
+            title="gptdoctor, a statement added to a method of one file",
+            command=(*doctor, str(tree)),
+            before=lambda: next(statements),
         ),
     ]
     runs[2].time(environment)  # fills the cache
@@ -128,13 +134,24 @@ def _copied(tree: Path | None, scratch: Path) -> Path:
     return (place / inner).resolve()
 
 
-def _edits(tree: Path) -> Iterator[None]:
-    """Each time one file more has a line at its end that it had not before."""
+def _edits(tree: Path, edited: Callable[[str, int], str]) -> Iterator[None]:
+    """Each time one file more, of those that others ask for their classes, is edited."""
     files = sorted(tree.rglob("modeling_*.py")) or sorted(tree.rglob("*.py"))
     for number in range(1_000_000):
-        with files[number * 37 % len(files)].open("a") as file:
-            file.write(f"# edit {number}\n")
+        file = files[number * 37 % len(files)]
+        file.write_text(edited(file.read_text(), number))
         yield
+
+
+def _with_comment(text: str, number: int) -> str:
+    return f"{text}# edit {number}\n"
+
+
+def _with_statement(text: str, number: int) -> str:
+    """The text with a line more before the first that returns from a method."""
+    found = re.search(r"^        return\b", text, re.MULTILINE)
+    at = found.start() if found else len(text)
+    return f"{text[:at]}        edited = {number}\n{text[at:]}" if found else f"{text}edited = 1\n"
 
 
 def _ruff() -> str:
