@@ -3,6 +3,8 @@
 Random text never gets as far as a handler.  So the names are those that the triggers of all rules
 ask for, in classes that are networks, and the rest is whatever Python's grammar allows there: no
 arguments, stars, lambdas, decorators, `match`, walrus, empty tuples.
+
+Each strategy is made once: to make one takes longer than to draw from it.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ def names_of(kind: type[ast.AST]) -> tuple[str, ...]:
     return tuple(sorted(name for name in found if name.isidentifier())) or ("softmax",)
 
 
+@cache
 def programs() -> st.SearchStrategy[str]:
     """Whole modules that parse."""
     parts = st.lists(st.one_of(classes(), functions(0), statements(0)), min_size=1, max_size=3)
@@ -61,6 +64,7 @@ def _parses(text: str) -> bool:
     return True
 
 
+@cache
 def expressions() -> st.SearchStrategy[str]:
     """Expressions in which calls and attributes of the triggers' names are frequent."""
     plain = st.sampled_from([*VARIABLES, *CONSTANTS])
@@ -115,6 +119,7 @@ def _index(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def _targets() -> st.SearchStrategy[str]:
     return st.sampled_from(
         [
@@ -124,6 +129,7 @@ def _targets() -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def statements(depth: int) -> st.SearchStrategy[str]:
     """Statements at some depth of indentation, each a line or a block of them."""
     pad, value = "    " * depth, expressions()
@@ -143,10 +149,12 @@ def statements(depth: int) -> st.SearchStrategy[str]:
     return st.one_of(simple, simple, st.deferred(lambda: _blocks(depth)))
 
 
+@cache
 def _signs() -> st.SearchStrategy[str]:
     return st.sampled_from(["+", "-", "*", "/", "@", "|"])
 
 
+@cache
 def _blocks(depth: int) -> st.SearchStrategy[str]:
     pad, value = "    " * depth, expressions()
     body = st.lists(statements(depth + 1), min_size=1, max_size=3).map("\n".join)
@@ -175,6 +183,7 @@ def _blocks(depth: int) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def functions(depth: int) -> st.SearchStrategy[str]:
     """Functions and methods with the names that rules know."""
     pad = "    " * depth
@@ -198,6 +207,7 @@ def functions(depth: int) -> st.SearchStrategy[str]:
     )
 
 
+@cache
 def classes() -> st.SearchStrategy[str]:
     """Classes, most of them networks."""
     bases = st.sampled_from(["nn.Module", "torch.nn.Module", "Model, nn.Module", "", "f(x)[0]"])
