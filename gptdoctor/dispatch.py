@@ -38,7 +38,7 @@ class Dispatch:
 
     def __init__(self, defects: Iterable[Defect], *, filtering: bool = True) -> None:
         """Without `filtering` every handler is called for all that its triggers say."""
-        self._filtering = filtering
+        self.filtering = filtering
         self._plain: list[tuple[type[ast.AST], Handler, tuple[str, ...]]] = []
         self._within: list[tuple[type[ast.AST], Handler, Names]] = []
         self._named: dict[type[ast.AST], dict[str, Handlers]] = {}
@@ -65,7 +65,7 @@ class Dispatch:
         plain: dict[type[ast.AST], Handlers] = {}
         told: dict[tuple[str, ...], bool] = {}
         for kind, handler, words in self._plain:
-            if words and self._filtering:
+            if words and self.filtering:
                 if words not in told:  # one rule has the same words for several kinds
                     told[words] = any(map(module.text.__contains__, words))
                 if not told[words]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.dispatch import Dispatch
-from gptdoctor.scan import scan_module
+from gptdoctor.scan import TORCH_BYTES, scan_module
 from gptdoctor.scan_file import scan_file
 from gptdoctor.scan_files import LEAST_BYTES, Task, run, scan_files
 from gptdoctor.source.module import SourceModule
@@ -165,6 +166,16 @@ def _without_types(tree: ast.AST) -> Iterator[ast.AST]:
 def test_no_filter_costs_a_finding_of_the_fixtures() -> None:
     """With the words of the rules out of the way the scan finds the same, in every file."""
     _same_unfiltered(sorted(FIXTURES.rglob("*.py")), ROOT)
+
+
+def test_the_filter_of_files_passes_by_nothing() -> None:
+    """Where no word of torch is, no rule has anything to say, asked or not."""
+    library = Path(sysconfig.get_path("stdlib"))
+    folders = [library / name for name in ("asyncio", "concurrent", "email", "unittest")]
+    files = [file for folder in folders for file in folder.rglob("*.py")]
+    passed_by = [file for file in files if not TORCH_BYTES.search(file.read_bytes())]
+    assert len(passed_by) > 50
+    _same_unfiltered(passed_by, library)
 
 
 def test_no_filter_costs_a_finding_of_others() -> None:
