@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from gptdoctor.worker.isolation import without_seeds_of_devices
+
 # Set before any test, or fixture of any scope, runs; `tests.commands` gives each command a folder
 # of its own.
 os.environ["GPTDOCTOR_CACHE_DIR"] = tempfile.mkdtemp(prefix="gptdoctor-tests-")
@@ -53,6 +55,12 @@ def _one_thread() -> Iterator[None]:
     if number != 1:
         torch.set_num_threads(1)
         pytest.fail(f"the test leaves {number} threads to torch")
+
+
+def pytest_collection_finish() -> None:
+    """Seed torch as a worker does: what runs in one is run in this process by many tests."""
+    if "torch" in sys.modules:
+        without_seeds_of_devices()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
