@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import compileall
+import gc
 import os
 import signal
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from gptdoctor.worker.isolation import without_seeds_of_devices
 
 # Set before any test, or fixture of any scope, runs; `tests.commands` gives each command a folder
 # of its own.
@@ -53,6 +56,23 @@ def _one_thread() -> Iterator[None]:
     if number != 1:
         torch.set_num_threads(1)
         pytest.fail(f"the test leaves {number} threads to torch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays: it is not searched for garbage, now or later."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def pytest_collection_finish() -> None:
+    """Seed torch as a worker does: what runs in one is run in this process by many tests."""
+    if "torch" in sys.modules:
+        without_seeds_of_devices()
 
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups

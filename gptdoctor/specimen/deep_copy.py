@@ -64,7 +64,9 @@ class _Copying:
     def _table(self, value: dict[Any, Any], made: dict[Any, Any]) -> dict[Any, Any]:
         self._memo[id(value)] = made
         for key, held in value.items():
-            made[self.of(key)] = self.of(held)
+            # asked here as well as in `of`: most of what a module holds is a name with a flag
+            name = key if type(key) in _KEPT else self.of(key)
+            made[name] = held if type(held) in _KEPT else self.of(held)
         return made
 
     def _module(self, module: Any) -> Any:
@@ -75,7 +77,24 @@ class _Copying:
         made = kind.__new__(kind)
         self._memo[id(module)] = made
         self._alive += [module, state]
-        made.__setstate__({name: self.of(held) for name, held in state.items()})
+        made.__setstate__(self._state(state))
+        return made
+
+    def _state(self, state: dict[str, Any]) -> dict[str, Any]:
+        """What a module holds: names with a flag or an empty table for the most part, which need
+        no question of `of`.
+        """
+        memo, made = self._memo, {}
+        for name, held in state.items():
+            kind = type(held)
+            if kind in _KEPT:
+                made[name] = held
+            elif kind is dict and not held:
+                made[name] = memo.setdefault(id(held), {})
+            elif kind is OrderedDict and not held and not vars(held):
+                made[name] = memo.setdefault(id(held), OrderedDict())
+            else:
+                made[name] = self.of(held)
         return made
 
     def _is_usual(self, module: nn.Module) -> bool:

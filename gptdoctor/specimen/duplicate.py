@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from types import CellType, FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ from gptdoctor.specimen.deep_copy import deep_copy
 
 # The tables of torch's own that a module keeps its parts in: those can always be copied.
 _OWN = frozenset({"_parameters", "_buffers", "_modules"})
+_TABLES = frozenset({dict, OrderedDict})
 
 
 def duplicate(model: nn.Module) -> nn.Module:
@@ -35,10 +37,11 @@ def duplicate(model: nn.Module) -> nn.Module:
 
 def _rebind_all(held: dict[str, Any], memo: Mapping[int, Any]) -> None:
     """Exchange the functions among the attributes of a module and in its tables of hooks."""
-    for name, value in list(held.items()):
-        if isinstance(value, FunctionType):
+    for name, value in held.items():  # values are exchanged, and no name comes or goes
+        kind = type(value)
+        if kind is FunctionType:
             held[name] = _rebound(value, memo)
-        elif isinstance(value, dict) and name.endswith("_hooks"):
+        elif kind in _TABLES and value and name.endswith("_hooks"):
             for key, hook in value.items():
                 value[key] = _rebound(hook, memo) if isinstance(hook, FunctionType) else hook
 

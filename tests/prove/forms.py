@@ -40,9 +40,9 @@ def how_they_end(forms: Mapping[str, Form]) -> Told:
 
 
 def _cases(folder: Path, forms: Mapping[str, Form]) -> list[dict[str, Any]]:
-    examination = from_document(examined(folder))
+    examination = from_document(examined(folder / "sick", folder))
     cases = []
-    for model in [one for one in examination.models if one.path.startswith("sick/")]:
+    for model in examination.models:
         name = Path(model.path).stem
         findings = confirmed(model, examination.findings)
         wanted = [one for one in findings if one.rule == forms[name].code]
