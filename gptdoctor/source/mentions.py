@@ -39,7 +39,8 @@ def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
     if link not in _KNOWN:
         home = link.home if isinstance(link, Sketch) else link.module
         text = link.text
-        _KNOWN[link] = (*_of_file(project, home, text), *_imported(project, home, text, link))
+        words = {*_of_file(project, home, text), *_imported(project, home, text)}
+        _KNOWN[link] = tuple(one for one in words if _may_belong(project, one, link))
     return _KNOWN[link]
 
 
@@ -50,7 +51,7 @@ def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
     yield from (home.sketch(name) for name in home.classes if name in text)
 
 
-def _imported(project: Project, home: Home, text: str, link: Link) -> Iterator[Link]:
+def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
     for bound, qualified in _aliases(home).items():
         if bound not in text:
             continue
@@ -58,13 +59,20 @@ def _imported(project: Project, home: Home, text: str, link: Link) -> Iterator[L
             raise UnsureError
         if not _is_own(project, qualified.partition(".")[0], home):
             continue
-        if _is_own(project, qualified, home):
-            if f"{bound}." in text:
-                raise UnsureError  # an attribute of a module may be anything
-            continue
-        other = named(project, qualified, home)
-        if other is not None and (qualified in link.bases or _may_be_network(project, other)):
+        if f"{bound}." in text and _is_own(project, qualified, home):
+            raise UnsureError  # an attribute of a module may be anything
+        other = _named(project, qualified, home)
+        if other is not None:
             yield other
+
+
+def _named(project: Project, qualified: str, home: Home) -> Link | None:
+    try:
+        return named(project, qualified, home)
+    except UnsureError:
+        if _is_own(project, qualified, home):
+            return None  # a module is no class
+        raise
 
 
 def _aliases(home: Home) -> Mapping[str, str | None]:
@@ -76,6 +84,11 @@ def _is_own(project: Project, dotted: str, home: Home) -> bool:
     return project.resolve(dotted, home).origin is Origin.PROJECT
 
 
-def _may_be_network(project: Project, link: Link) -> bool:
-    told = lineage_of(project, link)
-    return told is None or any(is_layers(name) or not is_pythons(name) for name in told.external)
+def _may_belong(project: Project, one: Link, link: Link) -> bool:
+    """Whether one class may be a base of another, or a network, as all parts are."""
+    if any(base is one for _, base in project.links(link)):
+        return True
+    told = lineage_of(project, one)
+    if told is None or any(map(is_layers, told.external)):
+        return True
+    return not all(map(is_pythons, told.external)) and "forward" in one.text

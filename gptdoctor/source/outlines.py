@@ -18,7 +18,8 @@ from gptdoctor.source.module import decode, dotted_name
 from gptdoctor.source.names import collect_names
 
 _HEAD = re.compile(
-    r"^([ \t]*)(?:class[ \t]+(\w+)[ \t]*(?:(\([^()]*\))?[ \t]*(:))?|(?:async[ \t]+)?def[ \t]+(\w+))",
+    r"^([ \t]*)(?:class[ \t]+(\w+)[ \t]*(?:(\([^()]*\))?[ \t]*(:))?"
+    r"|(?:async[ \t]+)?def[ \t]+(\w+))",
     re.MULTILINE,
 )
 _IMPORT = re.compile(r"^[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)", re.MULTILINE)
@@ -26,6 +27,8 @@ _IMPORT = re.compile(r"^[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)", re.MULT
 _BEHIND = re.compile(r"[:;][ \t]*(?:import|from)[ \t]+[\w.]")
 _COMMENT = re.compile(r"[ \t]*#")
 _BASE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
+# `a = b.c`; more may follow on further lines where none of these ends it.
+_RENAMED = re.compile(r"(?:$|[\w.\s]*(?:\\|#.*)?$|\()")
 _KEYWORD = re.compile(r"\w+\s*=\s*[\w.]+")
 
 
@@ -66,6 +69,7 @@ class Outline:
     classes: dict[str, Sketch | None] = field(default_factory=dict)  # None: not told by lines
     functions: frozenset[str] = frozenset()
     aliases: dict[str, str | None] = field(default_factory=dict)
+    variables: dict[str, bool] = field(default_factory=dict)  # those asked for
 
     @property
     def text(self) -> str:
@@ -91,11 +95,22 @@ class Outline:
 
     def alias(self, name: str) -> str | None:
         """What an import calls so; None for what is defined here and no class."""
-        if name not in self.aliases and name not in self.functions:
+        if name in self.aliases:
+            if self.aliases[name] is None:
+                raise UnsureError
+            return self.aliases[name]
+        if name not in self.functions and not self._is_variable(name):
             raise UnsureError
-        if name in self.aliases and self.aliases[name] is None:
-            raise UnsureError
-        return self.aliases.get(name)
+        return None
+
+    def _is_variable(self, name: str) -> bool:
+        """Whether a name is assigned once, at the margin, and no other name's value."""
+        if name not in self.variables:
+            pattern = rf"^([ \t]*){name}[ \t]*(?::[^=\n]*)?=(?!=)[ \t]*(.*)"
+            found = re.findall(pattern, self.text, re.MULTILINE)
+            margin, value = found[0] if len(found) == 1 else (" ", "")
+            self.variables[name] = not margin and not _RENAMED.match(value)
+        return self.variables[name]
 
 
 class Outlines:

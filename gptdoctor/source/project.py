@@ -10,15 +10,13 @@ from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
-from gptdoctor.source.folders import Folders
+from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, folders_around, overlaid
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
 from gptdoctor.source.lineage import DEEPEST_BASE, Home, Link, lineage_of, links_of, may_be_class
 from gptdoctor.source.module import SourceModule, read_module
 from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
 from gptdoctor.source.outlines import Outlines
-
-INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 
 
 class Origin(str, Enum):
@@ -126,7 +124,9 @@ class Project:
         """What a name is, and the folders whose entries say so."""
         folders: set[Path] = set()
         for folder in own:
-            found = self._folders.below(folder, dotted, folders) or self._overlaid(folder, dotted)
+            found = self._folders.below(folder, dotted, folders) or overlaid(
+                self.root, self.overlay, folder, dotted
+            )
             if found is not None:
                 return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
@@ -164,16 +164,6 @@ class Project:
             for info in [info for info in known if info.module in dropped]:
                 del known[info]
 
-    def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
-        """The module's file where `overlay` alone has it: one that is gone from the disk."""
-        if not self.overlay or not folder.is_relative_to(self.root):
-            return None
-        place = folder.joinpath(*dotted.split(".")).relative_to(self.root).as_posix()
-        for path in (f"{place}/__init__.py", f"{place}.py"):
-            if path in self.overlay:
-                return (self.root / path,)
-        return None
-
     def module(self, dotted: str, importer: SourceModule) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None."""
         file = self._own_file(dotted, importer)
@@ -187,7 +177,8 @@ class Project:
             return None
         outline = None
         if file not in self._modules:
-            outline = self._outlines.of(file, self.overlay.get(self.path_of(file)))
+            text = self.overlay.get(self.path_of(file)) if self.overlay else None
+            outline = self._outlines.of(file, text)
         read = self.read(file) if outline is None else outline
         return None if isinstance(read, SourceError) else read
 
@@ -301,18 +292,9 @@ class Project:
         """
         near = importer.file.parent
         if near not in self._around:
-            self._around[near] = self._folders_around(near)
+            self._around[near] = folders_around(near, self.root)
         folders = self._around[near]
         if folders[0].name in INSTALLED_FOLDERS:
             own = importer.dotted.partition(".")[0]
             return folders if dotted.partition(".")[0] == own else ()
         return folders
-
-    def _folders_around(self, folder: Path) -> tuple[Path, ...]:
-        top = folder
-        while (top / "__init__.py").is_file():
-            top = top.parent
-        if top.name in INSTALLED_FOLDERS:
-            return (top,)
-        folders = [top, self.root, self.root / "src"]
-        return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
