@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.imports import ImportSite, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
-from gptdoctor.source.project import INSTALLED_FOLDERS, Project
+from gptdoctor.source.project import Project
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,9 @@ from torch import nn
 
 from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.integrations.session_cells import PATH, SessionCells, session_cells
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.project import INSTALLED_FOLDERS, Project
+from gptdoctor.source.project import Project
 from gptdoctor.source.roots import find_root
 from gptdoctor.specimen.discover import entry_of
 from gptdoctor.specimen.places import project_path

@@ -58,7 +58,9 @@ class Calls(ABC):
         """Report a failure for want of elements."""
 
     @abstractmethod
-    def enter(self, call: ast.Call, arguments: list[Value], state: State) -> Value | None:
+    def enter(
+        self, call: ast.Call, arguments: list[Value], named: list[Value], state: State
+    ) -> Value | None:
         """What a helper of the project returns, or None where none is in sight."""
 
     def _call(self, node: ast.Call, state: State) -> Value:
@@ -75,7 +77,7 @@ class Calls(ABC):
         if qualified in BUILTINS:
             return self._builtin(node, qualified, arguments, named, state)
         self._fail_if_empty(node, qualified, arguments, state)
-        entered = self.enter(node, arguments, state)
+        entered = self.enter(node, arguments, named, state)
         if entered is not None:
             return entered
         everything = [*arguments, *named]

@@ -29,6 +29,8 @@ from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
 DEEPEST_HELPER = 3
+# What a helper may do otherwise for.
+_KNOWN = frozenset({Kind.ABSENT, Kind.ITEMS, Kind.NUMBER})
 MEMBERSHIP = re.compile(r"['\"] (?:not )?in ")
 
 
@@ -187,14 +189,15 @@ class _Run(Statements):
         self.results.append([])
         self.block(self.stack[0].node.body, state)
 
-    def enter(self, call: ast.Call, arguments: list[Value], state: State) -> Value | None:
+    def enter(
+        self, call: ast.Call, arguments: list[Value], named: list[Value], state: State
+    ) -> Value | None:
+        # Most calls are given nothing that is known: who they call need not be found out.
+        if not any(one.kind in _KNOWN for one in (*arguments, *named)):
+            return None
         callee = callee_of(self.project, self.stack[-1], call)
         plain = not any(isinstance(one, ast.Starred) for one in call.args)
-        if callee is None or not plain or callee in self.stack:
-            return None
-        given = [*arguments, *(self.value(one.value, state) for one in call.keywords)]
-        known = any(one.kind in (Kind.ABSENT, Kind.ITEMS, Kind.NUMBER) for one in given)
-        if not known or len(self.stack) > DEEPEST_HELPER:
+        if callee is None or not plain or callee in self.stack or len(self.stack) > DEEPEST_HELPER:
             return None
         inner = state.copy()
         inner.names = self._bound(call, callee, arguments, state)

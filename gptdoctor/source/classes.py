@@ -64,7 +64,8 @@ class ClassInfo:
     def called(self) -> frozenset[str]:
         """Qualified names of all that the class's text calls or hands on as an argument.
 
-        What it only asks after (`isinstance(net, Model)`) is left out.
+        What it only asks after (`isinstance(net, Model)`) is left out, and so is what hangs on
+        `self`: no class or function of a file is called so.
         """
         names = self.module.names
         found = {
@@ -72,6 +73,7 @@ class ClassInfo:
             for node in calls_below(self.node)
             if not _asks(node)
             for value in (node.func, *node.args)
+            if value.__class__ is ast.Name or self_attribute(value) is None
         }
         return frozenset(name for name in found if name)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+
+INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 
 
 class Folders:
@@ -51,3 +54,27 @@ class Folders:
             return (None,)
         modules = self.entries(os.path.join(place, last)) if last in around else None  # noqa: PTH118
         return (None,) if modules and any(one.endswith(".py") for one in modules) else None
+
+
+def overlaid(
+    root: Path, overlay: Mapping[str, str], folder: Path, dotted: str
+) -> tuple[Path] | None:
+    """The module's file where `overlay` alone has it: one that is gone from the disk."""
+    if not overlay or not folder.is_relative_to(root):
+        return None
+    place = folder.joinpath(*dotted.split(".")).relative_to(root).as_posix()
+    for path in (f"{place}/__init__.py", f"{place}.py"):
+        if path in overlay:
+            return (root / path,)
+    return None
+
+
+def folders_around(folder: Path, root: Path) -> tuple[Path, ...]:
+    """Where the modules of a project lie that a file in `folder` belongs to."""
+    top = folder
+    while (top / "__init__.py").is_file():
+        top = top.parent
+    if top.name in INSTALLED_FOLDERS:
+        return (top,)
+    folders = [top, root, root / "src"]
+    return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))

@@ -9,10 +9,11 @@ import ast
 from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
-from gptdoctor.source.project import INSTALLED_FOLDERS, Origin, Project
+from gptdoctor.source.project import Origin, Project
 
 
 def installed_imports(project: Project, family: Iterable[ClassInfo]) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_bindings import Binding
@@ -59,18 +60,23 @@ class Pairing:
 
 def pairing(loss: LossCall) -> Pairing | None:
     """The pairing of a loss, where all that its scores and labels went through is plain."""
-    scores, labels = (
-        ways_of(value, loss.function, shaped_from) for value in (loss.scores, loss.targets)
-    )
+    return _pairing(loss.call, loss.scores, loss.targets, loss.function)
+
+
+@lru_cache(maxsize=8)  # several rules ask, one after the other, each with a value of its own
+def _pairing(
+    call: ast.Call, scored: ast.expr, targets: ast.expr, function: Function
+) -> Pairing | None:
+    scores, labels = (ways_of(value, function, shaped_from) for value in (scored, targets))
     if len(scores) != 1 or len(labels) != 1:
         return None
-    made, told = cut_of(scores[0], loss.function), cut_of(labels[0], loss.function)
+    made, told = cut_of(scores[0], function), cut_of(labels[0], function)
     if made is None or told is None:
         return None
-    read = _read(scores[0], labels[0], loss.function)
+    read = _read(scores[0], labels[0], function)
     offset = told.start - made.start - (read or 0)
     slices = [*told.slices, *made.slices]
-    place: ast.expr = slices[0] if slices else loss.call
+    place: ast.expr = slices[0] if slices else call
     return Pairing(offset=offset, own=read is not None, place=place, scores=made, labels=told)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import lru_cache
 
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.loss_calls import LossCall, loss_of
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, inner_nodes
 
 LABELS = frozenset({"labels", "targets", "label", "target", "lm_labels"})
 FORM = frozenset({"shape", "size", "device", "dtype", "ndim", "dim"})
@@ -16,21 +17,30 @@ FORM = frozenset({"shape", "size", "device", "dtype", "ndim", "dim"})
 HANDED_ON = frozenset({"locals", "vars", "eval", "exec", "kwargs"})
 
 
-def unread_labels(function: Function) -> list[str]:
+def takes_labels(node: FunctionNode) -> bool:
+    """Whether labels may be among the parameters that nobody reads: what a decorator does is open.
+
+    The first question by far: most functions take none.
+    """
+    return not node.decorator_list and any(one.arg in LABELS for one in parameters(node))
+
+
+@lru_cache(maxsize=32)
+def unread_labels(function: Function) -> tuple[str, ...]:
     """The parameters for labels that are tested, if at all, and go nowhere."""
     given = [one.arg for one in parameters(function.node) if one.arg in LABELS]
-    if not given or function.node.decorator_list:
-        return []
-    parents = {
-        child: node for node in every_node(function.node) for child in ast.iter_child_nodes(node)
-    }
-    reads = [
-        node for node in parents if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-    ]
-    if any(one.id in HANDED_ON for one in reads):
-        return []
-    used = {one.id for one in reads if not _is_asked(one, parents)}
-    return [name for name in given if name not in used]
+    if not takes_labels(function.node):
+        return ()
+    used: set[str] = set()
+    for parent in inner_nodes(function.node):
+        for name in children(parent):
+            if not isinstance(name, ast.Name) or not isinstance(name.ctx, ast.Load):
+                continue
+            if name.id in HANDED_ON:
+                return ()
+            if name.id in LABELS and not _is_asked(name, parent):
+                used.add(name.id)
+    return tuple(name for name in given if name not in used)
 
 
 def losses_in(function: Function) -> Iterator[LossCall]:
@@ -41,9 +51,8 @@ def losses_in(function: Function) -> Iterator[LossCall]:
             yield loss
 
 
-def _is_asked(name: ast.Name, parents: dict[ast.AST, ast.AST]) -> bool:
+def _is_asked(name: ast.Name, parent: ast.AST) -> bool:
     """`labels is None`, `if labels:` and `labels.shape`: its values go nowhere."""
-    parent = parents[name]
     if isinstance(parent, ast.Attribute):
         return parent.attr in FORM
     if isinstance(parent, ast.Compare):

@@ -6,10 +6,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import keyword
 
@@ -22,6 +24,7 @@ MODULES = {
     "KLDivLoss": "kl_div",
 }
 LEAST = 2  # scores and targets
+WORDS = frozenset({*MODULES, *MODULES.values()})
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -43,6 +46,39 @@ class LossCall:
 def names_of(*kinds: str) -> tuple[str, ...]:
     """The names by which losses of these kinds are called or built: triggers of a rule."""
     return (*kinds, *(name for name, kind in MODULES.items() if kind in kinds))
+
+
+def may_call_losses(function: Function) -> bool:
+    """Whether a function may call what `loss_of` knows, as far as words tell: most may not.
+
+    A loss, or the module that is one, is named in the function, or in the class that keeps the
+    module; a name of another name may stand for it, and so may one of a function around.
+    """
+    module, owner = function.module, function.owner
+    if not says_loss(module):
+        return False
+    if owner is None or function.outer is not None or is_renamed(module, WORDS):
+        return True
+    return any(map(owner.text.__contains__, WORDS))
+
+
+def says_loss(module: SourceModule) -> bool:
+    """Whether a file names any of these losses: without a name none is called."""
+    if module not in _SAYS:
+        _SAYS[module] = any(map(module.text.__contains__, WORDS))
+    return _SAYS[module]
+
+
+_SAYS: WeakKeyDictionary[SourceModule, bool] = WeakKeyDictionary()
+
+
+def is_renamed(module: SourceModule, names: frozenset[str]) -> bool:
+    """Whether a module knows one of these by another name: `cross_entropy as ce`."""
+    return any(
+        bound != last and last in names
+        for bound, qualified in module.names.aliases.items()
+        for last in (qualified.rpartition(".")[2],)
+    )
 
 
 def losses_at(

@@ -6,10 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
@@ -83,15 +85,18 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
 
 def inherits_loss(project: Project, info: ClassInfo) -> bool:
     """Whether the bases of a class alone are a sign: cheap to say, for all children share them."""
-    if any(name not in LOSSLESS_BASES for name in project.external_bases(info)):
+    told = lineage_of(project, info)
+    external = project.external_bases(info) if told is None else told.external
+    if any(name not in LOSSLESS_BASES for name in external):
         return True
     # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
-    bases = project.bases(info)[::-1]
+    links = project.bases(info) if told is None else told.bases
     # What their helpers say is asked last, for those are looked for in other files.
     return any(
         _sign(project, one.module, one.node, depth) is not None
         for depth in (DEEPEST_HELPER, 0)
-        for one in bases
+        for one in map(project.parsed, reversed(links))
+        if one is not None
     )
 
 
@@ -182,6 +187,7 @@ def _named(node: ast.AST) -> str | None:
     return node.arg if isinstance(node, ast.arg | ast.keyword) else None
 
 
+@lru_cache(maxsize=4096)
 def is_loss_name(name: str) -> bool:
     """Whether a name speaks of a loss that teaches tokens: "loss_fn", "CrossEntropyLoss"."""
     if any(phrase in name.lower() for phrase in LOSS_PHRASES):

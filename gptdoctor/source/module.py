@@ -8,6 +8,7 @@ import tokenize
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import accumulate
 from pathlib import Path
 
 from gptdoctor.core.cells import CellLine
@@ -85,10 +86,7 @@ class SourceModule:
     @cached_property
     def _begins(self) -> list[int]:
         """Where each line begins in the text, and one more for what would follow the last."""
-        found = [0]
-        for line in self.lines:
-            found.append(found[-1] + len(line) + 1)
-        return found
+        return [0, *accumulate(len(line) + 1 for line in self.lines)]
 
     def excerpt(self, line: int) -> str:
         """The text of one line, stripped; "" past the end."""

@@ -10,16 +10,14 @@ from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
-from gptdoctor.source.folders import Folders
+from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, folders_around, overlaid
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
+from gptdoctor.source.lineage import DEEPEST_BASE, Home, Link, lineage_of, links_of, may_be_class
 from gptdoctor.source.module import SourceModule, read_module
-from gptdoctor.source.network_signs import acts_as_network, is_network_base, is_pythons
+from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
+from gptdoctor.source.outlines import Outlines
 from gptdoctor.source.told import EVERYTHING
-
-INSTALLED_FOLDERS = ("site-packages", "dist-packages")
-# Bases further away than this are not followed: longer chains are loops made by mistake.
-DEEPEST_BASE = 20
 
 
 class Origin(str, Enum):
@@ -65,8 +63,12 @@ class Project:
     )
     _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
-    _answers: dict[tuple[str, SourceModule], Resolved] = field(default_factory=dict, repr=False)
+    _answers: dict[tuple[str, Home], Resolved] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, SourceModule], ClassInfo | None] = field(
+        default_factory=dict, repr=False
+    )
+    _outlines: Outlines = field(default_factory=Outlines, repr=False)
+    _links: dict[Link, tuple[tuple[str, Link | None], ...]] = field(
         default_factory=dict, repr=False
     )
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
@@ -111,7 +113,7 @@ class Project:
             self._classes[module] = {info.symbol: info for info in classes_of(module)}
         return self._classes[module]
 
-    def resolve(self, dotted: str, importer: SourceModule) -> Resolved:
+    def resolve(self, dotted: str, importer: Home) -> Resolved:
         """Find the module `dotted` as the importer would, without importing anything.
 
         Who goes on to read what was found notes in `footprints` for which names.
@@ -131,7 +133,9 @@ class Project:
         """What a name is, and the folders whose entries say so."""
         folders: set[Path] = set()
         for folder in own:
-            found = self._folders.below(folder, dotted, folders) or self._overlaid(folder, dotted)
+            found = self._folders.below(folder, dotted, folders) or overlaid(
+                self.root, self.overlay, folder, dotted
+            )
             if found is not None:
                 return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
@@ -168,31 +172,39 @@ class Project:
             for key, info in self._named.items()
             if key[1] not in dropped and (info is None or info.module not in dropped)
         }
+        self._links.clear()  # of files that stay, some lead to classes that do not
         for known in (self._networks, self._parts, self._bases):
             for info in [info for info in known if info.module in dropped]:
                 del known[info]
-
-    def _overlaid(self, folder: Path, dotted: str) -> tuple[Path] | None:
-        """The module's file where `overlay` alone has it: one that is gone from the disk."""
-        if not self.overlay or not folder.is_relative_to(self.root):
-            return None
-        place = folder.joinpath(*dotted.split(".")).relative_to(self.root).as_posix()
-        for path in (f"{place}/__init__.py", f"{place}.py"):
-            if path in self.overlay:
-                return (self.root / path,)
-        return None
 
     def module(self, dotted: str, importer: SourceModule, *names: str) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None.
 
         `names` are those that it is asked for, where not all of it is.
         """
-        found = self.resolve(dotted, importer)
-        if found.origin is not Origin.PROJECT or found.file is None or found.file.suffix != ".py":
-            return None
-        self.footprints.note(importer.file, found.file, names or (EVERYTHING,))
-        read = self.read(found.file)
+        file = self._own_file(dotted, importer, names or (EVERYTHING,))
+        read = self.read(file) if file is not None else None
         return read if isinstance(read, SourceModule) else None
+
+    def home(self, dotted: str, importer: Home, name: str) -> Home | None:
+        """The same, but its outline alone where nobody has asked for its tree."""
+        file = self._own_file(dotted, importer, (name,))
+        if file is None:
+            return None
+        outline = None
+        if file not in self._modules:
+            text = self.overlay.get(self.path_of(file)) if self.overlay else None
+            outline = self._outlines.of(file, text)
+        read = self.read(file) if outline is None else outline
+        return None if isinstance(read, SourceError) else read
+
+    def _own_file(self, dotted: str, importer: Home, names: tuple[str, ...]) -> Path | None:
+        found = self.resolve(dotted, importer)
+        own = found.origin is Origin.PROJECT and found.file is not None
+        if not own or found.file is None or found.file.suffix != ".py":
+            return None
+        self.footprints.note(importer.file, found.file, names)
+        return found.file
 
     def class_named(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         """The class of the project that `qualified` names, seen from `module`."""
@@ -247,27 +259,35 @@ class Project:
             name for link in chain for name in link.bases if not self.class_named(name, link.module)
         ]
 
+    def links(self, link: Link) -> tuple[tuple[str, Link | None], ...]:
+        """The direct bases of a class: their qualified names, and the project's classes."""
+        if link not in self._links:
+            self._links[link] = links_of(self, link)
+        return self._links[link]
+
+    def parsed(self, link: Link) -> ClassInfo | None:
+        """A class whose head alone was known, with its tree."""
+        if isinstance(link, ClassInfo):
+            return link
+        module = self.read(link.home.file)
+        return self.classes(module).get(link.name) if isinstance(module, SourceModule) else None
+
     def is_network(self, info: ClassInfo) -> bool:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
-            # Most classes say so themselves, and then no base has to be followed.
-            self._networks[info] = self._says_network(info) or self._is_network(info)
+            told = lineage_of(self, info)
+            bases = self.external_bases(info) if told is None else told.external
+            hidden = any(not is_pythons(name) for name in bases)
+            found = any(map(is_layers, bases)) or (hidden and acts_as_network(info))
+            self._networks[info] = found
         return self._networks[info]
-
-    def _says_network(self, info: ClassInfo) -> bool:
-        return any(
-            _is_layers(name) and not self.class_named(name, info.module) for name in info.bases
-        )
-
-    def _is_network(self, info: ClassInfo) -> bool:
-        bases = self.external_bases(info)
-        hidden = any(not is_pythons(name) for name in bases)
-        return any(map(_is_layers, bases)) or (hidden and acts_as_network(info))
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
         """The project's networks that a class's text instantiates or hands on, itself left out."""
         if info not in self._parts:
-            found = (self.class_named(name, info.module) for name in sorted(info.called))
+            module = info.module
+            names = [name for name in sorted(info.called) if may_be_class(self, name, module)]
+            found = (self.class_named(name, module) for name in names)
             self._parts[info] = tuple(
                 part for part in found if part not in (None, info) and self.is_network(part)
             )
@@ -284,30 +304,16 @@ class Project:
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
 
-    def _project_folders(self, importer: SourceModule, dotted: str) -> tuple[Path, ...]:
+    def _project_folders(self, importer: Home, dotted: str) -> tuple[Path, ...]:
         """Where the importer's own modules lie: above its package, beside it, and the root.
 
         Among installed packages a project is one package: its neighbours are not its own.
         """
         near = importer.file.parent
         if near not in self._around:
-            self._around[near] = self._folders_around(near)
+            self._around[near] = folders_around(near, self.root)
         folders = self._around[near]
         if folders[0].name in INSTALLED_FOLDERS:
             own = importer.dotted.partition(".")[0]
             return folders if dotted.partition(".")[0] == own else ()
         return folders
-
-    def _folders_around(self, folder: Path) -> tuple[Path, ...]:
-        top = folder
-        while (top / "__init__.py").is_file():
-            top = top.parent
-        if top.name in INSTALLED_FOLDERS:
-            return (top,)
-        folders = [top, self.root, self.root / "src"]
-        return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
-
-
-def _is_layers(base: str) -> bool:
-    """Whether a base that is no class of the project makes a module of layers."""
-    return base.startswith("torch.nn.") or is_network_base(base)

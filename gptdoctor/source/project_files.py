@@ -12,10 +12,11 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.config import SKIPPED_FOLDERS
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
-from gptdoctor.source.project import INSTALLED_FOLDERS, Project
+from gptdoctor.source.project import Project
 from gptdoctor.source.signs import IMPORT
 from gptdoctor.source.told import EVERYTHING
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,11 +11,15 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_training import is_off_limits
 from gptdoctor.source.imports import is_none
-from gptdoctor.source.loss_calls import LossCall, loss_of
+from gptdoctor.source.loss_calls import LossCall, is_renamed, loss_of, may_call_losses
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # What a number or a copy has no gradient behind it for.
 CUTTING = frozenset({"item", "detach", "numpy", "tolist", "tensor", "as_tensor"})
+# The same in a text: whatever cuts by its own name is written so.
+CUTTING_TEXT = re.compile(
+    rf"\.\s*(?:{'|'.join(sorted(CUTTING))}|data)\b|\b(?:{'|'.join(sorted(CUTTING))}|float)\s*\("
+)
 STEPPING = frozenset({"backward", "manual_backward", "step", "backward_"})
 MOST = 200  # expressions behind one that is returned
 
@@ -30,6 +35,8 @@ class CutLoss:
 
 def cut_losses(function: Function) -> Iterator[CutLoss]:
     """The losses that a function returns cut off, where it returns none that can be trained."""
+    if not may_call_losses(function) or not _may_cut(function):
+        return
     if not any(_cuts(node, function) for node in own_nodes(function.node)) or _trains(function):
         return
     given = [one for value in function.returned for one in _parts(value)]
@@ -38,6 +45,13 @@ def cut_losses(function: Function) -> Iterator[CutLoss]:
         return
     # One loss may be returned in several forms: as a tuple, and as an object.
     yield from {cut.place: cut for _, cut in found if cut is not None}.values()
+
+
+def _may_cut(function: Function) -> bool:
+    """A cheap first answer by the text of a function."""
+    node, module = function.node, function.module
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    return CUTTING_TEXT.search(text) is not None or is_renamed(module, CUTTING)
 
 
 def _trains(function: Function) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gptdoctor.source.project import INSTALLED_FOLDERS
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 
 PROJECT_MARKS = ("pyproject.toml", "setup.py", "setup.cfg", ".git")
 

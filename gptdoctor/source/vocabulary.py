@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.lineage import Link
+from gptdoctor.source.mentions import any_in_family
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
@@ -33,8 +35,15 @@ class Projections:
 _CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
 
 
+def may_give_logits(project: Project, info: ClassInfo) -> bool:
+    """A cheap first answer, by the words of the texts that may belong to a class."""
+    return any_in_family(project, info, _may_project)
+
+
 def gives_logits(project: Project, info: ClassInfo) -> bool:
     """Whether a class, or a part of it, projects to the vocabulary, and uses the projection."""
+    if not may_give_logits(project, info):
+        return False
     parts = project.family(info)
     if not any(map(_may_project, parts)):
         return False
@@ -59,7 +68,7 @@ _TABLES = re.compile(
 )
 
 
-def _may_project(info: ClassInfo) -> bool:
+def _may_project(info: Link) -> bool:
     """A cheap first answer for one class: most name neither tables nor numbers of tokens."""
     if info not in _MAY:
         text, lowered = info.text, info.text.lower()
@@ -69,7 +78,7 @@ def _may_project(info: ClassInfo) -> bool:
     return _MAY[info]
 
 
-_MAY: WeakKeyDictionary[ClassInfo, bool] = WeakKeyDictionary()
+_MAY: WeakKeyDictionary[Link, bool] = WeakKeyDictionary()
 
 
 def _projections(info: ClassInfo) -> Projections:

@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from gptdoctor.core.accelerators import KERNEL_MAKERS
 from gptdoctor.core.measurements.import_dependencies import SkippedStatement
-from gptdoctor.source.project import INSTALLED_FOLDERS
+from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.top_level import Definition, bound
 from gptdoctor.source.work import LeftOut, Plan, plan_of
 from gptdoctor.specimen.places import MESSAGE_CHARACTERS, project_path

@@ -69,13 +69,15 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
-    if not (parameters(node) or node.args.vararg or node.args.kwarg):
-        return False
     text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
-    if "/" in text and "= 0" in text and COUNT.search(text):
+    return _may_fail(text) and bool(parameters(node) or node.args.vararg or node.args.kwarg)
+
+
+def _may_fail(text: str) -> bool:
+    if "= 0" in text and "/" in text and COUNT.search(text):
         return True
     holds = text.__contains__  # asked of every function: a generator takes three times as long
-    if not any(map(holds, BEGINNING)) or not any(map(holds, MINDING)):
+    if not any(map(holds, MINDING)) or not any(map(holds, BEGINNING)):
         return False
     return any(pattern.search(text) for pattern in LIST)
 

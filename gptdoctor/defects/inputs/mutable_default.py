@@ -12,13 +12,18 @@ from gptdoctor.source.flow_targets import Role
 
 CODE = "GD707"
 _BUILT = frozenset({"list", "dict", "set", "defaultdict", "deque", "OrderedDict"})
+# Defaults that nothing changes; None stands for one that is not there.
+_FIXED = frozenset({ast.Constant, ast.Name, ast.Attribute, ast.UnaryOp, type(None)})
 _CHANGING = frozenset(
     {"append", "extend", "insert", "update", "add", "setdefault", "pop", "appendleft"}
 )
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef) or not node.args.defaults + node.args.kw_defaults:
+    if not isinstance(node, ast.FunctionDef) or not (node.args.defaults or node.args.kw_defaults):
+        return
+    # None and numbers are nearly all of them.
+    if all(one.__class__ in _FIXED for one in (*node.args.defaults, *node.args.kw_defaults)):
         return
     shared = list(_shared(node.args))
     owner = visit.owner if shared else None

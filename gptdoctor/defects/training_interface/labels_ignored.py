@@ -18,7 +18,8 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.flow_functions import functions_of
-from gptdoctor.source.label_reads import losses_in, unread_labels
+from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
+from gptdoctor.source.loss_calls import says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 
 CODE = "GD602"
@@ -31,11 +32,13 @@ _INSTEAD = {
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
+        return
     owner = visit.owner
-    if not isinstance(node, ast.FunctionDef) or owner is None:
+    if owner is None or not says_loss(visit.module):
         return
     function = functions_of(visit.project, visit.module)[node]
-    names = unread_labels(function) if function.method else []
+    names = unread_labels(function) if function.method else ()
     if not names or not visit.project.is_network(owner):
         return
     for loss in list(losses_in(function))[:1]:

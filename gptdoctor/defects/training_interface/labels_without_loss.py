@@ -19,7 +19,7 @@ from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.imports import is_none
-from gptdoctor.source.label_reads import losses_in, unread_labels
+from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
 from gptdoctor.source.loss_tests import given
 from gptdoctor.source.nodes import every_node
 
@@ -28,11 +28,13 @@ PROBE = "training-interface"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
+        return
     owner = visit.owner
-    if not isinstance(node, ast.FunctionDef) or owner is None or not node.args.args:
+    if owner is None or not node.args.args:
         return
     function = functions_of(visit.project, visit.module)[node]
-    names = unread_labels(function) if function.method else []
+    names = unread_labels(function) if function.method else ()
     if not names or any("loss" in name for name in owner.methods) or any(losses_in(function)):
         return
     empty = _empty_losses(function)

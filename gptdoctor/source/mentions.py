@@ -1,0 +1,94 @@
+"""What may belong to a class, by the words in its text: to follow what does takes long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from weakref import WeakKeyDictionary
+
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.lineage import Home, Link, lineage_of, named
+from gptdoctor.source.network_signs import is_layers, is_pythons
+from gptdoctor.source.outlines import Outline, Sketch, UnsureError
+from gptdoctor.source.project import Origin, Project
+
+_KNOWN: WeakKeyDictionary[Link, tuple[Link, ...]] = WeakKeyDictionary()
+
+
+def any_in_family(project: Project, info: ClassInfo, test: Callable[[Link], bool]) -> bool:
+    """Whether a class, or one that may be of its `Project.family`, passes a test.
+
+    True as well where words do not tell what the family is; False is sure.
+    """
+    seen: set[Link] = {info}
+    queue: list[Link] = [info]
+    try:
+        while queue:
+            one = queue.pop()
+            if test(one):
+                return True
+            fresh = [other for other in _mentioned(project, one) if other not in seen]
+            seen.update(fresh)
+            queue += fresh
+    except (UnsureError, OSError):
+        return True
+    return False
+
+
+def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
+    """At least the bases and parts of a class: whatever it names stands in its text."""
+    if link not in _KNOWN:
+        home = link.home if isinstance(link, Sketch) else link.module
+        text = link.text
+        words = {*_of_file(project, home, text), *_imported(project, home, text)}
+        _KNOWN[link] = tuple(one for one in words if _may_belong(project, one, link))
+    return _KNOWN[link]
+
+
+def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
+    if not isinstance(home, Outline):
+        yield from (one for one in project.classes(home).values() if one.name in text)
+        return
+    yield from (home.sketch(name) for name in home.classes if name in text)
+
+
+def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
+    for bound, qualified in _aliases(home).items():
+        if bound not in text:
+            continue
+        if qualified is None:
+            raise UnsureError
+        if not _is_own(project, qualified.partition(".")[0], home):
+            continue
+        if f"{bound}." in text and _is_own(project, qualified, home):
+            raise UnsureError  # an attribute of a module may be anything
+        other = _named(project, qualified, home)
+        if other is not None:
+            yield other
+
+
+def _named(project: Project, qualified: str, home: Home) -> Link | None:
+    try:
+        return named(project, qualified, home)
+    except UnsureError:
+        if _is_own(project, qualified, home):
+            return None  # a module is no class
+        raise
+
+
+def _aliases(home: Home) -> Mapping[str, str | None]:
+    return home.aliases if isinstance(home, Outline) else home.names.aliases
+
+
+def _is_own(project: Project, dotted: str, home: Home) -> bool:
+    """Whether a name means a module, or a package, of the project."""
+    return project.resolve(dotted, home).origin is Origin.PROJECT
+
+
+def _may_belong(project: Project, one: Link, link: Link) -> bool:
+    """Whether one class may be a base of another, or a network, as all parts are."""
+    if any(base is one for _, base in project.links(link)):
+        return True
+    told = lineage_of(project, one)
+    if told is None or any(map(is_layers, told.external)):
+        return True
+    return not all(map(is_pythons, told.external)) and "forward" in one.text
