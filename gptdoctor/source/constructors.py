@@ -16,7 +16,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
 
 
@@ -49,24 +49,30 @@ class OwnText:
     info: ClassInfo
 
     @cached_property
-    def _walked(self) -> tuple[dict[ast.AST, ast.AST], dict[str, list[Use]], set[str]]:
-        parents: dict[ast.AST, ast.AST] = {}
+    def _parents(self) -> dict[ast.AST, ast.AST]:
+        return {
+            child: node
+            for method in self.info.methods.values()
+            for node in every_node(method)
+            for child in children(node)
+        }
+
+    @cached_property
+    def _walked(self) -> tuple[dict[str, list[Use]], set[str]]:
         uses: dict[str, list[Use]] = {}
         called: set[str] = set()
         for method in self.info.methods.values():
             for node in every_node(method):
-                for child in ast.iter_child_nodes(node):
-                    parents[child] = node
-                name = self_attribute(node)
-                if name and isinstance(node, ast.Attribute):
-                    uses.setdefault(name, []).append(Use(node, method))
+                if isinstance(node, ast.Attribute):
+                    if node.value.__class__ is ast.Name and (name := self_attribute(node)):
+                        uses.setdefault(name, []).append(Use(node, method))
                 elif isinstance(node, ast.Call):
                     called.add(called_name(node))
-        return parents, uses, called
+        return uses, called
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node around another one of a method."""
-        return self._walked[0].get(node)
+        return self._parents.get(node)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """All nodes around another one, innermost first, up to the method."""
@@ -77,11 +83,15 @@ class OwnText:
 
     def uses(self, name: str) -> list[Use]:
         """All places that name `self.NAME`."""
-        return self._walked[1].get(name, [])
+        return self._walked[0].get(name, []) if self._says(name) else []
 
     def calls(self, *names: str) -> bool:
         """Whether any method calls something of one of these last names."""
-        return not self._walked[2].isdisjoint(names)
+        return any(map(self._says, names)) and not self._walked[1].isdisjoint(names)
+
+    def _says(self, name: str) -> bool:
+        """Whether a name stands in the class's text; Python reads some letters as others."""
+        return name in self.info.text or not name.isascii()
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +110,7 @@ class Constructor:
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
         """What it gives to attributes of `self`, in the order of the text."""
-        return tuple(
-            Setting(name, value, node)
-            for node in settings_in(self.node.body)
-            for name, value in attributes_set(node)
-        )
+        return settings_of(self.node)
 
     @cached_property
     def calls(self) -> tuple[ast.Call, ...]:
@@ -131,6 +137,16 @@ class Constructor:
         """Whether the class leaves it to torch how attributes are set and parameters found."""
         own = {"__setattr__", "__getattr__", "__getattribute__", "parameters", "named_parameters"}
         return own.isdisjoint(self.info.methods)
+
+
+@lru_cache(maxsize=64)
+def settings_of(method: FunctionNode) -> tuple[Setting, ...]:
+    """What a method gives to attributes of `self`, in the order of the text."""
+    return tuple(
+        Setting(name, value, node)
+        for node in settings_in(method.body)
+        for name, value in attributes_set(node)
+    )
 
 
 @lru_cache(maxsize=256)

@@ -110,6 +110,8 @@ def _functions(
     stack = [parent]
     while stack:
         for node in blocks_of(stack.pop()):
+            if node.__class__ not in BLOCKS:
+                continue  # nine of ten
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 symbol = f"{prefix}{node.name}"
                 function = Function(module, node, symbol, owner, method, outer)
@@ -117,7 +119,7 @@ def _functions(
                 yield from _functions(module, node, f"{symbol}.", function, classes)
             elif isinstance(node, ast.ClassDef):
                 yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
-            elif node.__class__ in BLOCKS:
+            else:
                 stack.append(node)
 
 

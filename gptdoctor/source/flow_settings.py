@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import bodies_of
 from gptdoctor.source.flow_targets import unpack
+from gptdoctor.source.statements import BLOCKS
 
 
 def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -19,8 +20,9 @@ def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:
             yield statement
         elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             yield statement.value
-        for inner in reversed(bodies_of(statement)):
-            stack.extend(reversed(inner))
+        if statement.__class__ in BLOCKS:
+            for inner in reversed(bodies_of(statement)):
+                stack.extend(reversed(inner))
 
 
 def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -10,7 +10,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
 
 DEEPEST = 6  # from name to name
 # Under these names a model hands out what training goes on with.
@@ -25,7 +25,7 @@ class Uses:
         self._parents = {
             child: node
             for node in every_node(function.node)
-            for child in ast.iter_child_nodes(node)
+            for child in children(node)
         }
 
     def matters(self, value: ast.expr, depth: int = 0) -> bool:

@@ -22,6 +22,7 @@ from gptdoctor.source.memory_order import sizes_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 
 # For each dimension: "batch", "time", "one" for one of a single number, or "" for any other.
 Axes = tuple[str, ...]
@@ -34,7 +35,7 @@ DEEPEST = 20
 def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
     """(parameter, "batch" or "time", number of names) by the name of a size; each named once."""
     found: dict[str, tuple[str, str, int]] = {}
-    for node in own_nodes(function.node):
+    for node in own_statements(function.node):
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
             continue
         parameter, elements = shape_of(node.value), node.targets[0].elts
@@ -145,8 +146,13 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    sizes, names = sizes_of(call, function), named_sizes(function) or _sizes_given(function)
-    if sizes is None or not names:
+    sizes = sizes_of(call, function)
+    said = [one.id for one in sizes or () if isinstance(one, ast.Name)]
+    # Most views name no batch or no time, whatever the names of the function are.
+    if sizes is None or not any(map(BATCH.match, said)) or not any(map(TIME.match, said)):
+        return None
+    names = named_sizes(function) or _sizes_given(function)
+    if not names:
         return None
     found = []
     for size in sizes:
