@@ -96,11 +96,16 @@ class OwnText:
 
 @dataclass(frozen=True, eq=False)
 class Constructor:
-    """The `__init__` of one network."""
+    """The `__init__` of one class."""
 
     project: Project
     info: ClassInfo
     node: FunctionNode
+
+    @property
+    def of_network(self) -> bool:
+        """Whether its class is a module of layers."""
+        return self.project.is_network(self.info)
 
     @cached_property
     def function(self) -> Function:
@@ -158,16 +163,24 @@ def own_text(info: ClassInfo) -> OwnText:
 @lru_cache(maxsize=256)
 def constructor_of(project: Project, info: ClassInfo) -> Constructor | None:
     """The constructor in a network's own body, or None."""
+    found = _own_constructor(project, info)
+    return found if found is not None and found.of_network else None
+
+
+@lru_cache(maxsize=64)
+def _own_constructor(project: Project, info: ClassInfo) -> Constructor | None:
     node = info.methods.get("__init__")
-    if node is None or not project.is_network(info):
-        return None
-    return Constructor(project, info, node)
+    return None if node is None else Constructor(project, info, node)
 
 
 def constructor_at(
     node: ast.AST, project: Project, info: ClassInfo | None, parent: ast.AST
 ) -> Constructor | None:
-    """The constructor that a definition directly below the class `info` is, or None."""
+    """The constructor that a definition directly below the class `info` is, or None.
+
+    Of any class: whether it is a network may have to be looked up in other files, and is to be
+    asked when all else speaks for it.
+    """
     if info is None or info.node is not parent or info.methods.get("__init__") is not node:
         return None
-    return constructor_of(project, info)
+    return _own_constructor(project, info)

@@ -123,7 +123,7 @@ class Cuts:
                 continue
             if all(
                 id(reader) in held or self._looks_on(reader)
-                for reader in _readers(self.function).get(binding.value, ())
+                for reader in _readers(binding.value, self.function)
             ):
                 yield binding.value
 
@@ -198,13 +198,22 @@ class Cuts:
         )
 
 
-@lru_cache(maxsize=64)
-def _readers(function: Function) -> dict[ast.expr, list[ast.Name]]:
+def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
     """Where what a value gives to names is read."""
-    found: dict[ast.expr, list[ast.Name]] = {}
+    bindings = function.bindings
+    for name, known in bindings.by_name.items():
+        if any(one.value is value for one in known):
+            for node in _loads(function).get(name, ()):
+                reaching = bindings.reaching(name, start(node), carried=True)
+                if any(one.value is value for one in reaching):
+                    yield node
+
+
+@lru_cache(maxsize=64)
+def _loads(function: Function) -> dict[str, list[ast.Name]]:
+    """Where each name is read."""
+    found: dict[str, list[ast.Name]] = {}
     for node in every_node(function.node):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            for one in function.bindings.reaching(node.id, start(node), carried=True):
-                if one.value is not None:
-                    found.setdefault(one.value, []).append(node)
+            found.setdefault(node.id, []).append(node)
     return found

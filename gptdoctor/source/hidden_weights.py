@@ -114,7 +114,11 @@ class HiddenLayers:
             if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
                 continue
             kind, filled = self._contents(setting)
-            if kind and filled and self._stays_hidden(setting, kind):
+            if not kind or not filled:
+                continue
+            if not self.constructor.of_network:
+                return
+            if self._stays_hidden(setting, kind):
                 yield setting, kind, filled[-1]
 
     def _contents(self, setting: Setting) -> tuple[str, list[ast.AST]]:

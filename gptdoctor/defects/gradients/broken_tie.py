@@ -33,6 +33,8 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         # A copy alone may be meant as a start; one that is called a tie is not.
         if tie.how == "copied" and not _is_called_a_tie(tie, visit):
             continue
+        if not constructor.of_network:
+            return
         location = visit.module.location(tie.node)
         yield Suspicion(
             rule=CODE,

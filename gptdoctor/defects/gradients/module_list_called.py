@@ -37,6 +37,8 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for setting, kind in called:
         if not constructor.settled or not _is_sure(setting.name, constructor):
             continue
+        if not constructor.of_network:
+            return
         for call in _calls(setting.name, constructor):
             location = visit.module.location(call)
             yield Suspicion(

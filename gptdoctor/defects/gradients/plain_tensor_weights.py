@@ -49,7 +49,11 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         lines = visit.module.lines[max(location.line - 2, 0) : location.end_line]
         meant = FIXED.search(setting.name) or any(INTENT.search(line) for line in lines)
         weight = kind == "drawn" or WEIGHT.search(setting.name)
-        if meant or not weight or not Meetings(constructor, setting.name).met_unmoved():
+        if meant or not weight:
+            continue
+        if not constructor.of_network:
+            return
+        if not Meetings(constructor, setting.name).met_unmoved():
             continue
         yield Suspicion(
             rule=CODE,

@@ -38,7 +38,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if named is None and plain is None and (first is None or _set_up_before(constructor, first)):
         return
     template = visit.module.file.name.startswith(TEMPLATE)
-    if template or not _bases_known(visit.project, constructor.info):
+    if template or not constructor.of_network or not _bases_known(visit.project, constructor.info):
         return
     first = first or plain
     place = named or (first.node if first else constructor.node)

@@ -27,6 +27,8 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for setting, kind in plain.found({"computed", "flat"}):
         if kind == "flat" and not any(word in setting.name.lower() for word in MASK):
             continue
+        if not constructor.of_network:
+            return
         if not Meetings(constructor, setting.name).met_unmoved():
             continue
         location = visit.module.location(setting.node)

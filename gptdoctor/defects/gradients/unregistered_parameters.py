@@ -53,7 +53,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         told = f"is a plain {kind}: torch does not see the layers in it"
         yield from _suspicion(constructor, setting, last, told, INSTEAD[kind])
     for setting, how in lost:
-        if _is_used(setting.name, constructor):
+        if constructor.of_network and _is_used(setting.name, constructor):
             told = f"is no parameter, but {how}: torch does not list it"
             yield from _suspicion(constructor, setting, setting.node, told, INSTEAD["Tensor"])
 
