@@ -23,9 +23,7 @@ class Uses:
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
         self._parents = {
-            child: node
-            for node in every_node(function.node)
-            for child in children(node)
+            child: node for node in every_node(function.node) for child in children(node)
         }
 
     def matters(self, value: ast.expr, depth: int = 0) -> bool:

@@ -52,7 +52,10 @@ def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
 @lru_cache(maxsize=64)
 def _sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
     """The same for a helper that is given the sizes: `def heads(self, x, seq_len, bsz)`."""
-    once = [one for one in function.parameter_names if len(function.bindings.by_name[one]) == 1]
+    given = function.parameter_names
+    if not any(map(BATCH.match, given)) or not any(map(TIME.match, given)):
+        return {}  # as most: their bindings need not be collected
+    once = [one for one in given if len(function.bindings.by_name[one]) == 1]
     batches, times = ([one for one in once if kind.match(one)] for kind in (BATCH, TIME))
     if function.owner is None or len(batches) != 1 or len(times) != 1:
         return {}
@@ -146,6 +149,9 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
+    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name)
+    if by_name and not (named_sizes(function) or _sizes_given(function)):
+        return None  # what the name is bound to need not be looked up
     sizes = sizes_of(call, function)
     said = [one.id for one in sizes or () if isinstance(one, ast.Name)]
     # Most views name no batch or no time, whatever the names of the function are.

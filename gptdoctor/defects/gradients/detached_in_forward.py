@@ -74,7 +74,12 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     cuts = Cuts(function, gradients_of(visit.project))
     lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
     # Whether this is a network may have to be looked up in other files: asked where it matters.
-    if not lost or not visit.project.is_network(owner) or _on_purpose(node, value, visit) or is_off_limits(function, node):
+    if (
+        not lost
+        or not visit.project.is_network(owner)
+        or _on_purpose(node, value, visit)
+        or is_off_limits(function, node)
+    ):
         return
     if _switched_off(function, visit) or not cuts.matters(node):
         return
