@@ -25,7 +25,7 @@ from gptdoctor.source.flow_targets import (
     unpack,
     unzip,
 )
-from gptdoctor.source.nodes import children, inner_nodes
+from gptdoctor.source.nodes import inner_children, inner_nodes
 from gptdoctor.source.statements import BLOCKS, SCOPES
 
 END: Position = (sys.maxsize, 0)
@@ -225,7 +225,7 @@ def _parts(
 
 def _in_expressions(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Binding]:
     """Comprehensions, `:=` and methods that change their receiver, in a statement's own part."""
-    roots = [child for child in children(statement) if isinstance(child, ast.expr)]
+    roots = [child for child in inner_children(statement) if isinstance(child, ast.expr)]
     roots.extend(item.context_expr for item in getattr(statement, "items", []))
     for node in inner_nodes(*reversed(roots)):
         if isinstance(node, ast.Call):

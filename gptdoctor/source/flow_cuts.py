@@ -9,12 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
@@ -203,17 +202,7 @@ def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
     bindings = function.bindings
     for name, known in bindings.by_name.items():
         if any(one.value is value for one in known):
-            for node in _loads(function).get(name, ()):
+            for node in loads_of(function).get(name, ()):
                 reaching = bindings.reaching(name, start(node), carried=True)
                 if any(one.value is value for one in reaching):
                     yield node
-
-
-@lru_cache(maxsize=64)
-def _loads(function: Function) -> dict[str, list[ast.Name]]:
-    """Where each name is read."""
-    found: dict[str, list[ast.Name]] = {}
-    for node in every_node(function.node):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            found.setdefault(node.id, []).append(node)
-    return found

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_sources import NOTHING, Sources
 from gptdoctor.source.flow_switches import block_switch
@@ -79,11 +79,8 @@ class Escapes:
         """Where a name is read outside of the stretch."""
         return [
             node
-            for node in every_node(self.function.node)
-            if isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Load)
-            and not self.inside(start(node))
+            for node in loads_of(self.function).get(name, ())
+            if not self.inside(start(node))
             and not any(first <= start(node) <= last for first, last in self._others)
         ]
 

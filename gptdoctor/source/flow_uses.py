@@ -6,7 +6,7 @@ import ast
 import re
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
@@ -105,11 +105,8 @@ class Uses:
         """Whether it matters where a name is read that was bound at `since`."""
         return any(
             self.matters(node, depth + 1)
-            for node in every_node(self.function.node)
-            if isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Load)
-            and any(one.since == since for one in self.function.reaching(node, carried=True))
+            for node in loads_of(self.function).get(name, ())
+            if any(one.since == since for one in self.function.reaching(node, carried=True))
         )
 
 

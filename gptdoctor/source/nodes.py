@@ -94,6 +94,18 @@ def children(node: ast.AST) -> list[ast.AST]:
     return found
 
 
+def inner_children(node: ast.AST) -> list[ast.AST]:
+    """Those of them that may hold others."""
+    found: list[ast.AST] = []
+    for field in _FIELDS[node.__class__]:
+        value = getattr(node, field)
+        if value.__class__ is list:
+            found += [one for one in value if one.__class__ not in _LEAVES]
+        elif value.__class__ not in _LEAVES:
+            found.append(value)
+    return found
+
+
 def calls_below(tree: ast.AST) -> Iterator[ast.Call]:
     """The calls in a node, in no order."""
     for node in inner_nodes(tree):

@@ -13,7 +13,6 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Models, Proof, Visit
-from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -25,6 +24,7 @@ from gptdoctor.source.flow_switches import (
     block_switch,
     decorator_switch,
     gradient_switch,
+    may_switch,
     statement_switch,
 )
 from gptdoctor.source.flow_targets import end, start
@@ -46,21 +46,13 @@ INTENT = re.compile(
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _may_switch(node, visit):
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    if may_switch(node, visit.module.names, nested=visit.function is not None):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
         if switch:
             yield from _judge_decorated(switch, visit)
-
-
-def _may_switch(node: FunctionNode, visit: Visit) -> bool:
-    """Whether some decorator is a switch, or a name that a function around this one may bind."""
-    names, nested = visit.module.names, visit.function is not None
-    return any(
-        gradient_switch(names.qualified(one.func if isinstance(one, ast.Call) else one))
-        or (nested and isinstance(one, ast.Name))
-        for one in node.decorator_list
-    )
 
 
 def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
