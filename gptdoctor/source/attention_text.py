@@ -248,8 +248,10 @@ class Trail:
 
     def _own(self, call: ast.Call) -> tuple[Step | None, list[ast.expr]]:
         """A layer of the class: a dropout and a softmax are looked through."""
-        layer = layer_of(self.project, self.function, call.func)
         first = call.args[:1]
+        if first and self._is_dropout(call.func):
+            return None, list(first)
+        layer = layer_of(self.project, self.function, call.func)
         if layer is not None and first:
             if layer.startswith("torch.nn.Dropout") or layer == "torch.nn.Identity":
                 return None, list(first)
@@ -259,6 +261,13 @@ class Trail:
         if first and "drop" in named:
             return None, list(first)
         return Step(Did.OPAQUE, call), []
+
+    def _is_dropout(self, layer: ast.expr) -> bool:
+        """Whether a layer is plainly one, whatever the bases of the class make of it."""
+        name, owner = self_attribute(layer) or "", self.function.owner
+        values = owner.attributes.get(name, []) if owner is not None and "drop" in name else []
+        names = self.function.module.names
+        return bool(values) and all(names.called(one) == "torch.nn.Dropout" for one in values)
 
 
 def _changes(node: ast.AugAssign | ast.Assign) -> bool:

@@ -16,7 +16,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
 
 
@@ -49,24 +49,30 @@ class OwnText:
     info: ClassInfo
 
     @cached_property
-    def _walked(self) -> tuple[dict[ast.AST, ast.AST], dict[str, list[Use]], set[str]]:
-        parents: dict[ast.AST, ast.AST] = {}
+    def _parents(self) -> dict[ast.AST, ast.AST]:
+        return {
+            child: node
+            for method in self.info.methods.values()
+            for node in every_node(method)
+            for child in children(node)
+        }
+
+    @cached_property
+    def _walked(self) -> tuple[dict[str, list[Use]], set[str]]:
         uses: dict[str, list[Use]] = {}
         called: set[str] = set()
         for method in self.info.methods.values():
             for node in every_node(method):
-                for child in ast.iter_child_nodes(node):
-                    parents[child] = node
-                name = self_attribute(node)
-                if name and isinstance(node, ast.Attribute):
-                    uses.setdefault(name, []).append(Use(node, method))
+                if isinstance(node, ast.Attribute):
+                    if node.value.__class__ is ast.Name and (name := self_attribute(node)):
+                        uses.setdefault(name, []).append(Use(node, method))
                 elif isinstance(node, ast.Call):
                     called.add(called_name(node))
-        return parents, uses, called
+        return uses, called
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node around another one of a method."""
-        return self._walked[0].get(node)
+        return self._parents.get(node)
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """All nodes around another one, innermost first, up to the method."""
@@ -77,20 +83,29 @@ class OwnText:
 
     def uses(self, name: str) -> list[Use]:
         """All places that name `self.NAME`."""
-        return self._walked[1].get(name, [])
+        return self._walked[0].get(name, []) if self._says(name) else []
 
     def calls(self, *names: str) -> bool:
         """Whether any method calls something of one of these last names."""
-        return not self._walked[2].isdisjoint(names)
+        return any(map(self._says, names)) and not self._walked[1].isdisjoint(names)
+
+    def _says(self, name: str) -> bool:
+        """Whether a name stands in the class's text; Python reads some letters as others."""
+        return name in self.info.text or not name.isascii()
 
 
 @dataclass(frozen=True, eq=False)
 class Constructor:
-    """The `__init__` of one network."""
+    """The `__init__` of one class."""
 
     project: Project
     info: ClassInfo
     node: FunctionNode
+
+    @property
+    def of_network(self) -> bool:
+        """Whether its class is a module of layers."""
+        return self.project.is_network(self.info)
 
     @cached_property
     def function(self) -> Function:
@@ -100,11 +115,7 @@ class Constructor:
     @cached_property
     def settings(self) -> tuple[Setting, ...]:
         """What it gives to attributes of `self`, in the order of the text."""
-        return tuple(
-            Setting(name, value, node)
-            for node in settings_in(self.node.body)
-            for name, value in attributes_set(node)
-        )
+        return settings_of(self.node)
 
     @cached_property
     def calls(self) -> tuple[ast.Call, ...]:
@@ -133,6 +144,16 @@ class Constructor:
         return own.isdisjoint(self.info.methods)
 
 
+@lru_cache(maxsize=64)
+def settings_of(method: FunctionNode) -> tuple[Setting, ...]:
+    """What a method gives to attributes of `self`, in the order of the text."""
+    return tuple(
+        Setting(name, value, node)
+        for node in settings_in(method.body)
+        for name, value in attributes_set(node)
+    )
+
+
 @lru_cache(maxsize=256)
 def own_text(info: ClassInfo) -> OwnText:
     """The text of one class, walked when it is first asked."""
@@ -142,16 +163,24 @@ def own_text(info: ClassInfo) -> OwnText:
 @lru_cache(maxsize=256)
 def constructor_of(project: Project, info: ClassInfo) -> Constructor | None:
     """The constructor in a network's own body, or None."""
+    found = _own_constructor(project, info)
+    return found if found is not None and found.of_network else None
+
+
+@lru_cache(maxsize=64)
+def _own_constructor(project: Project, info: ClassInfo) -> Constructor | None:
     node = info.methods.get("__init__")
-    if node is None or not project.is_network(info):
-        return None
-    return Constructor(project, info, node)
+    return None if node is None else Constructor(project, info, node)
 
 
 def constructor_at(
     node: ast.AST, project: Project, info: ClassInfo | None, parent: ast.AST
 ) -> Constructor | None:
-    """The constructor that a definition directly below the class `info` is, or None."""
+    """The constructor that a definition directly below the class `info` is, or None.
+
+    Of any class: whether it is a network may have to be looked up in other files, and is to be
+    asked when all else speaks for it.
+    """
     if info is None or info.node is not parent or info.methods.get("__init__") is not node:
         return None
-    return constructor_of(project, info)
+    return _own_constructor(project, info)

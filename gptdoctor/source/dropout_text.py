@@ -31,9 +31,13 @@ MEANT = re.compile(
 
 def always_drops(project: Project, function: Function, call: ast.Call) -> str | None:
     """What a call drops with in every mode, "0.1" or "self.dropout"; None where it may not."""
-    if function.owner is None or not project.is_network(function.owner):
-        return None
-    if MEANT.search(f"{function.owner.name}.{function.name}"):
+    # Whether it is a network may have to be looked up in other files, and is asked last.
+    rate, owner = _dropped(project, function, call), function.owner
+    return rate if rate and owner is not None and project.is_network(owner) else None
+
+
+def _dropped(project: Project, function: Function, call: ast.Call) -> str | None:
+    if function.owner is None or MEANT.search(f"{function.owner.name}.{function.name}"):
         return None
     named = {one.arg for one in call.keywords}
     if None in named or any(isinstance(one, ast.Starred) for one in call.args):

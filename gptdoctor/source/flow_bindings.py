@@ -25,7 +25,8 @@ from gptdoctor.source.flow_targets import (
     unpack,
     unzip,
 )
-from gptdoctor.source.nodes import inner_nodes
+from gptdoctor.source.nodes import inner_children, inner_nodes
+from gptdoctor.source.statements import BLOCKS, SCOPES
 
 END: Position = (sys.maxsize, 0)
 
@@ -146,7 +147,8 @@ def _bound(body: list[ast.stmt], branches: list[Block]) -> Iterator[Binding]:
         statements, blocks = stack.pop()
         for statement in statements:
             yield from _in_statement(statement, blocks)
-            if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            kind = statement.__class__
+            if kind not in BLOCKS or kind in SCOPES:
                 continue
             for inner, block in _inner_blocks(statement):
                 if block is not None:
@@ -184,7 +186,10 @@ def _in_statement(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Bi
     after = end(statement)
     if isinstance(statement, ast.Assign):
         for target in statement.targets:
-            yield from _parts(unpack(target, statement.value), after, blocks)
+            if isinstance(target, ast.Name):  # nine of ten, and no more than this
+                yield Binding(target.id, Role.WHOLE, statement.value, after, None, blocks)
+            else:
+                yield from _parts(unpack(target, statement.value), after, blocks)
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
         yield from _parts(unpack(statement.target, statement.value), after, blocks)
     elif isinstance(statement, ast.AugAssign):
@@ -220,19 +225,17 @@ def _parts(
 
 def _in_expressions(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Binding]:
     """Comprehensions, `:=` and methods that change their receiver, in a statement's own part."""
-    stack: list[ast.AST] = [
-        child for child in ast.iter_child_nodes(statement) if isinstance(child, ast.expr)
-    ]
-    stack.extend(item.context_expr for item in getattr(statement, "items", []))
-    for node in (inner for one in stack for inner in inner_nodes(one)):
-        if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+    roots = [child for child in inner_children(statement) if isinstance(child, ast.expr)]
+    roots.extend(item.context_expr for item in getattr(statement, "items", []))
+    for node in inner_nodes(*reversed(roots)):
+        if isinstance(node, ast.Call):
+            yield from _changing_call(node, blocks)
+        elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
             for clause in node.generators:
                 parts = unzip(clause.target, clause.iter)
                 yield from _parts(parts, start(node), blocks, end(node))
         elif isinstance(node, ast.NamedExpr):
             yield Binding(node.target.id, Role.WHOLE, node.value, end(node), None, blocks)
-        elif isinstance(node, ast.Call):
-            yield from _changing_call(node, blocks)
 
 
 def _changing_call(call: ast.Call, blocks: tuple[Block, ...]) -> Iterator[Binding]:

@@ -13,6 +13,7 @@ from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import scope_inner_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.told import EVERYTHING
 
@@ -63,7 +64,7 @@ def _sites(project: Project, module: SourceModule) -> dict[str, list[CallSite]]:
     """All call sites of a module by the last name of what is called."""
     found: dict[str, list[CallSite]] = {}
     for function in functions_of(project, module).values():
-        for node in own_nodes(function.node):
+        for node in scope_inner_nodes(function.node):
             if isinstance(node, ast.Call):
                 for name in _names(node.func):
                     found.setdefault(name, []).append(CallSite(function, node, False))

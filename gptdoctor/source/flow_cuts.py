@@ -9,12 +9,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
@@ -123,7 +122,7 @@ class Cuts:
                 continue
             if all(
                 id(reader) in held or self._looks_on(reader)
-                for reader in _readers(self.function).get(binding.value, ())
+                for reader in _readers(binding.value, self.function)
             ):
                 yield binding.value
 
@@ -198,13 +197,12 @@ class Cuts:
         )
 
 
-@lru_cache(maxsize=64)
-def _readers(function: Function) -> dict[ast.expr, list[ast.Name]]:
+def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
     """Where what a value gives to names is read."""
-    found: dict[ast.expr, list[ast.Name]] = {}
-    for node in every_node(function.node):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-            for one in function.bindings.reaching(node.id, start(node), carried=True):
-                if one.value is not None:
-                    found.setdefault(one.value, []).append(node)
-    return found
+    bindings = function.bindings
+    for name, known in bindings.by_name.items():
+        if any(one.value is value for one in known):
+            for node in loads_of(function).get(name, ()):
+                reaching = bindings.reaching(name, start(node), carried=True)
+                if any(one.value is value for one in reaching):
+                    yield node

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_sources import NOTHING, Sources
 from gptdoctor.source.flow_switches import block_switch
 from gptdoctor.source.flow_targets import Position, Role, end, start
 from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.statements import own_statements
 
 FRESH = Role.WHOLE, Role.ITEM, Role.REST, Role.ELEMENT, Role.CHANGED
 
@@ -38,7 +39,7 @@ class Escapes:
         # What is read under another such block is that block's affair.
         self._others = [
             (start(node), end(node))
-            for node in own_nodes(function.node)
+            for node in own_statements(function.node)
             if isinstance(node, ast.With | ast.AsyncWith) and block_switch(node, function)
         ]
 
@@ -78,18 +79,15 @@ class Escapes:
         """Where a name is read outside of the stretch."""
         return [
             node
-            for node in every_node(self.function.node)
-            if isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Load)
-            and not self.inside(start(node))
+            for node in loads_of(self.function).get(name, ())
+            if not self.inside(start(node))
             and not any(first <= start(node) <= last for first, last in self._others)
         ]
 
     def _returns(self) -> list[Escape]:
         found = [
             self.gradients.of(node.value, self.function)
-            for node in own_nodes(self.function.node)
+            for node in own_statements(self.function.node)
             if isinstance(node, ast.Return) and node.value and self.inside(start(node))
         ]
         return [Escape(name="", sources=NOTHING.union(*found))] if found else []
@@ -100,7 +98,7 @@ class Escapes:
             return []
         attributes = attributes_of(self.gradients.project, self.function.owner)
         found = []
-        for node in own_nodes(self.function.node):
+        for node in own_statements(self.function.node):
             if not isinstance(node, ast.Assign) or not self.inside(start(node)):
                 continue
             for name in filter(None, map(self_attribute, node.targets)):

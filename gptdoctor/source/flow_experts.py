@@ -6,13 +6,13 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeGuard
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, scope_inner_nodes
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
 Loop = ast.For | Comprehension | ast.Lambda
@@ -89,6 +89,8 @@ class ExpertLoop:
                 yield binding.value
 
 
+# Several rules ask it of one loop after the other.
+@lru_cache(maxsize=8)
 def expert_loop(node: ast.AST, function: Function) -> ExpertLoop | None:
     """The loop as one over networks, or None where it calls none."""
     if not isinstance(node, LOOPS) or not _may_choose(node, function):
@@ -189,7 +191,7 @@ def _calls(node: Loop) -> Iterator[Answer]:
     else:
         roots = [node.body if isinstance(node, ast.Lambda) else node.elt]
     for root in roots:
-        for inner in (root, *own_nodes(root)):
+        for inner in (root, *scope_inner_nodes(root)):
             if isinstance(inner, ast.Call) or _is_product(inner):
                 yield inner
 

@@ -11,7 +11,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import scope_nodes
+from gptdoctor.source.nodes import every_node, scope_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of
 
@@ -110,6 +110,8 @@ def _functions(
     stack = [parent]
     while stack:
         for node in blocks_of(stack.pop()):
+            if node.__class__ not in BLOCKS:
+                continue  # nine of ten
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 symbol = f"{prefix}{node.name}"
                 function = Function(module, node, symbol, owner, method, outer)
@@ -117,7 +119,7 @@ def _functions(
                 yield from _functions(module, node, f"{symbol}.", function, classes)
             elif isinstance(node, ast.ClassDef):
                 yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
-            elif node.__class__ in BLOCKS:
+            else:
                 stack.append(node)
 
 
@@ -131,6 +133,16 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 # Each of them is asked for by many rules, one after the other.
 _own_nodes = lru_cache(maxsize=256)(scope_nodes)
+
+
+@lru_cache(maxsize=64)
+def loads_of(function: Function) -> dict[str, list[ast.Name]]:
+    """Where each name is read in a function, functions defined in it included."""
+    found: dict[str, list[ast.Name]] = {}
+    for node in every_node(function.node):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            found.setdefault(node.id, []).append(node)
+    return found
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import root_name, text_of
+from gptdoctor.source.statements import own_statements
 
 # Where the index and the value stand among the arguments, the buffer left out.
 STORING = {
@@ -43,7 +43,7 @@ class Write:
 
 def writes_in(loop: ast.For) -> Iterator[Write]:
     """The storing statements in a loop's body."""
-    for node in own_nodes(loop):
+    for node in own_statements(loop):
         if isinstance(node, ast.Assign) and len(node.targets) == 1:
             yield from _assigned(node, node.targets[0])
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):

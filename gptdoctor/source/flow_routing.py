@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeGuard
 
 from gptdoctor.core.findings import Value
-from gptdoctor.source.flow_experts import ExpertLoop, loop_names, loop_parts, resolved
+from gptdoctor.source.flow_experts import ExpertLoop, loop_names, loop_parts, resolved, values_in
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_membership import Choice, Membership, membership
@@ -54,6 +54,10 @@ class Collision:
         }
 
 
+def _names(value: ast.expr, buffer: str) -> bool:
+    return any(isinstance(one, ast.Name) and one.id == buffer for one in values_in(value))
+
+
 class Routing:
     """One loop over experts and the loops around it."""
 
@@ -64,6 +68,8 @@ class Routing:
     def collision(self, write: Write) -> Collision | None:
         """How a write may hit what was written before, or None where it does not."""
         value = write.value
+        if _names(value, write.buffer) or (write.index is None and not self.loop.members):
+            return None  # as `x = layer(x)`, for which no name has to be followed
         if not self.loop.answers(value) or self.loop.reads(value, write.buffer):
             return None
         open_loops = self._open_loops(write)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import bodies_of
 from gptdoctor.source.flow_targets import unpack
+from gptdoctor.source.statements import BLOCKS
 
 
 def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:
@@ -19,20 +20,17 @@ def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:
             yield statement
         elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             yield statement.value
-        for inner in reversed(bodies_of(statement)):
-            stack.extend(reversed(inner))
+        if statement.__class__ in BLOCKS:
+            for inner in reversed(bodies_of(statement)):
+                stack.extend(reversed(inner))
 
 
 def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """`self.NAME = value` in all its spellings."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
-            for part in unpack(target, node.value):
-                name = self_attribute(part.target)
-                if name is None and isinstance(part.target, ast.Subscript):
-                    name = self_attribute(part.target.value)  # self.layers["a"] = ...
-                if name:
-                    yield name, part.value
+            if not isinstance(target, ast.Name):  # the most frequent of all
+                yield from _assigned(target, node.value)
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         name = self_attribute(node.target)
         if name:
@@ -44,6 +42,20 @@ def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         if method in ("register_parameter", "add_module", "register_module") and len(node.args) > 1:
             for name in literal_text(node):
                 yield name, node.args[1]
+
+
+def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    if isinstance(target, ast.Attribute):
+        name = self_attribute(target)
+        if name:
+            yield name, value
+        return
+    for part in unpack(target, value):
+        name = self_attribute(part.target)
+        if name is None and isinstance(part.target, ast.Subscript):
+            name = self_attribute(part.target.value)  # self.layers["a"] = ...
+        if name:
+            yield name, part.value
 
 
 def literal_text(call: ast.Call) -> list[str]:

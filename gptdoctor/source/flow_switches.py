@@ -5,8 +5,10 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end, start
+from gptdoctor.source.names import Names
 
 SWITCHES = frozenset({"no_grad", "inference_mode", "set_grad_enabled"})
 
@@ -20,6 +22,15 @@ class Switch:
     form: str  # "decorator", "with", "statement"
     function: Function
     last: Position  # where the stretch ends
+
+
+def may_switch(node: FunctionNode, names: Names, *, nested: bool) -> bool:
+    """Whether some decorator is a switch, or a name that a function around this one may bind."""
+    return any(
+        gradient_switch(names.qualified(one.func if isinstance(one, ast.Call) else one))
+        or (nested and isinstance(one, ast.Name))
+        for one in node.decorator_list
+    )
 
 
 def decorator_switch(function: Function) -> Switch | None:

@@ -3,15 +3,36 @@
 from __future__ import annotations
 
 import ast
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.module import SourceModule
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
 MOVES = frozenset(["movedim", "moveaxis"])
 REVERSED = frozenset(["T", "H"])
 LAST_TWO = frozenset(["mT", "mH", "adjoint"])
 TURNING = SWAPS | MOVES | REVERSED | LAST_TWO | {"t", "t_", "permute", "permute_copy"}
+WORD = re.compile(rf"\b({'|'.join(sorted(TURNING))})\b")
+
+
+@lru_cache(maxsize=64)
+def may_turn(function: Function) -> bool:
+    """Whether a turn may stand in a function or one around it: a word says so, or an alias."""
+    while function.outer is not None:
+        function = function.outer
+    node, module = function.node, function.module
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    return WORD.search(text) is not None or _renamed(module)
+
+
+@lru_cache(maxsize=8)
+def _renamed(module: SourceModule) -> bool:
+    """Whether a module imports a turn under another name."""
+    named = ((name, origin.rpartition(".")[2]) for name, origin in module.names.aliases.items())
+    return any(last in TURNING and last != name for name, last in named)
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,11 +6,11 @@ import ast
 import re
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
 
 DEEPEST = 6  # from name to name
 # Under these names a model hands out what training goes on with.
@@ -23,9 +23,7 @@ class Uses:
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
         self._parents = {
-            child: node
-            for node in every_node(function.node)
-            for child in ast.iter_child_nodes(node)
+            child: node for node in every_node(function.node) for child in children(node)
         }
 
     def matters(self, value: ast.expr, depth: int = 0) -> bool:
@@ -107,11 +105,8 @@ class Uses:
         """Whether it matters where a name is read that was bound at `since`."""
         return any(
             self.matters(node, depth + 1)
-            for node in every_node(self.function.node)
-            if isinstance(node, ast.Name)
-            and node.id == name
-            and isinstance(node.ctx, ast.Load)
-            and any(one.since == since for one in self.function.reaching(node, carried=True))
+            for node in loads_of(self.function).get(name, ())
+            if any(one.since == since for one in self.function.reaching(node, carried=True))
         )
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import ast
+from functools import lru_cache
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import calls_below
 
 
 def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
@@ -17,5 +17,11 @@ def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
         return True
     if f"self.{method.name}(" not in owner.module.text:
         return False  # a cheap look: most methods are called from elsewhere
-    callees = (one.func for one in every_node(forward) if isinstance(one, ast.Call))
-    return any(self_attribute(one) == method.name for one in callees)
+    return method.name in _called_by(forward)
+
+
+@lru_cache(maxsize=64)
+def _called_by(forward: FunctionNode) -> frozenset[str]:
+    """The methods of its own that a method calls."""
+    names = (self_attribute(call.func) for call in calls_below(forward))
+    return frozenset(filter(None, names))

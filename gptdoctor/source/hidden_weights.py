@@ -9,8 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import parameters
-from gptdoctor.source.constructors import Constructor, Setting, Use, own_text
+from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.constructors import Constructor, Setting, Use, own_text, settings_of
 from gptdoctor.source.flow_attributes import (
     Assigned,
     Learns,
@@ -80,6 +80,25 @@ def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
             yield one
 
 
+def may_hide(node: FunctionNode) -> bool:
+    """Whether a constructor keeps a container that it makes, or a name that it binds itself."""
+    given = {argument.arg for argument in parameters(node)}
+    settings = settings_of(node)
+    return any(
+        one.value.id not in given
+        if isinstance(one.value, ast.Name)
+        else container_of(one.value) and _may_fill(one, settings)
+        for one in settings
+        if isinstance(one.node, ast.Assign | ast.AnnAssign)
+    )
+
+
+def _may_fill(setting: Setting, settings: tuple[Setting, ...]) -> bool:
+    """Whether something that is called or named goes into a container, now or later."""
+    inside = any(isinstance(one, ast.Call | ast.Name) for one in elements(setting.value))
+    return inside or any(one.name == setting.name and one is not setting for one in settings)
+
+
 class HiddenLayers:
     """The plain containers of layers that one constructor makes."""
 
@@ -95,7 +114,11 @@ class HiddenLayers:
             if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
                 continue
             kind, filled = self._contents(setting)
-            if kind and filled and self._stays_hidden(setting, kind):
+            if not kind or not filled:
+                continue
+            if not self.constructor.of_network:
+                return
+            if self._stays_hidden(setting, kind):
                 yield setting, kind, filled[-1]
 
     def _contents(self, setting: Setting) -> tuple[str, list[ast.AST]]:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.constructors import Constructor, Setting
+from gptdoctor.source.constructors import Setting
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.names import called_name
+from gptdoctor.source.names import Names, called_name
 
 # Methods that make another tensor of a parameter, whatever it was before.
 CHANGING = frozenset({"cuda", "view", "unsqueeze", "squeeze", "reshape", "clone", "transpose", "t"})
 
 
-def lost_parameter(setting: Setting, constructor: Constructor) -> str:
+def lost_parameter(setting: Setting, names: Names) -> str:
     """How a parameter became a plain tensor before it was assigned; "" where none did."""
-    names = constructor.info.module.names
 
     def is_parameter(value: ast.expr) -> bool:
         qualified = names.called(value) or ""
@@ -39,9 +38,8 @@ def _learns(value: ast.expr) -> bool:
     )
 
 
-def asks_for_gradient(setting: Setting, constructor: Constructor) -> bool:
+def asks_for_gradient(setting: Setting, names: Names) -> bool:
     """`torch.ones(dim, requires_grad=True)`, and `torch.ones(dim).requires_grad_()`."""
-    names = constructor.info.module.names
     value = setting.value
     qualified = names.called(value) or ""
     if isinstance(value, ast.Call) and qualified.startswith("torch.nn.init.") and value.args:

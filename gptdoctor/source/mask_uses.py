@@ -60,10 +60,12 @@ class Use:
         )
 
 
-def softmax_uses(project: Project, function: Function, call: ast.Call) -> Iterator[Use]:
+# Four rules ask of one call after the other.
+@lru_cache(maxsize=8)
+def softmax_uses(project: Project, function: Function, call: ast.Call) -> tuple[Use, ...]:
     """The masks that the scores of a softmax have met."""
-    for step in scores_behind(project, function, call):
-        yield from step_uses(project, function, step)
+    steps = scores_behind(project, function, call)
+    return tuple(use for step in steps for use in step_uses(project, function, step))
 
 
 def step_uses(project: Project, function: Function, step: Step) -> Iterator[Use]:
@@ -110,6 +112,7 @@ def sdpa_mask(call: ast.Call) -> ast.expr | None:
     return None if isinstance(found, ast.Constant) else found
 
 
+@lru_cache(maxsize=8)
 def sdpa_use(project: Project, function: Function, call: ast.Call) -> Use | None:
     """The mask of a call of scaled_dot_product_attention."""
     if function.module.names.called(call) != SDPA:
@@ -126,10 +129,17 @@ def fill_use(project: Project, function: Function, call: ast.Call) -> Use | None
     return None if mask is None or given is None else Use(call, function, mask, "filled", given[0])
 
 
+@lru_cache(maxsize=8)
 def layer_uses(
     project: Project, info: ClassInfo, layer: str, name: str, *, padding: bool = False
-) -> Iterator[Use]:
+) -> tuple[Use, ...]:
     """The masks that a class gives to its attribute `name`, which is such a layer of torch.nn."""
+    return tuple(_layer_uses(project, info, layer, name, padding=padding))
+
+
+def _layer_uses(
+    project: Project, info: ClassInfo, layer: str, name: str, *, padding: bool
+) -> Iterator[Use]:
     wanted = LAYER_MASKS.get(layer, {})
     wanted = {**wanted, **PADDING_MASKS.get(layer, {})} if padding else wanted
     for call, function in own_calls(project, info).get(name, []):

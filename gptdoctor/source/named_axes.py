@@ -22,6 +22,7 @@ from gptdoctor.source.memory_order import sizes_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 
 # For each dimension: "batch", "time", "one" for one of a single number, or "" for any other.
 Axes = tuple[str, ...]
@@ -34,7 +35,7 @@ DEEPEST = 20
 def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
     """(parameter, "batch" or "time", number of names) by the name of a size; each named once."""
     found: dict[str, tuple[str, str, int]] = {}
-    for node in own_nodes(function.node):
+    for node in own_statements(function.node):
         if not isinstance(node, ast.Assign) or not isinstance(node.targets[0], ast.Tuple):
             continue
         parameter, elements = shape_of(node.value), node.targets[0].elts
@@ -51,7 +52,10 @@ def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
 @lru_cache(maxsize=64)
 def _sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
     """The same for a helper that is given the sizes: `def heads(self, x, seq_len, bsz)`."""
-    once = [one for one in function.parameter_names if len(function.bindings.by_name[one]) == 1]
+    given = function.parameter_names
+    if not any(map(BATCH.match, given)) or not any(map(TIME.match, given)):
+        return {}  # as most: their bindings need not be collected
+    once = [one for one in given if len(function.bindings.by_name[one]) == 1]
     batches, times = ([one for one in once if kind.match(one)] for kind in (BATCH, TIME))
     if function.owner is None or len(batches) != 1 or len(times) != 1:
         return {}
@@ -145,8 +149,16 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    sizes, names = sizes_of(call, function), named_sizes(function) or _sizes_given(function)
-    if sizes is None or not names:
+    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name)
+    if by_name and not (named_sizes(function) or _sizes_given(function)):
+        return None  # what the name is bound to need not be looked up
+    sizes = sizes_of(call, function)
+    said = [one.id for one in sizes or () if isinstance(one, ast.Name)]
+    # Most views name no batch or no time, whatever the names of the function are.
+    if sizes is None or not any(map(BATCH.match, said)) or not any(map(TIME.match, said)):
+        return None
+    names = named_sizes(function) or _sizes_given(function)
+    if not names:
         return None
     found = []
     for size in sizes:

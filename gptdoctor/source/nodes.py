@@ -26,9 +26,9 @@ _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
 _FIELDS[ast.Constant] = ()
 
 
-def inner_nodes(tree: ast.AST) -> Iterator[ast.AST]:
-    """A node and all below it that may hold others, in no order, without recursion."""
-    stack = [tree]
+def inner_nodes(*trees: ast.AST) -> Iterator[ast.AST]:
+    """Nodes and all below them that may hold others, without recursion; the last tree first."""
+    stack = list(trees)
     while stack:
         node = stack.pop()
         yield node
@@ -59,7 +59,7 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
 _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 
 
-def scope_nodes(scope: ast.AST) -> list[ast.AST]:
+def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:
     """All nodes below a function but those of functions and classes defined in it."""
     found: list[ast.AST] = []
     stack = children(scope)
@@ -71,10 +71,15 @@ def scope_nodes(scope: ast.AST) -> list[ast.AST]:
         for field in _FIELDS[node.__class__]:  # as `children`, without a list for each of them
             value = getattr(node, field)
             if value.__class__ is list:
-                stack += [one for one in value if one.__class__ not in _NO_NODES]
-            elif value.__class__ not in _NO_NODES:
+                stack += [one for one in value if one.__class__ not in leaves]
+            elif value.__class__ not in leaves:
                 stack.append(value)
     return found
+
+
+def scope_inner_nodes(scope: ast.AST) -> list[ast.AST]:
+    """The same in the same order, without most names and constants, in half the time."""
+    return scope_nodes(scope, _LEAVES)
 
 
 def children(node: ast.AST) -> list[ast.AST]:
@@ -85,6 +90,18 @@ def children(node: ast.AST) -> list[ast.AST]:
         if value.__class__ is list:
             found += [one for one in value if one.__class__ not in _NO_NODES]
         elif value.__class__ not in _NO_NODES:
+            found.append(value)
+    return found
+
+
+def inner_children(node: ast.AST) -> list[ast.AST]:
+    """Those of them that may hold others."""
+    found: list[ast.AST] = []
+    for field in _FIELDS[node.__class__]:
+        value = getattr(node, field)
+        if value.__class__ is list:
+            found += [one for one in value if one.__class__ not in _LEAVES]
+        elif value.__class__ not in _LEAVES:
             found.append(value)
     return found
 

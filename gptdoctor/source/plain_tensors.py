@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.constructors import Constructor, Setting
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.tensor_meetings import MOVING
 
@@ -25,6 +26,13 @@ DEEPEST = 5  # from name to name
 LONGEST = 40  # operations in one expression
 
 
+def makes_tensors(node: ast.AST, module: SourceModule) -> bool:
+    """Whether a constructor's text may make any; most make none, and are followed no further."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    return MAKER.search(module.segment(node.lineno, node.end_lineno or node.lineno)) is not None
+
+
 class PlainTensors:
     """The plain tensors of one constructor."""
 
@@ -38,19 +46,12 @@ class PlainTensors:
         moved = {"to", "_apply", "cuda"} & set(info.methods)
         if moved or not self.constructor.settled or "forward" not in info.methods:
             return
-        if not MAKER.search(self._words()):
-            return  # most constructors make no tensor, and their names need not be followed
         for setting in self.constructor.settings:
             if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
                 continue
             kind = self.kind(setting.value)
             if kind in kinds and self.constructor.made_once(setting.name):
                 yield setting, kind
-
-    def _words(self) -> str:
-        """The text of the constructor."""
-        node = self.constructor.node
-        return "\n".join(self.constructor.info.module.lines[node.lineno : node.end_lineno])
 
     def kind(self, value: ast.expr, depth: int = 0) -> str:
         """Where a tensor's numbers come from: "drawn", "flat" or "computed"; "" for no tensor."""

@@ -54,10 +54,9 @@ def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
 
 def _temperatures(function: Function) -> Iterator[str]:
     """The parameters that are called temperatures and are plainly numbers."""
-    defaults = dict(_defaults(function.node))
-    for one in parameters(function.node):
-        if not is_temperature(one.arg):
-            continue
+    called = [one for one in parameters(function.node) if is_temperature(one.arg)]
+    defaults = dict(_defaults(function.node)) if called else {}
+    for one in called:
         told = text_of(one.annotation) if one.annotation else ""
         default = defaults.get(one.arg)
         value = default.value if isinstance(default, ast.Constant) else None

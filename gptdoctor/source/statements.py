@@ -28,6 +28,9 @@ if hasattr(ast, "TryStar"):  # since Python 3.11
     BLOCKS[ast.TryStar] = BLOCKS[ast.Try]
 
 
+SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+
+
 def statements_below(tree: ast.AST) -> Iterator[ast.AST]:
     """All statements below a node, with handlers and cases, at any depth, in the text's order.
 
@@ -38,6 +41,17 @@ def statements_below(tree: ast.AST) -> Iterator[ast.AST]:
         node = stack.pop()
         yield node
         if node.__class__ in BLOCKS:
+            stack.extend(reversed(blocks_of(node)))
+
+
+def own_statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """The same without the statements of functions and classes that are defined below the node."""
+    stack = list(reversed(blocks_of(tree)))
+    while stack:
+        node = stack.pop()
+        yield node
+        kind = node.__class__
+        if kind in BLOCKS and kind not in SCOPES:
             stack.extend(reversed(blocks_of(node)))
 
 

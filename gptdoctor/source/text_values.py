@@ -11,7 +11,7 @@ from functools import lru_cache
 from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 
 Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
@@ -49,8 +49,10 @@ def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
     found: dict[str, list[Kept]] = {}
     for link in (info, *project.bases(info)):
         functions = functions_of(project, link.module)
+        registers = "register_buffer" in link.text
         for method in link.methods.values():
-            for name, value in [*self_assignments(method), *_buffers(method)]:
+            buffers = _buffers(method) if registers else []
+            for name, value in [*self_assignments(method), *buffers]:
                 found.setdefault(name, []).append((value, functions[method]))
     return found
 
@@ -58,8 +60,8 @@ def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
 def _buffers(method: ast.AST) -> list[tuple[str, ast.expr]]:
     """`self.register_buffer("NAME", value)`."""
     found: list[tuple[str, ast.expr]] = []
-    for node in every_node(method):
-        if not isinstance(node, ast.Call) or self_attribute(node.func) != "register_buffer":
+    for node in calls_below(method):
+        if self_attribute(node.func) != "register_buffer":
             continue
         named = {one.arg: one.value for one in node.keywords}
         name = node.args[0] if node.args else named.get("name")

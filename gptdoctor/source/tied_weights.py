@@ -10,6 +10,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Constructor
 from gptdoctor.source.flow_attributes import PARAMETERS
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 
 
@@ -22,6 +23,16 @@ class Broken:
     second: str
     how: str  # "remade", "copied" or "one memory"
     undone: int = 0  # the line that makes one of them anew
+
+
+def may_tie(node: ast.AST, module: SourceModule) -> bool:
+    """Whether a constructor gives a value to some layer's weight, and names one more."""
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    return text.count("weight") > 1 and any(
+        _weight(one.targets[0]) for statement in node.body for one, _ in _assignments(statement)
+    )
 
 
 def broken_ties(constructor: Constructor) -> Iterator[Broken]:

@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.parameter_registration import BrokenTie, Parame
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.tied_weights import Broken, broken_ties
+from gptdoctor.source.tied_weights import Broken, broken_ties, may_tie
 
 CODE = "GD107"
 PROBE = "parameter-registration"
@@ -24,13 +24,17 @@ TIE = re.compile(r"(^|[^a-z])(tie|tied|tying|share|shared|sharing)([^a-z]|$)", r
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A tie that the constructor undoes, or that copies."""
+    if not may_tie(node, visit.module):
+        return
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
-    if constructor is None or not constructor.settled or ".weight" not in visit.module.text:
+    if constructor is None or not constructor.settled:
         return
     for tie in broken_ties(constructor):
         # A copy alone may be meant as a start; one that is called a tie is not.
         if tie.how == "copied" and not _is_called_a_tie(tie, visit):
             continue
+        if not constructor.of_network:
+            return
         location = visit.module.location(tie.node)
         yield Suspicion(
             rule=CODE,

@@ -68,12 +68,18 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     value, method, owner = cut_value(node), visit.function, visit.owner
     if value is None or method is None or owner is None or not isinstance(node, ast.expr):
         return
-    if not _is_trained(method, owner, visit):
+    if not _is_trained(method, owner):
         return
     function = functions_of(visit.project, visit.module)[method]
     cuts = Cuts(function, gradients_of(visit.project))
     lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
-    if not lost or _on_purpose(node, value, visit) or is_off_limits(function, node):
+    # Whether this is a network may have to be looked up in other files: asked where it matters.
+    if (
+        not lost
+        or not visit.project.is_network(owner)
+        or _on_purpose(node, value, visit)
+        or is_off_limits(function, node)
+    ):
         return
     if _switched_off(function, visit) or not cuts.matters(node):
         return
@@ -100,11 +106,11 @@ def _operation(node: ast.AST) -> str:
     return "__float__" if called == "float" else called
 
 
-def _is_trained(method: FunctionNode, owner: ClassInfo, visit: Visit) -> bool:
-    """Whether a method is a network's forward, or one that forward calls."""
+def _is_trained(method: FunctionNode, owner: ClassInfo) -> bool:
+    """Whether a method is its class's forward, or one that forward calls."""
     if INFERENCE_NAME.search(method.name) or STOPPING.search(method.name):
         return False
-    return runs_in_forward(method, owner) and visit.project.is_network(owner)
+    return runs_in_forward(method, owner)
 
 
 def _switched_off(function: Function, visit: Visit) -> bool:

@@ -30,7 +30,7 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     method, owner = visit.function, visit.owner
     if not told or method is None or owner is None or not runs_in_forward(method, owner):
         return
-    if not visit.project.is_network(owner) or _has_asked(visit):
+    if _has_asked(visit) or not visit.project.is_network(owner):
         return
     location = visit.module.location(node)
     yield Suspicion(

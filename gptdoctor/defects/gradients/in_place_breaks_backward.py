@@ -46,7 +46,8 @@ def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     function = functions_of(visit.project, visit.module)[method]
     found = sorted(writes_into(node, target, function), key=lambda one: getattr(one, "lineno", 0))
-    if not found or not _has_gradient(node, visit):
+    # Whether this is a network may have to be looked up in other files: asked where it matters.
+    if not found or not _is_of_network(visit) or not _has_gradient(node, visit):
         return
     write = found[0]
     if is_off_limits(function, write) or decorator_switch(function) or _switched_off(visit):
@@ -105,11 +106,16 @@ def _is_parameter(value: ast.expr, visit: Visit) -> bool:
 
 
 def _is_trained(method: FunctionNode, visit: Visit) -> bool:
-    """Whether a method runs in a network's forward, and not only when it generates."""
+    """Whether a method runs in its class's forward, and not only when it generates."""
     owner = visit.owner
     if owner is None or INFERENCE_NAME.search(method.name):
         return False
-    return runs_in_forward(method, owner) and visit.project.is_network(owner)
+    return runs_in_forward(method, owner)
+
+
+def _is_of_network(visit: Visit) -> bool:
+    owner = visit.owner
+    return owner is not None and visit.project.is_network(owner)
 
 
 def _has_gradient(value: ast.expr, visit: Visit) -> bool:

@@ -29,14 +29,14 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     info = visit.owner
     if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parents[-1]:
         return
-    if node.decorator_list or not visit.project.is_network(info):
+    module = visit.module
+    lines = module.segment(node.lineno, node.end_lineno or node.lineno).partition("\n")[2]
+    if node.decorator_list or not _is_private(node, info) or not SETTING.search(lines):
         return
-    text = visit.module.text
     # Named once in the file, by its definition; what another file would call it is no private one.
-    if len(re.findall(rf"\b{node.name}\b", text)) != 1 or not _is_bare(visit.project, info):
+    if len(re.findall(rf"\b{node.name}\b", module.text)) != 1:
         return
-    lines = visit.module.lines[node.lineno : node.end_lineno]
-    if not any(SETTING.search(line) for line in lines) or not _is_private(node, info):
+    if not visit.project.is_network(info) or not _is_bare(visit.project, info):
         return
     location = visit.module.location(node)
     yield Suspicion(

@@ -7,7 +7,14 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
-from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
+from gptdoctor.source.constructors import (
+    Constructor,
+    Setting,
+    constructor_at,
+    own_text,
+    settings_of,
+)
+from gptdoctor.source.names import Names
 
 CODE = "GD116"
 HOLDING = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList")
@@ -15,16 +22,23 @@ HOLDING = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A list or dictionary of layers that the class calls."""
+    # Nearly every model has such lists, and nearly none calls one.
+    called = [
+        (setting, kind)
+        for setting in (settings_of(node) if isinstance(node, ast.FunctionDef) else ())
+        if (kind := _held(setting, visit.module.names))
+        and f"self.{setting.name}(" in visit.module.text
+    ]
+    if not called:
+        return
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
     if constructor is None:
         return
-    for setting in constructor.settings:
-        kind = _held(setting, constructor)
-        # Nearly every model has such lists, and nearly none calls one.
-        if not kind or f"self.{setting.name}(" not in visit.module.text:
-            continue
+    for setting, kind in called:
         if not constructor.settled or not _is_sure(setting.name, constructor):
             continue
+        if not constructor.of_network:
+            return
         for call in _calls(setting.name, constructor):
             location = visit.module.location(call)
             yield Suspicion(
@@ -40,11 +54,11 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             )
 
 
-def _held(setting: Setting, constructor: Constructor) -> str:
+def _held(setting: Setting, names: Names) -> str:
     """The class of the container that is assigned; "" for anything else."""
     if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
         return ""
-    qualified = constructor.info.module.names.called(setting.value)
+    qualified = names.called(setting.value)
     return qualified.rpartition(".")[2] if qualified in HOLDING else ""
 
 
@@ -56,7 +70,7 @@ def _is_sure(name: str, constructor: Constructor) -> bool:
         for one in constructor.settings
         if one.name == name
         and isinstance(one.node, ast.Assign | ast.AnnAssign)
-        and not _held(one, constructor)
+        and not _held(one, info.module.names)
         and not _is_item(one)
     ]
     elsewhere = [

@@ -24,6 +24,7 @@ from gptdoctor.source.flow_switches import (
     block_switch,
     decorator_switch,
     gradient_switch,
+    may_switch,
     statement_switch,
 )
 from gptdoctor.source.flow_targets import end, start
@@ -45,7 +46,9 @@ INTENT = re.compile(
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.decorator_list:
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    if may_switch(node, visit.module.names, nested=visit.function is not None):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
         if switch:

@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.parameter_registration import ParameterRegistra
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.plain_tensors import PlainTensors
+from gptdoctor.source.plain_tensors import PlainTensors, makes_tensors
 from gptdoctor.source.tensor_meetings import Meetings
 
 CODE = "GD109"
@@ -38,6 +38,8 @@ WEIGHT = re.compile(r"weight|bias|scale|gain|gamma|beta|(^|_)w(_|$)", re.I)
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """Random numbers, or ones under a weight's name, that forward adds or multiplies with."""
+    if not makes_tensors(node, visit.module):
+        return
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
     if constructor is None:
         return
@@ -47,7 +49,11 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         lines = visit.module.lines[max(location.line - 2, 0) : location.end_line]
         meant = FIXED.search(setting.name) or any(INTENT.search(line) for line in lines)
         weight = kind == "drawn" or WEIGHT.search(setting.name)
-        if meant or not weight or not Meetings(constructor, setting.name).met_unmoved():
+        if meant or not weight:
+            continue
+        if not constructor.of_network:
+            return
+        if not Meetings(constructor, setting.name).met_unmoved():
             continue
         yield Suspicion(
             rule=CODE,

@@ -28,16 +28,17 @@ REGISTERING = ("register_buffer", "register_parameter", "add_module", "register_
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A constructor that gives a module to `self` before any call could have set it up."""
+    if _begins_with_call(node):
+        return  # as most do: nothing stands before the call
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
     if constructor is None:
         return
-    # Most constructors begin with the call, and are read no further.
     first, named = _first_layer(constructor), _named_only(constructor)
     plain = _first_of_none(constructor) if first is None and named is None else None
     if named is None and plain is None and (first is None or _set_up_before(constructor, first)):
         return
     template = visit.module.file.name.startswith(TEMPLATE)
-    if template or not _bases_known(visit.project, constructor.info):
+    if template or not constructor.of_network or not _bases_known(visit.project, constructor.info):
         return
     first = first or plain
     place = named or (first.node if first else constructor.node)
@@ -50,6 +51,15 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         details={"attribute": first.name if first else "", "class": constructor.info.name},
         extent=(location.line, location.end_line),
     )
+
+
+def _begins_with_call(node: ast.AST) -> bool:
+    """Whether the first statement below the docstring is `super().__init__()`, or another's."""
+    for statement in node.body if isinstance(node, ast.FunctionDef) else []:
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        if not isinstance(value, ast.Constant):
+            return called_name(value) == "__init__"
+    return False
 
 
 def _first_layer(constructor: Constructor) -> Setting | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.plain_tensors import PlainTensors
+from gptdoctor.source.plain_tensors import PlainTensors, makes_tensors
 from gptdoctor.source.tensor_meetings import Meetings
 
 CODE = "GD115"
@@ -18,6 +18,8 @@ MASK = ("mask", "causal", "tril", "triu", "bias_k", "window")
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A mask or a table that the constructor computes, and forward joins with the data."""
+    if not makes_tensors(node, visit.module):
+        return
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
     if constructor is None:
         return
@@ -25,6 +27,8 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for setting, kind in plain.found({"computed", "flat"}):
         if kind == "flat" and not any(word in setting.name.lower() for word in MASK):
             continue
+        if not constructor.of_network:
+            return
         if not Meetings(constructor, setting.name).met_unmoved():
             continue
         location = visit.module.location(setting.node)

@@ -11,9 +11,16 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.constructors import Constructor, Setting, constructor_at, own_text
-from gptdoctor.source.hidden_weights import HiddenLayers
+from gptdoctor.source.constructors import (
+    Constructor,
+    Setting,
+    constructor_at,
+    own_text,
+    settings_of,
+)
+from gptdoctor.source.hidden_weights import HiddenLayers, may_hide
 from gptdoctor.source.lost_parameters import asks_for_gradient, lost_parameter
+from gptdoctor.source.module import SourceModule
 
 CODE = "GD103"
 PROBE = "parameter-registration"
@@ -34,19 +41,32 @@ INTENT = re.compile(
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A constructor that keeps layers in a plain container, or a weight as a plain tensor."""
+    if not isinstance(node, ast.FunctionDef):
+        return
+    hides, lost = may_hide(node), list(_lost(node, visit.module))
+    if not hides and not lost:
+        return  # as most: whose class this is need not be found out
     constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
     if constructor is None:
         return
-    for setting, kind, last in HiddenLayers(constructor).found():
+    for setting, kind, last in HiddenLayers(constructor).found() if hides else ():
         told = f"is a plain {kind}: torch does not see the layers in it"
         yield from _suspicion(constructor, setting, last, told, INSTEAD[kind])
-    for setting in constructor.settings:
-        how = lost_parameter(setting, constructor)
-        if not how and asks_for_gradient(setting, constructor):
-            how = "a tensor that asks for a gradient"
-        if how and _is_used(setting.name, constructor):
+    for setting, how in lost:
+        if constructor.of_network and _is_used(setting.name, constructor):
             told = f"is no parameter, but {how}: torch does not list it"
             yield from _suspicion(constructor, setting, setting.node, told, INSTEAD["Tensor"])
+
+
+def _lost(node: ast.FunctionDef, module: SourceModule) -> Iterator[tuple[Setting, str]]:
+    """The weights that a constructor keeps as plain tensors, and how they became such."""
+    asking = "requires_grad" in module.segment(node.lineno, node.end_lineno or node.lineno)
+    for setting in settings_of(node):
+        how = lost_parameter(setting, module.names)
+        if not how and asking and asks_for_gradient(setting, module.names):
+            how = "a tensor that asks for a gradient"
+        if how:
+            yield setting, how
 
 
 def _is_used(name: str, constructor: Constructor) -> bool:

@@ -60,8 +60,10 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
+    if not _speaks_of_temperature(visit.module):
+        return False
     text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
-    return any(word in text for word in CHOOSING) and _speaks_of_temperature(visit.module)
+    return any(word in text for word in CHOOSING)
 
 
 @lru_cache(maxsize=1)  # the functions of one module come one after another

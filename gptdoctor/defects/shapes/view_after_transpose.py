@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import may_turn
 from gptdoctor.source.memory_order import (
     added_to_shape,
     dense_rank,
@@ -26,7 +27,7 @@ def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
     flow = visit.flow
-    if flow is None:
+    if flow is None or not may_turn(flow):
         return
     turn = turned(node.func.value, flow)
     if turn is None:
