@@ -17,6 +17,11 @@ def is_network_base(name: str) -> bool:
     return last in MODULE_BASES or last.endswith(NETWORK_ENDINGS)
 
 
+def is_layers(base: str) -> bool:
+    """Whether a base that is no class of the project makes a module of layers."""
+    return base.startswith("torch.nn.") or is_network_base(base)
+
+
 def is_pythons(name: str) -> bool:
     """Whether a base is one of Python's own classes."""
     return hasattr(builtins, name) or name.partition(".")[0] in sys.stdlib_module_names

@@ -14,7 +14,7 @@ from gptdoctor.source.folders import Folders
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
 from gptdoctor.source.module import SourceModule, read_module
-from gptdoctor.source.network_signs import acts_as_network, is_network_base, is_pythons
+from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
 # Bases further away than this are not followed: longer chains are loops made by mistake.
@@ -144,6 +144,16 @@ class Project:
         self.footprints.note(importer.file, file, folders)
         return file
 
+    def may_hold(self, top: str, importer: SourceModule) -> bool:
+        """Whether a name that begins with `top` may be one of the importer's own project."""
+        if self.resolve(top, importer).origin is Origin.PROJECT or self.overlay:
+            return True
+        return any(self.holds(folder, top) for folder in self._project_folders(importer, top))
+
+    def holds(self, folder: Path, dotted: str) -> bool:
+        """Whether a module, or a folder of its name, lies below one folder."""
+        return self._folders.holds(str(folder), dotted)
+
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
         gone = set(files)
@@ -239,13 +249,13 @@ class Project:
 
     def _says_network(self, info: ClassInfo) -> bool:
         return any(
-            _is_layers(name) and not self.class_named(name, info.module) for name in info.bases
+            is_layers(name) and not self.class_named(name, info.module) for name in info.bases
         )
 
     def _is_network(self, info: ClassInfo) -> bool:
         bases = self.external_bases(info)
         hidden = any(not is_pythons(name) for name in bases)
-        return any(map(_is_layers, bases)) or (hidden and acts_as_network(info))
+        return any(map(is_layers, bases)) or (hidden and acts_as_network(info))
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
         """The project's networks that a class's text instantiates or hands on, itself left out."""
@@ -289,8 +299,3 @@ class Project:
             return (top,)
         folders = [top, self.root, self.root / "src"]
         return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))
-
-
-def _is_layers(base: str) -> bool:
-    """Whether a base that is no class of the project makes a module of layers."""
-    return base.startswith("torch.nn.") or is_network_base(base)
