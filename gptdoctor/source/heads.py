@@ -8,7 +8,7 @@ from pathlib import Path
 
 # With the end of the line before, which is what a search finds fastest.
 _HEAD = re.compile(rb"\n(?:(?:class|def|async def)[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]*)?=(?!=))")
-_WORD = re.compile(rb"\w+")
+_WORD = re.compile(r"\w+")
 
 
 def heads_of(file: Path, text: str | None = None) -> frozenset[str]:
@@ -18,13 +18,13 @@ def heads_of(file: Path, text: str | None = None) -> frozenset[str]:
     """
     data = bytes_of(file) if text is None else text.encode(errors="replace")
     found = {one or other for one, other in _HEAD.findall(b"\n" + data)}
-    return frozenset(name.decode(errors="replace") for name in found)
+    return frozenset(b" ".join(found).decode(errors="replace").split())
 
 
 def imported_words(file: Path) -> frozenset[str]:
     """The words of the statements of a file that begin a line with `import` or `from`."""
     statements = b"\n".join(_import_statements(b"\n" + bytes_of(file)))
-    return frozenset(word.decode(errors="replace") for word in set(_WORD.findall(statements)))
+    return frozenset(_WORD.findall(statements.decode(errors="replace")))
 
 
 def bytes_of(file: Path) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -62,7 +63,8 @@ class Project:
     _beside: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
         default_factory=dict, repr=False
     )
-    _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
+    _around: dict[str, tuple[Path, ...]] = field(default_factory=dict, repr=False)
+    _same: dict[tuple[Path, ...], tuple[Path, ...]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
     _answers: dict[tuple[str, SourceModule], Resolved] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, SourceModule], ClassInfo | None] = field(
@@ -89,9 +91,9 @@ class Project:
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
 
-    def files_read(self) -> tuple[Path, ...]:
+    def files_read(self) -> KeysView[Path]:
         """The files whose trees are here."""
-        return tuple(self._modules)
+        return self._modules.keys()
 
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
@@ -110,7 +112,7 @@ class Project:
         """Find the module `dotted` as the importer would, without importing anything."""
         asked = (dotted, importer)
         if asked not in self._answers:
-            key = (dotted, self._project_folders(importer, dotted))
+            key = (dotted, self.own_folders(importer, dotted))
             if key not in self._resolved:
                 self._resolved[key] = self._find(*key)
             found, folders = self._resolved[key]
@@ -143,12 +145,6 @@ class Project:
         file, folders = self._beside[key]
         self.footprints.note(importer.file, file, folders)
         return file
-
-    def may_hold(self, top: str, importer: SourceModule) -> bool:
-        """Whether a name that begins with `top` may be one of the importer's own project."""
-        if self.resolve(top, importer).origin is Origin.PROJECT or self.overlay:
-            return True
-        return any(self.holds(folder, top) for folder in self._project_folders(importer, top))
 
     def holds(self, folder: Path, dotted: str) -> bool:
         """Whether a module, or a folder of its name, lies below one folder."""
@@ -277,14 +273,15 @@ class Project:
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
 
-    def _project_folders(self, importer: SourceModule, dotted: str) -> tuple[Path, ...]:
+    def own_folders(self, importer: SourceModule, dotted: str) -> tuple[Path, ...]:
         """Where the importer's own modules lie: above its package, beside it, and the root.
 
         Among installed packages a project is one package: its neighbours are not its own.
         """
-        near = importer.file.parent
+        near = os.path.dirname(str(importer.file))  # noqa: PTH120  as it is text
         if near not in self._around:
-            self._around[near] = self._folders_around(near)
+            found = self._folders_around(Path(near))
+            self._around[near] = self._same.setdefault(found, found)  # compared by identity then
         folders = self._around[near]
         if folders[0].name in INSTALLED_FOLDERS:
             own = importer.dotted.partition(".")[0]

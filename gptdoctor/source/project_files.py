@@ -109,14 +109,16 @@ def holds_networks(project: Project, module: SourceModule) -> bool:
 
 def serves_networks(project: Project, module: SourceModule) -> bool:
     """Whether a module holds networks, or modules that hold some import it."""
+    if holds_networks(project, module):
+        return True
     queue, seen = deque([module]), {module}
     while queue:
         one = queue.popleft()
-        if holds_networks(project, one):
-            return True
         project.footprints.note(module.file, one.file, ())
         for other in importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
+                if holds_networks(project, other):
+                    return True
                 seen.add(other)
                 queue.append(other)
     return False
@@ -149,10 +151,12 @@ def _imports(project: Project, other: SourceModule, module: SourceModule) -> boo
         for site in import_sites(other)
         if not site.lazy and not site.stands_in_for and guarding(site).kind is Guard.NONE
     )
+    last = module.dotted.rpartition(".")[2]
     return any(
-        (found := project.module(name, other)) is not None and found.file == module.file
+        project.resolve(name, other).file == module.file
         for site in needed
         for name in _modules_named(site.node, other.package)
+        if name.rpartition(".")[2] == last
     )
 
 

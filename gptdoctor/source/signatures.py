@@ -6,12 +6,16 @@ import ast
 from collections import Counter
 from collections.abc import Iterator
 from enum import Enum
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.definitions import definition_in
+from gptdoctor.source.heads import bytes_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import DEEPEST_BASE, Origin, Project
+from gptdoctor.source.taken_arguments import Shape
 
 
 def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
@@ -41,14 +45,72 @@ def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
     """
     known = _SHAPES.setdefault(module, {})
     if name not in known:
-        info = project.class_named(name, module)
-        if info is None:
+        if (quick := _quick_shape(project, module, name)) is not None:
+            known[name] = quick[0]
+        elif (info := project.class_named(name, module)) is not None:
+            known[name] = _made_by(project, info)
+        else:
             function = _function_named(project, module, name)
             known[name] = None if function is None else Shape(function, bound=False)
-        else:
-            maker = _nearest_maker(project, info)
-            known[name] = None if maker is None else Shape(maker, bound=True)
     return known[name]
+
+
+def _made_by(project: Project, info: ClassInfo) -> Shape | None:
+    """What the nearest constructor of a class takes; None where that is out of sight."""
+    if info.node.decorator_list or info.node.keywords:
+        return None
+    link: ClassInfo | None = info
+    for _ in range(DEEPEST_BASE):
+        if link is None or "__init__" in link.methods or len(link.bases) != 1:
+            break
+        if (quick := _quick_shape(project, link.module, link.bases[0])) is not None:
+            return quick[0]
+        link = project.class_named(link.bases[0], link.module)
+    maker = None if link is None else link.methods.get("__init__")
+    return None if maker is None else Shape(maker, bound=True)
+
+
+# By file and name; None where the whole file has to be read.
+Quick = tuple[Shape | None] | None
+_QUICK: WeakKeyDictionary[Project, dict[tuple[Path, str], Quick]] = WeakKeyDictionary()
+
+
+def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
+    """The same for what another file defines that is not parsed, from its definition alone."""
+    origin, _, last = name.rpartition(".")
+    found = project.resolve(origin, module) if origin else None
+    if found is None or found.origin is not Origin.PROJECT or found.file is None:
+        return None
+    if found.file in project.files_read() or found.file.suffix != ".py" or project.overlay:
+        return None
+    known = _QUICK.setdefault(project, {})
+    key = (found.file, last)
+    if key not in known:
+        known[key] = _read_quickly(bytes_of(found.file).decode(errors="replace"), last)
+    return known[key]
+
+
+def _read_quickly(text: str, name: str) -> Quick:
+    for _ in range(DEEPEST_BASE):
+        node = definition_in(text, name)
+        if node is None:
+            return None
+        if node.decorator_list:
+            return (None,)
+        if not isinstance(node, ast.ClassDef):
+            return (Shape(node, bound=False),)
+        maker = [one for one in node.body if getattr(one, "name", "") == "__init__"][-1:]
+        if maker:
+            function = maker[0]
+            return (Shape(function, bound=True),) if isinstance(function, FunctionNode) else None
+        if len(node.bases) != 1:
+            # Of several bases nobody looks which one takes the arguments.
+            plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
+            return (None,) if len(plain) == len(node.bases) else None
+        if not isinstance(node.bases[0], ast.Name):
+            return None
+        name = node.bases[0].id
+    return None
 
 
 def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: str) -> str | None:
@@ -56,10 +118,10 @@ def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: st
     info = project.class_named(name, module)
     if info is not None:
         maker = _maker(project, info)
-        why = None if maker is None else refused(call, maker, bound=True)
+        why = None if maker is None else Shape(maker, bound=True).refuses(call)
         return why if why is not None and _is_bound_once(info.module, info.name) else None
     function = _function_named(project, module, name)
-    why = None if function is None else refused(call, function, bound=False)
+    why = None if function is None else Shape(function, bound=False).refuses(call)
     if why is None:
         return None
     origin, _, last = name.rpartition(".")
@@ -80,11 +142,16 @@ def names_within(project: Project, module: SourceModule) -> frozenset[str]:
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
     kinds: dict[str, _Origin] = {}
+    own: dict[str, bool] = {}
     for bound, qualified in module.names.aliases.items():
         origin = qualified.rpartition(".")[0]
         kind = kinds.get(origin)
         if kind is None:
-            kind = kinds[origin] = _kind(project, module, origin)
+            top = origin.partition(".")[0]
+            if top not in own:
+                own[top] = _may_be_own(project, module, top)
+            kind = _kind(project, module, origin) if own[top] else _Origin.FOREIGN
+            kinds[origin] = kind
         if kind is not _Origin.FOREIGN:
             found.add(bound)
         if kind is _Origin.PACKAGE:
@@ -119,8 +186,6 @@ class _Origin(Enum):
 
 def _kind(project: Project, module: SourceModule, dotted: str) -> _Origin:
     """Whether a dotted name is a module of the project, or something in one."""
-    if not project.may_hold(dotted.partition(".")[0], module):
-        return _Origin.FOREIGN
     own = dotted
     while own and project.resolve(own, module).origin is not Origin.PROJECT:
         own = own.rpartition(".")[0]
@@ -129,6 +194,13 @@ def _kind(project: Project, module: SourceModule, dotted: str) -> _Origin:
     file = project.resolve(dotted, module).file
     is_package = file is None or file.name == "__init__.py"
     return _Origin.PACKAGE if is_package else _Origin.MODULE
+
+
+def _may_be_own(project: Project, module: SourceModule, top: str) -> bool:
+    """Whether a name that begins with `top` may be one of the project: one look for all of them."""
+    if project.resolve(top, module).origin is Origin.PROJECT or project.overlay:
+        return True
+    return any(project.holds(folder, top) for folder in project.own_folders(module, top))
 
 
 def _is_bound_once(module: SourceModule, name: str) -> bool:
@@ -161,18 +233,6 @@ def _spreads(call: ast.Call) -> bool:
     return any(one.arg is None for one in call.keywords)
 
 
-def _nearest_maker(project: Project, info: ClassInfo) -> FunctionNode | None:
-    """The constructor of a class, if it has one at all; None where that is out of sight."""
-    if info.node.decorator_list or info.node.keywords:
-        return None
-    link: ClassInfo | None = info
-    for _ in range(DEEPEST_BASE):
-        if link is None or "__init__" in link.methods or len(link.bases) != 1:
-            break
-        link = project.class_named(link.bases[0], link.module)
-    return None if link is None else link.methods.get("__init__")
-
-
 _MAKERS: WeakKeyDictionary[ClassInfo, FunctionNode | None] = WeakKeyDictionary()
 
 
@@ -199,44 +259,3 @@ def _find_maker(project: Project, info: ClassInfo) -> FunctionNode | None:
         if len(link.bases) != 1 or not read:
             return None  # a base that cannot be read may take them
     return None
-
-
-def refused(call: ast.Call, function: FunctionNode, *, bound: bool) -> str | None:
-    """Why `function` does not accept a call that spreads nothing; `bound`: it gets itself first."""
-    return Shape(function, bound=bound).refuses(call)
-
-
-class Shape:
-    """The arguments that a function takes."""
-
-    def __init__(self, function: FunctionNode, *, bound: bool) -> None:
-        """`bound`: it gets itself first."""
-        taken = function.args
-        named = [*taken.posonlyargs, *taken.args]
-        named = named[1:] if bound else named
-        only = {one.arg for one in taken.posonlyargs}
-        self._named = [one.arg for one in named]
-        self._by_name = {one.arg for one in (*named, *taken.kwonlyargs)} - only
-        self._more_names, self._more = taken.kwarg is not None, taken.vararg is not None
-        optional = set(self._named[len(named) - len(taken.defaults) :] if taken.defaults else ())
-        self._needed = [name for name in self._named if name not in optional]
-        self._needed += [
-            one.arg
-            for one, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
-            if default is None
-        ]
-
-    def refuses(self, call: ast.Call) -> str | None:
-        """Why a call that spreads nothing does not fit."""
-        count = len(call.args)
-        given = [one.arg for one in call.keywords if one.arg is not None]
-        strange = [name for name in given if name not in self._by_name]
-        if strange and not self._more_names:
-            return f"it takes no `{strange[0]}`"
-        if count > len(self._named) and not self._more:
-            return f"of {count} positional arguments it takes {len(self._named)}"
-        first = self._named[:count]
-        if twice := set(first).intersection(given):
-            return f"it is given `{min(twice)}` twice"
-        missing = [name for name in self._needed if name not in first and name not in given]
-        return f"it needs `{missing[0]}` as well" if missing else None
