@@ -14,7 +14,8 @@ from gptdoctor.diagnose.sane_sizes import requirements
 from gptdoctor.diagnose.words import some
 from gptdoctor.source.dependencies import declared_distribution
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.places import Origin
+from gptdoctor.source.project import Project
 
 # A script of a few dozen steps is told by its first ones.
 MOST_TOLD = 6

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 INSTALLED_FOLDERS = ("site-packages", "dist-packages")
+# How the files end that a module may be: sources, compiled ones, and stubs of those.
+MODULES = (".py", ".so", ".pyd", ".pyc", ".pyx", ".pyi")
 
 
 class Folders:
@@ -18,6 +20,7 @@ class Folders:
 
     def __init__(self) -> None:
         self._entries: dict[str, frozenset[str] | None] = {}
+        self._paths: dict[str, Path] = {}
 
     def entries(self, folder: str) -> frozenset[str] | None:
         """The names in a folder; None where there is no such folder."""
@@ -28,6 +31,17 @@ class Folders:
                 self._entries[folder] = None
         return self._entries[folder]
 
+    def holds(self, folder: str, dotted: str) -> bool:
+        """Whether `dotted` lies below a folder: as source, compiled or stub, or as any folder."""
+        *packages, last = dotted.split(".")
+        place = os.path.join(folder, *packages)  # noqa: PTH118  as it is text
+        around = self.entries(place)
+        if not around:
+            return False
+        if last in around and self.entries(os.path.join(place, last)) is not None:  # noqa: PTH118
+            return True
+        return any(one.startswith(f"{last}.") and one.endswith(MODULES) for one in around)
+
     def below(self, folder: Path, dotted: str, looked: set[Path]) -> tuple[Path | None] | None:
         """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None.
 
@@ -36,24 +50,31 @@ class Folders:
         *packages, last = dotted.split(".")
         place = str(folder)
         for name in packages:
-            looked.add(Path(place))
+            looked.add(self._path(place))
             place = os.path.join(place, name)  # noqa: PTH118  as it is text
         around = self.entries(place)
         if around is None:
             return None
-        looked.add(Path(place))
+        looked.add(self._path(place))
+        inner = os.path.join(place, last)  # noqa: PTH118
         if last in around:
-            inside = self.entries(os.path.join(place, last))  # noqa: PTH118
+            inside = self.entries(inner)
             if inside is not None:
-                looked.add(Path(place, last))
+                looked.add(self._path(inner))
                 if "__init__.py" in inside:
-                    return (Path(place, last, "__init__.py"),)
+                    return (self._path(os.path.join(inner, "__init__.py")),)  # noqa: PTH118
         if f"{last}.py" in around:
-            return (Path(place, f"{last}.py"),)
+            return (self._path(f"{inner}.py"),)
         if any(one.startswith(f"{last}.") and one.endswith(".so") for one in around):
             return (None,)
-        modules = self.entries(os.path.join(place, last)) if last in around else None  # noqa: PTH118
+        modules = self.entries(inner) if last in around else None
         return (None,) if modules and any(one.endswith(".py") for one in modules) else None
+
+    def _path(self, place: str) -> Path:
+        """The one path for a place: equal ones are compared part by part, and that is dear."""
+        if place not in self._paths:
+            self._paths[place] = Path(place)
+        return self._paths[place]
 
 
 def overlaid(

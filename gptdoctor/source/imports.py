@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -60,14 +61,30 @@ class Guarding:
 
 def import_sites(module: SourceModule) -> Iterator[ImportSite]:
     """All import statements of a module, at any depth, in the order of the text."""
-    stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())]
+    lines = [node.lineno for node in module.imports]
+    stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())] if lines else []
     while stack:  # no recursion: a long chain of `elif` is deep
         node, parents = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield ImportSite(node=node, parents=parents)
-        elif node.__class__ in BLOCKS:
-            below = (*parents, node)
-            stack.extend((one, below) for one in reversed(blocks_of(node)))
+            continue
+        below = (*parents, node)
+        stack += [(one, below) for one in reversed(blocks_of(node)) if _may_hold(one, lines)]
+
+
+def _may_hold(node: ast.AST, lines: list[int]) -> bool:
+    """Whether a statement is an import or has, by its lines, one of those in it."""
+    kind = node.__class__
+    if kind is ast.Import or kind is ast.ImportFrom:
+        return True
+    if kind not in BLOCKS:
+        return False
+    first: int | None = getattr(node, "lineno", None)
+    if first is None:  # a `case` has no lines
+        return True
+    following = bisect_left(lines, first)
+    last: int = getattr(node, "end_lineno", None) or first
+    return following < len(lines) and lines[following] <= last
 
 
 def bound_names(node: ImportNode) -> Iterator[str]:

@@ -13,7 +13,8 @@ from gptdoctor.source.folders import INSTALLED_FOLDERS
 from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
-from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.places import Origin
+from gptdoctor.source.project import Project
 
 
 def installed_imports(project: Project, family: Iterable[ClassInfo]) -> tuple[str, ...]:

@@ -9,7 +9,8 @@ from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.lineage import Home, Link, lineage_of, named
 from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
-from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.places import Origin
+from gptdoctor.source.project import Project
 
 _KNOWN: WeakKeyDictionary[Link, tuple[Link, ...]] = WeakKeyDictionary()
 

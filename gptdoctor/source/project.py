@@ -2,45 +2,21 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, KeysView, Mapping
 from dataclasses import dataclass, field
-from enum import Enum
+from functools import cached_property
 from pathlib import Path
 
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
-from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, folders_around, overlaid
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
 from gptdoctor.source.lineage import DEEPEST_BASE, Home, Link, lineage_of, links_of, may_be_class
 from gptdoctor.source.module import SourceModule, read_module
 from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
 from gptdoctor.source.outlines import Outlines
+from gptdoctor.source.places import Origin, Places, Resolved
 from gptdoctor.source.told import EVERYTHING
-
-
-class Origin(str, Enum):
-    """Where a dotted module comes from."""
-
-    PROJECT = "project"
-    INSTALLED = "installed"
-    STANDARD = "standard"
-    MISSING = "missing"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resolved:
-    """What an import of a module finds. `file` is None for a package without `__init__.py`,
-    for a compiled module and for what is missing.
-    """
-
-    origin: Origin
-    file: Path | None = None
-
-
-# A dotted name, and the folders of the project that it is looked for in.
-Question = tuple[str, tuple[Path, ...]]
 
 
 @dataclass(eq=False, kw_only=True)
@@ -53,15 +29,7 @@ class Project:
     footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
     _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
-    _resolved: dict[Question, tuple[Resolved, frozenset[Path]]] = field(
-        default_factory=dict, repr=False
-    )
-    _folders: Folders = field(default_factory=Folders, repr=False)
     _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
-    _beside: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
-        default_factory=dict, repr=False
-    )
-    _around: dict[Path, tuple[Path, ...]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
     _answers: dict[tuple[str, Home], Resolved] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, SourceModule], ClassInfo | None] = field(
@@ -74,6 +42,11 @@ class Project:
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
     _bases: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
     _parts: dict[ClassInfo, tuple[ClassInfo, ...]] = field(default_factory=dict, repr=False)
+
+    @cached_property
+    def places(self) -> Places:
+        """Where modules are found."""
+        return Places(root=self.root, search_paths=self.search_paths, overlay=self.overlay)
 
     def read(self, file: Path) -> SourceModule | SourceError:
         """The module in `file`, parsed once."""
@@ -92,9 +65,9 @@ class Project:
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
 
-    def files_read(self) -> tuple[Path, ...]:
+    def files_read(self) -> KeysView[Path]:
         """The files whose trees are here."""
-        return tuple(self._modules)
+        return self._modules.keys()
 
     def modules_read(self) -> tuple[SourceModule, ...]:
         """The modules whose trees are here."""
@@ -120,43 +93,18 @@ class Project:
         """
         asked = (dotted, importer)
         if asked not in self._answers:
-            key = (dotted, self._project_folders(importer, dotted))
-            if key not in self._resolved:
-                self._resolved[key] = self._find(*key)
-            found, folders = self._resolved[key]
+            found, folders = self.places.find(dotted, importer)
             self.footprints.looked(importer.file, folders)
             self.footprints.note(importer.file, found.file)
             self._answers[asked] = found
         return self._answers[asked]
-
-    def _find(self, dotted: str, own: tuple[Path, ...]) -> tuple[Resolved, frozenset[Path]]:
-        """What a name is, and the folders whose entries say so."""
-        folders: set[Path] = set()
-        for folder in own:
-            found = self._folders.below(folder, dotted, folders) or overlaid(
-                self.root, self.overlay, folder, dotted
-            )
-            if found is not None:
-                return Resolved(origin=Origin.PROJECT, file=found[0]), frozenset(folders)
-        if dotted.partition(".")[0] in sys.stdlib_module_names:
-            return Resolved(origin=Origin.STANDARD), frozenset(folders)
-        for folder in self.search_paths:
-            found = self._folders.below(folder, dotted, set())
-            if found is not None:
-                return Resolved(origin=Origin.INSTALLED, file=found[0]), frozenset(folders)
-        return Resolved(origin=Origin.MISSING), frozenset(folders)
 
     def beside(self, importer: SourceModule, folder: Path, dotted: str) -> Path | None:
         """The file of the module `dotted` in one folder, as a relative import finds it.
 
         Who goes on to read it notes in `footprints` for which names.
         """
-        key = (dotted, folder)
-        if key not in self._beside:
-            looked: set[Path] = set()
-            found = self._folders.below(folder, dotted, looked)
-            self._beside[key] = (found[0] if found else None, frozenset(looked))
-        file, folders = self._beside[key]
+        file, folders = self.places.below(folder, dotted)
         self.footprints.looked(importer.file, folders)
         self.footprints.note(importer.file, file)
         return file
@@ -303,17 +251,3 @@ class Project:
                 found[current] = None
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
-
-    def _project_folders(self, importer: Home, dotted: str) -> tuple[Path, ...]:
-        """Where the importer's own modules lie: above its package, beside it, and the root.
-
-        Among installed packages a project is one package: its neighbours are not its own.
-        """
-        near = importer.file.parent
-        if near not in self._around:
-            self._around[near] = folders_around(near, self.root)
-        folders = self._around[near]
-        if folders[0].name in INSTALLED_FOLDERS:
-            own = importer.dotted.partition(".")[0]
-            return folders if dotted.partition(".")[0] == own else ()
-        return folders

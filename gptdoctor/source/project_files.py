@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -13,11 +12,11 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.config import SKIPPED_FOLDERS
 from gptdoctor.source.folders import INSTALLED_FOLDERS
+from gptdoctor.source.heads import imported_words
 from gptdoctor.source.imports import Guard, ImportNode, guarding, import_sites
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.project import Project
-from gptdoctor.source.signs import IMPORT
 from gptdoctor.source.told import EVERYTHING
 
 # Where a name might come from is a help, not a finding: a project of more files than this is not
@@ -28,10 +27,9 @@ MOST_ENTRIES = 50_000
 # A module that more others than this import, without a network among them, serves something else.
 MOST_IMPORTERS = 30
 
-WORD = re.compile(rb"\w+")
-
 _WORDS: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
 _DEFINED: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
+_TAILS: WeakKeyDictionary[Project, dict[str, list[str]]] = WeakKeyDictionary()
 _FILES: WeakKeyDictionary[Project, tuple[Path, ...]] = WeakKeyDictionary()
 
 
@@ -71,30 +69,39 @@ def _is_environment(folder: str) -> bool:
 
 def holds_module(project: Project, dotted: str) -> bool:
     """Whether some folder of the project holds the module `dotted`: it may be on the path."""
-    tail = "/".join(dotted.split("."))
-    return any(
-        f"/{file.as_posix()}".endswith((f"/{tail}.py", f"/{tail}/__init__.py"))
-        for file in project_files(project)
-    )
+    tail = f"/{dotted.replace('.', '/')}/"
+    last = dotted.rpartition(".")[2]
+    return any(place.endswith(tail) for place in _places(project).get(last, ()))
+
+
+def _places(project: Project) -> dict[str, list[str]]:
+    """The modules of the project, "/work/pack/part/", by their last names."""
+    if project not in _TAILS:
+        found: dict[str, list[str]] = {}
+        for file in project_files(project):
+            place = file.as_posix().removesuffix(".py").removesuffix("/__init__")
+            found.setdefault(place.rpartition("/")[2], []).append(f"/{place}/")
+        _TAILS[project] = found
+    return _TAILS[project]
 
 
 def modules_defining(project: Project, name: str) -> Iterator[SourceModule]:
     """The modules of the project with a line that begins by binding `name` itself."""
-    for file in _defined_names(project).get(name, ()):
+    for file in files_defining(project, name):
         module = project.read(file)
         if isinstance(module, SourceModule):
             yield module
 
 
-def _defined_names(project: Project) -> dict[str, list[Path]]:
-    """The files by the names that their lines begin by defining."""
+def files_defining(project: Project, name: str) -> list[Path]:
+    """The files of the project with a line that begins by binding `name`."""
     if project not in _DEFINED:
         found: dict[str, list[Path]] = {}
         for file in project_files(project):
-            for name in project.heads(file):
-                found.setdefault(name, []).append(file)
+            for head in project.heads(file):
+                found.setdefault(head, []).append(file)
         _DEFINED[project] = found
-    return _DEFINED[project]
+    return _DEFINED[project].get(name, [])
 
 
 def holds_networks(project: Project, module: SourceModule) -> bool:
@@ -104,14 +111,16 @@ def holds_networks(project: Project, module: SourceModule) -> bool:
 
 def serves_networks(project: Project, module: SourceModule) -> bool:
     """Whether a module holds networks, or modules that hold some import it."""
+    if holds_networks(project, module):
+        return True
     queue, seen = deque([module]), {module}
     while queue:
         one = queue.popleft()
-        if holds_networks(project, one):
-            return True
         project.footprints.note(module.file, one.file, (EVERYTHING,))
         for other in importers(project, one) if len(seen) < MOST_IMPORTERS else ():
             if other not in seen:
+                if holds_networks(project, other):
+                    return True
                 seen.add(other)
                 queue.append(other)
     return False
@@ -132,18 +141,10 @@ def _imported_words(project: Project) -> dict[str, list[Path]]:
     if project not in _WORDS:
         found: dict[str, list[Path]] = {}
         for file in project_files(project):
-            statements = IMPORT.findall(_bytes(file))
-            for word in {word for one in statements for word in WORD.findall(one)}:
-                found.setdefault(word.decode(errors="replace"), []).append(file)
+            for word in imported_words(file):
+                found.setdefault(word, []).append(file)
         _WORDS[project] = found
     return _WORDS[project]
-
-
-def _bytes(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError:
-        return b""
 
 
 def _imports(project: Project, other: SourceModule, module: SourceModule) -> bool:
@@ -153,10 +154,12 @@ def _imports(project: Project, other: SourceModule, module: SourceModule) -> boo
         for site in import_sites(other)
         if not site.lazy and not site.stands_in_for and guarding(site).kind is Guard.NONE
     )
+    last = module.dotted.rpartition(".")[2]
     return any(
-        (found := project.module(name, other)) is not None and found.file == module.file
+        project.resolve(name, other).file == module.file
         for site in needed
         for name in _modules_named(site.node, other.package)
+        if name.rpartition(".")[2] == last
     )
 
 

@@ -5,12 +5,19 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.definitions import definition_in
+from gptdoctor.source.heads import bytes_of
+from gptdoctor.source.lineage import DEEPEST_BASE
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
-from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.places import Origin
+from gptdoctor.source.project import Project
+from gptdoctor.source.taken_arguments import Shape
 
 
 def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
@@ -21,10 +28,91 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     name = module.names.called(call)
     if name is None or name.startswith("self.") or _spreads(call):
         return None
+    shape = _shape(project, module, name)
+    if shape is None or shape.refuses(call) is None:
+        return None
     why = _refused_by(project, module, call, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
     root = ast.unparse(call.func).partition(".")[0]
     return why if why is not None and _is_bound_once(module, root) else None
+
+
+_SHAPES: WeakKeyDictionary[SourceModule, dict[str, Shape | None]] = WeakKeyDictionary()
+
+
+def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
+    """What is taken by that which a module calls by a name, as far as a first look tells.
+
+    Nearly all calls fit it, and then nothing else has to be asked.
+    """
+    known = _SHAPES.setdefault(module, {})
+    if name not in known:
+        if (quick := _quick_shape(project, module, name)) is not None:
+            known[name] = quick[0]
+        elif (info := project.class_named(name, module)) is not None:
+            known[name] = _made_by(project, info)
+        else:
+            function = _function_named(project, module, name)
+            known[name] = None if function is None else Shape(function, bound=False)
+    return known[name]
+
+
+def _made_by(project: Project, info: ClassInfo) -> Shape | None:
+    """What the nearest constructor of a class takes; None where that is out of sight."""
+    if info.node.decorator_list or info.node.keywords:
+        return None
+    link: ClassInfo | None = info
+    for _ in range(DEEPEST_BASE):
+        if link is None or "__init__" in link.methods or len(link.bases) != 1:
+            break
+        if (quick := _quick_shape(project, link.module, link.bases[0])) is not None:
+            return quick[0]
+        link = project.class_named(link.bases[0], link.module)
+    maker = None if link is None else link.methods.get("__init__")
+    return None if maker is None else Shape(maker, bound=True)
+
+
+# By file and name; None where the whole file has to be read.
+Quick = tuple[Shape | None] | None
+_QUICK: WeakKeyDictionary[Project, dict[tuple[Path, str], Quick]] = WeakKeyDictionary()
+
+
+def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
+    """The same for what another file defines that is not parsed, from its definition alone."""
+    origin, _, last = name.rpartition(".")
+    found = project.resolve(origin, module) if origin else None
+    if found is None or found.origin is not Origin.PROJECT or found.file is None:
+        return None
+    if found.file in project.files_read() or found.file.suffix != ".py" or project.overlay:
+        return None
+    known = _QUICK.setdefault(project, {})
+    key = (found.file, last)
+    if key not in known:
+        known[key] = _read_quickly(bytes_of(found.file).decode(errors="replace"), last)
+    return known[key]
+
+
+def _read_quickly(text: str, name: str) -> Quick:
+    for _ in range(DEEPEST_BASE):
+        node = definition_in(text, name)
+        if node is None:
+            return None
+        if node.decorator_list:
+            return (None,)
+        if not isinstance(node, ast.ClassDef):
+            return (Shape(node, bound=False),)
+        maker = [one for one in node.body if getattr(one, "name", "") == "__init__"][-1:]
+        if maker:
+            function = maker[0]
+            return (Shape(function, bound=True),) if isinstance(function, FunctionNode) else None
+        if len(node.bases) != 1:
+            # Of several bases nobody looks which one takes the arguments.
+            plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
+            return (None,) if len(plain) == len(node.bases) else None
+        if not isinstance(node.bases[0], ast.Name):
+            return None
+        name = node.bases[0].id
+    return None
 
 
 def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: str) -> str | None:
@@ -32,57 +120,91 @@ def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: st
     info = project.class_named(name, module)
     if info is not None:
         maker = _maker(project, info)
-        why = None if maker is None else refused(call, maker, bound=True)
+        why = None if maker is None else Shape(maker, bound=True).refuses(call)
         return why if why is not None and _is_bound_once(info.module, info.name) else None
+    function = _function_named(project, module, name)
+    why = None if function is None else Shape(function, bound=False).refuses(call)
+    if why is None:
+        return None
+    origin, _, last = name.rpartition(".")
+    home = project.module(origin, module) if origin else module
+    return why if home is not None and _is_bound_once(home, last) else None
+
+
+def _function_named(project: Project, module: SourceModule, name: str) -> FunctionNode | None:
+    """The undecorated function of this name, at the top level of this or another file."""
     origin, _, last = name.rpartition(".")
     home = project.module(origin, module) if origin else module
     function = home.functions.get(last) if home is not None else None
-    if home is None or function is None or function.decorator_list:
-        return None
-    why = refused(call, function, bound=False)
-    return why if why is not None and _is_bound_once(home, last) else None
+    return None if function is None or function.decorator_list else function
 
 
 def names_within(project: Project, module: SourceModule) -> frozenset[str]:
     """The last names by which a module's text may call a class or function of the project."""
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
-    origins = {one.rpartition(".")[0] for one in module.names.aliases.values()}
-    own = {origin for origin in origins if _is_own(project, module, origin)}
-    packages = {origin for origin in own if _is_package(project, module, origin)}
+    kinds: dict[str, _Origin] = {}
+    own: dict[str, bool] = {}
     for bound, qualified in module.names.aliases.items():
         origin = qualified.rpartition(".")[0]
-        if origin in own:
+        kind = kinds.get(origin)
+        if kind is None:
+            top = origin.partition(".")[0]
+            if top not in own:
+                own[top] = _may_be_own(project, module, top)
+            kind = _kind(project, module, origin) if own[top] else _Origin.FOREIGN
+            kinds[origin] = kind
+        if kind is not _Origin.FOREIGN:
             found.add(bound)
-        if origin in packages:
-            found.update(_names_in(project, module, qualified))
+        if kind is _Origin.PACKAGE:
+            found |= _names_in(project, module, qualified)
     for node in module.imports:
         for alias in node.names if isinstance(node, ast.Import) else ():
-            found.update(_names_in(project, module, alias.name))
+            found |= _names_in(project, module, alias.name)
     return frozenset(found)
 
 
-def _names_in(project: Project, module: SourceModule, dotted: str) -> Iterator[str]:
+_NAMES: WeakKeyDictionary[SourceModule, frozenset[str]] = WeakKeyDictionary()
+
+
+def _names_in(project: Project, module: SourceModule, dotted: str) -> frozenset[str]:
     """The names of a module of the project, of which anything may be called."""
     home = project.module(dotted, module)
-    if home is not None:
-        yield from (*home.functions, *home.names.aliases)
-        yield from (symbol.rpartition(".")[2] for symbol in project.classes(home))
+    if home is None:
+        return frozenset()
+    if home not in _NAMES:
+        classes = (symbol.rpartition(".")[2] for symbol in project.classes(home))
+        _NAMES[home] = frozenset((*home.functions, *home.names.aliases, *classes))
+    return _NAMES[home]
 
 
-def _is_package(project: Project, module: SourceModule, dotted: str) -> bool:
-    """Whether a module may hold others."""
-    file = project.resolve(dotted, module).file
-    return file is None or file.name == "__init__.py"
+class _Origin(Enum):
+    """What a name is imported from."""
+
+    FOREIGN = "foreign"
+    MODULE = "module"
+    PACKAGE = "package"  # it may hold modules
 
 
-def _is_own(project: Project, module: SourceModule, dotted: str) -> bool:
+def _kind(project: Project, module: SourceModule, dotted: str) -> _Origin:
     """Whether a dotted name is a module of the project, or something in one."""
-    while dotted:
-        if project.resolve(dotted, module).origin is Origin.PROJECT:
-            return True
-        dotted = dotted.rpartition(".")[0]
-    return False
+    own = dotted
+    while own and project.resolve(own, module).origin is not Origin.PROJECT:
+        own = own.rpartition(".")[0]
+    if not own:
+        return _Origin.FOREIGN
+    file = project.resolve(dotted, module).file
+    is_package = file is None or file.name == "__init__.py"
+    return _Origin.PACKAGE if is_package else _Origin.MODULE
+
+
+def _may_be_own(project: Project, module: SourceModule, top: str) -> bool:
+    """Whether a name that begins with `top` may be one of the project: one look for all of them."""
+    if project.resolve(top, module).origin is Origin.PROJECT or project.overlay:
+        return True
+    return any(
+        project.places.holds(folder, top) for folder in project.places.own_folders(module, top)
+    )
 
 
 def _is_bound_once(module: SourceModule, name: str) -> bool:
@@ -110,8 +232,9 @@ def _bound(node: ast.AST) -> Iterator[str]:
 
 def _spreads(call: ast.Call) -> bool:
     """Whether a call gives what it gives by `*` or `**`."""
-    starred = any(isinstance(one, ast.Starred) for one in call.args)
-    return starred or any(one.arg is None for one in call.keywords)
+    if any(one.__class__ is ast.Starred for one in call.args):
+        return True
+    return any(one.arg is None for one in call.keywords)
 
 
 _MAKERS: WeakKeyDictionary[ClassInfo, FunctionNode | None] = WeakKeyDictionary()
@@ -140,31 +263,3 @@ def _find_maker(project: Project, info: ClassInfo) -> FunctionNode | None:
         if len(link.bases) != 1 or not read:
             return None  # a base that cannot be read may take them
     return None
-
-
-def refused(call: ast.Call, function: FunctionNode, *, bound: bool) -> str | None:
-    """Why `function` does not accept a call that spreads nothing; `bound`: it gets itself first."""
-    arguments = function.args
-    named = [*arguments.posonlyargs, *arguments.args]
-    named = named[1:] if bound else named
-    only = {one.arg for one in arguments.posonlyargs}
-    by_name = {one.arg for one in (*named, *arguments.kwonlyargs)} - only
-    given = [one.arg for one in call.keywords if one.arg is not None]
-    strange = [name for name in given if name not in by_name]
-    if strange and arguments.kwarg is None:
-        return f"it takes no `{strange[0]}`"
-    if len(call.args) > len(named) and arguments.vararg is None:
-        return f"of {len(call.args)} positional arguments it takes {len(named)}"
-    first = {one.arg for one in named[: len(call.args)]}
-    if twice := first.intersection(given):
-        return f"it is given `{min(twice)}` twice"
-    optional = {one.arg for one in named[len(named) - len(arguments.defaults) :]}
-    optional = optional if arguments.defaults else set()
-    needed = [one.arg for one in named if one.arg not in optional]
-    needed += [
-        one.arg
-        for one, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if default is None
-    ]
-    missing = [name for name in needed if name not in first and name not in given]
-    return f"it needs `{missing[0]}` as well" if missing else None

@@ -8,15 +8,13 @@ is written in a file changes no such answer.
 from __future__ import annotations
 
 import hashlib
-import re
 
-from gptdoctor.source.heads import names_defined
+from gptdoctor.source.heads import import_statements, names_defined
 
-IMPORT = re.compile(rb"^[ \t]*(?:import|from)\b[^\n(]*(?:\([^)]*\))?", re.MULTILINE)
 _DIGEST_BYTES = 8
 
 
 def signs_of(data: bytes) -> str:
     """What stands for them in the bytes of a file."""
-    parts = [*IMPORT.findall(data), b"", *sorted(names_defined(data))]
+    parts = [*import_statements(data), b"", *sorted(names_defined(data))]
     return hashlib.blake2b(b"\n".join(parts), digest_size=_DIGEST_BYTES).hexdigest()

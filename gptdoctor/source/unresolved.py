@@ -6,20 +6,23 @@ Only files are looked at; nothing is imported. Where the text cannot tell, nothi
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 import sysconfig
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from gptdoctor.source.exports import is_dynamic, offers
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
-from gptdoctor.source.project import Origin, Project
+from gptdoctor.source.places import Origin
+from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import holds_module
 
 # The finder that an editable install leaves in site-packages maps packages to folders:
@@ -50,6 +53,33 @@ class Unresolved:
     names: tuple[str, ...] = ()  # NAME: those that are missing; else those asked of the module
 
 
+@dataclass(eq=False)
+class _Known:
+    """What is asked again and again about one project."""
+
+    our_version: bool  # the models run on the version of Python that we run on
+    # Whether its search paths are those of an interpreter that can run models: where not even
+    # torch is found, other packages are missing for the same reason, and the models run elsewhere.
+    runs_models: bool
+    editable: frozenset[str]  # packages that are installed so that their files lie elsewhere
+    lacks: dict[Path, dict[str, bool]] = field(default_factory=dict)
+
+
+_KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
+
+
+def _known(project: Project) -> _Known:
+    if project not in _KNOWN:
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        folders = project.search_paths
+        _KNOWN[project] = _Known(
+            our_version=any(version in folder.parts for folder in folders),
+            runs_models=any((folder / "torch" / "__init__.py").is_file() for folder in folders),
+            editable=frozenset(name for folder in folders for name in _editable_names(folder)),
+        )
+    return _KNOWN[project]
+
+
 def unresolved(project: Project, importer: SourceModule, node: ImportNode) -> Unresolved | None:
     """The first thing that an import statement asks for in vain, or None."""
     if isinstance(node, ast.ImportFrom):
@@ -66,9 +96,7 @@ def _asked(node: ast.ImportFrom | None) -> tuple[str, ...]:
 
 def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) -> Unresolved | None:
     """Relative imports are looked up by folder: namespace packages have no `__init__.py`."""
-    folder = importer.file.parent
-    for _ in range(node.level - 1):
-        folder = folder.parent
+    folder = _above(os.path.dirname(str(importer.file)), node.level - 1)  # noqa: PTH120  a text
     module = absolute_module(node, importer.package)
     written = "." * node.level + (node.module or "")
     depth = len(importer.package.split(".")) if importer.package else 0
@@ -89,6 +117,12 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
     if _compiled(place) or (init.is_file() and _may_make(init, place.name)):
         return None
     return Unresolved(lack=Lack.MODULE, module=module or written, names=_asked(node))
+
+
+@lru_cache(maxsize=4096)
+def _above(folder: str, steps: int) -> Path:
+    """The folder so many steps above one: files that lie together ask for the same few."""
+    return Path(folder) if not steps else _above(folder, steps - 1).parent
 
 
 def _absolute(
@@ -118,22 +152,17 @@ def _outside(
     project: Project, importer: SourceModule, dotted: str, node: ast.ImportFrom | None
 ) -> Unresolved | None:
     """A module of which not even the package is in sight."""
-    if not _runs_models(project) or "sys.path" in importer.text:
+    known = _known(project)
+    if not known.runs_models or "sys.path" in importer.text:
         return None
-    if dotted.partition(".")[0] in _editable(project) or holds_module(project, dotted):
+    if dotted.partition(".")[0] in known.editable or holds_module(project, dotted):
         return None
     return Unresolved(lack=Lack.PACKAGE, module=dotted, names=_asked(node))
 
 
 def _standard(project: Project, dotted: str) -> Path | None:
     """The file of a module of the standard library, where the models run on our own version."""
-    return _of_our_version(dotted) if _is_our_version(project.search_paths) else None
-
-
-@cache
-def _is_our_version(search_paths: tuple[Path, ...]) -> bool:
-    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    return any(version in folder.parts for folder in search_paths)
+    return _of_our_version(dotted) if _known(project).our_version else None
 
 
 @cache
@@ -150,15 +179,21 @@ def _tells_its_names(file: Path) -> bool:
 def _names_missing(
     project: Project, file: Path, dotted: str, node: ast.ImportFrom
 ) -> Unresolved | None:
-    asked = set(_asked(node))
     # Most names are defined in so many words, and to see that takes no parse.
-    if not asked or asked <= project.heads(file):
-        return None
-    module = project.read(file)
-    if not isinstance(module, SourceModule):
-        return None
-    names = tuple(name for name in _asked(node) if offers(project, module, name) is False)
+    heads = project.heads(file)
+    names = tuple(
+        name for name in _asked(node) if name not in heads and _lacks(project, file, name)
+    )
     return Unresolved(lack=Lack.NAME, module=dotted, names=names) if names else None
+
+
+def _lacks(project: Project, file: Path, name: str) -> bool:
+    """Whether a file, as far as its text tells, does not offer a name; it is asked of many."""
+    known = _known(project).lacks.setdefault(file, {})
+    if name not in known:
+        module = project.read(file)
+        known[name] = isinstance(module, SourceModule) and offers(project, module, name) is False
+    return known[name]
 
 
 def _submodules_missing(folder: Path, dotted: str, node: ast.ImportFrom) -> Unresolved | None:
@@ -176,12 +211,10 @@ def _beside(project: Project, importer: SourceModule, dotted: str) -> bool:
 
     A script that is started there finds it, and the text does not tell what is started where.
     """
-    parts = dotted.split(".")
     for folder in importer.file.parents:
         if not folder.is_relative_to(project.root):
             return False
-        place = folder.joinpath(*parts)
-        if _file_of(place) or place.is_dir() or _compiled(place):
+        if project.places.holds(folder, dotted):
             return True
     return False
 
@@ -200,19 +233,6 @@ def _nearest_package(
             return found.file, package
         package = package.rpartition(".")[0]
     return None
-
-
-def _runs_models(project: Project) -> bool:
-    """Whether the search paths are those of an interpreter that can run models.
-
-    Where not even torch is found, other packages are missing for the same reason: the models
-    run elsewhere.
-    """
-    return any((folder / "torch" / "__init__.py").is_file() for folder in project.search_paths)
-
-
-def _editable(project: Project) -> set[str]:
-    return {name for folder in project.search_paths for name in _editable_names(folder)}
 
 
 @cache

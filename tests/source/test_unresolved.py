@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gptdoctor.source.project import Project
 from gptdoctor.source.unresolved import Lack, unresolved
 from tests.source.projects import module_of, project_of
 
@@ -84,7 +85,7 @@ def test_names_of_the_standard_library_depend_on_the_version(tmp_path: Path) -> 
     project = project_of(tmp_path, {"model.py": ""})
     assert unresolved(project, module_of(project, "model.py"), node) is None
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
-    project.search_paths = (tmp_path / "lib" / version / "site-packages",)
+    project = Project(root=tmp_path, search_paths=(tmp_path / "lib" / version / "site-packages",))
     found = unresolved(project, module_of(project, "model.py"), node)
     assert found is not None
     assert (found.lack, found.names) == (Lack.NAME, ("Mapping",))

@@ -34,10 +34,10 @@ SPREAD = re.compile(r"(?:^|[(,])\s*\*{1,2}\s*[\w({\[]")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or any(isinstance(one, ast.Try) for one in visit.parents):
+    why = refusal(visit.project, visit.module, node) if isinstance(node, ast.Call) else None
+    if why is None or any(isinstance(one, ast.Try) for one in visit.parents):
         return
-    why = refusal(visit.project, visit.module, node)
-    if why is None or not serves_networks(visit.project, visit.module):
+    if not isinstance(node, ast.Call) or not serves_networks(visit.project, visit.module):
         return
     called = ast.unparse(node.func)
     yield Suspicion(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.construction import Construction
@@ -21,7 +22,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import modules_defining, serves_networks
+from gptdoctor.source.project_files import files_defining, serves_networks
 from gptdoctor.source.requirements import lacks_packages
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
@@ -31,14 +32,25 @@ PROBE = "import-dependencies"
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for site in import_sites(visit.module):
-        lack = unresolved(visit.project, visit.module, site.node)
-        if lack is not None:
-            # Where the name is defined, and what is declared, is asked of the whole project.
-            visit.project.footprints.wide.add(visit.module.file)
-        if lack is None or _is_note(visit, lack) or not _matters(visit, site):
+        if _is_optional(site):
             continue
-        if serves_networks(visit.project, visit.module):
+        lack = unresolved(visit.project, visit.module, site.node)
+        if lack is None or not _matters(visit, site):
+            continue
+        # Where the name is defined, and what is declared, is asked of the whole project.
+        visit.project.footprints.wide.add(visit.module.file)
+        if not _is_note(visit, lack) and serves_networks(visit.project, visit.module):
             yield _suspicion(visit, site, lack)
+
+
+def _is_optional(site: ImportSite) -> bool:
+    """Whether what is around an import already says that a model goes without it."""
+    if len(site.parents) == 1:  # the module alone
+        return False
+    if site.lazy and not any(isinstance(one, ast.ClassDef) for one in site.parents):
+        return True
+    guard = guarding(site).kind
+    return guard is not Guard.NONE and (guard is not Guard.SILENCED or site.lazy)
 
 
 def _is_note(visit: Visit, lack: Unresolved) -> bool:
@@ -138,14 +150,15 @@ def _defined_in(project: Project, importer: SourceModule, lack: Unresolved) -> s
     """The file of another module of the project that defines all the missing names itself."""
     if not lack.names:
         return None
-    homes = [
-        other
-        for other in modules_defining(project, lack.names[0])
-        if other is not importer and exports(other).defined.issuperset(lack.names)
-    ]
-    # The nearest: as many folders in common as possible.
-    homes.sort(key=lambda home: (home.file.parent != importer.file.parent, home.path))
-    return homes[0].path if homes else None
+    here = importer.file.parent.as_posix()
+    names = frozenset(lack.names)
+    homes = [file.as_posix() for file in files_defining(project, lack.names[0])]
+    # The nearest: beside the importer, if any; it is mostly the first that is read.
+    for place in sorted(homes, key=lambda home: (home.rpartition("/")[0] != here, home)):
+        home = None if place == importer.file.as_posix() else project.read(Path(place))
+        if isinstance(home, SourceModule) and exports(home).defined.issuperset(names):
+            return home.path
+    return None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

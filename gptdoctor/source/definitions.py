@@ -1,0 +1,70 @@
+"""Single definitions, read out of files that need no parse as a whole."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+# What begins a line here is no part of the definition above, but where it stands in brackets or
+# in quotes; and what is cut off inside of those is no Python.
+_NEXT = re.compile(r"\n(?=[A-Za-z_@])")
+_NEXT_IN_CLASS = re.compile(r"\n    (?=[A-Za-z_@])")
+_HEADS = ("\nclass ", "\ndef ", "\nasync def ")
+_MAKER = "\n    def __init__("
+
+
+def definition_in(text: str, name: str) -> Definition | None:
+    """The only class or function of this name that begins a line, with decorators of a line each.
+
+    Of a class no more than the way to the end of its constructor, if it has one.  None where there
+    is no such definition, where there are several, and where it cannot be read by itself.
+    """
+    text = f"\n{text}"
+    found = [at + 1 for head in _HEADS for at in _places(text, head + name)]
+    if len(found) != 1:
+        return None
+    begin = found[0]
+    end = _end(text, begin, _NEXT)
+    if text.startswith("class ", begin):
+        end = _end_of_maker(text, begin, end)
+    while begin > 1 and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
+        begin = above
+    return _parsed(text[begin:end])
+
+
+def _places(text: str, head: str) -> list[int]:
+    """Where a text stands that no letter follows."""
+    found: list[int] = []
+    at = text.find(head)
+    while at >= 0:
+        end = at + len(head)
+        if not (text[end : end + 1].isalnum() or text[end : end + 1] == "_"):
+            found.append(at)
+        at = text.find(head, end)
+    return found
+
+
+def _end(text: str, begin: int, following: re.Pattern[str]) -> int:
+    found = following.search(text, begin)
+    return found.start() if found else len(text)
+
+
+def _end_of_maker(text: str, begin: int, end: int) -> int:
+    """Where a class may be cut off: behind its only constructor, for the rest is not asked for."""
+    maker = text.find(_MAKER, begin, end)
+    if maker < 0 or text.count("def __init__", begin, end) != 1:
+        return end
+    return min(end, _end(text, maker + len(_MAKER), _NEXT_IN_CLASS))
+
+
+def _parsed(text: str) -> Definition | None:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    (only,) = tree.body if len(tree.body) == 1 else (None,)
+    return only if isinstance(only, Definition) else None

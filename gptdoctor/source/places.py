@@ -1,0 +1,117 @@
+"""Where the modules of a project and of what is installed for it lie: nothing is imported."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import Protocol
+
+from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, folders_around, overlaid
+
+
+class Importer(Protocol):
+    """A file that imports."""
+
+    @property
+    def file(self) -> Path:
+        """Where it lies."""
+
+    @property
+    def dotted(self) -> str:
+        """The name it is imported by."""
+
+
+class Origin(str, Enum):
+    """Where a dotted module comes from."""
+
+    PROJECT = "project"
+    INSTALLED = "installed"
+    STANDARD = "standard"
+    MISSING = "missing"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolved:
+    """What an import of a module finds. `file` is None for a package without `__init__.py`,
+    for a compiled module and for what is missing.
+    """
+
+    origin: Origin
+    file: Path | None = None
+
+
+# A dotted name, and the folders of the project that it is looked for in.
+Question = tuple[str, tuple[Path, ...]]
+# What was found, and the folders whose entries say so.
+Found = tuple[Resolved, frozenset[Path]]
+
+
+@dataclass(eq=False, kw_only=True)
+class Places:
+    """The folders of a project, and those of its interpreter. Each folder is read once."""
+
+    root: Path
+    search_paths: tuple[Path, ...]
+    overlay: Mapping[str, str]  # stands for files on disk, by path below the root
+    _folders: Folders = field(default_factory=Folders, repr=False)
+    _found: dict[Question, Found] = field(default_factory=dict, repr=False)
+    _below: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
+        default_factory=dict, repr=False
+    )
+    _around: dict[str, tuple[Path, ...]] = field(default_factory=dict, repr=False)
+    _same: dict[tuple[Path, ...], tuple[Path, ...]] = field(default_factory=dict, repr=False)
+
+    def find(self, dotted: str, importer: Importer) -> Found:
+        """What a dotted name is to a file that imports it, and the folders that say so."""
+        key = (dotted, self.own_folders(importer, dotted))
+        if key not in self._found:
+            folders: set[Path] = set()
+            self._found[key] = self._search(*key, folders), frozenset(folders)
+        return self._found[key]
+
+    def _search(self, dotted: str, own: tuple[Path, ...], looked: set[Path]) -> Resolved:
+        for folder in own:
+            found = self._folders.below(folder, dotted, looked) or overlaid(
+                self.root, self.overlay, folder, dotted
+            )
+            if found is not None:
+                return Resolved(origin=Origin.PROJECT, file=found[0])
+        if dotted.partition(".")[0] in sys.stdlib_module_names:
+            return Resolved(origin=Origin.STANDARD)
+        for folder in self.search_paths:
+            found = self._folders.below(folder, dotted, set())
+            if found is not None:
+                return Resolved(origin=Origin.INSTALLED, file=found[0])
+        return Resolved(origin=Origin.MISSING)
+
+    def below(self, folder: Path, dotted: str) -> tuple[Path | None, frozenset[Path]]:
+        """The file of a module in one folder, and the folders whose entries say so."""
+        key = (dotted, folder)
+        if key not in self._below:
+            looked: set[Path] = set()
+            found = self._folders.below(folder, dotted, looked)
+            self._below[key] = (found[0] if found else None, frozenset(looked))
+        return self._below[key]
+
+    def holds(self, folder: Path, dotted: str) -> bool:
+        """Whether a module, or a folder of its name, lies below one folder."""
+        return self._folders.holds(str(folder), dotted)
+
+    def own_folders(self, importer: Importer, dotted: str) -> tuple[Path, ...]:
+        """Where the importer's own modules lie: above its package, beside it, and the root.
+
+        Among installed packages a project is one package: its neighbours are not its own.
+        """
+        near = os.path.dirname(str(importer.file))  # noqa: PTH120  as it is text
+        if near not in self._around:
+            found = folders_around(Path(near), self.root)
+            self._around[near] = self._same.setdefault(found, found)  # compared by identity then
+        folders = self._around[near]
+        if folders[0].name in INSTALLED_FOLDERS:
+            own = importer.dotted.partition(".")[0]
+            return folders if dotted.partition(".")[0] == own else ()
+        return folders
