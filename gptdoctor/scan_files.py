@@ -16,15 +16,15 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import groupby
 from pathlib import Path
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from gptdoctor.core.scans import FileScan
 from gptdoctor.dispatch import all_rules
 from gptdoctor.scan_file import failed, scan_file
 from gptdoctor.source.footprints import Footprints
-from gptdoctor.source.module import SourceModule
+from gptdoctor.source.heads import bytes_of
 from gptdoctor.source.project import Project
-from gptdoctor.source.told import digests_of, texts_of
+from gptdoctor.source.told import digests_of, texts_in, texts_of
 
 # A processor scans 4 MB a second; below half a second's work, starting others takes as long.
 LEAST_BYTES = 2_000_000
@@ -36,7 +36,8 @@ MOST_KEPT_BYTES = 4_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
-_TOLD: WeakSet[SourceModule] = WeakSet()
+# The files of which a project has told already what they tell others.
+_TOLD: WeakKeyDictionary[Project, set[Path]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,15 +112,29 @@ def run(task: Task, project: Project | None = None) -> Results:
                 _let_go(project)
                 room = MOST_KEPT_BYTES
         _tell(project, task, results)
+        _tell_of_unread(project, task, results)
     return results
 
 
 def _tell(project: Project, task: Task, results: Results) -> None:
-    """What the files that are read now tell others; of each, once in a process."""
+    """What the files that are read now tell others."""
+    known = _TOLD.setdefault(project, set())
     for module in project.modules_read() if task.kept else ():
-        if module not in _TOLD:
-            _TOLD.add(module)
+        if module.file not in known:
+            known.add(module.file)
             results.told[module.file] = digests_of(texts_of(module.tree, module.text))
+
+
+def _tell_of_unread(project: Project, task: Task, results: Results) -> None:
+    """The same of files of the project of which no more than lines had to be read so far."""
+    known = _TOLD.setdefault(project, set())
+    links = project.footprints.files.values() if task.kept else ()
+    asked = {file for found in links for file, names in found.items() if names} - known
+    for file in asked:
+        texts = texts_in(bytes_of(file)) if file.is_relative_to(project.root) else None
+        if texts is not None:
+            results.told[file] = digests_of(texts)
+    known |= asked
 
 
 def _let_go(project: Project) -> None:

@@ -9,7 +9,6 @@ of its names have (`gptdoctor.source.told`), and those who asked for others keep
 
 from __future__ import annotations
 
-import ast
 import os
 import secrets
 import time
@@ -28,8 +27,7 @@ from gptdoctor.cache.witness import STEP_NS
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.core.scans import FileScan, digest_of
 from gptdoctor.source.footprints import Footprints
-from gptdoctor.source.module import decode
-from gptdoctor.source.told import Texts, digests_of, texts_of
+from gptdoctor.source.told import Texts, digests_of, texts_in
 from gptdoctor.worker.codec import from_plain, to_plain
 
 # Entries that no import finds: bytecode, and what editors and versioning leave beside a file.
@@ -52,7 +50,7 @@ class ScanCache:
         self._moved = False  # whether something has to be written anew though no scan is
         self._stale_files: set[str] | None = None
         self._edited: dict[str, str | None] = {}  # digests of files that are not what they were
-        self._texts: dict[str, Texts] = {}
+        self._texts: dict[str, Texts | None] = {}
 
     def known(self, files: Iterable[Path], named: Collection[Path]) -> dict[Path, FileScan]:
         """The scans of those files that would come out the same."""
@@ -174,12 +172,11 @@ class ScanCache:
         if file not in self._texts:
             try:
                 data = Path(file).read_bytes()
-                text = decode(data)
-                self._texts[file] = texts_of(ast.parse(text), text)
-            except (OSError, SyntaxError, ValueError, RecursionError, MemoryError, LookupError):
+            except OSError:
                 return None
             if file in self._edited:
                 self._edited[file] = digest_of(data)
+            self._texts[file] = texts_in(data)
         return self._texts[file]
 
     def _differs(self, file: str, stamp: Stamp) -> bool:

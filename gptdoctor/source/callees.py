@@ -16,7 +16,7 @@ def callee_of(project: Project, function: Function, call: ast.Call) -> Function 
     if owner is not None and name.startswith(("self.", "cls.")):
         return _method(project, owner, name.partition(".")[2])
     origin, _, last = name.rpartition(".")
-    home = project.module(origin, module) if origin else module
+    home = project.module(origin, module, last) if origin else module
     if home is None or last not in home.functions:
         return None
     return functions_of(project, home).get(home.functions[last])

@@ -15,6 +15,7 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import blocks_of, statements_below
+from gptdoctor.source.told import GETATTR
 
 # A module that does one of these may offer names that its text does not show: by the word that
 # is looked for first.  A search for words takes a hundredth of one for their beginnings (`\b`).
@@ -86,7 +87,7 @@ def offers(project: Project, module: SourceModule, name: str, depth: int = 0) ->
 def _star_offers(
     project: Project, module: SourceModule, star: str, name: str, depth: int
 ) -> bool | None:
-    other = project.module(star, module)
+    other = project.module(star, module, name, GETATTR)
     if other is None or other is module:
         return None
     return offers(project, other, name, depth + 1)
@@ -115,7 +116,7 @@ def _read(module: SourceModule) -> Exports:
                 stars.append(absolute_module(node, module.package))
         else:
             defined.update(_defined(node))
-    answers = _answered(module) if "__getattr__" in defined | imported else frozenset()
+    answers = _answered(module) if GETATTR in defined | imported else frozenset()
     return Exports(
         defined=frozenset(defined | set(_declared_global(module))),
         imported=frozenset(imported | (answers or set())),
@@ -147,7 +148,7 @@ def _answered(module: SourceModule) -> frozenset[str] | None:
 
 
 def _is_getattr(node: ast.AST) -> bool:
-    return isinstance(node, ast.FunctionDef) and node.name == "__getattr__"
+    return isinstance(node, ast.FunctionDef) and node.name == GETATTR
 
 
 def _compares(statement: ast.stmt) -> bool:

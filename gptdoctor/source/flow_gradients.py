@@ -191,7 +191,7 @@ class Gradients:
     def _top_level(self, called: ast.expr, module: SourceModule) -> Function | None:
         qualified = module.names.qualified(called) or ""
         home, _, name = qualified.rpartition(".")
-        other = self.project.module(home, module) if home else module
+        other = self.project.module(home, module, name) if home else module
         node = other.functions.get(name) if other else None
         return functions_of(self.project, other)[node] if other and node else None
 

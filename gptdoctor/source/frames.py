@@ -107,7 +107,7 @@ class Frame:
         if func.id in self.module.functions:
             return known.get(self.module.functions[func.id])
         origin, _, name = self.module.names.aliases.get(func.id, "").rpartition(".")
-        other = self.project.module(origin, self.module) if origin else None
+        other = self.project.module(origin, self.module, name) if origin else None
         if other is None or name not in other.functions:
             return None
         return functions_of(self.project, other).get(other.functions[name])

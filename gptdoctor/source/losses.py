@@ -240,7 +240,7 @@ def _helper(
     if name in module.functions:
         return module, module.functions[name]
     origin, _, last = name.rpartition(".")
-    other = project.module(origin, module) if origin else None
+    other = project.module(origin, module, last) if origin else None
     if other is None or last not in other.functions:
         return None
     return other, other.functions[last]

@@ -18,6 +18,7 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.taken_arguments import Shape
+from gptdoctor.source.told import NAMES
 
 
 def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
@@ -85,6 +86,7 @@ def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
         return None
     if found.file in project.files_read() or found.file.suffix != ".py" or project.overlay:
         return None
+    project.footprints.note(module.file, found.file, (last,))
     known = _QUICK.setdefault(project, {})
     key = (found.file, last)
     if key not in known:
@@ -134,7 +136,7 @@ def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: st
 def _function_named(project: Project, module: SourceModule, name: str) -> FunctionNode | None:
     """The undecorated function of this name, at the top level of this or another file."""
     origin, _, last = name.rpartition(".")
-    home = project.module(origin, module) if origin else module
+    home = project.module(origin, module, last) if origin else module
     function = home.functions.get(last) if home is not None else None
     return None if function is None or function.decorator_list else function
 
@@ -169,7 +171,7 @@ _NAMES: WeakKeyDictionary[SourceModule, frozenset[str]] = WeakKeyDictionary()
 
 def _names_in(project: Project, module: SourceModule, dotted: str) -> frozenset[str]:
     """The names of a module of the project, of which anything may be called."""
-    home = project.module(dotted, module)
+    home = project.module(dotted, module, NAMES)
     if home is None:
         return frozenset()
     if home not in _NAMES:

@@ -13,9 +13,13 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-# Who asks for these: all that a file binds and does; what a star import of it brings; and the lines
-# that its parts stand on.
-EVERYTHING, STARRED, LINES = "", "*", "#"
+from gptdoctor.source.module import decode
+
+# Who asks for these: all that a file binds and does; what a star import of it brings; which names
+# it has; and the lines that its parts stand on.
+EVERYTHING, STARRED, NAMES, LINES = "", "*", "=", "#"
+# Answers for names that nothing binds.
+GETATTR = "__getattr__"
 ALL = "__all__"
 WORD = re.compile(r"\w+")
 _DIGEST_BYTES = 8  # of some thousand names a project, two alike are not to be expected
@@ -31,8 +35,18 @@ def texts_of(tree: ast.Module, text: str) -> Texts:
     for statement in tree.body:
         for name, part in _bindings(statement, lines):
             found.setdefault(name, []).append(part)
-    found[STARRED] = found.get(ALL) or [*sorted(found), *found[EVERYTHING]]
+    names = [*sorted(found), *found[EVERYTHING]]
+    found[STARRED], found[NAMES] = found.get(ALL) or names, names
     return {name: "\n".join(parts) for name, parts in found.items()}
+
+
+def texts_in(data: bytes) -> Texts | None:
+    """The same of the bytes of a file; None where they are no Python that can be read."""
+    try:
+        text = decode(data)
+        return texts_of(ast.parse(text), text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError, LookupError):
+        return None
 
 
 def digests_of(texts: Texts) -> dict[str, str]:
@@ -58,7 +72,7 @@ def reached_by(texts: Texts, changed: Iterable[str]) -> set[str]:
     found = set(changed)
     if EVERYTHING in found:
         return {*found, *texts}
-    lists = (STARRED, ALL)
+    lists = (STARRED, NAMES, ALL)
     mentions = {name: set(WORD.findall(text)) for name, text in texts.items() if name not in lists}
     grown = True
     while grown:

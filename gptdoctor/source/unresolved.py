@@ -24,6 +24,7 @@ from gptdoctor.source.names import absolute_module
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import holds_module
+from gptdoctor.source.told import GETATTR
 
 # The finder that an editable install leaves in site-packages maps packages to folders:
 # MAPPING: dict[str, str] = {'mypackage': '/home/me/mypackage'}
@@ -107,7 +108,7 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
     file = project.beside(importer, folder, node.module or "__init__")
     if file is not None:
-        return _names_missing(project, file, module or written, node)
+        return _names_missing(project, importer, file, module or written, node)
     place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
@@ -136,7 +137,7 @@ def _absolute(
         own = found.origin is Origin.PROJECT
         if file is None or not (own or _tells_its_names(file)):
             return None
-        return _names_missing(project, file, dotted, node)
+        return _names_missing(project, importer, file, dotted, node)
     project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
@@ -177,8 +178,9 @@ def _tells_its_names(file: Path) -> bool:
 
 
 def _names_missing(
-    project: Project, file: Path, dotted: str, node: ast.ImportFrom
+    project: Project, importer: SourceModule, file: Path, dotted: str, node: ast.ImportFrom
 ) -> Unresolved | None:
+    project.footprints.note(importer.file, file, (*_asked(node), GETATTR))
     # Most names are defined in so many words, and to see that takes no parse.
     heads = project.heads(file)
     names = tuple(

@@ -8,6 +8,7 @@ import pytest
 
 from gptdoctor.source.told import (
     EVERYTHING,
+    NAMES,
     STARRED,
     Texts,
     changed_names,
@@ -57,7 +58,7 @@ def test_each_name_has_the_text_that_binds_it() -> None:
     """Imports are told apart by name; what binds nothing by itself is behind everything."""
     found = texts(TEXT)
     assert set(found) == {
-        *(EVERYTHING, STARRED, "math", "Inner", "Outer", "WIDTH", "Layer", "helper", "alone")
+        *(EVERYTHING, STARRED, NAMES, "math", "Inner", "Outer", "WIDTH", "Layer", "helper", "alone")
     }
     assert found["Outer"] == "parts Other"
     assert found["alone"].startswith("@decorated\ndef alone")
@@ -98,6 +99,7 @@ def test_a_star_import_brings_a_list_of_names() -> None:
 
 def test_a_name_that_comes_or_goes_has_changed() -> None:
     """Who asked for one that was missing asks again, and who mentions one that is gone."""
-    assert "more" in affected(TEXT, TEXT + "\nmore = 1\n")
+    assert {"more", NAMES} <= affected(TEXT, TEXT + "\nmore = 1\n")
+    assert NAMES not in affected(TEXT, TEXT.replace("return x\n", "return -x\n"))
     gone = TEXT.replace("def helper(x):\n    return x\n", "")
     assert {"helper", "Layer"} <= affected(TEXT, gone)
