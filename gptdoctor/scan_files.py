@@ -48,7 +48,8 @@ class Task:
     search_paths: tuple[Path, ...]
     files: tuple[Path, ...]
     named: frozenset[Path]
-    kept: bool = False  # whether a cache wants to know what the files tell others
+    # For a cache that wants to know what files tell others: those of which it knows.
+    told: frozenset[str] | None = None
 
 
 @dataclass(eq=False)
@@ -74,12 +75,12 @@ def scan_files(
     named: frozenset[Path],
     processes: int | None = None,
     *,
-    kept: bool = False,
+    told: frozenset[str] | None = None,
 ) -> Results:
     """Scan files, in whatever order; what happens to one of them ends no other."""
     sizes = {file: _size(file) for file in files}
     count = processes or len(_processors())
-    whole = Task(root=root, search_paths=search_paths, files=tuple(files), named=named, kept=kept)
+    whole = Task(root=root, search_paths=search_paths, files=tuple(files), named=named, told=told)
     if count == 1 or sum(sizes.values()) < LEAST_BYTES:
         return run(whole)
     all_rules()  # loaded once, before the processes part
@@ -118,20 +119,25 @@ def run(task: Task, project: Project | None = None) -> Results:
 
 def _tell(project: Project, task: Task, results: Results) -> None:
     """What the files that are read now tell others."""
+    if task.told is None:
+        return
     known = _TOLD.setdefault(project, set())
-    for module in project.modules_read() if task.kept else ():
-        if module.file not in known:
+    for module in project.modules_read():
+        if module.file not in known and str(module.file) not in task.told:
             known.add(module.file)
             results.told[module.file] = digests_of(texts_of(module.tree, module.text))
 
 
 def _tell_of_unread(project: Project, task: Task, results: Results) -> None:
     """The same of files of the project of which no more than lines had to be read so far."""
+    if task.told is None:
+        return
     known = _TOLD.setdefault(project, set())
-    links = project.footprints.files.values() if task.kept else ()
+    links = project.footprints.files.values()
     asked = {file for found in links for file, names in found.items() if names} - known
     for file in asked:
-        texts = texts_in(bytes_of(file)) if file.is_relative_to(project.root) else None
+        fresh = str(file) not in task.told and file.is_relative_to(project.root)
+        texts = texts_in(bytes_of(file)) if fresh else None
         if texts is not None:
             results.told[file] = digests_of(texts)
     known |= asked

@@ -40,7 +40,11 @@ def examine_text(
         from gptdoctor.scan_files import scan_files
 
         results = scan_files(
-            targets.root, search_paths, left, targets.named, kept=cache is not None
+            targets.root,
+            search_paths,
+            left,
+            targets.named,
+            told=None if cache is None else cache.told(),
         )
         scans |= results.files
         if cache is not None:

@@ -62,6 +62,11 @@ class ScanCache:
                 found[file] = self._scan_of(str(file), scan)
         return {file: scan for file, scan in found.items() if scan is not None}
 
+    def told(self) -> frozenset[str]:
+        """The files of which is known what they tell others, as they are now."""
+        known = self._grounds().told
+        return frozenset(file for file in known if file not in self._edited)
+
     def keep(
         self,
         scans: Mapping[Path, FileScan],

@@ -85,7 +85,9 @@ class Place:
         known = kept.known(files, ())
         left = tuple(file for file in files if file not in known)
         paths = (self.installed,)
-        task = Task(root=self.root, search_paths=paths, files=left, named=frozenset(), kept=True)
+        task = Task(
+            root=self.root, search_paths=paths, files=left, named=frozenset(), told=kept.told()
+        )
         results = run(task)
         if left:
             kept.keep(results.files, (), results.footprints, results.told)
