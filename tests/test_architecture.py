@@ -33,7 +33,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "diagnose": ({"core", "config", "source", "defect", "catalog", "judge"}, set()),
     "told_models": ({"core", "config", "source"}, set()),
     "dispatch": ({"core", "source", "defect", "catalog"}, set()),
-    "walk": ({"defect", "dispatch"}, set()),
+    "walk": ({"source", "defect", "dispatch"}, set()),
     "scan": ({"core", "source", "defect", "dispatch", "walk"}, set()),
     "scan_file": ({"core", "source", "diagnose", "scan", "specimen.discover"}, set()),
     "scan_files": ({"core", "source", "dispatch", "scan_file"}, set()),
