@@ -6,6 +6,7 @@ import ast
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.lineage import Link, lineage_of
 from gptdoctor.source.project import Project
 
 
@@ -16,6 +17,10 @@ def callee_of(project: Project, function: Function, call: ast.Call) -> Function 
     if owner is not None and name.startswith(("self.", "cls.")):
         return _method(project, owner, name.partition(".")[2])
     origin, _, last = name.rpartition(".")
+    if origin:
+        seen = project.home(origin, module, last)
+        if seen is None or last not in seen.functions:  # an outline has the names of all of them
+            return None
     home = project.module(origin, module, last) if origin else module
     if home is None or last not in home.functions:
         return None
@@ -23,7 +28,21 @@ def callee_of(project: Project, function: Function, call: ast.Call) -> Function 
 
 
 def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
-    for link in [owner, *project.bases(owner)]:
+    if "." in name:
+        return None
+    if name in owner.methods:
+        return functions_of(project, owner.module).get(owner.methods[name])
+    told = lineage_of(project, owner)
+    if told is not None and not any(_may_define(link, name) for link in told.bases):
+        return None  # mostly it is a part of the model that is called, no method
+    for link in project.bases(owner):
         if name in link.methods:
             return functions_of(project, link.module).get(link.methods[name])
     return None
+
+
+def _may_define(link: Link, name: str) -> bool:
+    """Whether a class has a method, as far as its text tells where it is not parsed."""
+    if isinstance(link, ClassInfo):
+        return name in link.methods
+    return name in link.home.functions and name in link.text
