@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
@@ -33,16 +35,23 @@ def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
     if name in owner.methods:
         return functions_of(project, owner.module).get(owner.methods[name])
     told = lineage_of(project, owner)
-    if told is not None and not any(_may_define(link, name) for link in told.bases):
-        return None  # mostly it is a part of the model that is called, no method
-    for link in project.bases(owner):
+    # Mostly it is a part of the model that is called, and no class need be parsed to say so.
+    bases: Iterable[ClassInfo] = project.bases(owner) if told is None else _defining(project, told.bases, name)
+    for link in bases:
         if name in link.methods:
             return functions_of(project, link.module).get(link.methods[name])
     return None
+
+
+def _defining(project: Project, bases: tuple[Link, ...], name: str) -> Iterator[ClassInfo]:
+    """Those of some classes that may define a method, parsed one after the other."""
+    found = (project.parsed(link) for link in bases if _may_define(link, name))
+    return (info for info in found if info is not None)
 
 
 def _may_define(link: Link, name: str) -> bool:
     """Whether a class has a method, as far as its text tells where it is not parsed."""
     if isinstance(link, ClassInfo):
         return name in link.methods
-    return name in link.home.functions and name in link.text
+    own = name in link.home.functions and name in link.text
+    return own and re.search(rf"\bdef\s+{name}\b", link.text) is not None
