@@ -145,10 +145,9 @@ def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
 def _asked(project: Project, function: Function, names: set[str]) -> Iterator[str]:
     """Those of some names that a function compares with None, by itself or by a helper."""
     for node in _tests(function.node):
-        if node.__class__ is ast.Compare and isinstance(node, ast.Compare):
-            if any(map(is_none, node.comparators)):
-                yield getattr(node.left, "id", "")
-        elif node.__class__ is ast.Call and isinstance(node, ast.Call) and len(node.args) == 1:
+        if isinstance(node, ast.Compare) and any(map(is_none, node.comparators)):
+            yield getattr(node.left, "id", "")
+        elif isinstance(node, ast.Call) and len(node.args) == 1:
             name = getattr(node.args[0], "id", "")
             callee = callee_of(project, function, node) if name in names else None
             if callee is not None and _compares_with_none(callee):

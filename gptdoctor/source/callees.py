@@ -36,7 +36,9 @@ def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
         return functions_of(project, owner.module).get(owner.methods[name])
     told = lineage_of(project, owner)
     # Mostly it is a part of the model that is called, and no class need be parsed to say so.
-    bases: Iterable[ClassInfo] = project.bases(owner) if told is None else _defining(project, told.bases, name)
+    bases: Iterable[ClassInfo] = (
+        project.bases(owner) if told is None else _defining(project, told.bases, name)
+    )
     for link in bases:
         if name in link.methods:
             return functions_of(project, link.module).get(link.methods[name])
