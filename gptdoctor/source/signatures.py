@@ -209,10 +209,15 @@ def _names_in(project: Project, module: SourceModule, dotted: str) -> frozenset[
 
 def _leads_on(text: str, name: str) -> bool:
     """Whether a name stands somewhere before a dot."""
+    if f"{name}." in text:
+        return True
     at = text.find(name)
     while at >= 0:
         at += len(name)
-        if text.startswith(".", at) or text[at : at + 80].lstrip().startswith((".", "\\")):
+        following = text[at : at + 1]
+        # The dot may follow behind a space, or on the next line.
+        spaced = following == "\\" or following.isspace()
+        if spaced and text[at : at + 80].lstrip().startswith((".", "\\")):
             return True
         at = text.find(name, at)
     return False
