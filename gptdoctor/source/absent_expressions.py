@@ -23,6 +23,7 @@ from gptdoctor.source.absent_values import (
 from gptdoctor.source.names import Names
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
+_METHODS = {one: f"_{one.__name__.lower()}" for one in ast.expr.__subclasses__()}
 
 
 class Expressions(Calls, ABC):
@@ -40,7 +41,7 @@ class Expressions(Calls, ABC):
         """What an expression comes to; raises PathEnd where it fails."""
         if node is None:
             return UNKNOWN
-        method = getattr(self, f"_{type(node).__name__.lower()}", None)
+        method = getattr(self, _METHODS[node.__class__], None)
         if method is not None:
             result: Value = method(node, state)
             return result

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gptdoctor.source.absent_calls import key_of
 from gptdoctor.source.absent_statements import Statements
@@ -24,7 +25,7 @@ from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import Names
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
@@ -95,7 +96,7 @@ def _variadic(function: Function) -> dict[str, bool]:
         return {}
     sources = [
         node.iter
-        for node in every_node(function.node)
+        for node in inner_nodes(function.node)
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
     ]
     read = {inner.id for one in sources for inner in every_node(one) if isinstance(inner, ast.Name)}
@@ -104,8 +105,9 @@ def _variadic(function: Function) -> dict[str, bool]:
 
 def _mappings(function: Function) -> set[str]:
     """The parameters that the function asks whether they hold a key: `"image" in batch`."""
-    lines = function.module.lines[function.node.lineno - 1 : function.node.end_lineno]
-    if not MEMBERSHIP.search("\n".join(lines)):
+    first = function.node.lineno
+    text = function.module.segment(first, function.node.end_lineno or first)
+    if " in " not in text or not MEMBERSHIP.search(text):
         return set()
     asked = {
         getattr(node.comparators[0], "id", "")
@@ -125,7 +127,7 @@ def optional_inputs(project: Project, function: Function) -> list[str]:
     defaults: dict[str, ast.expr | None] = {one.arg: None for one in every}
     defaults |= _defaults(arguments)
     bare = {name for name, default in defaults.items() if default is None} - {"self", "cls"}
-    asked = set(_asked(project, function)) if bare else set()
+    asked = set(_asked(project, function, bare)) if bare else set()
     return [name for name, value in defaults.items() if is_none(value) or name in bare & asked]
 
 
@@ -140,29 +142,36 @@ def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
     return found
 
 
-def _asked(project: Project, function: Function) -> Iterator[str]:
-    """The names that a function compares with None, by itself or by a helper."""
+def _asked(project: Project, function: Function, names: set[str]) -> Iterator[str]:
+    """Those of some names that a function compares with None, by itself or by a helper."""
     for node in _tests(function.node):
         if isinstance(node, ast.Compare) and any(map(is_none, node.comparators)):
             yield getattr(node.left, "id", "")
         elif isinstance(node, ast.Call) and len(node.args) == 1:
             name = getattr(node.args[0], "id", "")
-            callee = callee_of(project, function, node) if name else None
+            callee = callee_of(project, function, node) if name in names else None
             if callee is not None and _compares_with_none(callee):
                 yield name
 
 
-def _tests(function: ast.AST) -> Iterator[ast.AST]:
-    """All nodes in what decides: tests, and what `and`, `or` and `not` combine."""
-    for node in every_node(function):
-        if isinstance(node, ast.If | ast.IfExp | ast.While):
-            yield from every_node(node.test)
-        elif isinstance(node, ast.comprehension):
-            yield from (inner for test in node.ifs for inner in every_node(test))
+@lru_cache(maxsize=4)
+def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
+    """What decides and holds something: tests, and what `and`, `or` and `not` combine."""
+    tests: list[ast.expr] = []
+    for node in inner_nodes(function):
+        if node.__class__ in _DECIDING:
+            if isinstance(node, ast.If | ast.IfExp | ast.While):
+                tests.append(node.test)
+            elif isinstance(node, ast.comprehension):
+                tests += node.ifs
+    return tuple(inner_nodes(*tests))
+
+
+_DECIDING = frozenset({ast.If, ast.IfExp, ast.While, ast.comprehension})
 
 
 def _compares_with_none(function: Function) -> bool:
-    compares = (one for one in every_node(function.node) if isinstance(one, ast.Compare))
+    compares = (one for one in inner_nodes(function.node) if isinstance(one, ast.Compare))
     return any(is_none(side) for one in compares for side in one.comparators)
 
 

@@ -11,6 +11,7 @@ from gptdoctor.source.nodes import every_node
 
 # More statements than a page of any model needs; loops and helpers count each time.
 MOST_STATEMENTS = 3000
+_METHODS = {one: f"_run_{one.__name__.lower()}" for one in ast.stmt.__subclasses__()}
 FILLING = frozenset({"append", "appendleft", "add", "insert", "extend", "update"})
 
 
@@ -54,7 +55,7 @@ class Statements(Expressions):
                 state.lack(filled, why)
 
     def _statement(self, statement: ast.stmt, state: State) -> bool:
-        method = getattr(self, f"_run_{type(statement).__name__.lower()}", None)
+        method = getattr(self, _METHODS[statement.__class__], None)
         return True if method is None else bool(method(statement, state))
 
     def _run_expr(self, statement: ast.Expr, state: State) -> bool:

@@ -13,9 +13,12 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
+from gptdoctor.source.outlines import Sketch
+from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # After these a slice no longer cuts time; what may cut or move it by itself is not followed.
@@ -34,6 +37,7 @@ AIMED = re.compile(
     r"mtp|multi_?token|future|ahead|draft|eagle|medusa|horizon|backward_|revers|speculat|skip",
     re.IGNORECASE,
 )
+_MARGIN = re.compile(r"\n\S")
 DEEPEST = 12  # names followed from logits to the ids that they come from
 
 
@@ -182,10 +186,10 @@ def _reads_whole(call: ast.Call, argument: str, function: Function) -> bool:
     Whatever cuts, moves or masks it before a layer gets it leaves open what a position has read.
     """
     reads = list(_reads_of(call, argument, function))
-    parents = {
-        child: node for node in own_nodes(function.node) for child in ast.iter_child_nodes(node)
-    }
-    return bool(reads) and all(_as_it_is(name, parents) for name in reads)
+    if not reads:  # labels that no layer gets, mostly
+        return False
+    parents = {child: node for node in own_nodes(function.node) for child in children(node)}
+    return all(_as_it_is(name, parents) for name in reads)
 
 
 def _reads_of(value: ast.expr, argument: str, function: Function) -> Iterator[ast.Name]:
@@ -219,14 +223,31 @@ def _own(called: ast.expr) -> str | None:
     return self_attribute(called)
 
 
-def is_causal(loss: LossCall, bases: list[ClassInfo]) -> bool:
+def is_causal(loss: LossCall, project: Project) -> bool:
     """Whether the text around a loss says that positions read from left to right, and only so."""
     owner = loss.function.owner
     if owner is None:
         texts = [loss.function.module.text]
+    elif _sees_all(owner, project):
+        return False
     else:
-        texts = [text_in(one.node, one.module) for one in (owner, *bases)]
+        texts = [text_in(one.node, one.module) for one in (owner, *project.bases(owner))]
     return any(map(CAUSAL.search, texts)) and not any(map(WHOLE_TEXT.search, texts))
+
+
+def _sees_all(owner: ClassInfo, project: Project) -> bool:
+    """Whether a class or a base says that it does not read so, where that takes no parse."""
+    if WHOLE_TEXT.search(text_in(owner.node, owner.module)):
+        return True
+    told = lineage_of(project, owner)
+    sketches = [] if told is None else [one for one in told.bases if isinstance(one, Sketch)]
+    return any(WHOLE_TEXT.search(_sure_text(one.text)) for one in sketches)
+
+
+def _sure_text(text: str) -> str:
+    """What of a text that begins with the head of a class is surely that class: to the margin."""
+    found = _MARGIN.search(text)
+    return text[: found.start()] if found else text
 
 
 def is_aimed(loss: LossCall) -> bool:

@@ -86,7 +86,7 @@ class SourceModule:
     @cached_property
     def _begins(self) -> list[int]:
         """Where each line begins in the text, and one more for what would follow the last."""
-        return [0, *accumulate(len(line) + 1 for line in self.lines)]
+        return [0, *accumulate(map((1).__add__, map(len, self.lines)))]
 
     def excerpt(self, line: int) -> str:
         """The text of one line, stripped; "" past the end."""

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from collections import Counter
 from collections.abc import Iterator
-from enum import Enum
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.definitions import definition_in
 from gptdoctor.source.heads import bytes_of
-from gptdoctor.source.lineage import DEEPEST_BASE
+from gptdoctor.source.lineage import DEEPEST_BASE, Home
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.outlines import Outline
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.taken_arguments import Shape
@@ -80,18 +80,45 @@ _QUICK: WeakKeyDictionary[Project, dict[tuple[Path, str], Quick]] = WeakKeyDicti
 
 def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
     """The same for what another file defines that is not parsed, from its definition alone."""
-    origin, _, last = name.rpartition(".")
-    found = project.resolve(origin, module) if origin else None
-    if found is None or found.origin is not Origin.PROJECT or found.file is None:
+    home: Home = module
+    for turn in range(DEEPEST_BASE):  # each follows one re-export
+        origin, _, last = name.rpartition(".")
+        found = project.resolve(origin, home) if origin else None
+        if found is None or found.origin is not Origin.PROJECT or found.file is None:
+            return (None,) if turn else None
+        quick = _of_unread(project, home, found.file, last)
+        further = None if quick is not None else _handed_on(project, home, name)
+        if further is None:
+            return quick
+        home, name = further
+    return None
+
+
+def _of_unread(project: Project, home: Home, file: Path, name: str) -> Quick:
+    """The same of a name that a file defines itself which is not parsed."""
+    if file in project.files_read() or file.suffix != ".py" or project.overlay:
         return None
-    if found.file in project.files_read() or found.file.suffix != ".py" or project.overlay:
-        return None
-    project.footprints.note(module.file, found.file, (last,))
+    project.footprints.note(home.file, file, (name,))
     known = _QUICK.setdefault(project, {})
-    key = (found.file, last)
-    if key not in known:
-        known[key] = _read_quickly(bytes_of(found.file).decode(errors="replace"), last)
-    return known[key]
+    if (file, name) not in known:
+        known[file, name] = _read_quickly(bytes_of(file).decode(errors="replace"), name)
+    return known[file, name]
+
+
+def _handed_on(project: Project, home: Home, name: str) -> tuple[Home, str] | None:
+    """Where a name leads that another file imports itself, and under what name."""
+    origin, _, last = name.rpartition(".")
+    other = project.home(origin, home, last)
+    if isinstance(other, Outline):
+        further = other.aliases.get(last) if last not in other.classes else None
+    elif other is not None:
+        own = project.classes(other)
+        further = other.names.aliases.get(last)
+        if last in own or last in other.functions or further in own:
+            return None
+    else:
+        return None
+    return None if further is None else (other, further)
 
 
 def _read_quickly(text: str, name: str) -> Quick:
@@ -142,23 +169,23 @@ def _function_named(project: Project, module: SourceModule, name: str) -> Functi
 
 
 def names_within(project: Project, module: SourceModule) -> frozenset[str]:
-    """The last names by which a module's text may call a class or function of the project."""
+    """The last names by which a module's text may call a class or function of the project.
+
+    Whether what is imported is the project's is asked where it is called: to ask it of all that
+    is imported takes longer than all calls.
+    """
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
-    kinds: dict[str, _Origin] = {}
+    found.update(module.names.aliases)
     own: dict[str, bool] = {}
     for bound, qualified in module.names.aliases.items():
+        if not _leads_on(module.text, bound):
+            continue  # no module of which something is called
         origin = qualified.rpartition(".")[0]
-        kind = kinds.get(origin)
-        if kind is None:
-            top = origin.partition(".")[0]
-            if top not in own:
-                own[top] = _may_be_own(project, module, top)
-            kind = _kind(project, module, origin) if own[top] else _Origin.FOREIGN
-            kinds[origin] = kind
-        if kind is not _Origin.FOREIGN:
-            found.add(bound)
-        if kind is _Origin.PACKAGE:
+        top = origin.partition(".")[0]
+        if top not in own:
+            own[top] = _may_be_own(project, module, top)
+        if own[top] and _may_hold_modules(project, module, origin):
             found |= _names_in(project, module, qualified)
     for node in module.imports:
         for alias in node.names if isinstance(node, ast.Import) else ():
@@ -180,24 +207,29 @@ def _names_in(project: Project, module: SourceModule, dotted: str) -> frozenset[
     return _NAMES[home]
 
 
-class _Origin(Enum):
-    """What a name is imported from."""
+def _leads_on(text: str, name: str) -> bool:
+    """Whether a name stands somewhere before a dot."""
+    if f"{name}." in text:
+        return True
+    at = text.find(name)
+    while at >= 0:
+        at += len(name)
+        following = text[at : at + 1]
+        # The dot may follow behind a space, or on the next line.
+        spaced = following == "\\" or following.isspace()
+        if spaced and text[at : at + 80].lstrip().startswith((".", "\\")):
+            return True
+        at = text.find(name, at)
+    return False
 
-    FOREIGN = "foreign"
-    MODULE = "module"
-    PACKAGE = "package"  # it may hold modules
 
-
-def _kind(project: Project, module: SourceModule, dotted: str) -> _Origin:
-    """Whether a dotted name is a module of the project, or something in one."""
+def _may_hold_modules(project: Project, module: SourceModule, dotted: str) -> bool:
+    """Whether a dotted name may be a package of the project."""
     own = dotted
     while own and project.resolve(own, module).origin is not Origin.PROJECT:
         own = own.rpartition(".")[0]
-    if not own:
-        return _Origin.FOREIGN
-    file = project.resolve(dotted, module).file
-    is_package = file is None or file.name == "__init__.py"
-    return _Origin.PACKAGE if is_package else _Origin.MODULE
+    file = project.resolve(dotted, module).file if own else None
+    return bool(own) and (file is None or file.name == "__init__.py")
 
 
 def _may_be_own(project: Project, module: SourceModule, top: str) -> bool:

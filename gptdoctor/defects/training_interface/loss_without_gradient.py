@@ -20,7 +20,7 @@ from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.loss_calls import says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
-from gptdoctor.source.returned_losses import cut_losses
+from gptdoctor.source.returned_losses import cut_losses, may_cut
 
 CODE = "GD606"
 PROBE = "labels"
@@ -43,7 +43,7 @@ _TRAINING = ("forward", "training_step", "compute_loss")
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if not says_loss(visit.module) or visit.owner is None:
+    if not says_loss(visit.module) or not may_cut(node, visit.module) or visit.owner is None:
         return
     function = functions_of(visit.project, visit.module).get(node)
     if function is None or not function.method or not visit.project.is_network(visit.owner):

@@ -41,9 +41,7 @@ def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     if paired.scores.flat or paired.labels.flat:
         return False
     if paired.own and paired.offset == 0:
-        owner = loss.function.owner
-        bases = visit.project.bases(owner) if owner else []
-        return not is_aimed(loss) and is_causal(loss, bases)
+        return not is_aimed(loss) and is_causal(loss, visit.project)
     # Where only one side is cut, a prefix may have been put before the other.
     both = bool(paired.scores.slices and paired.labels.slices)
     wrong = paired.offset > 1 or (paired.offset < 0 and both)
