@@ -14,6 +14,7 @@ from gptdoctor.source.flow_frozen import FROZEN_NAME, SETTING_UP, frozen_by, swi
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -143,8 +144,11 @@ class Attributes:
     @cached_property
     def _links(self) -> list[ClassInfo]:
         """The class and its bases, near before far; a library's base holds no layers."""
-        bases = self.project.bases(self.info)
-        return [self.info, *(base for base in bases if base.name not in MODULE_BASES)]
+        told = lineage_of(self.project, self.info)
+        links = self.project.bases(self.info) if told is None else told.bases
+        # By their names first: that of a library would be parsed only to be left out.
+        bases = (self.project.parsed(one) for one in links if one.name not in MODULE_BASES)
+        return [self.info, *(base for base in bases if base is not None)]
 
     @cached_property
     def _nodes(self) -> list[tuple[Function, ast.AST]]:

@@ -42,6 +42,12 @@ class Function:
         return self.node.name
 
     @cached_property
+    def text(self) -> str:
+        """Its lines, decorators included: what no word of them says, none of its nodes does."""
+        first = min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
+        return self.module.segment(first, self.node.end_lineno or first)
+
+    @cached_property
     def bindings(self) -> Bindings:
         """The bindings of its names."""
         return bindings_of(self.node)

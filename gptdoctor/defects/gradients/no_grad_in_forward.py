@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Models, Proof, Visit
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -33,6 +34,7 @@ from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 
 CODE = "GD101"
 PROBE = "gradient-flow"
@@ -48,11 +50,25 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
+    if not node.decorator_list or not _leaves(node, visit.module):
+        return
     if may_switch(node, visit.module.names, nested=visit.function is not None):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
         if switch:
             yield from _judge_decorated(switch, visit)
+
+
+def _leaves(node: FunctionNode, module: SourceModule) -> bool:
+    """Whether anything that a function makes may leave it: as a result, or kept in `self`."""
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    return "yield" in text or any(map(_hands_out, own_statements(node)))
+
+
+def _hands_out(statement: ast.AST) -> bool:
+    if isinstance(statement, ast.Return):
+        return statement.value is not None
+    return isinstance(statement, ast.Assign) and any(map(self_attribute, statement.targets))
 
 
 def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -85,13 +101,12 @@ def _analyses(project: Project, module: SourceModule, models: Models) -> tuple[G
 def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
-    if not training.may_reach(function):
+    if not training.may_reach(function) or not training.reaches(function):
         return
     escapes = Escapes(function, start(function.node), end(function.node), gradients)
     kept = [one.sources for one in escapes.attributes()]
     result = gradients.returned(function)
-    # Whether training comes by is the dearest question, so it is asked last.
-    if not any((result, *kept)) or not training.reaches(function):
+    if not any((result, *kept)):
         return
     if training.is_entry(function) or _result_used(function, training, gradients):
         kept.append(result)
@@ -113,9 +128,11 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
         return
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
+    if not training.reaches(function):
+        return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
-    if not leaving or not training.reaches(function):
+    if not leaving:
         return
     if training.sites(function) and not training.is_entry(function):
         used = _result_used(function, training, gradients)
