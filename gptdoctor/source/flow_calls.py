@@ -73,7 +73,8 @@ class _Sites:
             self._named[name] = [
                 site
                 for function in self._functions
-                if name in function.text or not name.isascii()  # Python reads some letters as others
+                if name in function.text
+                or not name.isascii()  # Python reads some letters as others
                 for site in self._within(function).get(name, ())
             ]
         return self._named[name]
