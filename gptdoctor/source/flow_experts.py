@@ -111,15 +111,19 @@ def _may_choose(node: Loop, function: Function) -> bool:
         called = call.func if isinstance(call, ast.Call) else None
         if isinstance(called, ast.Subscript):
             return True
-        if isinstance(called, ast.Name) and not _is_known(called.id, function):
-            if called.id in own or _may_be_picked(called.id, function):
-                return True
+        if isinstance(called, ast.Name) and _may_name(called.id, own, function):
+            return True
         values = [call.left, call.right] if isinstance(call, ast.BinOp) else call.args
         if any(
             isinstance(value, ast.Subscript) and self_attribute(value.value) for value in values
         ):
             return True
     return False
+
+
+def _may_name(name: str, own: frozenset[str], function: Function) -> bool:
+    """Whether a called name may be a network: one of the loop's own names, or one picked so."""
+    return not _is_known(name, function) and (name in own or _may_be_picked(name, function))
 
 
 def _target_names(node: Loop) -> frozenset[str]:

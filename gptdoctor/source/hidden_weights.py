@@ -25,8 +25,13 @@ from gptdoctor.source.nodes import every_node
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 WRITTEN: dict[type[ast.AST], str] = {
-    **{ast.List: "list", ast.ListComp: "list", ast.Tuple: "tuple"},
-    **{ast.Set: "set", ast.SetComp: "set", ast.Dict: "dict", ast.DictComp: "dict"},
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Tuple: "tuple",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
 }
 PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
 PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
