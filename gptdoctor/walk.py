@@ -8,13 +8,12 @@ trains nothing.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from operator import attrgetter
-from typing import Any
 
 from gptdoctor.defect import Chain
 from gptdoctor.dispatch import Handlers, Table
+from gptdoctor.source.nodes import Values, values_of
 
 # Nodes without others in them, and those in which nothing happens.
 _LEAVES = frozenset(
@@ -31,15 +30,11 @@ _TEXTS = frozenset({"id", "attr", "name", "names", "kind", "module", "level", "c
 Hit = tuple[ast.AST, Chain, Handlers]
 
 
-# Gives the values of some fields, always as a tuple.
-Values = Callable[[ast.AST], tuple[Any, ...]]
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Ways:
     """Where a walk goes on from each kind of node, for a set of kinds that are asked for."""
 
-    values: Mapping[type[ast.AST], Values | None]  # None where nothing is below
+    values: Mapping[type[ast.AST], Values]
     leaves: frozenset[type]  # kinds of values that are not entered
 
 
@@ -52,18 +47,9 @@ def ways_for(kinds: Iterable[type[ast.AST]]) -> Ways:
     marks = {one for one in every if issubclass(one, _MARKS)}
     leaves = ({*_LEAVES, *marks} - wanted) | {type(None), str, int, bool, type}
     return Ways(
-        values={kind: _values(_fields(kind, wanted)) for kind in every},
+        values={kind: values_of(_fields(kind, wanted)) for kind in every},
         leaves=frozenset(leaves),
     )
-
-
-def _values(fields: tuple[str, ...]) -> Values | None:
-    """Reads all fields of a node at once, which takes half the time of one after the other."""
-    if not fields:
-        return None
-    # Of a single field the value alone would come, and no tuple: its class, a leaf, keeps it
-    # company.
-    return attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, "__class__")
 
 
 def _fields(kind: type[ast.AST], wanted: frozenset[type[ast.AST]]) -> tuple[str, ...]:
@@ -83,7 +69,7 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
 
     Written out in one piece, for it is run for each of millions of nodes.
     """
-    values_of, leaves, asked = ways.values, ways.leaves, table.kinds
+    values, leaves, asked = ways.values, ways.leaves, table.kinds
     hits: list[Hit] = []
     stack: list[tuple[ast.AST, Chain]] = [(tree, None)]
     push = stack.append
@@ -96,11 +82,8 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
                 found += named.get(_name(node), ())
             if found:
                 hits.append((node, chain, found))
-        values = values_of[kind]
-        if values is None:
-            continue
         below = (node, chain)
-        for value in values(node):
+        for value in values[kind](node):
             if value.__class__ is list:
                 for one in value:
                     if one.__class__ not in leaves:

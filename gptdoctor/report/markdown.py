@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 
 from gptdoctor.report.blocks import Block, CodeBlock, Document, Listing, Paragraph, Section, Table
 from gptdoctor.report.prose import Inline, Span, plain
 
-# What means something anywhere in a line. An underscore inside a word is only an underscore.
-_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])")
+# What means something anywhere in a line. An underscore inside a word is only an underscore. A
+# bare address becomes a link up to the next space, and backslashes are letters of it: none begins.
+_SPECIAL = re.compile(r"[\\`*\[\]<>|~&]|(?<![^\W_])_|_(?![^\W_])|:(?=//)|(?<=www)\.")
 # What means something where a block begins: a heading, a list, a quote, a rule.
 _OPENING = re.compile(r"(\s*\d*)([#+=.)-])")
+_LAST_HASHES = re.compile(r"#+$")
+_CODE = ("code", "path", "command")
 _STRONG = ("strong", "error", "severity.", "verdict.", "status.", "outcome.", "rule")
 
 
 def render(document: Document) -> str:
     """The whole document."""
-    return f"# {_escaped(document.title)}\n\n{render_blocks(document.blocks)}"
+    return f"{_heading(document.title, depth=1)}\n\n{render_blocks(document.blocks)}"
 
 
 def render_blocks(blocks: Iterable[Block]) -> str:
@@ -30,7 +34,7 @@ def _block(block: Block, depth: int) -> Iterator[str]:
     """The lines of a block, an empty one at the end."""
     match block:
         case Section():
-            yield from (f"{'#' * min(depth, 6)} {_escaped(plain(block.title))}", "")
+            yield from (_heading(plain(block.title), depth), "")
             for inner in block.blocks:
                 yield from _block(inner, depth + 1)
             return
@@ -43,6 +47,12 @@ def _block(block: Block, depth: int) -> Iterator[str]:
         case CodeBlock():
             yield from _code_block(block.code)
     yield ""
+
+
+def _heading(title: str, depth: int) -> str:
+    """A title in one line; hashes at its end would be taken for the heading's own."""
+    text = _LAST_HASHES.sub(r"\\\g<0>", _escaped(" ".join(title.split())))
+    return f"{'#' * min(depth, 6)} {text}"
 
 
 def _listing(listing: Listing) -> Iterator[str]:
@@ -76,14 +86,27 @@ def _code_block(code: str) -> Iterator[str]:
 
 
 def _inline(inline: Inline, *, in_table: bool = False) -> str:
-    return "".join(_span(span, in_table=in_table) for span in inline)
+    return "".join(_span(span, in_table=in_table) for span in _joined(inline))
+
+
+def _joined(inline: Inline) -> Iterator[Span]:
+    """Code beside code becomes one: the backticks between the two would be read as letters."""
+    for is_code, spans in itertools.groupby(inline, _is_code):
+        if is_code:
+            yield Span("".join(span.text for span in spans), "code")
+        else:
+            yield from spans
+
+
+def _is_code(span: Span) -> bool:
+    return span.role in _CODE and bool(span.text.strip()) and not span.link
 
 
 def _span(span: Span, *, in_table: bool) -> str:
     text = " ".join(span.text.splitlines()) or span.text
     if span.link:
         return f"[{_escaped(text)}]({span.link})"
-    if span.role in ("code", "path", "command") and text.strip():
+    if _is_code(span):
         return _code_span(text, in_table=in_table)
     if span.role.startswith(_STRONG) and text.strip():
         return f"**{_escaped(text.strip())}**"
@@ -91,10 +114,13 @@ def _span(span: Span, *, in_table: bool) -> str:
 
 
 def _code_span(text: str, *, in_table: bool) -> str:
-    """Code between as many backticks as it needs; a table takes a pipe for its own even there."""
+    """Code between as many backticks as it needs; a table takes a pipe for its own even there.
+
+    A space at both ends is taken for the fence's.
+    """
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * (longest + 1)
-    space = " " if text.startswith("`") or text.endswith("`") else ""
+    space = " " if "`" in (text[0], text[-1]) or text[0] == text[-1] == " " else ""
     shown = text.replace("|", "\\|") if in_table else text
     return f"{fence}{space}{shown}{space}{fence}"
 

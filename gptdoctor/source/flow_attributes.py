@@ -14,7 +14,6 @@ from gptdoctor.source.flow_frozen import FROZEN_NAME, SETTING_UP, frozen_by, swi
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -144,7 +143,7 @@ class Attributes:
     @cached_property
     def _links(self) -> list[ClassInfo]:
         """The class and its bases, near before far; a library's base holds no layers."""
-        told = lineage_of(self.project, self.info)
+        told = self.project.lineage(self.info)
         links = self.project.bases(self.info) if told is None else told.bases
         # By their names first: that of a library would be parsed only to be left out.
         bases = (self.project.parsed(one) for one in links if one.name not in MODULE_BASES)

@@ -11,7 +11,6 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
@@ -83,9 +82,21 @@ def loss_sign(project: Project, info: ClassInfo) -> str | None:
     return _sign_of_users(project, info)
 
 
+# By file, and the bases as a class of it names them: hundreds of classes have the same.
+_INHERITED: WeakKeyDictionary[SourceModule, dict[tuple[str, ...], bool]] = WeakKeyDictionary()
+
+
 def inherits_loss(project: Project, info: ClassInfo) -> bool:
     """Whether the bases of a class alone are a sign: cheap to say, for all children share them."""
-    told = lineage_of(project, info)
+    known = _INHERITED.setdefault(info.module, {})
+    bases = tuple(info.bases)
+    if bases not in known:
+        known[bases] = _inherits_loss(project, info)
+    return known[bases]
+
+
+def _inherits_loss(project: Project, info: ClassInfo) -> bool:
+    told = project.lineage(info)
     external = project.external_bases(info) if told is None else told.external
     if any(name not in LOSSLESS_BASES for name in external):
         return True

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.lineage import Home, Link, lineage_of, named
+from gptdoctor.source.lineage import Home, Link, named
 from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
 from gptdoctor.source.places import Origin
@@ -62,18 +62,25 @@ def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
             continue
         if f"{bound}." in text and _is_own(project, qualified, home):
             raise UnsureError  # an attribute of a module may be anything
-        other = _named(project, qualified, home)
-        if other is not None:
-            yield other
+        known = _MEANT.setdefault(home, {})
+        if qualified not in known:  # many classes of a file name the same imports
+            known[qualified] = _named(project, qualified, home)
+        meant = known[qualified]
+        if meant is None:
+            raise UnsureError
+        yield from meant
 
 
-def _named(project: Project, qualified: str, home: Home) -> Link | None:
+# The class that a name means in a file, if it is one; None where only a parse tells.
+_MEANT: WeakKeyDictionary[Home, dict[str, tuple[Link, ...] | None]] = WeakKeyDictionary()
+
+
+def _named(project: Project, qualified: str, home: Home) -> tuple[Link, ...] | None:
     try:
-        return named(project, qualified, home)
+        link = named(project, qualified, home)
     except UnsureError:
-        if _is_own(project, qualified, home):
-            return None  # a module is no class
-        raise
+        return () if _is_own(project, qualified, home) else None  # a module is no class
+    return () if link is None else (link,)
 
 
 def _aliases(home: Home) -> Mapping[str, str | None]:
@@ -89,7 +96,7 @@ def _may_belong(project: Project, one: Link, link: Link) -> bool:
     """Whether one class may be a base of another, or a network, as all parts are."""
     if any(base is one for _, base in project.links(link)):
         return True
-    told = lineage_of(project, one)
+    told = project.lineage(one)
     if told is None or any(map(is_layers, told.external)):
         return True
     return not all(map(is_pythons, told.external)) and "forward" in one.text

@@ -6,14 +6,15 @@ Nine tenths of a tree's nodes are of those, and most questions are not about the
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import attrgetter
 from typing import Any
 
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _TEXTS = frozenset({"id", "attr", "kind", "module", "level", "conversion", "type_comment"})
 _EVERY = [one for one in vars(ast).values() if isinstance(one, type) and issubclass(one, ast.AST)]
 _LEAVES = frozenset(
-    [ast.Name, ast.Constant, type(None), str, int, bool]
+    [ast.Name, ast.Constant, type(None), str, int, bool, type]
     + [one for one in _EVERY if issubclass(one, _MARKS)]
 )
 # A constant may hold anything, but no node.
@@ -25,6 +26,25 @@ _FIELDS: dict[type[ast.AST], tuple[str, ...]] = {
 }
 _FIELDS[ast.Constant] = ()
 
+# Gives the values of some fields of a node, always as a tuple.
+Values = Callable[[Any], tuple[Any, ...]]
+
+
+def values_of(fields: tuple[str, ...]) -> Values:
+    """Reads all fields of a node at once, which takes half the time of one after the other."""
+    if not fields:
+        return _nothing
+    # Of a single field the value alone would come, and no tuple: its class, in which nobody looks
+    # for nodes, keeps it company.
+    return attrgetter(*fields) if len(fields) > 1 else attrgetter(*fields, "__class__")
+
+
+def _nothing(_: Any) -> tuple[Any, ...]:
+    return ()
+
+
+_VALUES: dict[type[ast.AST], Values] = {kind: values_of(_FIELDS[kind]) for kind in _EVERY}
+
 
 def inner_nodes(*trees: ast.AST) -> Iterator[ast.AST]:
     """Nodes and all below them that may hold others, without recursion; the last tree first."""
@@ -32,8 +52,7 @@ def inner_nodes(*trees: ast.AST) -> Iterator[ast.AST]:
     while stack:
         node = stack.pop()
         yield node
-        for field in _FIELDS[node.__class__]:
-            value = getattr(node, field)
+        for value in _VALUES[node.__class__](node):
             if value.__class__ is list:
                 stack += [one for one in value if one.__class__ not in _LEAVES]
             elif value.__class__ not in _LEAVES:
@@ -47,8 +66,7 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
     """What `ast.walk` gives, in its order, but contexts and operators; in a third of its time."""
     found = [tree]
     for node in found:  # it grows on the way
-        for field in _FIELDS[node.__class__]:
-            value: Any = getattr(node, field, None)
+        for value in _VALUES[node.__class__](node):
             if value.__class__ is list:
                 found += [one for one in value if one.__class__ not in _NO_NODES]
             elif value.__class__ not in _NO_NODES:
@@ -68,8 +86,7 @@ def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast
         found.append(node)
         if node.__class__ in _SCOPES:
             continue
-        for field in _FIELDS[node.__class__]:  # as `children`, without a list for each of them
-            value = getattr(node, field)
+        for value in _VALUES[node.__class__](node):  # as `children`, without a list for each
             if value.__class__ is list:
                 stack += [one for one in value if one.__class__ not in leaves]
             elif value.__class__ not in leaves:
@@ -85,8 +102,7 @@ def scope_inner_nodes(scope: ast.AST) -> list[ast.AST]:
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes directly below a node, but contexts and operators."""
     found: list[ast.AST] = []
-    for field in _FIELDS[node.__class__]:
-        value = getattr(node, field)
+    for value in _VALUES[node.__class__](node):
         if value.__class__ is list:
             found += [one for one in value if one.__class__ not in _NO_NODES]
         elif value.__class__ not in _NO_NODES:
@@ -97,8 +113,7 @@ def children(node: ast.AST) -> list[ast.AST]:
 def inner_children(node: ast.AST) -> list[ast.AST]:
     """Those of them that may hold others."""
     found: list[ast.AST] = []
-    for field in _FIELDS[node.__class__]:
-        value = getattr(node, field)
+    for value in _VALUES[node.__class__](node):
         if value.__class__ is list:
             found += [one for one in value if one.__class__ not in _LEAVES]
         elif value.__class__ not in _LEAVES:

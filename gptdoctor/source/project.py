@@ -11,10 +11,18 @@ from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
-from gptdoctor.source.lineage import DEEPEST_BASE, Home, Link, lineage_of, links_of, may_be_class
+from gptdoctor.source.lineage import (
+    DEEPEST_BASE,
+    Home,
+    Lineage,
+    Link,
+    lineage_of,
+    links_of,
+    may_be_class,
+)
 from gptdoctor.source.module import SourceModule, read_module
 from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
-from gptdoctor.source.outlines import Outlines
+from gptdoctor.source.outlines import Outlines, Sketch, UnsureError
 from gptdoctor.source.places import Origin, Places, Resolved
 from gptdoctor.source.told import EVERYTHING
 
@@ -37,6 +45,9 @@ class Project:
     )
     _outlines: Outlines = field(default_factory=Outlines, repr=False)
     _links: dict[Link, tuple[tuple[str, Link | None], ...]] = field(
+        default_factory=dict, repr=False
+    )
+    _lineages: dict[tuple[Home, tuple[str, ...]], Lineage | None] = field(
         default_factory=dict, repr=False
     )
     _networks: dict[ClassInfo, bool] = field(default_factory=dict, repr=False)
@@ -121,6 +132,7 @@ class Project:
             if key[1] not in dropped and (info is None or info.module not in dropped)
         }
         self._links.clear()  # of files that stay, some lead to classes that do not
+        self._lineages.clear()
         for known in (self._networks, self._parts, self._bases):
             for info in [info for info in known if info.module in dropped]:
                 del known[info]
@@ -202,7 +214,7 @@ class Project:
 
     def external_bases(self, info: ClassInfo) -> list[str]:
         """Qualified names of the bases that the project does not define."""
-        told = lineage_of(self, info)
+        told = self.lineage(info)
         if told is not None:
             return list(told.external)
         chain = [info, *self.bases(info)]
@@ -215,6 +227,19 @@ class Project:
         if link not in self._links:
             self._links[link] = links_of(self, link)
         return self._links[link]
+
+    def lineage(self, link: Link) -> Lineage | None:
+        """What a class descends from; None where only a parse of other files tells.
+
+        Classes of a file that have the same bases descend from the same.
+        """
+        try:
+            key = (link.home if isinstance(link, Sketch) else link.module, tuple(link.bases))
+        except UnsureError:
+            return None
+        if key not in self._lineages:
+            self._lineages[key] = lineage_of(self, link)
+        return self._lineages[key]
 
     def parsed(self, link: Link) -> ClassInfo | None:
         """A class whose head alone was known, with its tree."""

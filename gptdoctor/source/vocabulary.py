@@ -63,19 +63,28 @@ _WORDS = (
     *("vocab", "ntoken", "n_token", "num_tokens", "dictionary", "num_embeddings"),
     *("nwords", "n_words"),
 )
-_TABLES = re.compile(
-    r"(?<!\w)Embedding\b|ParallelEmbedding\b|(?i:emb|wte|tok)\w*[)\s]*\.\s*weight\b"
-)
+_TABLE = re.compile(r"(?<!\w)Embedding\b|ParallelEmbedding\b")
+_WEIGHT = re.compile(r"\.\s*weight\b")
+# What stands before the weight of a table; names are no longer than this.
+_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\Z")
+_LONGEST_NAME = 80
 
 
 def _may_project(info: Link) -> bool:
     """A cheap first answer for one class: most name neither tables nor numbers of tokens."""
     if info not in _MAY:
         text, lowered = info.text, info.text.lower()
-        _MAY[info] = any(map(lowered.__contains__, _WORDS)) or (
-            ("Embedding" in text or "weight" in text) and _TABLES.search(text) is not None
-        )
+        _MAY[info] = any(map(lowered.__contains__, _WORDS)) or _names_table(text)
     return _MAY[info]
+
+
+def _names_table(text: str) -> bool:
+    if "Embedding" in text and _TABLE.search(text):
+        return True
+    weights = _WEIGHT.finditer(text) if "weight" in text else ()
+    return any(
+        _OF_TABLE.search(text, max(0, one.start() - _LONGEST_NAME), one.start()) for one in weights
+    )
 
 
 _MAY: WeakKeyDictionary[Link, bool] = WeakKeyDictionary()

@@ -1,11 +1,15 @@
-"""Annotations: read back as GitHub's runner reads them."""
+"""Annotations: read back as GitHub's runner reads them, and as another writer writes them."""
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
+import github_action_utils
 import pytest
 
+from gptdoctor.report.entries import entries_of
+from gptdoctor.report.prose import visible
 from tests.report import samples
 from tests.report.written import EXAMINATIONS, in_notebook, many, odd, written
 
@@ -81,6 +85,41 @@ def test_letters_that_part_commands_are_escaped() -> None:
         "file": "study.ipynb",
         "title": "GD101 no-grad-in-forward (study.ipynb:cell 3:5)",
     }
+
+
+NASTY = ["50%25 %0A", "a:b,c", "x::error::y", "a=b", "\r\n", "::set-output name=a::b", "é ✓ 😀"]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_another_writer_writes_the_same(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same escapes in messages and values; the order of these means nothing."""
+    finding = dataclasses.replace(
+        samples.NO_GRAD,
+        name=f"no-{text}",
+        message=f"{text} {text}",
+        location=samples.place(f"pkg/{text}.py", 7, 9, 4),
+    )
+    examination = dataclasses.replace(samples.REFERENCE, findings=(finding,), models=())
+    (entry,) = entries_of(examination)
+    github_action_utils.error(
+        visible(entry.told),
+        title=visible(entry.title),
+        file=visible(entry.location.path),
+        line=7,
+        end_line=7,
+        col=9,
+        end_column=13,
+    )
+    theirs = capsys.readouterr().out
+    ours = written("github", examination)
+    assert sorted_values(ours) == sorted_values(theirs)
+
+
+def sorted_values(line: str) -> tuple[str, list[str], str]:
+    """The name of a command, its properties as they are written, and its message."""
+    head, _, message = line.removeprefix("::").partition("::")
+    kind, _, properties = head.partition(" ")
+    return kind, sorted(properties.split(",")), message
 
 
 def test_the_worst_come_first_and_what_is_left_out_is_told() -> None:

@@ -9,7 +9,7 @@ import jsonschema
 import pytest
 
 from tests.report import samples
-from tests.report.test_json_document import SCHEMA
+from tests.report.test_json_document import SCHEMA, strict
 from tests.report.written import EXAMINATIONS, in_notebook, many, odd, written
 
 LINE = re.compile(r"(.+?):(\d+):(\d+): ([A-Z]{2}\d{3}|[a-z-]+) (critical|high|medium|low) (.+)")
@@ -54,6 +54,32 @@ def test_each_line_of_jsonl_is_an_object_of_the_json_document(name: str) -> None
     remarks = [{"text": remark} for remark in document["remarks"]]
     assert lines[1:-1] == [*found, *remarks]
     jsonschema.Draft202012Validator(SCHEMA).validate(document)
+
+
+# What the JSON document's schema says of the object that a line is, by the line's type.
+OF_A_LINE: dict[str, dict[str, object]] = {
+    "run": {
+        "required": ["schema_version", "version", "environment"],
+        "properties": {
+            key: SCHEMA["properties"][key] for key in ("schema_version", "version", "environment")
+        },
+    },
+    "remark": {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    "summary": SCHEMA["properties"]["summary"],
+    **{kind: SCHEMA["properties"][key]["items"] for kind, key in KINDS.items()},
+}
+VALIDATORS = {
+    kind: jsonschema.Draft202012Validator(strict({"$defs": SCHEMA["$defs"], **of_kind}))
+    for kind, of_kind in OF_A_LINE.items()
+}
+
+
+@pytest.mark.parametrize("name", EXAMINATIONS)
+def test_each_line_of_jsonl_fits_the_schema_by_itself(name: str) -> None:
+    """A reader of lines never sees the document; ours says what an object of each type has."""
+    for text in written("jsonl", EXAMINATIONS[name]).splitlines():
+        line = json.loads(text)
+        VALIDATORS[line.pop("type")].validate(line)
 
 
 def test_a_markdown_page_is_short_enough_for_a_comment_and_says_what_was_cut() -> None:

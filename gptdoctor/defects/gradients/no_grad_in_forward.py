@@ -13,7 +13,6 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Models, Proof, Visit
-from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -25,6 +24,7 @@ from gptdoctor.source.flow_switches import (
     block_switch,
     decorator_switch,
     gradient_switch,
+    may_leave,
     may_switch,
     statement_switch,
 )
@@ -34,7 +34,6 @@ from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import own_statements
 
 CODE = "GD101"
 PROBE = "gradient-flow"
@@ -50,25 +49,12 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if not node.decorator_list or not _leaves(node, visit.module):
-        return
-    if may_switch(node, visit.module.names, nested=visit.function is not None):
+    nested = visit.function is not None
+    if may_switch(node, visit.module.names, nested=nested) and may_leave(node, visit.module):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
         if switch:
             yield from _judge_decorated(switch, visit)
-
-
-def _leaves(node: FunctionNode, module: SourceModule) -> bool:
-    """Whether anything that a function makes may leave it: as a result, or kept in `self`."""
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
-    return "yield" in text or any(map(_hands_out, own_statements(node)))
-
-
-def _hands_out(statement: ast.AST) -> bool:
-    if isinstance(statement, ast.Return):
-        return statement.value is not None
-    return isinstance(statement, ast.Assign) and any(map(self_attribute, statement.targets))
 
 
 def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -132,9 +118,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
-    if not leaving:
-        return
-    if training.sites(function) and not training.is_entry(function):
+    if leaving and training.sites(function) and not training.is_entry(function):
         used = _result_used(function, training, gradients)
         leaving = [one for one in leaving if one.name or used]
     found = {
