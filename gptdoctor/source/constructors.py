@@ -20,7 +20,8 @@ from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
 
 
-@dataclass(frozen=True, eq=False)
+# Not frozen, though nothing changes it: each assignment of each constructor gets one.
+@dataclass(eq=False)
 class Setting:
     """One value that a constructor gives to an attribute."""
 

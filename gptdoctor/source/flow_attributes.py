@@ -143,8 +143,11 @@ class Attributes:
     @cached_property
     def _links(self) -> list[ClassInfo]:
         """The class and its bases, near before far; a library's base holds no layers."""
-        bases = self.project.bases(self.info)
-        return [self.info, *(base for base in bases if base.name not in MODULE_BASES)]
+        told = self.project.lineage(self.info)
+        links = self.project.bases(self.info) if told is None else told.bases
+        # By their names first: that of a library would be parsed only to be left out.
+        bases = (self.project.parsed(one) for one in links if one.name not in MODULE_BASES)
+        return [self.info, *(base for base in bases if base is not None)]
 
     @cached_property
     def _nodes(self) -> list[tuple[Function, ast.AST]]:

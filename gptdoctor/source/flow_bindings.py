@@ -28,6 +28,9 @@ from gptdoctor.source.flow_targets import (
 from gptdoctor.source.nodes import inner_children, inner_nodes
 from gptdoctor.source.statements import BLOCKS, SCOPES
 
+_BINDING = frozenset(
+    {ast.Call, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.NamedExpr}
+)
 END: Position = (sys.maxsize, 0)
 
 
@@ -227,9 +230,14 @@ def _in_expressions(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[
     """Comprehensions, `:=` and methods that change their receiver, in a statement's own part."""
     roots = [child for child in inner_children(statement) if isinstance(child, ast.expr)]
     roots.extend(item.context_expr for item in getattr(statement, "items", []))
-    for node in inner_nodes(*reversed(roots)):
+    for node in inner_nodes(*reversed(roots)) if roots else ():
+        kind = node.__class__
+        if kind not in _BINDING:
+            continue  # nine of ten
         if isinstance(node, ast.Call):
-            yield from _changing_call(node, blocks)
+            # Before a call is looked into: most names of methods end in a letter.
+            if node.func.__class__ is ast.Attribute:
+                yield from _changing_call(node, blocks)
         elif isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
             for clause in node.generators:
                 parts = unzip(clause.target, clause.iter)
@@ -243,8 +251,10 @@ def _changing_call(call: ast.Call, blocks: tuple[Block, ...]) -> Iterator[Bindin
         return
     method = call.func.attr
     in_place = method.endswith("_") and not method.endswith("__")
+    if not in_place and method not in GROWING:
+        return
     name = root_name(call.func.value)
-    if name in (None, "self", "cls") or not (in_place or method in GROWING):
+    if name in (None, "self", "cls"):
         return
     for value in [*call.args, *(keyword.value for keyword in call.keywords)]:
         if name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -59,18 +59,47 @@ def callers(project: Project, callee: Function) -> list[CallSite]:
     ]
 
 
+class _Sites:
+    """The call sites of a module; only the functions whose text says a name are walked for it."""
+
+    def __init__(self, functions: Iterable[Function]) -> None:
+        self._functions = list(functions)
+        self._walked: dict[Function, dict[str, list[CallSite]]] = {}
+        self._named: dict[str, list[CallSite]] = {}
+
+    def named(self, name: str) -> list[CallSite]:
+        """Those whose called value has this last name, in the order of the functions."""
+        if name not in self._named:
+            self._named[name] = [
+                site
+                for function in self._functions
+                if name in function.text
+                or not name.isascii()  # Python reads some letters as others
+                for site in self._within(function).get(name, ())
+            ]
+        return self._named[name]
+
+    def _within(self, function: Function) -> dict[str, list[CallSite]]:
+        if function not in self._walked:
+            self._walked[function] = _sites_within(function)
+        return self._walked[function]
+
+
 @lru_cache(maxsize=64)
-def _sites(project: Project, module: SourceModule) -> dict[str, list[CallSite]]:
-    """All call sites of a module by the last name of what is called."""
+def _sites(project: Project, module: SourceModule) -> _Sites:
+    return _Sites(functions_of(project, module).values())
+
+
+def _sites_within(function: Function) -> dict[str, list[CallSite]]:
+    """The call sites of one function by the last name of what is called."""
     found: dict[str, list[CallSite]] = {}
-    for function in functions_of(project, module).values():
-        for node in scope_inner_nodes(function.node):
-            if isinstance(node, ast.Call):
-                for name in _names(node.func):
-                    found.setdefault(name, []).append(CallSite(function, node, False))
-                for argument in node.args[:1]:  # the first: checkpoint(f, x), map(f, xs)
-                    for name in _names(argument):
-                        found.setdefault(name, []).append(CallSite(function, node, True))
+    for node in scope_inner_nodes(function.node):
+        if isinstance(node, ast.Call):
+            for name in _names(node.func):
+                found.setdefault(name, []).append(CallSite(function, node, False))
+            for argument in node.args[:1]:  # the first: checkpoint(f, x), map(f, xs)
+                for name in _names(argument):
+                    found.setdefault(name, []).append(CallSite(function, node, True))
     return found
 
 
@@ -86,11 +115,11 @@ def _names(value: ast.expr) -> list[str]:
 def _callers_in(project: Project, callee: Function, module: SourceModule) -> Iterator[CallSite]:
     sites = _sites(project, module)
     if not callee.method or callee.owner is None:
-        for site in sites.get(callee.name, []):
+        for site in sites.named(callee.name):
             if _is_function(_called(site), callee, module):
                 yield site
         return
-    for site in sites.get(callee.name, []):
+    for site in sites.named(callee.name):
         if _is_method(project, site, callee):
             yield site
     if callee.name in ("forward", "__call__"):
@@ -133,17 +162,16 @@ def _related(project: Project, one: ClassInfo, other: ClassInfo) -> bool:
 
 
 def _callers_of_module(
-    project: Project, owner: ClassInfo, module: SourceModule, sites: dict[str, list[CallSite]]
+    project: Project, owner: ClassInfo, module: SourceModule, sites: _Sites
 ) -> Iterator[CallSite]:
     """Calls of an instance: `self.block(x)`, `block(x)` in a loop over `self.blocks`."""
     for user in project.classes(module).values():
-        text = module.lines[user.node.lineno - 1 : user.node.end_lineno]
-        if not any(owner.name in line for line in text):
+        if owner.name not in user.text:
             continue  # the class is not named here, so no instance of it is made here
         attributes = attributes_of(project, user)
         names = [name for name in attributes.assigned if owner in attributes.classes(name)]
         for name in names:
-            for site in sites.get(name, []):
+            for site in sites.named(name):
                 own = self_attribute(_without_subscript(_called(site)))
                 if own and site.function.owner is user:
                     yield site

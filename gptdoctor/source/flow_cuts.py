@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_functions import Function, loads_of
+from gptdoctor.source.flow_functions import Function, assigned_names, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
@@ -69,6 +69,8 @@ class Cuts:
     def lost(self, value: ast.expr) -> list[str]:
         """The layers and parameters of `self` all of whose results end in this cut value."""
         owner = self.function.owner
+        if not self._may_hold_layers(value):
+            return []
         inside = self._cone(value)
         nodes = [node for part in inside for node in every_node(part)]
         named = {name for node in nodes if (name := self_attribute(node))}
@@ -90,6 +92,17 @@ class Cuts:
             for name in alone
             if attributes.learns(name) is Learns.YES and not self._named_elsewhere(name)
         ]
+
+    def _may_hold_layers(self, value: ast.expr) -> bool:
+        """Whether the value names an attribute, or what may have been made of one.
+
+        Most cut values are made of what the caller gave, whose bindings need not be looked up.
+        """
+        made = assigned_names(self.function)
+        return any(
+            node.id in made if isinstance(node, ast.Name) else self_attribute(node) is not None
+            for node in every_node(value)
+        )
 
     def matters(self, node: ast.expr) -> bool:
         """Whether the model goes on with what left the graph at `node`."""

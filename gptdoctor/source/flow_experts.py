@@ -13,6 +13,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
 from gptdoctor.source.nodes import every_node, scope_inner_nodes
+from gptdoctor.source.statements import own_statements
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
 Loop = ast.For | Comprehension | ast.Lambda
@@ -21,6 +22,8 @@ Answer = ast.Call | ast.BinOp
 # What is asked of a tensor without taking its values.
 FORM = frozenset(["shape", "dtype", "device", "ndim", "size", "dim", "numel", "new_zeros"])
 BUILTINS = frozenset(dir(builtins))
+# What `name = value` may bind to a part of something: one index, or several side by side.
+PICKING = ast.Subscript, ast.Tuple, ast.List
 LOOPS = ast.For, ast.ListComp, ast.SetComp, ast.GeneratorExp
 
 
@@ -103,16 +106,56 @@ def _may_choose(node: Loop, function: Function) -> bool:
 
     Asked before anything is looked up, for which all bindings of the function are collected.
     """
+    own = _target_names(node)
     for call in _calls(node):
         called = call.func if isinstance(call, ast.Call) else None
         if isinstance(called, ast.Subscript):
             return True
-        if isinstance(called, ast.Name) and not _is_known(called.id, function):
+        if isinstance(called, ast.Name) and _may_name(called.id, own, function):
             return True
         values = [call.left, call.right] if isinstance(call, ast.BinOp) else call.args
-        if any(isinstance(value, ast.Subscript) for value in values):
+        if any(
+            isinstance(value, ast.Subscript) and self_attribute(value.value) for value in values
+        ):
             return True
     return False
+
+
+def _may_name(name: str, own: frozenset[str], function: Function) -> bool:
+    """Whether a called name may be a network: one of the loop's own names, or one picked so."""
+    return not _is_known(name, function) and (name in own or _may_be_picked(name, function))
+
+
+def _target_names(node: Loop) -> frozenset[str]:
+    """The names that a loop binds as it goes on."""
+    if isinstance(node, ast.For):
+        targets = [node.target]
+    else:
+        clauses = [] if isinstance(node, ast.Lambda) else node.generators
+        targets = [clause.target for clause in clauses]
+    return frozenset(name.id for target in targets for name in names_in(target))
+
+
+def _may_be_picked(name: str, function: Function | None) -> bool:
+    """Whether a name may stand for what an index picked, in a function or those around it."""
+    while function is not None:
+        if name in _picked(function) or ":=" in function.text:
+            return True
+        function = function.outer
+    return False
+
+
+@lru_cache(maxsize=8)  # for the loops of one function, one after the other
+def _picked(function: Function) -> frozenset[str]:
+    """The names that statements of a function bind to something with an index, perhaps."""
+    found: set[str] = set()
+    for statement in own_statements(function.node):
+        value = getattr(statement, "value", None)
+        if isinstance(statement, ast.Assign) and isinstance(value, PICKING):
+            found.update(name.id for target in statement.targets for name in names_in(target))
+        elif isinstance(statement, ast.AnnAssign) and isinstance(value, PICKING):
+            found.update(name.id for name in names_in(statement.target))
+    return frozenset(found)
 
 
 def _is_known(name: str, function: Function) -> bool:

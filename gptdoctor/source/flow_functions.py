@@ -9,11 +9,11 @@ from functools import cached_property, lru_cache
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
-from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.flow_targets import end, names_in, start
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node, scope_nodes
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import BLOCKS, blocks_of
+from gptdoctor.source.statements import BLOCKS, blocks_of, own_statements
 
 
 # Not frozen, though nothing changes it: each function of each file gets one, and a frozen one takes
@@ -40,6 +40,12 @@ class Function:
     def name(self) -> str:
         """The name of the function."""
         return self.node.name
+
+    @cached_property
+    def text(self) -> str:
+        """Its lines, decorators included: what no word of them says, none of its nodes does."""
+        first = min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
+        return self.module.segment(first, self.node.end_lineno or first)
 
     @cached_property
     def bindings(self) -> Bindings:
@@ -133,6 +139,30 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 # Each of them is asked for by many rules, one after the other.
 _own_nodes = lru_cache(maxsize=256)(scope_nodes)
+
+
+@lru_cache(maxsize=64)
+def assigned_names(function: Function) -> frozenset[str]:
+    """The names that a function's own assignments bind, in whole or in part.
+
+    For who need not know to what: the bindings of most functions are never asked for.
+    """
+    found: set[str] = set()
+    for statement in own_statements(function.node):
+        targets: list[ast.expr] = []
+        if isinstance(statement, ast.Assign):
+            targets = statement.targets
+        elif isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        for target in targets:
+            if isinstance(target, ast.Name):
+                found.add(target.id)
+            else:
+                found.update(name.id for name in names_in(target))
+    if ":=" in function.text:
+        nodes = own_nodes(function.node)
+        found.update(node.target.id for node in nodes if isinstance(node, ast.NamedExpr))
+    return frozenset(found)
 
 
 @lru_cache(maxsize=64)

@@ -29,7 +29,12 @@ def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     """`self.NAME = value` in all its spellings."""
     if isinstance(node, ast.Assign):
         for target in node.targets:
-            if not isinstance(target, ast.Name):  # the most frequent of all
+            kind = target.__class__
+            if kind is ast.Attribute:
+                name = self_attribute(target)
+                if name:
+                    yield name, node.value
+            elif kind is not ast.Name:
                 yield from _assigned(target, node.value)
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         name = self_attribute(node.target)
@@ -45,11 +50,6 @@ def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
 
 
 def _assigned(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    if isinstance(target, ast.Attribute):
-        name = self_attribute(target)
-        if name:
-            yield name, value
-        return
     for part in unpack(target, value):
         name = self_attribute(part.target)
         if name is None and isinstance(part.target, ast.Subscript):

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import FunctionNode
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end, start
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import Names
+from gptdoctor.source.statements import own_statements
 
 SWITCHES = frozenset({"no_grad", "inference_mode", "set_grad_enabled"})
 
@@ -31,6 +33,18 @@ def may_switch(node: FunctionNode, names: Names, *, nested: bool) -> bool:
         or (nested and isinstance(one, ast.Name))
         for one in node.decorator_list
     )
+
+
+def may_leave(node: FunctionNode, module: SourceModule) -> bool:
+    """Whether anything that a function makes may leave it: as a result, or kept in `self`."""
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    return "yield" in text or any(map(_hands_out, own_statements(node)))
+
+
+def _hands_out(statement: ast.AST) -> bool:
+    if isinstance(statement, ast.Return):
+        return statement.value is not None
+    return isinstance(statement, ast.Assign) and any(map(self_attribute, statement.targets))
 
 
 def decorator_switch(function: Function) -> Switch | None:

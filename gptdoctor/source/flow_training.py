@@ -87,18 +87,19 @@ class Training:
 
     def is_entry(self, function: Function) -> bool:
         """Whether training starts here: a network's forward, or what stands for it."""
-        owner = function.owner
-        if owner is None or not function.method or INFERENCE_NAME.search(function.name):
+        owner, name = function.owner, function.name
+        if owner is None or not function.method or INFERENCE_NAME.search(name):
+            return False
+        if name not in ENTRIES and STEP_NAME.search(name) is None:
             return False
         asked = any("inference" in name for name in function.parameter_names)
         if asked or self._differentiates(owner):
             return False
-        if function.name in ENTRIES:
+        if name in ENTRIES:
             return self._is_network(owner)
         links = [owner, *self.project.bases(owner)]
         with_forward = any("forward" in link.methods for link in links)
-        named = STEP_NAME.search(function.name) is not None
-        return named and not with_forward and self._is_network(owner)
+        return not with_forward and self._is_network(owner)
 
     def _is_network(self, owner: ClassInfo) -> bool:
         """Whether a class is a module of layers; a base that is not in sight hides that."""

@@ -28,6 +28,13 @@ def may_turn(function: Function) -> bool:
     return WORD.search(text) is not None or _renamed(module)
 
 
+def may_be_turned(value: ast.expr) -> bool:
+    """Whether an expression may be a turn, or a name of one, by its own form."""
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        return value.func.attr in TURNING
+    return isinstance(value, ast.Name | ast.Attribute | ast.Call)
+
+
 @lru_cache(maxsize=8)
 def _renamed(module: SourceModule) -> bool:
     """Whether a module imports a turn under another name."""

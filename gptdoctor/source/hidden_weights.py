@@ -24,6 +24,15 @@ from gptdoctor.source.nodes import every_node
 
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+WRITTEN: dict[type[ast.AST], str] = {
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Tuple: "tuple",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
+}
 PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
 PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
 # Calls that only look at a container, or go through it.
@@ -38,14 +47,8 @@ DEEPEST = 3  # containers in containers
 
 def container_of(value: ast.expr) -> str:
     """What kind of plain container an expression makes: "list"; "" for anything else."""
-    if isinstance(value, ast.List | ast.ListComp):
-        return "list"
-    if isinstance(value, ast.Tuple):
-        return "tuple"
-    if isinstance(value, ast.Set | ast.SetComp):
-        return "set"
-    if isinstance(value, ast.Dict | ast.DictComp):
-        return "dict"
+    if value.__class__ in WRITTEN:
+        return WRITTEN[value.__class__]
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Add):
         return container_of(value.left) or container_of(value.right)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):

@@ -14,13 +14,15 @@ CHANGING = frozenset({"cuda", "view", "unsqueeze", "squeeze", "reshape", "clone"
 
 def lost_parameter(setting: Setting, names: Names) -> str:
     """How a parameter became a plain tensor before it was assigned; "" where none did."""
+    value = setting.value
+    if not isinstance(value, ast.BinOp | ast.Call):
+        return ""
 
     def is_parameter(value: ast.expr) -> bool:
         qualified = names.called(value) or ""
         home, _, last = qualified.rpartition(".")
         return last in PARAMETERS and home.startswith("torch.nn") and _learns(value)
 
-    value = setting.value
     if isinstance(value, ast.BinOp) and any(map(is_parameter, (value.left, value.right))):
         return "computed from one"
     changed = value.func if isinstance(value, ast.Call) else None

@@ -147,6 +147,17 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
     return axes_of(project, base_value, function, depth) if same and base_value else None
 
 
+def may_name_axes(call: ast.Call) -> bool:
+    """Whether a view may name a batch and a time, by its text alone: most name none."""
+    given = call.args
+    if len(given) == 1 and isinstance(given[0], ast.Name):
+        return True
+    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
+        given = given[0].elts
+    said = [one.id for one in given if isinstance(one, ast.Name)]
+    return any(map(BATCH.match, said)) and any(map(TIME.match, said))
+
+
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
     by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name)

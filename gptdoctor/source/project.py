@@ -214,6 +214,9 @@ class Project:
 
     def external_bases(self, info: ClassInfo) -> list[str]:
         """Qualified names of the bases that the project does not define."""
+        told = self.lineage(info)
+        if told is not None:
+            return list(told.external)
         chain = [info, *self.bases(info)]
         return [
             name for link in chain for name in link.bases if not self.class_named(name, link.module)
@@ -248,8 +251,7 @@ class Project:
     def is_network(self, info: ClassInfo) -> bool:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
-            told = self.lineage(info)
-            bases = self.external_bases(info) if told is None else told.external
+            bases = self.external_bases(info)
             hidden = any(not is_pythons(name) for name in bases)
             found = any(map(is_layers, bases)) or (hidden and acts_as_network(info))
             self._networks[info] = found

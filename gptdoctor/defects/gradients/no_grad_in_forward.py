@@ -24,6 +24,7 @@ from gptdoctor.source.flow_switches import (
     block_switch,
     decorator_switch,
     gradient_switch,
+    may_leave,
     may_switch,
     statement_switch,
 )
@@ -48,7 +49,8 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if may_switch(node, visit.module.names, nested=visit.function is not None):
+    nested = visit.function is not None
+    if may_switch(node, visit.module.names, nested=nested) and may_leave(node, visit.module):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
         if switch:
@@ -85,13 +87,12 @@ def _analyses(project: Project, module: SourceModule, models: Models) -> tuple[G
 def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
-    if not training.may_reach(function):
+    if not training.may_reach(function) or not training.reaches(function):
         return
     escapes = Escapes(function, start(function.node), end(function.node), gradients)
     kept = [one.sources for one in escapes.attributes()]
     result = gradients.returned(function)
-    # Whether training comes by is the dearest question, so it is asked last.
-    if not any((result, *kept)) or not training.reaches(function):
+    if not any((result, *kept)):
         return
     if training.is_entry(function) or _result_used(function, training, gradients):
         kept.append(result)
@@ -113,11 +114,11 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
         return
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
+    if not training.reaches(function):
+        return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
-    if not leaving or not training.reaches(function):
-        return
-    if training.sites(function) and not training.is_entry(function):
+    if leaving and training.sites(function) and not training.is_entry(function):
         used = _result_used(function, training, gradients)
         leaving = [one for one in leaving if one.name or used]
     found = {

@@ -36,7 +36,7 @@ PROBE = "sampling"
 # Text without these cannot hold the defect; most functions end here.
 CHOOSING = ("argmax", ".max(", "topk", "sort(")
 TEMPERATURE = re.compile(r"temp(?:erature|s?\b|_)|tau\b")
-LETTER = re.compile(r"[(,]\s*T\s*[:=,)]")
+LETTER = re.compile(r"T\s*[:=,)]")
 # Methods that choose tokens, by name; others that hold a temperature may route or quantise.
 GENERATING = re.compile(r"generat|sampl|decod|next|predict|token|complet|continu|reply", re.I)
 # All rows of a greedy method draw the likeliest token. On the probe's logits, linspace(0, 3, V),
@@ -68,7 +68,14 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
 
 @lru_cache(maxsize=1)  # the functions of one module come one after another
 def _speaks_of_temperature(module: SourceModule) -> bool:
-    return bool(TEMPERATURE.search(module.text.lower()) or LETTER.search(module.text))
+    return bool(TEMPERATURE.search(module.text.lower())) or _takes_letter(module.text)
+
+
+def _takes_letter(text: str) -> bool:
+    """Whether a `T` is a parameter; to look for the letter first takes a tenth of the time."""
+    places = (found.start() for found in LETTER.finditer(text))
+    alone = (place for place in places if not text[place - 1 : place].isalnum())  # no `BERT,`
+    return any(text[:place].rstrip().endswith(("(", ",")) for place in alone)
 
 
 def _frames(visit: Visit, function: Function, pick: Pick) -> Iterator[Frame]:

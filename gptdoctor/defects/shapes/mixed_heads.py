@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.shapes import Shapes
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.named_axes import is_mixed, is_undone
+from gptdoctor.source.named_axes import is_mixed, is_undone, may_name_axes
 
 CODE = "GD306"
 PROBE = "shapes"
@@ -24,7 +24,9 @@ LEAST = 1e-5
 
 def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A view whose sizes are named as another order of dimensions than the tensor has."""
-    if not isinstance(node, ast.Call) or visit.flow is None or is_undone(visit.parents):
+    if not isinstance(node, ast.Call) or not may_name_axes(node):
+        return
+    if visit.flow is None or is_undone(visit.parents):
         return
     if is_mixed(visit.project, node, visit.flow):
         told = (

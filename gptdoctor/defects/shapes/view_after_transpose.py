@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.flow_turns import may_turn
+from gptdoctor.source.flow_turns import may_be_turned, may_turn
 from gptdoctor.source.memory_order import (
     added_to_shape,
     dense_rank,
@@ -25,6 +25,8 @@ CODE = "GD310"
 def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A view of what was just turned, into fewer dimensions than lie one behind the other."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return
+    if not may_be_turned(node.func.value):
         return
     flow = visit.flow
     if flow is None or not may_turn(flow):
