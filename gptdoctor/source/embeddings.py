@@ -73,7 +73,10 @@ _NO_IDS = re.compile(
 # What may be given beside them, and is no ids either.
 _BESIDES = re.compile(
     r"t|y|.*mask.*|(?:return|output|use|interpolate|bool|head)_\w+|\w*cache\w*|labels?|targets?"
-    r"|class_labels|position_\w+|cond|kwargs|training"
+    r"|class_labels|position_\w+|cond|kwargs|training|past_key_values?|layer_past|input_tensor"
+    r"|(?:encoder|decoder|key_value)_(?:hidden_states?|outputs?|states?|inputs_embeds)|residual"
+    r"|cu_seqlens?(?:_[qk])?|max_seqlens?(?:_[qk])?|top_k_(?:index|indices|weights)|\w+_thw|height"
+    r"|width|patch_(?:height|width)|spatial_shapes\w*|reference_points|level_start_index"
 )
 
 _KNOWN: WeakKeyDictionary[ClassInfo, bool] = WeakKeyDictionary()

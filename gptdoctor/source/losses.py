@@ -95,6 +95,15 @@ def inherits_loss(project: Project, info: ClassInfo) -> bool:
     return known[bases]
 
 
+def bases_are_read(project: Project, info: ClassInfo) -> bool:
+    """Whether what the bases of a class say takes no parse of another file."""
+    told = project.lineage(info)
+    read = project.files_read()
+    return told is not None and all(
+        isinstance(one, ClassInfo) or one.home.file in read for one in told.bases
+    )
+
+
 def _inherits_loss(project: Project, info: ClassInfo) -> bool:
     told = project.lineage(info)
     external = project.external_bases(info) if told is None else told.external

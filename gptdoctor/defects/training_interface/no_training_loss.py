@@ -13,7 +13,7 @@ from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.embeddings import embeds_ids, may_take_ids
-from gptdoctor.source.losses import inherits_loss, loss_sign
+from gptdoctor.source.losses import bases_are_read, inherits_loss, loss_sign
 from gptdoctor.source.project import Project
 from gptdoctor.source.vocabulary import gives_logits, may_give_logits
 
@@ -39,6 +39,10 @@ def _may_be_main(project: Project, info: ClassInfo) -> bool:
     """Whether a class may be a model of text that has no loss, as far as its head tells."""
     own = "forward" in info.methods  # then its bases need not be looked for
     if own and not may_take_ids(project, info, "forward"):
+        return False
+    # Hundreds of classes share the bases that bring a loss: where their files are read, these are
+    # asked first.
+    if bases_are_read(project, info) and inherits_loss(project, info):
         return False
     if not project.is_network(info) or not may_give_logits(project, info):
         return False
