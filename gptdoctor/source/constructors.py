@@ -124,13 +124,11 @@ class Constructor:
         found = settings_in(self.node.body)
         return tuple(node for node in found if isinstance(node, ast.Call))
 
-    def set_once(self, name: str) -> bool:
-        """Whether one statement of the constructor sets the attribute, and no other method does."""
-        here = [one for one in self.settings if one.name == name]
-        return len(here) == 1 and self._only_here(name)
-
     def made_once(self, name: str) -> bool:
-        """The same, where a branch that does not make it may set it to None."""
+        """Whether one statement of the constructor makes an attribute, and no other method does.
+
+        A branch that does not make it may set it to None.
+        """
         made = [one for one in self.settings if one.name == name and not is_none(one.value)]
         return len(made) == 1 and self._only_here(name)
 
