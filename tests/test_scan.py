@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, example, given, seed, settings
 
 from gptdoctor.catalog import all_defects
 from gptdoctor.core.findings import Suspicion
@@ -220,6 +220,10 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
     max_examples=PROGRAMS, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
 @given(programs())
+# An argument of a function around the one that turns it.
+@example(
+    "import torch\ndef forward(self, x):\n    def inner(self, y):\n        return x.T + logits\n"
+)
 def test_no_program_makes_a_rule_fail(program: str) -> None:
     """Whatever is written where a rule looks, no handler raises, filtered or not."""
     module = _in_memory(program)

@@ -45,7 +45,8 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
     """What all values of a name have, as far as they tell; one that does not is no objection."""
     found = [one for one in function.reaching(name) if one.role is not Role.CHANGED]
     if len(found) == 1 and found[0].role is Role.ARGUMENT:
-        only = len(function.bindings.by_name[name.id]) == 1
+        # A function around this one may have the argument; of that one nothing is known here.
+        only = len(function.bindings.by_name.get(name.id, ())) == 1
         return _indexed(function).get(name.id, 0) if only else 0
     values = [one.value for one in found if one.role is Role.WHOLE and one.value is not None]
     told = [least_rank(project, one, function, depth) for one in values]

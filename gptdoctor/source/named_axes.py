@@ -107,7 +107,7 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
         return None
     # Where the shape of a name is unpacked that is bound once, this is what it is.
     named = [said for said in named_sizes(function).values() if said[0] == name.id]
-    if len(named) == 2 and len(function.bindings.by_name[name.id]) == 1:
+    if len(named) == 2 and len(function.bindings.by_name.get(name.id, ())) == 1:
         return ("batch", "time", *[""] * (named[0][2] - 2))
     if one.role is Role.ARGUMENT:
         if len(named) == 2:
