@@ -16,12 +16,15 @@ import subprocess
 import sys
 import sysconfig
 import time
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
 
 from gptdoctor.scan_files import scan_files
 
 ROOT = Path(__file__).parents[1]
+# Hypothesis keeps what it has drawn: 0.7 MB for each program.
+BATCH = 2_000
 TESTS = "tests/test_scan.py::test_no_program_makes_a_rule_fail"
 
 
@@ -67,19 +70,26 @@ def _scan(folder: Path, processes: int | None) -> int:
 
 
 def _generate(count: int, processes: int) -> int:
-    """Programs by chance, other ones in each process; how many of these have failed."""
-    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", TESTS]
-    each = -(-count // processes)
+    """Programs by chance, other ones in each process; how many processes have failed."""
+    seeds = range(-(-count // BATCH))
     started = time.perf_counter()
-    running = []
-    for number in range(processes):
-        own = {"GPTDOCTOR_PROGRAMS": str(each), "GPTDOCTOR_PROGRAMS_SEED": str(number)}
-        environment = {**os.environ, **own}
-        running.append(subprocess.Popen(command, cwd=ROOT, env=environment))
-    failed = sum(one.wait() != 0 for one in running)
+    with ThreadPoolExecutor(processes) as pool:
+        failed = sum(pool.map(_batch, seeds))
     seconds = time.perf_counter() - started
-    print(f"| programs | {each * processes} | 0 | | {failed} | {seconds:.0f} s |")
+    print(f"| programs | {BATCH * len(seeds)} | 0 | | {failed} | {seconds:.0f} s |")
     return failed
+
+
+def _batch(seed: int) -> bool:
+    """Whether one of the programs of a seed makes a rule fail, or something ends the process."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", TESTS]
+    own = {"GPTDOCTOR_PROGRAMS": str(BATCH), "GPTDOCTOR_PROGRAMS_SEED": str(seed)}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        print(f"seed {seed}, exit code {done.returncode}\n{done.stdout[-5000:]}", file=sys.stderr)
+    return done.returncode != 0
 
 
 if __name__ == "__main__":
