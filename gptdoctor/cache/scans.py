@@ -96,7 +96,6 @@ class ScanCache:
     def keep_times(self) -> None:
         """Where nothing was scanned: keep the times of files that were touched, or edited."""
         if self._stale():
-            self._grounds()
             self._let_go()
         if self._moved or self._edited:
             self._write()

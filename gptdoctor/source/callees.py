@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
-from gptdoctor.source.lineage import Link, lineage_of
+from gptdoctor.source.lineage import Link
 from gptdoctor.source.project import Project
 
 
@@ -34,7 +34,7 @@ def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
         return None
     if name in owner.methods:
         return functions_of(project, owner.module).get(owner.methods[name])
-    told = lineage_of(project, owner)
+    told = project.lineage(owner)
     # Mostly it is a part of the model that is called, and no class need be parsed to say so.
     bases: Iterable[ClassInfo] = (
         project.bases(owner) if told is None else _defining(project, told.bases, name)

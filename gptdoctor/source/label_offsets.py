@@ -13,7 +13,6 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
-from gptdoctor.source.lineage import lineage_of
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import children, every_node
@@ -239,7 +238,7 @@ def _sees_all(owner: ClassInfo, project: Project) -> bool:
     """Whether a class or a base says that it does not read so, where that takes no parse."""
     if WHOLE_TEXT.search(text_in(owner.node, owner.module)):
         return True
-    told = lineage_of(project, owner)
+    told = project.lineage(owner)
     sketches = [] if told is None else [one for one in told.bases if isinstance(one, Sketch)]
     return any(WHOLE_TEXT.search(_sure_text(one.text)) for one in sketches)
 

@@ -12,7 +12,8 @@ from gptdoctor.source.outlines import Outline, Sketch, UnsureError
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 
-_KNOWN: WeakKeyDictionary[Link, tuple[Link, ...]] = WeakKeyDictionary()
+# Kept for each project: classes that mention each other would keep each other for ever.
+_KNOWN: WeakKeyDictionary[Project, dict[Link, tuple[Link, ...]]] = WeakKeyDictionary()
 
 
 def any_in_family(project: Project, info: ClassInfo, test: Callable[[Link], bool]) -> bool:
@@ -37,12 +38,13 @@ def any_in_family(project: Project, info: ClassInfo, test: Callable[[Link], bool
 
 def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
     """At least the bases and parts of a class: whatever it names stands in its text."""
-    if link not in _KNOWN:
+    known = _KNOWN.setdefault(project, {})
+    if link not in known:
         home = link.home if isinstance(link, Sketch) else link.module
         text = link.text
         words = {*_of_file(project, home, text), *_imported(project, home, text)}
-        _KNOWN[link] = tuple(one for one in words if _may_belong(project, one, link))
-    return _KNOWN[link]
+        known[link] = tuple(one for one in words if _may_belong(project, one, link))
+    return known[link]
 
 
 def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
@@ -62,17 +64,20 @@ def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
             continue
         if f"{bound}." in text and _is_own(project, qualified, home):
             raise UnsureError  # an attribute of a module may be anything
-        known = _MEANT.setdefault(home, {})
-        if qualified not in known:  # many classes of a file name the same imports
-            known[qualified] = _named(project, qualified, home)
-        meant = known[qualified]
+        known = _MEANT.setdefault(project, {})
+        key = (home, qualified)
+        if key not in known:  # many classes of a file name the same imports
+            known[key] = _named(project, qualified, home)
+        meant = known[key]
         if meant is None:
             raise UnsureError
         yield from meant
 
 
 # The class that a name means in a file, if it is one; None where only a parse tells.
-_MEANT: WeakKeyDictionary[Home, dict[str, tuple[Link, ...] | None]] = WeakKeyDictionary()
+_MEANT: WeakKeyDictionary[Project, dict[tuple[Home, str], tuple[Link, ...] | None]] = (
+    WeakKeyDictionary()
+)
 
 
 def _named(project: Project, qualified: str, home: Home) -> tuple[Link, ...] | None:

@@ -99,26 +99,20 @@ def scope_inner_nodes(scope: ast.AST) -> list[ast.AST]:
     return scope_nodes(scope, _LEAVES)
 
 
-def children(node: ast.AST) -> list[ast.AST]:
+def children(node: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:
     """The nodes directly below a node, but contexts and operators."""
     found: list[ast.AST] = []
     for value in _VALUES[node.__class__](node):
         if value.__class__ is list:
-            found += [one for one in value if one.__class__ not in _NO_NODES]
-        elif value.__class__ not in _NO_NODES:
+            found += [one for one in value if one.__class__ not in leaves]
+        elif value.__class__ not in leaves:
             found.append(value)
     return found
 
 
 def inner_children(node: ast.AST) -> list[ast.AST]:
     """Those of them that may hold others."""
-    found: list[ast.AST] = []
-    for value in _VALUES[node.__class__](node):
-        if value.__class__ is list:
-            found += [one for one in value if one.__class__ not in _LEAVES]
-        elif value.__class__ not in _LEAVES:
-            found.append(value)
-    return found
+    return children(node, _LEAVES)
 
 
 def calls_below(tree: ast.AST) -> Iterator[ast.Call]:
