@@ -32,7 +32,7 @@ LEAST_BYTES = 2_000_000
 # again what its files share, so that more would cost.
 PIECES = 6
 # A tree takes thirty times the room of its text.  What files share is kept from one to the next.
-MOST_KEPT_BYTES = 4_000_000
+MOST_KEPT_BYTES = 1_500_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
@@ -114,6 +114,7 @@ def run(task: Task, project: Project | None = None) -> Results:
                 room = MOST_KEPT_BYTES
         _tell(project, task, results)
         _tell_of_unread(project, task, results)
+        _let_go(project)  # the next task of this process is of other folders
     return results
 
 
@@ -144,9 +145,10 @@ def _tell_of_unread(project: Project, task: Task, results: Results) -> None:
 
 
 def _let_go(project: Project) -> None:
-    """Drop the trees of all files but those that many others ask for."""
+    """Drop the trees of all files but those that many others ask for, or that were missed."""
     asked = Counter(one for found in project.footprints.files.values() for one in found)
-    project.forget(file for file in project.files_read() if asked[file] < SHARED)
+    shared = {file for file, count in asked.items() if count >= SHARED} | project.files_missed()
+    project.forget(project.files_read() - shared)
 
 
 def _in_processes(tasks: list[Task], count: int) -> Results:

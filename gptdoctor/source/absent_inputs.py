@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.absent_calls import key_of
 from gptdoctor.source.absent_statements import Statements
@@ -24,6 +23,7 @@ from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import Names
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
@@ -154,7 +154,7 @@ def _asked(project: Project, function: Function, names: set[str]) -> Iterator[st
                 yield name
 
 
-@lru_cache(maxsize=4)
+@kept(4)
 def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
     """What decides and holds something: tests, and what `and`, `or` and `not` combine."""
     tests: list[ast.expr] = []

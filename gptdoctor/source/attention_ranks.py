@@ -8,7 +8,6 @@ values that they stand for.
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
 from gptdoctor.source.batch_order import size_of
@@ -16,6 +15,7 @@ from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import turn_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import equation_of, sides
 from gptdoctor.source.memory_order import KEEPING_RANK, rank_of
@@ -54,7 +54,7 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
     return min(known) if known else 0
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _indexed(function: Function) -> dict[str, int]:
     """The dimensions that names must have whose sizes are asked or whose places are cut."""
     found: dict[str, int] = {}
@@ -70,7 +70,7 @@ def _indexed(function: Function) -> dict[str, int]:
     return {name: rank for name, rank in found.items() if name not in _asked(function)}
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _asked(function: Function) -> frozenset[str]:
     """The names whose number of dimensions is asked: the function is ready for several."""
     return frozenset(

@@ -10,12 +10,12 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import is_product, left_side
 from gptdoctor.source.names import called_name
@@ -83,7 +83,7 @@ class Attention:
         return all(step.did is not Did.OPAQUE for step in self.scores)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def trail_of(project: Project, function: Function) -> Trail:
     """What follows the values of a function backwards."""
     return Trail(project, function)
@@ -95,7 +95,7 @@ def scores_behind(project: Project, function: Function, softmax: ast.Call) -> tu
     return () if given is None else tuple(trail_of(project, function).back(given))
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def attentions_of(project: Project, function: Function) -> tuple[Attention, ...]:
     """All attentions of a function."""
     trail = trail_of(project, function)

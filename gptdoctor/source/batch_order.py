@@ -9,13 +9,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
@@ -82,7 +82,7 @@ def batch_comes_first(function: Function, name: str) -> bool:
     return said == {True}
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _said(function: Function) -> dict[str, list[bool]]:
     """What each statement says of the sizes of a parameter: True for [B, T, ...]."""
     found: dict[str, list[bool]] = {}

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
@@ -143,7 +144,7 @@ class Constructor:
         return own.isdisjoint(self.info.methods)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def settings_of(method: FunctionNode) -> tuple[Setting, ...]:
     """What a method gives to attributes of `self`, in the order of the text."""
     return tuple(
@@ -153,20 +154,20 @@ def settings_of(method: FunctionNode) -> tuple[Setting, ...]:
     )
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def own_text(info: ClassInfo) -> OwnText:
     """The text of one class, walked when it is first asked."""
     return OwnText(info)
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def constructor_of(project: Project, info: ClassInfo) -> Constructor | None:
     """The constructor in a network's own body, or None."""
     found = _own_constructor(project, info)
     return found if found is not None and found.of_network else None
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _own_constructor(project: Project, info: ClassInfo) -> Constructor | None:
     node = info.methods.get("__init__")
     return None if node is None else Constructor(project, info, node)

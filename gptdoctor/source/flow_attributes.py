@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo, self_attribute
 from gptdoctor.source.flow_frozen import FROZEN_NAME, SETTING_UP, frozen_by, switches_off
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -167,7 +168,7 @@ class Attributes:
         return Learns.FROZEN if {"sin", "cos"} <= calls else Learns.YES
 
 
-@lru_cache(maxsize=1024)  # a base is one of hundreds of classes
+@kept(1024)  # a base is one of hundreds of classes
 def _settings_of(project: Project, info: ClassInfo) -> list[tuple[Function, ast.AST]]:
     functions = functions_of(project, info.module)
     return [
@@ -177,7 +178,7 @@ def _settings_of(project: Project, info: ClassInfo) -> list[tuple[Function, ast.
     ]
 
 
-@lru_cache(maxsize=1024)
+@kept(1024)
 def attributes_of(project: Project, info: ClassInfo) -> Attributes:
     """The attributes of a class, collected once."""
     return Attributes(project, info)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import scope_inner_nodes
 from gptdoctor.source.project import Project
@@ -85,7 +85,7 @@ class _Sites:
         return self._walked[function]
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _sites(project: Project, module: SourceModule) -> _Sites:
     return _Sites(functions_of(project, module).values())
 
@@ -245,7 +245,7 @@ def _surroundings(file: Path) -> tuple[Path, bool]:
     return (top, True) if top else (folder, False)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _neighbours(folder: Path, package: bool) -> tuple[Path, ...]:
     """The Python files of a package, or of a folder and the folders in it."""
     patterns = ("**/*.py",) if package else ("*.py", "*/*.py")

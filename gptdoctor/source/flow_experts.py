@@ -6,12 +6,13 @@ import ast
 import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TypeGuard
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
+from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import every_node, scope_inner_nodes
 from gptdoctor.source.statements import own_statements
 
@@ -93,7 +94,7 @@ class ExpertLoop:
 
 
 # Several rules ask it of one loop after the other.
-@lru_cache(maxsize=8)
+@kept(8)
 def expert_loop(node: ast.AST, function: Function) -> ExpertLoop | None:
     """The loop as one over networks, or None where it calls none."""
     if not isinstance(node, LOOPS) or not _may_choose(node, function):
@@ -145,7 +146,7 @@ def _may_be_picked(name: str, function: Function | None) -> bool:
     return False
 
 
-@lru_cache(maxsize=8)  # for the loops of one function, one after the other
+@kept(8)  # for the loops of one function, one after the other
 def _picked(function: Function) -> frozenset[str]:
     """The names that statements of a function bind to something with an index, perhaps."""
     found: set[str] = set()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, names_in, start
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node, scope_nodes
 from gptdoctor.source.project import Project
@@ -97,7 +98,7 @@ class Function:
         return found
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def functions_of(project: Project, module: SourceModule) -> dict[FunctionNode, Function]:
     """All functions of a module by their node, outer before inner."""
     classes = project.classes(module)
@@ -138,10 +139,10 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 
 # Each of them is asked for by many rules, one after the other.
-_own_nodes = lru_cache(maxsize=256)(scope_nodes)
+_own_nodes = kept(256)(scope_nodes)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def assigned_names(function: Function) -> frozenset[str]:
     """The names that a function's own assignments bind, in whole or in part.
 
@@ -165,7 +166,7 @@ def assigned_names(function: Function) -> frozenset[str]:
     return frozenset(found)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def loads_of(function: Function) -> dict[str, list[ast.Name]]:
     """Where each name is read in a function, functions defined in it included."""
     found: dict[str, list[ast.Name]] = {}

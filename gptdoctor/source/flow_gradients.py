@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable
-from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_attributes import Learns, attributes_of
@@ -25,6 +24,7 @@ from gptdoctor.source.flow_operations import (
 from gptdoctor.source.flow_parameters import is_plain, is_plain_annotation
 from gptdoctor.source.flow_sources import NOTHING, Origin, Source, Sources, farther
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -208,7 +208,7 @@ class Gradients:
         return frozenset(found)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def gradients_of(project: Project) -> Gradients:
     """One analysis for all who ask of the same project."""
     return Gradients(project)

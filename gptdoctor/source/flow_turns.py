@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
@@ -18,7 +18,7 @@ TURNING = SWAPS | MOVES | REVERSED | LAST_TWO | {"t", "t_", "permute", "permute_
 WORD = re.compile(rf"\b({'|'.join(sorted(TURNING))})\b")
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def may_turn(function: Function) -> bool:
     """Whether a turn may stand in a function or one around it: a word says so, or an alias."""
     while function.outer is not None:
@@ -35,7 +35,7 @@ def may_be_turned(value: ast.expr) -> bool:
     return isinstance(value, ast.Name | ast.Attribute | ast.Call)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _renamed(module: SourceModule) -> bool:
     """Whether a module imports a turn under another name."""
     named = ((name, origin.rpartition(".")[2]) for name, origin in module.names.aliases.items())

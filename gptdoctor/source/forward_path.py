@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import calls_below
 
 
@@ -20,7 +19,7 @@ def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
     return method.name in _called_by(forward)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _called_by(forward: FunctionNode) -> frozenset[str]:
     """The methods of its own that a method calls."""
     names = (self_attribute(call.func) for call in calls_below(forward))

@@ -9,12 +9,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_in
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -121,6 +122,6 @@ class Frame:
         return Frame(self.project, callee.module, callee, given, self)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _of_module(module: SourceModule) -> Bindings:
     return bindings_in(module.tree)

@@ -6,7 +6,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from gptdoctor.core.findings import Location
 from gptdoctor.source.classes import parameters
@@ -14,6 +13,7 @@ from gptdoctor.source.draws import draw_at
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.temperature import last_name
 from gptdoctor.source.token_choice import JOINING
@@ -35,7 +35,7 @@ class Step:
     forward: ast.Call
 
 
-@lru_cache(maxsize=16)
+@kept(16)
 def steps_in(function: Function) -> tuple[Step, ...]:
     """The tokens that a function takes, one after the other."""
     found = []

@@ -10,7 +10,6 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TypeGuard
 
 from gptdoctor.source.classes import parameters
@@ -18,6 +17,7 @@ from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import expert_loop
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, names_in, root_name, start
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import keyword, operation
@@ -76,7 +76,7 @@ def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
     return Ignored(weights=weights, choice=choice, merge=merge)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _read(function: Function) -> frozenset[str]:
     """The names that a function reads, in functions inside it too."""
     nodes = (node for node in ast.walk(function.node) if isinstance(node, ast.Name))

@@ -6,13 +6,13 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import children, every_node
@@ -66,7 +66,7 @@ def pairing(loss: LossCall) -> Pairing | None:
     return _pairing(loss.call, loss.scores, loss.targets, loss.function)
 
 
-@lru_cache(maxsize=8)  # several rules ask, one after the other, each with a value of its own
+@kept(8)  # several rules ask, one after the other, each with a value of its own
 def _pairing(
     call: ast.Call, scored: ast.expr, targets: ast.expr, function: Function
 ) -> Pairing | None:

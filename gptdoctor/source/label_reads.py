@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall, loss_of
 from gptdoctor.source.nodes import children, inner_nodes
 
@@ -25,7 +25,7 @@ def takes_labels(node: FunctionNode) -> bool:
     return not node.decorator_list and any(one.arg in LABELS for one in parameters(node))
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def unread_labels(function: Function) -> tuple[str, ...]:
     """The parameters for labels that are tested, if at all, and go nowhere."""
     given = [one.arg for one in parameters(function.node) if one.arg in LABELS]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import keyword
@@ -169,7 +169,7 @@ def _calls_of_name(
                 yield function, node
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def calls_on_self(
     project: Project, info: ClassInfo
 ) -> dict[str, tuple[tuple[Function, ast.Call], ...]]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept_by
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
@@ -62,7 +63,7 @@ class Traces:
     helpers: dict[ast.AST, tuple[Helper, ...]] = field(default_factory=dict)
 
 
-_TRACES: WeakKeyDictionary[Project, Traces] = WeakKeyDictionary()
+_TRACES: MutableMapping[Project, Traces] = kept_by()
 
 
 def loss_sign(project: Project, info: ClassInfo) -> str | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.attention_text import Did, Step, scores_behind
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.names import called_name
@@ -61,7 +61,7 @@ class Use:
 
 
 # Four rules ask of one call after the other.
-@lru_cache(maxsize=8)
+@kept(8)
 def softmax_uses(project: Project, function: Function, call: ast.Call) -> tuple[Use, ...]:
     """The masks that the scores of a softmax have met."""
     steps = scores_behind(project, function, call)
@@ -112,7 +112,7 @@ def sdpa_mask(call: ast.Call) -> ast.expr | None:
     return None if isinstance(found, ast.Constant) else found
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def sdpa_use(project: Project, function: Function, call: ast.Call) -> Use | None:
     """The mask of a call of scaled_dot_product_attention."""
     if function.module.names.called(call) != SDPA:
@@ -129,7 +129,7 @@ def fill_use(project: Project, function: Function, call: ast.Call) -> Use | None
     return None if mask is None or given is None else Use(call, function, mask, "filled", given[0])
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def layer_uses(
     project: Project, info: ClassInfo, layer: str, name: str, *, padding: bool = False
 ) -> tuple[Use, ...]:
@@ -158,7 +158,7 @@ def argument_of(call: ast.Call, name: str, place: int) -> ast.expr | None:
     return named or (call.args[place] if len(call.args) > place else None)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def own_calls(project: Project, info: ClassInfo) -> dict[str, list[tuple[ast.Call, Function]]]:
     """The calls of each attribute in the methods of a class, `self.attention(x)`."""
     functions = functions_of(project, info.module)

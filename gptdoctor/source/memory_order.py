@@ -7,7 +7,6 @@ and leaves the numbers where they are.
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 from itertools import pairwise
 
 from gptdoctor.source.attention_text import layer_of
@@ -16,6 +15,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import equation_of, is_product
 from gptdoctor.source.names import called_name
@@ -148,7 +148,7 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
     return 0
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _unpacked(function: Function) -> dict[str, int]:
     """How many dimensions the parameters have whose shape is unpacked: `B, T, C = x.shape`."""
     found: dict[str, int] = {}

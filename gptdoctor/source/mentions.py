@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from weakref import WeakKeyDictionary
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
 from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.kept import kept_by
 from gptdoctor.source.lineage import Home, Link, named
 from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
@@ -13,7 +13,7 @@ from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 
 # Kept for each project: classes that mention each other would keep each other for ever.
-_KNOWN: WeakKeyDictionary[Project, dict[Link, tuple[Link, ...]]] = WeakKeyDictionary()
+_KNOWN: MutableMapping[Project, dict[Link, tuple[Link, ...]]] = kept_by()
 
 
 def any_in_family(project: Project, info: ClassInfo, test: Callable[[Link], bool]) -> bool:
@@ -75,9 +75,7 @@ def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
 
 
 # The class that a name means in a file, if it is one; None where only a parse tells.
-_MEANT: WeakKeyDictionary[Project, dict[tuple[Home, str], tuple[Link, ...] | None]] = (
-    WeakKeyDictionary()
-)
+_MEANT: MutableMapping[Project, dict[tuple[Home, str], tuple[Link, ...] | None]] = kept_by()
 
 
 def _named(project: Project, qualified: str, home: Home) -> tuple[Link, ...] | None:

@@ -7,7 +7,6 @@ names says what it takes them for.
 from __future__ import annotations
 
 import ast
-from functools import lru_cache
 
 from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.batch_order import BATCH, KEEPING, PASSING, TIME, shape_of
@@ -15,6 +14,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number, turn_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
@@ -31,7 +31,7 @@ SAME = PASSING | {"contiguous", "clone", "softmax", "tanh", "masked_fill", "sigm
 DEEPEST = 20
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
     """(parameter, "batch" or "time", number of names) by the name of a size; each named once."""
     found: dict[str, tuple[str, str, int]] = {}
@@ -49,7 +49,7 @@ def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
     return {name: said for name, said in found.items() if len(function.bindings.by_name[name]) == 1}
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
     """The same for a helper that is given the sizes: `def heads(self, x, seq_len, bsz)`."""
     given = function.parameter_names

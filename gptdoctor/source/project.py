@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping
+from collections.abc import Iterable, KeysView, Mapping, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
+from gptdoctor.source.kept import forget_answers
 from gptdoctor.source.lineage import (
     DEEPEST_BASE,
     Home,
@@ -36,6 +37,8 @@ class Project:
     overlay: Mapping[str, str] = field(default_factory=dict)
     footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
+    _forgotten: set[Path] = field(default_factory=set, repr=False)
+    _missed: set[Path] = field(default_factory=set, repr=False)
     _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
     _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
@@ -64,6 +67,8 @@ class Project:
         if file not in self._modules:
             text = self.overlay.get(self.path_of(file))
             self._modules[file] = read_module(file, self._base(file), text=text)
+            if file in self._forgotten:
+                self._missed.add(file)
         return self._modules[file]
 
     def heads(self, file: Path) -> frozenset[str]:
@@ -79,6 +84,10 @@ class Project:
     def files_read(self) -> KeysView[Path]:
         """The files whose trees are here."""
         return self._modules.keys()
+
+    def files_missed(self) -> Set[Path]:
+        """The files that had to be read again after they were forgotten."""
+        return self._missed
 
     def modules_read(self) -> tuple[SourceModule, ...]:
         """The modules whose trees are here."""
@@ -122,7 +131,9 @@ class Project:
 
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
+        forget_answers()
         gone = set(files)
+        self._forgotten |= gone
         dropped = {self._modules.pop(file, None) for file in gone}
         self._classes = {one: own for one, own in self._classes.items() if one not in dropped}
         self._answers = {key: own for key, own in self._answers.items() if key[1] not in dropped}
@@ -133,9 +144,10 @@ class Project:
         }
         self._links.clear()  # of files that stay, some lead to classes that do not
         self._lineages.clear()
-        for known in (self._networks, self._parts, self._bases):
-            for info in [info for info in known if info.module in dropped]:
-                del known[info]
+        self._bases.clear()  # as are bases and parts
+        self._parts.clear()
+        for info in [info for info in self._networks if info.module in dropped]:
+            del self._networks[info]
 
     def module(self, dotted: str, importer: SourceModule, *names: str) -> SourceModule | None:
         """The project's own module `dotted`, parsed, or None.

@@ -6,11 +6,11 @@ import ast
 import math
 import operator
 from collections.abc import Callable
-from functools import lru_cache
 
 from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 
@@ -43,7 +43,7 @@ def kept_in(project: Project, function: Function, attribute: str) -> Kept | None
     return found[0] if len(found) == 1 else None
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
     """What a class and its bases assign to attributes or register as buffers."""
     found: dict[str, list[Kept]] = {}

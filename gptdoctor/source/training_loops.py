@@ -6,11 +6,12 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.training_events import (
@@ -148,7 +149,7 @@ def training_loop(stretch: Stretch, event: Event) -> Stretch | None:
     return None
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def training_of(project: Project, module: SourceModule) -> Training:
     """Read what trains in a module."""
     if not STEPS.search(module.text) or _is_foreign(module):

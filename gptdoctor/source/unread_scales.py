@@ -5,11 +5,11 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.source.classes import ClassInfo, classes_of, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import inner_nodes
 from gptdoctor.source.project import Project
@@ -60,7 +60,7 @@ def _is_unread(project: Project, owner: ClassInfo, name: str) -> bool:
     )
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def _readers(module: SourceModule) -> dict[str, frozenset[str]]:
     """By attribute that may be a scale: the classes that read it of self, "" for any other."""
     found: dict[str, set[str]] = {}

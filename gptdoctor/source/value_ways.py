@@ -9,12 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end
+from gptdoctor.source.kept import kept
 
 # Hand a tensor's numbers on as they are: in another shape or type, some of them, or elsewhere.
 SHAPING = frozenset(
@@ -159,13 +159,13 @@ def is_lowest(value: ast.AST) -> bool:
     return isinstance(value, ast.Attribute) and value.attr == "min" and fills(value)
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def _augmented(function: Function) -> dict[Position, ast.AugAssign]:
     nodes = (node for node in own_nodes(function.node) if isinstance(node, ast.AugAssign))
     return {end(node): node for node in nodes}
 
 
-@lru_cache(maxsize=32)
+@kept(32)
 def changed_without_value(function: Function) -> frozenset[str]:
     """The names that a method without an argument changes in place: `p.exp_()`, `p.zero_()`."""
     return frozenset(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
@@ -31,6 +30,7 @@ from gptdoctor.source.flow_switches import (
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.kept import kept
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -77,7 +77,7 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _judge_block(switch, visit)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _analyses(project: Project, module: SourceModule, models: Models) -> tuple[Gradients, Training]:
     """One analysis for all switches of a module; what it keeps, it keeps by the nodes of trees."""
     gradients = Gradients(project)

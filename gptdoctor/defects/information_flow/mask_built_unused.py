@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
-from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
 from gptdoctor.core.measurements.causality import Causality
@@ -13,6 +12,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_text import MaskReader
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.nodes import every_node
@@ -42,7 +42,7 @@ def see_triangle(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         yield suspicion(CODE, statement, flow, told)
 
 
-@lru_cache(maxsize=64)
+@kept(64)
 def _read_in(function: FunctionNode) -> frozenset[str]:
     """The names that a function reads, inner functions included."""
     return frozenset(

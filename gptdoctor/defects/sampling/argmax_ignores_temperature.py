@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
@@ -18,6 +17,7 @@ from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
@@ -66,7 +66,7 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     return any(word in text for word in CHOOSING)
 
 
-@lru_cache(maxsize=1)  # the functions of one module come one after another
+@kept(1)  # the functions of one module come one after another
 def _speaks_of_temperature(module: SourceModule) -> bool:
     return bool(TEMPERATURE.search(module.text.lower())) or _takes_letter(module.text)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.crash import Crash
@@ -19,6 +18,7 @@ from gptdoctor.source.flow_experts import ExpertLoop, expert_loop, mapped_loop
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_gates import Gate, transposed_gates
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.project import Project
 
 CODE = "GD301"
@@ -49,7 +49,7 @@ def see_lambda(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         yield from _judge(loop, visit)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _reader(project: Project) -> AxesReader:
     return AxesReader(project)
 
