@@ -96,7 +96,9 @@ def run_next(task: Task) -> Results:
     """One of several tasks in a process that does nothing else: what files share is read once."""
     project = _project(task.root, task.search_paths)
     project.footprints = Footprints()
-    return run(task, project)
+    results = run(task, project)
+    _let_go(project)  # the next task is of other folders
+    return results
 
 
 def run(task: Task, project: Project | None = None) -> Results:
@@ -114,7 +116,6 @@ def run(task: Task, project: Project | None = None) -> Results:
                 room = MOST_KEPT_BYTES
         _tell(project, task, results)
         _tell_of_unread(project, task, results)
-        _let_go(project)  # the next task of this process is of other folders
     return results
 
 
