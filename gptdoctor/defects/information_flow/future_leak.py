@@ -12,10 +12,12 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
-from gptdoctor.source.misplaced_masks import border_suspicion, fault_of
+from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, suspicion
+from gptdoctor.source.unmasked_attention import calls_without_mask, shows_all
 
 CODE = "GD801"
 PROBE = "causality"
@@ -26,21 +28,26 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         for use in softmax_uses(visit.project, visit.flow, node):
             yield from _suspect(use)
+        yield from _suspect_missing(node, visit)
 
 
 def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The mask of a call of torch's attention."""
     if isinstance(node, ast.Call) and visit.flow is not None:
         use = sdpa_use(visit.project, visit.flow, node)
-        yield from _suspect(use) if use is not None else ()
+        yield from _suspect(use) if use is not None else _suspect_missing(node, visit)
 
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """The masks that a layer of torch's is called with."""
+    """The masks that a layer of torch's is called with, or that none is."""
+    if not isinstance(node, ast.Call):
+        return
     name, layer = attribute_made(visit.parents), visit.module.names.called(node)
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
+        for call, function in calls_without_mask(visit.project, visit.owner, node, name):
+            yield _without_mask(call, function)
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
@@ -49,6 +56,19 @@ def _suspect(use: Use) -> Iterator[Suspicion]:
         ahead = use.hidden.offset - 1
         told = f"`{text_of(use.given)}` lets a position see {ahead} ahead of itself"
         yield border_suspicion(CODE, use, told)
+
+
+def _suspect_missing(call: ast.Call, visit: Visit) -> Iterator[Suspicion]:
+    """No mask at all, where the next token is to be told."""
+    if visit.flow is not None and shows_all(visit.project, visit.flow, call):
+        yield _without_mask(call, visit.flow)
+
+
+def _without_mask(call: ast.Call, function: Function) -> Suspicion:
+    told = (
+        f"`{ast.unparse(call.func)}` has no mask: a position sees the very token that it is to tell"
+    )
+    return suspicion(CODE, call, function, told)
 
 
 def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
