@@ -106,7 +106,7 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
     beyond = node.level > max(depth, 1)
     if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
-    file = project.beside(importer, folder, node.module or "__init__")
+    file = project.beside(importer, str(folder), node.module or "__init__")
     if file is not None:
         return _names_missing(project, importer, file, module or written, node)
     place = folder.joinpath(*(node.module or "__init__").split("."))
