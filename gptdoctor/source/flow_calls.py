@@ -219,7 +219,7 @@ def _importers(project: Project, callee: Function) -> Iterator[SourceModule]:
     called = callee.owner.name if callee.owner and callee.name == "forward" else callee.name
     folder, package = _surroundings(file)
     neighbours = _neighbours(folder, package)
-    project.footprints.looked(file, {folder, *(other.parent for other in neighbours)})
+    project.footprints.looked(file, frozenset([folder, *(one.parent for one in neighbours)]))
     for other in neighbours:
         project.footprints.note(file, other, (EVERYTHING,))  # any of them may come to call it
         if other != file and _names_all(other, (stem, called)):

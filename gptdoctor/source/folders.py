@@ -42,13 +42,13 @@ class Folders:
             return True
         return any(one.startswith(f"{last}.") and one.endswith(MODULES) for one in around)
 
-    def below(self, folder: Path, dotted: str, looked: set[Path]) -> tuple[Path | None] | None:
+    def below(self, folder: str, dotted: str, looked: set[Path]) -> tuple[Path | None] | None:
         """The file of `dotted` below `folder` in a tuple, (None,) for a namespace, or None.
 
         The folders whose entries say so are added to `looked`.
         """
         *packages, last = dotted.split(".")
-        place = str(folder)
+        place = folder
         for name in packages:
             looked.add(self._path(place))
             place = os.path.join(place, name)  # noqa: PTH118  as it is text

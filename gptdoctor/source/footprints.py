@@ -19,24 +19,40 @@ class Footprints:
 
     # The files that each file asks, and for which names: `told` has two that stand for more.
     files: dict[Path, dict[Path, set[str]]] = field(default_factory=dict)
-    folders: dict[Path, set[Path]] = field(default_factory=dict)
     # Files about which something was asked that any file of the project may answer.
     wide: set[Path] = field(default_factory=set)
+    # By groups, as they are asked for: to keep a group takes a tenth of what its paths take.
+    _folders: dict[Path, set[frozenset[Path]]] = field(default_factory=dict)
+
+    @property
+    def folders(self) -> dict[Path, frozenset[Path]]:
+        """The folders whose entries each file's questions rest on."""
+        return {asking: frozenset().union(*groups) for asking, groups in self._folders.items()}
 
     def note(self, asking: Path, found: Path | None, names: Iterable[str] = ()) -> None:
         """A file asked another for some names; for none where it is enough that it is there."""
-        if found is not None and found != asking:
-            self.files.setdefault(asking, {}).setdefault(found, set()).update(names)
+        if found is None:
+            return
+        links = self.files.get(asking)
+        known = None if links is None else links.get(found)
+        if known is not None:
+            known.update(names)
+        elif found != asking:  # seldom asked: to compare paths is dear
+            self.files.setdefault(asking, {})[found] = set(names)
 
-    def looked(self, asking: Path, folders: Iterable[Path]) -> None:
+    def looked(self, asking: Path, folders: frozenset[Path]) -> None:
         """A file's question led into folders: their entries say what an import finds."""
-        self.folders.setdefault(asking, set()).update(folders)
+        groups = self._folders.get(asking)
+        if groups is None:
+            self._folders[asking] = {folders}
+        else:
+            groups.add(folders)
 
     def take(self, other: Footprints) -> None:
         """Add the notes of another process."""
         for asking, found in other.files.items():
             for file, names in found.items():
                 self.note(asking, file, names)
-        for asking, folders in other.folders.items():
-            self.looked(asking, folders)
+        for asking, groups in other._folders.items():
+            self._folders.setdefault(asking, set()).update(groups)
         self.wide |= other.wide

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
@@ -42,12 +43,27 @@ class Resolved:
 
     origin: Origin
     file: Path | None = None
+    own: Path | None = None  # the same, where it is a file of the project to read
 
 
-# A dotted name, and the folders of the project that it is looked for in.
-Question = tuple[str, tuple[Path, ...]]
 # What was found, and the folders whose entries say so.
 Found = tuple[Resolved, frozenset[Path]]
+
+
+@dataclass(eq=False)
+class Outlook:
+    """The folders of the project that some files' imports are looked for in, and what they find.
+
+    Files that lie together share it: what one of them has found, the others need not look for.
+    """
+
+    folders: tuple[Path, ...]
+    found: dict[str, Found] = field(default_factory=dict)
+
+    @cached_property
+    def is_installed(self) -> bool:
+        """Whether these are installed packages: each a project, its neighbours not its own."""
+        return bool(self.folders) and self.folders[0].name in INSTALLED_FOLDERS
 
 
 @dataclass(eq=False, kw_only=True)
@@ -58,37 +74,39 @@ class Places:
     search_paths: tuple[Path, ...]
     overlay: Mapping[str, str]  # stands for files on disk, by path below the root
     _folders: Folders = field(default_factory=Folders, repr=False)
-    _found: dict[Question, Found] = field(default_factory=dict, repr=False)
-    _below: dict[tuple[str, Path], tuple[Path | None, frozenset[Path]]] = field(
+    _below: dict[tuple[str, str], tuple[Path | None, frozenset[Path]]] = field(
         default_factory=dict, repr=False
     )
-    _around: dict[str, tuple[Path, ...]] = field(default_factory=dict, repr=False)
-    _same: dict[tuple[Path, ...], tuple[Path, ...]] = field(default_factory=dict, repr=False)
+    _around: dict[str, Outlook] = field(default_factory=dict, repr=False)
+    _outlooks: dict[tuple[Path, ...], Outlook] = field(default_factory=dict, repr=False)
 
     def find(self, dotted: str, importer: Importer) -> Found:
         """What a dotted name is to a file that imports it, and the folders that say so."""
-        key = (dotted, self.own_folders(importer, dotted))
-        if key not in self._found:
+        outlook = self._outlook(importer, dotted)
+        found = outlook.found.get(dotted)
+        if found is None:
             folders: set[Path] = set()
-            self._found[key] = self._search(*key, folders), frozenset(folders)
-        return self._found[key]
+            resolved = self._search(dotted, outlook.folders, folders)
+            found = outlook.found[dotted] = (resolved, frozenset(folders))
+        return found
 
     def _search(self, dotted: str, own: tuple[Path, ...], looked: set[Path]) -> Resolved:
         for folder in own:
-            found = self._folders.below(folder, dotted, looked) or overlaid(
+            found = self._folders.below(str(folder), dotted, looked) or overlaid(
                 self.root, self.overlay, folder, dotted
             )
             if found is not None:
-                return Resolved(origin=Origin.PROJECT, file=found[0])
+                source = found[0] if found[0] is not None and found[0].suffix == ".py" else None
+                return Resolved(origin=Origin.PROJECT, file=found[0], own=source)
         if dotted.partition(".")[0] in sys.stdlib_module_names:
             return Resolved(origin=Origin.STANDARD)
         for folder in self.search_paths:
-            found = self._folders.below(folder, dotted, set())
+            found = self._folders.below(str(folder), dotted, set())
             if found is not None:
                 return Resolved(origin=Origin.INSTALLED, file=found[0])
         return Resolved(origin=Origin.MISSING)
 
-    def below(self, folder: Path, dotted: str) -> tuple[Path | None, frozenset[Path]]:
+    def below(self, folder: str, dotted: str) -> tuple[Path | None, frozenset[Path]]:
         """The file of a module in one folder, and the folders whose entries say so."""
         key = (dotted, folder)
         if key not in self._below:
@@ -102,16 +120,18 @@ class Places:
         return self._folders.holds(str(folder), dotted)
 
     def own_folders(self, importer: Importer, dotted: str) -> tuple[Path, ...]:
-        """Where the importer's own modules lie: above its package, beside it, and the root.
+        """Where the importer's own modules lie: above its package, beside it, and the root."""
+        return self._outlook(importer, dotted).folders
 
-        Among installed packages a project is one package: its neighbours are not its own.
-        """
+    def _outlook(self, importer: Importer, dotted: str) -> Outlook:
         near = os.path.dirname(str(importer.file))  # noqa: PTH120  as it is text
-        if near not in self._around:
-            found = folders_around(Path(near), self.root)
-            self._around[near] = self._same.setdefault(found, found)  # compared by identity then
-        folders = self._around[near]
-        if folders[0].name in INSTALLED_FOLDERS:
+        outlook = self._around.get(near)
+        if outlook is None:
+            outlook = self._around[near] = self._of(folders_around(Path(near), self.root))
+        if outlook.is_installed:
             own = importer.dotted.partition(".")[0]
-            return folders if dotted.partition(".")[0] == own else ()
-        return folders
+            return outlook if dotted.partition(".")[0] == own else self._of(())
+        return outlook
+
+    def _of(self, folders: tuple[Path, ...]) -> Outlook:
+        return self._outlooks.setdefault(folders, Outlook(folders))

@@ -42,7 +42,7 @@ class Project:
     _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
     _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
-    _answers: dict[tuple[str, Home], Resolved] = field(default_factory=dict, repr=False)
+    _answers: dict[Home, dict[str, Resolved]] = field(default_factory=dict, repr=False)
     _named: dict[tuple[str, SourceModule], ClassInfo | None] = field(
         default_factory=dict, repr=False
     )
@@ -111,15 +111,18 @@ class Project:
 
         Who goes on to read what was found notes in `footprints` for which names.
         """
-        asked = (dotted, importer)
-        if asked not in self._answers:
+        answers = self._answers.get(importer)
+        if answers is None:
+            answers = self._answers[importer] = {}
+        found = answers.get(dotted)
+        if found is None:
             found, folders = self.places.find(dotted, importer)
             self.footprints.looked(importer.file, folders)
             self.footprints.note(importer.file, found.file)
-            self._answers[asked] = found
-        return self._answers[asked]
+            answers[dotted] = found
+        return found
 
-    def beside(self, importer: SourceModule, folder: Path, dotted: str) -> Path | None:
+    def beside(self, importer: SourceModule, folder: str, dotted: str) -> Path | None:
         """The file of the module `dotted` in one folder, as a relative import finds it.
 
         Who goes on to read it notes in `footprints` for which names.
@@ -136,7 +139,7 @@ class Project:
         self._forgotten |= gone
         dropped = {self._modules.pop(file, None) for file in gone}
         self._classes = {one: own for one, own in self._classes.items() if one not in dropped}
-        self._answers = {key: own for key, own in self._answers.items() if key[1] not in dropped}
+        self._answers = {one: own for one, own in self._answers.items() if one not in dropped}
         self._named = {
             key: info
             for key, info in self._named.items()
@@ -171,12 +174,10 @@ class Project:
         return None if isinstance(read, SourceError) else read
 
     def _own_file(self, dotted: str, importer: Home, names: tuple[str, ...]) -> Path | None:
-        found = self.resolve(dotted, importer)
-        own = found.origin is Origin.PROJECT and found.file is not None
-        if not own or found.file is None or found.file.suffix != ".py":
-            return None
-        self.footprints.note(importer.file, found.file, names)
-        return found.file
+        file = self.resolve(dotted, importer).own
+        if file is not None:
+            self.footprints.note(importer.file, file, names)
+        return file
 
     def class_named(self, qualified: str, module: SourceModule) -> ClassInfo | None:
         """The class of the project that `qualified` names, seen from `module`."""

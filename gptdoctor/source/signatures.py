@@ -17,8 +17,7 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.outlines import Outline
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
-from gptdoctor.source.taken_arguments import Shape
-from gptdoctor.source.told import NAMES
+from gptdoctor.source.taken_arguments import Shape, Way, way_of
 
 
 def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | None:
@@ -26,19 +25,21 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
 
     None: it accepts it, or the text cannot tell.
     """
-    name = module.names.called(call)
-    if name is None or name.startswith("self.") or _spreads(call):
+    way = way_of(call)
+    name = None if way is None else module.names.called(call)
+    if way is None or name is None or name.startswith("self."):
         return None
     shape = _shape(project, module, name)
-    if shape is None or shape.refuses(call) is None:
+    if shape is None or shape.refuses(way) is None:
         return None
-    why = _refused_by(project, module, call, name)
+    why = _refused_by(project, module, way, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
     root = ast.unparse(call.func).partition(".")[0]
     return why if why is not None and _is_bound_once(module, root) else None
 
 
-_SHAPES: WeakKeyDictionary[SourceModule, dict[str, Shape | None]] = WeakKeyDictionary()
+Shapes = WeakKeyDictionary[SourceModule, dict[str, Shape | None]]
+_SHAPES: Shapes = WeakKeyDictionary()
 
 
 def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
@@ -48,12 +49,47 @@ def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
     """
     known = _SHAPES.setdefault(module, {})
     if name not in known:
-        if (quick := _quick_shape(project, module, name)) is not None:
-            known[name] = quick[0]
-        elif (info := project.class_named(name, module)) is not None:
+        known[name] = _find_shape(project, module, name)
+    return known[name]
+
+
+def _find_shape(project: Project, module: SourceModule, name: str) -> Shape | None:
+    home = _home_of(project, module, name)
+    if home is not None:
+        return _shape_defined(project, home, name.rpartition(".")[2])
+    if "." in name and (quick := _quick_shape(project, module, name)) is not None:
+        return quick[0]
+    if (info := project.class_named(name, module)) is not None:
+        return _made_by(project, info)
+    function = _function_named(project, module, name)
+    return None if function is None else Shape(function, bound=False)
+
+
+def _home_of(project: Project, module: SourceModule, name: str) -> SourceModule | None:
+    """The file that is parsed already and plainly defines itself what a module imports so."""
+    origin, _, last = name.rpartition(".")
+    root = name.partition(".")[0]
+    if not origin or root not in module.names.roots or root in project.classes(module):
+        return None
+    file = project.resolve(origin, module).own
+    home = project.module(origin, module, last) if file in project.files_read() else None
+    if home is None or last in home.names.aliases:
+        return None
+    return home if last in project.classes(home) or last in home.functions else None
+
+
+_DEFINED: Shapes = WeakKeyDictionary()
+
+
+def _shape_defined(project: Project, home: SourceModule, name: str) -> Shape | None:
+    """The same of what a file defines at its top level: of many that call it, one asks."""
+    known = _DEFINED.setdefault(home, {})
+    if name not in known:
+        info = project.classes(home).get(name)
+        function = _function_named(project, home, name)
+        if info is not None:
             known[name] = _made_by(project, info)
         else:
-            function = _function_named(project, module, name)
             known[name] = None if function is None else Shape(function, bound=False)
     return known[name]
 
@@ -144,15 +180,15 @@ def _read_quickly(text: str, name: str) -> Quick:
     return None
 
 
-def _refused_by(project: Project, module: SourceModule, call: ast.Call, name: str) -> str | None:
-    """Why the class or function of this name does not accept a call."""
+def _refused_by(project: Project, module: SourceModule, way: Way, name: str) -> str | None:
+    """Why the class or function of this name does not accept to be called in a way."""
     info = project.class_named(name, module)
     if info is not None:
         maker = _maker(project, info)
-        why = None if maker is None else Shape(maker, bound=True).refuses(call)
+        why = None if maker is None else Shape(maker, bound=True).refuses(way)
         return why if why is not None and _is_bound_once(info.module, info.name) else None
     function = _function_named(project, module, name)
-    why = None if function is None else Shape(function, bound=False).refuses(call)
+    why = None if function is None else Shape(function, bound=False).refuses(way)
     if why is None:
         return None
     origin, _, last = name.rpartition(".")
@@ -166,79 +202,6 @@ def _function_named(project: Project, module: SourceModule, name: str) -> Functi
     home = project.module(origin, module, last) if origin else module
     function = home.functions.get(last) if home is not None else None
     return None if function is None or function.decorator_list else function
-
-
-def names_within(project: Project, module: SourceModule) -> frozenset[str]:
-    """The last names by which a module's text may call a class or function of the project.
-
-    Whether what is imported is the project's is asked where it is called: to ask it of all that
-    is imported takes longer than all calls.
-    """
-    found = set(module.functions)
-    found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
-    found.update(module.names.aliases)
-    own: dict[str, bool] = {}
-    for bound, qualified in module.names.aliases.items():
-        if not _leads_on(module.text, bound):
-            continue  # no module of which something is called
-        origin = qualified.rpartition(".")[0]
-        top = origin.partition(".")[0]
-        if top not in own:
-            own[top] = _may_be_own(project, module, top)
-        if own[top] and _may_hold_modules(project, module, origin):
-            found |= _names_in(project, module, qualified)
-    for node in module.imports:
-        for alias in node.names if isinstance(node, ast.Import) else ():
-            found |= _names_in(project, module, alias.name)
-    return frozenset(found)
-
-
-_NAMES: WeakKeyDictionary[SourceModule, frozenset[str]] = WeakKeyDictionary()
-
-
-def _names_in(project: Project, module: SourceModule, dotted: str) -> frozenset[str]:
-    """The names of a module of the project, of which anything may be called."""
-    home = project.module(dotted, module, NAMES)
-    if home is None:
-        return frozenset()
-    if home not in _NAMES:
-        classes = (symbol.rpartition(".")[2] for symbol in project.classes(home))
-        _NAMES[home] = frozenset((*home.functions, *home.names.aliases, *classes))
-    return _NAMES[home]
-
-
-def _leads_on(text: str, name: str) -> bool:
-    """Whether a name stands somewhere before a dot."""
-    if f"{name}." in text:
-        return True
-    at = text.find(name)
-    while at >= 0:
-        at += len(name)
-        following = text[at : at + 1]
-        # The dot may follow behind a space, or on the next line.
-        spaced = following == "\\" or following.isspace()
-        if spaced and text[at : at + 80].lstrip().startswith((".", "\\")):
-            return True
-        at = text.find(name, at)
-    return False
-
-
-def _may_hold_modules(project: Project, module: SourceModule, dotted: str) -> bool:
-    """Whether a dotted name may be a package of the project."""
-    own = dotted
-    while own and project.resolve(own, module).origin is not Origin.PROJECT:
-        own = own.rpartition(".")[0]
-    file = project.resolve(dotted, module).file if own else None
-    return bool(own) and (file is None or file.name == "__init__.py")
-
-
-def _may_be_own(project: Project, module: SourceModule, top: str) -> bool:
-    """Whether a name that begins with `top` may be one of the project: one look for all of them."""
-    if project.resolve(top, module).origin is Origin.PROJECT or project.overlay:
-        return True
-    return any(
-        project.places.holds(folder, top) for folder in project.places.own_folders(module, top)
-    )
 
 
 def _is_bound_once(module: SourceModule, name: str) -> bool:
@@ -262,13 +225,6 @@ def _bound(node: ast.AST) -> Iterator[str]:
         yield node.id
     elif isinstance(node, ast.Import | ast.ImportFrom):
         yield from (one.asname or one.name.partition(".")[0] for one in node.names)
-
-
-def _spreads(call: ast.Call) -> bool:
-    """Whether a call gives what it gives by `*` or `**`."""
-    if any(one.__class__ is ast.Starred for one in call.args):
-        return True
-    return any(one.arg is None for one in call.keywords)
 
 
 _MAKERS: WeakKeyDictionary[ClassInfo, FunctionNode | None] = WeakKeyDictionary()

@@ -7,6 +7,19 @@ import ast
 from gptdoctor.source.classes import FunctionNode
 
 
+# How many arguments a call gives by their places, and the names of the others.
+Way = tuple[int, tuple[str, ...]]
+
+
+def way_of(call: ast.Call) -> Way | None:
+    """How a call gives its arguments; None where it spreads some, by `*` or `**`."""
+    names = [one.arg for one in call.keywords]
+    plain = [name for name in names if name is not None]
+    if len(plain) < len(names) or any([one.__class__ is ast.Starred for one in call.args]):
+        return None
+    return len(call.args), tuple(plain)
+
+
 class Shape:
     """The arguments that a function takes."""
 
@@ -26,11 +39,15 @@ class Shape:
             for one, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
             if default is None
         ]
+        self._known: dict[Way, str | None] = {}
 
-    def refuses(self, call: ast.Call) -> str | None:
-        """Why a call that spreads nothing does not fit."""
-        count = len(call.args)
-        given = [one.arg for one in call.keywords if one.arg is not None]
+    def refuses(self, way: Way) -> str | None:
+        """Why a call does not fit."""
+        if way not in self._known:  # one thing is called in much the same way everywhere
+            self._known[way] = self._refuses(*way)
+        return self._known[way]
+
+    def _refuses(self, count: int, given: tuple[str, ...]) -> str | None:
         strange = [name for name in given if name not in self._by_name]
         if strange and not self._more_names:
             return f"it takes no `{strange[0]}`"

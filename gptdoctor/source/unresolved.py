@@ -54,6 +54,15 @@ class Unresolved:
     names: tuple[str, ...] = ()  # NAME: those that are missing; else those asked of the module
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Led:
+    """Where a relative import leads all files of a folder."""
+
+    file: Path
+    folder: str  # that it was looked for in
+    module: str  # absolute
+
+
 @dataclass(eq=False)
 class _Known:
     """What is asked again and again about one project."""
@@ -64,6 +73,7 @@ class _Known:
     runs_models: bool
     editable: frozenset[str]  # packages that are installed so that their files lie elsewhere
     lacks: dict[Path, dict[str, bool]] = field(default_factory=dict)
+    leads: dict[tuple[str, int, str | None], _Led] = field(default_factory=dict)
 
 
 _KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
@@ -92,12 +102,18 @@ def unresolved(project: Project, importer: SourceModule, node: ImportNode) -> Un
 
 
 def _asked(node: ast.ImportFrom | None) -> tuple[str, ...]:
-    return tuple(alias.name for alias in node.names if alias.name != "*") if node else ()
+    return tuple([alias.name for alias in node.names if alias.name != "*"]) if node else ()
 
 
 def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) -> Unresolved | None:
     """Relative imports are looked up by folder: namespace packages have no `__init__.py`."""
-    folder = _above(os.path.dirname(str(importer.file)), node.level - 1)  # noqa: PTH120  a text
+    near = os.path.dirname(str(importer.file))  # noqa: PTH120  a text
+    leads = _known(project).leads
+    led = leads.get((near, node.level, node.module))
+    if led is not None:
+        project.beside(importer, led.folder, node.module or "__init__")
+        return _names_missing(project, importer, led.file, led.module, node)
+    folder = _above(near, node.level - 1)
     module = absolute_module(node, importer.package)
     written = "." * node.level + (node.module or "")
     depth = len(importer.package.split(".")) if importer.package else 0
@@ -106,9 +122,11 @@ def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) ->
     beyond = node.level > max(depth, 1)
     if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
         return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
-    file = project.beside(importer, folder, node.module or "__init__")
+    file = project.beside(importer, str(folder), node.module or "__init__")
     if file is not None:
-        return _names_missing(project, importer, file, module or written, node)
+        led = _Led(file=file, folder=str(folder), module=module or written)
+        leads[near, node.level, node.module] = led
+        return _names_missing(project, importer, file, led.module, node)
     place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
@@ -180,13 +198,13 @@ def _tells_its_names(file: Path) -> bool:
 def _names_missing(
     project: Project, importer: SourceModule, file: Path, dotted: str, node: ast.ImportFrom
 ) -> Unresolved | None:
-    project.footprints.note(importer.file, file, (*_asked(node), GETATTR))
+    asked = _asked(node)
+    project.footprints.note(importer.file, file, (*asked, GETATTR))
     # Most names are defined in so many words, and to see that takes no parse.
     heads = project.heads(file)
-    names = tuple(
-        name for name in _asked(node) if name not in heads and _lacks(project, file, name)
-    )
-    return Unresolved(lack=Lack.NAME, module=dotted, names=names) if names else None
+    names = [name for name in asked if name not in heads]
+    names = [name for name in names if _lacks(project, file, name)]
+    return Unresolved(lack=Lack.NAME, module=dotted, names=tuple(names)) if names else None
 
 
 def _lacks(project: Project, file: Path, name: str) -> bool:

@@ -16,9 +16,10 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit
+from gptdoctor.source.called_names import names_within
 from gptdoctor.source.failing_calls import failing_call, failing_generation
 from gptdoctor.source.project_files import serves_networks
-from gptdoctor.source.signatures import names_within, refusal
+from gptdoctor.source.signatures import refusal
 
 CODE = "GD502"
 # How Python tells that a call does not fit: who was called, and in two forms the keyword.

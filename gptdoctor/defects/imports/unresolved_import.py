@@ -22,7 +22,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import files_defining, serves_networks
+from gptdoctor.source.project_files import files_defining, project_files, serves_networks
 from gptdoctor.source.requirements import lacks_packages
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
@@ -150,15 +150,24 @@ def _defined_in(project: Project, importer: SourceModule, lack: Unresolved) -> s
     """The file of another module of the project that defines all the missing names itself."""
     if not lack.names:
         return None
-    here = importer.file.parent.as_posix()
     names = frozenset(lack.names)
-    homes = [file.as_posix() for file in files_defining(project, lack.names[0])]
-    # The nearest: beside the importer, if any; it is mostly the first that is read.
-    for place in sorted(homes, key=lambda home: (home.rpartition("/")[0] != here, home)):
-        home = None if place == importer.file.as_posix() else project.read(Path(place))
+    for file in _speaking_of(project, importer, lack.names[0]):
+        home = None if file == importer.file else project.read(file)
         if isinstance(home, SourceModule) and exports(home).defined.issuperset(names):
             return home.path
     return None
+
+
+def _speaking_of(project: Project, importer: SourceModule, name: str) -> Iterator[Path]:
+    """The files with a line that begins by binding a name, the nearest first.
+
+    One beside the importer is mostly the first, and then no others are looked at.
+    """
+    here = importer.file.parent
+    beside = [file for file in project_files(project) if file.parent == here]
+    yield from (file for file in sorted(beside) if name in project.heads(file))
+    further = (file for file in files_defining(project, name) if file.parent != here)
+    yield from sorted(further, key=Path.as_posix)
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
