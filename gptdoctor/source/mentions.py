@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, MutableMapping
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.kept import kept_by
@@ -16,24 +17,23 @@ from gptdoctor.source.project import Project
 _KNOWN: MutableMapping[Project, dict[Link, tuple[Link, ...]]] = kept_by()
 
 
-def any_in_family(project: Project, info: ClassInfo, test: Callable[[Link], bool]) -> bool:
-    """Whether a class, or one that may be of its `Project.family`, passes a test.
+def family_by_words(project: Project, info: ClassInfo) -> Iterator[Link | None]:
+    """At least the `Project.family` of a class, near before far, as words tell it.
 
-    True as well where words do not tell what the family is; False is sure.
+    Ends with None where words do not tell: more may be of it.
     """
     seen: set[Link] = {info}
     queue: list[Link] = [info]
-    try:
-        while queue:
-            one = queue.pop()
-            if test(one):
-                return True
+    while queue:
+        one = queue.pop(0)
+        yield one
+        try:
             fresh = [other for other in _mentioned(project, one) if other not in seen]
-            seen.update(fresh)
-            queue += fresh
-    except (UnsureError, OSError):
-        return True
-    return False
+        except (UnsureError, OSError):
+            yield None
+            return
+        seen.update(fresh)
+        queue += fresh
 
 
 def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
@@ -47,16 +47,45 @@ def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
     return known[link]
 
 
+# What stands before a name that is no base, and neither called nor handed on where it stands:
+# `config: Config`, `-> Config`, `config_class = Config`, and the marks of a word in a docstring.
+_BESIDE = re.compile(r"(?:[:=`]|->)[ \t]*\Z")
+# What leads on to something else than the name alone: a call, an attribute, the next line.
+_LEADS_ON = re.compile(r"\s*[(.\[\\#]")
+_NEAR = 20
+
+
+def uses(text: str, name: str) -> bool:
+    """Whether a name may be a base in the text of a class, or called or handed on there."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if _is_word(text, at, end) and not _is_beside(text, at, end):
+            return True
+        at = text.find(name, end)
+    return False
+
+
+def _is_word(text: str, begin: int, end: int) -> bool:
+    before, after = text[begin - 1 : begin], text[end : end + 1]
+    return not (before == "_" or before.isalnum() or after == "_" or after.isalnum())
+
+
+def _is_beside(text: str, begin: int, end: int) -> bool:
+    before = _BESIDE.search(text, max(0, begin - _NEAR), begin)
+    return before is not None and _LEADS_ON.match(text, end) is None
+
+
 def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
     if not isinstance(home, Outline):
-        yield from (one for one in project.classes(home).values() if one.name in text)
+        yield from (one for one in project.classes(home).values() if uses(text, one.name))
         return
-    yield from (home.sketch(name) for name in home.classes if name in text)
+    yield from (home.sketch(name) for name in home.classes if uses(text, name))
 
 
 def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
     for bound, qualified in _aliases(home).items():
-        if bound not in text:
+        if bound not in text or not uses(text, bound):
             continue
         if qualified is None:
             raise UnsureError

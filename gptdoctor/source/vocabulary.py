@@ -9,15 +9,12 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.lineage import Link
-from gptdoctor.source.mentions import any_in_family
+from gptdoctor.source.mentions import family_by_words
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
+from gptdoctor.source.projection_words import NO_VOCABULARY, VOCABULARY, Words, words_of
 
-# Sizes with these in their names count tokens.
-VOCABULARY = re.compile(r"vocab|n_?tokens?$|num_tokens|dictionary|num_embeddings|n_?words")
-# Tables of these are indexed by something else than tokens.
-NO_VOCABULARY = re.compile(r"expert|pos|len|ctx|block|type|segment|layer|context")
 TABLE = re.compile(r"emb|wte|tok")
 TURNED = frozenset({"T", "mT", "t", "transpose", "permute", "swapaxes"})
 
@@ -37,17 +34,24 @@ _CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
 
 def may_give_logits(project: Project, info: ClassInfo) -> bool:
     """A cheap first answer, by the words of the texts that may belong to a class."""
-    return any_in_family(project, info, _may_project)
+    table = layer = False
+    try:
+        for one in family_by_words(project, info):
+            if one is None or _may_project(one):
+                return True
+            table, layer = table or _words(one).table, layer or _words(one).layer
+            if table and layer:  # they may be of one size
+                return True
+    except OSError:
+        return True
+    return False
 
 
 def gives_logits(project: Project, info: ClassInfo) -> bool:
     """Whether a class, or a part of it, projects to the vocabulary, and uses the projection."""
     if not may_give_logits(project, info):
         return False
-    parts = project.family(info)
-    if not any(map(_may_project, parts)):
-        return False
-    family = [_projections(part) for part in parts]
+    family = [_projections(part) for part in project.family(info)]
     tables = {size for one in family for size in one.tables}
     read = {name for one in family for name in one.read}
     return any(one.ties for one in family) or any(
@@ -58,36 +62,23 @@ def gives_logits(project: Project, info: ClassInfo) -> bool:
     )
 
 
-# Nothing is a table or a size of tokens by these rules where a text has none of them.
-_WORDS = (
-    *("vocab", "ntoken", "n_token", "num_tokens", "dictionary", "num_embeddings"),
-    *("nwords", "n_words"),
-)
-_TABLE = re.compile(r"(?<!\w)Embedding\b|ParallelEmbedding\b")
-_WEIGHT = re.compile(r"\.\s*weight\b")
-# What stands before the weight of a table; names are no longer than this.
-_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\Z")
-_LONGEST_NAME = 80
+def _words(link: Link) -> Words:
+    if link not in _WORDS:
+        _WORDS[link] = words_of(link.text)
+    return _WORDS[link]
 
 
-def _may_project(info: Link) -> bool:
-    """A cheap first answer for one class: most name neither tables nor numbers of tokens."""
-    if info not in _MAY:
-        text, lowered = info.text, info.text.lower()
-        _MAY[info] = any(map(lowered.__contains__, _WORDS)) or _names_table(text)
-    return _MAY[info]
+_WORDS: WeakKeyDictionary[Link, Words] = WeakKeyDictionary()
 
 
-def _names_table(text: str) -> bool:
-    if "Embedding" in text and _TABLE.search(text):
+def _may_project(link: Link) -> bool:
+    """Whether a class may project by itself; where its words say so, its tree is asked."""
+    if not _words(link).projects:
+        return False
+    if not isinstance(link, ClassInfo):
         return True
-    weights = _WEIGHT.finditer(text) if "weight" in text else ()
-    return any(
-        _OF_TABLE.search(text, max(0, one.start() - _LONGEST_NAME), one.start()) for one in weights
-    )
-
-
-_MAY: WeakKeyDictionary[Link, bool] = WeakKeyDictionary()
+    own = _projections(link)
+    return own.ties or any(VOCABULARY.search(size.lower()) for size, _ in own.heads)
 
 
 def _projections(info: ClassInfo) -> Projections:

@@ -13,7 +13,7 @@ from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.embeddings import embeds_ids, may_take_ids
-from gptdoctor.source.losses import bases_are_read, inherits_loss, loss_sign
+from gptdoctor.source.losses import inherits_known_loss, inherits_loss, loss_sign
 from gptdoctor.source.project import Project
 from gptdoctor.source.vocabulary import gives_logits, may_give_logits
 
@@ -40,13 +40,9 @@ def _may_be_main(project: Project, info: ClassInfo) -> bool:
     own = "forward" in info.methods  # then its bases need not be looked for
     if own and not may_take_ids(project, info, "forward"):
         return False
-    # Hundreds of classes share the bases that bring a loss: where their files are read, these are
-    # asked first.
-    if bases_are_read(project, info) and inherits_loss(project, info):
+    if not project.is_network(info) or inherits_known_loss(project, info):
         return False
-    if not project.is_network(info) or not may_give_logits(project, info):
-        return False
-    if inherits_loss(project, info):
+    if not may_give_logits(project, info) or inherits_loss(project, info):
         return False
     return own or may_take_ids(project, info, "forward")
 
