@@ -7,6 +7,7 @@ with those in branches and loops before it that may or may not have run.
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,13 @@ from gptdoctor.source.statements import BLOCKS, SCOPES
 
 _BINDING = frozenset(
     {ast.Call, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.NamedExpr}
+)
+# One of these stands in the text of every expression that binds a name: the `for` of a
+# comprehension, `:=`, or a call of a method that changes its receiver, which `__init__(` does not.
+# Each begins with plain letters and is looked for by itself: joined, they take many times as long.
+_BINDING_TEXT = (
+    *(re.compile(rf"{name}[\s\\]*\(") for name in sorted(GROWING)),
+    *map(re.compile, (r"for(?<!\wfor)\b", r":=", r"_(?<!__)[\s\\]*\(")),
 )
 END: Position = (sys.maxsize, 0)
 
@@ -116,8 +124,8 @@ def _excludes(block: Block, other: Block) -> bool:
     return text_of(block.condition) == text_of(other.condition) != ""
 
 
-def bindings_of(function: FunctionNode) -> Bindings:
-    """Collect the bindings of a function."""
+def bindings_of(function: FunctionNode, text: str) -> Bindings:
+    """Collect the bindings of a function, whose lines are `text`."""
     found = Bindings()
     arguments = function.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
@@ -125,32 +133,42 @@ def bindings_of(function: FunctionNode) -> Bindings:
     for argument in every:
         first = Binding(argument.arg, Role.ARGUMENT, None, (function.lineno, 0))
         found.by_name[argument.arg] = [first]
-    _fill(found, function.body)
+    _fill(found, function.body, expressions=_may_bind_inside(text))
     return found
+
+
+def _may_bind_inside(text: str) -> bool:
+    """Whether an expression of a text may bind a name; Python reads some letters as others."""
+    return not text.isascii() or any(pattern.search(text) for pattern in _BINDING_TEXT)
 
 
 def bindings_in(tree: ast.Module) -> Bindings:
     """Collect the bindings of a module's own statements: a script is a function without a name."""
     found = Bindings()
-    _fill(found, tree.body)
+    _fill(found, tree.body, expressions=True)
     return found
 
 
-def _fill(found: Bindings, body: list[ast.stmt]) -> None:
-    for binding in _bound(body, found.branches):
+def _fill(found: Bindings, body: list[ast.stmt], *, expressions: bool) -> None:
+    """Collect what a body binds; without `expressions`, by its statements alone."""
+    for binding in _bound(body, found.branches, expressions=expressions):
         found.by_name.setdefault(binding.name, []).append(binding)
     for known in found.by_name.values():
         known.sort(key=lambda one: one.since)
 
 
-def _bound(body: list[ast.stmt], branches: list[Block]) -> Iterator[Binding]:
+def _bound(
+    body: list[ast.stmt], branches: list[Block], *, expressions: bool
+) -> Iterator[Binding]:
     """The bindings below a body, in no order; the blocks met on the way go into `branches`."""
     stack: list[tuple[list[ast.stmt], tuple[Block, ...]]] = [(body, ())]
     while stack:
         statements, blocks = stack.pop()
         for statement in statements:
-            yield from _in_statement(statement, blocks)
             kind = statement.__class__
+            yield from _in_statement(statement, blocks)
+            if expressions and kind not in SCOPES:
+                yield from _in_expressions(statement, blocks)
             if kind not in BLOCKS or kind in SCOPES:
                 continue
             for inner, block in _inner_blocks(statement):
@@ -209,8 +227,6 @@ def _in_statement(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Bi
                 yield Binding(target.id, Role.OTHER, item.context_expr, where, None, blocks)
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield Binding(statement.name, Role.OTHER, None, after, None, blocks)
-        return
-    yield from _in_expressions(statement, blocks)
 
 
 def _parts(

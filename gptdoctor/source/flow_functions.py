@@ -51,7 +51,7 @@ class Function:
     @cached_property
     def bindings(self) -> Bindings:
         """The bindings of its names."""
-        return bindings_of(self.node)
+        return bindings_of(self.node, self.text)
 
     @cached_property
     def static(self) -> bool:

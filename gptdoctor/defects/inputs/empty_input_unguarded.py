@@ -15,29 +15,13 @@ from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.absent_inputs import Emptiness, assert_before, failures_without_inputs
 from gptdoctor.source.classes import parameters
+from gptdoctor.source.empty_lists import may_mind_an_empty_list
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 
 CODE = "GD701"
 PROBE = "empty-inputs"
-# Text cannot hold the defect where it neither begins a list that a condition may fill nor counts;
-# most functions end here.
-# Each pattern by itself: joined by "|", or led by "\b", they take ten times as long.
-LIST = (
-    re.compile(r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))"),
-    re.compile(r"filter\("),
-    re.compile(r" for [^\n]+ in [^\n]+ if "),
-    re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
-)
-# Without one of these none of the patterns fits, which is said in a tenth of the time.
-BEGINNING = ("[]", "{}", "[ ", "{ ", "[\n", "{\n", "list()", "dict()", "filter(", " if ")
-# What minds an empty list, or hands a new one to a helper.
-MINDING = (
-    *("cat(", "stack(", "concat", "reduce(", "max(", "min(", "len(", "pop("),
-    *("[0]", "[-1]", "(["),
-)
-COUNT = re.compile(r"\+=? ?1\b")
 # Of these messages no other cause than an empty list is known.
 EMPTY_LIST = (
     "non-empty",  # torch.cat, torch.stack: "expected a non-empty list of Tensors"
@@ -54,7 +38,9 @@ MISSING_ARGUMENT = "required positional argument"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not _possible(node, visit):
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        return
+    if not may_mind_an_empty_list(node, visit.module):
         return
     owner = visit.owner
     if owner is not None and not visit.project.is_network(owner):
@@ -66,20 +52,6 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for failure in found:
         if failure.function.module is visit.module:
             yield _suspicion(visit.module, failure)
-
-
-def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
-    text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
-    return _may_fail(text) and bool(parameters(node) or node.args.vararg or node.args.kwarg)
-
-
-def _may_fail(text: str) -> bool:
-    if "= 0" in text and "/" in text and COUNT.search(text):
-        return True
-    holds = text.__contains__  # asked of every function: a generator takes three times as long
-    if not any(map(holds, MINDING)) or not any(map(holds, BEGINNING)):
-        return False
-    return any(pattern.search(text) for pattern in LIST)
 
 
 def _called_by_network(visit: Visit, name: str) -> bool:
