@@ -128,29 +128,21 @@ def _inherits_loss(project: Project, info: ClassInfo) -> bool:
 
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
     """A sign in a class or function of the module that says it takes such a model."""
-    for user, words in _annotated(info.module):
-        if info.name in words and user is not info.node:
+    for user in info.module.tree.body:
+        if isinstance(user, _USERS) and user is not info.node and _takes(info, user):
             sign = _sign(project, info.module, user)
             if sign is not None:
                 return sign
     return None
 
 
-_ANNOTATED: WeakKeyDictionary[SourceModule, list[tuple[ast.stmt, frozenset[str]]]] = (
-    WeakKeyDictionary()
-)
+_USERS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _annotated(module: SourceModule) -> list[tuple[ast.stmt, frozenset[str]]]:
-    """The classes and functions at the top level, with the words that they say arguments are."""
-    if module not in _ANNOTATED:
-        kinds = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        _ANNOTATED[module] = [
-            (user, frozenset(_annotations(user)))
-            for user in module.tree.body
-            if isinstance(user, kinds)
-        ]
-    return _ANNOTATED[module]
+def _takes(info: ClassInfo, user: ast.stmt) -> bool:
+    """Whether a class or function says that an argument is such a model."""
+    text = info.module.segment(user.lineno, user.end_lineno or user.lineno)
+    return info.name in text and info.name in _annotations(user)
 
 
 def _annotations(user: ast.AST) -> Iterator[str]:

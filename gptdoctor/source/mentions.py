@@ -55,20 +55,25 @@ _LEADS_ON = re.compile(r"\s*[(.\[\\#]")
 _NEAR = 20
 
 
-def uses(text: str, name: str) -> bool:
-    """Whether a name may be a base in the text of a class, or called or handed on there."""
+def uses(text: str, name: str, *, attribute: bool = True) -> bool:
+    """Whether a name may be a base in the text of a class, or called or handed on there.
+
+    `attribute`: also as an attribute of something, `self.NAME`.
+    """
     at = text.find(name)
     while at >= 0:
         end = at + len(name)
-        if _is_word(text, at, end) and not _is_beside(text, at, end):
+        before = text[at - 1 : at]
+        whole = not _goes_on(before) and not _goes_on(text[end : end + 1])
+        if whole and (attribute or before != ".") and not _is_beside(text, at, end):
             return True
         at = text.find(name, end)
     return False
 
 
-def _is_word(text: str, begin: int, end: int) -> bool:
-    before, after = text[begin - 1 : begin], text[end : end + 1]
-    return not (before == "_" or before.isalnum() or after == "_" or after.isalnum())
+def _goes_on(character: str) -> bool:
+    """Whether a character belongs to the name beside it."""
+    return character == "_" or character.isalnum()
 
 
 def _is_beside(text: str, begin: int, end: int) -> bool:
@@ -85,7 +90,7 @@ def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
 
 def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
     for bound, qualified in _aliases(home).items():
-        if bound not in text or not uses(text, bound):
+        if bound not in text or not uses(text, bound, attribute=False):
             continue
         if qualified is None:
             raise UnsureError

@@ -17,12 +17,12 @@ from pathlib import Path
 from gptdoctor.source.module import decode, dotted_name
 from gptdoctor.source.names import collect_names
 
-_HEAD = re.compile(
-    r"^([ \t]*)(?:class[ \t]+(\w+)[ \t]*(?:(\([^()]*\))?[ \t]*(:))?"
-    r"|(?:async[ \t]+)?def[ \t]+(\w+))",
-    re.MULTILINE,
-)
-_IMPORT = re.compile(r"^[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)", re.MULTILINE)
+# A search for a plain word takes a tenth of a look at the beginning of each line.
+_HEAD = re.compile(r"class[ \t]+(\w+)[ \t]*(?:(\([^()]*\))?[ \t]*(:))?")
+_FUNCTION = re.compile(r"\n[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
+_AT_MARGIN = re.compile(r"\n(?=(?:class|def|async[ \t]+def)[ \t]+\w)")
+_IMPORT = re.compile(r"import\b")
+_STATEMENT = re.compile(r"[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)")
 # An import behind a colon or a semicolon begins no line.
 _BEHIND = re.compile(r"[:;][ \t]*(?:import|from)[ \t]+[\w.]")
 _COMMENT = re.compile(r"[ \t]*#")
@@ -44,7 +44,6 @@ class Sketch:
     name: str
     written: tuple[str, ...] | None  # its bases as they stand in the text; None: not plain
     begins: int  # where in the text its head begins
-    ends: int  # where the next definition at the margin begins
 
     @cached_property
     def bases(self) -> tuple[str, ...]:
@@ -55,8 +54,10 @@ class Sketch:
 
     @property
     def text(self) -> str:
-        """At least the text of the class."""
-        return self.home.text[self.begins : self.ends]
+        """At least the text of the class: up to the next definition at the margin."""
+        text = self.home.text
+        found = _AT_MARGIN.search(text, self.begins)
+        return text[self.begins : len(text) if found is None else found.start() + 1]
 
 
 @dataclass(eq=False)
@@ -67,7 +68,6 @@ class Outline:
     dotted: str
     overlaid: str | None = None  # the text that stands for the file on disk
     classes: dict[str, Sketch | None] = field(default_factory=dict)  # None: not told by lines
-    functions: frozenset[str] = frozenset()
     aliases: dict[str, str | None] = field(default_factory=dict)
     variables: dict[str, bool] = field(default_factory=dict)  # those asked for
 
@@ -75,6 +75,11 @@ class Outline:
     def text(self) -> str:
         """The text of the file, which is read again: hundreds of files would fill the memory."""
         return _text(self.file) if self.overlaid is None else self.overlaid
+
+    @cached_property
+    def functions(self) -> frozenset[str]:
+        """The names of all functions and methods."""
+        return frozenset(_FUNCTION.findall("\n" + self.text))
 
     def qualified(self, written: str) -> str:
         """The qualified name of what is written so."""
@@ -149,15 +154,37 @@ def _text(file: Path) -> str:
 
 
 def _imports(text: str, package: str) -> Iterator[tuple[str, str]]:
-    for found in _BEHIND.finditer(text):
-        if not _COMMENT.match(text, text.rfind("\n", 0, found.start()) + 1):
-            raise UnsureError
-    statements = [found.group(1) for found in _IMPORT.finditer(text)]
+    statements = list(_statements(text))
     try:
         yield from list(_aliases("\n".join(statements), package))
     except (SyntaxError, ValueError):
         for statement in statements:
             yield from _aliases_if_any(statement, package)
+
+
+def _statements(text: str) -> Iterator[str]:
+    """What may be an import statement: each begins a line, and none is without the word."""
+    found = _IMPORT.search(text)
+    while found is not None:
+        begin = text.rfind("\n", 0, found.start()) + 1
+        before = text[begin : found.start()].strip(" \t")
+        _check_line(text, begin, joined=not before)
+        statement = None
+        if not before or before.startswith("from"):
+            statement = _STATEMENT.match(text, begin)
+        if statement is not None:
+            yield statement.group(1)
+        found = _IMPORT.search(text, max(found.end(), statement.end() if statement else 0))
+
+
+def _check_line(text: str, begin: int, *, joined: bool) -> None:
+    """Raise where an import may hide in a line; `joined`: if a backslash joins the line before."""
+    if joined and text.endswith("\\", 0, max(0, begin - 1)):
+        raise UnsureError
+    end = text.find("\n", begin)
+    behind = _BEHIND.search(text, begin, len(text) if end < 0 else end)
+    if behind is not None and not _COMMENT.match(text, begin):
+        raise UnsureError
 
 
 def _aliases(text: str, package: str) -> Iterator[tuple[str, str]]:
@@ -178,21 +205,23 @@ def _aliases_if_any(statement: str, package: str) -> Iterator[tuple[str, str]]:
 
 
 def _fill(outline: Outline, text: str) -> None:
-    functions = set()
-    heads = list(_HEAD.finditer(text))
-    ends = len(text)
-    for found in reversed(heads):
-        margin, name, bases, colon, function = found.groups()
-        begins = found.start()
-        if function:
-            functions.add(function)
-        elif margin or not colon or name in outline.classes:
+    for begins, found in _heads(text):
+        name, bases, colon = found.groups()
+        if begins != found.start() or not colon or name in outline.classes:
             outline.classes[name] = None
         else:
-            written = _written(bases or "()")
-            outline.classes[name] = Sketch(outline, name, written, begins, ends)
-        ends = ends if margin else begins
-    outline.functions = frozenset(functions)
+            outline.classes[name] = Sketch(outline, name, _written(bases or "()"), begins)
+
+
+def _heads(text: str) -> Iterator[tuple[int, re.Match[str]]]:
+    """The heads of classes, and where their lines begin."""
+    at = text.find("class")
+    while at >= 0:
+        begins = text.rfind("\n", 0, at) + 1
+        found = None if text[begins:at].strip(" \t") else _HEAD.match(text, at)
+        if found is not None:
+            yield begins, found
+        at = text.find("class", found.end() if found is not None else at + 1)
 
 
 def _written(bases: str) -> tuple[str, ...] | None:

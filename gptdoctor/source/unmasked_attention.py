@@ -32,7 +32,8 @@ _ORDER = re.compile(
 # Words of files in which something else is read than the text that is written.
 _ELSE = re.compile(
     r"bidirectional|\bmlm\b|masked_l|\bbert|diffus|denois|auto_?enc|\bvae\b|reconstr|seq2seq"
-    r"|translat|TransformerDecoder|cross_?att|\bsrc\b|memory|image|vision|audio|patch|graph",
+    r"|translat|TransformerDecoder|cross_?att|\bsrc\b|memory|image|vision|audio|patch|graph"
+    r"|enc_?dec|enc(oder)?_(out|hid|state)|class \w*encod(.|\n)*class \w*decod",
     re.IGNORECASE,
 )
 # What a step may do to scores without hiding any of them.
