@@ -60,15 +60,23 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
-    if not _speaks_of_temperature(visit.module):
+    words = _choosing(visit.module)
+    if not words:
         return False
     text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
-    return any(word in text for word in CHOOSING)
+    return any(map(text.__contains__, words))
 
 
-@lru_cache(maxsize=1)  # the functions of one module come one after another
-def _speaks_of_temperature(module: SourceModule) -> bool:
-    return bool(TEMPERATURE.search(module.text.lower())) or _takes_letter(module.text)
+@lru_cache(maxsize=8)
+def _choosing(module: SourceModule) -> tuple[str, ...]:
+    """The words of a choice that a file says, where it speaks of a temperature as well."""
+    text = module.text
+    said = tuple(filter(text.__contains__, CHOOSING))
+    return said if said and (_names_temperature(text.lower()) or _takes_letter(text)) else ()
+
+
+def _names_temperature(text: str) -> bool:
+    return ("temp" in text or "tau" in text) and TEMPERATURE.search(text) is not None
 
 
 def _takes_letter(text: str) -> bool:
