@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 
 from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 
 # Where a list begins that a condition may fill.
@@ -47,7 +47,7 @@ def _within(first: int, last: int, stretches: Stretches) -> bool:
     return any(first <= start and end <= last for start, end in stretches)
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def _stretches(module: SourceModule) -> tuple[Stretches, Stretches]:
     """The lines where a list begins, and those where something is counted.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -32,7 +33,7 @@ from gptdoctor.source.statements import BLOCKS, SCOPES
 _BINDING = frozenset(
     {ast.Call, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.NamedExpr}
 )
-# One of these stands in the text of every expression that binds a name: the `for` of a
+# With one of these begins the text by which an expression binds a name: the `for` of a
 # comprehension, `:=`, or a call of a method that changes its receiver, which `__init__(` does not.
 # Each begins with plain letters and is looked for by itself: joined, they take many times as long.
 _BINDING_TEXT = (
@@ -124,41 +125,50 @@ def _excludes(block: Block, other: Block) -> bool:
     return text_of(block.condition) == text_of(other.condition) != ""
 
 
-def bindings_of(function: FunctionNode, text: str) -> Bindings:
-    """Collect the bindings of a function, whose lines are `text`."""
+def bindings_of(function: FunctionNode, text: str, first: int) -> Bindings:
+    """Collect the bindings of a function; `text` are its lines, of which one is number `first`."""
     found = Bindings()
     arguments = function.args
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
     every.extend(one for one in (arguments.vararg, arguments.kwarg) if one)
     for argument in every:
-        first = Binding(argument.arg, Role.ARGUMENT, None, (function.lineno, 0))
-        found.by_name[argument.arg] = [first]
-    _fill(found, function.body, expressions=_may_bind_inside(text))
+        beginning = Binding(argument.arg, Role.ARGUMENT, None, (function.lineno, 0))
+        found.by_name[argument.arg] = [beginning]
+    _fill(found, function.body, _binding_lines(text, first))
     return found
-
-
-def _may_bind_inside(text: str) -> bool:
-    """Whether an expression of a text may bind a name; Python reads some letters as others."""
-    return not text.isascii() or any(pattern.search(text) for pattern in _BINDING_TEXT)
 
 
 def bindings_in(tree: ast.Module) -> Bindings:
     """Collect the bindings of a module's own statements: a script is a function without a name."""
     found = Bindings()
-    _fill(found, tree.body, expressions=True)
+    _fill(found, tree.body, None)
     return found
 
 
-def _fill(found: Bindings, body: list[ast.stmt], *, expressions: bool) -> None:
-    """Collect what a body binds; without `expressions`, by its statements alone."""
-    for binding in _bound(body, found.branches, expressions=expressions):
+def _binding_lines(text: str, first: int) -> list[int] | None:
+    """The lines in which an expression may bind a name; None where that cannot be told."""
+    if not text.isascii():
+        return None  # Python reads some letters of other scripts as those of ASCII
+    places = [found.start() for pattern in _BINDING_TEXT for found in pattern.finditer(text)]
+    lines = []
+    line, known = first, 0
+    for place in sorted(places):
+        line += text.count("\n", known, place)
+        known = place
+        lines.append(line)
+    return lines
+
+
+def _fill(found: Bindings, body: list[ast.stmt], lines: list[int] | None) -> None:
+    """Collect what a body binds; the expressions that bind begin in `lines`, if these are told."""
+    for binding in _bound(body, found.branches, lines):
         found.by_name.setdefault(binding.name, []).append(binding)
     for known in found.by_name.values():
         known.sort(key=lambda one: one.since)
 
 
 def _bound(
-    body: list[ast.stmt], branches: list[Block], *, expressions: bool
+    body: list[ast.stmt], branches: list[Block], lines: list[int] | None
 ) -> Iterator[Binding]:
     """The bindings below a body, in no order; the blocks met on the way go into `branches`."""
     stack: list[tuple[list[ast.stmt], tuple[Block, ...]]] = [(body, ())]
@@ -167,7 +177,7 @@ def _bound(
         for statement in statements:
             kind = statement.__class__
             yield from _in_statement(statement, blocks)
-            if expressions and kind not in SCOPES:
+            if kind not in SCOPES and (lines is None or _has_one(lines, statement)):
                 yield from _in_expressions(statement, blocks)
             if kind not in BLOCKS or kind in SCOPES:
                 continue
@@ -175,6 +185,14 @@ def _bound(
                 if block is not None:
                     branches.append(block)
                 stack.append((inner, (*blocks, block) if block else blocks))
+
+
+def _has_one(lines: list[int], statement: ast.stmt) -> bool:
+    """Whether one of these lines is a statement's own, and not of the statements inside it."""
+    body = getattr(statement, "body", None)
+    last = body[0].lineno if body else statement.end_lineno or statement.lineno
+    index = bisect_left(lines, statement.lineno)
+    return index < len(lines) and lines[index] <= last
 
 
 def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block | None]]:

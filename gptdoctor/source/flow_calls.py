@@ -73,8 +73,7 @@ class _Sites:
             self._named[name] = [
                 site
                 for function in self._functions
-                if name in function.text
-                or not name.isascii()  # Python reads some letters as others
+                if _says(function, name)
                 for site in self._within(function).get(name, ())
             ]
         return self._named[name]
@@ -83,6 +82,12 @@ class _Sites:
         if function not in self._walked:
             self._walked[function] = _sites_within(function)
         return self._walked[function]
+
+
+def _says(function: Function, name: str) -> bool:
+    """Whether a function's text says a name but as its own; Python reads some letters as others."""
+    own = function.node.name == name
+    return function.text.count(name) > own or not name.isascii()
 
 
 @kept(64)

@@ -45,13 +45,17 @@ class Function:
     @cached_property
     def text(self) -> str:
         """Its lines, decorators included: what no word of them says, none of its nodes does."""
-        first = min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
-        return self.module.segment(first, self.node.end_lineno or first)
+        return self.module.segment(self._first, self.node.end_lineno or self._first)
+
+    @property
+    def _first(self) -> int:
+        """The line at which it begins: of its first decorator, if it has any."""
+        return min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
 
     @cached_property
     def bindings(self) -> Bindings:
         """The bindings of its names."""
-        return bindings_of(self.node, self.text)
+        return bindings_of(self.node, self.text, self._first)
 
     @cached_property
     def static(self) -> bool:

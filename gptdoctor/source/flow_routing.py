@@ -54,8 +54,11 @@ class Collision:
         }
 
 
-def _names(value: ast.expr, buffer: str) -> bool:
-    return any(isinstance(one, ast.Name) and one.id == buffer for one in values_in(value))
+def may_collide(write: Write) -> bool:
+    """Whether a write leaves out what its buffer held, unlike `x = layer(x)`: by its own text."""
+    return not any(
+        isinstance(one, ast.Name) and one.id == write.buffer for one in values_in(write.value)
+    )
 
 
 class Routing:
@@ -68,8 +71,8 @@ class Routing:
     def collision(self, write: Write) -> Collision | None:
         """How a write may hit what was written before, or None where it does not."""
         value = write.value
-        if _names(value, write.buffer) or (write.index is None and not self.loop.members):
-            return None  # as `x = layer(x)`, for which no name has to be followed
+        if not may_collide(write) or (write.index is None and not self.loop.members):
+            return None
         if not self.loop.answers(value) or self.loop.reads(value, write.buffer):
             return None
         open_loops = self._open_loops(write)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 
 from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.embeddings import embeds_ids
 from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_calls import CallSite, callers
 from gptdoctor.source.flow_functions import Function
@@ -48,10 +49,14 @@ class Training:
         self._models = models
         self._sites: dict[Function, list[CallSite]] = {}
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """The qualified names of the main models of the module looked at."""
-        return self._models if isinstance(self._models, tuple) else self._models()
+    def _is_main(self, owner: ClassInfo) -> bool:
+        """Whether a class is a main model of the module looked at.
+
+        To find those out, all classes are asked for the ids that they look up: this one first.
+        """
+        if isinstance(self._models, tuple):
+            return owner.symbol in self._models
+        return embeds_ids(self.project, owner) and owner.symbol in self._models()
 
     def may_reach(self, function: Function) -> bool:
         """A cheap first answer: Python's own methods are called by no name."""
@@ -129,7 +134,7 @@ class Training:
         if not sites:
             owner = function.owner
             entry = self.is_entry(function) and is_activation(source.name)
-            entry = entry and not (owner is not None and owner.symbol in self.models)
+            entry = entry and not (owner is not None and self._is_main(owner))
             return frozenset({source}) if entry else frozenset()
         found: set[Source] = set()
         for site in sites:

@@ -7,15 +7,16 @@ import re
 from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.kept import kept
-from gptdoctor.source.module import SourceModule
+from gptdoctor.source.renamed import is_renamed
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
 MOVES = frozenset(["movedim", "moveaxis"])
 REVERSED = frozenset(["T", "H"])
 LAST_TWO = frozenset(["mT", "mH", "adjoint"])
 TURNING = SWAPS | MOVES | REVERSED | LAST_TWO | {"t", "t_", "permute", "permute_copy"}
-WORD = re.compile(rf"\b({'|'.join(sorted(TURNING))})\b")
+# One pattern for each word, which begins with its letters: joined and led by "\b", they take ten
+# times as long.
+WORDS = tuple(re.compile(rf"{word}(?<!\w{word})\b") for word in sorted(TURNING, key=len)[::-1])
 
 
 @kept(64)
@@ -25,7 +26,7 @@ def may_turn(function: Function) -> bool:
         function = function.outer
     node, module = function.node, function.module
     text = module.segment(node.lineno, node.end_lineno or node.lineno)
-    return WORD.search(text) is not None or _renamed(module)
+    return any(word.search(text) for word in WORDS) or is_renamed(module, TURNING)
 
 
 def may_be_turned(value: ast.expr) -> bool:
@@ -33,13 +34,6 @@ def may_be_turned(value: ast.expr) -> bool:
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
         return value.func.attr in TURNING
     return isinstance(value, ast.Name | ast.Attribute | ast.Call)
-
-
-@kept(8)
-def _renamed(module: SourceModule) -> bool:
-    """Whether a module imports a turn under another name."""
-    named = ((name, origin.rpartition(".")[2]) for name, origin in module.names.aliases.items())
-    return any(last in TURNING and last != name for name, last in named)
 
 
 @dataclass(frozen=True, eq=False)

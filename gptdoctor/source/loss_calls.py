@@ -13,6 +13,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.value_ways import keyword
 
 FUNCTIONAL = "torch.nn.functional."
@@ -70,15 +71,6 @@ def says_loss(module: SourceModule) -> bool:
 
 
 _SAYS: WeakKeyDictionary[SourceModule, bool] = WeakKeyDictionary()
-
-
-def is_renamed(module: SourceModule, names: frozenset[str]) -> bool:
-    """Whether a module knows one of these by another name: `cross_entropy as ce`."""
-    return any(
-        bound != last and last in names
-        for bound, qualified in module.names.aliases.items()
-        for last in (qualified.rpartition(".")[2],)
-    )
 
 
 def losses_at(

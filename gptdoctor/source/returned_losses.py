@@ -12,8 +12,9 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_training import is_off_limits
 from gptdoctor.source.imports import is_none
-from gptdoctor.source.loss_calls import LossCall, is_renamed, loss_of, may_call_losses
+from gptdoctor.source.loss_calls import LossCall, loss_of, may_call_losses
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # What a number or a copy has no gradient behind it for.

@@ -6,7 +6,6 @@ import ast
 
 from gptdoctor.source.classes import FunctionNode
 
-
 # How many arguments a call gives by their places, and the names of the others.
 Way = tuple[int, tuple[str, ...]]
 

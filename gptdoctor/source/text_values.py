@@ -39,22 +39,35 @@ def kept_in(project: Project, function: Function, attribute: str) -> Kept | None
     """The one expression that `self.ATTRIBUTE` is set to in the class and its bases, or None."""
     if function.owner is None:
         return None
-    found = _settings(project, function.owner).get(attribute, [])
+    found = _settings(project, function.owner, attribute)
     return found[0] if len(found) == 1 else None
 
 
 @kept(256)
-def _settings(project: Project, info: ClassInfo) -> dict[str, list[Kept]]:
-    """What a class and its bases assign to attributes or register as buffers."""
-    found: dict[str, list[Kept]] = {}
+def _settings(project: Project, info: ClassInfo, attribute: str) -> list[Kept]:
+    """What a class and its bases assign to an attribute, or register as a buffer of its name."""
+    found: list[Kept] = []
     for link in (info, *project.bases(info)):
-        functions = functions_of(project, link.module)
         registers = "register_buffer" in link.text
+        if not registers and not _says(link.text, attribute):
+            continue  # as most bases do, which are large
         for method in link.methods.values():
+            lines = link.module.segment(method.lineno, method.end_lineno or method.lineno)
+            if not registers and not _says(lines, attribute):
+                continue
             buffers = _buffers(method) if registers else []
-            for name, value in [*self_assignments(method), *buffers]:
-                found.setdefault(name, []).append((value, functions[method]))
+            values = [
+                value for name, value in [*self_assignments(method), *buffers] if name == attribute
+            ]
+            if values:
+                setting = functions_of(project, link.module)[method]
+                found.extend((value, setting) for value in values)
     return found
+
+
+def _says(text: str, name: str) -> bool:
+    """Whether a text says a name; Python reads some letters as others."""
+    return name in text or not name.isascii()
 
 
 def _buffers(method: ast.AST) -> list[tuple[str, ast.expr]]:

@@ -18,6 +18,7 @@ from gptdoctor.source.embeddings import EMBEDDINGS, ID_NAMES, embeds_ids, last, 
 from gptdoctor.source.factories import Factory, composes, factories_of, returned, takes_parts
 from gptdoctor.source.installed_imports import installed_imports
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 
 # Methods that call the entry, many times, and are not it.
@@ -214,12 +215,14 @@ def _only_sets(project: Project, info: ClassInfo, mains: set[ClassInfo]) -> bool
 
 def _likeness(name: str, method: FunctionNode, embeddings: set[str]) -> int:
     """How much a method looks like the one that computes logits from ids; 0: not at all."""
+    if any(word in name for word in GENERATION_WORDS):
+        return 0
     named_ids = any(argument.arg in ID_NAMES for argument in parameters(method))
-    looks_up = any(
-        isinstance(node, ast.Call) and self_attribute(node.func) in embeddings
-        for node in ast.walk(method)
+    # Most of these methods are a library's base's, and most such bases have no table at all.
+    looks_up = bool(embeddings) and any(
+        self_attribute(call.func) in embeddings for call in calls_below(method)
     )
-    if not (named_ids or looks_up) or any(word in name for word in GENERATION_WORDS):
+    if not (named_ids or looks_up):
         return 0
     likeness = 1 + 2 * looks_up
     if "forward" in name:

@@ -18,9 +18,11 @@ from gptdoctor.source.constructors import (
     own_text,
     settings_of,
 )
+from gptdoctor.source.flow_attributes import PARAMETERS
 from gptdoctor.source.hidden_weights import HiddenLayers, may_hide
 from gptdoctor.source.lost_parameters import asks_for_gradient, lost_parameter
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.renamed import is_renamed
 
 CODE = "GD103"
 PROBE = "parameter-registration"
@@ -60,7 +62,10 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _lost(node: ast.FunctionDef, module: SourceModule) -> Iterator[tuple[Setting, str]]:
     """The weights that a constructor keeps as plain tensors, and how they became such."""
-    asking = "requires_grad" in module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    asking = "requires_grad" in text
+    if not asking and "Parameter" not in text and not is_renamed(module, PARAMETERS):
+        return
     for setting in settings_of(node):
         how = lost_parameter(setting, module.names)
         if not how and asking and asks_for_gradient(setting, module.names):
