@@ -23,7 +23,7 @@ from gptdoctor.source.lineage import (
 from gptdoctor.source.module import SourceModule, read_module
 from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
 from gptdoctor.source.outlines import Outlines, Sketch, UnsureError
-from gptdoctor.source.places import Origin, Places, Resolved
+from gptdoctor.source.places import Places, Resolved
 from gptdoctor.source.told import EVERYTHING
 
 
