@@ -6,7 +6,6 @@ import ast
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.told import NAMES
 
@@ -20,12 +19,11 @@ def names_within(project: Project, module: SourceModule) -> frozenset[str]:
     found = set(module.functions)
     found.update(symbol.rpartition(".")[2] for symbol in project.classes(module))
     found.update(module.names.aliases)
-    own: dict[str, bool] = {}
     held: dict[str, bool] = {}
     for bound, qualified in module.names.aliases.items():
         origin = qualified.rpartition(".")[0]
         if origin not in held:
-            held[origin] = _may_hold_modules(project, module, origin, own)
+            held[origin] = bool(origin) and project.may_be_package(origin, module)
         if not held[origin] or project.resolve(qualified, module).own is None:
             continue  # no module of which something is called
         if _leads_on(module.text, bound):
@@ -64,26 +62,3 @@ def _leads_on(text: str, name: str) -> bool:
             return True
         at = text.find(name, at)
     return False
-
-
-def _may_hold_modules(
-    project: Project, module: SourceModule, dotted: str, tops: dict[str, bool]
-) -> bool:
-    """Whether a dotted name may be a package of the project."""
-    top = dotted.partition(".")[0]
-    if top not in tops:
-        tops[top] = bool(top) and _may_be_own(project, module, top)
-    own = dotted if tops[top] else ""
-    while own and project.resolve(own, module).origin is not Origin.PROJECT:
-        own = own.rpartition(".")[0]
-    file = project.resolve(dotted, module).file if own else None
-    return bool(own) and (file is None or file.name == "__init__.py")
-
-
-def _may_be_own(project: Project, module: SourceModule, top: str) -> bool:
-    """Whether a name that begins with `top` may be one of the project: one look for all of them."""
-    if project.resolve(top, module).origin is Origin.PROJECT or project.overlay:
-        return True
-    return any(
-        project.places.holds(folder, top) for folder in project.places.own_folders(module, top)
-    )

@@ -31,6 +31,12 @@ class Folders:
                 self._entries[folder] = None
         return self._entries[folder]
 
+    def above_package(self, folder: str) -> str:
+        """The folder that the package lies in which a folder belongs to; itself, if to none."""
+        while "__init__.py" in (self.entries(folder) or ()):
+            folder = os.path.dirname(folder)  # noqa: PTH120  as it is text
+        return folder
+
     def holds(self, folder: str, dotted: str) -> bool:
         """Whether `dotted` lies below a folder: as source, compiled or stub, or as any folder."""
         *packages, last = dotted.split(".")
@@ -88,14 +94,3 @@ def overlaid(
         if path in overlay:
             return (root / path,)
     return None
-
-
-def folders_around(folder: Path, root: Path) -> tuple[Path, ...]:
-    """Where the modules of a project lie that a file in `folder` belongs to."""
-    top = folder
-    while (top / "__init__.py").is_file():
-        top = top.parent
-    if top.name in INSTALLED_FOLDERS:
-        return (top,)
-    folders = [top, root, root / "src"]
-    return (top, *(one for one in dict.fromkeys(folders) if one != top and one.is_dir()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -11,7 +10,7 @@ from itertools import pairwise
 
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
-from gptdoctor.source.statements import BLOCKS, blocks_of
+from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
 
 ImportNode = ast.Import | ast.ImportFrom
 Handlers = ast.Try | ast.With | ast.AsyncWith
@@ -77,14 +76,7 @@ def _may_hold(node: ast.AST, lines: list[int]) -> bool:
     kind = node.__class__
     if kind is ast.Import or kind is ast.ImportFrom:
         return True
-    if kind not in BLOCKS:
-        return False
-    first: int | None = getattr(node, "lineno", None)
-    if first is None:  # a `case` has no lines
-        return True
-    following = bisect_left(lines, first)
-    last: int = getattr(node, "end_lineno", None) or first
-    return following < len(lines) and lines[following] <= last
+    return kind in BLOCKS and holds_line(node, lines)
 
 
 def bound_names(node: ImportNode) -> Iterator[str]:

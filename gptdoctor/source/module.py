@@ -54,7 +54,7 @@ class SourceModule:
     @cached_property
     def imports(self) -> tuple[ast.Import | ast.ImportFrom, ...]:
         """All import statements, at any depth, in the order of the text."""
-        return tuple(import_statements(self.tree))
+        return tuple(import_statements(self.tree, self.text))
 
     @cached_property
     def names(self) -> Names:

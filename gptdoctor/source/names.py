@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from gptdoctor.source.statements import statements_below
+from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +75,43 @@ def collect_names(
     return names
 
 
-def import_statements(tree: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
-    """All import statements below `tree`, in the order of the text."""
-    for node in statements_below(tree):
+def import_statements(
+    tree: ast.AST, text: str | None = None
+) -> Iterator[ast.Import | ast.ImportFrom]:
+    """All import statements below `tree`, in the order of the text.
+
+    With the `text` of a module, no statement is entered that has none in it by what its lines say.
+    """
+    lines = None if text is None else _nested_imports(text)
+    stack = blocks_of(tree)[::-1]
+    while stack:
+        node = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
+        elif node.__class__ in BLOCKS and (lines is None or holds_line(node, lines)):
+            stack += reversed(blocks_of(node))
+
+
+def _nested_imports(text: str) -> list[int] | None:
+    """The lines on which an import may stand inside of another statement; None for any line.
+
+    Such a line is indented and begins with the import, or something with a colon or a semicolon
+    stands before it, or the line before leads on to it.
+    """
+    if "\r" in text:  # ends a line, too
+        return None
+    found: list[int] = []
+    line, counted = 1, 0
+    at = text.find("import")
+    while at >= 0:
+        begin = text.rfind("\n", 0, at) + 1
+        before = text[begin:at]
+        indented = before[:1].isspace() and before.lstrip()[:4] in ("", "from")
+        if indented or ":" in before or ";" in before or text[begin - 2 : begin - 1] == "\\":
+            line, counted = line + text.count("\n", counted, at), at
+            found.append(line)
+        at = text.find("import", at + 6)
+    return found
 
 
 def absolute_module(node: ast.ImportFrom, package: str) -> str:

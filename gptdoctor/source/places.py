@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
-from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, folders_around, overlaid
+from gptdoctor.source.folders import INSTALLED_FOLDERS, Folders, overlaid
 
 
 class Importer(Protocol):
@@ -59,6 +59,7 @@ class Outlook:
 
     folders: tuple[Path, ...]
     found: dict[str, Found] = field(default_factory=dict)
+    packages: dict[str, tuple[bool, frozenset[Path]]] = field(default_factory=dict)
 
     @cached_property
     def is_installed(self) -> bool:
@@ -106,6 +107,30 @@ class Places:
                 return Resolved(origin=Origin.INSTALLED, file=found[0])
         return Resolved(origin=Origin.MISSING)
 
+    def may_be_package(self, dotted: str, importer: Importer) -> tuple[bool, frozenset[Path]]:
+        """Whether a dotted name may be a package of the project, and the folders that say so."""
+        packages = self._outlook(importer, dotted).packages
+        if dotted not in packages:
+            looked: set[Path] = set()
+            packages[dotted] = self._may_be_package(dotted, importer, looked), frozenset(looked)
+        return packages[dotted]
+
+    def _may_be_package(self, dotted: str, importer: Importer, looked: set[Path]) -> bool:
+        def find(name: str) -> Resolved:
+            found, folders = self.find(name, importer)
+            looked.update(folders)
+            return found
+
+        top = dotted.partition(".")[0]
+        is_own = find(top).origin is Origin.PROJECT or self.overlay
+        if not is_own and not any(self.holds(one, top) for one in self.own_folders(importer, top)):
+            return False
+        own = dotted
+        while own and find(own).origin is not Origin.PROJECT:
+            own = own.rpartition(".")[0]
+        file = find(dotted).file
+        return bool(own) and (file is None or file.name == "__init__.py")
+
     def below(self, folder: str, dotted: str) -> tuple[Path | None, frozenset[Path]]:
         """The file of a module in one folder, and the folders whose entries say so."""
         key = (dotted, folder)
@@ -124,14 +149,24 @@ class Places:
         return self._outlook(importer, dotted).folders
 
     def _outlook(self, importer: Importer, dotted: str) -> Outlook:
-        near = os.path.dirname(str(importer.file))  # noqa: PTH120  as it is text
+        near = str(importer.file).rpartition(os.sep)[0] or os.sep
         outlook = self._around.get(near)
         if outlook is None:
-            outlook = self._around[near] = self._of(folders_around(Path(near), self.root))
+            top = self._folders.above_package(near)
+            outlook = self._around[near] = self._around.get(top) or self._from(top)
         if outlook.is_installed:
             own = importer.dotted.partition(".")[0]
             return outlook if dotted.partition(".")[0] == own else self._of(())
         return outlook
+
+    def _from(self, top: str) -> Outlook:
+        """What the files of the packages in one folder see, which belong to one project."""
+        folder = Path(top)
+        if folder.name in INSTALLED_FOLDERS:
+            return self._of((folder,))
+        folders = [folder, self.root, self.root / "src"]
+        further = [one for one in dict.fromkeys(folders) if one != folder and one.is_dir()]
+        return self._of((folder, *further))
 
     def _of(self, folders: tuple[Path, ...]) -> Outlook:
         return self._outlooks.setdefault(folders, Outlook(folders))

@@ -122,6 +122,12 @@ class Project:
             answers[dotted] = found
         return found
 
+    def may_be_package(self, dotted: str, importer: SourceModule) -> bool:
+        """Whether a dotted name may be a package of the project, which holds modules."""
+        told, folders = self.places.may_be_package(dotted, importer)
+        self.footprints.looked(importer.file, folders)
+        return told
+
     def beside(self, importer: SourceModule, folder: str, dotted: str) -> Path | None:
         """The file of the module `dotted` in one folder, as a relative import finds it.
 

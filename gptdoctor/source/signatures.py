@@ -54,14 +54,17 @@ def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
 
 
 def _find_shape(project: Project, module: SourceModule, name: str) -> Shape | None:
-    home = _home_of(project, module, name)
+    home = _home_of(project, module, name) if "." in name else module
     if home is not None:
         return _shape_defined(project, home, name.rpartition(".")[2])
-    if "." in name and (quick := _quick_shape(project, module, name)) is not None:
+    if (quick := _quick_shape(project, module, name)) is not None:
         return quick[0]
     if (info := project.class_named(name, module)) is not None:
         return _made_by(project, info)
-    function = _function_named(project, module, name)
+    return _taken_by(_function_named(project, module, name))
+
+
+def _taken_by(function: FunctionNode | None) -> Shape | None:
     return None if function is None else Shape(function, bound=False)
 
 
@@ -86,11 +89,10 @@ def _shape_defined(project: Project, home: SourceModule, name: str) -> Shape | N
     known = _DEFINED.setdefault(home, {})
     if name not in known:
         info = project.classes(home).get(name)
-        function = _function_named(project, home, name)
         if info is not None:
             known[name] = _made_by(project, info)
         else:
-            known[name] = None if function is None else Shape(function, bound=False)
+            known[name] = _taken_by(_function_named(project, home, name))
     return known[name]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from bisect import bisect_left
 from collections.abc import Iterator
 
 # The fields of a compound statement that hold statements, in the order of the text; all other
@@ -59,3 +60,13 @@ def blocks_of(node: ast.AST) -> list[ast.AST]:
     """The statements directly inside a node, of all its blocks."""
     fields = BLOCKS.get(node.__class__, ())
     return [inner for field in fields for inner in getattr(node, field)]
+
+
+def holds_line(node: ast.AST, lines: list[int]) -> bool:
+    """Whether a compound statement has, by its own, one of some lines in it; they are in order."""
+    first: int | None = getattr(node, "lineno", None)
+    if first is None:  # a `case` has no lines
+        return True
+    following = bisect_left(lines, first)
+    last: int = getattr(node, "end_lineno", None) or first
+    return following < len(lines) and lines[following] <= last

@@ -14,7 +14,8 @@ def way_of(call: ast.Call) -> Way | None:
     """How a call gives its arguments; None where it spreads some, by `*` or `**`."""
     names = [one.arg for one in call.keywords]
     plain = [name for name in names if name is not None]
-    if len(plain) < len(names) or any([one.__class__ is ast.Starred for one in call.args]):
+    spread = [one for one in call.args if one.__class__ is ast.Starred]
+    if spread or len(plain) < len(names):
         return None
     return len(call.args), tuple(plain)
 
