@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.kept import kept
 from gptdoctor.source.renamed import is_renamed
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
