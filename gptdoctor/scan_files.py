@@ -32,7 +32,7 @@ LEAST_BYTES = 2_000_000
 # again what its files share, so that more would cost.
 PIECES = 6
 # A tree takes thirty times the room of its text.  What files share is kept from one to the next.
-MOST_KEPT_BYTES = 1_500_000
+MOST_KEPT_BYTES = 4_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
