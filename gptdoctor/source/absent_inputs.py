@@ -96,7 +96,7 @@ def _variadic(function: Function) -> dict[str, bool]:
         return {}
     sources = [
         node.iter
-        for node in inner_nodes(function.node)
+        for node in _deciding(function.node)
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
     ]
     read = {inner.id for one in sources for inner in every_node(one) if isinstance(inner, ast.Name)}
@@ -158,16 +158,21 @@ def _asked(project: Project, function: Function, names: set[str]) -> Iterator[st
 def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
     """What decides and holds something: tests, and what `and`, `or` and `not` combine."""
     tests: list[ast.expr] = []
-    for node in inner_nodes(function):
-        if node.__class__ in _DECIDING:
-            if isinstance(node, ast.If | ast.IfExp | ast.While):
-                tests.append(node.test)
-            elif isinstance(node, ast.comprehension):
-                tests += node.ifs
+    for node in _deciding(function):
+        if isinstance(node, ast.If | ast.IfExp | ast.While):
+            tests.append(node.test)
+        elif isinstance(node, ast.comprehension):
+            tests += node.ifs
     return tuple(inner_nodes(*tests))
 
 
-_DECIDING = frozenset({ast.If, ast.IfExp, ast.While, ast.comprehension})
+@lru_cache(maxsize=4)  # several questions about one function, one after the other
+def _deciding(function: ast.AST) -> tuple[ast.AST, ...]:
+    """Conditions and loops of a function, found in one walk."""
+    return tuple(node for node in inner_nodes(function) if node.__class__ in _DECIDING)
+
+
+_DECIDING = frozenset({ast.If, ast.IfExp, ast.While, ast.comprehension, ast.For, ast.AsyncFor})
 
 
 def _compares_with_none(function: Function) -> bool:

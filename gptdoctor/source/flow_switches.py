@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -28,11 +29,17 @@ class Switch:
 
 def may_switch(node: FunctionNode, names: Names, *, nested: bool) -> bool:
     """Whether some decorator is a switch, or a name that a function around this one may bind."""
-    return any(
+    return bool(node.decorator_list) and any(
         gradient_switch(names.qualified(one.func if isinstance(one, ast.Call) else one))
         or (nested and isinstance(one, ast.Name))
         for one in node.decorator_list
     )
+
+
+@lru_cache(maxsize=8)
+def may_state_switch(module: SourceModule) -> bool:
+    """Whether a file names the one switch that is a statement by itself: hardly any does."""
+    return "set_grad_enabled" in module.text
 
 
 def may_leave(node: FunctionNode, module: SourceModule) -> bool:

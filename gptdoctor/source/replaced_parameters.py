@@ -65,7 +65,9 @@ def _assignments(
 
 def _own(target: ast.expr) -> str:
     """NAME of `self.NAME` and of `self.NAME.weight`."""
-    if isinstance(target, ast.Attribute) and target.attr in ("weight", "bias"):
+    if not isinstance(target, ast.Attribute):
+        return ""  # as nine of ten
+    if target.attr in ("weight", "bias"):
         inner = self_attribute(target.value)
         if inner:
             return inner

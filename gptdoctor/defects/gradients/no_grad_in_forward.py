@@ -22,8 +22,8 @@ from gptdoctor.source.flow_switches import (
     Switch,
     block_switch,
     decorator_switch,
-    gradient_switch,
     may_leave,
+    may_state_switch,
     may_switch,
     statement_switch,
 )
@@ -49,7 +49,7 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    nested = visit.function is not None
+    nested = bool(node.decorator_list) and visit.function is not None
     if may_switch(node, visit.module.names, nested=nested) and may_leave(node, visit.module):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
@@ -70,7 +70,7 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A call of set_grad_enabled(False), after which the training path goes on."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return
-    if visit.function and gradient_switch(visit.module.names.called(node.value)):
+    if may_state_switch(visit.module) and visit.function:
         function = functions_of(visit.project, visit.module)[visit.function]
         switch = statement_switch(node, function)
         if switch:

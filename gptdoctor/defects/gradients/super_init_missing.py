@@ -83,8 +83,10 @@ def _first_of_none(constructor: Constructor) -> Setting | None:
     """
     text = constructor.info.module.text
     forward = "forward" in constructor.info.methods and not constructor.info.node.keywords
+    if not forward or any(called_name(call) == "__init__" for call in constructor.calls):
+        return None  # as most: the class need not be walked for another call
     asked = own_text(constructor.info).calls("__init__", "super") or "Module.__init__" in text
-    if not forward or asked or any(_hands_over(one) for one in own_nodes(constructor.node)):
+    if asked or any(_hands_over(one) for one in own_nodes(constructor.node)):
         return None
     last = constructor.node.body[-1]
     if isinstance(last, ast.Raise) or "__call__" in constructor.info.methods:
