@@ -31,8 +31,9 @@ LEAST_BYTES = 2_000_000
 # So many pieces for each process that none has long to wait for the last one; each piece reads
 # again what its files share, so that more would cost.
 PIECES = 6
-# A tree takes thirty times the room of its text.  What files share is kept from one to the next.
-MOST_KEPT_BYTES = 4_000_000
+# A tree takes thirty times the room of its text, so this is half a gigabyte for each process.  What
+# is let go of has to be freed, and some of it read again: a tenth of the scan where it is 1.5 MB.
+MOST_KEPT = 12_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
@@ -96,24 +97,19 @@ def run_next(task: Task) -> Results:
     """One of several tasks in a process that does nothing else: what files share is read once."""
     project = _project(task.root, task.search_paths)
     project.footprints = Footprints()
-    results = run(task, project)
-    _let_go(project)  # the next task is of other folders
-    return results
+    return run(task, project)
 
 
 def run(task: Task, project: Project | None = None) -> Results:
     """Scan the files of a task, one after the other."""
     project = project or Project(root=task.root, search_paths=task.search_paths)
     results = Results(footprints=project.footprints)
-    room = MOST_KEPT_BYTES
     with _without_collector():
         for file in task.files:
             results.files[file] = scan_file(project, file, named=file in task.named)
-            room -= _size(file)
-            if room < 0:
+            if project.read_lately > MOST_KEPT:
                 _tell(project, task, results)
                 _let_go(project)
-                room = MOST_KEPT_BYTES
         _tell(project, task, results)
         _tell_of_unread(project, task, results)
     return results

@@ -166,7 +166,7 @@ def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(inner_nodes(*tests))
 
 
-@lru_cache(maxsize=4)  # several questions about one function, one after the other
+@kept(4)  # several questions about one function, one after the other
 def _deciding(function: ast.AST) -> tuple[ast.AST, ...]:
     """Conditions and loops of a function, found in one walk."""
     return tuple(node for node in inner_nodes(function) if node.__class__ in _DECIDING)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end, start
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import Names
 from gptdoctor.source.statements import own_statements
@@ -36,7 +36,7 @@ def may_switch(node: FunctionNode, names: Names, *, nested: bool) -> bool:
     )
 
 
-@lru_cache(maxsize=8)
+@kept(8)
 def may_state_switch(module: SourceModule) -> bool:
     """Whether a file names the one switch that is a statement by itself: hardly any does."""
     return "set_grad_enabled" in module.text

@@ -37,6 +37,7 @@ class Project:
     overlay: Mapping[str, str] = field(default_factory=dict)
     footprints: Footprints = field(default_factory=Footprints, repr=False)
     _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
+    read_lately: int = 0  # characters of the files that were read since any were forgotten
     _forgotten: set[Path] = field(default_factory=set, repr=False)
     _missed: set[Path] = field(default_factory=set, repr=False)
     _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
@@ -67,6 +68,7 @@ class Project:
         if file not in self._modules:
             text = self.overlay.get(self.path_of(file))
             self._modules[file] = read_module(file, self._base(file), text=text)
+            self.read_lately += _length(self._modules[file])
             if file in self._forgotten:
                 self._missed.add(file)
         return self._modules[file]
@@ -143,6 +145,7 @@ class Project:
         forget_answers()
         gone = set(files)
         self._forgotten |= gone
+        self.read_lately = 0
         dropped = {self._modules.pop(file, None) for file in gone}
         self._classes = {one: own for one, own in self._classes.items() if one not in dropped}
         self._answers = {one: own for one, own in self._answers.items() if one not in dropped}
@@ -297,3 +300,7 @@ class Project:
                 found[current] = None
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
+
+
+def _length(read: SourceModule | SourceError) -> int:
+    return len(read.text) if isinstance(read, SourceModule) else 0
