@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -164,8 +165,10 @@ def _speaking_of(project: Project, importer: SourceModule, name: str) -> Iterato
     One beside the importer is mostly the first, and then no others are looked at.
     """
     here = importer.file.parent
-    beside = [file for file in project_files(project) if file.parent == here]
-    yield from (file for file in sorted(beside) if name in project.heads(file))
+    below = f"{here}{os.sep}"  # a look at texts: to ask thousands for their folder is dear
+    inner = [file for file in project_files(project) if str(file).startswith(below)]
+    beside = sorted(file for file in inner if file.parent == here)
+    yield from (file for file in beside if name in project.heads(file))
     further = (file for file in files_defining(project, name) if file.parent != here)
     yield from sorted(further, key=Path.as_posix)
 
