@@ -31,9 +31,9 @@ LEAST_BYTES = 2_000_000
 # So many pieces for each process that none has long to wait for the last one; each piece reads
 # again what its files share, so that more would cost.
 PIECES = 6
-# A tree takes thirty times the room of its text, so this is half a gigabyte for each process.  What
+# A tree takes thirty times the room of its text, so this is 0.4 GB for each process.  What
 # is let go of has to be freed, and some of it read again: a tenth of the scan where it is 1.5 MB.
-MOST_KEPT = 12_000_000
+MOST_KEPT = 8_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
@@ -107,7 +107,7 @@ def run(task: Task, project: Project | None = None) -> Results:
     with _without_collector():
         for file in task.files:
             results.files[file] = scan_file(project, file, named=file in task.named)
-            if project.read_lately > MOST_KEPT:
+            if project.trees.read_lately > MOST_KEPT:
                 _tell(project, task, results)
                 _let_go(project)
         _tell(project, task, results)
@@ -120,7 +120,7 @@ def _tell(project: Project, task: Task, results: Results) -> None:
     if task.told is None:
         return
     known = _TOLD.setdefault(project, set())
-    for module in project.modules_read():
+    for module in project.trees.modules():
         if module.file not in known and str(module.file) not in task.told:
             known.add(module.file)
             results.told[module.file] = digests_of(texts_of(module.tree, module.text))
@@ -144,8 +144,8 @@ def _tell_of_unread(project: Project, task: Task, results: Results) -> None:
 def _let_go(project: Project) -> None:
     """Drop the trees of all files but those that many others ask for, or that were missed."""
     asked = Counter(one for found in project.footprints.files.values() for one in found)
-    shared = {file for file, count in asked.items() if count >= SHARED} | project.files_missed()
-    project.forget(project.files_read() - shared)
+    shared = {file for file, count in asked.items() if count >= SHARED} | project.trees.missed
+    project.forget(project.trees.files - shared)
 
 
 def _in_processes(tasks: list[Task], count: int) -> Results:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, KeysView, Mapping, Set
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,6 @@ from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.source.classes import ClassInfo, classes_of
 from gptdoctor.source.footprints import Footprints
 from gptdoctor.source.heads import heads_of
-from gptdoctor.source.kept import forget_answers
 from gptdoctor.source.lineage import (
     DEEPEST_BASE,
     Home,
@@ -26,6 +25,7 @@ from gptdoctor.source.network_signs import acts_as_network, is_layers, is_python
 from gptdoctor.source.outlines import Outlines, Sketch, UnsureError
 from gptdoctor.source.places import Places, Resolved
 from gptdoctor.source.told import EVERYTHING
+from gptdoctor.source.trees import Trees
 
 
 @dataclass(eq=False, kw_only=True)
@@ -36,10 +36,7 @@ class Project:
     search_paths: tuple[Path, ...] = ()  # of the interpreter that runs the models
     overlay: Mapping[str, str] = field(default_factory=dict)
     footprints: Footprints = field(default_factory=Footprints, repr=False)
-    _modules: dict[Path, SourceModule | SourceError] = field(default_factory=dict, repr=False)
-    read_lately: int = 0  # characters of the files that were read since any were forgotten
-    _forgotten: set[Path] = field(default_factory=set, repr=False)
-    _missed: set[Path] = field(default_factory=set, repr=False)
+    trees: Trees = field(default_factory=Trees, repr=False)
     _classes: dict[SourceModule, dict[str, ClassInfo]] = field(default_factory=dict, repr=False)
     _heads: dict[Path, frozenset[str]] = field(default_factory=dict, repr=False)
     # By modules themselves, not by their paths: to hash a path takes longer than the rest.
@@ -65,13 +62,10 @@ class Project:
 
     def read(self, file: Path) -> SourceModule | SourceError:
         """The module in `file`, parsed once."""
-        if file not in self._modules:
+        if file not in self.trees:
             text = self.overlay.get(self.path_of(file))
-            self._modules[file] = read_module(file, self._base(file), text=text)
-            self.read_lately += _length(self._modules[file])
-            if file in self._forgotten:
-                self._missed.add(file)
-        return self._modules[file]
+            self.trees.add(file, read_module(file, self._base(file), text=text))
+        return self.trees[file]
 
     def heads(self, file: Path) -> frozenset[str]:
         """The names that lines of a file begin by defining; all are there, and there may be more.
@@ -82,18 +76,6 @@ class Project:
             text = self.overlay.get(self.path_of(file))
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
-
-    def files_read(self) -> KeysView[Path]:
-        """The files whose trees are here."""
-        return self._modules.keys()
-
-    def files_missed(self) -> Set[Path]:
-        """The files that had to be read again after they were forgotten."""
-        return self._missed
-
-    def modules_read(self) -> tuple[SourceModule, ...]:
-        """The modules whose trees are here."""
-        return tuple(one for one in self._modules.values() if isinstance(one, SourceModule))
 
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
@@ -142,11 +124,7 @@ class Project:
 
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
-        forget_answers()
-        gone = set(files)
-        self._forgotten |= gone
-        self.read_lately = 0
-        dropped = {self._modules.pop(file, None) for file in gone}
+        dropped = self.trees.forget(set(files))
         self._classes = {one: own for one, own in self._classes.items() if one not in dropped}
         self._answers = {one: own for one, own in self._answers.items() if one not in dropped}
         self._named = {
@@ -176,7 +154,7 @@ class Project:
         if file is None:
             return None
         outline = None
-        if file not in self._modules:
+        if file not in self.trees:
             text = self.overlay.get(self.path_of(file)) if self.overlay else None
             outline = self._outlines.of(file, text)
         read = self.read(file) if outline is None else outline
@@ -300,7 +278,3 @@ class Project:
                 found[current] = None
                 queue.extend([*self.bases(current), *self.parts(current)])
         return list(found)
-
-
-def _length(read: SourceModule | SourceError) -> int:
-    return len(read.text) if isinstance(read, SourceModule) else 0

@@ -75,7 +75,7 @@ def _home_of(project: Project, module: SourceModule, name: str) -> SourceModule 
     if not origin or root not in module.names.roots or root in project.classes(module):
         return None
     file = project.resolve(origin, module).own
-    home = project.module(origin, module, last) if file in project.files_read() else None
+    home = project.module(origin, module, last) if file in project.trees else None
     if home is None or last in home.names.aliases:
         return None
     return home if last in project.classes(home) or last in home.functions else None
@@ -134,7 +134,7 @@ def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
 
 def _of_unread(project: Project, home: Home, file: Path, name: str) -> Quick:
     """The same of a name that a file defines itself which is not parsed."""
-    if file in project.files_read() or file.suffix != ".py" or project.overlay:
+    if file in project.trees or file.suffix != ".py" or project.overlay:
         return None
     project.footprints.note(home.file, file, (name,))
     known = _QUICK.setdefault(project, {})

@@ -20,7 +20,7 @@ class Trees:
     _forgotten: set[Path] = field(default_factory=set)
     _missed: set[Path] = field(default_factory=set)
 
-    def __contains__(self, file: Path) -> bool:
+    def __contains__(self, file: object) -> bool:
         """Whether a file has been read, and not been forgotten since."""
         return file in self._read
 

@@ -18,10 +18,10 @@ def test_no_rule_keeps_a_tree_that_the_project_forgets() -> None:
     project = Project(root=FIXTURES)
     for file in sorted(FIXTURES.glob("*/*/sick.py")):
         scan_file(project, file, named=False)
-    read = {module.path: ref(module) for module in project.modules_read()}
+    read = {module.path: ref(module) for module in project.trees.modules()}
     assert len(read) > 50
 
-    project.forget(project.files_read())
+    project.forget(project.trees.files)
     gc.collect()
 
     assert [path for path, module in read.items() if module() is not None] == []
@@ -38,7 +38,7 @@ def test_a_file_that_is_read_again_is_told_as_missed(tmp_path: Path) -> None:
     project.forget({often, once})
     project.read(often)
 
-    assert project.files_missed() == {often}
+    assert project.trees.missed == {often}
 
 
 def test_an_answer_is_kept_until_answers_are_forgotten() -> None:

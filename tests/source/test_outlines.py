@@ -19,7 +19,7 @@ def _judged(tmp_path: Path, texts: dict[str, str]) -> tuple[bool, set[str]]:
     project: Project = project_of(tmp_path, texts)
     module = module_of(project, "model.py")
     network = project.is_network(project.classes(module)["Model"])
-    return network, {file.name for file in project.files_read()}
+    return network, {file.name for file in project.trees.files}
 
 
 def test_a_network_is_told_by_the_heads_of_other_files(tmp_path: Path) -> None:
