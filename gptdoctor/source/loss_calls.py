@@ -56,11 +56,18 @@ def may_call_losses(function: Function) -> bool:
     module; a name of another name may stand for it, and so may one of a function around.
     """
     module, owner = function.module, function.owner
+    if owner is None or function.outer is not None:
+        return says_loss(module)
+    return methods_may_call_losses(owner)
+
+
+@kept(64)
+def methods_may_call_losses(owner: ClassInfo) -> bool:
+    """The same of all methods of a class."""
+    module = owner.module
     if not says_loss(module):
         return False
-    if owner is None or function.outer is not None or is_renamed(module, WORDS):
-        return True
-    return any(map(owner.text.__contains__, WORDS))
+    return is_renamed(module, WORDS) or any(map(owner.text.__contains__, WORDS))
 
 
 def says_loss(module: SourceModule) -> bool:

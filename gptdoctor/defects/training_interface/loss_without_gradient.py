@@ -18,7 +18,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.flow_functions import functions_of
-from gptdoctor.source.loss_calls import says_loss
+from gptdoctor.source.loss_calls import methods_may_call_losses, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 from gptdoctor.source.returned_losses import cut_losses, may_cut
 
@@ -43,10 +43,11 @@ _TRAINING = ("forward", "training_step", "compute_loss")
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return
-    if not says_loss(visit.module) or not may_cut(node, visit.module) or visit.owner is None:
+    owner = visit.owner if says_loss(visit.module) else None
+    if owner is None or not methods_may_call_losses(owner) or not may_cut(node, visit.module):
         return
     function = functions_of(visit.project, visit.module).get(node)
-    if function is None or not function.method or not visit.project.is_network(visit.owner):
+    if function is None or not function.method or not visit.project.is_network(owner):
         return
     for cut in cut_losses(function):
         loss, place = cut.loss.call, cut.place
