@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
@@ -184,7 +185,15 @@ def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     bases = project.bases(info) if own is None else []
     method = own or next((one.methods[entry] for one in bases if entry in one.methods), None)
     names = [one.arg for one in parameters(method)] if method is not None else []
-    senses = [name for name in names if _NO_IDS.fullmatch(name)]
-    return not senses or any(
-        not _NO_IDS.fullmatch(name) and not _BESIDES.fullmatch(name) for name in names
-    )
+    senses = any(map(_is_sense, names))
+    return not senses or not all(map(_is_no_id, names))
+
+
+@lru_cache(maxsize=4096)
+def _is_sense(name: str) -> bool:
+    return _NO_IDS.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=4096)
+def _is_no_id(name: str) -> bool:
+    return _is_sense(name) or _BESIDES.fullmatch(name) is not None
