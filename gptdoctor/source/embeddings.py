@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
+from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -184,7 +185,15 @@ def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     bases = project.bases(info) if own is None else []
     method = own or next((one.methods[entry] for one in bases if entry in one.methods), None)
     names = [one.arg for one in parameters(method)] if method is not None else []
-    senses = [name for name in names if _NO_IDS.fullmatch(name)]
-    return not senses or any(
-        not _NO_IDS.fullmatch(name) and not _BESIDES.fullmatch(name) for name in names
-    )
+    senses = any(map(_is_sense, names))
+    return not senses or not all(map(_is_no_id, names))
+
+
+@kept(4096)
+def _is_sense(name: str) -> bool:
+    return _NO_IDS.fullmatch(name) is not None
+
+
+@kept(4096)
+def _is_no_id(name: str) -> bool:
+    return _is_sense(name) or _BESIDES.fullmatch(name) is not None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.kept import kept_by
 from gptdoctor.source.lineage import Home, Link, named
 from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
-from gptdoctor.source.places import Origin
+from gptdoctor.source.places import Origin, Resolved
 from gptdoctor.source.project import Project
 
 # Kept for each project: classes that mention each other would keep each other for ever.
@@ -36,22 +38,48 @@ def family_by_words(project: Project, info: ClassInfo) -> Iterator[Link | None]:
         queue += fresh
 
 
+@dataclass(eq=False)
+class Candidates:
+    """The names of one file that may mean a part of a class there; those that do not leave."""
+
+    own: dict[str, list[str]]  # the file's classes by their last names
+    aliases: dict[str, str | None]  # what imports of the project's own modules bind
+
+
+_CANDIDATES: WeakKeyDictionary[Home, Candidates] = WeakKeyDictionary()
+
+
+def _candidates(project: Project, home: Home) -> Candidates:
+    if home not in _CANDIDATES:
+        own: dict[str, list[str]] = {}
+        for symbol in home.classes if isinstance(home, Outline) else project.classes(home):
+            own.setdefault(symbol.rpartition(".")[2], []).append(symbol)
+        aliases = {
+            bound: qualified
+            for bound, qualified in _aliases(home).items()
+            if qualified is None or _is_own(project, qualified.partition(".")[0], home)
+        }
+        _CANDIDATES[home] = Candidates(own=own, aliases=aliases)
+    return _CANDIDATES[home]
+
+
 def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
     """At least the bases and parts of a class: whatever it names stands in its text."""
     known = _KNOWN.setdefault(project, {})
     if link not in known:
         home = link.home if isinstance(link, Sketch) else link.module
-        text = link.text
-        words = {*_of_file(project, home, text), *_imported(project, home, text)}
-        known[link] = tuple(one for one in words if _may_belong(project, one, link))
+        bases = [base for _, base in project.links(link) if base is not None]
+        names, text = _candidates(project, home), link.text
+        parts = [*_of_file(project, home, names, text), *_imported(project, home, names, text)]
+        known[link] = tuple(dict.fromkeys([*bases, *parts]))
     return known[link]
 
 
-# What stands before a name that is no base, and neither called nor handed on where it stands:
-# `config: Config`, `-> Config`, `config_class = Config`, and the marks of a word in a docstring.
+# What follows a name that is a base, or called or handed on; in a sentence, it is a word.
+_AFTER = re.compile(r"\s*([(.\[\\#,)])")
+# What stands before a name that is none of these though a comma or a bracket follows:
+# `config: Config`, `-> Config`, `config_class=Config`, and the marks of a word in a docstring.
 _BESIDE = re.compile(r"(?:[:=`]|->)[ \t]*\Z")
-# What leads on to something else than the name alone: a call, an attribute, the next line.
-_LEADS_ON = re.compile(r"\s*[(.\[\\#]")
 _NEAR = 20
 
 
@@ -65,7 +93,7 @@ def uses(text: str, name: str, *, attribute: bool = True) -> bool:
         end = at + len(name)
         before = text[at - 1 : at]
         whole = not _goes_on(before) and not _goes_on(text[end : end + 1])
-        if whole and (attribute or before != ".") and not _is_beside(text, at, end):
+        if whole and (attribute or before != ".") and _is_used(text, at, end):
             return True
         at = text.find(name, end)
     return False
@@ -76,48 +104,69 @@ def _goes_on(character: str) -> bool:
     return character == "_" or character.isalnum()
 
 
-def _is_beside(text: str, begin: int, end: int) -> bool:
-    before = _BESIDE.search(text, max(0, begin - _NEAR), begin)
-    return before is not None and _LEADS_ON.match(text, end) is None
+def _is_used(text: str, begin: int, end: int) -> bool:
+    after = _AFTER.match(text, end)
+    if after is None:
+        return False
+    return after.group(1) not in ",)" or not _BESIDE.search(text, max(0, begin - _NEAR), begin)
 
 
-def _of_file(project: Project, home: Home, text: str) -> Iterator[Link]:
-    if not isinstance(home, Outline):
-        yield from (one for one in project.classes(home).values() if uses(text, one.name))
-        return
-    yield from (home.sketch(name) for name in home.classes if uses(text, name))
+def _of_file(project: Project, home: Home, names: Candidates, text: str) -> Iterator[Link]:
+    for name in [one for one in names.own if one in text and uses(text, one)]:
+        found = [_defined(project, home, symbol) for symbol in names.own[name]]
+        parts = [one for one in found if _may_be_network(project, one)]
+        yield from parts
+        if not parts:
+            del names.own[name]
 
 
-def _imported(project: Project, home: Home, text: str) -> Iterator[Link]:
-    for bound, qualified in _aliases(home).items():
-        if bound not in text or not uses(text, bound, attribute=False):
-            continue
+def _defined(project: Project, home: Home, symbol: str) -> Link:
+    return home.sketch(symbol) if isinstance(home, Outline) else project.classes(home)[symbol]
+
+
+def _imported(project: Project, home: Home, names: Candidates, text: str) -> Iterator[Link]:
+    used = [one for one in names.aliases if one in text and uses(text, one, attribute=False)]
+    for bound in used:
+        qualified = names.aliases[bound]
         if qualified is None:
             raise UnsureError
-        if not _is_own(project, qualified.partition(".")[0], home):
-            continue
         if f"{bound}." in text and _is_own(project, qualified, home):
-            raise UnsureError  # an attribute of a module may be anything
-        known = _MEANT.setdefault(project, {})
-        key = (home, qualified)
-        if key not in known:  # many classes of a file name the same imports
-            known[key] = _named(project, qualified, home)
-        meant = known[key]
-        if meant is None:
-            raise UnsureError
-        yield from meant
+            yield from _attributes(project, qualified, home, re.findall(rf"{bound}\.(\w*)", text))
+        part = _named(project, qualified, home)
+        if part is not None and _may_be_network(project, part):
+            yield part
+        elif not _lies_in_package(project, qualified, home):
+            del names.aliases[bound]
 
 
-# The class that a name means in a file, if it is one; None where only a parse tells.
-_MEANT: MutableMapping[Project, dict[tuple[Home, str], tuple[Link, ...] | None]] = kept_by()
+def _attributes(
+    project: Project, module: str, home: Home, attributes: Iterable[str]
+) -> Iterator[Link]:
+    """The networks that attributes of a module may be; those of a package may be anything."""
+    if _is_package(project.resolve(module, home)):
+        raise UnsureError
+    for name in dict.fromkeys(attributes):
+        part = named(project, f"{module}.{name}", home)
+        if part is not None and _may_be_network(project, part):
+            yield part
 
 
-def _named(project: Project, qualified: str, home: Home) -> tuple[Link, ...] | None:
+def _named(project: Project, qualified: str, home: Home) -> Link | None:
     try:
-        link = named(project, qualified, home)
+        return named(project, qualified, home)
     except UnsureError:
-        return () if _is_own(project, qualified, home) else None  # a module is no class
-    return () if link is None else (link,)
+        if _is_own(project, qualified, home):
+            return None  # a module is no class
+        raise
+
+
+def _lies_in_package(project: Project, qualified: str, home: Home) -> bool:
+    """Whether a name may mean a module, as no name in a plain module does."""
+    return _is_package(project.resolve(qualified.rpartition(".")[0], home))
+
+
+def _is_package(found: Resolved) -> bool:
+    return found.file is None or found.file.name == "__init__.py"
 
 
 def _aliases(home: Home) -> Mapping[str, str | None]:
@@ -129,10 +178,8 @@ def _is_own(project: Project, dotted: str, home: Home) -> bool:
     return project.resolve(dotted, home).origin is Origin.PROJECT
 
 
-def _may_belong(project: Project, one: Link, link: Link) -> bool:
-    """Whether one class may be a base of another, or a network, as all parts are."""
-    if any(base is one for _, base in project.links(link)):
-        return True
+def _may_be_network(project: Project, one: Link) -> bool:
+    """Whether a class may be a network, as all parts are."""
     told = project.lineage(one)
     if told is None or any(map(is_layers, told.external)):
         return True

@@ -7,6 +7,7 @@ in a comment or in a question such as `isinstance(module, nn.Linear)` is no call
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 # Sizes with these in their names count tokens.
@@ -29,8 +30,11 @@ _LAYERS = {
 }
 _TABLE = re.compile(rf"Embedding{_CALL}")
 _NO_TABLE = re.compile(r"(?<!Parallel)(?<=\w)")
-# A first argument that is a name, a chain of names or a number, and what follows it.
-_SIZE = re.compile(r"\s*(?:\w+\s*\.\s*)*(\w+)\s*([^\w\s])")
+_MARK = re.compile(r"[()\[\]\"'#]")
+_NAME = re.compile(r"\w+")
+_ODD = re.compile(r"\d+[^\W\d]\w*")  # 50_000 is 50000
+# A first argument that is a name, a chain of names or a whole number, and what follows it.
+_SIZE = re.compile(r"\s*(?:(?:[^\W\d]\w*\s*\.\s*)*([^\W\d]\w*)|(\d+))\s*([^\w\s])")
 # What follows the first part of a calculation, or the name of a keyword: then there is no size.
 _NO_SIZE = frozenset("+-*/%=")
 _WEIGHT = re.compile(r"""\.\s*weight\b(?!["'])""")
@@ -39,45 +43,88 @@ _OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\Z")
 _LONGEST_NAME = 80
 
 
+# Stands for any size: a text does not say it plainly.
+ANY = "*"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Words:
     """What one class may do, as its words tell."""
 
-    projects: bool  # makes a layer and counts tokens, or multiplies by the weight of a table
-    layer: bool  # makes a layer
-    table: bool  # makes a table that is indexed by something without a known name
+    projects: bool  # makes a layer of a size that counts tokens, or multiplies by a table's weight
+    layers: frozenset[str]  # the words among the arguments of layers
+    tables: frozenset[str]  # the sizes of tables, but those that names give away
+
+    def fits(self, other: Words) -> bool:
+        """Whether a layer of another class, or of this, may be of the size of a table here."""
+        layers = other.layers
+        if not self.tables or not layers:
+            return False
+        return ANY in layers or ANY in self.tables or not layers.isdisjoint(self.tables)
 
 
 def words_of(text: str) -> Words:
     """What the text of a class says."""
-    layer = any(word in text and call.search(text) for word, call in _LAYERS.items())
+    layers = frozenset(_words_of_layers(text))
     return Words(
-        projects=(layer and _counts_tokens(text)) or _names_weight_of_table(text),
-        layer=layer,
-        table="Embedding" in text and _makes_table(text),
+        projects=_counts_tokens(text, layers) or _names_weight_of_table(text),
+        layers=layers,
+        tables=frozenset(_sizes_of_tables(text)) if "Embedding" in text else frozenset(),
     )
 
 
-def _counts_tokens(text: str) -> bool:
-    return any(map(text.lower().__contains__, _COUNTS))
+def _words_of_layers(text: str) -> Iterator[str]:
+    for word, pattern in _LAYERS.items():
+        for call in pattern.finditer(text) if word in text else ():
+            given = _arguments(call)
+            if given is None:
+                yield ANY
+            else:
+                yield from (ANY if _ODD.fullmatch(one) else one for one in _NAME.findall(given))
 
 
-def _makes_table(text: str) -> bool:
-    """Whether a table may have a size that only its equality with a layer's gives away."""
-    calls = [one for one in _TABLE.finditer(text) if not _NO_TABLE.match(text, one.start())]
-    # By keyword, it may stand anywhere among the arguments.
-    return bool(calls) and ("num_embeddings" in text or any(map(_has_odd_size, calls)))
+def _arguments(call: re.Match[str]) -> str | None:
+    """What stands between the brackets of a call; None where quotes or comments may hide some."""
+    text, begin = call.string, call.end()
+    depth = 1
+    if not call.group().endswith("("):
+        return None
+    for mark in _MARK.finditer(text, begin):
+        if mark.group() in "\"'#":
+            return None
+        depth += 1 if mark.group() in "([" else -1
+        if depth == 0:
+            return text[begin : mark.start()]
+    return None
 
 
-def _has_odd_size(call: re.Match[str]) -> bool:
+def _counts_tokens(text: str, layers: frozenset[str]) -> bool:
+    words = text if ANY in layers else " ".join(layers)
+    return any(map(words.lower().__contains__, _COUNTS)) if layers else False
+
+
+def _sizes_of_tables(text: str) -> Iterator[str]:
+    """The sizes that only their equality with a layer's gives away."""
+    for call in _TABLE.finditer(text):
+        if not _NO_TABLE.match(text, call.start()):
+            # By keyword, it may stand anywhere among the arguments.
+            size = ANY if "num_embeddings" in text else _size(call)
+            if size is not None:
+                yield size
+
+
+def _size(call: re.Match[str]) -> str | None:
+    """The first argument of a table's, where it may be a size that tells nothing by its name."""
     found = _SIZE.match(call.string, call.end()) if call.group().endswith("(") else None
     if found is None:
-        return True
-    name, after = found.group(1).lower(), found.group(2)
+        return ANY
+    name, number, after = found.groups()
     if after not in ",)":
-        return after not in _NO_SIZE
+        return None if after in _NO_SIZE else ANY
     # A layer whose size counts tokens projects, whatever tables there are.
-    return not NO_VOCABULARY.search(name) and not VOCABULARY.search(name)
+    if number or NO_VOCABULARY.search(name.lower()) or VOCABULARY.search(name.lower()):
+        return number
+    return name
 
 
 def _names_weight_of_table(text: str) -> bool:

@@ -34,17 +34,16 @@ _CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
 
 def may_give_logits(project: Project, info: ClassInfo) -> bool:
     """A cheap first answer, by the words of the texts that may belong to a class."""
-    table = layer = False
+    family: list[Words] = []
     try:
         for one in family_by_words(project, info):
             if one is None or _may_project(one):
                 return True
-            table, layer = table or _words(one).table, layer or _words(one).layer
-            if table and layer:  # they may be of one size
-                return True
+            family.append(_words(one))
     except OSError:
         return True
-    return False
+    tables = [one for one in family if one.tables]
+    return any(table.fits(other) for table in tables for other in family)
 
 
 def gives_logits(project: Project, info: ClassInfo) -> bool:

@@ -35,6 +35,8 @@ def test_a_network_is_told_by_the_heads_of_other_files(tmp_path: Path) -> None:
         "from far import \\\n    Base\nclass Block(Base): ...\n",
         "from far import (  # the (only) one\n    Base,\n)\nclass Block(Base): ...\n",
         "if True: from far import Base\nclass Block(Base): ...\n",
+        "if True: from far \\\n    import Base\nclass Block(Base): ...\n",
+        "import os; from far import Base\nclass Block(Base): ...\n",
         "import far\nRoot = far.Base\nclass Block(Root): ...\n",
         "from far import Base\nclass Block(\n    Base,  # (all)\n): ...\n",
     ],
@@ -50,3 +52,12 @@ def test_sentences_are_no_imports(tmp_path: Path) -> None:
     """A line of a text may begin as an import does."""
     near = '"""A block.\n\nfrom the base that networks have\n"""\n' + FARTHER["near.py"]
     assert _judged(tmp_path, {**FARTHER, "near.py": near, "model.py": USER})[0]
+
+
+def test_a_sentence_with_a_colon_hides_no_import(tmp_path: Path) -> None:
+    """None is without the word."""
+    near = (
+        '"""A block: from the base.\n\nSee (the) class of it: from far.\n"""\n' + FARTHER["near.py"]
+    )
+    texts = {**FARTHER, "near.py": near, "model.py": USER}
+    assert _judged(tmp_path, texts) == (True, {"model.py"})
