@@ -13,9 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gptdoctor.checkup import Checkup
-from gptdoctor.config import Options
-from gptdoctor.report.json_document import to_document
+from tests.ready import Command, run_ready
 
 ROOT = Path(__file__).parents[1]
 # Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
@@ -43,26 +41,40 @@ class Done:
 
 
 def gptdoctor(
-    *words: str | Path, cwd: Path = ROOT, seconds: float = 240, cache: Path | None = None
+    *words: str | Path,
+    cwd: Path = ROOT,
+    seconds: float = 240,
+    cache: Path | None = None,
+    stdin: bytes = b"",
 ) -> Done:
-    """Run `gptdoctor WORDS` in `cwd`, answered from the results in `cache`; None: from none."""
+    """Run `gptdoctor WORDS` in `cwd`, answered from the results in `cache`; None: from none.
+
+    In a fork of a process that is ready for it; `started` is for tests of how a process starts.
+    """
     with TemporaryDirectory() as empty:
-        done = subprocess.run(
-            [sys.executable, "-m", "gptdoctor", *map(str, words)],
-            cwd=cwd,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "COLUMNS": "100",
-                "NO_COLOR": "1",
-                "GPTDOCTOR_CACHE_DIR": str(cache or empty),
-            },
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        variables = {**variables_of_a_command(), "GPTDOCTOR_CACHE_DIR": str(cache or empty)}
+        command = Command([str(word) for word in words], cwd, variables, stdin)
+        code, out, err = run_ready(command, seconds)
+    return Done(code, out.decode(), err.decode())
+
+
+def started(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
+    """Run `gptdoctor WORDS` as a user starts it: in a new process, that imports what it needs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gptdoctor", *map(str, words)],
+        cwd=cwd,
+        env=variables_of_a_command(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def variables_of_a_command() -> dict[str, str]:
+    """The environment in which it finds this gptdoctor, and prints alike everywhere."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"}
 
 
 def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) -> dict[str, Any]:
@@ -81,11 +93,9 @@ def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
 
     To name all files leaves it out, as for a proof; it takes as long as all else together.
     """
-    root = root or folder
-    paths = frozenset(file.relative_to(root).as_posix() for file in folder.rglob("*.py"))
-    target = folder.relative_to(root).as_posix()
-    with Checkup(Options(targets=(target,), cache=False), root) as checkup:
-        return to_document(checkup.examine(paths=paths))
+    words = ("examined", str(folder), str(root or folder))
+    code, out, err = run_ready(Command(words, ROOT, variables_of_a_command()), seconds=600)
+    return Done(code, out.decode(), err.decode()).document
 
 
 def expected_in(file: Path, *, in_text: bool = False) -> set[tuple[str, int]]:
