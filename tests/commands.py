@@ -13,12 +13,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from tests.ready import Command, run_ready
+from tests.ready.client import Command, run_ready
 
 ROOT = Path(__file__).parents[1]
 # Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
 GROUP = "checked"
 BY_A_RUN = "by a run"
+COMMAND = "gptdoctor_command"
 EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
 
 
@@ -53,9 +54,8 @@ def gptdoctor(
     """
     with TemporaryDirectory() as empty:
         variables = {**variables_of_a_command(), "GPTDOCTOR_CACHE_DIR": str(cache or empty)}
-        command = Command([str(word) for word in words], cwd, variables, stdin)
-        code, out, err = run_ready(command, seconds)
-    return Done(code, out.decode(), err.decode())
+        command = Command(COMMAND, [str(word) for word in words], cwd, variables, stdin)
+        return Done(*run_ready(command, seconds))
 
 
 def started(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
@@ -70,6 +70,12 @@ def started(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def plain_python(*words: str, cwd: Path = ROOT, stdin: str = "") -> Done:
+    """Run `python -m MODULE WORDS` or `python -c CODE`, that finds nothing of ours."""
+    variables = {**os.environ, "PYTHONPATH": ""}
+    return Done(*run_ready(Command("plain_python", words, cwd, variables, stdin.encode()), 600))
 
 
 def variables_of_a_command() -> dict[str, str]:
@@ -94,8 +100,8 @@ def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
     To name all files leaves it out, as for a proof; it takes as long as all else together.
     """
     words = ("examined", str(folder), str(root or folder))
-    code, out, err = run_ready(Command(words, ROOT, variables_of_a_command()), seconds=600)
-    return Done(code, out.decode(), err.decode()).document
+    command = Command(COMMAND, words, ROOT, variables_of_a_command())
+    return Done(*run_ready(command, seconds=600)).document
 
 
 def expected_in(file: Path, *, in_text: bool = False) -> set[tuple[str, int]]:

@@ -1,4 +1,4 @@
-"""Commands in forks of one process that has imported what they need: see `tests.ready_server`."""
+"""The other end of `tests.ready.server`."""
 
 from __future__ import annotations
 
@@ -15,31 +15,32 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-SERVER = Path(__file__).with_name("ready_server.py")
+HERE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Command:
-    """What a process is given: the words behind `gptdoctor`, and where and with what it runs."""
+    """What a process is given: of which kind it is, its words, and where and with what it runs."""
 
+    kind: str  # the name of a file beside this one
     words: Sequence[str]
     folder: Path
     variables: Mapping[str, str]
     stdin: bytes = b""
 
 
-def run_ready(command: Command, seconds: float) -> tuple[int, bytes, bytes]:
+def run_ready(command: Command, seconds: float) -> tuple[int, str, str]:
     """The exit code of a command and what it prints, as if it had run in a process of its own."""
     with ExitStack() as stack:
         given, out, err = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         given.write(command.stdin)
         given.seek(0)
-        line = _line()
+        line = _line(command.kind, command.variables["PYTHONPATH"])
         _ask(line, command, [each.fileno() for each in (given, out, err)])
         code = _end(line, _number(line), seconds)
         out.seek(0)
         err.seek(0)
-        return code, out.read(), err.read()
+        return code, out.read().decode(), err.read().decode()
 
 
 def _ask(line: socket.socket, command: Command, ends: list[int]) -> None:
@@ -63,18 +64,18 @@ def _end(line: socket.socket, process: int, seconds: float) -> int:
         os.kill(process, signal.SIGKILL)
         line.settimeout(None)
         _number(line)
-        raise subprocess.TimeoutExpired("gptdoctor", seconds) from None
+        raise subprocess.TimeoutExpired("a command", seconds) from None
 
 
 @cache
-def _line() -> socket.socket:
-    """The line to the server of this process, which is started when it is first asked for."""
+def _line(kind: str, path: str) -> socket.socket:
+    """The line to a server, which is started when it is first asked for in this process."""
     ours, theirs = socket.socketpair()
     subprocess.Popen(
-        [sys.executable, "-P", str(SERVER), str(theirs.fileno())],
+        [sys.executable, "-P", HERE / "server.py", str(theirs.fileno()), HERE / f"{kind}.py"],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(SERVER.parents[1]), "COLUMNS": "100", "NO_COLOR": "1"},
+        env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100", "NO_COLOR": "1"},
     )
     theirs.close()
     return ours
@@ -86,6 +87,6 @@ def _number(line: socket.socket) -> int:
     while not data.endswith(b"\n"):
         more = line.recv(1)
         if not more:
-            raise RuntimeError("the process that runs the commands has ended")
+            raise RuntimeError("the process that becomes others has ended")
         data += more
     return int(data)

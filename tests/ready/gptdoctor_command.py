@@ -1,18 +1,11 @@
-"""A process that has imported what commands need, and becomes one of them in a fork each time.
+"""What `tests.ready.server` becomes for commands: `gptdoctor`, and the fork servers that it starts.
 
-    python ready_server.py DESCRIPTOR
-
-To start Python, import torch and read the rules takes two seconds of a processor, and most commands
-of the tests take less than one for all else.  Here a command finds it done, and so does the fork
-server that it starts for the models, which is a fork as well.  `tests.ready` is the other end.
-
-What runs in a fork must find what it would find in a process of its own, or a test would be of
-something else: see `_become`, and `_serve` for the models.
+A fork server is a fork of the command, and finds what it would find in a process of its own, or a
+test would be of something else: see `_serve`.
 """
 
 from __future__ import annotations
 
-import atexit
 import gc
 import importlib
 import json
@@ -20,13 +13,10 @@ import os
 import pkgutil
 import runpy
 import signal
-import socket
 import subprocess
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NoReturn
@@ -37,35 +27,12 @@ from gptdoctor.worker import forkserver, link
 from gptdoctor.worker.prepare_torch import Run, prepare_torch
 from gptdoctor.worker.protocol import Ready
 
-# Apart from the line and the ends of a command: as many as any test opens.
-MOST_DESCRIPTORS = 4096
+MOST_DESCRIPTORS = 4096  # more than any test opens
 IN_OWN_PROCESS = link.Link._start
 PREPARED: list[tuple[Ready, Run]] = []  # what a fork server has once it has imported torch
 
 
-def main() -> None:
-    """Import, then fork for each request, and tell how each fork ended."""
-    line = socket.socket(fileno=int(sys.argv[1]))
-    _import_all()
-    gc.freeze()  # pages that nobody touches stay shared
-    while True:
-        data, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 3)
-        while data and not data.endswith(b"\n"):
-            data += line.recv(1 << 20)
-        if not data:
-            return
-        child = os.fork()
-        if child == 0:
-            line.close()
-            _become(json.loads(data), *descriptors)
-        for each in descriptors:
-            os.close(each)
-        line.sendall(b"%d\n" % child)
-        _, status = os.waitpid(child, 0)
-        line.sendall(b"%d\n" % os.waitstatus_to_exitcode(status))
-
-
-def _import_all() -> None:
+def import_all() -> None:
     """What a command may need, and what a fork server has imported before it serves."""
     PREPARED.append(prepare_torch("/nowhere"))
     for module in pkgutil.walk_packages(gptdoctor.__path__, "gptdoctor."):
@@ -73,20 +40,9 @@ def _import_all() -> None:
             importlib.import_module(module.name)
 
 
-def _become(asked: dict[str, Any], *ends: int) -> NoReturn:
-    """Be a process of one's own, with its folder, its variables and the `ends` of its streams."""
-    for standard, source in enumerate(ends):
-        os.dup2(source, standard)
-    os.closerange(3, MOST_DESCRIPTORS)
-    os.chdir(asked["folder"])
-    os.environ.clear()
-    os.environ.update(asked["variables"])
-    link.Link._start = _in_a_fork  # type: ignore[method-assign]
-    _end_as(lambda: _run(asked["words"]))
-
-
-def _run(words: list[str]) -> None:
+def run(words: list[str]) -> None:
     """`python -m gptdoctor WORDS`, or what is `examined` of a folder."""
+    link.Link._start = _in_a_fork  # type: ignore[method-assign]
     sys.path.insert(0, str(Path.cwd()))
     if words[0] == "examined":
         _print_examined(*words[1:])
@@ -106,24 +62,6 @@ def _print_examined(folder: str, root: str) -> None:
     target = Path(folder).relative_to(root).as_posix()
     with Checkup(Options(targets=(target,), cache=False), Path(root)) as checkup:
         json.dump(to_document(checkup.examine(paths=paths)), sys.stdout)
-
-
-def _end_as(run: Callable[[], None]) -> NoReturn:
-    """End as the interpreter would, but for taking torch apart."""
-    code = 1
-    try:
-        run()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, ValueError):
-                stream.flush()
-        os._exit(code)
 
 
 class _Forked:
@@ -187,7 +125,7 @@ def _serve(said: link.Link, root: str, control: int, replies: int) -> NoReturn:
     sys.argv[:] = [str(link._BOOTSTRAP), root, str(control), str(replies)]
     del sys.path[0]
     sys.modules["__main__"] = ModuleType("__main__")
-    forkserver.prepare_torch = _prepared
+    vars(forkserver)["prepare_torch"] = _prepared
     forkserver.serve(control, replies, root)
 
 
@@ -195,7 +133,3 @@ def _prepared(root: str) -> tuple[Ready, Run]:
     """What `prepare_torch` gives: threads, which it sets, can be set only once."""
     loaded_files(root)  # each child asks, and finds the answers in memory
     return PREPARED[0]
-
-
-if __name__ == "__main__":
-    main()
