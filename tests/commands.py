@@ -8,7 +8,6 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,8 +15,6 @@ from typing import Any
 from tests.ready.client import Command, run_ready
 
 ROOT = Path(__file__).parents[1]
-# Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
-GROUP = "checked"
 BY_A_RUN = "by a run"
 COMMAND = "gptdoctor_command"
 EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
@@ -88,16 +85,10 @@ def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) 
     return gptdoctor("check", "--output-format", "json", *words, cwd=cwd, cache=cache).document
 
 
-@cache
-def checked(target: str) -> dict[str, Any]:
-    """The document of a folder of ours that no test changes, made once for all in one process."""
-    return check_json(target)
-
-
 def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
-    """The same of all files below a folder of the project, without the pass at full size.
+    """The document of a checkup of all files below a folder of the project.
 
-    To name all files leaves it out, as for a proof; it takes as long as all else together.
+    Without the pass at full size, which takes as long as all else: to name all files leaves it out.
     """
     words = ("examined", str(folder), str(root or folder))
     command = Command(COMMAND, words, ROOT, variables_of_a_command())

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.commands import GROUP, ROOT, Done, check_json, checked, plain_python
+from tests.commands import Done, check_json, plain_python
+from tests.live.reference import GROUP, REFERENCE, copied
 
 pytestmark = pytest.mark.xdist_group(GROUP)
 
@@ -132,9 +133,8 @@ def test_builds_and_calls_run_where_they_are_pasted(
 
 def test_the_reference_models_can_be_pasted_too() -> None:
     """In their own folder."""
-    document = checked("reference_models")
-    built = [model for model in document["models"] if model["specimen"] is not None]
+    built = [model for model in copied().found["models"] if model["specimen"] is not None]
     assert len(built) >= 2  # the import that one of them lacks is one of its bugs
     codes = [pasted(model["specimen"]).rpartition("\n")[0] for model in built]
-    done = plain(codes, ROOT / "reference_models")
+    done = plain(codes, REFERENCE)
     assert done.code == 0, done.err

@@ -22,6 +22,7 @@ from types import ModuleType
 from typing import Any, NoReturn
 
 import gptdoctor
+from gptdoctor.probes.instruments.aside import import_aside
 from gptdoctor.specimen.loaded_files import loaded_files
 from gptdoctor.worker import forkserver, link
 from gptdoctor.worker.prepare_torch import Run, prepare_torch
@@ -35,6 +36,7 @@ PREPARED: list[tuple[Ready, Run]] = []  # what a fork server has once it has imp
 def import_all() -> None:
     """What a command may need, and what a fork server has imported before it serves."""
     PREPARED.append(prepare_torch("/nowhere"))
+    import_aside()  # as a fork server does before the second of its models
     for module in pkgutil.walk_packages(gptdoctor.__path__, "gptdoctor."):
         if not module.name.startswith(("gptdoctor.__main__", "gptdoctor.integrations")):
             importlib.import_module(module.name)
