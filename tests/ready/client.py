@@ -71,11 +71,12 @@ def _end(line: socket.socket, process: int, seconds: float) -> int:
 def _line(kind: str, path: str) -> socket.socket:
     """The line to a server, which is started when it is first asked for in this process."""
     ours, theirs = socket.socketpair()
-    subprocess.Popen(
+    subprocess.run(
         [sys.executable, "-P", HERE / "server.py", str(theirs.fileno()), HERE / f"{kind}.py"],
         pass_fds=[theirs.fileno()],
         stdin=subprocess.DEVNULL,
         env={**os.environ, "PYTHONPATH": path, "COLUMNS": "100", "NO_COLOR": "1"},
+        check=True,
     )
     theirs.close()
     return ours
