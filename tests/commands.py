@@ -8,19 +8,15 @@ import re
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from gptdoctor.checkup import Checkup
-from gptdoctor.config import Options
-from gptdoctor.report.json_document import to_document
+from tests.ready.client import Command, run_ready
 
 ROOT = Path(__file__).parents[1]
-# Modules that ask for what was `checked` are one group, which pytest-xdist runs in one process.
-GROUP = "checked"
 BY_A_RUN = "by a run"
+COMMAND = "gptdoctor_command"
 EXPECTED = re.compile(r"#\s*expect:\s*(GD\d{3}(?:\s*,\s*GD\d{3})*)")
 
 
@@ -43,26 +39,45 @@ class Done:
 
 
 def gptdoctor(
-    *words: str | Path, cwd: Path = ROOT, seconds: float = 240, cache: Path | None = None
+    *words: str | Path,
+    cwd: Path = ROOT,
+    seconds: float = 240,
+    cache: Path | None = None,
+    stdin: bytes = b"",
 ) -> Done:
-    """Run `gptdoctor WORDS` in `cwd`, answered from the results in `cache`; None: from none."""
+    """Run `gptdoctor WORDS` in `cwd`, answered from the results in `cache`; None: from none.
+
+    In a fork of a process that is ready for it; `started` is for tests of how a process starts.
+    """
     with TemporaryDirectory() as empty:
-        done = subprocess.run(
-            [sys.executable, "-m", "gptdoctor", *map(str, words)],
-            cwd=cwd,
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "COLUMNS": "100",
-                "NO_COLOR": "1",
-                "GPTDOCTOR_CACHE_DIR": str(cache or empty),
-            },
-            capture_output=True,
-            text=True,
-            timeout=seconds,
-            check=False,
-        )
+        variables = {**variables_of_a_command(), "GPTDOCTOR_CACHE_DIR": str(cache or empty)}
+        command = Command(COMMAND, [str(word) for word in words], cwd, variables, stdin)
+        return Done(*run_ready(command, seconds))
+
+
+def started(*words: str | Path, cwd: Path = ROOT, seconds: float = 240) -> Done:
+    """Run `gptdoctor WORDS` as a user starts it: in a new process, that imports what it needs."""
+    done = subprocess.run(
+        [sys.executable, "-m", "gptdoctor", *map(str, words)],
+        cwd=cwd,
+        env=variables_of_a_command(),
+        capture_output=True,
+        text=True,
+        timeout=seconds,
+        check=False,
+    )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def plain_python(*words: str, cwd: Path = ROOT, stdin: str = "") -> Done:
+    """Run `python -m MODULE WORDS` or `python -c CODE`, that finds nothing of ours."""
+    variables = {**os.environ, "PYTHONPATH": ""}
+    return Done(*run_ready(Command("plain_python", words, cwd, variables, stdin.encode()), 600))
+
+
+def variables_of_a_command() -> dict[str, str]:
+    """The environment in which it finds this gptdoctor, and prints alike everywhere."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"}
 
 
 def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) -> dict[str, Any]:
@@ -70,22 +85,14 @@ def check_json(*words: str | Path, cwd: Path = ROOT, cache: Path | None = None) 
     return gptdoctor("check", "--output-format", "json", *words, cwd=cwd, cache=cache).document
 
 
-@cache
-def checked(target: str) -> dict[str, Any]:
-    """The document of a folder of ours that no test changes, made once for all in one process."""
-    return check_json(target)
-
-
 def examined(folder: Path, root: Path | None = None) -> dict[str, Any]:
-    """The same of all files below a folder of the project, without the pass at full size.
+    """The document of a checkup of all files below a folder of the project.
 
-    To name all files leaves it out, as for a proof; it takes as long as all else together.
+    Without the pass at full size, which takes as long as all else: to name all files leaves it out.
     """
-    root = root or folder
-    paths = frozenset(file.relative_to(root).as_posix() for file in folder.rglob("*.py"))
-    target = folder.relative_to(root).as_posix()
-    with Checkup(Options(targets=(target,), cache=False), root) as checkup:
-        return to_document(checkup.examine(paths=paths))
+    words = ("examined", str(folder), str(root or folder))
+    command = Command(COMMAND, words, ROOT, variables_of_a_command())
+    return Done(*run_ready(command, seconds=600)).document
 
 
 def expected_in(file: Path, *, in_text: bool = False) -> set[tuple[str, int]]:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.commands import plain_python
 
 
 def run_pytest(*files: Path) -> tuple[int, str]:
     """What pytest says of files of one folder, and nothing of ours in the way."""
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null"]
-    done = subprocess.run(
-        [*command, *map(str, files)],
-        cwd=files[0].parent,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
+    words = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null")
+    done = plain_python(*words, *map(str, files), cwd=files[0].parent)
+    return done.code, done.out
 
 
 def assert_sick(*tests: Path) -> None:

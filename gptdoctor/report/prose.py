@@ -76,10 +76,16 @@ def visible(text: str) -> str:
     Messages of exceptions and lines of source are a stranger's: they may hold escape sequences
     or marks that turn the reading direction.
     """
-    return "".join(_shown(character) for character in text.replace("\t", "    "))
+    lines = text.replace("\t", "    ").split("\n")
+    # nearly all can be printed as they are, and a page is made of hundreds
+    return "\n".join(line if line.isprintable() else _all_shown(line) for line in lines)
+
+
+def _all_shown(line: str) -> str:
+    return "".join(map(_shown, line))
 
 
 def _shown(character: str) -> str:
-    if character.isprintable() or character == "\n":
+    if character.isprintable():
         return character
     return " " if character.isspace() else ascii(character)[1:-1]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, project_path
+from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, loaded_modules, project_path
 
 # Asked before the user's code runs, which may leave no search path to find the answer by.
 _STANDARD = tuple(
@@ -27,7 +26,7 @@ def loaded_files(root: str) -> tuple[str, ...]:
 
 
 def _found(root: str) -> Iterator[str]:
-    for module in list(sys.modules.values()):
+    for module in loaded_modules(root):
         file = getattr(module, "__dict__", {}).get("__file__")
         if not isinstance(file, str) or not file.endswith(".py"):
             continue

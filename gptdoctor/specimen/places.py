@@ -6,12 +6,13 @@ import inspect
 import linecache
 import os
 import re
+import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import CodeType, FrameType, TracebackType
+from types import CodeType, FrameType, ModuleType, TracebackType
 
 from gptdoctor.core.findings import Place
 from gptdoctor.core.measurements.crash import Crash
@@ -40,6 +41,7 @@ def known_as(paths: Mapping[str, str]) -> Iterator[None]:
     """
     _KNOWN_AS.update(paths)
     project_path.cache_clear()
+    _INSTALLED.clear()
     try:
         yield
     finally:
@@ -63,6 +65,36 @@ def settle_package(root: str, path: str) -> None:
     if Path(root).name in FOREIGN_FOLDERS:
         _PACKAGES[root] = path.partition("/")[0]
         project_path.cache_clear()
+
+
+# Loaded modules, by name, that are known to lie in no project that is not installed itself.
+_INSTALLED: dict[str, ModuleType] = {}
+
+
+def loaded_modules(root: str) -> Iterator[ModuleType]:
+    """The loaded modules that may be of the project at `root`.
+
+    Of thousands a handful is, and a dozen times for each model it is asked which: those that were
+    found to be installed are not looked at again.
+    """
+    if FOREIGN_FOLDERS.intersection(Path(root).parts):
+        yield from list(sys.modules.values())
+        return
+    for name, module in list(sys.modules.items()):
+        if _INSTALLED.get(name) is module:
+            continue
+        file = getattr(module, "__dict__", {}).get("__file__")
+        if isinstance(file, str) and file not in _KNOWN_AS and _is_installed(file):
+            _INSTALLED[name] = module
+        else:
+            yield module
+
+
+def _is_installed(file: str) -> bool:
+    """Whether it is of no project: torch has modules that say that they lie in a mere `_ops.py`."""
+    path = Path(file)
+    foreign = file.startswith(OURS) or FOREIGN_FOLDERS.intersection(path.parts)
+    return bool(foreign) or not path.is_absolute()
 
 
 @cache  # asked for every frame of a watched run

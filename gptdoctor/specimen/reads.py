@@ -17,7 +17,7 @@ from typing import Any
 
 from torch import nn
 
-from gptdoctor.specimen.places import project_path
+from gptdoctor.specimen.places import loaded_modules, project_path
 
 # How the one object that holds all sizes is called.
 CONFIG_NAMES = frozenset(
@@ -68,7 +68,7 @@ class Reads:
 
 def project_modules(root: str) -> Iterator[ModuleType]:
     """The loaded modules whose files lie in the user's project."""
-    for module in list(sys.modules.values()):
+    for module in loaded_modules(root):
         filename = getattr(module, "__file__", None)
         if isinstance(filename, str) and project_path(filename, root) is not None:
             yield module

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from gptdoctor.catalog import all_defects, defect_named
 from gptdoctor.cli.main import app
 from gptdoctor.defect import Defect
-from tests.commands import Done, gptdoctor
+from tests.commands import Done, gptdoctor, started
 
 HEALTHY = """
 import torch
@@ -127,10 +127,10 @@ def test_no_model_is_clean_and_said(project: Path) -> None:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Done:
-    """A check of the whole project, as JSON."""
+    """A check of the whole project, as JSON, in a process as a user starts it."""
     folder = tmp_path_factory.mktemp("whole")
     write_project(folder)
-    return gptdoctor("check", "--output-format", "json", cwd=folder)
+    return started("check", "--output-format", "json", cwd=folder)
 
 
 def test_a_live_check_gives_verdicts_of_both(whole: Done) -> None:
@@ -196,7 +196,7 @@ def in_process(*words: str) -> str:
 
 def test_a_page_is_the_same_in_a_process_of_its_own() -> None:
     """As a user gets it."""
-    page = gptdoctor("explain", "GD101")
+    page = started("explain", "GD101")
     assert page.code == 0
     assert page.out.split() == in_process("explain", "GD101").split()
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.test_cli import HEALTHY, SICK
-from tests.commands import ROOT, Done
+from tests.commands import Done, gptdoctor
 
 JSON = ("--output-format", "json")
 
@@ -28,18 +25,9 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def piped(data: str | bytes, *words: str, cwd: Path, seconds: float = 120) -> Done:
+def piped(data: str | bytes, *words: str, cwd: Path) -> Done:
     """Run `gptdoctor WORDS` with this on stdin."""
-    done = subprocess.run(
-        [sys.executable, "-m", "gptdoctor", *words],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "100", "NO_COLOR": "1"},
-        input=data.encode() if isinstance(data, str) else data,
-        capture_output=True,
-        timeout=seconds,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    return gptdoctor(*words, cwd=cwd, stdin=data.encode() if isinstance(data, str) else data)
 
 
 def scanned(data: str | bytes, name: str, cwd: Path) -> dict[str, Any]:
@@ -148,19 +136,11 @@ def test_a_text_is_run_and_mended_as_a_file_would_be(project: Path) -> None:
     words = ("--select", "GD101", "-", "--stdin-filename", "src/pkg/new.py")
     live = piped(crlf, "check", "--fast", *JSON, *words, cwd=project).document
     assert [one["verdict"] for one in live["models"]] == ["untrainable"]
-    done = subprocess.run(
-        [sys.executable, "-m", "gptdoctor", "fix", *words],
-        cwd=project,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "NO_COLOR": "1"},
-        input=crlf,
-        capture_output=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.stdout == crlf.replace(b"    @torch.no_grad()\r\n", b"")
-    assert b"PROVEN GD101" in done.stderr
-    assert b"Nothing was written" not in done.stderr
-    assert done.returncode == 0
+    done = piped(crlf, "fix", *words, cwd=project)
+    assert done.out.encode() == crlf.replace(b"    @torch.no_grad()\r\n", b"")
+    assert "PROVEN GD101" in done.err
+    assert "Nothing was written" not in done.err
+    assert done.code == 0
     assert not (project / "src" / "pkg" / "new.py").exists()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from gptdoctor.core.findings import Suspicion
@@ -10,6 +11,8 @@ from gptdoctor.scan import ModelNames, scan
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.specimen.discover import discover
+
+NOWHERE = Path("/nowhere")
 
 
 def scan_text(text: str, name: str = "model.py") -> list[tuple[str, int]]:
@@ -33,16 +36,23 @@ def lines_of(rule: str, text: str) -> list[int]:
 
 
 def _scan(texts: dict[str, str]) -> list[Suspicion]:
+    """One text need not lie anywhere; several do, for what imports another looks for it."""
+    if len(texts) == 1:
+        project = Project(root=NOWHERE, search_paths=(NOWHERE / "installed",), overlay=texts)
+        return _scanned(project, texts)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
         for name, text in texts.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text)
-        project = Project(root=root, search_paths=(root / "installed",))
-        modules = [project.read(root / name) for name in texts]
-        parsed = [module for module in modules if isinstance(module, SourceModule)]
-        assert len(parsed) == len(texts), "a snippet does not parse"
-        models: dict[str, tuple[str, ...]] = {}
-        for target in discover(project, parsed):
-            models[target.path] = (*models.get(target.path, ()), target.name)
-        return list(scan(project, parsed, ModelNames(by_path=models)))
+        return _scanned(Project(root=root, search_paths=(root / "installed",)), texts)
+
+
+def _scanned(project: Project, names: Iterable[str]) -> list[Suspicion]:
+    modules = [project.read(project.root / name) for name in names]
+    parsed = [module for module in modules if isinstance(module, SourceModule)]
+    assert len(parsed) == len(modules), "a snippet does not parse"
+    models: dict[str, tuple[str, ...]] = {}
+    for target in discover(project, parsed):
+        models[target.path] = (*models.get(target.path, ()), target.name)
+    return list(scan(project, parsed, ModelNames(by_path=models)))

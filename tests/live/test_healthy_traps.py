@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gptdoctor.checkup import Checkup
-from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import Verdict
 from gptdoctor.core.findings import Severity, Status
-from tests.commands import ROOT
-from tests.live.trap_builds import TRAPS
+from gptdoctor.report.json_document import from_document
+from tests.commands import ROOT, examined
+from tests.live.trap_builds import FOLDER, TRAPS
 
 # Their losses are in the scripts that train them, which GD601 may say.
 WITHOUT_LOSS = {"time_first.py", "no_positions.py"}
@@ -21,13 +20,10 @@ WITHOUT_LOSS = {"time_first.py", "no_positions.py"}
 def test_all_are_trainable_and_nothing_is_held_against_any() -> None:
     """Each examined; no finding of medium severity or more, be it confirmed or suspected.
 
-    One checkup of the whole folder.  To name all files leaves out what a proof does not need: the
-    pass at full size, which is no matter of health here and takes as long as all else.
+    The pass at full size is left out, which is no matter of health here.
     """
-    options = Options(targets=("fixtures/healthy_traps",), cache=False)
-    paths = frozenset(trap.relative_to(ROOT).as_posix() for trap in TRAPS)
-    with Checkup(options, ROOT) as checkup:
-        examination = checkup.examine(paths=paths)
+    paths = {trap.relative_to(ROOT).as_posix() for trap in TRAPS}
+    examination = from_document(examined(FOLDER, ROOT))
     assert {model.path for model in examination.models} == paths
     assert [
         (model.path, model.verdict, model.reasons)

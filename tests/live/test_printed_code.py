@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.commands import GROUP, ROOT, check_json, checked
+from tests.commands import Done, check_json, plain_python
+from tests.live.reference import GROUP, REFERENCE, copied
 
 pytestmark = pytest.mark.xdist_group(GROUP)
 
@@ -106,16 +105,9 @@ for code in json.load(sys.stdin):
 """
 
 
-def plain(codes: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+def plain(codes: list[str], folder: Path) -> Done:
     """What Python makes of each of these in a folder."""
-    return subprocess.run(
-        [sys.executable, "-c", PLAIN],
-        input=json.dumps(codes),
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return plain_python("-c", PLAIN, cwd=folder, stdin=json.dumps(codes))
 
 
 def pasted(specimen: dict[str, Any]) -> str:
@@ -134,16 +126,15 @@ def test_builds_and_calls_run_where_they_are_pasted(
         assert model["specimen"] is not None, (name, model["reasons"])
     specimens = [model["specimen"] for model in models.values()]
     done = plain([pasted(specimen) for specimen in specimens], root)
-    assert done.stderr == ""
-    printed = [line.split() for line in done.stdout.splitlines()]
+    assert done.err == ""
+    printed = [line.split() for line in done.out.splitlines()]
     assert printed == [[str(specimen["parameters"]), "3"] for specimen in specimens]
 
 
 def test_the_reference_models_can_be_pasted_too() -> None:
     """In their own folder."""
-    document = checked("reference_models")
-    built = [model for model in document["models"] if model["specimen"] is not None]
+    built = [model for model in copied().found["models"] if model["specimen"] is not None]
     assert len(built) >= 2  # the import that one of them lacks is one of its bugs
     codes = [pasted(model["specimen"]).rpartition("\n")[0] for model in built]
-    done = plain(codes, ROOT / "reference_models")
-    assert done.returncode == 0, done.stderr
+    done = plain(codes, REFERENCE)
+    assert done.code == 0, done.err

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cli.test_cli import SICK
-from tests.commands import GROUP, ROOT, checked, gptdoctor
+from tests.commands import gptdoctor
+from tests.live.reference import GROUP, REFERENCE, Copy, copied
 from tests.written_tests import assert_sick, run_pytest
 
 pytestmark = pytest.mark.xdist_group(GROUP)
-
-REFERENCE = ROOT / "reference_models"
 # Rule, file and a piece of the line that the review quotes.
 SEVEN = [
     ("GD101", "gpto3_model.py", "@torch.no_grad()"),
@@ -33,38 +31,30 @@ PROVEN = {"gpt5_model": {"GD501"}, "gpto3_model": {"GD101"}}  # with a rule that
 @pytest.fixture(scope="module")
 def sick() -> dict[str, Any]:
     """The examination of the reference models as they are."""
-    return checked("reference_models")
+    return copied().found
 
 
 @pytest.fixture(scope="module")
-def healed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the reference models after `fix --apply`.
+def healed() -> Copy:
+    """The copy of the reference models after `fix --apply`.
 
     Beside it lie the tests that `prove` wrote before, which failed then; results are kept in
     between, as a user's are.
     """
-    project = tmp_path_factory.mktemp("project")
-    folder, cache = project / "reference_models", kept_in(project)
-    shutil.copytree(REFERENCE, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    (project / "pyproject.toml").write_text("")
+    copy = copied()
     for name in PROVEN:
-        words = ("prove", folder / f"{name}.py", "-o", f"test_{name}.py")
-        done = gptdoctor(*words, cwd=project, cache=cache)
+        words = ("prove", copy.models / f"{name}.py", "-o", f"test_{name}.py")
+        done = gptdoctor(*words, cwd=copy.project, cache=copy.cache)
         assert done.code == 0, done.err
-    assert_sick(*written_in(project))
-    done = gptdoctor("fix", "--apply", folder, cwd=project, cache=cache)
+    assert_sick(*written_in(copy.project))
+    done = gptdoctor("fix", "--apply", copy.models, cwd=copy.project, cache=copy.cache)
     assert done.code == 0, done.out + done.err
-    return folder
+    return copy
 
 
 def written_in(project: Path) -> list[Path]:
     """The tests that were written beside a copy."""
     return [project / f"test_{name}.py" for name in PROVEN]
-
-
-def kept_in(project: Path) -> Path:
-    """Where the results of a copy are kept."""
-    return project.parent / f"{project.name}-cache"
 
 
 @pytest.mark.parametrize(("rule", "file", "text"), SEVEN, ids=lambda value: str(value)[:20])
@@ -109,16 +99,17 @@ def test_the_verdicts(sick: dict[str, Any]) -> None:
 
 def test_checking_writes_nothing() -> None:
     """Not even bytecode is left in the user's tree."""
-    assert not list(REFERENCE.rglob("__pycache__"))
-    assert not list(REFERENCE.rglob("*.pyc"))
+    project = copied().project
+    assert not list(project.rglob("__pycache__"))
+    assert not list(project.rglob("*.pyc"))
 
 
-def test_repaired_models_train(healed: Path) -> None:
+def test_repaired_models_train(healed: Copy) -> None:
     """Exit 0, trainable, nothing suspected at the gate, the loss below a tenth of its start.
 
     And nothing is left of what the review has found.
     """
-    done = gptdoctor("check", "--output-format", "json", healed, cache=kept_in(healed.parent))
+    done = gptdoctor("check", "--output-format", "json", healed.models, cache=healed.cache)
     document = done.document
     assert done.code == 0
     assert [one["verdict"] for one in document["models"]] == ["trainable"] * 3
@@ -132,20 +123,20 @@ def test_repaired_models_train(healed: Path) -> None:
         assert facts["best_loss"] < facts["first_loss"] / 10
 
 
-def test_repaired_models_pass_the_tests_that_they_failed(healed: Path) -> None:
+def test_repaired_models_pass_the_tests_that_they_failed(healed: Copy) -> None:
     """Written before the repair, for what was to be repaired."""
-    tests = written_in(healed.parent)
+    tests = written_in(healed.project)
     for rules, test in zip(PROVEN.values(), tests, strict=True):
         assert rules <= set(re.findall(r"GD\d{3}(?= at )", test.read_text()))
     code, told = run_pytest(*tests)
     assert code == 0, told
 
 
-def test_a_second_fix_changes_nothing(healed: Path) -> None:
+def test_a_second_fix_changes_nothing(healed: Copy) -> None:
     """Byte for byte, from what the check has found of the repaired files."""
-    before = {file.name: file.read_bytes() for file in healed.iterdir()}
-    assert gptdoctor("fix", "--apply", healed, cache=kept_in(healed.parent)).code == 0
-    assert {file.name: file.read_bytes() for file in healed.iterdir()} == before
+    before = {file.name: file.read_bytes() for file in healed.models.iterdir()}
+    assert gptdoctor("fix", "--apply", healed.models, cache=healed.cache).code == 0
+    assert {file.name: file.read_bytes() for file in healed.models.iterdir()} == before
 
 
 def test_fix_without_apply_writes_nothing(tmp_path: Path) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,6 +16,7 @@ import pytest
 from gptdoctor.defect import Defect
 from gptdoctor.prove.written import confirmed, file_of, health_tests
 from gptdoctor.report.json_document import from_document
+from tests.commands import plain_python
 from tests.examples import BY_RUN, GROUP, examples, path_of
 
 pytestmark = pytest.mark.xdist_group(GROUP)
@@ -83,15 +82,9 @@ def run_tests(cases: list[dict[str, Any]]) -> dict[str, dict[str, str]]:
     """How the tests of each case end, in one Python without gptdoctor: by case and by test."""
     if not hasattr(os, "fork"):
         pytest.skip("one Python for all tests needs fork")
-    done = subprocess.run(
-        [sys.executable, "-c", RUNNER],
-        input=json.dumps(cases),
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "PYTHONPATH": ""},
-    )
-    found: dict[str, dict[str, str]] = json.loads(done.stdout)
+    done = plain_python("-c", RUNNER, stdin=json.dumps(cases))
+    assert done.code == 0, done.err
+    found: dict[str, dict[str, str]] = json.loads(done.out)
     return found
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
+from functools import cache
 
 from rich.console import Console
 
+from gptdoctor.catalog import defect_named
+from gptdoctor.report.rules import print_rule
 from gptdoctor.report.theme import THEME
 
 WIDTHS = (80, 200)
@@ -32,6 +35,12 @@ def printed(draw: Callable[[Console], object], width: int = 80, *, terminal: boo
     draw(console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
+
+
+@cache
+def page_of(code: str, width: int = 80) -> str:
+    """What `explain` prints of a rule, which several tests read."""
+    return printed(lambda console: print_rule(console, defect_named(code)), width)
 
 
 def flat(text: str) -> str:

@@ -11,8 +11,7 @@ import pytest
 from gptdoctor.catalog import all_defects
 from gptdoctor.defect import Defect
 from gptdoctor.report.rule_pages import INDEX, page_name, rule_pages
-from gptdoctor.report.rules import print_rule
-from tests.report.screens import printed
+from tests.report.screens import page_of
 
 FOLDER = Path(__file__).parents[2] / "docs" / "rules"
 HEADINGS = [
@@ -50,7 +49,7 @@ def test_a_page_tells_what_explain_tells(defect: Defect) -> None:
     assert [line[3:] for line in page.splitlines() if line.startswith("## ")] == HEADINGS
     assert f"```python\n{defect.sick.rstrip()}\n```" in page
     assert f"```python\n{defect.healed.rstrip()}\n```" in page
-    shown = printed(lambda console: print_rule(console, defect))
+    shown = page_of(defect.code)
     before, _, rest = shown.partition("\nExample, from sick")
     after = rest[rest.index("\nHow it is confirmed\n") :]
     assert words(before.partition("\n")[2]) in words(page)

@@ -7,14 +7,14 @@ import pytest
 from gptdoctor.catalog import all_defects
 from gptdoctor.defect import Defect
 from gptdoctor.report.rule_parts import home_of
-from gptdoctor.report.rules import print_rule, print_rules
-from tests.report.screens import WIDTHS, flat, printed
+from gptdoctor.report.rules import print_rules
+from tests.report.screens import WIDTHS, flat, page_of, printed
 
 
 @pytest.mark.parametrize("defect", all_defects(), ids=lambda one: one.code)
 def test_a_page_tells_all_that_is_known_of_a_rule(defect: Defect) -> None:
     """What, why, how it is shown, how it is mended and how safe that is, and where it lives."""
-    shown = flat(printed(lambda console: print_rule(console, defect)))
+    shown = flat(page_of(defect.code))
     for told in (defect.summary, defect.explanation, defect.harm, defect.confirmed_by):
         assert flat(told) in shown
     assert f"{defect.code} {defect.name} {defect.severity.value}" in shown
@@ -30,7 +30,7 @@ def test_a_page_tells_all_that_is_known_of_a_rule(defect: Defect) -> None:
 @pytest.mark.parametrize("defect", all_defects(), ids=lambda one: one.code)
 def test_both_examples_can_be_read_off_the_page(defect: Defect) -> None:
     """Lines without "+" are the sick example, lines without "-" are the healed one."""
-    page = printed(lambda console: print_rule(console, defect), 200)
+    page = page_of(defect.code, 200)
     listing = page.partition("healed (+)\n")[2].partition("\n\nHow it is")[0].splitlines()
     code = [(line[2], line[6:]) for line in listing]
     assert defect.sick.splitlines() == [text for sign, text in code if sign != "+"]
@@ -70,5 +70,5 @@ def test_the_table_has_a_heading_for_each_family() -> None:
 def test_a_pipe_gets_no_escape_sequences() -> None:
     """Both are good to grep."""
     shown = printed(lambda console: print_rules(console, all_defects()))
-    shown += printed(lambda console: print_rule(console, all_defects()[0]))
+    shown += page_of(all_defects()[0].code)
     assert "\x1b" not in shown

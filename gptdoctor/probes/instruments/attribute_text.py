@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import linecache
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,7 +16,7 @@ from torch import nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.loaded_text import text_of, tree_of_file
-from gptdoctor.specimen.places import project_path, symbol_of
+from gptdoctor.specimen.places import loaded_modules, project_path, symbol_of
 
 _COMMENT = re.compile(r"\s*#")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -93,7 +92,7 @@ def commented_line(filename: str | Path, number: int) -> str:
 
 def loaded_files(root: str) -> Iterator[str]:
     """The files of the user's that some loaded module came from."""
-    for module in list(sys.modules.values()):
+    for module in loaded_modules(root):
         filename = getattr(module, "__file__", None)
         if isinstance(filename, str) and project_path(filename, root) is not None:
             yield filename
