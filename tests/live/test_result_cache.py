@@ -153,6 +153,6 @@ def test_what_hung_or_died_is_tried_again(tmp_path: Path) -> None:
     )
     for expected in ({"Well": False}, {"Well": True}):
         # several times what the one that is well takes, and waited for twice
-        document = check_json(project, *FAST, "--timeout", "4", cache=tmp_path / "cache")
+        document = check_json(project, *FAST, "--timeout", "6", cache=tmp_path / "cache")
         cached = {model["name"]: model["cached"] for model in document["models"]}
         assert cached == {"Hangs": False, "Dies": False, **expected}
