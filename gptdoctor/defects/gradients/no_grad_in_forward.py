@@ -96,7 +96,9 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         return
     if training.is_entry(function) or _result_used(function, training, gradients):
         kept.append(result)
-    lost = training.origins(_joined(kept), function)
+    lost = training.own_origins(_joined(kept), function)
+    if not learned(lost):  # only then does it matter what training brings in
+        lost = training.origins(_joined(kept), function)
     if learned(lost) or arguments(lost):
         yield _suspicion(switch, lost, (), visit)
 
@@ -109,6 +111,13 @@ def _result_used(function: Function, training: Training, gradients: Gradients) -
     )
 
 
+def _result_goes_on(function: Function, training: Training, gradients: Gradients) -> bool:
+    """Whether what a block returns may be used: by training itself, by a caller, or out of sight."""
+    if training.is_entry(function) or not training.sites(function):
+        return True
+    return _result_used(function, training, gradients)
+
+
 def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
     if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
@@ -118,15 +127,12 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
-    if leaving and training.sites(function) and not training.is_entry(function):
-        used = _result_used(function, training, gradients)
-        leaving = [one for one in leaving if one.name or used]
     found = {
         escape.name: lost
         for escape in leaving
-        if (lost := training.origins(escape.sources, function))
-        and (learned(lost) or arguments(lost))
+        if learned(lost := training.own_origins(escape.sources, function))
         and not set(learned(lost)) <= reapplied(escape.name, escapes)
+        and (escape.name or _result_goes_on(function, training, gradients))
     }
     if found:
         names = tuple(sorted(filter(None, found)))
