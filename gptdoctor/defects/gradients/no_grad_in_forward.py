@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Models, Proof, Visit
+from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
@@ -47,9 +48,9 @@ INTENT = re.compile(
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, FunctionNode) or not node.decorator_list:
         return
-    nested = bool(node.decorator_list) and visit.function is not None
+    nested = visit.function is not None
     if may_switch(node, visit.module.names, nested=nested) and may_leave(node, visit.module):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
