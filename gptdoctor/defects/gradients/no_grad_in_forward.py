@@ -113,7 +113,7 @@ def _result_used(function: Function, training: Training, gradients: Gradients) -
 
 
 def _result_goes_on(function: Function, training: Training, gradients: Gradients) -> bool:
-    """Whether what a block returns may be used: by training itself, by a caller, or out of sight."""
+    """Whether what a block returns may be used: by training, by a caller, or out of sight."""
     if training.is_entry(function) or not training.sites(function):
         return True
     return _result_used(function, training, gradients)
