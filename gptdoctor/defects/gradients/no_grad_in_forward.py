@@ -18,6 +18,7 @@ from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_reapplied import reapplied
+from gptdoctor.source.flow_results import result_goes_on, result_used
 from gptdoctor.source.flow_sources import Sources, arguments, learned
 from gptdoctor.source.flow_switches import (
     SWITCHES,
@@ -31,7 +32,6 @@ from gptdoctor.source.flow_switches import (
 )
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
-from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -95,28 +95,13 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     result = gradients.returned(function)
     if not any((result, *kept)):
         return
-    if training.is_entry(function) or _result_used(function, training, gradients):
+    if training.is_entry(function) or result_used(function, training, gradients):
         kept.append(result)
     lost = training.own_origins(_joined(kept), function)
     if not learned(lost):  # only then does it matter what training brings in
         lost = training.origins(_joined(kept), function)
     if learned(lost) or arguments(lost):
         yield _suspicion(switch, lost, (), visit)
-
-
-def _result_used(function: Function, training: Training, gradients: Gradients) -> bool:
-    """Whether some call on the training path uses what the function returns."""
-    return any(
-        site.handed_on or Uses(site.function, gradients).matters(site.node)
-        for site in training.sites(function)
-    )
-
-
-def _result_goes_on(function: Function, training: Training, gradients: Gradients) -> bool:
-    """Whether what a block returns may be used: by training, by a caller, or out of sight."""
-    if training.is_entry(function) or not training.sites(function):
-        return True
-    return _result_used(function, training, gradients)
 
 
 def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
@@ -133,7 +118,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         for escape in leaving
         if learned(lost := training.own_origins(escape.sources, function))
         and not set(learned(lost)) <= reapplied(escape.name, escapes)
-        and (escape.name or _result_goes_on(function, training, gradients))
+        and (escape.name or result_goes_on(function, training, gradients))
     }
     if found:
         names = tuple(sorted(filter(None, found)))
