@@ -30,8 +30,6 @@ from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
 DEEPEST_HELPER = 3
-# What a helper may do otherwise for.
-_KNOWN = frozenset({Kind.ABSENT, Kind.ITEMS, Kind.NUMBER})
 MEMBERSHIP = re.compile(r"['\"] (?:not )?in ")
 
 
@@ -82,6 +80,12 @@ def assert_before(failure: Emptiness, container: str | None) -> ast.Assert | Non
         targets = node.targets if isinstance(node, ast.Assign) else []
         asked |= {one.id for one in targets if isinstance(one, ast.Name)}
     return None
+
+
+def _is_known(value: Value) -> bool:
+    """Whether a helper may do otherwise for a value that it is given."""
+    kind = value.kind
+    return kind is Kind.ABSENT or kind is Kind.ITEMS or kind is Kind.NUMBER
 
 
 def _absent(name: str) -> Value:
@@ -207,7 +211,7 @@ class _Run(Statements):
         self, call: ast.Call, arguments: list[Value], named: list[Value], state: State
     ) -> Value | None:
         # Most calls are given nothing that is known: who they call need not be found out.
-        if not any(one.kind in _KNOWN for one in (*arguments, *named)):
+        if not any(map(_is_known, arguments)) and not any(map(_is_known, named)):
             return None
         callee = callee_of(self.project, self.stack[-1], call)
         plain = not any(isinstance(one, ast.Starred) for one in call.args)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 Number = int | float | bool
 Origins = tuple[str, ...]
@@ -35,6 +36,7 @@ UNKNOWN = Value(kind=Kind.UNKNOWN)
 PRESENT = Value(kind=Kind.PRESENT)
 
 
+@lru_cache(maxsize=256, typed=True)
 def number(value: Number, origins: Origins = ()) -> Value:
     """A number or a truth that is known."""
     return Value(kind=Kind.NUMBER, number=value, origins=origins)
@@ -42,7 +44,10 @@ def number(value: Number, origins: Origins = ()) -> Value:
 
 def unknown(*values: Value) -> Value:
     """An unknown value made of others."""
-    return Value(kind=Kind.UNKNOWN, origins=joined(*values))
+    for value in values:
+        if value.origins:
+            return Value(kind=Kind.UNKNOWN, origins=joined(*values))
+    return UNKNOWN
 
 
 def joined(*values: Value) -> Origins:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.kept import kept
@@ -23,17 +24,20 @@ _MINDING = (
 )
 _COUNTING = (re.compile(r"\+=? ?1\b"),)
 
-Stretches = tuple[tuple[int, int], ...]  # of lines, first and last
+Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one behind, in order
 
 
 def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool:
     """Whether a function with inputs begins a list and minds its being empty, or divides by 0."""
-    first, last = function.lineno, function.end_lineno or function.lineno
     begins, counts = _stretches(module)
-    begun, counted = _within(first, last, begins), _within(first, last, counts)
+    if not begins and not counts:
+        return False
+    first, last = function.lineno, function.end_lineno or function.lineno
+    start, end = module.bounds(first, last)
+    begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
-    text = module.segment(first, last)
+    text = module.text[start:end]
     if counted and "= 0" in text and "/" in text:
         return True
     return begun and any(map(text.__contains__, _MINDING))
@@ -43,26 +47,25 @@ def _takes_anything(function: FunctionNode) -> bool:
     return bool(parameters(function) or function.args.vararg or function.args.kwarg)
 
 
-def _within(first: int, last: int, stretches: Stretches) -> bool:
-    return any(first <= start and end <= last for start, end in stretches)
+def _within(start: int, end: int, stretches: Stretches) -> bool:
+    """Whether one of the stretches lies in a piece of the text."""
+    for index in range(bisect_left(stretches, (start, start)), len(stretches)):
+        first, behind = stretches[index]
+        if behind <= end:
+            return True
+        if first >= end:
+            return False
+    return False
 
 
 @kept(8)
 def _stretches(module: SourceModule) -> tuple[Stretches, Stretches]:
-    """The lines where a list begins, and those where something is counted.
+    """Where a list begins in a file, and where something is counted.
 
     Looked for once in a file: it has many functions, and most of them do neither.
     """
-    text = module.text
-    return _found(_BEGINNING, text), _found(_COUNTING, text)
+    return _found(_BEGINNING, module.text), _found(_COUNTING, module.text)
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> Stretches:
-    found: list[tuple[int, int]] = []
-    for pattern in patterns:
-        line, known = 1, 0
-        for match in pattern.finditer(text):
-            line += text.count("\n", known, match.start())
-            known = match.start()
-            found.append((line, line + text.count("\n", known, match.end())))
-    return tuple(found)
+    return tuple(sorted(one.span() for pattern in patterns for one in pattern.finditer(text)))

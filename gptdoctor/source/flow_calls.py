@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
@@ -60,10 +62,11 @@ def callers(project: Project, callee: Function) -> list[CallSite]:
 
 
 class _Sites:
-    """The call sites of a module; only the functions whose text says a name are walked for it."""
+    """The call sites of a module; only the functions whose text calls a name are walked for it."""
 
-    def __init__(self, functions: Iterable[Function]) -> None:
+    def __init__(self, functions: Iterable[Function], text: str) -> None:
         self._functions = list(functions)
+        self._text = text
         self._walked: dict[Function, dict[str, list[CallSite]]] = {}
         self._named: dict[str, list[CallSite]] = {}
 
@@ -72,11 +75,17 @@ class _Sites:
         if name not in self._named:
             self._named[name] = [
                 site
-                for function in self._functions
-                if _says(function, name)
+                for function in self._saying(name)
+                if _may_call(function, name)
                 for site in self._within(function).get(name, ())
             ]
         return self._named[name]
+
+    def _saying(self, name: str) -> list[Function]:
+        """All functions, or none where the file says a name only where functions of it begin."""
+        defined = sum(one.node.name == name for one in self._functions)
+        said = self._text.count(name) > defined or not name.isascii()
+        return self._functions if said else []
 
     def _within(self, function: Function) -> dict[str, list[CallSite]]:
         if function not in self._walked:
@@ -84,15 +93,26 @@ class _Sites:
         return self._walked[function]
 
 
-def _says(function: Function, name: str) -> bool:
-    """Whether a function's text says a name but as its own; Python reads some letters as others."""
+def _may_call(function: Function, name: str) -> bool:
+    """Whether a function's text calls a name or hands it on, other than as its own.
+
+    Python reads some letters as others.
+    """
     own = function.node.name == name
-    return function.text.count(name) > own or not name.isascii()
+    if function.text.count(name) <= own:
+        return not name.isascii()
+    calls = _calling(name).finditer(function.text)
+    return not name.isascii() or sum(1 for _ in islice(calls, own + 1)) > own
+
+
+def _calling(name: str) -> re.Pattern[str]:
+    """A whole word before what may follow a called value, or the first of several arguments."""
+    return re.compile(rf"{name}(?<!\w{name})\s*(?:[(\[),#\\]|\Z)")
 
 
 @kept(64)
 def _sites(project: Project, module: SourceModule) -> _Sites:
-    return _Sites(functions_of(project, module).values())
+    return _Sites(functions_of(project, module).values(), module.text)
 
 
 def _sites_within(function: Function) -> dict[str, list[CallSite]]:

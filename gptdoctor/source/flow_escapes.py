@@ -61,19 +61,26 @@ class Escapes:
         return {name: found for name, found in here.items() if found}
 
     def _names(self) -> list[Escape]:
-        uses = Uses(self.function, self.gradients)
+        """The names that are read outside; where each goes is asked only if a gradient is in it."""
+        uses: Uses | None = None
         found = []
         for name, bindings in self.bound().items():
+            loads = self._loads(name)
+            if not loads or not any(map(self._sources, bindings)):
+                continue
+            uses = uses or Uses(self.function, self.gradients)
             reached = {
                 one
-                for load in self._loads(name)
+                for load in loads
                 for one in self.function.reaching(load, carried=True)
                 if one in bindings and uses.matters(load)
             }
-            sources = (self.gradients.of_binding(one, self.function) for one in reached)
             if reached:
-                found.append(Escape(name=name, sources=NOTHING.union(*sources)))
+                found.append(Escape(name=name, sources=NOTHING.union(*map(self._sources, reached))))
         return found
+
+    def _sources(self, binding: Binding) -> Sources:
+        return self.gradients.of_binding(binding, self.function)
 
     def _loads(self, name: str) -> list[ast.Name]:
         """Where a name is read outside of the stretch."""

@@ -29,7 +29,7 @@ class Switch:
 
 def may_switch(node: FunctionNode, names: Names, *, nested: bool) -> bool:
     """Whether some decorator is a switch, or a name that a function around this one may bind."""
-    return bool(node.decorator_list) and any(
+    return any(
         gradient_switch(names.qualified(one.func if isinstance(one, ast.Call) else one))
         or (nested and isinstance(one, ast.Name))
         for one in node.decorator_list

@@ -13,7 +13,7 @@ from gptdoctor.source.flow_calls import CallSite, callers
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_parameters import is_activation
-from gptdoctor.source.flow_sources import Origin, Source, Sources, farther
+from gptdoctor.source.flow_sources import NOTHING, Origin, Source, Sources, farther
 from gptdoctor.source.flow_switches import decorator_switch
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.project import Project
@@ -32,6 +32,9 @@ SWITCH_WORD = re.compile(
 # Targets are given while training and left out when generating.
 TARGET_NAMES = frozenset(["labels", "label", "targets", "target"])
 DEEPEST = 8  # callers of callers
+
+# What an argument comes to where nobody in sight gives it.
+_End = Callable[[Source, Function], Sources]
 
 
 class Training:
@@ -119,31 +122,49 @@ class Training:
             "backward" in name for name in owner.methods
         )
 
-    def origins(self, sources: Sources, function: Function, depth: int = 0) -> Sources:
+    def origins(self, sources: Sources, function: Function) -> Sources:
         """The sources of a value with arguments traced back to what training's callers give."""
+        return self._traced(sources, function, 0, self._activation)
+
+    def own_origins(self, sources: Sources, function: Function) -> Sources:
+        """The origins but for what training itself brings in: what a network gives is all there.
+
+        That spares the question which models of the project training enters.
+        """
+        return self._traced(sources, function, 0, _nothing)
+
+    def _traced(self, sources: Sources, function: Function, depth: int, at_entry: _End) -> Sources:
         found: set[Source] = set()
         for source in sources:
             if source.origin is not Origin.ARGUMENT:
                 found.add(source)
             elif depth < DEEPEST:
-                found |= self._given(source, function, depth)
+                found |= self._given(source, function, depth, at_entry)
         return frozenset(found)
 
-    def _given(self, source: Source, function: Function, depth: int) -> Sources:
+    def _given(self, source: Source, function: Function, depth: int, at_entry: _End) -> Sources:
         sites = self.sites(function)
         if not sites:
-            owner = function.owner
-            entry = self.is_entry(function) and is_activation(source.name)
-            entry = entry and not (owner is not None and self._is_main(owner))
-            return frozenset({source}) if entry else frozenset()
+            return at_entry(source, function)
         found: set[Source] = set()
         for site in sites:
             given = site.argument(function, source.name)
             if given is not None:
                 brought = self.gradients.of(given, site.function)
-                origins = self.origins(brought, site.function, depth + 1)
+                origins = self._traced(brought, site.function, depth + 1, at_entry)
                 found |= farther(origins, source.steps)
         return frozenset(found)
+
+    def _activation(self, source: Source, function: Function) -> Sources:
+        """An argument of a function that nobody calls: an activation, if training enters here."""
+        owner = function.owner
+        entry = self.is_entry(function) and is_activation(source.name)
+        entry = entry and not (owner is not None and self._is_main(owner))
+        return frozenset({source}) if entry else NOTHING
+
+
+def _nothing(source: Source, function: Function) -> Sources:
+    return NOTHING
 
 
 def is_off_limits(function: Function, node: ast.AST) -> bool:

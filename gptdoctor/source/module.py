@@ -80,8 +80,13 @@ class SourceModule:
 
     def segment(self, first: int, last: int) -> str:
         """The text of some lines, 1-based and inclusive, without the end of the last."""
+        start, end = self.bounds(first, last)
+        return self.text[start:end]
+
+    def bounds(self, first: int, last: int) -> tuple[int, int]:
+        """Where the text of some lines starts, and where the end of the last line stands."""
         begins = self._begins
-        return self.text[begins[first - 1] : begins[min(last, len(begins) - 1)] - 1]
+        return begins[first - 1], begins[min(last, len(begins) - 1)] - 1
 
     @cached_property
     def _begins(self) -> list[int]:

@@ -231,6 +231,26 @@ def test_what_training_does_not_call_is_left_alone(text: str) -> None:
     assert lines_of("GD101", HEAD + indented(text) + end) == []
 
 
+CALLS = {
+    "a blank before the bracket": ("self.h (x)", True),
+    "the called value in brackets": ("(self.h)(x)", True),
+    "a comment before the bracket": ("(self.h  # why\n                (x))", True),
+    "over two lines": ("self.h \\\n                (x)", True),
+    "handed on": ("checkpoint(self.h, x)", True),
+    "handed on over lines": ("checkpoint(\n            self.h\n            , x)", True),
+    "a longer name": ("self.hh(x)", False),
+    "no call": ("x if self.h else x", False),
+}
+
+
+@pytest.mark.parametrize(("call", "found"), CALLS.values(), ids=CALLS)
+def test_a_call_is_one_however_it_is_written(call: str, found: bool) -> None:
+    """Which functions call another is asked of their text first, so the text may look any way."""
+    text = helper("@torch.no_grad()\ndef h(self, x): return self.a(x)")
+    text = text.replace("self.h(x)", call)
+    assert lines_of("GD101", text) == ([FIRST] if found else [])
+
+
 def test_forward_itself_is_reported() -> None:
     """A forward that is decorated as a whole learns nothing."""
     text = HEAD + "    @torch.no_grad()\n    def forward(self, x):\n        return self.a(x)\n"

@@ -12,10 +12,12 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Models, Proof, Visit
+from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_reapplied import reapplied
+from gptdoctor.source.flow_results import result_goes_on, result_used
 from gptdoctor.source.flow_sources import Sources, arguments, learned
 from gptdoctor.source.flow_switches import (
     SWITCHES,
@@ -29,8 +31,6 @@ from gptdoctor.source.flow_switches import (
 )
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
-from gptdoctor.source.flow_uses import Uses
-from gptdoctor.source.kept import kept
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
@@ -47,9 +47,9 @@ INTENT = re.compile(
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A decorated function whose result the training path uses."""
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, FunctionNode) or not node.decorator_list:
         return
-    nested = bool(node.decorator_list) and visit.function is not None
+    nested = visit.function is not None
     if may_switch(node, visit.module.names, nested=nested) and may_leave(node, visit.module):
         function = functions_of(visit.project, visit.module)[node]
         switch = decorator_switch(function)
@@ -94,19 +94,13 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     result = gradients.returned(function)
     if not any((result, *kept)):
         return
-    if training.is_entry(function) or _result_used(function, training, gradients):
+    if training.is_entry(function) or result_used(function, training, gradients):
         kept.append(result)
-    lost = training.origins(_joined(kept), function)
+    lost = training.own_origins(_joined(kept), function)
+    if not learned(lost):  # only then does it matter what training brings in
+        lost = training.origins(_joined(kept), function)
     if learned(lost) or arguments(lost):
         yield _suspicion(switch, lost, (), visit)
-
-
-def _result_used(function: Function, training: Training, gradients: Gradients) -> bool:
-    """Whether some call on the training path uses what the function returns."""
-    return any(
-        site.handed_on or Uses(site.function, gradients).matters(site.node)
-        for site in training.sites(function)
-    )
 
 
 def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
@@ -118,15 +112,12 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
-    if leaving and training.sites(function) and not training.is_entry(function):
-        used = _result_used(function, training, gradients)
-        leaving = [one for one in leaving if one.name or used]
     found = {
         escape.name: lost
         for escape in leaving
-        if (lost := training.origins(escape.sources, function))
-        and (learned(lost) or arguments(lost))
+        if learned(lost := training.own_origins(escape.sources, function))
         and not set(learned(lost)) <= reapplied(escape.name, escapes)
+        and (escape.name or result_goes_on(function, training, gradients))
     }
     if found:
         names = tuple(sorted(filter(None, found)))
