@@ -31,6 +31,7 @@ from gptdoctor.source.flow_switches import (
 )
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
+from gptdoctor.source.kept import kept
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
