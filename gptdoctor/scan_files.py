@@ -31,9 +31,10 @@ LEAST_BYTES = 2_000_000
 # So many pieces for each process that none has long to wait for the last one; each piece reads
 # again what its files share, so that more would cost.
 PIECES = 6
-# A tree takes thirty times the room of its text, so this is 0.4 GB for each process.  What
-# is let go of has to be freed, and some of it read again: a tenth of the scan where it is 1.5 MB.
-MOST_KEPT = 8_000_000
+# The text whose trees may be there at once, in all processes: a tree takes forty times the room of
+# its text, so this is 2 GB.  What is let go of has to be freed, and some of it read again, which is
+# a tenth of the scan where each process may have 8 MB and nothing where all fits.
+MOST_KEPT = 48_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 
@@ -51,6 +52,7 @@ class Task:
     named: frozenset[Path]
     # For a cache that wants to know what files tell others: those of which it knows.
     told: frozenset[str] | None = None
+    room: int = MOST_KEPT
 
 
 @dataclass(eq=False)
@@ -85,7 +87,8 @@ def scan_files(
     if count == 1 or sum(sizes.values()) < LEAST_BYTES:
         return run(whole)
     all_rules()  # loaded once, before the processes part
-    return _in_processes(list(_pieces(whole, sizes, count * PIECES)), count)
+    shared = replace(whole, room=MOST_KEPT // count)
+    return _in_processes(list(_pieces(shared, sizes, count * PIECES)), count)
 
 
 @lru_cache(maxsize=1)
@@ -107,7 +110,7 @@ def run(task: Task, project: Project | None = None) -> Results:
     with _without_collector():
         for file in task.files:
             results.files[file] = scan_file(project, file, named=file in task.named)
-            if project.trees.read_lately > MOST_KEPT:
+            if project.trees.read_lately > task.room:
                 _tell(project, task, results)
                 _let_go(project)
         _tell(project, task, results)
