@@ -53,10 +53,6 @@ class Parts:
             for handler in handlers:
                 self._timed(handler.rule, _asker(handler.judge, node, visit))
 
-    def forget(self, files: list[Path]) -> None:
-        """Let go of the trees, as a scan does."""
-        self._project.forget(files)
-
     def _reader(self, file: Path) -> Callable[[], object]:
         return lambda: self._project.read(file)
 
@@ -90,13 +86,8 @@ def parts_of(tree: Path, files: list[Path]) -> list[tuple[str, float]]:
     """The seconds of each part, steps first and then the rules, dearest first."""
     gc.disable()
     parts = Parts(tree.parents[1])
-    kept: list[Path] = []
     for file in sorted(files):
-        if kept and kept[-1].parent != file.parent:
-            parts.forget(kept)
-            kept = []
         parts.scan(file)
-        kept.append(file)
     gc.enable()
     rules = [part for part in parts.seconds if part.startswith("GD")]
     steps = [part for part in parts.seconds if not part.startswith("GD")]

@@ -16,7 +16,9 @@ from gptdoctor.source.told import (
     Texts,
     changed_names,
     digests_of,
+    packed,
     reached_by,
+    unpacked,
 )
 
 # The texts of a file as it is now, by name; None where it cannot be read.
@@ -34,8 +36,8 @@ class ScanGrounds:
     links: dict[str, dict[str, set[str]]] = field(default_factory=dict)
     looked: dict[str, set[str]] = field(default_factory=dict)  # file -> folders it looks into
     wide: set[str] = field(default_factory=set)  # files that may ask any file of the project
-    # file -> digests of what it tells, by name
-    told: dict[str, dict[str, str]] = field(default_factory=dict)
+    # file -> digests of what it tells, by name, packed
+    told: dict[str, str] = field(default_factory=dict)
     # Where some files are wide: the signs of all files of the project, and what stands for it.
     signs: Signs = field(default_factory=dict)
     outline: str = ""
@@ -53,7 +55,7 @@ class ScanGrounds:
         for asking, folders in footprints.folders.items():
             self.looked.setdefault(str(asking), set()).update(map(str, folders))
         self.wide |= set(map(str, footprints.wide))
-        self.told.update({str(file): digests for file, digests in told.items()})
+        self.told.update({str(file): packed(digests) for file, digests in told.items()})
 
     def note_lines(self, file: str, plain: object) -> None:
         """Where what is told of a file names another one, it may name a line of it."""
@@ -149,7 +151,7 @@ class _Spread:
         texts = self._texts(file) if old is not None and file in self._asking else None
         if old is None or texts is None:
             return {EVERYTHING, LINES}
-        changed = changed_names(old, digests_of(texts))
+        changed = changed_names(unpacked(old), digests_of(texts))
         return {LINES, *reached_by(texts, changed)}
 
     @staticmethod

@@ -27,7 +27,7 @@ from gptdoctor.cache.witness import STEP_NS
 from gptdoctor.core.errors import ProtocolError
 from gptdoctor.core.scans import FileScan, digest_of
 from gptdoctor.source.footprints import Footprints
-from gptdoctor.source.told import Texts, digests_of, texts_in
+from gptdoctor.source.told import Texts, digests_of, packed, texts_in
 from gptdoctor.worker.codec import from_plain, to_plain
 
 # Entries that no import finds: bytecode, and what editors and versioning leave beside a file.
@@ -110,7 +110,7 @@ class ScanCache:
             if texts is None:
                 grounds.told.pop(file, None)
             else:
-                grounds.told[file] = digests_of(texts)
+                grounds.told[file] = packed(digests_of(texts))
             stamp = None if digest is None else self._stamp(file, digest)
             if stamp is not None:
                 record.stamps[file] = stamp

@@ -54,6 +54,17 @@ def digests_of(texts: Texts) -> dict[str, str]:
     return {name: _digest(text) for name, text in texts.items()}
 
 
+def packed(digests: Mapping[str, str]) -> str:
+    """Digests by name as one text: of thousands of files those of a few are ever looked at."""
+    return " ".join(f"{name}:{digest}" for name, digest in digests.items())
+
+
+def unpacked(text: str) -> dict[str, str]:
+    """What `packed` was given."""
+    parts = (one.partition(":") for one in text.split())
+    return {name: digest for name, _, digest in parts}
+
+
 def _digest(text: str) -> str:
     data = text.encode(errors="surrogatepass")
     return hashlib.blake2b(data, digest_size=_DIGEST_BYTES).hexdigest()

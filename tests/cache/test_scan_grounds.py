@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from gptdoctor.cache.scan_grounds import MOST_READ, ScanGrounds
-from gptdoctor.source.told import EVERYTHING, LINES, STARRED, Texts, digests_of, texts_of
+from gptdoctor.source.told import EVERYTHING, LINES, STARRED, Texts, digests_of, packed, texts_of
 
 BASE = "class Layer:\n    width = 1\n\n\nclass Other:\n    width = 2\n"
 MIDDLE = "from base import Layer, Other\n\n\nclass Middle(Layer):\n    pass\n\n\nSPARE = Other\n"
@@ -25,7 +25,7 @@ def stale(
 ) -> set[str]:
     """The files that are stale when `base` becomes what it is in `after`."""
     before = before or {"base": BASE, "middle": MIDDLE}
-    told = {file: digests_of(texts(text)) for file, text in before.items()}
+    told = {file: packed(digests_of(texts(text))) for file, text in before.items()}
     grounds = ScanGrounds(links=links, told=told)
     now = {**before, **after}
     return grounds.stale(["base"], [], lambda file: texts(now[file]) if file in now else None)
@@ -72,7 +72,7 @@ def test_a_comment_reaches_those_that_tell_of_lines() -> None:
 def test_a_file_that_cannot_be_read_may_answer_anything() -> None:
     """So it is where nothing is known of what it told."""
     links = {"model": {"gone": {"Layer"}}, "other": {"gone": set()}}
-    grounds = ScanGrounds(links=links, told={"gone": digests_of(texts(BASE))})
+    grounds = ScanGrounds(links=links, told={"gone": packed(digests_of(texts(BASE)))})
     assert grounds.stale(["gone"], [], lambda _: None) == {"gone", "model"}
     grounds = ScanGrounds(links=links)
     assert grounds.stale(["gone"], [], lambda _: texts(BASE)) == {"gone", "model"}
@@ -90,7 +90,9 @@ def test_where_much_has_changed_no_file_is_read_for_it() -> None:
     """Whoever asks any of them is scanned again, and nothing is read twice."""
     files = [f"file{number}" for number in range(MOST_READ + 5)]
     links = {f"model {file}": {file: {"Layer"}} for file in files}
-    grounds = ScanGrounds(links=links, told={file: digests_of(texts(BASE)) for file in files})
+    grounds = ScanGrounds(
+        links=links, told={file: packed(digests_of(texts(BASE))) for file in files}
+    )
     read: list[str] = []
 
     def reader(file: str) -> Texts:

@@ -17,6 +17,7 @@ from gptdoctor.cache.surroundings import Surroundings
 from gptdoctor.core.diagnosis import SourceError
 from gptdoctor.core.scans import FileScan
 from gptdoctor.scan_files import Task, run
+from gptdoctor.source.told import packed
 
 LAYER = """\
 from torch import nn
@@ -256,7 +257,7 @@ def test_a_record_crosses_json_unchanged() -> None:
         links={"/p/a.py": {"/p/b.py": {"Layer"}, "/p/c.py": set()}},
         looked={"/p/b.py": {"/p"}},
         wide={"/p/c.py"},
-        told={"/p/b.py": {"Layer": "1", "": "2"}},
+        told={"/p/b.py": packed({"Layer": "1", "": "2"})},
         signs={"/p/b.py": (1, 2, 3, "s")},
         outline="o",
     )

@@ -87,6 +87,17 @@ def test_what_is_named_is_taken(project: Path, words: tuple[str, ...], files: li
     assert found(project, *words) == files
 
 
+@pytest.mark.parametrize(
+    "exclude",
+    [DEFAULT_EXCLUDE, (*DEFAULT_EXCLUDE, "/elsewhere/model.py")],
+    ids=["plain names", "a path among them"],
+)
+def test_a_folder_that_is_excluded_may_be_named(project: Path, exclude: tuple[str, ...]) -> None:
+    """Then what is in it counts for itself: a test of the tests' is still none of its models."""
+    (project / "tests/test_model.py").write_text("")
+    assert found(project, "tests", exclude=exclude) == ["tests/model.py"]
+
+
 def test_a_folder_outside_of_any_repository_has_no_rules(tmp_path: Path) -> None:
     """A `.gitignore` means something to git alone."""
     (tmp_path / "pyproject.toml").write_text("")
