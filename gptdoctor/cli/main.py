@@ -81,6 +81,8 @@ def main() -> None:
             f"gptdoctor itself failed: {type(error).__name__}: {error}",
             "run the same command with --traceback and report what it prints",
         )
+    finally:
+        gc.freeze()  # nothing that is left is worth the search with which the interpreter ends
 
 
 def _tell(message: str, hint: str) -> None:
