@@ -33,9 +33,11 @@ _ORDER = re.compile(
 _ELSE = re.compile(
     r"bidirectional|\bmlm\b|masked_l|\bbert|diffus|denois|auto_?enc|\bvae\b|reconstr|seq2seq"
     r"|translat|TransformerDecoder|cross_?att|\bsrc\b|memory|image|vision|audio|patch|graph"
-    r"|enc_?dec|enc(oder)?_(out|hid|state)|class \w*encod(.|\n)*class \w*decod",
+    r"|enc_?dec|enc(oder)?_(out|hid|state)",
     re.IGNORECASE,
 )
+# An encoder beside a decoder looks all round by design.
+_PAIR = tuple(re.compile(rf"class \w*{word}", re.IGNORECASE) for word in ("encod", "decod"))
 # What a step may do to scores without hiding any of them.
 _PLAIN = frozenset({Did.PRODUCT, Did.MULTIPLIED, Did.DIVIDED, Did.RESHAPED})
 STACKS = ("TransformerEncoder", "TransformerEncoderLayer", "MultiheadAttention")
@@ -81,7 +83,7 @@ def _may_leak(project: Project, info: ClassInfo) -> bool:
 @kept(8)
 def tells_next(project: Project, module: SourceModule) -> bool:
     """Whether a file trains a model on the next token of a text, or draws one after the other."""
-    if _ELSE.search(module.text):
+    if _ELSE.search(module.text) or all(one.search(module.text) for one in _PAIR):
         return False
     draws = any(map(module.text.__contains__, CHOOSING))
     return any(
