@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
-from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -189,11 +189,11 @@ def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     return not senses or not all(map(_is_no_id, names))
 
 
-@kept(4096)
+@lru_cache(maxsize=4096)
 def _is_sense(name: str) -> bool:
     return _NO_IDS.fullmatch(name) is not None
 
 
-@kept(4096)
+@lru_cache(maxsize=4096)
 def _is_no_id(name: str) -> bool:
     return _is_sense(name) or _BESIDES.fullmatch(name) is not None

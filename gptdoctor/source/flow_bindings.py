@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -28,7 +27,7 @@ from gptdoctor.source.flow_targets import (
     unzip,
 )
 from gptdoctor.source.nodes import inner_children, inner_nodes
-from gptdoctor.source.statements import BLOCKS, SCOPES
+from gptdoctor.source.statements import BLOCKS, SCOPES, any_between, lines_at
 
 _BINDING = frozenset(
     {ast.Call, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.NamedExpr}
@@ -150,13 +149,7 @@ def _binding_lines(text: str, first: int) -> list[int] | None:
     if not text.isascii():
         return None  # Python reads some letters of other scripts as those of ASCII
     places = [found.start() for pattern in _BINDING_TEXT for found in pattern.finditer(text)]
-    lines = []
-    line, known = first, 0
-    for place in sorted(places):
-        line += text.count("\n", known, place)
-        known = place
-        lines.append(line)
-    return lines
+    return lines_at(text, places, first)
 
 
 def _fill(found: Bindings, body: list[ast.stmt], lines: list[int] | None) -> None:
@@ -191,8 +184,7 @@ def _has_one(lines: list[int], statement: ast.stmt) -> bool:
     """Whether one of these lines is a statement's own, and not of the statements inside it."""
     body = getattr(statement, "body", None)
     last = body[0].lineno if body else statement.end_lineno or statement.lineno
-    index = bisect_left(lines, statement.lineno)
-    return index < len(lines) and lines[index] <= last
+    return any_between(lines, statement.lineno, last)
 
 
 def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block | None]]:

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 
@@ -270,7 +271,7 @@ def _surroundings(file: Path) -> tuple[Path, bool]:
     return (top, True) if top else (folder, False)
 
 
-@kept(64)
+@lru_cache(maxsize=64)
 def _neighbours(folder: Path, package: bool) -> tuple[Path, ...]:
     """The Python files of a package, or of a folder and the folders in it."""
     patterns = ("**/*.py",) if package else ("*.py", "*/*.py")

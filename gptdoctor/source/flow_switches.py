@@ -44,7 +44,7 @@ def may_state_switch(module: SourceModule) -> bool:
 
 def may_leave(node: FunctionNode, module: SourceModule) -> bool:
     """Whether anything that a function makes may leave it: as a result, or kept in `self`."""
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     return "yield" in text or any(map(_hands_out, own_statements(node)))
 
 

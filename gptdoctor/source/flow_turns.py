@@ -26,7 +26,7 @@ def may_turn(function: Function) -> bool:
     while function.outer is not None:
         function = function.outer
     node, module = function.node, function.module
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     return any(word.search(text) for word in WORDS) or is_renamed(module, TURNING)
 
 

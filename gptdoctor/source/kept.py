@@ -1,17 +1,16 @@
 """Answers about trees that are kept while the trees are, and let go with them.
 
 Rules ask the same of a function, a class or a module again and again.  What they are told often
-holds the tree that it speaks of, and a tree takes thirty times the room of its text: an answer that
-outlives its tree fills the memory, and memory that is never used twice takes a seventh of a scan.
-So answers about trees are kept by `kept`, and `forget_answers` drops all of them, which costs no
-more than to ask once more about the files that stay.
+holds the tree that it speaks of, and a tree takes forty times the room of its text: an answer that
+outlives its tree fills the memory.  So answers about trees are kept by `kept`, and `forget_answers`
+drops all of them; of the files that stay they are asked for once more.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
 from functools import lru_cache
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 Asked = ParamSpec("Asked")
@@ -27,9 +26,8 @@ def kept(most: int) -> Callable[[Callable[Asked, Answer]], Callable[Asked, Answe
     def keeping(ask: Callable[Asked, Answer]) -> Callable[Asked, Answer]:
         asked = lru_cache(maxsize=most)(ask)
         _FORGET.append(asked.cache_clear)
-        # A function of the same arguments; mypy takes those of `lru_cache` for anything.
-        answer: Any = asked
-        return answer  # type: ignore[no-any-return]
+        # A function of the same arguments: the type of `lru_cache` takes anything.
+        return cast(Callable[Asked, Answer], asked)
 
     return keeping
 

@@ -141,7 +141,7 @@ _USERS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 def _takes(info: ClassInfo, user: ast.stmt) -> bool:
     """Whether a class or function says that an argument is such a model."""
-    text = info.module.segment(user.lineno, user.end_lineno or user.lineno)
+    text = info.module.lines_of(user)
     return info.name in text and info.name in _annotations(user)
 
 

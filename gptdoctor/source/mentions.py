@@ -12,7 +12,7 @@ from gptdoctor.source.kept import kept_by
 from gptdoctor.source.lineage import Home, Link, named
 from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
-from gptdoctor.source.places import Origin, Resolved
+from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 
 # Kept for each project: classes that mention each other would keep each other for ever.
@@ -143,7 +143,7 @@ def _attributes(
     project: Project, module: str, home: Home, attributes: Iterable[str]
 ) -> Iterator[Link]:
     """The networks that attributes of a module may be; those of a package may be anything."""
-    if _is_package(project.resolve(module, home)):
+    if project.resolve(module, home).is_package:
         raise UnsureError
     for name in dict.fromkeys(attributes):
         part = named(project, f"{module}.{name}", home)
@@ -162,11 +162,7 @@ def _named(project: Project, qualified: str, home: Home) -> Link | None:
 
 def _lies_in_package(project: Project, qualified: str, home: Home) -> bool:
     """Whether a name may mean a module, as no name in a plain module does."""
-    return _is_package(project.resolve(qualified.rpartition(".")[0], home))
-
-
-def _is_package(found: Resolved) -> bool:
-    return found.file is None or found.file.name == "__init__.py"
+    return project.resolve(qualified.rpartition(".")[0], home).is_package
 
 
 def _aliases(home: Home) -> Mapping[str, str | None]:

@@ -83,6 +83,10 @@ class SourceModule:
         start, end = self.bounds(first, last)
         return self.text[start:end]
 
+    def lines_of(self, node: ast.stmt) -> str:
+        """The lines of a statement, without its decorators."""
+        return self.segment(node.lineno, node.end_lineno or node.lineno)
+
     def bounds(self, first: int, last: int) -> tuple[int, int]:
         """Where the text of some lines starts, and where the end of the last line stands."""
         begins = self._begins

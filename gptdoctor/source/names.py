@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
+from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line, lines_at
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,18 +100,16 @@ def _nested_imports(text: str) -> list[int] | None:
     """
     if "\r" in text:  # ends a line, too
         return None
-    found: list[int] = []
-    line, counted = 1, 0
+    places: list[int] = []
     at = text.find("import")
     while at >= 0:
         begin = text.rfind("\n", 0, at) + 1
         before = text[begin:at]
         indented = before[:1].isspace() and before.lstrip()[:4] in ("", "from")
         if indented or ":" in before or ";" in before or text[begin - 2 : begin - 1] == "\\":
-            line, counted = line + text.count("\n", counted, at), at
-            found.append(line)
+            places.append(at)
         at = text.find("import", at + 6)
-    return found
+    return lines_at(text, places)
 
 
 def absolute_module(node: ast.ImportFrom, package: str) -> str:

@@ -45,6 +45,11 @@ class Resolved:
     file: Path | None = None
     own: Path | None = None  # the same, where it is a file of the project to read
 
+    @property
+    def is_package(self) -> bool:
+        """Whether it may be a package, which may hold other modules."""
+        return self.file is None or self.file.name == "__init__.py"
+
 
 # What was found, and the folders whose entries say so.
 Found = tuple[Resolved, frozenset[Path]]
@@ -128,8 +133,7 @@ class Places:
         own = dotted
         while own and find(own).origin is not Origin.PROJECT:
             own = own.rpartition(".")[0]
-        file = find(dotted).file
-        return bool(own) and (file is None or file.name == "__init__.py")
+        return bool(own) and find(dotted).is_package
 
     def below(self, folder: str, dotted: str) -> tuple[Path | None, frozenset[Path]]:
         """The file of a module in one folder, and the folders whose entries say so."""

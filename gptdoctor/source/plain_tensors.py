@@ -37,7 +37,7 @@ def makes_tensors(node: ast.AST, module: SourceModule) -> bool:
     """Whether a constructor's text may make any; most make none, and are followed no further."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     return any(map(text.__contains__, _MAKER_WORDS)) and MAKER.search(text) is not None
 
 

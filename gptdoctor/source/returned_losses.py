@@ -54,7 +54,7 @@ def cut_losses(function: Function) -> Iterator[CutLoss]:
 
 def may_cut(node: FunctionNode, module: SourceModule) -> bool:
     """Whether a function may return a loss cut off: a cheap first answer by its text."""
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     if "return" not in text and "yield" not in text:
         return False
     cuts = any(map(text.__contains__, _CUTTING_WORDS)) and CUTTING_TEXT.search(text) is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # The fields of a compound statement that hold statements, in the order of the text; all other
 # kinds hold none.  Reading only these is what makes a pass over the statements cheap.
@@ -67,6 +67,20 @@ def holds_line(node: ast.AST, lines: list[int]) -> bool:
     first: int | None = getattr(node, "lineno", None)
     if first is None:  # a `case` has no lines
         return True
+    return any_between(lines, first, getattr(node, "end_lineno", None) or first)
+
+
+def any_between(lines: list[int], first: int, last: int) -> bool:
+    """Whether one of some lines, which are in order, is the first, the last or between them."""
     following = bisect_left(lines, first)
-    last: int = getattr(node, "end_lineno", None) or first
     return following < len(lines) and lines[following] <= last
+
+
+def lines_at(text: str, places: Iterable[int], first: int = 1) -> list[int]:
+    """The numbers of the lines at some places of a text, in order; its own first is `first`."""
+    lines: list[int] = []
+    line, known = first, 0
+    for place in sorted(places):
+        line, known = line + text.count("\n", known, place), place
+        lines.append(line)
+    return lines

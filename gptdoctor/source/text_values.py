@@ -52,7 +52,7 @@ def _settings(project: Project, info: ClassInfo, attribute: str) -> list[Kept]:
         if not registers and not _says(link.text, attribute):
             continue  # as most bases do, which are large
         for method in link.methods.values():
-            lines = link.module.segment(method.lineno, method.end_lineno or method.lineno)
+            lines = link.module.lines_of(method)
             if not registers and not _says(lines, attribute):
                 continue
             buffers = _buffers(method) if registers else []

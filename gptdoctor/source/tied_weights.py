@@ -29,7 +29,7 @@ def may_tie(node: ast.AST, module: SourceModule) -> bool:
     """Whether a constructor gives a value to some layer's weight, and names one more."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     return text.count("weight") > 1 and any(
         _weight(one.targets[0]) for statement in node.body for one, _ in _assignments(statement)
     )

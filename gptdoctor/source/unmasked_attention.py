@@ -40,7 +40,7 @@ _ELSE = re.compile(
 _PAIR = tuple(re.compile(rf"class \w*{word}", re.IGNORECASE) for word in ("encod", "decod"))
 # What a step may do to scores without hiding any of them.
 _PLAIN = frozenset({Did.PRODUCT, Did.MULTIPLIED, Did.DIVIDED, Did.RESHAPED})
-STACKS = ("TransformerEncoder", "TransformerEncoderLayer", "MultiheadAttention")
+_LAYERS = ("TransformerEncoder", "TransformerEncoderLayer", "MultiheadAttention")
 
 
 def calls_without_mask(
@@ -48,7 +48,7 @@ def calls_without_mask(
 ) -> Iterator[tuple[ast.Call, Function]]:
     """The calls of `self.NAME`, a layer of torch.nn, that let each position see the whole text."""
     last = (info.module.names.called(layer) or "").removeprefix("torch.nn.")
-    if last not in STACKS or not _may_leak(project, info):
+    if last not in _LAYERS or not _may_leak(project, info):
         return
     for call, function in own_calls(project, info).get(name, []):
         given = [text_of(one) for one in call.args]

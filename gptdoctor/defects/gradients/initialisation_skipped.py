@@ -30,7 +30,7 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parents[-1]:
         return
     module = visit.module
-    lines = module.segment(node.lineno, node.end_lineno or node.lineno).partition("\n")[2]
+    lines = module.lines_of(node).partition("\n")[2]
     if node.decorator_list or not _is_private(node, info) or not SETTING.search(lines):
         return
     # Named once in the file, by its definition; what another file would call it is no private one.

@@ -62,7 +62,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _lost(node: ast.FunctionDef, module: SourceModule) -> Iterator[tuple[Setting, str]]:
     """The weights that a constructor keeps as plain tensors, and how they became such."""
-    text = module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = module.lines_of(node)
     asking = "requires_grad" in text
     if not asking and "Parameter" not in text and not is_renamed(module, PARAMETERS):
         return

@@ -64,7 +64,7 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
     words = _choosing(visit.module)
     if not words:
         return False
-    text = visit.module.segment(node.lineno, node.end_lineno or node.lineno)
+    text = visit.module.lines_of(node)
     return any(map(text.__contains__, words))
 
 

@@ -14,6 +14,7 @@ from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_switches import may_state_switch
 from gptdoctor.source.generating import (
     CHOOSING,
     WITHOUT_GRADIENTS,
@@ -57,7 +58,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _by_caller(function: Function, visit: Visit) -> bool:
     """Whether gradients are off where it is called, or in the whole module."""
-    if "set_grad_enabled" in visit.module.text or function.outer is not None:
+    if may_state_switch(visit.module) or function.outer is not None:
         return True
     for site in callers(visit.project, function):
         around = site.function.statements_around(site.node)

@@ -16,7 +16,8 @@ from torch import nn
 
 from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.loaded_text import text_of, tree_of_file
-from gptdoctor.specimen.places import loaded_modules, project_path, symbol_of
+from gptdoctor.specimen.places import project_path, symbol_of
+from gptdoctor.specimen.reads import project_modules
 
 _COMMENT = re.compile(r"\s*#")
 _FUNCTION = ast.FunctionDef | ast.AsyncFunctionDef
@@ -92,10 +93,8 @@ def commented_line(filename: str | Path, number: int) -> str:
 
 def loaded_files(root: str) -> Iterator[str]:
     """The files of the user's that some loaded module came from."""
-    for module in loaded_modules(root):
-        filename = getattr(module, "__file__", None)
-        if isinstance(filename, str) and project_path(filename, root) is not None:
-            yield filename
+    for module in project_modules(root):
+        yield str(module.__file__)
 
 
 def _place(function: FunctionType, line: int, root: str) -> Place:
