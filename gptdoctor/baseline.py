@@ -7,23 +7,21 @@ much is left, and says so where an entry of it is no longer found.
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from gptdoctor.config import Options
 from gptdoctor.core.diagnosis import Examination, ModelDiagnosis, Verdict
-from gptdoctor.core.errors import ConfigError, DoctorError
+from gptdoctor.core.errors import ConfigError
 from gptdoctor.core.findings import Finding, Status
 from gptdoctor.core.suppressions import SuppressedBy, Suppression
 from gptdoctor.diagnose.fingerprints import fingerprints
 from gptdoctor.diagnose.set_aside import sorted_out
 from gptdoctor.diagnose.words import count, some
+from gptdoctor.whole_files import write_file
 
 USUAL_NAME = "gptdoctor-baseline.json"
 VERSION = 1
@@ -97,20 +95,7 @@ def write_baseline(file: Path, baseline: Baseline) -> None:
         "models": [asdict(one) for one in sorted(baseline.models)],
     }
     text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
-    new = None
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", dir=file.parent, prefix=f".{file.name}.", delete=False, encoding="utf-8"
-        ) as written:
-            new = Path(written.name)
-            written.write(text)
-        new.chmod(file.stat().st_mode if file.exists() else 0o666 & ~_umask())
-        new.replace(file)
-    except OSError as error:
-        if new is not None:
-            with suppress(OSError):
-                new.unlink()
-        raise DoctorError(f"{file} cannot be written: {error.strerror}") from error
+    write_file(file, text)
 
 
 def without_known(
@@ -252,10 +237,3 @@ def _read(entry: Any) -> KnownFinding:
 
 def _told(error: Exception) -> str:
     return f"no {error}" if isinstance(error, KeyError) else str(error)
-
-
-def _umask() -> int:
-    """The system's mask for new files, which can only be read by setting it."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

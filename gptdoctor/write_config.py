@@ -6,11 +6,8 @@ do.  The file is wholly old or wholly new at any moment.
 
 from __future__ import annotations
 
-import os
-import shutil
 import tomllib
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +21,7 @@ from gptdoctor.config import toml_string
 from gptdoctor.config_file import FILE
 from gptdoctor.core.diagnosis import ModelDiagnosis
 from gptdoctor.core.errors import ConfigError
+from gptdoctor.whole_files import replace_file
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +37,7 @@ def write_config(root: Path, models: Iterable[ModelDiagnosis]) -> Written:
 
     Raises ConfigError, with the file as it was, where it cannot be read or written.
     """
-    file = Path(os.path.realpath(root / FILE))  # a link stays one: its target is replaced
+    file = root / FILE
     read = _read(file)
     windows = read.count("\r\n") == read.count("\n") > 0
     text = read.replace("\r\n", "\n") if windows else read
@@ -54,7 +52,7 @@ def write_config(root: Path, models: Iterable[ModelDiagnosis]) -> Written:
     except (TOMLKitError, ValueError, TypeError) as error:
         raise ConfigError(f"{FILE} cannot be added to: {error}; nothing was written") from error
     if new != text:
-        _replace(file, new.replace("\n", "\r\n") if windows else new)
+        _write(file, new.replace("\n", "\r\n") if windows else new)
     return Written(added=(*added, *filter(None, templates)), kept=tuple(kept))
 
 
@@ -145,19 +143,8 @@ def _require_same(before: Any, after: Any) -> None:
         _require_same(value, after[key])
 
 
-def _replace(file: Path, text: str) -> None:
-    """Write a copy beside the file, down to the disk, and put it in its place in one step."""
-    copy = file.with_name(f".{file.name}.gptdoctor-{os.getpid()}.new")
+def _write(file: Path, text: str) -> None:
     try:
-        with copy.open("x", encoding="utf-8", newline="") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if file.exists():
-            shutil.copymode(file, copy)
-        copy.replace(file)
+        replace_file(file, text.encode("utf-8"))
     except OSError as error:
         raise ConfigError(f"{FILE} cannot be written: {error.strerror}; it is as it was") from error
-    finally:
-        with suppress(OSError):
-            copy.unlink(missing_ok=True)

@@ -22,7 +22,8 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
     "config_keys": ({"core"}, set()),
     "config_file": ({"core", "config", "config_keys"}, set()),
     "settings": ({"core", "config", "config_file", "catalog", "source"}, set()),
-    "write_config": ({"core", "config", "config_file"}, {"tomlkit"}),
+    "whole_files": ({"core"}, set()),
+    "write_config": ({"core", "config", "config_file", "whole_files"}, {"tomlkit"}),
     # `.gitignore` files are read as git reads them.
     "source.ignore_patterns": (set(), {"pathspec"}),
     "source": ({"core", "config", "source.laid_out", "source.ignore_patterns"}, set()),
@@ -55,7 +56,7 @@ ALLOWED: dict[str, tuple[set[str], set[str]]] = {
         set(),
     ),
     "weigh": (TEXT_SIDE | {"prepare", "told_models"}, set()),
-    "baseline": ({"core", "config", "diagnose"}, set()),
+    "baseline": ({"core", "config", "diagnose", "whole_files"}, set()),
     "changed": (TEXT_SIDE | {"scan_file"}, set()),
     "settling": (TEXT_SIDE | {"baseline", "changed"}, set()),
     "running": ({"core", "cache", "worker"}, set()),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +13,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from gptdoctor.core.errors import DoctorError, UsageError
+from gptdoctor.core.errors import UsageError
+from gptdoctor.whole_files import usable_file, write_file
 
 if TYPE_CHECKING:
     from gptdoctor.report.checked import Checked
@@ -48,7 +48,7 @@ def planned(words: Sequence[str] | None, file: Path | None) -> tuple[Output, ...
     if file is not None:
         if not without:
             raise UsageError("--output-file has no format left, for each has a file of its own")
-        outputs = [Output(one.format, one.file or _usable(file)) for one in outputs]
+        outputs = [Output(one.format, one.file or usable_file(file)) for one in outputs]
     twice = [str(path) for path, times in Counter(map(_place, outputs)).items() if times > 1]
     if twice:
         raise UsageError(f"two formats would be written to {twice[0]}")
@@ -68,7 +68,7 @@ def write_all(outputs: Sequence[Output], checked: Checked) -> None:
             writer_of(output.format)(checked, sys.stdout)
             continue
         writer_of(output.format)(checked, text)
-        _write(output.file, text.getvalue())
+        write_file(output.file, text.getvalue())
         typer.echo(f"wrote {output.file}", err=True)
 
 
@@ -100,45 +100,8 @@ def _output(word: str) -> Output:
     name, separator, file = word.partition(":")
     if separator and not file:
         raise UsageError(f"{word!r} names no file", hint=f"write it as {name}:FILE")
-    return Output(require_format(name), _usable(Path(file)) if file else None)
-
-
-def _usable(file: Path) -> Path:
-    """The file, once it is known that it can be written: a check may take minutes."""
-    folder = file.parent
-    if not folder.is_dir():
-        raise UsageError(f"{file} cannot be written: there is no folder {str(folder)!r}")
-    if file.is_dir():
-        raise UsageError(f"{file} cannot be written: it is a folder")
-    if not os.access(file if file.exists() else folder, os.W_OK):
-        raise UsageError(f"{file} cannot be written: that is not permitted")
-    return file
+    return Output(require_format(name), usable_file(Path(file)) if file else None)
 
 
 def _place(output: Output) -> Path:
     return Path(os.path.realpath(output.file)) if output.file else STDOUT
-
-
-def _write(file: Path, text: str) -> None:
-    """Replace a file in one step; what is no plain file, a pipe or a device, is written to."""
-    target = Path(os.path.realpath(file))  # a link stays one
-    data = text.encode("utf-8", errors="replace")
-    try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        _replace(target, data)
-    except OSError as error:
-        raise DoctorError(f"{file} cannot be written: {error.strerror or error}") from error
-
-
-def _replace(target: Path, data: bytes) -> None:
-    copy = target.with_name(f".{target.name}.gptdoctor-{os.getpid()}.new")
-    try:
-        copy.write_bytes(data)
-        if target.exists():
-            shutil.copymode(target, copy)
-        copy.replace(target)
-    except BaseException:
-        copy.unlink(missing_ok=True)
-        raise

@@ -12,7 +12,8 @@ from gptdoctor.cli.completing import rules_joined
 from gptdoctor.cli.examining import examine
 from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
-from gptdoctor.core.errors import DoctorError, UsageError
+from gptdoctor.core.errors import UsageError
+from gptdoctor.whole_files import usable_file, write_file
 
 if TYPE_CHECKING:
     from gptdoctor.prove.prove import Proven
@@ -78,8 +79,7 @@ def _refuse_foreign(output: Path) -> None:
         raise UsageError(
             f"{output} is there, and gptdoctor did not write it", hint="choose another -o"
         )
-    if not output.absolute().parent.is_dir():
-        raise UsageError(f"there is no folder {output.parent} to write {output.name} to")
+    usable_file(output)
 
 
 def _give(proven: Proven, output: Path | None) -> None:
@@ -91,8 +91,5 @@ def _give(proven: Proven, output: Path | None) -> None:
     if proven.text and output is None:
         typer.echo(proven.text, nl=False)
     elif proven.text and output is not None:
-        try:
-            output.write_text(proven.text, encoding="utf-8")
-        except OSError as error:
-            raise DoctorError(f"{output} cannot be written: {error.strerror}") from error
+        write_file(output, proven.text)
     print_proven(stderr_console(), proven, output)

@@ -12,14 +12,16 @@ from gptdoctor.cli import options as shared
 from gptdoctor.cli.examining import examine
 from gptdoctor.cli.file_options import reading_files
 from gptdoctor.cli.interrupts import ignore_interrupts
-from gptdoctor.core.errors import DoctorError, ResultFileError, UsageError
+from gptdoctor.core.errors import ResultFileError, UsageError
+from gptdoctor.whole_files import usable_file, write_file
 
 if TYPE_CHECKING:
     from gptdoctor.core.diagnosis import Examination
+    from gptdoctor.report.blocks import Document
 
 OutputOption = Annotated[
     Path | None,
-    typer.Option("--output", "-o", metavar="FILE.md", help="Write Markdown to this file."),
+    typer.Option("--output", "-o", metavar="FILE", help="Write Markdown, or HTML for FILE.html."),
 ]
 FromOption = Annotated[
     Path | None,
@@ -50,6 +52,8 @@ def report(
     """Write the trainability report: models, bugs, what to fix first, how to wire training."""
     if source is not None and targets:
         raise UsageError("--from takes no targets", hint="give targets or a result file, not both")
+    if output is not None:
+        usable_file(output)
     if source is not None:
         examination = _load(source)
     else:
@@ -83,11 +87,14 @@ def _write(examination: Examination, output: Path | None) -> None:
 
         print_document(stdout_console(), document)
         return
-    from gptdoctor.report.markdown import render
-
     ignore_interrupts()
-    try:
-        output.write_text(render(document), encoding="utf-8")
-    except OSError as error:
-        raise DoctorError(f"{output} cannot be written: {error.strerror}") from error
+    write_file(output, _rendered(document, output))
     stderr_console().print(f"wrote {output}", highlight=False)
+
+
+def _rendered(document: Document, output: Path) -> str:
+    """The document as the file's ending asks for it: Markdown, unless it is a page's."""
+    from gptdoctor.report import html_page, markdown
+
+    page = output.suffix.lower() in (".html", ".htm")
+    return html_page.render(document) if page else markdown.render(document)

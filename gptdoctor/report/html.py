@@ -28,6 +28,7 @@ _BLOCK = (
     "white-space:pre;line-height:1.45;background:rgba(127,127,127,0.1)"
 )
 FAINT = "opacity:0.68"
+_GUTTER = f"{FAINT};user-select:none"
 
 
 def element(name: str, content: str, style: str = "") -> str:
@@ -55,13 +56,13 @@ def badge(text: str, role: str) -> str:
     return element("span", escape(visible(text)), style)
 
 
-def code_html(source: str, first_line: int) -> str:
-    """Python with the numbers of its lines."""
+def code_html(source: str, first_line: int | None) -> str:
+    """Python with the numbers of its lines, which are not copied with it; None: without them."""
     lines = code_lines(source)
-    width = len(str(first_line + len(lines) - 1))
+    width = 0 if first_line is None else len(str(first_line + len(lines) - 1))
     told = []
-    for number, line in enumerate(lines, start=first_line):
-        gutter = element("span", f"{str(number).rjust(width)} │ ", FAINT)
+    for number, line in enumerate(lines, start=first_line or 1):
+        gutter = element("span", f"{str(number).rjust(width)} │ ", _GUTTER) if width else ""
         pieces, end = [], 0
         for span in sorted(line.spans, key=lambda one: one.start):
             style = span.style if isinstance(span.style, Style) else Style.parse(span.style)

@@ -166,6 +166,17 @@ def test_report_from_a_result_runs_nothing(project: Path, whole: Done) -> None:
     text = (project / "report.md").read_text()
     assert "sick.py" in text
     assert "GD101" in text
+    assert gptdoctor("report", "--from", result, "-o", "report.html", cwd=project).code == 0
+    page = (project / "report.html").read_text()
+    assert page.startswith("<!doctype html>")
+    assert "GD101" in page
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_runs(project: Path) -> None:
+    """Minutes later it would be too late."""
+    done = gptdoctor("report", "missing.py", "-o", "nowhere/report.md", cwd=project)
+    assert done.code == 2
+    assert "there is no folder 'nowhere'" in done.err
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[1]", '{"schema_version": 99}'])

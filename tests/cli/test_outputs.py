@@ -103,13 +103,14 @@ def test_a_file_that_cannot_be_written_is_one_sentence(
     target = folder / "old.json"
     target.write_text("old")
 
-    def full(copy: Path, data: bytes) -> int:
+    def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(DoctorError, match=r"old\.json cannot be written: No space left on device"):
         write_all([Output("json", target)], CHECKED)
     assert target.read_text() == "old"
+    assert [*folder.glob("*old.json*")] == [target]
 
 
 def test_paths_begin_at_the_repository_for_ci_and_here_for_editors(folder: Path) -> None:
