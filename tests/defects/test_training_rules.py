@@ -321,6 +321,69 @@ SICK = {
             return losses.mean()
         """,
     ),
+    "a script that waits for eight batches": (
+        "GD623",
+        """
+        import torch
+        import torch.nn.functional as F
+        from data import loader
+
+        net = torch.nn.Linear(8, 8)
+        opt = torch.optim.SGD(net.parameters(), lr=0.1)
+        for i, (x, y) in enumerate(loader):
+            loss = F.cross_entropy(net(x), y)
+            loss.backward()  # here
+            if not (i + 1) % 8:
+                opt.step()
+                opt.zero_grad()
+        """,
+    ),
+    "a step that waits, told by a name": (
+        "GD623",
+        """
+        import torch
+
+        def fit(net, loader, optimizer, criterion, wait):
+            for i, (x, y) in enumerate(loader):
+                it_is_time = (i + 1) % wait == 0 or i + 1 == len(loader)
+                loss = criterion(net(x), y).to("cuda")
+                loss.backward()  # here
+                if it_is_time:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        """,
+    ),
+    "a pass with and one without the others' gradients": (
+        "GD623",
+        """
+        import torch
+
+        def fit(net, loader, optimizer, wait):
+            for i, batch in enumerate(loader):
+                loss = net(**batch).loss
+                if (i + 1) % wait != 0:
+                    with net.no_sync():
+                        loss.backward()  # here
+                else:
+                    loss.backward()  # here
+                    optimizer.step()
+                    optimizer.zero_grad()
+        """,
+    ),
+    "slices of a batch": (
+        "GD623",
+        """
+        import torch
+
+        def one(net, ids, goal, optimizer, size, parts):
+            optimizer.zero_grad()
+            for k in range(parts):
+                some, aims = ids[k * size : (k + 1) * size], goal[k * size : (k + 1) * size]
+                loss = torch.nn.functional.cross_entropy(net(some).mT, aims)
+                loss.backward()  # here
+            optimizer.step()
+        """,
+    ),
     "a checkpoint in a script": (
         "GD629",
         """
@@ -446,6 +509,45 @@ HEALTHY = {
                 noise.data += 0.01 * noise.grad.sign()
                 noise.grad.zero_()
             return noise.detach()
+        """,
+    "a library that divides by itself": """
+        import torch
+        from accelerate import Accelerator
+
+        def fit(net, loader, optimizer):
+            accelerator = Accelerator(gradient_accumulation_steps=4)
+            for i, batch in enumerate(loader):
+                loss = net(batch).mean()
+                accelerator.backward(loss)
+                if (i + 1) % 4 == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
+        """,
+    "a base class that may divide": """
+        import torch
+        from trainers import Base
+
+        class Coach(Base):
+            def fit(self, loader, wait):
+                optimizer = torch.optim.SGD(self.net.parameters(), lr=0.1)
+                for i, batch in enumerate(loader):
+                    loss = self.compute_loss(batch)
+                    loss.backward()
+                    if (i + 1) % wait == 0:
+                        optimizer.step()
+                        optimizer.zero_grad()
+        """,
+    "gradients divided out of sight": """
+        import torch
+        from grads import average_grads
+
+        def fit(net, loader, optimizer, wait):
+            for i, batch in enumerate(loader):
+                net(batch).mean().backward()
+                if (i + 1) % wait == 0:
+                    average_grads(net, wait)
+                    optimizer.step()
+                    optimizer.zero_grad()
         """,
     "an optimizer handed on with its table": """
         import torch

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Confidence,
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Suspicion,
+    Value,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.constant_weights import FILLS, fills_all
 
 CODE = "GD906"
 NAMES_SHOWN = 3
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    weights = fills_all(node, visit.flow, visit.parents)
+    if weights:
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=visit.symbol,
+            message=(
+                f"`{ast.unparse(node)}` sets `{weights}` of all linear layers to one number, and "
+                "nothing draws them: their units learn the same"
+            ),
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
 
 
 def read_symmetry(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -92,7 +119,10 @@ class EvenReader(nn.Module):
         self.up = nn.Linear(width, 4 * width)
         self.down = nn.Linear(4 * width, width)
         self.head = nn.Linear(width, vocab_size)
-        for layer in (self.up, self.down):
+        self.apply(self.set_weights)
+
+    def set_weights(self, layer):
+        if isinstance(layer, nn.Linear):
             nn.init.constant_(layer.weight, 0.02)
             nn.init.zeros_(layer.bias)
 
@@ -110,8 +140,11 @@ DEFECT = Defect(
     explanation=(
         "All rows of a weight start equal, on both sides of the same units, and so do their "
         "gradients: no step ever makes two of them differ. Or two factors of one product both "
-        "start at zero, and neither gets a gradient. One projection, gate or adapter that starts "
-        "at zero beside others that do not is healthy: it differs after a step."
+        "start at zero, and neither gets a gradient. In text: a function given to `apply`, or a "
+        "loop over all modules or parameters, that fills the weights of all linear layers with "
+        "one number, and their biases if they have any, in a class that draws nothing. One "
+        "projection, gate or adapter that starts at zero beside others that do not is healthy: it "
+        "differs after a step."
     ),
     harm="The layer costs what it costs and computes one number, or nothing.",
     confirmed_by=(
@@ -121,6 +154,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("constant_(layer.weight, 0.02)", "normal_(layer.weight, std=0.02)"),
+    suspects={calls(*FILLS): _suspect},
+    confidence=Confidence.MEDIUM,
     convicts={"symmetry": read_symmetry},
     explains=("GD903",),
     proof=Proof(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Iterator, Mapping
 
@@ -10,16 +11,45 @@ from gptdoctor.core.findings import (
     Place,
     Severity,
     Status,
+    Suspicion,
     Value,
 )
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.label_marks import Marking, number_of
+from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, watched
 
 CODE = "GD605"
 PROBE = "labels"
+KINDS = ("cross_entropy", "nll_loss")
+LEFT_OUT = -100  # by torch's losses, unless they are told another number
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+        told = loss.setting("ignore_index")
+        ignored = LEFT_OUT if told is None else number_of(told, loss.function)
+        plain = loss.kind in KINDS and ignored is not None
+        marks = Marking(visit.project).of(loss.targets, loss.function) if plain else None
+        wrong = sorted(one for one in marks or () if one != ignored)
+        if wrong and ignored is not None:
+            yield _of_other_mark(loss, wrong[0], ignored, visit)
+
+
+def _of_other_mark(loss: LossCall, mark: int, ignored: int, visit: Visit) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(loss.call),
+        symbol=loss.function.symbol,
+        message=(
+            f"`{ast.unparse(loss.targets)}` marks what is no target with {mark}, and this loss "
+            f"leaves out {ignored}: a label of {mark} is no token"
+        ),
+        extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -150,7 +180,8 @@ class Model(nn.Module):
         logits = self.lm_head(self.mix(self.wte(input_ids))[0])
         if labels is None:
             return logits, None
-        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), labels[:, 1:].flatten())
+        goal = labels[:, 1:].masked_fill(labels[:, 1:] == self.pad_id, -1)
+        loss = F.cross_entropy(logits[:, :-1].flatten(0, 1), goal.flatten())
         return logits, loss
 """
 
@@ -163,14 +194,17 @@ DEFECT = Defect(
         "The model keeps the number of a padding token, and its loss neither ignores that token "
         "nor weighs it with nothing; or labels that torch leaves out (-100, or what the code says "
         "itself) are given a token before the loss; or the loss leaves them out of its sum and "
-        "divides by the number of all labels. Not meant: a token that ends texts as well, models "
-        "that leave it to the caller to mark what is no target with -100 (those of transformers, "
-        "and those whose text speaks of -100), and a loss that ignores another number by its own "
-        "word."
+        "divides by the number of all labels. In text: labels that one function marks with a "
+        "number below zero, by an assignment, `masked_fill`, `where`, `full` or padding, and hands "
+        "to a loss that ignores another number, both written out. Not meant: a token that ends "
+        "texts as well, models that leave it to the caller to mark what is no target with -100 "
+        "(those of transformers, and those whose text speaks of -100), and a loss that ignores "
+        "another number by its own word."
     ),
     harm=(
         "A batch of short rows trains the model mostly to say the padding token, and the loss "
-        "looks better the more padding there is. Divided by all labels, a batch counts the less "
+        "looks better the more padding there is. A mark that the loss does not know stops training "
+        "with an index out of range. Divided by all labels, a batch counts the less "
         "the shorter its texts are."
     ),
     confirmed_by=(
@@ -180,9 +214,8 @@ DEFECT = Defect(
         "so does a mean in which the other positions weigh no more than before."
     ),
     sick=SICK,
-    healed=SICK.replace(
-        "labels[:, 1:].flatten())", "labels[:, 1:].flatten(), ignore_index=self.pad_id)"
-    ),
+    healed=SICK.replace("goal.flatten())", "goal.flatten(), ignore_index=-1)"),
+    suspects={calls(*names_of(*KINDS)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=MEASURES, test=_test),
 )
