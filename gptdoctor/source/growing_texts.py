@@ -71,8 +71,8 @@ def _grown(joined: ast.Call, statement: ast.AST) -> str | None:
     if not isinstance(first, ast.Name) or not isinstance(target, ast.Name):
         return None
     named = [one.value for one in joined.keywords if one.arg in ("dim", "axis")]
-    axis = (joined.args[1:2] or named or [None])[0]
-    along = called_name(joined) == "hstack" or (axis and ast.unparse(axis) in LAST_AXES)
+    axes = [ast.unparse(one) for one in (*joined.args[1:2], *named)]
+    along = called_name(joined) == "hstack" or any(one in LAST_AXES for one in axes)
     return first.id if along and first.id == target.id else None
 
 

@@ -42,7 +42,7 @@ def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def _told(growth: Growth, function: Function, visit: Visit) -> str:
     """What becomes of a text that is longer than its network reads; "" where nothing is known."""
     cut = growth.cut
-    sizes = set()
+    sizes: set[str] = set()
     for table in _tables(growth, function, visit):
         sizes |= table.size
         if cut is None and not is_bounded(growth, function, table.size):
