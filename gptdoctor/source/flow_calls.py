@@ -243,15 +243,24 @@ def _importers(project: Project, callee: Function) -> Iterator[SourceModule]:
     file = callee.module.file
     stem = file.parent.name if file.stem == "__init__" else file.stem
     called = callee.owner.name if callee.owner and callee.name == "forward" else callee.name
-    folder, package = _surroundings(file)
-    neighbours = _neighbours(folder, package)
-    project.footprints.looked(file, frozenset([folder, *(one.parent for one in neighbours)]))
-    for other in neighbours:
-        project.footprints.note(file, other, (EVERYTHING,))  # any of them may come to call it
+    for other in files_beside(project, file):
         if other != file and _names_all(other, (stem, called)):
             read = project.read(other)
             if isinstance(read, SourceModule):
                 yield read
+
+
+def files_beside(project: Project, file: Path) -> tuple[Path, ...]:
+    """The files of a module's package, or of its folder; none of a library, which has too many.
+
+    What the module is told may rest on all that they say.
+    """
+    folder, package = _surroundings(file)
+    neighbours = _neighbours(folder, package)
+    project.footprints.looked(file, frozenset([folder, *(one.parent for one in neighbours)]))
+    for other in neighbours:
+        project.footprints.note(file, other, (EVERYTHING,))  # any of them may come to ask
+    return neighbours
 
 
 def _names_all(file: Path, words: tuple[str, ...]) -> bool:

@@ -136,6 +136,16 @@ def importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:
             yield other
 
 
+def files_importing(project: Project, module: SourceModule, words: set[str]) -> list[Path]:
+    """The files with one of these words in an import statement; nothing of them is parsed."""
+    project.footprints.wide.add(module.file)  # any file may come to import it
+    known = _imported_words(project)
+    found = dict.fromkeys(file for word in words for file in known.get(word, ()))
+    for file in found:
+        project.footprints.note(module.file, file, (EVERYTHING,))
+    return list(found)
+
+
 def _imported_words(project: Project) -> dict[str, list[Path]]:
     """The files by the words of their import statements."""
     if project not in _WORDS:

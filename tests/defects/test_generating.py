@@ -1,4 +1,4 @@
-"""GD402, GD409, GD410 and GD412: what the text shows of functions that generate."""
+"""GD402, GD408, GD409, GD410 and GD412: what the text shows of functions that generate."""
 
 from __future__ import annotations
 
@@ -150,3 +150,45 @@ RESTORED = {
 def test_a_mode_that_may_be_put_back_is_left_alone(text: str) -> None:
     """Or that is another's."""
     assert seen("GD409", text)[0] == []
+
+
+TRAINING = METHOD.replace("self.eval()", "self.train()")
+IN_TRAINING = {
+    "a method": TRAINING,
+    "said in full": METHOD.replace("self.eval()", "self.train(mode=True)"),
+    "put back afterwards": TRAINING.replace(
+        "        return", "        self.eval()\n        return"
+    ),
+    "a model that is given": "def generate(model, ids, steps):\n    model.train()  # here\n" + LOOP,
+}
+NOT_IN_TRAINING = {
+    "off again": TRAINING.replace("  # here", "\n        self.eval()"),
+    "off in the loop": TRAINING.replace(
+        "            probs", "            self.eval()\n            probs"
+    ),
+    "another model": TRAINING.replace("self.train()", "self.draft.train()"),
+    "on demand": TRAINING.replace(
+        "        self.train()  # here", "        if steps:\n            self.train()"
+    ),
+    "as it was": TRAINING.replace("self.train()", "self.train(was)"),
+    "off": TRAINING.replace("self.train()", "self.train(False)"),
+    "afterwards": METHOD.replace("        return", "        self.train()\n        return"),
+    "to tell how sure it is": TRAINING.replace("generate(", "mc_dropout_generate("),
+    "what is learned from": TRAINING.replace(
+        "        return", "        ids.sum().backward()\n        return"
+    ),
+    "nothing generated": "def fit(model, ids):\n    model.train()\n    return model(ids)\n",
+}
+
+
+@pytest.mark.parametrize("text", IN_TRAINING.values(), ids=IN_TRAINING)
+def test_a_model_that_generates_in_training_mode_is_seen(text: str) -> None:
+    """At the switch, whatever is put back afterwards."""
+    found, wanted = seen("GD408", text)
+    assert found == wanted != []
+
+
+@pytest.mark.parametrize("text", NOT_IN_TRAINING.values(), ids=NOT_IN_TRAINING)
+def test_a_model_that_may_generate_in_another_mode_is_left_alone(text: str) -> None:
+    """Or one that is to draw with dropout."""
+    assert seen("GD408", text)[0] == []

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Confidence,
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Suspicion,
+    Value,
+)
 from gptdoctor.core.measurements.context_use import ContextUse
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, UnusedPart
 from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.constructors import constructor_at
+from gptdoctor.source.forgotten_layers import forgotten, names_once
 
 CODE = "GD106"
 PROBE = "gradient-flow"
+
+
+def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """What a constructor makes, and no text names again."""
+    around = visit.parents[-1]
+    if not isinstance(around, ast.ClassDef) or not names_once(visit.module.lines_of(around)):
+        return
+    constructor = constructor_at(node, visit.project, visit.owner, around)
+    for setting in forgotten(constructor) if constructor is not None else ():
+        location = visit.module.location(setting.node)
+        yield Suspicion(
+            rule=CODE,
+            location=location,
+            symbol=f"{visit.symbol}.__init__",
+            message=(
+                f"`self.{setting.name}` is made here and named nowhere again: no forward pass "
+                "can use it"
+            ),
+            details={"attribute": setting.name},
+            extent=(location.line, location.end_line),
+        )
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -104,7 +136,8 @@ DEFECT = Defect(
         "names it: often a norm or a projection that forward was meant to apply. Parts that the "
         "code does use, if not for this input (another modality, experts that no token chose, "
         "adapters that are off, heads for several tokens ahead), are not meant; they are told in "
-        "a note."
+        "a note. The text shows it where all files of the project are in sight, and none goes "
+        "through the parts of a model without their names."
     ),
     harm=(
         "It costs memory, distributed training stops at parameters without a gradient, and where "
@@ -119,6 +152,8 @@ DEFECT = Defect(
     healed=SICK.replace(
         "self.head(self.tokens(ids))", "self.head(self.last_norm(self.tokens(ids)))"
     ),
+    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
+    confidence=Confidence.MEDIUM,
     convicts={PROBE: read_flow},
     proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),
 )

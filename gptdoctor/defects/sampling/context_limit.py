@@ -2,18 +2,68 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.generation import ContextRun, GeneratedMethod, Generation
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.growing_texts import LIMIT, Growth, growth_at, is_bounded, networks_called
+from gptdoctor.source.position_tables import Table, table_read
 
 CODE = "GD411"
 PROBE = "generation"
+
+
+def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A text that grows in a loop, and is read as a whole by a network that counts its tokens."""
+    if not isinstance(node, ast.Call) or not isinstance(visit.parents[-1], ast.Assign):
+        return
+    function = visit.flow
+    growth = None if function is None else growth_at(node, visit.parents[-1], function)
+    if function is None or growth is None:
+        return
+    told = _told(growth, function, visit)
+    if told:
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(growth.call),
+            symbol=function.symbol,
+            message=told,
+            extent=(growth.loop.lineno, growth.loop.end_lineno or growth.loop.lineno),
+        )
+
+
+def _told(growth: Growth, function: Function, visit: Visit) -> str:
+    """What becomes of a text that is longer than its network reads; "" where nothing is known."""
+    cut = growth.cut
+    sizes: set[str] = set()
+    for table in _tables(growth, function, visit):
+        sizes |= table.size
+        if cut is None and not is_bounded(growth, function, table.size):
+            return (
+                f"`{growth.text}` grows by as many tokens as the caller asks for and is read as a "
+                f"whole: `{table.name}` has a row for so many positions, and no more"
+            )
+    if cut is None or not (cut.attr in sizes or LIMIT.fullmatch(cut.attr)):
+        return ""
+    return (
+        f"The first `{ast.unparse(cut)}` tokens of `{growth.text}` are kept, and not the newest: "
+        "once it is longer, no further token is read"
+    )
+
+
+def _tables(growth: Growth, function: Function, visit: Visit) -> Iterator[Table]:
+    given = frozenset(one.arg or "" for one in growth.call.keywords)
+    for info in networks_called(visit.project, growth, function):
+        table = table_read(visit.project, info, growth.number, given)
+        if table is not None:
+            yield table
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -106,8 +156,10 @@ DEFECT = Defect(
     explanation=(
         "The model reads a limited number of tokens, and a method hands it the whole text all the "
         "same, so that it crashes inside, or is refused there after some tokens; or it keeps the "
-        "oldest tokens instead of the newest. Not meant: a method that keeps the newest tokens, "
-        "stops at the limit, or refuses with an error of its own, and models without a limit."
+        "oldest tokens instead of the newest. The text shows it where a loop joins tokens to a "
+        "text as often as its caller asks, and its network looks up a learnt position for each of "
+        "them. Not meant: a method that keeps the newest tokens, stops at the limit, or refuses "
+        "with an error of its own, and models without a limit."
     ),
     harm=(
         "Long texts end in an error about indices or sizes that tells a user nothing, or repeat "
@@ -121,6 +173,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("cat", "concat", "concatenate", "hstack"): see_growth},
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

@@ -2,18 +2,85 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, ModeUse
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.names import called_name
 
 CODE = "GD408"
 PROBE = "generation"
+# What asks for dropout while generating: its average over many draws tells how sure a model is.
+ON_PURPOSE = re.compile(
+    r"mc_?(drop|sampl)|monte.?carlo|uncertain|ensemble|bayes|stochastic_pass|rollout|\.backward\(",
+    re.IGNORECASE,
+)
+
+
+def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`train()` of the model before the loop that it generates in, and no `eval()` in between."""
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None or not _turns_on(node):
+        return
+    for step in steps_in(function):
+        if not ON_PURPOSE.search(function.text) and _acts_on(node, step, function):
+            receiver = ast.unparse(node.func).rpartition(".")[0]
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(node),
+                symbol=function.symbol,
+                message=(
+                    f"`{receiver}` is put into training mode here, and `{function.name}` draws "
+                    "its tokens in it: dropout acts on every one of them"
+                ),
+                extent=(node.lineno, node.end_lineno or node.lineno),
+            )
+            return
+
+
+def _turns_on(call: ast.Call) -> bool:
+    """`train()`, `train(True)`, `train(mode=True)`."""
+    given = [*call.args, *(one.value for one in call.keywords)]
+    return all(isinstance(one, ast.Constant) and one.value is True for one in given)
+
+
+def _acts_on(switch: ast.Call, step: Step, function: Function) -> bool:
+    """Whether the model of a loop is certainly in training mode where the loop runs it."""
+    model = _model(step.forward.func)
+    statement = function.statements_around(switch)
+    plain = not any(isinstance(one, ast.If | ast.Try | ast.For | ast.While) for one, _ in statement)
+    if not plain or model is None or _receiver(switch) != model or start(switch) > start(step.loop):
+        return False
+    return not any(
+        isinstance(node, ast.Call)
+        and node is not switch
+        and called_name(node) in ("eval", "train", "requires_grad_", "apply")
+        and start(switch) < start(node) <= end(step.loop)
+        for node in own_nodes(function.node)
+    )
+
+
+def _model(called: ast.expr) -> str | None:
+    """The name of the model that a call runs: `self(x)`, `model.forward(x)`."""
+    if isinstance(called, ast.Attribute) and called.attr == "forward":
+        called = called.value
+    return called.id if isinstance(called, ast.Name) else None
+
+
+def _receiver(switch: ast.Call) -> str | None:
+    called = switch.func
+    value = called.value if isinstance(called, ast.Attribute) else None
+    return value.id if isinstance(value, ast.Name) else None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -111,6 +178,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("train"): see_switch},
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )
