@@ -175,24 +175,28 @@ def _chooses_few(project: Project, call: ast.Call, where: Function, loop: Expert
     count = keyword(call, "k") or next(iter(given), None)
     if not topk or count is None:
         return bool(given or names)  # the argmax of all, without a dimension, chooses nothing
-    own = _texts(project, count, where)
-    return not own & _counts(project, loop)
+    own = number_texts(project, count, where)
+    return not own & expert_counts(project, loop)
 
 
-def _counts(project: Project, loop: ExpertLoop) -> set[str]:
-    """How many experts there are, in the words of the loop and of what makes them."""
+def expert_counts(project: Project, loop: ExpertLoop, *, made_only: bool = False) -> set[str]:
+    """How many experts there are, in the words of the loop and of what makes them.
+
+    With `made_only` the loop's own words are left out.
+    """
     name = self_attribute(loop.experts) or ""
     found = {f"len({text_of(loop.experts)})"}
     made = kept_in(project, loop.function, name)
-    ranges = [one.value for one in loop.parts if one.role is Role.COUNTER]
+    counters = () if made_only else loop.parts
+    ranges = [one.value for one in counters if one.role is Role.COUNTER]
     inside = [] if made is None else [(one, made[1]) for one in every_node(made[0])]
     for node, where in [*((one, loop.function) for one in ranges), *inside]:
         if isinstance(node, ast.Call) and text_of(node.func) == "range" and node.args:
-            found |= _texts(project, node.args[-1], where)
+            found |= number_texts(project, node.args[-1], where)
     return found
 
 
-def _texts(project: Project, count: ast.expr, where: Function) -> set[str]:
+def number_texts(project: Project, count: ast.expr, where: Function) -> set[str]:
     """A number as it is written, as the constructor was given it, and as a number."""
     found = {text_of(count)}
     name = self_attribute(count)
