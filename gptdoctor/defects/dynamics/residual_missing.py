@@ -2,19 +2,50 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Confidence,
+    Conviction,
+    Place,
+    Severity,
+    Status,
+    Suspicion,
+    Value,
+)
 from gptdoctor.core.measurements.depth import Depth, Stack
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.depth_tests import deep_streams
+from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.lost_residuals import names_both, replaced_streams
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.streams import is_straight
 
 CODE = "GD907"
 # Healthy blocks of 60 models of a public package have 0.77 to 1.0 (a highway's gates leave a
 # half); those without a path 0, to within 0.04.
 LEAST_IDENTITY = 0.08
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A block that adds what one of its sublayers makes, and puts another's in its place."""
+    if not isinstance(node, ast.FunctionDef) or not is_straight(node):
+        return
+    if not names_both(visit.module.lines_of(node)):
+        return
+    function = functions_of(visit.project, visit.module).get(node)
+    if function is None or not function.method:
+        return
+    for call, other in replaced_streams(visit.project, function):
+        told = (
+            f"What `{text_of(call.func)}` makes takes the place of the stream, to which that of "
+            f"`{text_of(other.func)}` is added: nothing of the block's input passes it unchanged"
+        )
+        yield suspicion(CODE, call, function, told)
 
 
 def read_depth(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -96,14 +127,15 @@ class Block(nn.Module):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
         self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
-        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        wide = 4 * width
+        self.mlp = nn.Sequential(nn.Linear(width, wide), nn.GELU(), nn.Linear(wide, width))
 
     def attend(self, x):
         return F.scaled_dot_product_attention(self.q(x), self.k(x), self.v(x), is_causal=True)
 
     def forward(self, x):
         x = x + self.attend(self.norm1(x))
-        x = self.down(F.gelu(self.up(self.norm2(x))))
+        x = self.mlp(self.norm2(x))
         return x
 
 
@@ -132,7 +164,9 @@ DEFECT = Defect(
         "them, or each, gives its result alone, so that nothing passes the block unchanged. "
         "Residuals outside the block, parallel sublayers, norms after the sum, gates and scales "
         "of the residual are not meant, nor are recurrent or convolutional stacks, which may do "
-        "without. Only a run shows this."
+        "without. In the text it is seen where a block adds what its attention makes and not what "
+        "its feed-forward network makes, or the other way round; that neither is added is shown "
+        "by a run."
     ),
     harm=(
         "Token and position are mixed away block by block, and a deep model learns slowly or not "
@@ -145,7 +179,9 @@ DEFECT = Defect(
         "along the sums from the end of the block."
     ),
     sick=SICK,
-    healed=SICK.replace("x = self.down(", "x = x + self.down("),
+    healed=SICK.replace("x = self.mlp(", "x = x + self.mlp("),
+    suspects={Named(ast.FunctionDef, ("forward",)): see_forward},
+    confidence=Confidence.MEDIUM,
     convicts={"depth": read_depth},
     proof=Proof(
         measures=(

@@ -8,15 +8,13 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.attention_text import Attention, Did, attentions_of
-from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.flow_turns import number
 from gptdoctor.source.matrix_products import equation_of, sides
 from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import kept_in
+from gptdoctor.source.softmax_dimension import softmax_dimension
 
 CODE = "GD818"
 
@@ -44,7 +42,7 @@ def _is_plain(attention: Attention) -> bool:
 
 
 def _fault(attention: Attention, project: Project, function: Function) -> str | None:
-    given = _dimension(attention.softmax, project, function)
+    given = softmax_dimension(attention.softmax, project, function)
     keys = _keys_from_the_end(attention)
     if keys is None:
         return None
@@ -73,25 +71,6 @@ def _least_rank(attention: Attention, function: Function) -> int:
     given = (side for product in attention.products for side in sides(product))
     turns = (turned(side, function) for side in given)
     return max((turn.least_rank for turn in turns if turn is not None), default=0)
-
-
-def _dimension(call: ast.Call, project: Project, function: Function) -> int | str | None:
-    """The dimension of a softmax; "none" where it has none, None where it is not written down."""
-    maker, where = call, function
-    places = 1
-    if self_attribute(call.func):
-        kept = kept_in(project, function, self_attribute(call.func) or "")
-        if kept is None or not isinstance(kept[0], ast.Call):
-            return None
-        (maker, where), places = (kept[0], kept[1]), 0
-    elif not (where.module.names.called(call) or "").startswith("torch."):
-        places = 0
-    named = {one.arg: one.value for one in maker.keywords}
-    if None in named or any(isinstance(one, ast.Starred) for one in maker.args):
-        return None
-    found = named.get("dim") or named.get("axis")
-    found = found or (maker.args[places] if len(maker.args) > places else None)
-    return "none" if found is None else number(found)
 
 
 def _keys_from_the_end(attention: Attention) -> int | None:

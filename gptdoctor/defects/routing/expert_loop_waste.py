@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.dense_experts import wasted_calls
+from gptdoctor.source.flow_experts import LOOPS, ExpertLoop, expert_loop
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 
 CODE = "GD205"
 PROBE = "routed-experts"
+
+
+def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A loop that gives every expert all rows, and keeps those of the tokens that chose it."""
+    if not isinstance(node, ast.For) or visit.function is None:
+        return
+    function = functions_of(visit.project, visit.module)[visit.function]
+    loop = expert_loop(node, function)
+    if loop is not None:
+        yield from _suspect(loop, function, visit)
+
+
+def see_choice(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A choice of experts, and a sum over all of them in the same function."""
+    function = visit.flow
+    if function is None or next(_choices(function), None) is not node:
+        return  # once for all choices of a function
+    for inner in own_nodes(function.node):
+        if isinstance(inner, LOOPS) and not isinstance(inner, ast.For):
+            loop = expert_loop(inner, function)
+            if loop is not None:
+                yield from _suspect(loop, function, visit)
+
+
+def _choices(function: Function) -> Iterator[ast.AST]:
+    nodes = own_nodes(function.node)
+    return (one for one in nodes if isinstance(one, ast.Call) and called_name(one) == "topk")
+
+
+def _suspect(loop: ExpertLoop, function: Function, visit: Visit) -> Iterator[Suspicion]:
+    for call in wasted_calls(visit.project, loop):
+        told = (
+            f"`{text_of(call)}` runs every one of `{text_of(loop.experts)}` on all rows, and what "
+            "it makes of those that chose other experts is thrown away"
+        )
+        yield suspicion(CODE, call, function, told, (loop.node,))
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -138,6 +181,8 @@ DEFECT = Defect(
         "out += weights[..., slot, None] * mask[..., None] * expert(x)",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
+    suspects={ast.For: see_loop, calls("topk"): see_choice},
+    words=("topk", "argmax"),
     convicts={PROBE: read_blocks},
     proof=Proof(test=_test),
 )

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.routing_axes import dimension_told, softened_over_tokens
 
 CODE = "GD207"
 PROBE = "routed-experts"
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A softmax of a router's scores, of which experts are chosen along another dimension."""
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None or not _chooses(function.text):
+        return
+    choice = softened_over_tokens(visit.project, node, function)
+    if choice is not None:
+        told = (
+            f"`{text_of(node.func)}` {dimension_told(node, visit.project, function)}, and "
+            f"`{text_of(choice.func).rpartition('.')[2]}` chooses the experts along the last: each "
+            "expert is shared out over the tokens"
+        )
+        yield suspicion(CODE, node, function, told, (choice,))
+
+
+def _chooses(text: str) -> bool:
+    return "topk" in text or "argmax" in text
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -87,6 +110,7 @@ class Mixture(nn.Module):
         self.experts = nn.ModuleList(nn.Linear(width, width) for _ in range(experts))
 
     def forward(self, x):
+        B, T, C = x.shape
         weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)
         out = torch.zeros_like(x)
         for slot in range(self.k):
@@ -136,6 +160,7 @@ DEFECT = Defect(
         "weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)",
         "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
     ),
+    suspects={calls("softmax"): see_softmax},
     convicts={PROBE: read_blocks},
     explains=("GD801", "GD802"),
     proof=Proof(

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.wrong_experts import calls_of_others
 
 CODE = "GD206"
 PROBE = "routed-experts"
+
+
+def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A loop over experts that gives the rows of one to another."""
+    function = visit.flow
+    if not isinstance(node, ast.For) or function is None:
+        return
+    for call in calls_of_others(visit.project, node, function):
+        told = (
+            f"`{text_of(call.func)}` is given the rows that chose the expert of the loop's own "
+            "number, which is another one"
+        )
+        yield suspicion(CODE, call, function, told, (node,))
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -194,6 +211,8 @@ DEFECT = Defect(
         "self.experts[number - 1](x[mask])",
         "expert(x[mask])",
     ),
+    suspects={ast.For: see_loop},
+    words=("topk", "argmax"),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204"),
     proof=Proof(

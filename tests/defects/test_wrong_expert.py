@@ -1,0 +1,67 @@
+"""GD206, wrong-expert: what the text shows, and where it cannot be sure."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked
+from tests.defects.scanning import lines_of
+
+MIXTURE = """\
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim, count=4, k=2):
+        super().__init__()
+        self.k, self.count = k, count
+        self.router = nn.Linear(dim, count)
+        self.scale = nn.Parameter(torch.ones(count, dim))
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for number in range(len(self.experts)):
+            rows = (chosen == number).any(-1)
+            share = (weights * (chosen == number)).sum(-1)
+            out[rows] += share[rows, None] * self.experts[number - 1](x[rows])  # here
+        return out
+"""
+PICKED = "self.experts[number - 1](x[rows])"
+WRONG = {
+    "as written": (PICKED, PICKED),
+    "the next": (PICKED, "self.experts[(number + 1) % 4](x[rows])"),
+    "the same for all": (PICKED, "self.experts[0](x[rows])"),
+    "counted": ("number in range(len(self.experts))", "number, _ in enumerate(self.experts)"),
+}
+SILENT = {
+    "its own": (PICKED, "self.experts[number](x[rows])"),
+    "its own, by a number of none": (PICKED, "self.experts[number + 0](x[rows])"),
+    "more in the list than numbers": ("range(len(self.experts))", "range(self.count - 1)"),
+    "numbers from one on": ("range(len(self.experts))", "range(1, 5)"),
+    "a part that all have": (PICKED, "self.scale[number] * self.experts[0](x[rows])"),
+    "all rows": (PICKED, "self.experts[0](x)[rows]"),
+    "other rows": ("(chosen == number).any(-1)", "x.abs().sum(-1) > number"),
+    "where there is no room": (
+        "            out[rows]",
+        "            if rows.sum() > 8:\n                out[rows]",
+    ),
+    "a table in between": (PICKED, "self.experts[self.order[number]](x[rows])"),
+}
+
+
+@pytest.mark.parametrize("change", WRONG.values(), ids=list(WRONG))
+def test_rows_that_go_to_another_expert_are_seen(change: tuple[str, str]) -> None:
+    """Whether it is the neighbour or the same for all."""
+    text = MIXTURE.replace(*change)
+    assert lines_of("GD206", text) == marked(text)
+
+
+@pytest.mark.parametrize("change", SILENT.values(), ids=list(SILENT))
+def test_rows_that_may_be_meant_for_it_are_silent(change: tuple[str, str]) -> None:
+    """A shared expert, a list with more of them, and what the text does not tell."""
+    text = MIXTURE.replace(*change)
+    assert text != MIXTURE
+    assert lines_of("GD206", text) == []
