@@ -90,6 +90,7 @@ def loaded_modules(root: str) -> Iterator[ModuleType]:
             yield module
 
 
+@cache  # asked again for each module of the standard library, which lies in no such folder
 def _is_installed(file: str) -> bool:
     """Whether it is of no project: torch has modules that say that they lie in a mere `_ops.py`."""
     path = Path(file)
