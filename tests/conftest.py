@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,20 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is imported and collected stays: it is not searched for garbage, now or later."""
+    """What is imported and collected stays: it is not searched for garbage, now or later.
+
+    And what pytest makes of the tests' assertions is kept for the next time, also where Python is
+    told to write no bytecode: for each process it takes as long as all else of the collection.
+    """
+    told = sys.dont_write_bytecode
+    sys.dont_write_bytecode = False
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
+        sys.dont_write_bytecode = told
 
 
 def pytest_collection_finish() -> None:
@@ -78,16 +86,18 @@ def pytest_collection_finish() -> None:
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first, and each file in one process: its tests share what was examined."""
-    items.sort(key=lambda item: _turn(_file(item)))  # a stable sort
+    items.sort(key=lambda item: _turn(_file(item.path)))  # a stable sort
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(_file(item)))
+            item.add_marker(pytest.mark.xdist_group(_file(item.path)))
 
 
-def _file(item: pytest.Item) -> str:
-    return item.path.relative_to(Path(__file__).parent).as_posix()
+@cache  # asked twice for each test
+def _file(path: Path) -> str:
+    return path.relative_to(Path(__file__).parent).as_posix()
 
 
+@cache
 def _turn(file: str) -> int:
     fitting = (number for number, start in enumerate(LONGEST) if file.startswith(start))
     return next(fitting, len(LONGEST))

@@ -129,10 +129,10 @@ def _calls(tree: ast.Module, labels: str, ids: str, name: str) -> Iterator[Conve
     """What the calls that give both ids and labels show."""
     bound = _bindings(tree)
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or _LOSSES.search(ast.unparse(node.func)):
+        if not isinstance(node, ast.Call):
             continue
         given = _given(node, labels, ids, bound, name)
-        if given is None:
+        if given is None or _LOSSES.search(ast.unparse(node.func)):  # in this order: few are given
             continue
         text, target = (_behind(one, bound) for one in given)
         cut = any(isinstance(inner, ast.Slice) for inner in ast.walk(text))

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
+from operator import is_
 from pathlib import Path
 from types import CodeType, FrameType, ModuleType, TracebackType
 
@@ -42,6 +43,7 @@ def known_as(paths: Mapping[str, str]) -> Iterator[None]:
     _KNOWN_AS.update(paths)
     project_path.cache_clear()
     _INSTALLED.clear()
+    _LAST.clear()
     try:
         yield
     finally:
@@ -71,25 +73,41 @@ def settle_package(root: str, path: str) -> None:
 _INSTALLED: dict[str, ModuleType] = {}
 
 
+# By root: what was loaded when it was last asked for, and which of it may be of the project.
+_LAST: dict[str, tuple[list[ModuleType], list[ModuleType]]] = {}
+
+
 def loaded_modules(root: str) -> Iterator[ModuleType]:
     """The loaded modules that may be of the project at `root`.
 
-    Of thousands a handful is, and a dozen times for each model it is asked which: those that were
-    found to be installed are not looked at again.
+    Of thousands a handful is, and it is asked which a dozen times for each model, and at every step
+    of one whose call is given: where the same are loaded as before, none is looked at again.
     """
+    loaded = list(sys.modules.values())
     if FOREIGN_FOLDERS.intersection(Path(root).parts):
-        yield from list(sys.modules.values())
+        yield from loaded
         return
-    for name, module in list(sys.modules.items()):
-        if _INSTALLED.get(name) is module:
-            continue
-        file = getattr(module, "__dict__", {}).get("__file__")
-        if isinstance(file, str) and file not in _KNOWN_AS and _is_installed(file):
-            _INSTALLED[name] = module
-        else:
-            yield module
+    before, found = _LAST.get(root, ([], []))
+    # by identity: some that lie there are no modules, and may have an equality of their own
+    if len(before) != len(loaded) or not all(map(is_, before, loaded)):
+        found = [one for name, one in list(sys.modules.items()) if not _is_elsewhere(name, one)]
+        _LAST.clear()  # one answer at a time: it keeps alive what was loaded
+        _LAST[root] = loaded, found
+    yield from found
 
 
+def _is_elsewhere(name: str, module: ModuleType) -> bool:
+    """Whether a loaded module is installed; what was found to be is not looked at again."""
+    if _INSTALLED.get(name) is module:
+        return True
+    file = getattr(module, "__dict__", {}).get("__file__")
+    if isinstance(file, str) and file not in _KNOWN_AS and _is_installed(file):
+        _INSTALLED[name] = module
+        return True
+    return False
+
+
+@cache  # asked again for each module of the standard library, which lies in no such folder
 def _is_installed(file: str) -> bool:
     """Whether it is of no project: torch has modules that say that they lie in a mere `_ops.py`."""
     path = Path(file)

@@ -8,6 +8,7 @@ before anything else is imported.
 from __future__ import annotations
 
 import faulthandler
+import gc
 import os
 import sys
 import threading
@@ -28,9 +29,12 @@ _READ_BYTES = 1024 * 1024
 def serve_one(root: str) -> NoReturn:
     """Say what this interpreter can do, then wait for a request, do it, and wait for the end."""
     control, replies = _put_away()
+    gc.disable()  # nothing that is imported here is garbage
     try:
         devices = isolation.quiet_process()
         ready, run = prepare_torch(root)
+        gc.freeze()  # nor is it searched when the model runs, as it is not in a fork
+        gc.enable()
         write(replies, encode(ready))
         line = _read_line(control)
         if not line:
