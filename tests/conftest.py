@@ -61,20 +61,13 @@ def _one_thread() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is imported and collected stays: it is not searched for garbage, now or later.
-
-    And what pytest makes of the tests' assertions is kept for the next time, also where Python is
-    told to write no bytecode: for each process it takes as long as all else of the collection.
-    """
-    told = sys.dont_write_bytecode
-    sys.dont_write_bytecode = False
+    """What is imported and collected stays: it is not searched for garbage, now or later."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.freeze()
         gc.enable()
-        sys.dont_write_bytecode = told
 
 
 def pytest_collection_finish() -> None:
