@@ -98,7 +98,7 @@ class Shares:
         left, right = test.left, test.comparators[0]
         if isinstance(test.ops[0], ast.Eq):
             return self._meets(left, right)
-        least = number(right) if isinstance(right, ast.expr) else None
+        least = number(right)
         zero = least == 0 or (isinstance(right, ast.Constant) and right.value == 0.0)
         above = isinstance(test.ops[0], ast.Gt | ast.NotEq) and zero
         return above and self.is_own(left, depth)
