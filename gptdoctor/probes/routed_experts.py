@@ -35,6 +35,7 @@ from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.router_choices import FixedChoices
 from gptdoctor.probes.instruments.router_pairs import compared
 from gptdoctor.probes.instruments.routing_trace import RoutedBlock, RoutingTrace
+from gptdoctor.probes.instruments.row_mixing import mixes_rows
 from gptdoctor.probes.instruments.stacked_weights import Weight, parameter_of
 from gptdoctor.probes.instruments.weights import jitter
 from gptdoctor.probes.probe import Probe
@@ -252,6 +253,8 @@ def _measured(
         block = _again(block, replay, specimen.root)
         found = watched_once(found, block, replay, specimen.root)
         found = _effects(found, block, replay, SECONDS)
+        if found.all_run_all:
+            found = replace(found, rows_mixed=mixes_rows(replay, block.group))
     except NoReplay as error:
         found = replace(found, reason=str(error), lost=())
     if not found.router_learns:

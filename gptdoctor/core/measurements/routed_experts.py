@@ -79,6 +79,7 @@ class RoutedBlock:
     router_parameters: tuple[str, ...] = ()  # by name, those that are trained
     stacks: tuple[str, ...] = ()  # parameters with the weights of all experts; none: modules
     layer: int | None = None  # of `stacks` [L, E, ...], which hold all layers'; None: they do not
+    rows_mixed: bool = False  # an expert's result for one token hangs on others that it is given
     merged: Place | None = None  # where the results of experts are first added up
     loop: Place | None = None  # the `for` in which the experts are called
     # Where the numbers that were chosen became other ones, of experts that no loop calls.

@@ -64,21 +64,28 @@ def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Convi
     for block in measurement.blocks:
         if _is_waste(block):
             yield _confirmed(block)
-        elif block.rows_run is not None and not block.all_run_all:
+        elif (why := _needs_no_less(block)) is not None:
             yield Conviction(
                 rule=CODE,
                 status=Status.REFUTED,
                 probe=PROBE,
                 place=block.place,
-                message=f"The experts of {block.experts_name} are given their own rows.",
+                message=f"The experts of {block.experts_name} {why}.",
                 values=block.figures,
             )
+
+
+def _needs_no_less(block: RoutedBlock) -> str | None:
+    """What experts do that waste nothing; None where that was not seen."""
+    if block.rows_run is not None and not block.all_run_all:
+        return "are given their own rows"
+    return "look at their rows together, and need all of them" if block.rows_mixed else None
 
 
 def _is_waste(block: RoutedBlock) -> bool:
     """Whether the rows that were not chosen serve nothing, neither forward nor backward."""
     pairs = block.pairs
-    if pairs is None or not block.all_run_all or block.over_tokens:
+    if pairs is None or not block.all_run_all or block.over_tokens or block.rows_mixed:
         return False
     needed = pairs.dense or pairs.wrong or not pairs.moved or block.chosen == block.experts
     estimated = (block.weight_effect or 0.0) < 1e-5 and block.router_learns
@@ -163,8 +170,9 @@ DEFECT = Defect(
     explanation=(
         "A loop gives all rows to each expert and keeps those of the tokens that chose it: the "
         "rest is masked out or multiplied by zero. Soft mixtures, in which every expert counts for "
-        "every token, need all rows, and so does a straight-through estimator, which compares the "
-        "chosen expert with the others. Stacked weights in one product are not looked at: there a "
+        "every token, need all rows; so do experts that look at their rows together, as recurrent "
+        "ones do, and a straight-through estimator, which compares the chosen expert with the "
+        "others. Stacked weights in one product are not looked at: there a "
         "product of all may be faster than a loop."
     ),
     harm=(
