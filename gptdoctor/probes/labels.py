@@ -39,6 +39,8 @@ from gptdoctor.specimen.specimen import OwnLoss, Specimen
 
 # Models have one loss, seldom two; a class of helpers may have many.
 _MOST_LOSSES = 3
+# How torch begins where a label is no class: "Target -1 is out of bounds."
+_REFUSED = "Target "
 # A row must have tokens before and behind the one that is exchanged, and padding at its end.
 _SHORTEST = 4
 _PADDED = 2  # tokens at the end of row 0
@@ -90,14 +92,20 @@ def _with_padding(
         return reading
     length, offset = run.text.shape[1], reading.offset or 0
     change = Change(start=length - _PADDED, stop=length, token=padding.token, labels=True)
-    padded = labeller.run(0, change)
+    reading = replace(reading, padding=f"{padding.name} = {padding.token}")
+    try:
+        padded = labeller.run(0, change)
+    except IndexError as error:
+        if not str(error).startswith(_REFUSED):
+            raise
+        return replace(reading, padding_error=f"{type(error).__name__}: {error}")
     if len(padded.pulled) != len(run.pulled):
-        return reading
+        return replace(reading, padding="")
     pulled = padded.pulled[index][0]  # [L] of row 0
     targets = torch.arange(len(pulled)) + offset
     behind = (targets >= length - _PADDED) & (targets < length)
     counted = int((behind & (pulled == padding.token)).sum())
-    return replace(reading, padding=f"{padding.name} = {padding.token}", padding_counted=counted)
+    return replace(reading, padding_counted=counted)
 
 
 def _paired(first: LabelledRun, second: LabelledRun) -> tuple[str, int, Pairing] | None:

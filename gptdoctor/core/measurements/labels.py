@@ -70,6 +70,7 @@ class LossReading:
     # What gives it for `ids` and `labels`, as a test writes it: "model.loss(ids=ids)"; "": the
     # entry for its labels, or nothing so short.
     call: str = ""
+    padding_error: str = ""  # of torch's loss, which refuses the labels of a row that is padded
     training_step: bool = False  # a method whose name says that it is there to train with
 
 

@@ -58,7 +58,7 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
     for reading in measurement.readings:
         if reading.mark_counted is not None:
             yield _of_mark(reading, record)
-        if reading.padding_counted is not None:
+        if reading.padding_counted is not None or reading.padding_error:
             yield _of_token(reading, record)
 
 
@@ -93,22 +93,27 @@ def _of_mark(reading: LossReading, record: ModelRecord) -> Conviction:
 def _of_token(reading: LossReading, record: ModelRecord) -> Conviction:
     """What becomes of the token that the model declares as padding."""
     target, counted = record.target, reading.padding_counted or 0
+    message = f"the loss of {target.name} leaves padding out"
+    if reading.padding_error:
+        message = (
+            f"The loss of {target.name} fails for a row that ends with padding "
+            f"({reading.padding}): {reading.padding_error.rstrip('.')}"
+        )
+    elif counted:
+        message = f"The loss of {target.name} trains positions on padding ({reading.padding})"
     return Conviction(
         rule=CODE,
-        status=Status.CONFIRMED if counted else Status.REFUTED,
+        status=Status.CONFIRMED if counted or reading.padding_error else Status.REFUTED,
         probe=PROBE,
         place=reading.cross_entropy or Place(path=target.path, symbol=target.name),
-        message=(
-            f"The loss of {target.name} trains positions on padding ({reading.padding})"
-            if counted
-            else f"the loss of {target.name} leaves padding out"
-        ),
+        message=message,
         values={
             "name": reading.name,
             "by_entry": reading.by_entry,
             "call": reading.call,
             "padding": reading.padding,
             "positions_counted": counted,
+            **({"error": reading.padding_error} if reading.padding_error else {}),
             "loss_nats": reading.loss,
         },
     )
@@ -209,7 +214,8 @@ DEFECT = Defect(
     ),
     confirmed_by=(
         "The probe labels fills the end of one row up, and reads from the gradient of the logits "
-        "whether a position is pulled to the padding token. One that is confirms; none refutes. "
+        "whether a position is pulled to the padding token. One that is confirms, and "
+        "so does a loss that refuses the labels of such a row; none refutes. "
         "Half of a row of labels is marked as well: positions that are still trained confirm, and "
         "so does a mean in which the other positions weigh no more than before."
     ),

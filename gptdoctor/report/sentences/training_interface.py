@@ -84,6 +84,8 @@ def _padding(values: Values, status: Status) -> str | None:
         return None
     if status is Status.REFUTED:
         return f"no position is pulled to the padding ({padding})"
+    if error := values.text("error"):
+        return f"a row that ends with padding ({padding}) has no loss: {error}"
     are = "is" if counted == 1 else "are"
     return f"{count(counted, 'position')} before or in padding {are} pulled to it ({padding})"
 
