@@ -224,6 +224,11 @@ def test_processes_find_what_one_finds(tmp_path: Path) -> None:
 @example(
     "import torch\ndef forward(self, x):\n    def inner(self, y):\n        return x.T + logits\n"
 )
+# A lambda has arguments, and they are no list.
+@example(
+    "import torch\nfrom torch import nn\nclass Model(nn.Module):\n    def forward(self, x):\n"
+    "        return (lambda x, *a, k=x: x)\n"
+)
 def test_no_program_makes_a_rule_fail(program: str) -> None:
     """Whatever is written where a rule looks, no handler raises, filtered or not."""
     module = _in_memory(program)

@@ -65,7 +65,8 @@ def is_straight(node: ast.FunctionDef) -> bool:
 
 def _adds(statement: ast.stmt) -> bool:
     value = getattr(statement, "value", None)
-    nodes = [value, *getattr(value, "args", ()), *getattr(value, "elts", ())]
+    arguments = value.args if isinstance(value, ast.Call) else []
+    nodes = [value, *arguments, *getattr(value, "elts", ())]
     return any(isinstance(one, ast.BinOp) for one in nodes)
 
 
