@@ -124,14 +124,15 @@ class Shares:
             return False
         name, base = made
         if name == "eq":
-            return self._meets(base, call.args[-1])
+            return bool(call.args) and self._meets(base, call.args[-1])
         if name == "where":
             return self._where(call, depth)
         if name in MULTIPLYING:
             return self.is_own(base, depth) or any(self.is_own(one, depth) for one in call.args)
         if name == "masked_fill":
-            value = call.args[-1]
-            hidden = call.args[-2] if len(call.args) > 1 else None
+            places = [*call.args]
+            value = keyword(call, "value") or (places.pop() if places else None)
+            hidden = keyword(call, "mask") or (places[-1] if places else None)
             zero = isinstance(value, ast.Constant) and value.value in (0, 0.0, False)
             return zero and hidden is not None and self.is_foreign(hidden)
         return name in KEEPING and self.is_own(base, depth)

@@ -109,7 +109,8 @@ class Marking:
         if made is None:
             return None
         if name in ("masked_fill", "pad"):
-            given = keyword(call, "value") or (call.args[-1] if name == "masked_fill" else None)
+            last = call.args[-1] if call.args and name == "masked_fill" else None
+            given = keyword(call, "value") or last
             return _joined([_written(given, function), self.of(made[1], function, depth + 1)])
         return self.of(made[1], function, depth + 1) if name in _KEEPING else None
 
