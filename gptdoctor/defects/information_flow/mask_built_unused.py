@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept
+from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_text import MaskReader
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.nodes import every_node
@@ -65,9 +66,22 @@ def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Co
         probe=PROBE,
         place=Place(path=place.path, symbol=place.symbol.partition(".")[0]),
         message="Later tokens move the outputs of earlier positions.",
-        values={"influence": max((run.influence for run in measurement.runs), default=None)},
+        values=_seen(measurement),
         alone=False,
     )
+
+
+def _seen(measurement: Causality) -> dict[str, Value]:
+    """The run that showed the leak."""
+    leak = max(measurement.runs, key=lambda run: run.influence, default=None)
+    if leak is None:
+        return {}
+    return {"influence": leak.influence, "how": leak.how, "length": leak.length}
+
+
+def _test(values: Mapping[str, Value]) -> str:
+    """Each token exchanged alone, at the length and in the way that showed the leak."""
+    return later_tokens_test(values.get("length"), str(values.get("how")))
 
 
 SICK = """\
@@ -88,6 +102,19 @@ class Reading(nn.Module):
         shown = torch.ones(x.shape[1], x.shape[1], dtype=torch.bool).tril()
         y = F.scaled_dot_product_attention(q, k, v)
         return y.transpose(1, 2).flatten(2)
+
+
+class Novelist(nn.Module):
+    def __init__(self, vocab_size, width, heads=2):
+        super().__init__()
+        self.embedding = nn.Embedding(vocab_size, width)
+        self.reading = Reading(width, heads)
+        self.head = nn.Linear(width, vocab_size)
+
+    def forward(self, ids, targets):
+        x = self.embedding(ids)
+        logits = self.head(x + self.reading(x))
+        return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
 
 DEFECT = Defect(
@@ -112,5 +139,6 @@ DEFECT = Defect(
     healed=SICK.replace("(q, k, v)\n", "(q, k, v, attn_mask=shown)\n"),
     suspects={calls("tril", "triu", "generate_square_subsequent_mask"): see_triangle},
     convicts={PROBE: read_causality},
+    proof=Proof(measures=MEASURES, test=_test),
     explains=("GD801",),
 )
