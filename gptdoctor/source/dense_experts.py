@@ -11,14 +11,16 @@ import ast
 import re
 from collections.abc import Iterator
 
+from gptdoctor.source.choice_dimension import choice_dimension, given_beside
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.expert_shares import MULTIPLYING, Shares
+from gptdoctor.source.expert_shares import MULTIPLYING, Shares, is_zero
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_experts import ExpertLoop
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role, end, names_in, start, text_of
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.kept import kept
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import kept_in, number_of
@@ -127,8 +129,7 @@ class _Results:
         if above.attr in MULTIPLYING and call.args:
             return self.shares.is_own(call.args[0]) or self.are_cut(call, depth)
         if above.attr in ("masked_fill", "masked_fill_") and len(call.args) == 2:
-            zero = number(call.args[1]) == 0 or text_of(call.args[1]) == "0.0"
-            return zero and self.shares.is_foreign(call.args[0])
+            return is_zero(call.args[1]) and self.shares.is_foreign(call.args[0])
         return above.attr in SHAPING and self.are_cut(call, depth)
 
     def _cut_away(self, above: ast.Subscript) -> bool:
@@ -163,18 +164,13 @@ def _parents(function: Function) -> dict[ast.AST, ast.AST]:
 
 def _chooses_few(project: Project, call: ast.Call, where: Function, loop: ExpertLoop) -> bool:
     """Whether a choice leaves experts out, and is one along the experts."""
-    names = {one.arg for one in call.keywords}
-    along = keyword(call, "dim")
-    whole = (where.module.names.called(call) or "").startswith("torch.")
-    given = call.args[1:] if whole else call.args
-    topk = "topk" in text_of(call.func)
-    place = 1 if topk else 0
-    along = along or (given[place] if len(given) > place else None)
+    along, given = choice_dimension(call, where), given_beside(call, where)
     if along is not None and number(along) == 0:
         return False  # of each expert's best tokens
     count = keyword(call, "k") or next(iter(given), None)
-    if not topk or count is None:
-        return bool(given or names)  # the argmax of all, without a dimension, chooses nothing
+    if called_name(call) != "topk" or count is None:
+        # The argmax of all, without a dimension, chooses nothing.
+        return bool(given or call.keywords)
     own = number_texts(project, count, where)
     return not own & expert_counts(project, loop)
 

@@ -14,7 +14,6 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_membership import Choice
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.flow_turns import number
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to
@@ -31,6 +30,11 @@ KEEPING = frozenset(
 MULTIPLYING = frozenset({"mul", "multiply", "logical_and", "mul_"})
 ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
 FULL = frozenset({"full", "full_like", "new_full"})
+
+
+def is_zero(value: ast.expr | None) -> bool:
+    """Whether an expression is a zero that is written down: 0, 0.0 or False."""
+    return isinstance(value, ast.Constant) and value.value == 0
 
 
 class Shares:
@@ -98,9 +102,7 @@ class Shares:
         left, right = test.left, test.comparators[0]
         if isinstance(test.ops[0], ast.Eq):
             return self._meets(left, right)
-        least = number(right)
-        zero = least == 0 or (isinstance(right, ast.Constant) and right.value == 0.0)
-        above = isinstance(test.ops[0], ast.Gt | ast.NotEq) and zero
+        above = isinstance(test.ops[0], ast.Gt | ast.NotEq) and is_zero(right)
         return above and self.is_own(left, depth)
 
     def _meets(self, left: ast.expr, right: ast.expr) -> bool:
@@ -133,8 +135,7 @@ class Shares:
             places = [*call.args]
             value = keyword(call, "value") or (places.pop() if places else None)
             hidden = keyword(call, "mask") or (places[-1] if places else None)
-            zero = isinstance(value, ast.Constant) and value.value in (0, 0.0, False)
-            return zero and hidden is not None and self.is_foreign(hidden)
+            return is_zero(value) and hidden is not None and self.is_foreign(hidden)
         return name in KEEPING and self.is_own(base, depth)
 
     def _where(self, call: ast.Call, depth: int) -> bool:
@@ -142,8 +143,7 @@ class Shares:
         if len(call.args) == 1:
             return self.is_own(call.args[0], depth)
         other = call.args[-1] if len(call.args) == 3 else None
-        zero = isinstance(other, ast.Constant) and other.value in (0, 0.0)
-        zero = zero or (isinstance(other, ast.Call) and called_name(other) in ZEROS)
+        zero = is_zero(other) or (isinstance(other, ast.Call) and called_name(other) in ZEROS)
         return zero and self.is_own(call.args[0], depth)
 
     def _picked(self, value: ast.Subscript, depth: int) -> bool:

@@ -43,15 +43,17 @@ INTENT = re.compile(
 IDLE = re.compile(r"_?(dummy|unused|placeholder|anchor|device|empty|_).*", re.IGNORECASE)
 
 
-def forgotten(constructor: Constructor) -> Iterator[Setting]:
-    """What a constructor makes with weights in it, and nothing in sight may use."""
-    info = constructor.info
-    names = names_once(info.text)
-    if not names or not _tells_all(constructor):
+def forgotten(constructor: Constructor, names: set[str]) -> Iterator[Setting]:
+    """What a constructor makes with weights in it, and nothing in sight may use.
+
+    `names`: the attributes to ask it of, which are those of `names_once`.
+    """
+    module = constructor.info.module
+    if not _tells_all(constructor):
         return
     for setting in constructor.settings:
-        if setting.name in names and _has_weights(setting.value, info.module):
-            meant = _is_meant(setting, info.module)
+        if setting.name in names and _has_weights(setting.value, module):
+            meant = _is_meant(setting, module)
             if not meant and not _named_elsewhere(constructor, setting.name):
                 yield setting
 

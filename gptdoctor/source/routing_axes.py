@@ -11,6 +11,7 @@ import re
 
 from gptdoctor.source.attention_ranks import least_rank
 from gptdoctor.source.attention_text import layer_of, softmax_operand
+from gptdoctor.source.choice_dimension import choice_dimension
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import text_of
@@ -20,7 +21,7 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
 from gptdoctor.source.text_values import bound_to
-from gptdoctor.source.value_ways import keyword, operation
+from gptdoctor.source.value_ways import operation
 
 SAME = frozenset({"float", "to", "type_as", "type", "clone", "contiguous", "half", "bfloat16"})
 CHOOSING = frozenset({"topk", "argmax"})
@@ -78,13 +79,9 @@ def _plain(value: ast.expr | None, function: Function) -> ast.expr | None:
 
 def _dimension(choice: ast.Call, function: Function) -> int | None:
     """The dimension of a choice: -1 where a top-k has none, None where it is not known."""
-    whole = (function.module.names.called(choice) or "").startswith("torch.")
-    given = choice.args[1:] if whole else choice.args
-    topk = called_name(choice) == "topk"
-    place = 1 if topk else 0
-    found = keyword(choice, "dim", "axis") or (given[place] if len(given) > place else None)
+    found = choice_dimension(choice, function)
     if found is None:
-        return -1 if topk else None
+        return -1 if called_name(choice) == "topk" else None
     return number(found)
 
 

@@ -30,10 +30,13 @@ PROBE = "gradient-flow"
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """What a constructor makes, and no text names again."""
     around = visit.parents[-1]
-    if not isinstance(around, ast.ClassDef) or not names_once(visit.module.lines_of(around)):
+    if not isinstance(around, ast.ClassDef):
+        return
+    names = names_once(visit.module.lines_of(around))
+    if not names:
         return
     constructor = constructor_at(node, visit.project, visit.owner, around)
-    for setting in forgotten(constructor) if constructor is not None else ():
+    for setting in forgotten(constructor, names) if constructor is not None else ():
         location = visit.module.location(setting.node)
         yield Suspicion(
             rule=CODE,
