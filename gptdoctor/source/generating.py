@@ -60,10 +60,17 @@ def _step(choice: ast.Call, loop: ast.For | ast.While, function: Function) -> St
         return None
     draw, made = draw_at(choice, function), operation(choice, function)
     given = draw.given if draw is not None else made[1] if made is not None else None
-    for call in _calls_behind(given, function) if given is not None else ():
-        inside = start(loop) <= start(call) <= end(loop)
-        if inside and _runs_model(call, function):
-            return Step(choice=choice, loop=loop, forward=call)
+    forward = None if given is None else forward_behind(given, loop, function)
+    return None if forward is None else Step(choice=choice, loop=loop, forward=forward)
+
+
+def forward_behind(
+    value: ast.expr, loop: ast.For | ast.While, function: Function
+) -> ast.Call | None:
+    """The call of a model that a value is made of, if it is made anew in each turn of a loop."""
+    for call in _calls_behind(value, function):
+        if start(loop) <= start(call) <= end(loop) and _runs_model(call, function):
+            return call
     return None
 
 

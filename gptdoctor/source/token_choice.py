@@ -48,8 +48,13 @@ def returned_beside(pick: Pick, function: Function) -> list[ast.expr]:
 
 def in_loop(pick: Pick, function: Function) -> bool:
     """Whether the choice is made again and again, as tokens are."""
+    return bool(loops_around(pick, function))
+
+
+def loops_around(pick: Pick, function: Function) -> list[ast.For | ast.While]:
+    """The loops of a function in which the choice stands, innermost first."""
     around = _parents(function.node, pick.call)
-    return any(isinstance(parent, ast.For | ast.While) for parent in around)
+    return [parent for parent in around if isinstance(parent, ast.For | ast.While)]
 
 
 def _joined(node: ast.AST) -> list[ast.expr]:

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import (
+    Confidence,
+    Conviction,
+    Severity,
+    Status,
+    Suspicion,
+    Value,
+)
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.generation_tests import draws, known
+from gptdoctor.source.promised_draws import greedy_pick, promises_of
 
 CODE = "GD405"
 PROBE = "sampling"
+
+
+def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    function = visit.flow
+    if function is None or not isinstance(node, ast.Call):
+        return
+    promises = promises_of(function)
+    pick = greedy_pick(node, visit.project, function) if promises else None
+    if pick is not None:
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=visit.symbol,
+            message=(
+                f"`{pick.form}` takes the likeliest token every time, "
+                f"though {promises[0]} promises sampling"
+            ),
+            details={"operand": ast.unparse(pick.operand), "promised_by": promises},
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -93,7 +122,9 @@ DEFECT = Defect(
     summary="A method that says that it samples takes the likeliest token every time.",
     explanation=(
         "A method promises sampling by its name, by do_sample=True, by top_k or top_p, or in its "
-        "documentation, takes no temperature, and is greedy. Not meant: a method that says that "
+        "documentation, takes no temperature, and is greedy. In the text: argmax, the index of "
+        "max, topk with k = 1 or a falling order chooses among what a model says in a loop, the "
+        "choice is joined to the text, and nothing draws. Not meant: a method that says that "
         "it is greedy, or searches with beams. With a temperature this is GD401."
     ),
     harm=(
@@ -107,6 +138,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
+    suspects={calls("argmax", "max", "topk", "argsort", "sort"): _suspect},
+    confidence=Confidence.MEDIUM,  # what a name or a comment promises is not always meant
     convicts={PROBE: _convict},
     proof=Proof(measures=("probes.instruments.filter_draws:known_logits",), test=_test),
 )
