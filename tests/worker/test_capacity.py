@@ -19,6 +19,7 @@ from tests.worker.conftest import HEALTHY, defining, request_for, write
 pytest.importorskip("torch")
 GIBIBYTE = 2**30
 NAMES = ("a.py", "b.py", "c.py")
+PATIENCE = 120.0  # seconds: three at once on a machine that others keep busy are slow, not hung
 PROBES = ("gradient-flow", "shapes", "training-interface")
 # Tells when it is imported and when that is over, and lasts long enough for others to be seen.
 LOGS = """\
@@ -78,7 +79,7 @@ def log(root: Path) -> Iterator[Path]:
 
 def examined(root: Path, jobs: int) -> list[dict[str, Measured]]:
     """What some probes told of each of the three, by probe."""
-    requests = [request_for(root, name, probes=PROBES) for name in NAMES]
+    requests = [request_for(root, name, probes=PROBES, timeout_seconds=PATIENCE) for name in NAMES]
     with Session(choose_python(None, str(root)), str(root), jobs=jobs) as session:
         records = list(session.examine(requests))
     assert [record.target.path for record in records] == list(NAMES)
