@@ -78,20 +78,16 @@ class Cuts:
             return []
         text = own_text(owner)
         held = {id(node) for node in nodes}
+        attributes = attributes_of(self.gradients.project, owner)
         alone = [
             name
             for name in sorted(named)
-            if all(id(use.node) in held or self._idle(use) for use in text.uses(name))
+            if not self._named_elsewhere(name)
+            and all(id(use.node) in held or self._idle(use) for use in text.uses(name))
             and self._works(name, inside)
+            and attributes.learns(name) is Learns.YES
         ]
-        if not alone or not learned(self.gradients.of(value, self.function)):
-            return []
-        attributes = attributes_of(self.gradients.project, owner)
-        return [
-            name
-            for name in alone
-            if attributes.learns(name) is Learns.YES and not self._named_elsewhere(name)
-        ]
+        return alone if alone and learned(self.gradients.of(value, self.function)) else []
 
     def _may_hold_layers(self, value: ast.expr) -> bool:
         """Whether the value names an attribute, or what may have been made of one.

@@ -79,8 +79,12 @@ _SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 
 def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:
     """All nodes below a function but those of functions and classes defined in it."""
+    return _scope_nodes_in(children(scope), leaves)
+
+
+def _scope_nodes_in(stack: list[ast.AST], leaves: frozenset[type]) -> list[ast.AST]:
+    """Some nodes and all below them but those of functions and classes, the last node first."""
     found: list[ast.AST] = []
-    stack = children(scope)
     while stack:
         node = stack.pop()
         found.append(node)
@@ -97,6 +101,11 @@ def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast
 def scope_inner_nodes(scope: ast.AST) -> list[ast.AST]:
     """The same in the same order, without most names and constants, in half the time."""
     return scope_nodes(scope, _LEAVES)
+
+
+def scope_inner_nodes_in(stack: list[ast.AST]) -> list[ast.AST]:
+    """The same of some nodes, these included, the last first; `stack` is used up."""
+    return _scope_nodes_in(stack, _LEAVES)
 
 
 def children(node: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:

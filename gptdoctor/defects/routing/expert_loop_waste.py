@@ -11,8 +11,9 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.dense_experts import wasted_calls
-from gptdoctor.source.flow_experts import LOOPS, ExpertLoop, expert_loop
+from gptdoctor.source.flow_experts import ExpertLoop, expert_loop
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_loops import LOOPS
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
