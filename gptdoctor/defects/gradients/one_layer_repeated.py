@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_attributes import Assigned, Learns, value_learns
+from gptdoctor.source.flow_assigned import Assigned
+from gptdoctor.source.flow_attributes import Learns, value_learns
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
