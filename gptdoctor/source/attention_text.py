@@ -82,6 +82,7 @@ def trail_of(project: Project, function: Function) -> Trail:
     return Trail(project, function)
 
 
+@kept(16)  # a function's attentions go over its softmaxes once more
 def scores_behind(project: Project, function: Function, softmax: ast.Call) -> tuple[Step, ...]:
     """The steps from a softmax back to the products that its scores come from."""
     given = softmax_operand(softmax, function)

@@ -53,9 +53,17 @@ class Attributes:
     project: Project
     info: ClassInfo
     _classes: dict[str, frozenset[ClassInfo]] = field(default_factory=dict)
+    _learns: dict[str, Learns] = field(default_factory=dict)
 
     def learns(self, name: str, depth: int = 0) -> Learns:
         """Whether training changes `self.name`."""
+        if depth:
+            return self._find_learns(name, depth)  # which may end too early
+        if name not in self._learns:
+            self._learns[name] = self._find_learns(name, 0)
+        return self._learns[name]
+
+    def _find_learns(self, name: str, depth: int) -> Learns:
         if name in self.frozen or FROZEN_NAME.search(name):
             return Learns.FROZEN
         if name in self.buffers or depth > DEEPEST:

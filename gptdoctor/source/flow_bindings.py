@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_blocks import Block, excludes, placed
@@ -68,6 +69,15 @@ class Bindings:
 
     by_name: dict[str, list[Binding]] = field(default_factory=dict)
     branches: list[Block] = field(default_factory=list)
+
+    @cached_property
+    def names_given(self) -> dict[ast.expr, list[str]]:
+        """The names that each value is given to, in whole or in part."""
+        found: dict[ast.expr, list[str]] = {}
+        for name, known in self.by_name.items():
+            for value in {one.value for one in known if one.value is not None}:
+                found.setdefault(value, []).append(name)
+        return found
 
     def reaching(self, name: str, place: Position, *, carried: bool = False) -> list[Binding]:
         """The bindings that `name` may have at `place`, nearest first.

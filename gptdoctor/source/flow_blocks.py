@@ -9,6 +9,11 @@ from dataclasses import dataclass
 from gptdoctor.source.flow_targets import Position, end, start, text_of
 from gptdoctor.source.statements import BLOCKS, SCOPES, bodies_of
 
+_LOOPS = frozenset({ast.For, ast.AsyncFor, ast.While})
+_ALWAYS = frozenset({ast.With, ast.AsyncWith})  # they run their body in any case
+_EXCLUSIVE = frozenset({ast.If, ast.Match})
+_LEAVING = frozenset({ast.Return, ast.Raise, ast.Continue, ast.Break})
+
 
 # Not frozen, though nothing changes it: a frozen one takes three times as long to make.
 @dataclass(eq=False, kw_only=True)
@@ -59,16 +64,16 @@ def placed(
 
 
 def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block | None]]:
-    """The bodies inside a statement, each with its block; a `with` always runs its body."""
-    loop = isinstance(statement, ast.For | ast.AsyncFor | ast.While)
-    always = isinstance(statement, ast.With | ast.AsyncWith)
+    """The bodies inside a statement, each with its block, if it may be skipped."""
+    kind = statement.__class__
+    loop, always = kind in _LOOPS, kind in _ALWAYS
     bodies = bodies_of(statement)
-    exclusive = isinstance(statement, ast.If | ast.Match)
+    exclusive = kind in _EXCLUSIVE
     condition = statement.test if isinstance(statement, ast.If) else None
     for number, body in enumerate(bodies):
         if body:
             owner = id(statement) if exclusive else id(statement) + number + 1
-            leaves = isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
+            leaves = body[-1].__class__ in _LEAVING
             block = Block(
                 start=start(body[0]),
                 end=end(body[-1]),

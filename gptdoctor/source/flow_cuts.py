@@ -209,9 +209,8 @@ class Cuts:
 def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
     """Where what a value gives to names is read."""
     bindings = function.bindings
-    for name, known in bindings.by_name.items():
-        if any(one.value is value for one in known):
-            for node in loads_of(function).get(name, ()):
-                reaching = bindings.reaching(name, start(node), carried=True)
-                if any(one.value is value for one in reaching):
-                    yield node
+    for name in bindings.names_given.get(value, ()):
+        for node in loads_of(function).get(name, ()):
+            reaching = bindings.reaching(name, start(node), carried=True)
+            if any(one.value is value for one in reaching):
+                yield node

@@ -9,10 +9,10 @@ from functools import cached_property
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_loops import LOOPS, Answer, Loop, answers_in, may_choose
+from gptdoctor.source.flow_loops import LOOPS, Answer, Loop, answers_in, may_choose, picked_around
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
 from gptdoctor.source.kept import kept
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import children, every_node
 
 # What is asked of a tensor without taking its values.
 FORM = frozenset(["shape", "dtype", "device", "ndim", "size", "dim", "numel", "new_zeros"])
@@ -87,15 +87,20 @@ class ExpertLoop:
 @kept(8)
 def expert_loop(node: ast.AST, function: Function) -> ExpertLoop | None:
     """The loop as one over networks, or None where it calls none."""
-    if not isinstance(node, LOOPS) or not may_choose(node, function):
+    if not isinstance(node, LOOPS):
         return None
-    return _over_networks(node, tuple(loop_parts(node, function)), function)
+    answers = answers_in(node)
+    if not may_choose(node, answers, function):
+        return None
+    return _over_networks(node, answers, tuple(loop_parts(node, function)), function)
 
 
-def _over_networks(node: Loop, parts: tuple[Part, ...], function: Function) -> ExpertLoop | None:
+def _over_networks(
+    node: Loop, answers: list[Answer], parts: tuple[Part, ...], function: Function
+) -> ExpertLoop | None:
     names = loop_names(parts)
     calls, experts = [], None
-    for call in answers_in(node):
+    for call in answers:
         chosen_from = _chosen(call, names, parts, function)
         if chosen_from is not None:
             calls.append(call)
@@ -115,7 +120,7 @@ def mapped_loop(node: ast.Lambda, call: ast.Call, function: Function) -> ExpertL
         for target in [ast.copy_location(ast.Name(id=argument.arg, ctx=ast.Store()), argument)]
         for part in unzip(target, source)
     )
-    return _over_networks(node, parts, function)
+    return _over_networks(node, answers_in(node), parts, function)
 
 
 def loop_parts(node: Loop, function: Function) -> Iterator[Part]:
@@ -153,7 +158,7 @@ def values_in(value: ast.AST) -> Iterator[ast.AST]:
         if isinstance(asked, ast.Attribute) and asked.attr in FORM:
             continue
         yield node
-        stack.extend(ast.iter_child_nodes(node))
+        stack.extend(children(node))
 
 
 def _chosen(
@@ -181,7 +186,7 @@ def _chosen_from(
             if single and part.role is Role.ELEMENT:
                 return part.value
         return None
-    if isinstance(called, ast.Name):
+    if isinstance(called, ast.Name) and called.id in picked_around(function):
         bound = (one.value for one in function.reaching(called) if one.role is Role.WHOLE)
         called = next((value for value in bound if isinstance(value, ast.Subscript)), called)
     if isinstance(called, ast.Subscript) and _mentions(called.slice, names, function):

@@ -75,9 +75,13 @@ class Function:
 
     @cached_property
     def returned(self) -> list[ast.expr]:
-        """All expressions that it returns or yields, nested functions left out."""
-        results = ast.Return | ast.Yield | ast.YieldFrom
-        found = (node.value for node in own_nodes(self.node) if isinstance(node, results))
+        """All expressions that it returns or yields, nested functions left out; the last first."""
+        if "yield" in self.text:  # an expression, unlike `return`
+            results = ast.Return | ast.Yield | ast.YieldFrom
+            found = [node.value for node in own_nodes(self.node) if isinstance(node, results)]
+        else:
+            statements = own_statements(self.node)
+            found = [node.value for node in statements if isinstance(node, ast.Return)][::-1]
         return [value for value in found if value is not None]
 
     def reaching(self, name: ast.Name, *, carried: bool = False) -> list[Binding]:

@@ -31,19 +31,19 @@ def calls_what_is_picked(loop: ast.For, function: Function) -> bool:
     return _PICKED_CALL.search(function.module.lines_of(loop)) is not None
 
 
-def may_choose(node: Loop, function: Function) -> bool:
+def may_choose(node: Loop, answers: list[Answer], function: Function) -> bool:
     """Whether some call has a form in which a loop chooses a network; most loops have none.
 
     Asked before anything is looked up, for which all bindings of the function are collected.
     """
     own: frozenset[str] | None = None
-    for call in answers_in(node):
+    for call in answers:
         called = call.func if isinstance(call, ast.Call) else None
         if isinstance(called, ast.Subscript):
             return True
         if isinstance(called, ast.Name) and not _is_known(called.id, function):
             own = _target_names(node) if own is None else own
-            if called.id in own or called.id in _picked_around(function):
+            if called.id in own or called.id in picked_around(function):
                 return True
         for value in (call.left, call.right) if isinstance(call, ast.BinOp) else call.args:
             if isinstance(value, ast.Subscript) and self_attribute(value.value):
@@ -62,7 +62,7 @@ def _target_names(node: Loop) -> frozenset[str]:
 
 
 @kept(8)  # for the loops of one function, one after the other
-def _picked_around(function: Function) -> frozenset[str]:
+def picked_around(function: Function) -> frozenset[str]:
     """The names that a function or one around it binds to something with an index, perhaps."""
     found: set[str] = set()
     around: Function | None = function
@@ -90,7 +90,7 @@ def _is_known(name: str, function: Function) -> bool:
     return name in BUILTINS or name in module.functions or name in module.names.aliases
 
 
-def answers_in(node: Loop) -> Iterator[Answer]:
+def answers_in(node: Loop) -> list[Answer]:
     """The calls and products in a loop's body."""
     if isinstance(node, ast.For):
         roots: list[ast.AST] = list(node.body)
@@ -99,8 +99,9 @@ def answers_in(node: Loop) -> Iterator[Answer]:
     stack: list[ast.AST] = []
     for root in reversed(roots):
         stack += children(root) if root.__class__ in SCOPES else [root]
-    for inner in scope_inner_nodes_in(stack):
-        if isinstance(inner, ast.Call) or (
-            isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.MatMult)
-        ):
-            yield inner
+    return [
+        inner
+        for inner in scope_inner_nodes_in(stack)
+        if isinstance(inner, ast.Call)
+        or (isinstance(inner, ast.BinOp) and isinstance(inner.op, ast.MatMult))
+    ]

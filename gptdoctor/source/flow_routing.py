@@ -54,7 +54,7 @@ class Collision:
         }
 
 
-def may_collide(write: Write) -> bool:
+def _leaves_out(write: Write) -> bool:
     """Whether a write leaves out what its buffer held, unlike `x = layer(x)`: by its own text."""
     return not any(
         isinstance(one, ast.Name) and one.id == write.buffer for one in values_in(write.value)
@@ -71,9 +71,9 @@ class Routing:
     def collision(self, write: Write) -> Collision | None:
         """How a write may hit what was written before, or None where it does not."""
         value = write.value
-        if not may_collide(write):
-            return None
         if write.index is None and not (self.loop.members and self._is_named_before(write.buffer)):
+            return None
+        if not _leaves_out(write):
             return None
         if not self.loop.answers(value) or self.loop.reads(value, write.buffer):
             return None

@@ -44,6 +44,7 @@ def _nothing(_: Any) -> tuple[Any, ...]:
 
 
 _VALUES: dict[type[ast.AST], Values] = {kind: values_of(_FIELDS[kind]) for kind in _EVERY}
+_ENDS = frozenset(kind for kind in _EVERY if not _FIELDS[kind])  # such as names, half of all nodes
 
 
 def inner_nodes(*trees: ast.AST) -> Iterator[ast.AST]:
@@ -74,7 +75,8 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+# What is not entered: other scopes, and what holds nothing.
+_CLOSED = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}) | _ENDS
 
 
 def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:
@@ -88,9 +90,10 @@ def _scope_nodes_in(stack: list[ast.AST], leaves: frozenset[type]) -> list[ast.A
     while stack:
         node = stack.pop()
         found.append(node)
-        if node.__class__ in _SCOPES:
+        kind = node.__class__
+        if kind in _CLOSED:
             continue
-        for value in _VALUES[node.__class__](node):  # as `children`, without a list for each
+        for value in _VALUES[kind](node):  # as `children`, without a list for each
             if value.__class__ is list:
                 stack += [one for one in value if one.__class__ not in leaves]
             elif value.__class__ not in leaves:

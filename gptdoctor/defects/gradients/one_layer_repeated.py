@@ -125,7 +125,7 @@ def _appended(filled: ast.Name, name: str, function: Function) -> bool:
 
 def _added_in_a_loop(visit: Visit, function: Function) -> Iterator[_Repeated]:
     """`self.layers = nn.ModuleList()`, and `self.layers.append(layer)` in a loop below."""
-    around = visit.parents[-1]
+    around = visit.parent
     target = around.targets[0] if isinstance(around, ast.Assign) else None
     if target is None:
         return

@@ -13,7 +13,6 @@ from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_experts import expert_loop
-from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_overwrites import writes_in
 from gptdoctor.source.flow_routing import Collision, Routing
 from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
@@ -24,9 +23,9 @@ PROBE, STACKS_PROBE = "expert-routing", "routed-experts"
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A loop over experts that stores their results where others may lie already."""
-    if not isinstance(node, ast.For) or visit.function is None:
+    function = visit.flow
+    if not isinstance(node, ast.For) or function is None:
         return
-    function = functions_of(visit.project, visit.module)[visit.function]
     loop = expert_loop(node, function)
     if loop is None:
         return  # three of four, and the next rules ask the same of each
