@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from gptdoctor.source.called_places import may_make, places_called
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
@@ -88,7 +88,7 @@ class _Sites:
         """
         if not name.isascii():
             return [function for function, *_ in self._stretches]
-        places = _places_called(name, self._text)
+        places = places_called(name, self._text)
         return [
             function
             for function, first, last in self._stretches
@@ -99,22 +99,6 @@ class _Sites:
         if function not in self._walked:
             self._walked[function] = _sites_within(function)
         return self._walked[function]
-
-
-# What may follow a called value, or the first of several arguments.
-_FOLLOWING = re.compile(r"\s*(?:[(\[),#\\]|\Z)")
-
-
-def _places_called(name: str, text: str) -> list[int]:
-    """Where a name stands as a whole word before what may follow a called value, in order."""
-    found: list[int] = []
-    place = text.find(name)
-    while place >= 0:
-        before = text[place - 1 : place]
-        if _FOLLOWING.match(text, place + len(name)) and not (before.isalnum() or before == "_"):
-            found.append(place)
-        place = text.find(name, place + 1)
-    return found
 
 
 @kept(64)
@@ -198,8 +182,9 @@ def _callers_of_module(
 ) -> Iterator[CallSite]:
     """Calls of an instance: `self.block(x)`, `block(x)` in a loop over `self.blocks`."""
     for user in project.classes(module).values():
-        if owner.name not in user.text:
-            continue  # the class is not named here, so no instance of it is made here
+        # Where the class is not named, no instance of it is made.
+        if owner.name not in user.text or not may_make(project, user, owner):
+            continue
         attributes = attributes_of(project, user)
         names = [name for name in attributes.assigned if owner in attributes.classes(name)]
         for name in names:
