@@ -24,6 +24,7 @@ from gptdoctor.source.project import Project
 Chain = tuple[ast.AST, "Chain"] | None
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
 
 
 class Visit:
@@ -33,7 +34,7 @@ class Visit:
     it is asked for.
     """
 
-    __slots__ = ("_chain", "_models", "module", "project")
+    __slots__ = ("_chain", "_flow", "_models", "_owner", "module", "project")
 
     def __init__(
         self,
@@ -51,11 +52,19 @@ class Visit:
         for parent in parents:
             chain = (parent, chain)
         self._chain = chain
+        # Many rules ask of one node, one after the other; None: nobody has.
+        self._flow: tuple[Function | None] | None = None
+        self._owner: tuple[ClassInfo | None] | None = None
 
     @property
     def parents(self) -> tuple[ast.AST, ...]:
         """The nodes around the node, outermost (the ast.Module) first."""
         return tuple(self._outwards())[::-1]
+
+    @property
+    def parent(self) -> ast.AST | None:
+        """The node right around the node, the last of its parents."""
+        return None if self._chain is None else self._chain[0]
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -70,20 +79,32 @@ class Visit:
     @property
     def function(self) -> FunctionNode | None:
         """The innermost function around the node."""
-        for parent in self._outwards():
-            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            if isinstance(parent, _FUNCTIONS):
                 return parent
         return None
 
     @property
     def flow(self) -> Function | None:
         """The innermost function around the node, with the bindings of its names."""
+        if self._flow is None:
+            self._flow = (self._find_flow(),)
+        return self._flow[0]
+
+    def _find_flow(self) -> Function | None:
         function = self.function
         return None if function is None else functions_of(self.project, self.module)[function]
 
     @property
     def owner(self) -> ClassInfo | None:
         """The innermost class around the node."""
+        if self._owner is None:
+            self._owner = (self._find_owner(),)
+        return self._owner[0]
+
+    def _find_owner(self) -> ClassInfo | None:
         names = [one.name for one in self._outwards() if isinstance(one, ast.ClassDef)][::-1]
         while names:
             info = self.project.classes(self.module).get(".".join(names))

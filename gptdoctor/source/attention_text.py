@@ -10,29 +10,22 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_operations import BOUNDING, PASSING, RESHAPING, SOFTMAXES
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
-from gptdoctor.source.matrix_products import is_product, left_side
+from gptdoctor.source.matrix_products import PRODUCING, is_product, left_side, says_product
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 from gptdoctor.source.text_values import kept_in, number_of
 
-SOFTMAXES = frozenset({"softmax", "log_softmax"})
-# What leaves the numbers as they are, or as good as that, and the dimensions where they are.
-PASSING = frozenset(
-    {"float", "half", "double", "bfloat16", "to", "type", "type_as", "contiguous", "clone", "cpu"}
-    | {"dropout", "dropout_", "nan_to_num", "nan_to_num_", "cuda", "checkpoint_name"}
-)
-RESHAPING = frozenset(
-    {"view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "expand", "repeat"}
-    | {"transpose", "permute", "swapaxes", "movedim", "rearrange", "chunk", "split", "unbind"}
-)
-BOUNDING = frozenset({"tanh", "tanh_", "clamp", "clamp_", "sigmoid", "relu", "exp", "log", "pow"})
+CHANGING = (ast.AugAssign, ast.Assign)
 DEEPEST_SUM = 12  # terms of a sum or product that are looked into
 DEEPEST = 40  # steps from a softmax back to a product
 
@@ -89,6 +82,7 @@ def trail_of(project: Project, function: Function) -> Trail:
     return Trail(project, function)
 
 
+@kept(16)  # a function's attentions go over its softmaxes once more
 def scores_behind(project: Project, function: Function, softmax: ast.Call) -> tuple[Step, ...]:
     """The steps from a softmax back to the products that its scores come from."""
     given = softmax_operand(softmax, function)
@@ -121,18 +115,22 @@ class Trail:
 
     project: Project
     function: Function
-    products: list[ast.expr] = field(default_factory=list)
-    # The statement that changes a name in place, by the value that it writes.
-    changes: dict[ast.expr, ast.stmt] = field(default_factory=dict)
     _leading: dict[ast.expr, bool] = field(default_factory=dict)
     _asked: int = 0  # questions inside questions: sums of many terms are not scores
 
-    def __post_init__(self) -> None:
-        for node in own_nodes(self.function.node):
-            if isinstance(node, ast.expr) and is_product(node):
-                self.products.append(node)
-            elif isinstance(node, ast.AugAssign | ast.Assign) and _changes(node):
-                self.changes[node.value] = node
+    @cached_property
+    def products(self) -> list[ast.expr]:
+        """The products of matrices in the function; one without a word of them has none."""
+        if not says_product(self.function.text):
+            return []
+        nodes = own_nodes(self.function.node)
+        return [node for node in nodes if isinstance(node, PRODUCING) and is_product(node)]
+
+    @cached_property
+    def _changes(self) -> dict[ast.expr, ast.stmt]:
+        """The statement that changes a name in place, by the value that it writes."""
+        statements = own_statements(self.function.node)
+        return {one.value: one for one in statements if isinstance(one, CHANGING) and _changes(one)}
 
     def back(self, value: ast.expr, *, until_softmax: bool = False) -> Iterator[Step]:
         """All steps that a value may have taken, nearest first; each expression once."""
@@ -173,7 +171,7 @@ class Trail:
                 yield Step(Did.OPAQUE, name)
 
     def _changed(self, binding: Binding, name: ast.Name) -> Step:
-        statement = self.changes.get(binding.value) if binding.value is not None else None
+        statement = self._changes.get(binding.value) if binding.value is not None else None
         if isinstance(statement, ast.AugAssign):
             did = OPERATORS.get(type(statement.op), Did.OPAQUE)
             return Step(did, statement, statement.value)

@@ -9,7 +9,7 @@ from functools import cached_property
 
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import calls_below
-from gptdoctor.source.statements import statements_below
+from gptdoctor.source.statements import first_line, statements_below
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -33,7 +33,7 @@ class ClassInfo:
     @cached_property
     def text(self) -> str:
         """The lines of the class: what no word of them says, none of its nodes does."""
-        first = min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
+        first = first_line(self.node)
         return self.module.segment(first, self.node.end_lineno or first)
 
     @cached_property

@@ -19,6 +19,7 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import first_line
 
 
 # Not frozen, though nothing changes it: each assignment of each constructor gets one.
@@ -45,36 +46,59 @@ class Use:
 
 
 @dataclass(frozen=True, eq=False)
+class _MethodText:
+    """What one method's text does with attributes of `self`."""
+
+    method: FunctionNode
+    first: int  # its lines
+    last: int
+    text: str
+
+    @cached_property
+    def parents(self) -> dict[ast.AST, ast.AST]:
+        """The node right above each node."""
+        return {child: node for node in every_node(self.method) for child in children(node)}
+
+    @cached_property
+    def walked(self) -> tuple[dict[str, list[Use]], set[str]]:
+        """Where it names each attribute, and the last names of all that it calls."""
+        uses: dict[str, list[Use]] = {}
+        called: set[str] = set()
+        for node in every_node(self.method):
+            if isinstance(node, ast.Attribute):
+                if node.value.__class__ is ast.Name and (name := self_attribute(node)):
+                    uses.setdefault(name, []).append(Use(node, self.method))
+            elif isinstance(node, ast.Call):
+                called.add(called_name(node))
+        return uses, called
+
+
+@dataclass(frozen=True, eq=False)
 class OwnText:
-    """What one class's text does with its own attributes."""
+    """What one class's text does with its own attributes: a method is walked when it has to be."""
 
     info: ClassInfo
 
     @cached_property
-    def _parents(self) -> dict[ast.AST, ast.AST]:
-        return {
-            child: node
+    def _methods(self) -> list[_MethodText]:
+        module = self.info.module
+        return [
+            _MethodText(method, first, last, module.segment(first, last))
             for method in self.info.methods.values()
-            for node in every_node(method)
-            for child in children(node)
-        }
-
-    @cached_property
-    def _walked(self) -> tuple[dict[str, list[Use]], set[str]]:
-        uses: dict[str, list[Use]] = {}
-        called: set[str] = set()
-        for method in self.info.methods.values():
-            for node in every_node(method):
-                if isinstance(node, ast.Attribute):
-                    if node.value.__class__ is ast.Name and (name := self_attribute(node)):
-                        uses.setdefault(name, []).append(Use(node, method))
-                elif isinstance(node, ast.Call):
-                    called.add(called_name(node))
-        return uses, called
+            for first, last in [(first_line(method), method.end_lineno or method.lineno)]
+        ]
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         """The node around another one of a method."""
-        return self._parents.get(node)
+        found = (one.parents.get(node) for one in self._around(node))
+        return next((parent for parent in found if parent is not None), None)
+
+    def _around(self, node: ast.AST) -> list[_MethodText]:
+        """The methods that may hold a node: the one at its line, if it has one."""
+        line = getattr(node, "lineno", None)
+        if line is None:  # a clause of a comprehension: one comes to it from below, in most cases
+            return sorted(self._methods, key=lambda one: "parents" not in vars(one))
+        return [one for one in self._methods if one.first <= line <= one.last]
 
     def above(self, node: ast.AST) -> Iterator[ast.AST]:
         """All nodes around another one, innermost first, up to the method."""
@@ -85,15 +109,17 @@ class OwnText:
 
     def uses(self, name: str) -> list[Use]:
         """All places that name `self.NAME`."""
-        return self._walked[0].get(name, []) if self._says(name) else []
+        return [use for one in self._saying(name) for use in one.walked[0].get(name, ())]
 
     def calls(self, *names: str) -> bool:
         """Whether any method calls something of one of these last names."""
-        return any(map(self._says, names)) and not self._walked[1].isdisjoint(names)
+        return any(name in one.walked[1] for name in names for one in self._saying(name))
 
-    def _says(self, name: str) -> bool:
-        """Whether a name stands in the class's text; Python reads some letters as others."""
-        return name in self.info.text or not name.isascii()
+    def _saying(self, name: str) -> Iterator[_MethodText]:
+        """The methods in whose text a name stands; Python reads some letters as others."""
+        if name.isascii() and name not in self.info.text:
+            return
+        yield from (one for one in self._methods if name in one.text or not name.isascii())
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,9 +10,9 @@ from enum import IntEnum
 from functools import cached_property
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo, self_attribute
-from gptdoctor.source.flow_frozen import FROZEN_NAME, SETTING_UP, frozen_by, switches_off
+from gptdoctor.source.flow_assigned import Assigned, OwnSettings, own_settings
+from gptdoctor.source.flow_frozen import FROZEN_NAME, switches_off
 from gptdoctor.source.flow_functions import Function, functions_of
-from gptdoctor.source.flow_settings import attributes_set, literal_text, settings_in
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
@@ -46,14 +46,6 @@ class Learns(IntEnum):
     YES = 3
 
 
-@dataclass(frozen=True)
-class Assigned:
-    """A value that some method assigns to an attribute."""
-
-    value: ast.expr
-    function: Function
-
-
 @dataclass(frozen=True, eq=False)
 class Attributes:
     """The attributes of one class, its bases in the project included."""
@@ -61,9 +53,17 @@ class Attributes:
     project: Project
     info: ClassInfo
     _classes: dict[str, frozenset[ClassInfo]] = field(default_factory=dict)
+    _learns: dict[str, Learns] = field(default_factory=dict)
 
     def learns(self, name: str, depth: int = 0) -> Learns:
         """Whether training changes `self.name`."""
+        if depth:
+            return self._find_learns(name, depth)  # which may end too early
+        if name not in self._learns:
+            self._learns[name] = self._find_learns(name, 0)
+        return self._learns[name]
+
+    def _find_learns(self, name: str, depth: int) -> Learns:
         if name in self.frozen or FROZEN_NAME.search(name):
             return Learns.FROZEN
         if name in self.buffers or depth > DEEPEST:
@@ -113,33 +113,26 @@ class Attributes:
 
     @cached_property
     def assigned(self) -> dict[str, list[Assigned]]:
-        """All values assigned to each attribute, in the order of the text."""
+        """All values assigned to each attribute, near before far, in the order of the text."""
         found: dict[str, list[Assigned]] = {}
-        for function, node in self._nodes:
-            for name, value in attributes_set(node):
-                found.setdefault(name, []).append(Assigned(value, function))
+        for own in self._settings:
+            for name, values in own.assigned.items():
+                found.setdefault(name, []).extend(values)
         return found
 
     @cached_property
     def buffers(self) -> frozenset[str]:
         """Names given to `register_buffer`."""
-        calls = (node for _, node in self._nodes if isinstance(node, ast.Call))
-        return frozenset(
-            name
-            for call in calls
-            if called_name(call) == "register_buffer"
-            for name in literal_text(call)
-        )
+        return frozenset().union(*(own.buffers for own in self._settings))
 
     @cached_property
     def frozen(self) -> frozenset[str]:
         """Attributes whose parameters are switched off somewhere; "" for the whole module."""
-        return frozenset(
-            name
-            for function, node in self._nodes
-            if SETTING_UP.search(function.name)
-            for name in frozen_by(node)
-        )
+        return frozenset().union(*(own.frozen for own in self._settings))
+
+    @cached_property
+    def _settings(self) -> list[OwnSettings]:
+        return [own_settings(self.project, link) for link in self._links]
 
     @cached_property
     def _links(self) -> list[ClassInfo]:
@@ -149,11 +142,6 @@ class Attributes:
         # By their names first: that of a library would be parsed only to be left out.
         bases = (self.project.parsed(one) for one in links if one.name not in MODULE_BASES)
         return [self.info, *(base for base in bases if base is not None)]
-
-    @cached_property
-    def _nodes(self) -> list[tuple[Function, ast.AST]]:
-        """The statements that may set an attribute up: assignments, loops and calls."""
-        return [one for link in self._links for one in _settings_of(self.project, link)]
 
     @cached_property
     def _inherited(self) -> Learns:
@@ -166,16 +154,6 @@ class Attributes:
         calls = {called_name(node) for node in nodes if isinstance(node, ast.Call)}
         # A table of sines stays what it is, though it is kept in the weight of an Embedding.
         return Learns.FROZEN if {"sin", "cos"} <= calls else Learns.YES
-
-
-@kept(1024)  # a base is one of hundreds of classes
-def _settings_of(project: Project, info: ClassInfo) -> list[tuple[Function, ast.AST]]:
-    functions = functions_of(project, info.module)
-    return [
-        (functions[method], node)
-        for method in info.methods.values()
-        for node in settings_in(method.body)
-    ]
 
 
 @kept(1024)

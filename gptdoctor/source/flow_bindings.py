@@ -11,8 +11,10 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from gptdoctor.source.classes import FunctionNode
+from gptdoctor.source.flow_blocks import Block, excludes, placed
 from gptdoctor.source.flow_targets import (
     GROWING,
     Part,
@@ -22,12 +24,11 @@ from gptdoctor.source.flow_targets import (
     names_in,
     root_name,
     start,
-    text_of,
     unpack,
     unzip,
 )
 from gptdoctor.source.nodes import inner_children, inner_nodes
-from gptdoctor.source.statements import BLOCKS, SCOPES, any_between, lines_at
+from gptdoctor.source.statements import SCOPES, any_between, lines_at
 
 _BINDING = frozenset(
     {ast.Call, ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp, ast.NamedExpr}
@@ -39,28 +40,15 @@ _BINDING_TEXT = (
     *(re.compile(rf"{name}[\s\\]*\(") for name in sorted(GROWING)),
     *map(re.compile, (r"for(?<!\wfor)\b", r":=", r"_(?<!__)[\s\\]*\(")),
 )
-END: Position = (sys.maxsize, 0)
+# Statements that bind a name by themselves.
+_STATING = SCOPES | {
+    *(ast.Assign, ast.AnnAssign, ast.AugAssign, ast.For, ast.AsyncFor, ast.With, ast.AsyncWith)
+}
+END: Position = (sys.maxsize, 0)  # the one object: it is asked for by `is`
 
 
-# Neither is frozen, though nothing changes them: hundreds are made for each function, and a frozen
-# one takes three times as long to make.
-@dataclass(eq=False, kw_only=True)
-class Block:
-    """A stretch of text that may be skipped or left early: a branch, a loop's body."""
-
-    start: Position
-    end: Position
-    owner: int  # the same for the branches of one statement
-    loop: bool = False
-    leaves: bool = False  # ends by return, raise, continue or break
-    condition: ast.expr | None = None  # the test of the `if` around it
-    holding: bool = True  # whether the test holds in here
-
-    def holds(self, place: Position) -> bool:
-        """Whether `place` lies inside."""
-        return self.start <= place <= self.end
-
-
+# Not frozen, though nothing changes it: hundreds are made for each function, and a frozen one takes
+# three times as long to make.
 @dataclass(eq=False)
 class Binding:
     """One binding of a name."""
@@ -82,16 +70,27 @@ class Bindings:
     by_name: dict[str, list[Binding]] = field(default_factory=dict)
     branches: list[Block] = field(default_factory=list)
 
+    @cached_property
+    def names_given(self) -> dict[ast.expr, list[str]]:
+        """The names that each value is given to, in whole or in part."""
+        found: dict[ast.expr, list[str]] = {}
+        for name, known in self.by_name.items():
+            for value in {one.value for one in known if one.value is not None}:
+                found.setdefault(value, []).append(name)
+        return found
+
     def reaching(self, name: str, place: Position, *, carried: bool = False) -> list[Binding]:
         """The bindings that `name` may have at `place`, nearest first.
 
         With `carried`, also those further down in a loop around the place.
         """
-        known = self.by_name.get(name, [])
-        local = [one for one in known if one.until != END and one.since <= place <= one.until]
+        known = self.by_name.get(name)
+        if known is None:
+            return []
+        local = [one for one in known if one.until is not END and one.since <= place <= one.until]
         if local:
             return [max(local, key=lambda one: one.since)]
-        plain = [one for one in known if one.until == END]
+        plain = [one for one in known if one.until is END]
         found = list(self._above(plain, place))
         if carried:
             found.extend(one for one in plain if one.since > place and _same_loop(one, place))
@@ -99,29 +98,21 @@ class Bindings:
 
     def _above(self, known: list[Binding], place: Position) -> Iterator[Binding]:
         for binding in reversed(known):
-            if binding.since > place or self._elsewhere(binding, place):
+            if binding.since > place:
+                continue
+            outside = [block for block in binding.blocks if not block.holds(place)]
+            if outside and self._excluded(outside, place):
                 continue
             yield binding
-            sure = all(block.holds(place) for block in binding.blocks)
-            if sure and binding.role is not Role.CHANGED:
+            if not outside and binding.role is not Role.CHANGED:
                 return
 
-    def _elsewhere(self, binding: Binding, place: Position) -> bool:
-        """Whether the binding lies in a branch from which the place is not reached."""
-        outside = [block for block in binding.blocks if not block.holds(place)]
-        around = [block for block in self.branches if block.holds(place)] if outside else []
+    def _excluded(self, outside: list[Block], place: Position) -> bool:
+        """Whether a binding in blocks that end before a place does not reach it."""
+        around = [block for block in self.branches if block.holds(place)]
         return any(
-            block.leaves or any(_excludes(block, other) for other in around) for block in outside
+            block.leaves or any(excludes(block, other) for other in around) for block in outside
         )
-
-
-def _excludes(block: Block, other: Block) -> bool:
-    """Whether only one of two blocks runs: branches of one `if`, or of two with the same test."""
-    if block.owner == other.owner:
-        return True
-    if block.condition is None or other.condition is None or block.holding is other.holding:
-        return False
-    return text_of(block.condition) == text_of(other.condition) != ""
 
 
 def bindings_of(function: FunctionNode, text: str, first: int) -> Bindings:
@@ -154,30 +145,19 @@ def _binding_lines(text: str, first: int) -> list[int] | None:
 
 def _fill(found: Bindings, body: list[ast.stmt], lines: list[int] | None) -> None:
     """Collect what a body binds; the expressions that bind begin in `lines`, if these are told."""
-    for binding in _bound(body, found.branches, lines):
-        found.by_name.setdefault(binding.name, []).append(binding)
-    for known in found.by_name.values():
-        known.sort(key=lambda one: one.since)
-
-
-def _bound(
-    body: list[ast.stmt], branches: list[Block], lines: list[int] | None
-) -> Iterator[Binding]:
-    """The bindings below a body, in no order; the blocks met on the way go into `branches`."""
-    stack: list[tuple[list[ast.stmt], tuple[Block, ...]]] = [(body, ())]
-    while stack:
-        statements, blocks = stack.pop()
-        for statement in statements:
-            kind = statement.__class__
-            yield from _in_statement(statement, blocks)
-            if kind not in SCOPES and (lines is None or _has_one(lines, statement)):
-                yield from _in_expressions(statement, blocks)
-            if kind not in BLOCKS or kind in SCOPES:
-                continue
-            for inner, block in _inner_blocks(statement):
-                if block is not None:
-                    branches.append(block)
-                stack.append((inner, (*blocks, block) if block else blocks))
+    by_name = found.by_name
+    for statement, blocks in placed(body, found.branches):
+        kind = statement.__class__
+        if kind in _STATING:
+            for binding in _in_statement(statement, blocks):
+                by_name.setdefault(binding.name, []).append(binding)
+        # Most functions have no such line at all.
+        if lines != [] and kind not in SCOPES and (lines is None or _has_one(lines, statement)):
+            for binding in _in_expressions(statement, blocks):
+                by_name.setdefault(binding.name, []).append(binding)
+    for known in by_name.values():
+        if len(known) > 1:
+            known.sort(key=lambda one: one.since)
 
 
 def _has_one(lines: list[int], statement: ast.stmt) -> bool:
@@ -187,31 +167,6 @@ def _has_one(lines: list[int], statement: ast.stmt) -> bool:
     return any_between(lines, statement.lineno, last)
 
 
-def _inner_blocks(statement: ast.stmt) -> Iterator[tuple[list[ast.stmt], Block | None]]:
-    """The bodies inside a statement, each with its block; a `with` always runs its body."""
-    loop = isinstance(statement, ast.For | ast.AsyncFor | ast.While)
-    always = isinstance(statement, ast.With | ast.AsyncWith)
-    bodies = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
-    bodies.extend(handler.body for handler in getattr(statement, "handlers", []))
-    bodies.extend(case.body for case in getattr(statement, "cases", []))
-    exclusive = isinstance(statement, ast.If | ast.Match)
-    condition = statement.test if isinstance(statement, ast.If) else None
-    for number, body in enumerate(bodies):
-        if body:
-            owner = id(statement) if exclusive else id(statement) + number + 1
-            leaves = isinstance(body[-1], ast.Return | ast.Raise | ast.Continue | ast.Break)
-            block = Block(
-                start=start(body[0]),
-                end=end(body[-1]),
-                owner=owner,
-                loop=loop and not number,
-                leaves=leaves,
-                condition=condition,
-                holding=not number,
-            )
-            yield body, None if always else block
-
-
 def _in_statement(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Binding]:
     """What one statement binds by itself, not by the statements inside it."""
     after = end(statement)
@@ -219,7 +174,7 @@ def _in_statement(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Bi
         for target in statement.targets:
             if isinstance(target, ast.Name):  # nine of ten, and no more than this
                 yield Binding(target.id, Role.WHOLE, statement.value, after, None, blocks)
-            else:
+            elif not _is_own(target):  # most others
                 yield from _parts(unpack(target, statement.value), after, blocks)
     elif isinstance(statement, ast.AnnAssign) and statement.value is not None:
         yield from _parts(unpack(statement.target, statement.value), after, blocks)
@@ -237,6 +192,13 @@ def _in_statement(statement: ast.stmt, blocks: tuple[Block, ...]) -> Iterator[Bi
                 yield Binding(target.id, Role.OTHER, item.context_expr, where, None, blocks)
     elif isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield Binding(statement.name, Role.OTHER, None, after, None, blocks)
+
+
+def _is_own(target: ast.expr) -> bool:
+    """Whether a target is `self.NAME`, which changes no name."""
+    return isinstance(target, ast.Attribute) and (
+        isinstance(target.value, ast.Name) and target.value.id in ("self", "cls")
+    )
 
 
 def _parts(

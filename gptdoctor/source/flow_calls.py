@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
+from gptdoctor.source.called_places import may_make, places_called
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
@@ -65,9 +65,9 @@ def callers(project: Project, callee: Function) -> list[CallSite]:
 class _Sites:
     """The call sites of a module; only the functions whose text calls a name are walked for it."""
 
-    def __init__(self, functions: Iterable[Function], text: str) -> None:
-        self._functions = list(functions)
-        self._text = text
+    def __init__(self, module: SourceModule, functions: Iterable[Function]) -> None:
+        self._text = module.text
+        self._stretches = [(function, *function.stretch) for function in functions]
         self._walked: dict[Function, dict[str, list[CallSite]]] = {}
         self._named: dict[str, list[CallSite]] = {}
 
@@ -76,17 +76,24 @@ class _Sites:
         if name not in self._named:
             self._named[name] = [
                 site
-                for function in self._saying(name)
-                if _may_call(function, name)
+                for function in self._calling(name)
                 for site in self._within(function).get(name, ())
             ]
         return self._named[name]
 
-    def _saying(self, name: str) -> list[Function]:
-        """All functions, or none where the file says a name only where functions of it begin."""
-        defined = sum(one.node.name == name for one in self._functions)
-        said = self._text.count(name) > defined or not name.isascii()
-        return self._functions if said else []
+    def _calling(self, name: str) -> list[Function]:
+        """The functions whose text calls a name or hands it on, other than as their own.
+
+        Python reads some letters as others.
+        """
+        if not name.isascii():
+            return [function for function, *_ in self._stretches]
+        places = places_called(name, self._text)
+        return [
+            function
+            for function, first, last in self._stretches
+            if bisect_left(places, last) - bisect_left(places, first) > (function.name == name)
+        ]
 
     def _within(self, function: Function) -> dict[str, list[CallSite]]:
         if function not in self._walked:
@@ -94,26 +101,9 @@ class _Sites:
         return self._walked[function]
 
 
-def _may_call(function: Function, name: str) -> bool:
-    """Whether a function's text calls a name or hands it on, other than as its own.
-
-    Python reads some letters as others.
-    """
-    own = function.node.name == name
-    if function.text.count(name) <= own:
-        return not name.isascii()
-    calls = _calling(name).finditer(function.text)
-    return not name.isascii() or sum(1 for _ in islice(calls, own + 1)) > own
-
-
-def _calling(name: str) -> re.Pattern[str]:
-    """A whole word before what may follow a called value, or the first of several arguments."""
-    return re.compile(rf"{name}(?<!\w{name})\s*(?:[(\[),#\\]|\Z)")
-
-
 @kept(64)
 def _sites(project: Project, module: SourceModule) -> _Sites:
-    return _Sites(functions_of(project, module).values(), module.text)
+    return _Sites(module, functions_of(project, module).values())
 
 
 def _sites_within(function: Function) -> dict[str, list[CallSite]]:
@@ -192,8 +182,9 @@ def _callers_of_module(
 ) -> Iterator[CallSite]:
     """Calls of an instance: `self.block(x)`, `block(x)` in a loop over `self.blocks`."""
     for user in project.classes(module).values():
-        if owner.name not in user.text:
-            continue  # the class is not named here, so no instance of it is made here
+        # Where the class is not named, no instance of it is made.
+        if owner.name not in user.text or not may_make(project, user, owner):
+            continue
         attributes = attributes_of(project, user)
         names = [name for name in attributes.assigned if owner in attributes.classes(name)]
         for name in names:

@@ -29,6 +29,8 @@ TAKING = ("float", "tensor", "as_tensor")
 SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
 # The map of an attention, which is handed out beside its result for whoever looks at it.
 MAP = re.compile(r"attn|attention")
+# What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
+ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
 
 
@@ -78,20 +80,16 @@ class Cuts:
             return []
         text = own_text(owner)
         held = {id(node) for node in nodes}
+        attributes = attributes_of(self.gradients.project, owner)
         alone = [
             name
             for name in sorted(named)
-            if all(id(use.node) in held or self._idle(use) for use in text.uses(name))
+            if not self._named_elsewhere(name)
+            and all(id(use.node) in held or self._idle(use) for use in text.uses(name))
             and self._works(name, inside)
+            and attributes.learns(name) is Learns.YES
         ]
-        if not alone or not learned(self.gradients.of(value, self.function)):
-            return []
-        attributes = attributes_of(self.gradients.project, owner)
-        return [
-            name
-            for name in alone
-            if attributes.learns(name) is Learns.YES and not self._named_elsewhere(name)
-        ]
+        return alone if alone and learned(self.gradients.of(value, self.function)) else []
 
     def _may_hold_layers(self, value: ast.expr) -> bool:
         """Whether the value names an attribute, or what may have been made of one.
@@ -141,6 +139,8 @@ class Cuts:
 
     def _looks_on(self, reader: ast.Name) -> bool:
         """Whether a place asks for a shape, changes in place, or hands out an attention's map."""
+        if not self._may_look_on(reader):
+            return False
         owner = self.function.owner
         around = own_text(owner).parent(reader) if owner else None
         if isinstance(around, ast.Attribute):
@@ -151,6 +151,17 @@ class Cuts:
         beside = isinstance(around, ast.Tuple) and around.elts[0] is not reader
         returned = isinstance(own_text(owner).parent(around), ast.Return) if owner and around else 0
         return bool(beside and returned and MAP.search(reader.id))
+
+    def _may_look_on(self, reader: ast.Name) -> bool:
+        """The same, by the line on which the name stands: most are read for their values."""
+        line = self.function.module.lines[reader.lineno - 1]
+        first, last = reader.col_offset, reader.end_col_offset or 0
+        # Columns are bytes, and those of an expression in a text may be wrong.
+        if line[first:last] != reader.id or not line.isascii() or MAP.search(reader.id):
+            return True
+        asked = ASKED.match(line, last)
+        word = asked.group(1) if asked else ""
+        return word is None or word.endswith("_") or word == "size" or bool(METADATA.match(word))
 
     def _works(self, name: str, inside: list[ast.expr]) -> bool:
         """Whether the layer is called, or its weight used, where the value is made."""
@@ -213,9 +224,8 @@ class Cuts:
 def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
     """Where what a value gives to names is read."""
     bindings = function.bindings
-    for name, known in bindings.by_name.items():
-        if any(one.value is value for one in known):
-            for node in loads_of(function).get(name, ()):
-                reaching = bindings.reaching(name, start(node), carried=True)
-                if any(one.value is value for one in reaching):
-                    yield node
+    for name in bindings.names_given.get(value, ()):
+        for node in loads_of(function).get(name, ()):
+            reaching = bindings.reaching(name, start(node), carried=True)
+            if any(one.value is value for one in reaching):
+                yield node

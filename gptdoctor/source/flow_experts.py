@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import ast
-import builtins
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeGuard
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_loops import LOOPS, Answer, Loop, answers_in, may_choose, picked_around
 from gptdoctor.source.flow_targets import Part, Role, end, names_in, root_name, start, unzip
 from gptdoctor.source.kept import kept
-from gptdoctor.source.nodes import every_node, scope_inner_nodes
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.nodes import children, every_node
 
-Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
-Loop = ast.For | Comprehension | ast.Lambda
-# What a network computes: a call of it, or of a function or an `@` with its weights.
-Answer = ast.Call | ast.BinOp
 # What is asked of a tensor without taking its values.
 FORM = frozenset(["shape", "dtype", "device", "ndim", "size", "dim", "numel", "new_zeros"])
-BUILTINS = frozenset(dir(builtins))
-# What `name = value` may bind to a part of something: one index, or several side by side.
-PICKING = ast.Subscript, ast.Tuple, ast.List
-LOOPS = ast.For, ast.ListComp, ast.SetComp, ast.GeneratorExp
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,78 +87,20 @@ class ExpertLoop:
 @kept(8)
 def expert_loop(node: ast.AST, function: Function) -> ExpertLoop | None:
     """The loop as one over networks, or None where it calls none."""
-    if not isinstance(node, LOOPS) or not _may_choose(node, function):
+    if not isinstance(node, LOOPS):
         return None
-    return _over_networks(node, tuple(loop_parts(node, function)), function)
+    answers = answers_in(node)
+    if not may_choose(node, answers, function):
+        return None
+    return _over_networks(node, answers, tuple(loop_parts(node, function)), function)
 
 
-def _may_choose(node: Loop, function: Function) -> bool:
-    """Whether some call has a form in which a loop chooses a network; most loops have none.
-
-    Asked before anything is looked up, for which all bindings of the function are collected.
-    """
-    own = _target_names(node)
-    for call in _calls(node):
-        called = call.func if isinstance(call, ast.Call) else None
-        if isinstance(called, ast.Subscript):
-            return True
-        if isinstance(called, ast.Name) and _may_name(called.id, own, function):
-            return True
-        values = [call.left, call.right] if isinstance(call, ast.BinOp) else call.args
-        if any(
-            isinstance(value, ast.Subscript) and self_attribute(value.value) for value in values
-        ):
-            return True
-    return False
-
-
-def _may_name(name: str, own: frozenset[str], function: Function) -> bool:
-    """Whether a called name may be a network: one of the loop's own names, or one picked so."""
-    return not _is_known(name, function) and (name in own or _may_be_picked(name, function))
-
-
-def _target_names(node: Loop) -> frozenset[str]:
-    """The names that a loop binds as it goes on."""
-    if isinstance(node, ast.For):
-        targets = [node.target]
-    else:
-        clauses = [] if isinstance(node, ast.Lambda) else node.generators
-        targets = [clause.target for clause in clauses]
-    return frozenset(name.id for target in targets for name in names_in(target))
-
-
-def _may_be_picked(name: str, function: Function | None) -> bool:
-    """Whether a name may stand for what an index picked, in a function or those around it."""
-    while function is not None:
-        if name in _picked(function) or ":=" in function.text:
-            return True
-        function = function.outer
-    return False
-
-
-@kept(8)  # for the loops of one function, one after the other
-def _picked(function: Function) -> frozenset[str]:
-    """The names that statements of a function bind to something with an index, perhaps."""
-    found: set[str] = set()
-    for statement in own_statements(function.node):
-        value = getattr(statement, "value", None)
-        if isinstance(statement, ast.Assign) and isinstance(value, PICKING):
-            found.update(name.id for target in statement.targets for name in names_in(target))
-        elif isinstance(statement, ast.AnnAssign) and isinstance(value, PICKING):
-            found.update(name.id for name in names_in(statement.target))
-    return frozenset(found)
-
-
-def _is_known(name: str, function: Function) -> bool:
-    """Whether a name is Python's own, or a function or an import of the module."""
-    module = function.module
-    return name in BUILTINS or name in module.functions or name in module.names.aliases
-
-
-def _over_networks(node: Loop, parts: tuple[Part, ...], function: Function) -> ExpertLoop | None:
+def _over_networks(
+    node: Loop, answers: list[Answer], parts: tuple[Part, ...], function: Function
+) -> ExpertLoop | None:
     names = loop_names(parts)
     calls, experts = [], None
-    for call in _calls(node):
+    for call in answers:
         chosen_from = _chosen(call, names, parts, function)
         if chosen_from is not None:
             calls.append(call)
@@ -188,7 +120,7 @@ def mapped_loop(node: ast.Lambda, call: ast.Call, function: Function) -> ExpertL
         for target in [ast.copy_location(ast.Name(id=argument.arg, ctx=ast.Store()), argument)]
         for part in unzip(target, source)
     )
-    return _over_networks(node, parts, function)
+    return _over_networks(node, answers_in(node), parts, function)
 
 
 def loop_parts(node: Loop, function: Function) -> Iterator[Part]:
@@ -226,22 +158,7 @@ def values_in(value: ast.AST) -> Iterator[ast.AST]:
         if isinstance(asked, ast.Attribute) and asked.attr in FORM:
             continue
         yield node
-        stack.extend(ast.iter_child_nodes(node))
-
-
-def _calls(node: Loop) -> Iterator[Answer]:
-    if isinstance(node, ast.For):
-        roots: list[ast.AST] = list(node.body)
-    else:
-        roots = [node.body if isinstance(node, ast.Lambda) else node.elt]
-    for root in roots:
-        for inner in (root, *scope_inner_nodes(root)):
-            if isinstance(inner, ast.Call) or _is_product(inner):
-                yield inner
-
-
-def _is_product(node: ast.AST) -> TypeGuard[ast.BinOp]:
-    return isinstance(node, ast.BinOp) and isinstance(node.op, ast.MatMult)
+        stack.extend(children(node))
 
 
 def _chosen(
@@ -269,7 +186,7 @@ def _chosen_from(
             if single and part.role is Role.ELEMENT:
                 return part.value
         return None
-    if isinstance(called, ast.Name):
+    if isinstance(called, ast.Name) and called.id in picked_around(function):
         bound = (one.value for one in function.reaching(called) if one.role is Role.WHOLE)
         called = next((value for value in bound if isinstance(value, ast.Subscript)), called)
     if isinstance(called, ast.Subscript) and _mentions(called.slice, names, function):

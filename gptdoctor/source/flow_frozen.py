@@ -18,6 +18,9 @@ FROZEN_NAME = re.compile(
 # for a while only.
 SETTING_UP = re.compile(r"^(__init__|train)$|freez|init|build|setup|load")
 
+# Words of which one stands in all code that switches anything off.
+FREEZING = ("freez", "requires_grad", "eval")
+
 
 def frozen_by(node: ast.AST) -> Iterator[str]:
     """The attributes that a statement keeps from learning."""

@@ -14,7 +14,7 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node, scope_nodes
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import BLOCKS, blocks_of, own_statements
+from gptdoctor.source.statements import BLOCKS, blocks_of, bodies_of, first_line, own_statements
 
 
 # Not frozen, though nothing changes it: each function of each file gets one, and a frozen one takes
@@ -45,17 +45,19 @@ class Function:
     @cached_property
     def text(self) -> str:
         """Its lines, decorators included: what no word of them says, none of its nodes does."""
-        return self.module.segment(self._first, self.node.end_lineno or self._first)
+        first, last = self.stretch
+        return self.module.text[first:last]
 
     @property
-    def _first(self) -> int:
-        """The line at which it begins: of its first decorator, if it has any."""
-        return min([self.node.lineno, *(one.lineno for one in self.node.decorator_list)])
+    def stretch(self) -> tuple[int, int]:
+        """Where that text begins and ends in the text of the module."""
+        first = first_line(self.node)
+        return self.module.bounds(first, self.node.end_lineno or first)
 
     @cached_property
     def bindings(self) -> Bindings:
         """The bindings of its names."""
-        return bindings_of(self.node, self.text, self._first)
+        return bindings_of(self.node, self.text, first_line(self.node))
 
     @cached_property
     def static(self) -> bool:
@@ -73,9 +75,13 @@ class Function:
 
     @cached_property
     def returned(self) -> list[ast.expr]:
-        """All expressions that it returns or yields, nested functions left out."""
-        results = ast.Return | ast.Yield | ast.YieldFrom
-        found = (node.value for node in own_nodes(self.node) if isinstance(node, results))
+        """All expressions that it returns or yields, nested functions left out; the last first."""
+        if "yield" in self.text:  # an expression, unlike `return`
+            results = ast.Return | ast.Yield | ast.YieldFrom
+            found = [node.value for node in own_nodes(self.node) if isinstance(node, results)]
+        else:
+            statements = own_statements(self.node)
+            found = [node.value for node in statements if isinstance(node, ast.Return)][::-1]
         return [value for value in found if value is not None]
 
     def reaching(self, name: ast.Name, *, carried: bool = False) -> list[Binding]:
@@ -178,14 +184,6 @@ def loads_of(function: Function) -> dict[str, list[ast.Name]]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
             found.setdefault(node.id, []).append(node)
     return found
-
-
-def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:
-    """The lists of statements inside a statement: body, else, handlers, cases."""
-    bodies = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
-    bodies.extend(handler.body for handler in getattr(statement, "handlers", []))
-    bodies.extend(case.body for case in getattr(statement, "cases", []))
-    return bodies
 
 
 def _index(body: list[ast.stmt], node: ast.AST) -> int | None:

@@ -26,9 +26,12 @@ from gptdoctor.source.flow_sources import NOTHING, Origin, Source, Sources, fart
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.nodes import children
 from gptdoctor.source.project import Project
 
 DEEPEST = 5  # calls followed from function to function
+_PLAIN = (ast.Constant, ast.Compare, ast.JoinedStr, ast.Lambda)  # without a gradient
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp)
 LONGEST = 120  # expressions inside expressions: Python's own stack ends at a thousand frames
 
 
@@ -82,7 +85,7 @@ class Gradients:
         return frozenset().union(*found)
 
     def _expression(self, value: ast.expr, function: Function) -> Sources:
-        if isinstance(value, ast.Constant | ast.Compare | ast.JoinedStr | ast.Lambda):
+        if isinstance(value, _PLAIN):
             return NOTHING
         if isinstance(value, ast.Name):
             found = (
@@ -102,9 +105,9 @@ class Gradients:
             return NOTHING
         if isinstance(value, ast.IfExp):
             return self._all([value.body, value.orelse], function)
-        if isinstance(value, ast.ListComp | ast.SetComp | ast.GeneratorExp):
+        if isinstance(value, _COMPREHENSIONS):
             return self.of(value.elt, function)
-        return self._all(ast.iter_child_nodes(value), function)
+        return self._all(children(value), function)
 
     def _attribute(self, value: ast.Attribute, function: Function) -> Sources:
         if METADATA.match(value.attr):

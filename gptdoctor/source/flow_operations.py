@@ -1,4 +1,4 @@
-"""What torch's operations do to a gradient, and what parameters' names tell of it."""
+"""What torch's operations do to a gradient and to values, and what parameters' names tell of it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,14 @@ PLAIN_ANNOTATION = re.compile(
     r"LongTensor|IntTensor|BoolTensor|\b(int|bool|float|str|device|dtype)\b"
 )
 TENSOR = re.compile(r"\b(Float)?Tensor\b")
+SOFTMAXES = frozenset({"softmax", "log_softmax"})
+# What leaves the numbers as they are, or as good as that, and the dimensions where they are.
+PASSING = frozenset(
+    {"float", "half", "double", "bfloat16", "to", "type", "type_as", "contiguous", "clone", "cpu"}
+    | {"dropout", "dropout_", "nan_to_num", "nan_to_num_", "cuda", "checkpoint_name"}
+)
+RESHAPING = frozenset(
+    {"view", "reshape", "unsqueeze", "squeeze", "flatten", "unflatten", "expand", "repeat"}
+    | {"transpose", "permute", "swapaxes", "movedim", "rearrange", "chunk", "split", "unbind"}
+)
+BOUNDING = frozenset({"tanh", "tanh_", "clamp", "clamp_", "sigmoid", "relu", "exp", "log", "pow"})

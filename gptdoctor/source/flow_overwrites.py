@@ -27,7 +27,14 @@ class Write:
     buffer: str
     index: ast.expr | None  # a mask, row numbers, or a tuple; None: the whole buffer
     value: ast.expr
-    operation: str  # "out[mask] = ...", "index_copy_", "torch.where"
+    method: str = ""  # "index_copy_", "torch.where"; "": an assignment
+
+    @property
+    def operation(self) -> str:
+        """What writes, for a reader: "out[mask] = ...", "index_copy_", "torch.where"."""
+        if self.method or not isinstance(self.statement, ast.Assign):
+            return self.method
+        return f"{text_of(self.statement.targets[0])} = ..."
 
     def direct_names(self) -> set[str]:
         """The names that stand as numbers of their own in the index and in what is indexed."""
@@ -55,18 +62,12 @@ def _assigned(statement: ast.Assign, target: ast.expr) -> Iterator[Write]:
     if isinstance(target, ast.Subscript):
         buffer = root_name(target.value)
         if buffer and not isinstance(value, ast.Constant):
-            text = f"{text_of(target)} = ..."
-            yield Write(
-                statement=statement, buffer=buffer, index=target.slice, value=value, operation=text
-            )
+            yield Write(statement=statement, buffer=buffer, index=target.slice, value=value)
     elif isinstance(target, ast.Name):
         if isinstance(value, ast.Call):
             yield from _stored(statement, value, target.id)
         if isinstance(value, ast.BinOp | ast.Call):
-            text = f"{target.id} = ..."
-            yield Write(
-                statement=statement, buffer=target.id, index=None, value=value, operation=text
-            )
+            yield Write(statement=statement, buffer=target.id, index=None, value=value)
 
 
 def _stored(statement: ast.stmt, call: ast.Call, target: str | None) -> Iterator[Write]:
@@ -86,9 +87,7 @@ def _stored(statement: ast.stmt, call: ast.Call, target: str | None) -> Iterator
     in_place = method.endswith("_") or target == receiver
     if receiver and in_place and len(given) > places[1] and not _adds(method, given):
         index, value = given[places[0]], given[places[1]]
-        yield Write(
-            statement=statement, buffer=receiver, index=index, value=value, operation=method
-        )
+        yield Write(statement=statement, buffer=receiver, index=index, value=value, method=method)
 
 
 def _adds(method: str, given: list[ast.expr]) -> bool:
@@ -109,7 +108,7 @@ def _chosen(statement: ast.stmt, call: ast.Call, target: str) -> Iterator[Write]
     taken = [one for one in branches if one not in kept]
     if len(kept) == 1:
         yield Write(
-            statement=statement, buffer=target, index=mask, value=taken[0], operation="torch.where"
+            statement=statement, buffer=target, index=mask, value=taken[0], method="torch.where"
         )
 
 

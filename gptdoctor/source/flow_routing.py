@@ -54,7 +54,7 @@ class Collision:
         }
 
 
-def may_collide(write: Write) -> bool:
+def _leaves_out(write: Write) -> bool:
     """Whether a write leaves out what its buffer held, unlike `x = layer(x)`: by its own text."""
     return not any(
         isinstance(one, ast.Name) and one.id == write.buffer for one in values_in(write.value)
@@ -71,7 +71,9 @@ class Routing:
     def collision(self, write: Write) -> Collision | None:
         """How a write may hit what was written before, or None where it does not."""
         value = write.value
-        if not may_collide(write) or (write.index is None and not self.loop.members):
+        if write.index is None and not (self.loop.members and self._is_named_before(write.buffer)):
+            return None
+        if not _leaves_out(write):
             return None
         if not self.loop.answers(value) or self.loop.reads(value, write.buffer):
             return None
@@ -85,6 +87,17 @@ class Routing:
         if known:
             return self._by_choice(write, known, open_loops)
         return self._by_slot(write, open_loops)
+
+    def _is_named_before(self, name: str) -> bool:
+        """Whether a name stands above the loop, in this function or one around: no text, no value.
+
+        Python reads some letters as others.
+        """
+        outermost = self.function
+        while outermost.outer is not None:
+            outermost = outermost.outer
+        above = outermost.module.segment(outermost.node.lineno, self.loop.node.lineno)
+        return name in above or not name.isascii()
 
     def _open_loops(self, write: Write) -> list[ast.For]:
         """The loops around a write that neither renew the buffer nor have a place each in it."""

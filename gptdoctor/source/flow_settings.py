@@ -6,9 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import bodies_of
 from gptdoctor.source.flow_targets import unpack
-from gptdoctor.source.statements import BLOCKS
+from gptdoctor.source.statements import BLOCKS, bodies_of
 
 
 def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:

@@ -16,6 +16,9 @@ TRANSPARENT = frozenset({"list", "tuple", "iter", "reversed", "tqdm"})
 # Containers grow by these; tensors and modules change by methods that end in "_".
 GROWING = frozenset({"append", "extend", "insert", "add", "appendleft", "update"})
 
+_SEVERAL = (ast.Tuple, ast.List)
+_PARTS = (ast.Attribute, ast.Subscript, ast.Starred)  # of what they hold as their value
+
 
 class Role(Enum):
     """What part of its value a binding gives to a name."""
@@ -63,7 +66,7 @@ def unzip(target: ast.expr, iterable: ast.expr) -> Iterator[Part]:
     """What each name of a loop's target gets, through enumerate, zip, items and the like."""
     called = _called(iterable)
     arguments = iterable.args if isinstance(iterable, ast.Call) else []
-    pair = target.elts if isinstance(target, ast.Tuple | ast.List) else []
+    pair = target.elts if isinstance(target, _SEVERAL) else []
     if called in TRANSPARENT and arguments:
         yield from unzip(target, arguments[0])
     elif called == "enumerate" and arguments and len(pair) == 2:
@@ -99,12 +102,12 @@ def _unzip_made(pair: list[ast.expr], made: ast.GeneratorExp | ast.ListComp) -> 
 
 def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
     """What each name of an assignment's target gets."""
-    if not isinstance(target, ast.Tuple | ast.List):
+    if not isinstance(target, _SEVERAL):
         yield Part(target=target, role=Role.WHOLE, value=value)
         return
-    same = isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts)
+    same = isinstance(value, _SEVERAL) and len(value.elts) == len(target.elts)
     for index, one in enumerate(target.elts):
-        if same and isinstance(value, ast.Tuple | ast.List):
+        if same and isinstance(value, _SEVERAL):
             yield from unpack(one, value.elts[index])
         else:
             several = isinstance(one, ast.Starred)
@@ -120,6 +123,8 @@ def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
 
 def names_in(target: ast.expr) -> list[ast.Name]:
     """All plain names in a target."""
+    if isinstance(target, ast.Name):
+        return [target]
     return [node for node in every_node(target) if isinstance(node, ast.Name)]
 
 
@@ -130,7 +135,7 @@ def root_name(node: ast.expr) -> str | None:
             return node.id
         if isinstance(node, ast.Call):
             node = node.func
-        elif isinstance(node, ast.Attribute | ast.Subscript | ast.Starred):
+        elif isinstance(node, _PARTS):
             node = node.value
         else:
             return None

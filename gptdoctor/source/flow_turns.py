@@ -32,9 +32,8 @@ def may_turn(function: Function) -> bool:
 
 def may_be_turned(value: ast.expr) -> bool:
     """Whether an expression may be a turn, or a name of one, by its own form."""
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-        return value.func.attr in TURNING
-    return isinstance(value, ast.Name | ast.Attribute | ast.Call)
+    form = value.func if isinstance(value, ast.Call) else value
+    return isinstance(form, ast.Name) or (isinstance(form, ast.Attribute) and form.attr in TURNING)
 
 
 @dataclass(frozen=True, eq=False)

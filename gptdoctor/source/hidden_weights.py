@@ -11,12 +11,8 @@ from collections.abc import Iterator
 
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.constructors import Constructor, Setting, Use, own_text, settings_of
-from gptdoctor.source.flow_attributes import (
-    Assigned,
-    Learns,
-    attributes_of,
-    value_learns,
-)
+from gptdoctor.source.flow_assigned import Assigned
+from gptdoctor.source.flow_attributes import Learns, attributes_of, value_learns
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name

@@ -19,7 +19,9 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, names_in, root_name, start
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 from gptdoctor.source.value_ways import keyword, operation
 
 WEIGHTS = re.compile(
@@ -79,7 +81,7 @@ def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
 @kept(64)
 def _read(function: Function) -> frozenset[str]:
     """The names that a function reads, in functions inside it too."""
-    nodes = (node for node in ast.walk(function.node) if isinstance(node, ast.Name))
+    nodes = (node for node in every_node(function.node) if isinstance(node, ast.Name))
     found = frozenset(node.id for node in nodes if not isinstance(node.ctx, ast.Store))
     return found if "locals" not in found else found | set(function.parameter_names)
 
@@ -116,7 +118,7 @@ def _applied_outside(function: Function, weights: str, project: Project) -> bool
 
 def _unpacked(call: ast.Call, function: Function) -> tuple[str, str] | None:
     """The two names that get what topk gives."""
-    for node in own_nodes(function.node):
+    for node in own_statements(function.node):
         if isinstance(node, ast.Assign) and node.value is call and len(node.targets) == 1:
             target = node.targets[0]
             names = target.elts if isinstance(target, ast.Tuple) else []

@@ -7,6 +7,12 @@ import ast
 from gptdoctor.source.names import called_name
 
 PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
+PRODUCING = (ast.BinOp, ast.Call)  # kinds of expressions that may be one
+
+
+def says_product(text: str) -> bool:
+    """Whether some lines may have a product in them; Python reads some letters as others."""
+    return "@" in text or any(map(text.__contains__, PRODUCTS)) or not text.isascii()
 
 
 def is_product(value: ast.expr) -> bool:

@@ -44,6 +44,7 @@ def _nothing(_: Any) -> tuple[Any, ...]:
 
 
 _VALUES: dict[type[ast.AST], Values] = {kind: values_of(_FIELDS[kind]) for kind in _EVERY}
+_ENDS = frozenset(kind for kind in _EVERY if not _FIELDS[kind])  # such as names, half of all nodes
 
 
 def inner_nodes(*trees: ast.AST) -> Iterator[ast.AST]:
@@ -74,19 +75,25 @@ def every_node(tree: ast.AST) -> Iterator[ast.AST]:
         yield node
 
 
-_SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
+# What is not entered: other scopes, and what holds nothing.
+_CLOSED = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef}) | _ENDS
 
 
 def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:
     """All nodes below a function but those of functions and classes defined in it."""
+    return _scope_nodes_in(children(scope), leaves)
+
+
+def _scope_nodes_in(stack: list[ast.AST], leaves: frozenset[type]) -> list[ast.AST]:
+    """Some nodes and all below them but those of functions and classes, the last node first."""
     found: list[ast.AST] = []
-    stack = children(scope)
     while stack:
         node = stack.pop()
         found.append(node)
-        if node.__class__ in _SCOPES:
+        kind = node.__class__
+        if kind in _CLOSED:
             continue
-        for value in _VALUES[node.__class__](node):  # as `children`, without a list for each
+        for value in _VALUES[kind](node):  # as `children`, without a list for each
             if value.__class__ is list:
                 stack += [one for one in value if one.__class__ not in leaves]
             elif value.__class__ not in leaves:
@@ -97,6 +104,11 @@ def scope_nodes(scope: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast
 def scope_inner_nodes(scope: ast.AST) -> list[ast.AST]:
     """The same in the same order, without most names and constants, in half the time."""
     return scope_nodes(scope, _LEAVES)
+
+
+def scope_inner_nodes_in(stack: list[ast.AST]) -> list[ast.AST]:
+    """The same of some nodes, these included, the last first; `stack` is used up."""
+    return _scope_nodes_in(stack, _LEAVES)
 
 
 def children(node: ast.AST, leaves: frozenset[type] = _NO_NODES) -> list[ast.AST]:

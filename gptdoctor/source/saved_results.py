@@ -7,21 +7,28 @@ backward pass when somebody has written into it since.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
 from gptdoctor.source.names import called_name
+from gptdoctor.source.statements import own_statements
 
 # Operations whose derivative torch computes from their result.
 SAVING = ("sigmoid", "tanh", "softmax", "log_softmax", "exp", "sqrt", "rsqrt", "relu", "softmin")
 # Methods that end in "_" and write no numbers.
 HARMLESS = frozenset({"requires_grad_", "detach_", "share_memory_", "rename_"})
+# A call of a method that ends in "_", with what may stand before its arguments.
+_IN_PLACE = re.compile(r"_(?<!__)[\s\\)]*[(#]")
+_WRITING = (ast.AugAssign, ast.Assign)
 
 
 def writes_into(call: ast.Call, target: ast.Name, function: Function) -> Iterator[ast.AST]:
     """The places that write into the result of `call`, which was given to a name."""
     after = end(call)
+    if not _may_write(target.id, function, after[0]):
+        return
     for node in own_nodes(function.node):
         written = _written(node)
         if written is None or written.id != target.id or start(node) <= after:
@@ -30,6 +37,18 @@ def writes_into(call: ast.Call, target: ast.Name, function: Function) -> Iterato
         whole = [one for one in bindings if one.role is not Role.CHANGED]
         if len(whole) == 1 and whole[0].value is call:
             yield node
+
+
+def _may_write(name: str, function: Function, line: int) -> bool:
+    """Whether a call from a line on may write, or a statement of the function writes into a name.
+
+    Asked before all nodes of the function are looked at.
+    """
+    rest = function.module.segment(line, function.node.end_lineno or line)
+    if "inplace" in rest or _IN_PLACE.search(rest) or not rest.isascii():
+        return True
+    written = (_written(one) for one in own_statements(function.node) if isinstance(one, _WRITING))
+    return any(one is not None and one.id == name for one in written)
 
 
 def _written(node: ast.AST) -> ast.Name | None:

@@ -62,6 +62,25 @@ def blocks_of(node: ast.AST) -> list[ast.AST]:
     return [inner for field in fields for inner in getattr(node, field)]
 
 
+def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:
+    """The lists of statements inside a statement: body, else, what is done at last, handlers."""
+    fields = BLOCKS.get(statement.__class__)
+    if fields is None:
+        return []
+    if fields is _PLAIN or fields is _CHOICE:
+        return [getattr(statement, name) for name in fields]
+    bodies = [getattr(statement, name, []) for name in ("body", "orelse", "finalbody")]
+    bodies.extend(handler.body for handler in getattr(statement, "handlers", []))
+    bodies.extend(case.body for case in getattr(statement, "cases", []))
+    return bodies
+
+
+def first_line(node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The line at which a definition begins: of its first decorator, if it has any."""
+    decorators = node.decorator_list
+    return min([node.lineno, *(one.lineno for one in decorators)]) if decorators else node.lineno
+
+
 def holds_line(node: ast.AST, lines: list[int]) -> bool:
     """Whether a compound statement has, by its own, one of some lines in it; they are in order."""
     first: int | None = getattr(node, "lineno", None)

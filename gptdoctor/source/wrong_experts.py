@@ -14,6 +14,7 @@ from gptdoctor.source.dense_experts import expert_counts, number_texts
 from gptdoctor.source.expert_shares import Shares
 from gptdoctor.source.flow_experts import ExpertLoop, loop_parts
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_loops import calls_what_is_picked
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.nodes import every_node
@@ -23,6 +24,8 @@ from gptdoctor.source.text_values import bound_to
 
 def calls_of_others(project: Project, node: ast.For, function: Function) -> Iterator[ast.Call]:
     """The calls in a loop over experts that give its rows to another one than the loop's."""
+    if not calls_what_is_picked(node, function):
+        return
     calls = [one for one in own_nodes(node) if isinstance(one, ast.Call) and _picked(one)]
     if len(calls) != 1 or any(isinstance(one, ast.If | ast.Try) for one in _around(calls[0], node)):
         return

@@ -124,7 +124,7 @@ def _on_purpose(node: ast.expr, value: ast.expr, visit: Visit) -> bool:
     lines = visit.module.lines[max(node.lineno - 3, 0) : node.end_lineno]
     if any(INTENT.search(line) for line in lines):
         return True
-    around = visit.parents[-1]
+    around = visit.parent
     if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub):
         other = text_of(around.right if around.left is node else around.left)
         sides = (value.left, value.right) if isinstance(value, ast.BinOp) else (value,)

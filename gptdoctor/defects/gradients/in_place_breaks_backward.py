@@ -35,7 +35,7 @@ LEAF = re.compile(r"leaf Variable that requires grad .*in-place operation")
 
 def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The result of an operation that keeps it for backward, written into further down."""
-    around = visit.parents[-1]
+    around = visit.parent
     if not isinstance(node, ast.Call) or not isinstance(around, ast.Assign):
         return
     target = around.targets[0]

@@ -60,8 +60,8 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A with block whose values the training path uses."""
-    if isinstance(node, ast.With | ast.AsyncWith) and visit.function:
-        function = functions_of(visit.project, visit.module)[visit.function]
+    function = visit.flow
+    if isinstance(node, ast.With | ast.AsyncWith) and function is not None:
         switch = block_switch(node, function)
         if switch:
             yield from _judge_block(switch, visit)
@@ -71,8 +71,8 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A call of set_grad_enabled(False), after which the training path goes on."""
     if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
         return
-    if may_state_switch(visit.module) and visit.function:
-        function = functions_of(visit.project, visit.module)[visit.function]
+    function = visit.flow if may_state_switch(visit.module) else None
+    if function is not None:
         switch = statement_switch(node, function)
         if switch:
             yield from _judge_block(switch, visit)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_attributes import Assigned, Learns, value_learns
+from gptdoctor.source.flow_assigned import Assigned
+from gptdoctor.source.flow_attributes import Learns, value_learns
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
@@ -124,7 +125,7 @@ def _appended(filled: ast.Name, name: str, function: Function) -> bool:
 
 def _added_in_a_loop(visit: Visit, function: Function) -> Iterator[_Repeated]:
     """`self.layers = nn.ModuleList()`, and `self.layers.append(layer)` in a loop below."""
-    around = visit.parents[-1]
+    around = visit.parent
     target = around.targets[0] if isinstance(around, ast.Assign) else None
     if target is None:
         return

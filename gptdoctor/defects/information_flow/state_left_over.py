@@ -25,7 +25,7 @@ _RESETTING = re.compile(r"reset|clear|init_|setup|prepare|flush|new_|start|empty
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function, owner = visit.function, visit.owner
-    statement = visit.parents[-1]
+    statement = visit.parent
     if function is None or owner is None or function.name != "forward":
         return
     if not isinstance(node, ast.Call) or not isinstance(statement, ast.Assign):

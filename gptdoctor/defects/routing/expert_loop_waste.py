@@ -11,8 +11,9 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.dense_experts import wasted_calls
-from gptdoctor.source.flow_experts import LOOPS, ExpertLoop, expert_loop
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_experts import ExpertLoop, expert_loop
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_loops import LOOPS
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
@@ -23,9 +24,9 @@ PROBE = "routed-experts"
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A loop that gives every expert all rows, and keeps those of the tokens that chose it."""
-    if not isinstance(node, ast.For) or visit.function is None:
+    function = visit.flow
+    if not isinstance(node, ast.For) or function is None:
         return
-    function = functions_of(visit.project, visit.module)[visit.function]
     loop = expert_loop(node, function)
     if loop is not None:
         yield from _suspect(loop, function, visit)

@@ -13,9 +13,8 @@ from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_experts import expert_loop
-from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_overwrites import writes_in
-from gptdoctor.source.flow_routing import Collision, Routing, may_collide
+from gptdoctor.source.flow_routing import Collision, Routing
 from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD201"
@@ -24,17 +23,14 @@ PROBE, STACKS_PROBE = "expert-routing", "routed-experts"
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A loop over experts that stores their results where others may lie already."""
-    if not isinstance(node, ast.For) or visit.function is None:
+    function = visit.flow
+    if not isinstance(node, ast.For) or function is None:
         return
-    writes = list(filter(may_collide, writes_in(node)))
-    if not writes:
-        return  # before the loop is looked into, for which the function's names are followed
-    function = functions_of(visit.project, visit.module)[visit.function]
     loop = expert_loop(node, function)
     if loop is None:
-        return
+        return  # three of four, and the next rules ask the same of each
     routing = Routing(visit.project, loop)
-    for write in writes:
+    for write in writes_in(node):
         collision = routing.collision(write)
         if collision is not None:
             yield _suspicion(collision, visit)

@@ -22,10 +22,10 @@ PROBE = "generation"
 
 def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A text that grows in a loop, and is read as a whole by a network that counts its tokens."""
-    if not isinstance(node, ast.Call) or not isinstance(visit.parents[-1], ast.Assign):
+    if not isinstance(node, ast.Call) or not isinstance(visit.parent, ast.Assign):
         return
     function = visit.flow
-    growth = None if function is None else growth_at(node, visit.parents[-1], function)
+    growth = None if function is None else growth_at(node, visit.parent, function)
     if function is None or growth is None:
         return
     told = _told(growth, function, visit)

@@ -15,7 +15,6 @@ from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_axes import AxesReader
 from gptdoctor.source.flow_experts import ExpertLoop, expert_loop, mapped_loop
-from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_gates import Gate, transposed_gates
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept
@@ -30,20 +29,17 @@ LEAST_INFLUENCE = 1e-5
 
 def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A loop that pairs the slices of a transposed gate with experts."""
-    if visit.function is None:
-        return
-    function = functions_of(visit.project, visit.module)[visit.function]
-    loop = expert_loop(node, function)
+    function = visit.flow
+    loop = None if function is None else expert_loop(node, function)
     if loop is not None:
         yield from _judge(loop, visit)
 
 
 def see_lambda(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """map(lambda w, expert: ..., gate.T, self.experts)."""
-    call = visit.parents[-1] if visit.parents else None
-    if visit.function is None or not isinstance(call, ast.Call) or not isinstance(node, ast.Lambda):
+    call, function = visit.parent, visit.flow
+    if function is None or not isinstance(call, ast.Call) or not isinstance(node, ast.Lambda):
         return
-    function = functions_of(visit.project, visit.module)[visit.function]
     loop = mapped_loop(node, call, function)
     if loop is not None:
         yield from _judge(loop, visit)

@@ -23,7 +23,7 @@ MODEL_NAME = re.compile(
 
 
 def _suspect_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Attribute) or not isinstance(visit.parents[-1], ast.Expr):
+    if not isinstance(node, ast.Attribute) or not isinstance(visit.parent, ast.Expr):
         return
     # In a `try` it asks whether the attribute is there.
     if any(isinstance(parent, ast.Try) for parent in visit.parents) or _is_class(node):
@@ -34,7 +34,7 @@ def _suspect_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Attribute) or not isinstance(visit.parents[-1], ast.withitem):
+    if not isinstance(node, ast.Attribute) or not isinstance(visit.parent, ast.withitem):
         return
     if visit.module.names.qualified(node) in MODES:
         yield _suspicion(
@@ -43,7 +43,7 @@ def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _suspect_parameters(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    call = visit.parents[-1]
+    call = visit.parent
     if not isinstance(node, ast.Attribute) or not isinstance(call, ast.Call):
         return
     called = visit.module.names.called(call) or ""

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_functions import bodies_of
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.statements import bodies_of
 
 CODE = "GD622"
 # Layers with weights of their own.
