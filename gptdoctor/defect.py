@@ -25,15 +25,20 @@ Chain = tuple[ast.AST, "Chain"] | None
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 class Visit:
     """Where the walk of a tree stands when a handler is called.
 
     Most handlers look at their node and turn away, so all that is said of its place is made when
-    it is asked for.
+    it is asked for; and what is found out for one handler of a node is there for the next.
     """
 
-    __slots__ = ("_chain", "_models", "module", "project")
+    __slots__ = ("_chain", "_flow", "_models", "_owner", "module", "project")
+    # Not set before they are asked for.
+    _flow: Function | None
+    _owner: ClassInfo | None
 
     def __init__(
         self,
@@ -68,25 +73,50 @@ class Visit:
         return self._models
 
     @property
+    def around(self) -> ast.AST | None:
+        """The node directly around the node."""
+        return None if self._chain is None else self._chain[0]
+
+    @property
     def function(self) -> FunctionNode | None:
         """The innermost function around the node."""
-        for parent in self._outwards():
-            if isinstance(parent, ast.FunctionDef | ast.AsyncFunctionDef):
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            if isinstance(parent, _FUNCTIONS):
                 return parent
         return None
 
     @property
     def flow(self) -> Function | None:
         """The innermost function around the node, with the bindings of its names."""
-        function = self.function
-        return None if function is None else functions_of(self.project, self.module)[function]
+        try:
+            return self._flow
+        except AttributeError:
+            function = self.function
+            known = {} if function is None else functions_of(self.project, self.module)
+            self._flow = None if function is None else known[function]
+            return self._flow
 
     @property
     def owner(self) -> ClassInfo | None:
         """The innermost class around the node."""
-        names = [one.name for one in self._outwards() if isinstance(one, ast.ClassDef)][::-1]
+        try:
+            return self._owner
+        except AttributeError:
+            self._owner = self._class_around()
+            return self._owner
+
+    def _class_around(self) -> ClassInfo | None:
+        names: list[str] = []
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            if isinstance(parent, ast.ClassDef):
+                names.insert(0, parent.name)
+        classes = self.project.classes(self.module) if names else {}
         while names:
-            info = self.project.classes(self.module).get(".".join(names))
+            info = classes.get(".".join(names))
             if info is not None:
                 return info
             names.pop()
