@@ -31,7 +31,7 @@ class Visit:
     """Where the walk of a tree stands when a handler is called.
 
     Most handlers look at their node and turn away, so all that is said of its place is made when
-    it is asked for.
+    it is asked for; and what is found out for one handler of a node is there for the next.
     """
 
     __slots__ = ("_chain", "_flow", "_models", "_owner", "module", "project")
@@ -105,9 +105,15 @@ class Visit:
         return self._owner[0]
 
     def _find_owner(self) -> ClassInfo | None:
-        names = [one.name for one in self._outwards() if isinstance(one, ast.ClassDef)][::-1]
+        names: list[str] = []
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            if isinstance(parent, ast.ClassDef):
+                names.insert(0, parent.name)
+        classes = self.project.classes(self.module) if names else {}
         while names:
-            info = self.project.classes(self.module).get(".".join(names))
+            info = classes.get(".".join(names))
             if info is not None:
                 return info
             names.pop()

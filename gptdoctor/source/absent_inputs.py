@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -30,7 +29,8 @@ from gptdoctor.source.project import Project
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
 DEEPEST_HELPER = 3
-MEMBERSHIP = re.compile(r"['\"] (?:not )?in ")
+# How a text asks for a key: each by itself, for together they take ten times as long.
+MEMBERSHIP = ("' in ", '" in ', "' not in ", '" not in ')
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -111,7 +111,7 @@ def _mappings(function: Function) -> set[str]:
     """The parameters that the function asks whether they hold a key: `"image" in batch`."""
     first = function.node.lineno
     text = function.module.segment(first, function.node.end_lineno or first)
-    if " in " not in text or not MEMBERSHIP.search(text):
+    if not any(map(text.__contains__, MEMBERSHIP)):
         return set()
     asked = {
         getattr(node.comparators[0], "id", "")

@@ -22,7 +22,9 @@ class Kind(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True)
+# Neither this nor `Items` is frozen, though nothing changes them: each expression that is read may
+# make one, and a frozen one takes three times as long to make.
+@dataclass(unsafe_hash=True, kw_only=True)
 class Value:
     """One value. `origins` are the optional inputs whose absence made it what it is."""
 
@@ -63,7 +65,7 @@ class PathEnd(Exception):
         self.needed = needed  # inputs that are used as if they were there
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Items:
     """A container: its elements where they are known, and why it lacks others."""
 

@@ -8,7 +8,9 @@ from collections.abc import Iterable, Iterator
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.lineage import Link
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
 
@@ -20,6 +22,8 @@ def callee_of(project: Project, function: Function, call: ast.Call) -> Function 
         return _method(project, owner, name.partition(".")[2])
     origin, _, last = name.rpartition(".")
     if origin:
+        if not _may_be_module(origin, module):
+            return None  # a method of something local, as nine of ten are
         seen = project.home(origin, module, last)
         if seen is None or last not in seen.functions:  # an outline has the names of all of them
             return None
@@ -29,6 +33,13 @@ def callee_of(project: Project, function: Function, call: ast.Call) -> Function 
     return functions_of(project, home).get(home.functions[last])
 
 
+def _may_be_module(origin: str, module: SourceModule) -> bool:
+    """Whether a dotted name may lead to a module: nothing but an import binds one to a name."""
+    names = module.names
+    return origin.partition(".")[0] in names.roots or bool(names.stars)
+
+
+@kept(256)  # a class calls its layers again and again, none of which is a method
 def _method(project: Project, owner: ClassInfo, name: str) -> Function | None:
     if "." in name:
         return None

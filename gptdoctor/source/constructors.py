@@ -16,6 +16,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.project import Project
@@ -170,6 +171,12 @@ class Constructor:
         return own.isdisjoint(self.info.methods)
 
 
+@kept(8)  # several rules read the lines of one constructor, one after the other
+def lines_in(module: SourceModule, node: ast.stmt) -> str:
+    """The lines of a definition: what no word of them says, none of its nodes does."""
+    return module.lines_of(node)
+
+
 @kept(64)
 def settings_of(method: FunctionNode) -> tuple[Setting, ...]:
     """What a method gives to attributes of `self`, in the order of the text."""
@@ -200,7 +207,7 @@ def _own_constructor(project: Project, info: ClassInfo) -> Constructor | None:
 
 
 def constructor_at(
-    node: ast.AST, project: Project, info: ClassInfo | None, parent: ast.AST
+    node: ast.AST, project: Project, info: ClassInfo | None, parent: ast.AST | None
 ) -> Constructor | None:
     """The constructor that a definition directly below the class `info` is, or None.
 

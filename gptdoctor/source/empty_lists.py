@@ -8,13 +8,14 @@ from bisect import bisect_left
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.statements import any_between
 
 # Where a list begins that a condition may fill.
 # Each pattern by itself: joined by "|", or led by "\b", they take ten times as long.
 _BEGINNING = (
     re.compile(r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))"),
     re.compile(r"filter\("),
-    re.compile(r" for [^\n]+ in [^\n]+ if "),
+    re.compile(r"for (?<= for )[^\n]+ in [^\n]+ if "),
     re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
 )
 # What minds an empty list, or hands a new one to a helper.
@@ -29,11 +30,12 @@ Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one
 
 def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool:
     """Whether a function with inputs begins a list and minds its being empty, or divides by 0."""
-    begins, counts = _stretches(module)
-    if not begins and not counts:
+    begins, counts, places = _stretches(module)
+    if not places:
         return False
-    first, last = function.lineno, function.end_lineno or function.lineno
-    start, end = module.bounds(first, last)
+    start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
+    if not any_between(places, start, end):
+        return False  # as most
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -59,12 +61,13 @@ def _within(start: int, end: int, stretches: Stretches) -> bool:
 
 
 @kept(8)
-def _stretches(module: SourceModule) -> tuple[Stretches, Stretches]:
-    """Where a list begins in a file, and where something is counted.
+def _stretches(module: SourceModule) -> tuple[Stretches, Stretches, list[int]]:
+    """Where a list begins in a file, where something is counted, and where both do by themselves.
 
     Looked for once in a file: it has many functions, and most of them do neither.
     """
-    return _found(_BEGINNING, module.text), _found(_COUNTING, module.text)
+    begins, counts = _found(_BEGINNING, module.text), _found(_COUNTING, module.text)
+    return begins, counts, sorted(first for first, _ in (*begins, *counts))
 
 
 def _found(patterns: tuple[re.Pattern[str], ...], text: str) -> Stretches:

@@ -6,18 +6,28 @@ import ast
 import re
 from dataclasses import dataclass
 
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, assigned_names
+from gptdoctor.source.flow_targets import names_in
 from gptdoctor.source.kept import kept
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.statements import own_statements
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
 MOVES = frozenset(["movedim", "moveaxis"])
 REVERSED = frozenset(["T", "H"])
 LAST_TWO = frozenset(["mT", "mH", "adjoint"])
 TURNING = SWAPS | MOVES | REVERSED | LAST_TWO | {"t", "t_", "permute", "permute_copy"}
+# The two that most functions have which turn anything, and then all others.
+_COMMON = ("transpose", "permute")
 # One pattern for each word, which begins with its letters: joined and led by "\b", they take ten
 # times as long.
-WORDS = tuple(re.compile(rf"{word}(?<!\w{word})\b") for word in sorted(TURNING, key=len)[::-1])
+WORDS = tuple(
+    re.compile(rf"{word}(?<!\w{word})\b")
+    for word in (*_COMMON, *sorted(TURNING.difference(_COMMON), key=len)[::-1])
+)
+# Without one of these in a text, none of the long ones is in it.
+_BEGINNINGS = (*_COMMON, "swap", "moved", "moveaxis", "adjoint")
+_SHORT = tuple(one for one in WORDS if not one.pattern.startswith(_BEGINNINGS))
 
 
 @kept(64)
@@ -27,13 +37,42 @@ def may_turn(function: Function) -> bool:
         function = function.outer
     node, module = function.node, function.module
     text = module.lines_of(node)
-    return any(word.search(text) for word in WORDS) or is_renamed(module, TURNING)
+    words = WORDS if any(map(text.__contains__, _BEGINNINGS)) else _SHORT
+    return any(word.search(text) for word in words) or is_renamed(module, TURNING)
 
 
 def may_be_turned(value: ast.expr) -> bool:
     """Whether an expression may be a turn, or a name of one, by its own form."""
-    form = value.func if isinstance(value, ast.Call) else value
-    return isinstance(form, ast.Name) or (isinstance(form, ast.Attribute) and form.attr in TURNING)
+    if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        return value.func.attr in TURNING
+    if isinstance(value, ast.Attribute):
+        return value.attr in REVERSED or value.attr in LAST_TWO
+    return isinstance(value, ast.Name | ast.Call)
+
+
+def may_name_turn(name: ast.Name, function: Function) -> bool:
+    """Whether a name may stand for a turn: for most, no assignment says so.
+
+    Asked before the bindings of the function are collected.
+    """
+    return function.outer is not None or name.id in _given_turns(function)
+
+
+@kept(64)
+def _given_turns(function: Function) -> frozenset[str]:
+    """The names that a function gives what may be a turn, or a name of one."""
+    found: set[str] = set(assigned_names(function)) if ":=" in function.text else set()
+    for statement in own_statements(function.node):
+        if not isinstance(statement, _ASSIGNMENTS) or statement.value is None:
+            continue
+        # Of several values that are given at once one may be a turn.
+        if isinstance(statement.value, ast.Tuple | ast.List) or may_be_turned(statement.value):
+            targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+            found.update(one.id for target in targets for one in names_in(target))
+    return frozenset(found)
+
+
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.constructors import Constructor, Setting
 from gptdoctor.source.flow_attributes import PARAMETERLESS
 from gptdoctor.source.flow_calls import MOST_NEIGHBOURS, files_beside
 from gptdoctor.source.heads import bytes_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
 from gptdoctor.source.project_files import files_importing
 
 # What a class may extend and still name its own layers: other bases may do it for it.
@@ -33,6 +35,11 @@ THROUGH = re.compile(
 NAMELESS = re.compile(
     r"__getattr|__dict__|_modules\b|_parameters\b|\bvars\(|\.modules\(|named_modules"
     r"|get_parameter|\bexec\(|\beval\("
+)
+# One of these stands in every text with a match of the two, which is said in a tenth of the time.
+_NAMELESS_WORDS = (
+    *("etattr(", "__getattr", "__dict__", "_modules", "_parameters", "vars(", ".modules("),
+    *("get_parameter", "exec(", "eval(", "children", "get_submodule", "attrgetter"),
 )
 # A comment that says that nothing is to use a layer.
 INTENT = re.compile(
@@ -70,20 +77,27 @@ def names_once(text: str) -> set[str]:
         while at >= 0:
             own = text.rfind("self.", begin, at)
             name = text[own + 5 : at].partition(":")[0]
-            if own >= 0 and name.isidentifier() and _times(text, f".{name}") == 1:
+            if own >= 0 and name.isidentifier() and not _named_beside(text, name, own + 5):
                 found.add(name)
             at = text.find(wanted, at + len(wanted))
     return found
 
 
-def _times(text: str, wanted: str) -> int:
-    """How often an attribute stands in a text: never, once, or more often."""
-    at, found = 0, 0
-    while found < 2 and (at := text.find(wanted, at)) >= 0:
+def _named_beside(text: str, name: str, at: int) -> bool:
+    """Whether an attribute stands once more in a text than at a place: below it, as most do."""
+    return _stands(text, f".{name}", at, len(text)) or _stands(text, f".{name}", 0, at - 1)
+
+
+def _stands(text: str, wanted: str, begin: int, end: int) -> bool:
+    """Whether an attribute stands in a stretch of a text, as a whole."""
+    at = text.find(wanted, begin, end)
+    while at >= 0:
         at += len(wanted)
         following = text[at : at + 1]
-        found += not (following == "_" or following.isalnum())
-    return found
+        if following != "_" and not following.isalnum():
+            return True
+        at = text.find(wanted, at, end)
+    return False
 
 
 def _has_weights(value: ast.expr, module: SourceModule) -> bool:
@@ -103,19 +117,33 @@ def _has_weights(value: ast.expr, module: SourceModule) -> bool:
     return last[:1].isupper() and not plain and not PARAMETERLESS.search(last)
 
 
+def is_plain(info: ClassInfo, project: Project) -> bool:
+    """Whether nothing but classes of its own file, and torch's, may name the layers of a class.
+
+    Bases of other files may, and to parse these takes long.
+    """
+    here = project.classes(info.module)
+    plain = not info.node.decorator_list and bool(info.bases)
+    return plain and all(one in PLAIN_BASES or one in here for one in info.bases)
+
+
 def _tells_all(constructor: Constructor) -> bool:
     """Whether a class names its layers where it uses them."""
     info, project = constructor.info, constructor.project
-    here = project.classes(info.module)
-    if info.node.decorator_list or not all(one in PLAIN_BASES or one in here for one in info.bases):
-        return False  # bases of other files may name them, and to parse these takes long
     family = [info, *project.bases(info)]
     return (
         bool(PLAIN_BASES & set(project.external_bases(info)))
         and set(project.external_bases(info)) <= PLAIN_BASES
         and any("forward" in one.methods for one in family)
-        and not any(NAMELESS.search(one.text) or THROUGH.search(one.text) for one in family)
+        and not any(_avoids_names(one.text) for one in family)
     )
+
+
+def _avoids_names(text: str) -> bool:
+    """Whether a class may reach its layers without their names."""
+    if not any(map(text.__contains__, _NAMELESS_WORDS)):
+        return False
+    return NAMELESS.search(text) is not None or THROUGH.search(text) is not None
 
 
 def _is_meant(setting: Setting, module: SourceModule) -> bool:

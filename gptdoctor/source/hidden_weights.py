@@ -17,6 +17,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.statements import every_statement
 
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -31,6 +32,8 @@ WRITTEN: dict[type[ast.AST], str] = {
 }
 PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
 PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
+_MAKING = frozenset({*WRITTEN, ast.BinOp, ast.Call})  # what `container_of` knows
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 # Calls that only look at a container, or go through it.
 LOOKING = frozenset(
     {"len", "enumerate", "zip", "reversed", "iter", "range", "print", "sum", "list", "tuple"}
@@ -45,10 +48,10 @@ def container_of(value: ast.expr) -> str:
     """What kind of plain container an expression makes: "list"; "" for anything else."""
     if value.__class__ in WRITTEN:
         return WRITTEN[value.__class__]
+    if isinstance(value, ast.Call):
+        return PLAIN_MAKERS.get(value.func.id, "") if isinstance(value.func, ast.Name) else ""
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Add):
         return container_of(value.left) or container_of(value.right)
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name):
-        return PLAIN_MAKERS.get(value.func.id, "")
     return ""
 
 
@@ -79,8 +82,10 @@ def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
             yield one
 
 
-def may_hide(node: FunctionNode) -> bool:
-    """Whether a constructor keeps a container that it makes, or a name that it binds itself."""
+def may_hide(node: FunctionNode, text: str) -> bool:
+    """Whether a constructor, of this text, keeps a container that it makes, or a name of one."""
+    if not _makes_container(node) and ":=" not in text:
+        return False
     given = {argument.arg for argument in parameters(node)}
     settings = settings_of(node)
     return any(
@@ -89,6 +94,18 @@ def may_hide(node: FunctionNode) -> bool:
         else container_of(one.value) and _may_fill(one, settings)
         for one in settings
         if isinstance(one.node, ast.Assign | ast.AnnAssign)
+    )
+
+
+def _makes_container(node: FunctionNode) -> bool:
+    """Whether an assignment is given a container, to keep or under a name that is kept later.
+
+    Most constructors have none: what they set need not be listed to say so.
+    """
+    return any(
+        one.value.__class__ in _MAKING and one.value is not None and container_of(one.value)
+        for one in every_statement(node)
+        if isinstance(one, _ASSIGNMENTS)
     )
 
 

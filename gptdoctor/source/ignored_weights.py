@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import expert_loop
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -48,6 +48,11 @@ class Ignored:
     merge: ast.stmt  # where the experts' results are added up without them
 
 
+def takes_weights(node: FunctionNode) -> bool:
+    """Whether a function is given such weights at all, by its parameters: nearly none is."""
+    return any(WEIGHTS.match(one.arg) for one in parameters(node))
+
+
 def ignored_of_arguments(function: Function, project: Project) -> Ignored | None:
     """Weights that a function that runs experts is given beside their choice."""
     given = [one.arg for one in parameters(function.node)]
@@ -64,7 +69,7 @@ def ignored_of_arguments(function: Function, project: Project) -> Ignored | None
 def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
     """Weights that topk gives beside the choice, of more than one expert for each token."""
     pair = _unpacked(call, function)
-    if pair is None or _is_one(_number(call, function), function):
+    if pair is None or not _loops(function) or _is_one(_number(call, function), function):
         return None
     weights, choice = pair
     read = _read(function)
@@ -84,6 +89,11 @@ def _read(function: Function) -> frozenset[str]:
     nodes = (node for node in every_node(function.node) if isinstance(node, ast.Name))
     found = frozenset(node.id for node in nodes if not isinstance(node.ctx, ast.Store))
     return found if "locals" not in found else found | set(function.parameter_names)
+
+
+def _loops(function: Function) -> bool:
+    """Whether a function has a loop by itself; most that choose experts run none."""
+    return any(one.__class__ is ast.For for one in own_statements(function.node))
 
 
 def _merges(function: Function) -> Iterator[ast.stmt]:

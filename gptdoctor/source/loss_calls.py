@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
@@ -14,6 +14,7 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.statements import any_between
 from gptdoctor.source.value_ways import keyword
 
 FUNCTIONAL = "torch.nn.functional."
@@ -26,6 +27,14 @@ MODULES = {
 }
 LEAST = 2  # scores and targets
 WORDS = frozenset({*MODULES, *MODULES.values()})
+# All of these words but one have three letters in common, for which a text is gone through once.
+_NAMES = (
+    re.compile(
+        r"oss(?:_entropy(?<=cross_entropy)|EntropyLoss(?<=CrossEntropyLoss)"
+        r"|(?<=nll_loss)|(?<=NLLLoss)|(?<=BCEWithLogitsLoss)|(?<=KLDivLoss))"
+    ),
+    re.compile(r"kl_div"),
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -64,34 +73,43 @@ def may_call_losses(function: Function) -> bool:
 @kept(64)
 def methods_may_call_losses(owner: ClassInfo) -> bool:
     """The same of all methods of a class."""
-    module = owner.module
+    module, node = owner.module, owner.node
     if not says_loss(module):
         return False
-    return is_renamed(module, WORDS) or any(map(owner.text.__contains__, WORDS))
+    first = min([node.lineno, *(one.lineno for one in node.decorator_list)])
+    inside = any_between(_named_at(module), *module.bounds(first, node.end_lineno or first))
+    return inside or is_renamed(module, WORDS)
 
 
 def says_loss(module: SourceModule) -> bool:
     """Whether a file names any of these losses: without a name none is called."""
-    if module not in _SAYS:
-        _SAYS[module] = any(map(module.text.__contains__, WORDS))
-    return _SAYS[module]
+    return bool(_named_at(module))
 
 
-_SAYS: WeakKeyDictionary[SourceModule, bool] = WeakKeyDictionary()
+@kept(64)
+def _named_at(module: SourceModule) -> list[int]:
+    """Where a file names any of these losses: looked for once, and not in each of its classes."""
+    return sorted(name.start() for pattern in _NAMES for name in pattern.finditer(module.text))
 
 
 def losses_at(
     node: ast.AST, project: Project, function: Function | None, parents: tuple[ast.AST, ...]
 ) -> Iterator[LossCall]:
     """The loss that a call is; or, of a loss module's constructor, the calls of that module."""
-    if not isinstance(node, ast.Call) or function is None:
-        return
+    if isinstance(node, ast.Call) and function is not None:
+        yield from _losses_of(node, project, function, parents[-1])
+
+
+@kept(16)  # several rules ask of one call, one after the other
+def _losses_of(
+    node: ast.Call, project: Project, function: Function, parent: ast.AST
+) -> tuple[LossCall, ...]:
     kind = _module_kind(node, function)
     if kind:
-        for where, call in _calls_of(node, project, function, parents):
-            yield from _loss(kind, call, node, where)
-    elif _function_kind(node, function):
-        yield from _loss(_function_kind(node, function), node, node, function)
+        calls = list(_calls_of(node, project, function, parent))
+        return tuple(one for where, call in calls for one in _loss(kind, call, node, where))
+    kind = _function_kind(node, function)
+    return tuple(_loss(kind, node, node, function)) if kind else ()
 
 
 def loss_of(call: ast.Call, function: Function) -> LossCall | None:
@@ -142,10 +160,9 @@ def _loss(kind: str, call: ast.Call, settings: ast.Call, function: Function) -> 
 
 
 def _calls_of(
-    built: ast.Call, project: Project, function: Function, parents: tuple[ast.AST, ...]
+    built: ast.Call, project: Project, function: Function, parent: ast.AST
 ) -> Iterator[tuple[Function, ast.Call]]:
     """The calls of a module, where what it was assigned to holds nothing else."""
-    parent = parents[-1]
     if isinstance(parent, ast.Call) and parent.func is built:
         yield function, parent
     if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:

@@ -131,12 +131,12 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
 
 def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -> Axes | None:
     if self_attribute(call.func):
+        base = axes_of(project, call.args[0], function, depth) if len(call.args) == 1 else None
+        if base is None:
+            return None  # whatever the layer is, for which the class's bases are looked up
         layer = layer_of(project, function, call.func) or ""
-        if len(call.args) != 1:
-            return None
-        base = axes_of(project, call.args[0], function, depth)
         if layer == "torch.nn.Embedding":
-            return None if base is None else (*base, "")
+            return (*base, "")
         return base if KEEPING.match(layer) else None
     if function.module.names.called(call) == SDPA:
         return axes_of(project, call.args[0], function, depth) if call.args else None
@@ -155,7 +155,7 @@ def may_name_axes(call: ast.Call) -> bool:
     if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
         given = given[0].elts
     said = [one.id for one in given if isinstance(one, ast.Name)]
-    return any(map(BATCH.match, said)) and any(map(TIME.match, said))
+    return len(said) > 1 and any(map(BATCH.match, said)) and any(map(TIME.match, said))
 
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
@@ -193,16 +193,19 @@ def is_mixed(project: Project, call: ast.Call, function: Function, depth: int = 
 
     The numbers before the positions are those of the batch alone, or not, and so they stay.
     """
-    after = viewed(call, function)
+    after = _without_ones(viewed(call, function))
     base = operand(call, function)
-    before = None if after is None or base is None else axes_of(project, base, function, depth + 1)
-    if after is None or before is None or not _has_both(before):
+    if after is None or base is None or after[0] != "batch":
         return False
-    # A dimension of one number moves none.
-    before, after = (tuple(one for one in axes if one != "one") for axes in (before, after))
-    if before[0] != "batch" or after[0] != "batch":
+    before = _without_ones(axes_of(project, base, function, depth + 1))
+    if before is None or not _has_both(before) or before[0] != "batch":
         return False
     return (before.index("time") == 1) is not (after.index("time") == 1)
+
+
+def _without_ones(axes: Axes | None) -> Axes | None:
+    """The dimensions but those of one number, which move none."""
+    return None if axes is None else tuple(one for one in axes if one != "one")
 
 
 def is_undone(parents: tuple[ast.AST, ...]) -> bool:

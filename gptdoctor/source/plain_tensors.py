@@ -6,7 +6,8 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 
-from gptdoctor.source.constructors import Constructor, Setting
+from gptdoctor.source.constructors import Constructor, Setting, lines_in
+from gptdoctor.source.flow_functions import assigned_names
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
@@ -28,6 +29,7 @@ _MAKER_WORDS = (
     *("_indices(", "ensor(", "window(", "from_numpy(", "init."),
 )
 MAKER = re.compile(rf"\b({'|'.join(sorted(DRAWING | FLAT | COMPUTING))}|init\.\w+_)\(")
+_HOMES = ("torch", "torch.nn.init")
 DEEPEST = 5  # from name to name
 LONGEST = 40  # operations in one expression
 
@@ -37,8 +39,27 @@ def makes_tensors(node: ast.AST, module: SourceModule) -> bool:
     """Whether a constructor's text may make any; most make none, and are followed no further."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    text = module.lines_of(node)
+    text = lines_in(module, node)
+    if not any(map(text.__contains__, _ways_to_makers(module))):
+        return False
     return any(map(text.__contains__, _MAKER_WORDS)) and MAKER.search(text) is not None
+
+
+@kept(64)
+def _ways_to_makers(module: SourceModule) -> tuple[str, ...]:
+    """Words of which one stands wherever a module calls something of torch or torch.nn.init."""
+    ways = {"torch", "init."}  # `torch.zeros`, `nn.init.zeros_`, whatever `nn` is called
+    for bound, qualified in module.names.aliases.items():
+        home = qualified.rpartition(".")[0]
+        if qualified != "torch.nn" and (qualified in _HOMES or home in _HOMES):
+            ways.add(bound)
+    return tuple(ways)
+
+
+@kept(8)
+def plain_tensors(constructor: Constructor) -> PlainTensors:
+    """The plain tensors of one constructor, about which several rules ask."""
+    return PlainTensors(constructor)
 
 
 class PlainTensors:
@@ -86,7 +107,10 @@ class PlainTensors:
         return ""
 
     def _local(self, name: ast.Name, depth: int) -> str:
-        bindings = self.constructor.function.reaching(name)
+        function = self.constructor.function
+        if function.outer is None and name.id not in assigned_names(function):
+            return ""  # a parameter, mostly: its bindings need not be collected
+        bindings = function.reaching(name)
         values = [one.value for one in bindings if one.value is not None]
         plain = all(one.role in (Role.WHOLE, Role.CHANGED) for one in bindings)
         whole = [one for one in bindings if one.role is Role.WHOLE]

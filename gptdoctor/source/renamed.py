@@ -6,11 +6,15 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 
 
-@kept(64)
 def is_renamed(module: SourceModule, names: frozenset[str]) -> bool:
     """Whether a module knows one of these by another name: `cross_entropy as ce`."""
-    return any(
-        bound != last and last in names
-        for bound, qualified in module.names.aliases.items()
-        for last in (qualified.rpartition(".")[2],)
+    return not names.isdisjoint(_renamed(module))
+
+
+@kept(64)
+def _renamed(module: SourceModule) -> frozenset[str]:
+    """The last names of all that a module knows by another name: most modules have a handful."""
+    last_names = (
+        (bound, qualified.rpartition(".")[2]) for bound, qualified in module.names.aliases.items()
     )
+    return frozenset(last for bound, last in last_names if bound != last)

@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.constructors import Constructor, constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import every_statement
 
 # Functions that hand back what they are given, or anything at all.
 UNKNOWN = frozenset(
@@ -28,6 +29,14 @@ class Replacement:
     statement: ast.Assign
     target: str  # as it is written
     kind: str  # "tensor", "parameter" or "layer"
+
+
+def may_replace(node: FunctionNode) -> bool:
+    """Whether a forward gives anything to an attribute, as few do."""
+    return any(
+        isinstance(one, ast.Assign) and one.targets[0].__class__ is ast.Attribute
+        for one in every_statement(node)
+    )
 
 
 def replacements(project: Project, info: ClassInfo) -> Iterator[Replacement]:

@@ -19,9 +19,11 @@ from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # What a number or a copy has no gradient behind it for.
 CUTTING = frozenset({"item", "detach", "numpy", "tolist", "tensor", "as_tensor"})
-# The same in a text: whatever cuts by its own name is written so.
-CUTTING_TEXT = re.compile(
-    rf"\.\s*(?:{'|'.join(sorted(CUTTING))}|data)\b|\b(?:{'|'.join(sorted(CUTTING))}|float)\s*\("
+# The same in a text: whatever cuts by its own name is written so.  Each begins with plain letters,
+# or with the dot before them: led by "\b", they take ten times as long.
+CUTTING_TEXT = (
+    *(re.compile(rf"{word}(?<!\w{word})\s*\(") for word in sorted(CUTTING | {"float"})),
+    re.compile(rf"\.\s*(?:{'|'.join(sorted(CUTTING))}|data)\b"),
 )
 # Half of all functions have none of these, which is said in a tenth of the time.
 _CUTTING_WORDS = (*CUTTING, "data", "float")
@@ -57,7 +59,8 @@ def may_cut(node: FunctionNode, module: SourceModule) -> bool:
     text = module.lines_of(node)
     if "return" not in text and "yield" not in text:
         return False
-    cuts = any(map(text.__contains__, _CUTTING_WORDS)) and CUTTING_TEXT.search(text) is not None
+    words = any(map(text.__contains__, _CUTTING_WORDS))
+    cuts = words and any(pattern.search(text) for pattern in CUTTING_TEXT)
     return cuts or is_renamed(module, CUTTING)
 
 

@@ -45,6 +45,16 @@ def statements_below(tree: ast.AST) -> Iterator[ast.AST]:
             stack.extend(reversed(blocks_of(node)))
 
 
+def every_statement(tree: ast.AST) -> list[ast.AST]:
+    """The same in no order that the text has, for who asks about most of them: in half the time."""
+    found = blocks_of(tree)
+    for node in found:  # it grows on the way
+        if node.__class__ in BLOCKS:
+            for field in BLOCKS[node.__class__]:
+                found += getattr(node, field)
+    return found
+
+
 def own_statements(tree: ast.AST) -> Iterator[ast.AST]:
     """The same without the statements of functions and classes that are defined below the node."""
     stack = list(reversed(blocks_of(tree)))

@@ -13,6 +13,7 @@ from enum import Enum
 
 from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.nodes import every_node
 
 _PLAIN = frozenset(
     {ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Return, ast.Expr, ast.Assert, ast.Pass}
@@ -57,17 +58,21 @@ BESIDE, LOST = Value(Came.BESIDE), Value(Came.ELSE)
 
 def is_straight(node: ast.FunctionDef) -> bool:
     """Whether a function is a straight line of statements, of which one adds something."""
-    kinds = {one.__class__ for one in node.body}
-    if not kinds <= _PLAIN or node.body[-1].__class__ is not ast.Return:
+    if node.body[-1].__class__ is not ast.Return:
         return False
-    return ast.AugAssign in kinds or any(_adds(one) for one in node.body)
+    if any(one.__class__ not in _PLAIN for one in node.body):
+        return False  # as most, which have a branch or a loop
+    return any(map(_adds, node.body))
 
 
 def _adds(statement: ast.stmt) -> bool:
+    if statement.__class__ is ast.AugAssign:
+        return True
     value = getattr(statement, "value", None)
-    arguments = value.args if isinstance(value, ast.Call) else []
-    nodes = [value, *arguments, *getattr(value, "elts", ())]
-    return any(isinstance(one, ast.BinOp) for one in nodes)
+    if value.__class__ is ast.BinOp:
+        return True
+    inside = value.args if isinstance(value, ast.Call) else getattr(value, "elts", ())
+    return any(one.__class__ is ast.BinOp for one in inside)
 
 
 def stream_of(function: Function) -> Value | None:
@@ -143,7 +148,7 @@ class _Reading:
 
     def _mixed(self, values: list[ast.expr]) -> Value:
         """BESIDE where nothing of the stream is in it; else its way is lost."""
-        nodes = (node for value in values for node in ast.walk(value))
+        nodes = (node for value in values for node in every_node(value))
         held = (self.names.get(one.id, BESIDE) for one in nodes if isinstance(one, ast.Name))
         return BESIDE if all(one is BESIDE for one in held) else LOST
 
@@ -160,8 +165,8 @@ class _Reading:
         method = call.func if isinstance(call.func, ast.Attribute) else None
         own = self_attribute(call.func)
         passing = method is not None and method.attr in PASSING and own is None
-        if passing and method is not None and self.of(method.value) is not BESIDE:
-            return self.of(method.value)
+        if passing and method is not None and (held_by := self.of(method.value)) is not BESIDE:
+            return held_by
         held = {one for one in map(self.of, given) if one is not BESIDE}
         if own is None and not passing:
             return self._mixed([call])

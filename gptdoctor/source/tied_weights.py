@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.constructors import Constructor
+from gptdoctor.source.constructors import Constructor, lines_in
 from gptdoctor.source.flow_attributes import PARAMETERS
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.module import SourceModule
@@ -29,8 +29,7 @@ def may_tie(node: ast.AST, module: SourceModule) -> bool:
     """Whether a constructor gives a value to some layer's weight, and names one more."""
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    text = module.lines_of(node)
-    return text.count("weight") > 1 and any(
+    return lines_in(module, node).count("weight") > 1 and any(
         _weight(one.targets[0]) for statement in node.body for one, _ in _assignments(statement)
     )
 

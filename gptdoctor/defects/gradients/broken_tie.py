@@ -26,7 +26,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A tie that the constructor undoes, or that copies."""
     if not may_tie(node, visit.module):
         return
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None or not constructor.settled:
         return
     for tie in broken_ties(constructor):

@@ -11,55 +11,74 @@ from gptdoctor.source.constructors import (
     Constructor,
     Setting,
     constructor_at,
+    lines_in,
     own_text,
-    settings_of,
 )
+from gptdoctor.source.flow_settings import attributes_set, settings_in
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import Names
+from gptdoctor.source.renamed import is_renamed
 
 CODE = "GD116"
 HOLDING = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList")
+_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
+_LAST_NAMES = frozenset(name.rpartition(".")[2] for name in HOLDING)
 
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A list or dictionary of layers that the class calls."""
-    # Nearly every model has such lists, and nearly none calls one.
-    called = [
-        (setting, kind)
-        for setting in (settings_of(node) if isinstance(node, ast.FunctionDef) else ())
-        if (kind := _held(setting, visit.module.names))
-        and f"self.{setting.name}(" in visit.module.text
-    ]
-    if not called:
+    if not isinstance(node, ast.FunctionDef):
         return
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    if not _names_one(lines_in(visit.module, node), visit.module):
+        return
+    around = visit.parent
+    # Nearly every model has such lists, and nearly none calls one.
+    called = list(_called(node, around, visit.module))
+    constructor = constructor_at(node, visit.project, visit.owner, around) if called else None
     if constructor is None:
         return
-    for setting, kind in called:
-        if not constructor.settled or not _is_sure(setting.name, constructor):
+    for name, kind in called:
+        if not constructor.settled or not _is_sure(name, constructor):
             continue
         if not constructor.of_network:
             return
-        for call in _calls(setting.name, constructor):
+        for call in _calls(name, constructor):
             location = visit.module.location(call)
             yield Suspicion(
                 rule=CODE,
                 location=location,
                 symbol=f"{constructor.info.symbol}.{_method(call, constructor)}",
                 message=(
-                    f"self.{setting.name} is an nn.{kind}, which holds layers and has no forward: "
+                    f"self.{name} is an nn.{kind}, which holds layers and has no forward: "
                     f"calling it raises NotImplementedError."
                 ),
-                details={"attribute": setting.name, "container": kind},
+                details={"attribute": name, "container": kind},
                 extent=(location.line, location.end_line),
             )
 
 
-def _held(setting: Setting, names: Names) -> str:
-    """The class of the container that is assigned; "" for anything else."""
-    if not isinstance(setting.node, ast.Assign | ast.AnnAssign):
-        return ""
-    qualified = names.called(setting.value)
-    return qualified.rpartition(".")[2] if qualified in HOLDING else ""
+def _names_one(text: str, module: SourceModule) -> bool:
+    """Whether a constructor's text may make such a container, by its name or another."""
+    return any(map(text.__contains__, _LAST_NAMES)) or is_renamed(module, _LAST_NAMES)
+
+
+def _called(
+    node: ast.FunctionDef, around: ast.AST | None, module: SourceModule
+) -> Iterator[tuple[str, str]]:
+    """The attributes that a constructor makes such containers, and that the class's text calls."""
+    text = module.lines_of(around) if isinstance(around, ast.ClassDef) else ""
+    for statement in settings_in(node.body):
+        if isinstance(statement, _ASSIGNMENTS):
+            for name, value in attributes_set(statement):
+                kind = _held(value, module.names)
+                if kind and f"self.{name}(" in text:
+                    yield name, kind
+
+
+def _held(value: ast.expr, names: Names) -> str:
+    """The class of the container that an expression makes; "" for anything else."""
+    qualified = names.called(value) if value.__class__ is ast.Call else None
+    return qualified.rpartition(".")[2] if qualified in HOLDING and qualified else ""
 
 
 def _is_sure(name: str, constructor: Constructor) -> bool:
@@ -69,8 +88,8 @@ def _is_sure(name: str, constructor: Constructor) -> bool:
         one
         for one in constructor.settings
         if one.name == name
-        and isinstance(one.node, ast.Assign | ast.AnnAssign)
-        and not _held(one, info.module.names)
+        and isinstance(one.node, _ASSIGNMENTS)
+        and not _held(one.value, info.module.names)
         and not _is_item(one)
     ]
     elsewhere = [

@@ -14,6 +14,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
 from gptdoctor.source.flow_targets import Position, Role, end, start, text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
@@ -130,16 +131,25 @@ def _added_in_a_loop(visit: Visit, function: Function) -> Iterator[_Repeated]:
     if target is None:
         return
     receiver = text_of(target)
-    for loop in own_nodes(function.node):
-        if not isinstance(loop, ast.For):
-            continue
-        for node in every_node(loop):
-            adds = isinstance(node, ast.Call) and called_name(node) in ("append", "add_module")
-            if not adds or not isinstance(node, ast.Call) or literal_text(node):
-                continue
-            own = isinstance(node.func, ast.Attribute) and text_of(node.func.value) == receiver
-            if own and node.args:
-                yield from _made_by(node.args[-1], node, function, start(loop))
+    for loop, call in _additions(function):
+        if isinstance(call.func, ast.Attribute) and text_of(call.func.value) == receiver:
+            yield from _made_by(call.args[-1], call, function, start(loop))
+
+
+@kept(8)  # a constructor makes several lists
+def _additions(function: Function) -> tuple[tuple[ast.For, ast.Call], ...]:
+    """Calls in a function's loops that add what has a name to something, each with its loop."""
+    return tuple(
+        (loop, node)
+        for loop in own_nodes(function.node)
+        if isinstance(loop, ast.For)
+        for node in every_node(loop)
+        if isinstance(node, ast.Call)
+        and called_name(node) in ("append", "add_module")
+        and node.args
+        and isinstance(node.args[-1], ast.Name)
+        and not literal_text(node)
+    )
 
 
 def _made_by(

@@ -10,7 +10,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.replaced_parameters import Replacement, replacements
+from gptdoctor.source.replaced_parameters import Replacement, may_replace, replacements
 
 CODE = "GD104"
 PROBE = "parameter-registration"
@@ -26,6 +26,8 @@ REPLACED = {
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """An assignment in forward that replaces a parameter of the constructor's."""
+    if not isinstance(node, ast.FunctionDef) or not may_replace(node):
+        return
     info = visit.owner
     if info is None or info.methods.get("forward") is not node:
         return

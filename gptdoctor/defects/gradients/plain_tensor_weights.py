@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.parameter_registration import ParameterRegistra
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.plain_tensors import PlainTensors, makes_tensors
+from gptdoctor.source.plain_tensors import makes_tensors, plain_tensors
 from gptdoctor.source.tensor_meetings import Meetings
 
 CODE = "GD109"
@@ -40,10 +40,10 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """Random numbers, or ones under a weight's name, that forward adds or multiplies with."""
     if not makes_tensors(node, visit.module):
         return
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
-    plain = PlainTensors(constructor)
+    plain = plain_tensors(constructor)
     for setting, kind in plain.found({"drawn", "flat"}):
         location = visit.module.location(setting.node)
         lines = visit.module.lines[max(location.line - 2, 0) : location.end_line]

@@ -12,7 +12,7 @@ from gptdoctor.source.constructors import Constructor, Setting, constructor_at, 
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import start, text_of
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, scope_inner_nodes
 from gptdoctor.source.project import Project
 
 CODE = "GD111"
@@ -30,7 +30,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A constructor that gives a module to `self` before any call could have set it up."""
     if _begins_with_call(node):
         return  # as most do: nothing stands before the call
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
     first, named = _first_layer(constructor), _named_only(constructor)
@@ -109,7 +109,8 @@ def _registers(call: ast.Call) -> bool:
 
 def _may_set_up(statement: ast.stmt) -> bool:
     """Whether a statement calls some `__init__`, or a method that could."""
-    return any(isinstance(node, ast.Call) and _may_call_init(node) for node in own_nodes(statement))
+    nodes = scope_inner_nodes(statement)
+    return any(isinstance(node, ast.Call) and _may_call_init(node) for node in nodes)
 
 
 def _may_call_init(call: ast.Call) -> bool:

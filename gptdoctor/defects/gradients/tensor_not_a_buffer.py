@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.plain_tensors import PlainTensors, makes_tensors
+from gptdoctor.source.plain_tensors import makes_tensors, plain_tensors
 from gptdoctor.source.tensor_meetings import Meetings
 
 CODE = "GD115"
@@ -20,10 +20,10 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A mask or a table that the constructor computes, and forward joins with the data."""
     if not makes_tensors(node, visit.module):
         return
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
-    plain = PlainTensors(constructor)
+    plain = plain_tensors(constructor)
     for setting, kind in plain.found({"computed", "flat"}):
         if kind == "flat" and not any(word in setting.name.lower() for word in MASK):
             continue

@@ -15,6 +15,7 @@ from gptdoctor.source.constructors import (
     Constructor,
     Setting,
     constructor_at,
+    lines_in,
     own_text,
     settings_of,
 )
@@ -45,10 +46,11 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A constructor that keeps layers in a plain container, or a weight as a plain tensor."""
     if not isinstance(node, ast.FunctionDef):
         return
-    hides, lost = may_hide(node), list(_lost(node, visit.module))
+    text = lines_in(visit.module, node)
+    hides, lost = may_hide(node, text), list(_lost(node, text, visit.module))
     if not hides and not lost:
         return  # as most: whose class this is need not be found out
-    constructor = constructor_at(node, visit.project, visit.owner, visit.parents[-1])
+    constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
     for setting, kind, last in HiddenLayers(constructor).found() if hides else ():
@@ -60,9 +62,8 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _suspicion(constructor, setting, setting.node, told, INSTEAD["Tensor"])
 
 
-def _lost(node: ast.FunctionDef, module: SourceModule) -> Iterator[tuple[Setting, str]]:
+def _lost(node: ast.FunctionDef, text: str, module: SourceModule) -> Iterator[tuple[Setting, str]]:
     """The weights that a constructor keeps as plain tensors, and how they became such."""
-    text = module.lines_of(node)
     asking = "requires_grad" in text
     if not asking and "Parameter" not in text and not is_renamed(module, PARAMETERS):
         return

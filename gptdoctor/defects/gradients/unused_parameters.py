@@ -21,7 +21,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.forgotten_layers import forgotten, names_once
+from gptdoctor.source.forgotten_layers import forgotten, is_plain, names_once
 
 CODE = "GD106"
 PROBE = "gradient-flow"
@@ -29,13 +29,13 @@ PROBE = "gradient-flow"
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """What a constructor makes, and no text names again."""
-    around = visit.parents[-1]
-    if not isinstance(around, ast.ClassDef):
+    owner = visit.owner
+    if owner is None or not is_plain(owner, visit.project):
         return
-    names = names_once(visit.module.lines_of(around))
+    names = names_once(visit.module.lines_of(owner.node))
     if not names:
         return
-    constructor = constructor_at(node, visit.project, visit.owner, around)
+    constructor = constructor_at(node, visit.project, owner, visit.parent)
     for setting in forgotten(constructor, names) if constructor is not None else ():
         location = visit.module.location(setting.node)
         yield Suspicion(

@@ -35,10 +35,11 @@ EMPTY_LIST = (
 INPUT_WORDS = ("input", "argument", "modality", "at least one", "must be given")
 # What Python says itself when a call lacks an argument: clear enough for anyone.
 MISSING_ARGUMENT = "required positional argument"
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, _FUNCTIONS):
         return
     if not may_mind_an_empty_list(node, visit.module):
         return

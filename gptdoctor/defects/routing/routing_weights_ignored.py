@@ -11,7 +11,12 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_functions import Function, functions_of
-from gptdoctor.source.ignored_weights import Ignored, ignored_of_arguments, ignored_of_topk
+from gptdoctor.source.ignored_weights import (
+    Ignored,
+    ignored_of_arguments,
+    ignored_of_topk,
+    takes_weights,
+)
 from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
 CODE = "GD203"
@@ -20,7 +25,7 @@ PROBE = "routed-experts"
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A function that is given the router's weights with its choice, and runs the experts."""
-    if not isinstance(node, ast.FunctionDef):
+    if not isinstance(node, ast.FunctionDef) or not takes_weights(node):
         return
     function = functions_of(visit.project, visit.module).get(node)
     found = None if function is None else ignored_of_arguments(function, visit.project)

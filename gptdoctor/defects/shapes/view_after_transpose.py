@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.flow_turns import may_be_turned, may_turn
+from gptdoctor.source.flow_turns import may_be_turned, may_name_turn, may_turn
 from gptdoctor.source.memory_order import (
     added_to_shape,
     dense_rank,
@@ -31,7 +31,10 @@ def see_view(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     flow = visit.flow
     if flow is None or not may_turn(flow):
         return
-    turn = turned(node.func.value, flow)
+    receiver = node.func.value
+    if isinstance(receiver, ast.Name) and not may_name_turn(receiver, flow):
+        return
+    turn = turned(receiver, flow)
     if turn is None:
         return
     sizes, added = sizes_of(node, flow), added_to_shape(node, flow)

@@ -18,7 +18,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.flow_functions import functions_of
-from gptdoctor.source.loss_calls import methods_may_call_losses
+from gptdoctor.source.loss_calls import methods_may_call_losses, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 from gptdoctor.source.returned_losses import cut_losses, may_cut
 
@@ -41,7 +41,7 @@ _TRAINING = ("forward", "training_step", "compute_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not says_loss(visit.module):
         return
     owner = visit.owner
     if owner is None or not methods_may_call_losses(owner) or not may_cut(node, visit.module):

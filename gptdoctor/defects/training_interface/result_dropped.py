@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, attributes, calls
+from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.names import called_name
 from gptdoctor.source.tensors import is_tensor
 
 CODE = "GD619"
@@ -55,26 +56,23 @@ FUNCTIONS = re.compile(
     r"|nan_to_num|detach|swapaxes|movedim|index_fill|masked_scatter)$"
 )
 NAMES = SHARED | OWN | {"where", "movedim"}
+CALLED = NAMES - {"requires_grad"}
 # In these a call is made to see whether it fails, or how long it takes.
 TRIES = re.compile(r"raises|warns|assert|profile|timer|record|subTest|suppress", re.IGNORECASE)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(visit.parent, ast.Expr):
+    value = node.value if isinstance(node, ast.Expr) else None
+    if isinstance(value, ast.Attribute):
+        if value.attr == "requires_grad" and not _is_tried(visit):
+            yield _suspicion(value, visit, f"`{text_of(value)}` is read here and not set")
         return
-    if not isinstance(node, ast.Call) or _is_tried(visit) or _in_a_test(visit):
+    if not isinstance(value, ast.Call) or called_name(value) not in CALLED:
+        return  # as nearly all
+    if _is_tried(visit) or _in_a_test(visit):
         return
-    frame = Frame(visit.project, visit.module, visit.flow)
-    if _drops(node, frame):
-        yield _suspicion(node, visit, f"`{text_of(node)}` gives a new tensor, which is dropped")
-
-
-def _suspect_attribute(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """`x.requires_grad` as a statement: read, and not set."""
-    if not isinstance(node, ast.Attribute) or not isinstance(visit.parent, ast.Expr):
-        return
-    if not _is_tried(visit):
-        yield _suspicion(node, visit, f"`{text_of(node)}` is read here and not set")
+    if _drops(value, Frame(visit.project, visit.module, visit.flow)):
+        yield _suspicion(value, visit, f"`{text_of(value)}` gives a new tensor, which is dropped")
 
 
 def _suspicion(node: ast.expr, visit: Visit, found: str) -> Suspicion:
@@ -154,9 +152,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        images.to(device)", "        images = images.to(device)"),
-    suspects={
-        calls(*sorted(NAMES - {"requires_grad"})): _suspect,
-        attributes("requires_grad"): _suspect_attribute,
-    },
+    # Statements, and not the calls of these names: a hundred of them stand in other statements for
+    # each that is one by itself.
+    suspects={ast.Expr: _suspect},
     confidence=Confidence.HIGH,
 )
