@@ -27,6 +27,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import home_of_function
 
 DEEPEST = 5  # calls followed from function to function
 LONGEST = 120  # expressions inside expressions: Python's own stack ends at a thousand frames
@@ -191,7 +192,7 @@ class Gradients:
     def _top_level(self, called: ast.expr, module: SourceModule) -> Function | None:
         qualified = module.names.qualified(called) or ""
         home, _, name = qualified.rpartition(".")
-        other = self.project.module(home, module, name) if home else module
+        other = home_of_function(self.project, home, module, name) if home else module
         node = other.functions.get(name) if other else None
         return functions_of(self.project, other)[node] if other and node else None
 

@@ -12,10 +12,13 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept_by
+from gptdoctor.source.lineage import Link
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
+from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import home_of_function
 
 # Bases from other packages that are known to bring no loss of their own.
 LOSSLESS_BASES = frozenset(
@@ -100,20 +103,31 @@ def inherits_known_loss(project: Project, info: ClassInfo) -> bool:
     """Whether a base is known by now to bring a loss: hundreds of classes share those that do."""
     told = project.lineage(info)
     known = _TRACES.get(project)
-    return (
-        told is not None
-        and known is not None
-        and any(
-            isinstance(base, ClassInfo) and known.signs.get(base.node) is not None
-            for base in told.bases
-        )
+    return told is not None and any(
+        _defines_loss(base)
+        or (known and isinstance(base, ClassInfo) and known.signs.get(base.node) is not None)
+        for base in told.bases
     )
+
+
+_DEFINED: WeakKeyDictionary[Sketch, bool] = WeakKeyDictionary()
+
+
+def _defines_loss(link: Link) -> bool:
+    """Whether lines alone tell that a class of a file that is not parsed has a method of a loss."""
+    if not isinstance(link, Sketch):
+        return False
+    if link not in _DEFINED:  # a library's class is a base of hundreds
+        _DEFINED[link] = any(map(is_loss_name, link.methods))
+    return _DEFINED[link]
 
 
 def _inherits_loss(project: Project, info: ClassInfo) -> bool:
     told = project.lineage(info)
     external = project.external_bases(info) if told is None else told.external
     if any(name not in LOSSLESS_BASES for name in external):
+        return True
+    if told is not None and any(map(_defines_loss, told.bases)):
         return True
     # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
     links = project.bases(info) if told is None else told.bases
@@ -258,7 +272,7 @@ def _helper(
     if name in module.functions:
         return module, module.functions[name]
     origin, _, last = name.rpartition(".")
-    other = project.module(origin, module, last) if origin else None
+    other = home_of_function(project, origin, module, last) if origin else None
     if other is None or last not in other.functions:
         return None
     return other, other.functions[last]

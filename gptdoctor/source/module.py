@@ -164,6 +164,14 @@ def decode(data: bytes) -> str:
     )
 
 
+def readable(file: Path) -> str | None:
+    """The text of a file as `decode` gives it; None where it cannot be read."""
+    try:
+        return decode(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, LookupError):
+        return None
+
+
 def dotted_name(file: Path) -> str:
     """The name `file` is imported by: its packages are the folders above with `__init__.py`."""
     parts = [] if file.name == "__init__.py" else [file.stem]

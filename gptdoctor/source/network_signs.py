@@ -6,6 +6,8 @@ import builtins
 import sys
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo
+from gptdoctor.source.lineage import Lineage
+from gptdoctor.source.outlines import Sketch
 
 # Endings of the names of whole models that libraries offer as bases.
 NETWORK_ENDINGS = ("PreTrainedModel", "ForCausalLM", "LMHeadModel", "LightningModule")
@@ -20,6 +22,14 @@ def is_network_base(name: str) -> bool:
 def is_layers(base: str) -> bool:
     """Whether a base that is no class of the project makes a module of layers."""
     return base.startswith("torch.nn.") or is_network_base(base)
+
+
+def may_be_network(head: Sketch, lineage: Lineage | None) -> bool:
+    """Whether a class, of whose file no more than lines are read, may be a module of layers."""
+    if lineage is None or any(map(is_layers, lineage.external)):
+        return True
+    hidden = not all(map(is_pythons, lineage.external))
+    return hidden and "forward" in head.text  # as `acts_as_network` asks for
 
 
 def is_pythons(name: str) -> bool:

@@ -111,24 +111,29 @@ def _made_by(project: Project, info: ClassInfo) -> Shape | None:
     return None if maker is None else Shape(maker, bound=True)
 
 
-# By file and name; None where the whole file has to be read.
-Quick = tuple[Shape | None] | None
+# By file and name: what is taken, or the base that tells; None where the whole file has to be read.
+Quick = tuple[Shape | None] | ast.expr | None
 _QUICK: WeakKeyDictionary[Project, dict[tuple[Path, str], Quick]] = WeakKeyDictionary()
 
 
-def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
+def _quick_shape(project: Project, module: SourceModule, name: str) -> tuple[Shape | None] | None:
     """The same for what another file defines that is not parsed, from its definition alone."""
     home: Home = module
-    for turn in range(DEEPEST_BASE):  # each follows one re-export
+    for turn in range(DEEPEST_BASE):  # each follows one re-export, or a base in another file
         origin, _, last = name.rpartition(".")
         found = project.resolve(origin, home) if origin else None
         if found is None or found.origin is not Origin.PROJECT or found.file is None:
             return (None,) if turn else None
         quick = _of_unread(project, home, found.file, last)
-        further = None if quick is not None else _handed_on(project, home, name)
-        if further is None:
+        if isinstance(quick, tuple):
             return quick
-        home, name = further
+        other = project.home(origin, home, last)
+        if other is None:
+            return None
+        further = _handed_on(project, other, quick or last)
+        if not isinstance(further, str):
+            return further
+        home, name = other, further
     return None
 
 
@@ -143,27 +148,33 @@ def _of_unread(project: Project, home: Home, file: Path, name: str) -> Quick:
     return known[file, name]
 
 
-def _handed_on(project: Project, home: Home, name: str) -> tuple[Home, str] | None:
-    """Where a name leads that another file imports itself, and under what name."""
-    origin, _, last = name.rpartition(".")
-    other = project.home(origin, home, last)
-    if isinstance(other, Outline):
-        further = other.aliases.get(last) if last not in other.classes else None
-    elif other is not None:
-        own = project.classes(other)
-        further = other.names.aliases.get(last)
-        if last in own or last in other.functions or further in own:
-            return None
-    else:
+def _handed_on(
+    project: Project, home: Home, asked: ast.expr | str
+) -> str | tuple[Shape | None] | None:
+    """What a file calls so, where an import of it tells; else what is taken, as in `Quick`."""
+    if isinstance(home, Outline):
+        return _handed_on_unread(home, asked if isinstance(asked, str) else ast.unparse(asked))
+    if not isinstance(asked, str):
         return None
-    return None if further is None else (other, further)
+    further = home.names.aliases.get(asked)
+    if asked in project.classes(home) or asked in home.functions:
+        return (_shape_defined(project, home, asked),) if further is None else None
+    return None if further in project.classes(home) else further
+
+
+def _handed_on_unread(home: Outline, written: str) -> str | tuple[None] | None:
+    root, dot, _ = written.partition(".")
+    if not dot and home.leads_nowhere(root):
+        return (None,)
+    return home.qualified(written) if root not in home.classes and home.aliases.get(root) else None
 
 
 def _read_quickly(text: str, name: str) -> Quick:
+    base: ast.expr | None = None
     for _ in range(DEEPEST_BASE):
         node = definition_in(text, name)
         if node is None:
-            return None
+            return base
         if node.decorator_list:
             return (None,)
         if not isinstance(node, ast.ClassDef):
@@ -172,13 +183,14 @@ def _read_quickly(text: str, name: str) -> Quick:
         if maker:
             function = maker[0]
             return (Shape(function, bound=True),) if isinstance(function, FunctionNode) else None
+        plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
         if len(node.bases) != 1:
             # Of several bases nobody looks which one takes the arguments.
-            plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
             return (None,) if len(plain) == len(node.bases) else None
-        if not isinstance(node.bases[0], ast.Name):
-            return None
-        name = node.bases[0].id
+        base = plain[0] if plain else None
+        if not isinstance(base, ast.Name):
+            return base
+        name = base.id
     return None
 
 

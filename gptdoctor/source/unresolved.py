@@ -17,7 +17,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.exports import is_dynamic, offers
+from gptdoctor.source.exports import is_dynamic, offers, shows
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import absolute_module
@@ -211,9 +211,13 @@ def _lacks(project: Project, file: Path, name: str) -> bool:
     """Whether a file, as far as its text tells, does not offer a name; it is asked of many."""
     known = _known(project).lacks.setdefault(file, {})
     if name not in known:
-        module = project.read(file)
-        known[name] = isinstance(module, SourceModule) and offers(project, module, name) is False
+        known[name] = not shows(project, file, name) and _denies(project, file, name)
     return known[name]
+
+
+def _denies(project: Project, file: Path, name: str) -> bool:
+    module = project.read(file)
+    return isinstance(module, SourceModule) and offers(project, module, name) is False
 
 
 def _submodules_missing(folder: Path, dotted: str, node: ast.ImportFrom) -> Unresolved | None:
