@@ -10,7 +10,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # What begins a line here is no part of the definition above, but where it stands in brackets or
 # in quotes; and what is cut off inside of those is no Python.
 _NEXT = re.compile(r"\n(?=[A-Za-z_@])")
-_NEXT_IN_CLASS = re.compile(r"\n    (?=[A-Za-z_@])")
+_COLON = re.compile(r":[ \t]*(?:#[^\n]*)?(?=\n)")
 _HEADS = ("\nclass ", "\ndef ", "\nasync def ")
 _MAKER = "\n    def __init__("
 
@@ -18,20 +18,21 @@ _MAKER = "\n    def __init__("
 def definition_in(text: str, name: str) -> Definition | None:
     """The only class or function of this name that begins a line, with decorators of a line each.
 
-    Of a class no more than the way to the end of its constructor, if it has one.  None where there
-    is no such definition, where there are several, and where it cannot be read by itself.
+    Of a function no more than its head, and of a class the way to that of its constructor, if it
+    has one.  None where there is no such definition, where there are several, and where it cannot
+    be read by itself.
     """
     text = f"\n{text}"
     found = [at + 1 for head in _HEADS for at in _places(text, head + name)]
     if len(found) != 1:
         return None
-    begin = found[0]
+    first = begin = found[0]
     end = _end(text, begin, _NEXT)
-    if text.startswith("class ", begin):
-        end = _end_of_maker(text, begin, end)
     while begin > 1 and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
         begin = above
-    return _parsed(text[begin:end])
+    head = _head(text, first, end)
+    short = None if head is None else _parsed(f"{text[begin:head]} pass")
+    return short or _parsed(text[begin:end])
 
 
 def _places(text: str, head: str) -> list[int]:
@@ -51,12 +52,18 @@ def _end(text: str, begin: int, following: re.Pattern[str]) -> int:
     return found.start() if found else len(text)
 
 
-def _end_of_maker(text: str, begin: int, end: int) -> int:
-    """Where a class may be cut off: behind its only constructor, for the rest is not asked for."""
-    maker = text.find(_MAKER, begin, end)
-    if maker < 0 or text.count("def __init__", begin, end) != 1:
-        return end
-    return min(end, _end(text, maker + len(_MAKER), _NEXT_IN_CLASS))
+def _head(text: str, begin: int, end: int) -> int | None:
+    """Where the head may end of a function, or of the only constructor of a class.
+
+    What is cut off there is Python, with a body, only if it is the head.
+    """
+    if text.startswith("class ", begin):
+        maker = text.find(_MAKER, begin, end)
+        if maker < 0 or text.count("def __init__", begin, end) != 1:
+            return None
+        begin = maker
+    found = _COLON.search(text, begin, end)
+    return None if found is None else found.start() + 1
 
 
 def _parsed(text: str) -> Definition | None:

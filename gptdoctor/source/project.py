@@ -73,7 +73,7 @@ class Project:
         For a file that is not parsed, and need not be for the sake of its names.
         """
         if file not in self._heads:
-            text = self.overlay.get(self.path_of(file))
+            text = self.overlay.get(self.path_of(file)) if self.overlay else None
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
 
@@ -117,15 +117,18 @@ class Project:
         self.footprints.looked(importer.file, folders)
         return told
 
-    def beside(self, importer: SourceModule, folder: str, dotted: str) -> Path | None:
+    def beside(
+        self, importer: SourceModule, folder: str, dotted: str
+    ) -> tuple[Path | None, frozenset[Path]]:
         """The file of the module `dotted` in one folder, as a relative import finds it.
 
-        Who goes on to read it notes in `footprints` for which names.
+        With the folders whose entries say so.  Who goes on to read it notes in `footprints` for
+        which names.
         """
         file, folders = self.places.below(folder, dotted)
         self.footprints.looked(importer.file, folders)
         self.footprints.note(importer.file, file)
-        return file
+        return file, folders
 
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
