@@ -6,6 +6,9 @@ import ast
 import re
 import warnings
 
+from gptdoctor.source.outer_statements import outer_statements
+from gptdoctor.source.statements import blocks_of
+
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # What begins a line here is no part of the definition above, but where it stands in brackets or
 # in quotes; and what is cut off inside of those is no Python.
@@ -19,11 +22,14 @@ def definition_in(text: str, name: str) -> Definition | None:
     """The only class or function of this name that begins a line, with decorators of a line each.
 
     Of a function no more than its head, and of a class the way to that of its constructor, if it
-    has one.  None where there is no such definition, where there are several, and where it cannot
-    be read by itself.
+    has one.  Where none begins a line, the only class in a branch of an `if` or a `try`.  None
+    where there is no such definition, where there are several, and where it cannot be read by
+    itself.
     """
     text = f"\n{text}"
     found = [at + 1 for head in _HEADS for at in _places(text, head + name)]
+    if not found and _places(text, f" class {name}"):
+        return _class_in_branch(text, name)
     if len(found) != 1:
         return None
     first = begin = found[0]
@@ -33,6 +39,18 @@ def definition_in(text: str, name: str) -> Definition | None:
     head = _head(text, first, end)
     short = None if head is None else _parsed(f"{text[begin:head]} pass")
     return short or _parsed(text[begin:end])
+
+
+def _class_in_branch(text: str, name: str) -> ast.ClassDef | None:
+    stack = [one for one in outer_statements(text) or () if isinstance(one, ast.If | ast.Try)]
+    found: list[ast.ClassDef] = []
+    while stack:
+        for one in blocks_of(stack.pop()):
+            inner = blocks_of(one) if isinstance(one, ast.ExceptHandler) else [one]
+            stack += [part for part in inner if isinstance(part, ast.If | ast.Try)]
+            found += [part for part in inner if isinstance(part, ast.ClassDef)]
+    named = [one for one in found if one.name == name]
+    return named[0] if len(named) == 1 else None
 
 
 def _places(text: str, head: str) -> list[int]:

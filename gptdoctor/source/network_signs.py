@@ -6,7 +6,6 @@ import builtins
 import sys
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo
-from gptdoctor.source.lineage import Lineage
 from gptdoctor.source.outlines import Sketch
 
 # Endings of the names of whole models that libraries offer as bases.
@@ -24,12 +23,12 @@ def is_layers(base: str) -> bool:
     return base.startswith("torch.nn.") or is_network_base(base)
 
 
-def may_be_network(head: Sketch, lineage: Lineage | None) -> bool:
-    """Whether a class, of whose file no more than lines are read, may be a module of layers."""
-    if lineage is None or any(map(is_layers, lineage.external)):
+def may_be_network(head: Sketch, external: tuple[str, ...]) -> bool:
+    """Whether a class may be a module of layers, by its lines and by its bases out of sight."""
+    if any(map(is_layers, external)):
         return True
-    hidden = not all(map(is_pythons, lineage.external))
-    return hidden and "forward" in head.text  # as `acts_as_network` asks for
+    # `acts_as_network` asks for a method of this name.
+    return not all(map(is_pythons, external)) and "forward" in head.text
 
 
 def is_pythons(name: str) -> bool:

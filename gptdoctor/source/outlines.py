@@ -29,8 +29,9 @@ _STATEMENT = re.compile(r"[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)")
 _BEHIND = re.compile(r"[:;][ \t]*(?:import|from)[ \t]+[\w.]")
 _COMMENT = re.compile(r"[ \t]*#")
 _BASE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
-# `a = b.c`; more may follow on further lines where none of these ends it.
-_RENAMED = re.compile(r"(?:$|[\w.\s]*(?:\\|#.*)?$|\()")
+# `a = b.c`, which is another name where `a = b` is none; more may follow on further lines where
+# nothing ends it.
+_RENAMED = re.compile(r"(?:$|\w+\s*\.[\w.\s]*(?:\\|#.*)?$|[\w.\s]*\\$|\()")
 # What stands before a statement that begins no line.
 _BEFORE = re.compile(r"[ \t]*(?:.*;|(?:if|elif|else|try|except|finally)\b.*:)?[ \t]*")
 _KEYWORD = re.compile(r"\w+\s*=\s*[\w.]+")

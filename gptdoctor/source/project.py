@@ -282,7 +282,10 @@ class Project:
             link = named(self, name, module)
         except UnsureError:
             return True
-        return may_be_network(link, self.lineage(link)) if isinstance(link, Sketch) else bool(link)
+        if not isinstance(link, Sketch):
+            return link is not None
+        told = self.lineage(link)
+        return told is None or may_be_network(link, told.external)
 
     def family(self, info: ClassInfo) -> list[ClassInfo]:
         """The class, its bases, and all networks that they are made of, however far down."""
