@@ -86,6 +86,18 @@ def test_of_a_function_the_head_is_read() -> None:
     assert isinstance(short.body[0], ast.Return)
 
 
+def test_a_class_in_a_branch_is_read() -> None:
+    """Where none begins a line, and only one of the name is there."""
+    text = "if x:\n    from a import A\nelse:\n    @made\n    class A: ...\n    class B(A): ...\n"
+    found = definition_in(text, "A")
+    assert isinstance(found, ast.ClassDef)
+    assert len(found.decorator_list) == 1
+    assert (
+        definition_in(f"{text}try:\n    class A: ...\nexcept E:\n    class B: ...\n", "B") is None
+    )
+    assert definition_in("def f():\n    class A: ...\n", "A") is None
+
+
 def test_a_class_without_constructor_is_read_whole() -> None:
     """So that its bases are known."""
     bare = definition_in(TEXT, "Bare")
