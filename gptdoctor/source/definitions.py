@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
 
 from gptdoctor.source.outer_statements import outer_statements
 from gptdoctor.source.statements import blocks_of
@@ -14,7 +15,7 @@ Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # in quotes; and what is cut off inside of those is no Python.
 _NEXT = re.compile(r"\n(?=[A-Za-z_@])")
 _COLON = re.compile(r":[ \t]*(?:#[^\n]*)?(?=\n)")
-_HEADS = ("\nclass ", "\ndef ", "\nasync def ")
+_HEADS = ("class ", "def ", "async def ")
 _MAKER = "\n    def __init__("
 
 
@@ -26,19 +27,30 @@ def definition_in(text: str, name: str) -> Definition | None:
     where there is no such definition, where there are several, and where it cannot be read by
     itself.
     """
-    text = f"\n{text}"
-    found = [at + 1 for head in _HEADS for at in _places(text, head + name)]
-    if not found and _places(text, f" class {name}"):
-        return _class_in_branch(text, name)
-    if len(found) != 1:
-        return None
-    first = begin = found[0]
-    end = _end(text, begin, _NEXT)
-    while begin > 1 and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
+    found = list(_heads(text, name))
+    outer = [(begin, kind) for begin, kind in found if kind in _HEADS]
+    if len(outer) != 1:
+        inner = not outer and any(kind.strip() == "class" for _, kind in found)
+        return _class_in_branch(text, name) if inner else None
+    begin, kind = outer[0]
+    following = _NEXT.search(text, begin)
+    end = len(text) if following is None else following.start()
+    head = _head(text, begin, end, is_class=kind == "class ")
+    while begin and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
         begin = above
-    head = _head(text, first, end)
     short = None if head is None else _parsed(f"{text[begin:head]} pass")
     return short or _parsed(text[begin:end])
+
+
+def _heads(text: str, name: str) -> Iterator[tuple[int, str]]:
+    """Where the lines begin in which a name stands, and what stands before it: "def " and such."""
+    at = text.find(name)
+    while at >= 0:
+        end = at + len(name)
+        if not (text[end : end + 1].isalnum() or text[end : end + 1] == "_"):
+            begin = text.rfind("\n", 0, at) + 1
+            yield begin, text[begin:at]
+        at = text.find(name, end)
 
 
 def _class_in_branch(text: str, name: str) -> ast.ClassDef | None:
@@ -53,29 +65,12 @@ def _class_in_branch(text: str, name: str) -> ast.ClassDef | None:
     return named[0] if len(named) == 1 else None
 
 
-def _places(text: str, head: str) -> list[int]:
-    """Where a text stands that no letter follows."""
-    found: list[int] = []
-    at = text.find(head)
-    while at >= 0:
-        end = at + len(head)
-        if not (text[end : end + 1].isalnum() or text[end : end + 1] == "_"):
-            found.append(at)
-        at = text.find(head, end)
-    return found
-
-
-def _end(text: str, begin: int, following: re.Pattern[str]) -> int:
-    found = following.search(text, begin)
-    return found.start() if found else len(text)
-
-
-def _head(text: str, begin: int, end: int) -> int | None:
+def _head(text: str, begin: int, end: int, *, is_class: bool) -> int | None:
     """Where the head may end of a function, or of the only constructor of a class.
 
     What is cut off there is Python, with a body, only if it is the head.
     """
-    if text.startswith("class ", begin):
+    if is_class:
         maker = text.find(_MAKER, begin, end)
         if maker < 0 or text.count("def __init__", begin, end) != 1:
             return None
