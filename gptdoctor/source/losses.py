@@ -12,7 +12,6 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept_by
-from gptdoctor.source.lineage import Link
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
@@ -103,23 +102,24 @@ def inherits_known_loss(project: Project, info: ClassInfo) -> bool:
     """Whether a base is known by now to bring a loss: hundreds of classes share those that do."""
     told = project.lineage(info)
     known = _TRACES.get(project)
-    return told is not None and any(
-        _defines_loss(base)
-        or (known and isinstance(base, ClassInfo) and known.signs.get(base.node) is not None)
-        for base in told.bases
-    )
+    for base in () if told is None else told.bases:
+        if isinstance(base, Sketch):
+            if _defines_loss(base):
+                return True
+        elif known is not None and known.signs.get(base.node) is not None:
+            return True
+    return False
 
 
 _DEFINED: WeakKeyDictionary[Sketch, bool] = WeakKeyDictionary()
 
 
-def _defines_loss(link: Link) -> bool:
+def _defines_loss(head: Sketch) -> bool:
     """Whether lines alone tell that a class of a file that is not parsed has a method of a loss."""
-    if not isinstance(link, Sketch):
-        return False
-    if link not in _DEFINED:  # a library's class is a base of hundreds
-        _DEFINED[link] = any(map(is_loss_name, link.methods))
-    return _DEFINED[link]
+    said = _DEFINED.get(head)
+    if said is None:  # a library's class is a base of hundreds
+        said = _DEFINED[head] = any(map(is_loss_name, head.methods))
+    return said
 
 
 def _inherits_loss(project: Project, info: ClassInfo) -> bool:
@@ -127,7 +127,8 @@ def _inherits_loss(project: Project, info: ClassInfo) -> bool:
     external = project.external_bases(info) if told is None else told.external
     if any(name not in LOSSLESS_BASES for name in external):
         return True
-    if told is not None and any(map(_defines_loss, told.bases)):
+    heads = () if told is None else told.bases
+    if any(isinstance(head, Sketch) and _defines_loss(head) for head in heads):
         return True
     # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
     links = project.bases(info) if told is None else told.bases
