@@ -5,58 +5,78 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Iterator
+
+from gptdoctor.source.outer_statements import outer_statements
+from gptdoctor.source.statements import blocks_of
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # What begins a line here is no part of the definition above, but where it stands in brackets or
 # in quotes; and what is cut off inside of those is no Python.
 _NEXT = re.compile(r"\n(?=[A-Za-z_@])")
-_NEXT_IN_CLASS = re.compile(r"\n    (?=[A-Za-z_@])")
-_HEADS = ("\nclass ", "\ndef ", "\nasync def ")
+_COLON = re.compile(r":[ \t]*(?:#[^\n]*)?(?=\n)")
+_HEADS = ("class ", "def ", "async def ")
 _MAKER = "\n    def __init__("
 
 
 def definition_in(text: str, name: str) -> Definition | None:
     """The only class or function of this name that begins a line, with decorators of a line each.
 
-    Of a class no more than the way to the end of its constructor, if it has one.  None where there
-    is no such definition, where there are several, and where it cannot be read by itself.
+    Of a function no more than its head, and of a class the way to that of its constructor, if it
+    has one.  Where none begins a line, the only class in a branch of an `if` or a `try`.  None
+    where there is no such definition, where there are several, and where it cannot be read by
+    itself.
     """
-    text = f"\n{text}"
-    found = [at + 1 for head in _HEADS for at in _places(text, head + name)]
-    if len(found) != 1:
-        return None
-    begin = found[0]
-    end = _end(text, begin, _NEXT)
-    if text.startswith("class ", begin):
-        end = _end_of_maker(text, begin, end)
-    while begin > 1 and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
+    found = list(_heads(text, name))
+    outer = [(begin, kind) for begin, kind in found if kind in _HEADS]
+    if len(outer) != 1:
+        inner = not outer and any(kind.strip() == "class" for _, kind in found)
+        return _class_in_branch(text, name) if inner else None
+    begin, kind = outer[0]
+    following = _NEXT.search(text, begin)
+    end = len(text) if following is None else following.start()
+    head = _head(text, begin, end, is_class=kind == "class ")
+    while begin and text.startswith("@", above := text.rfind("\n", 0, begin - 1) + 1):
         begin = above
-    return _parsed(text[begin:end])
+    short = None if head is None else _parsed(f"{text[begin:head]} pass")
+    return short or _parsed(text[begin:end])
 
 
-def _places(text: str, head: str) -> list[int]:
-    """Where a text stands that no letter follows."""
-    found: list[int] = []
-    at = text.find(head)
+def _heads(text: str, name: str) -> Iterator[tuple[int, str]]:
+    """Where the lines begin in which a name stands, and what stands before it: "def " and such."""
+    at = text.find(name)
     while at >= 0:
-        end = at + len(head)
+        end = at + len(name)
         if not (text[end : end + 1].isalnum() or text[end : end + 1] == "_"):
-            found.append(at)
-        at = text.find(head, end)
-    return found
+            begin = text.rfind("\n", 0, at) + 1
+            yield begin, text[begin:at]
+        at = text.find(name, end)
 
 
-def _end(text: str, begin: int, following: re.Pattern[str]) -> int:
-    found = following.search(text, begin)
-    return found.start() if found else len(text)
+def _class_in_branch(text: str, name: str) -> ast.ClassDef | None:
+    stack = [one for one in outer_statements(text) or () if isinstance(one, ast.If | ast.Try)]
+    found: list[ast.ClassDef] = []
+    while stack:
+        for one in blocks_of(stack.pop()):
+            inner = blocks_of(one) if isinstance(one, ast.ExceptHandler) else [one]
+            stack += [part for part in inner if isinstance(part, ast.If | ast.Try)]
+            found += [part for part in inner if isinstance(part, ast.ClassDef)]
+    named = [one for one in found if one.name == name]
+    return named[0] if len(named) == 1 else None
 
 
-def _end_of_maker(text: str, begin: int, end: int) -> int:
-    """Where a class may be cut off: behind its only constructor, for the rest is not asked for."""
-    maker = text.find(_MAKER, begin, end)
-    if maker < 0 or text.count("def __init__", begin, end) != 1:
-        return end
-    return min(end, _end(text, maker + len(_MAKER), _NEXT_IN_CLASS))
+def _head(text: str, begin: int, end: int, *, is_class: bool) -> int | None:
+    """Where the head may end of a function, or of the only constructor of a class.
+
+    What is cut off there is Python, with a body, only if it is the head.
+    """
+    if is_class:
+        maker = text.find(_MAKER, begin, end)
+        if maker < 0 or text.count("def __init__", begin, end) != 1:
+            return None
+        begin = maker
+    found = _COLON.search(text, begin, end)
+    return None if found is None else found.start() + 1
 
 
 def _parsed(text: str) -> Definition | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -50,6 +51,9 @@ EGG = re.compile(r"#egg=([\w.-]+)")
 INCLUDED_FILE = re.compile(r"^\s*(?:-r|--requirement)[ =]\s*(\S+)", re.MULTILINE)
 REQUIRED = re.compile(r"^Requires-Dist:\s*([A-Za-z0-9][\w.-]*)", re.MULTILINE)
 CONDA_LINE = re.compile(r"^\s*-\s*['\"]?([A-Za-z][\w.-]*)", re.MULTILINE)
+_DECLARING = re.compile(
+    r"pyproject\.toml|setup\.(?:cfg|py)|requirements|environment|.*\.dist-info", re.IGNORECASE
+)
 _CACHE: WeakKeyDictionary[Project, dict[Path, frozenset[str]]] = WeakKeyDictionary()
 
 
@@ -89,6 +93,8 @@ def normalised(name: str) -> str:
 
 
 def _names(root: Path) -> Iterator[str]:
+    if not says_needs(root):
+        return
     for file in root.glob("*.dist-info/METADATA"):  # installed packages, or an unpacked wheel
         yield from REQUIRED.findall(text_or_nothing(file))
     yield from _in_pyproject(root / "pyproject.toml")
@@ -98,6 +104,14 @@ def _names(root: Path) -> Iterator[str]:
         yield from _in_requirements(file, set())
     for file in sorted([*root.glob("environment*.yml"), *root.glob("environment*.yaml")]):
         yield from CONDA_LINE.findall(text_or_nothing(file))
+
+
+def says_needs(folder: Path) -> bool:
+    """Whether a folder has a file that may declare packages; most have none to look into."""
+    try:
+        return any(map(_DECLARING.match, os.listdir(folder)))  # noqa: PTH208  the names alone
+    except OSError:
+        return False
 
 
 def text_or_nothing(file: Path) -> str:

@@ -12,6 +12,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_a
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import bases_defining
 
 # Ways to turn ids into vectors: a network that does it somewhere takes tokens.
 EMBEDDINGS = frozenset({"Embedding", "EmbeddingBag", "embedding"})
@@ -121,7 +122,10 @@ def _is_table(project: Project, module: SourceModule, call: ast.Call, label: str
     if name == "one_hot":
         routed = "expert" in ast.unparse(call).lower()
         return bool(call.args) and getattr(call.args[0], "id", "") in ID_NAMES and not routed
-    own = project.class_named(called, module) is not None
+    if not (name in EMBEDDINGS or _EMBEDDER.fullmatch(name) or makes_model(called, call)):
+        return False
+    # Asked last: whether a class is the project's may take a parse of other files.
+    own = name not in EMBEDDINGS and project.class_named(called, module) is not None
     if name in EMBEDDINGS or (_EMBEDDER.fullmatch(name) and not own):
         size = ast.unparse(call.args[0]).lower() if call.args else ""
         other = _OTHER.fullmatch(label) or _OTHER_CLASS.fullmatch(name) or _OTHER_SIZE.search(size)
@@ -182,8 +186,8 @@ def last(name: str) -> str:
 def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     """Whether the entry's parameters leave room for ids."""
     own = info.methods.get(entry)
-    bases = project.bases(info) if own is None else []
-    method = own or next((one.methods[entry] for one in bases if entry in one.methods), None)
+    bases = bases_defining(project, info, entry) if own is None else iter(())
+    method = own or next((one.methods[entry] for one in bases), None)
     names = [one.arg for one in parameters(method)] if method is not None else []
     senses = any(map(_is_sense, names))
     return not senses or not all(map(_is_no_id, names))

@@ -6,12 +6,14 @@ import ast
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.imports import bound_names
-from gptdoctor.source.module import SourceModule
+from gptdoctor.source.module import SourceModule, dotted_name
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.outer_statements import outer_statements
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import blocks_of, statements_below
@@ -71,6 +73,39 @@ def is_dynamic(text: str, dotted: str) -> bool:
     return "setattr" in text and bool(re.search(rf"\bsetattr\s*\(\s*{own}\b", text))
 
 
+# By file: the names that its lines alone show to be bound; None for one that may bind any.
+_SHOWN: WeakKeyDictionary[Project, dict[Path, frozenset[str] | None]] = WeakKeyDictionary()
+
+
+def shows(project: Project, file: Path, name: str) -> bool:
+    """Whether lines alone tell that a file offers a name, or may offer any: then no parse has to.
+
+    `offers` never says False then.
+    """
+    if name in project.heads(file) or name in EVERY_MODULE or _has_submodule(file, name):
+        return True
+    known = _SHOWN.setdefault(project, {})
+    if file not in known:
+        known[file] = _shown(file, project.text(file))
+    names = known[file]
+    return names is None or name in names
+
+
+def _shown(file: Path, text: str | None) -> frozenset[str] | None:
+    """The names that a file binds outside of its functions and classes; None where any may be."""
+    if text is None:
+        return frozenset()
+    if is_dynamic(text, dotted_name(file)):
+        return None
+    found: set[str] = set()
+    for node in _top_level(outer_statements(text) or ()):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found.update(bound_names(node))
+        else:
+            found.update(_defined(node))
+    return frozenset(found)
+
+
 def offers(project: Project, module: SourceModule, name: str, depth: int = 0) -> bool | None:
     """Whether `from module import name` works; None where the text cannot tell."""
     own = exports(module)
@@ -87,8 +122,14 @@ def offers(project: Project, module: SourceModule, name: str, depth: int = 0) ->
 def _star_offers(
     project: Project, module: SourceModule, star: str, name: str, depth: int
 ) -> bool | None:
-    other = project.module(star, module, name, GETATTR)
-    if other is None or other is module:
+    file = project.resolve(star, module).own
+    if file is None:
+        return None
+    project.footprints.note(module.file, file, (name, GETATTR))
+    if file != module.file and shows(project, file, name):
+        return True
+    other = project.read(file)
+    if not isinstance(other, SourceModule) or other is module:
         return None
     return offers(project, other, name, depth + 1)
 
@@ -96,13 +137,19 @@ def _star_offers(
 def _is_submodule(project: Project, module: SourceModule, name: str) -> bool:
     if module.file.name != "__init__.py":
         return False
-    folder = module.file.parent
     return (
-        (folder / f"{name}.py").is_file()
-        or (folder / name).is_dir()
-        or any(folder.glob(f"{name}.*so"))
+        _has_submodule(module.file, name)
+        or any(module.file.parent.glob(f"{name}.*so"))
         or project.resolve(f"{module.dotted}.{name}", module).origin in FOUND
     )
+
+
+def _has_submodule(file: Path, name: str) -> bool:
+    """Whether a module or a folder of this name lies beside the file of a package."""
+    if file.name != "__init__.py":
+        return False
+    place = file.parent / name
+    return place.is_dir() or place.with_name(f"{name}.py").is_file()
 
 
 def _read(module: SourceModule) -> Exports:

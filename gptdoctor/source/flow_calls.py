@@ -19,6 +19,7 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import scope_inner_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.told import EVERYTHING
+from gptdoctor.source.unparsed import descends_from
 
 # Methods of Python's own containers and texts: `parts.append(x)` calls no method of the project's
 # unless the receiver is known.
@@ -174,7 +175,7 @@ def _is_method(project: Project, site: CallSite, callee: Function) -> bool:
 
 
 def _related(project: Project, one: ClassInfo, other: ClassInfo) -> bool:
-    return one is other or other in project.bases(one) or one in project.bases(other)
+    return one is other or descends_from(project, one, other) or descends_from(project, other, one)
 
 
 def _callers_of_module(

@@ -28,6 +28,7 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import children
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import home_of_function
 
 DEEPEST = 5  # calls followed from function to function
 _PLAIN = (ast.Constant, ast.Compare, ast.JoinedStr, ast.Lambda)  # without a gradient
@@ -194,7 +195,7 @@ class Gradients:
     def _top_level(self, called: ast.expr, module: SourceModule) -> Function | None:
         qualified = module.names.qualified(called) or ""
         home, _, name = qualified.rpartition(".")
-        other = self.project.module(home, module, name) if home else module
+        other = home_of_function(self.project, home, module, name) if home else module
         node = other.functions.get(name) if other else None
         return functions_of(self.project, other)[node] if other and node else None
 

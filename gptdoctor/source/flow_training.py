@@ -17,6 +17,7 @@ from gptdoctor.source.flow_sources import NOTHING, Origin, Source, Sources, fart
 from gptdoctor.source.flow_switches import decorator_switch
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import bases_defining
 
 # What training calls first. A class without `forward` is entered by whatever looks like a step.
 ENTRIES = frozenset(
@@ -105,9 +106,9 @@ class Training:
             return False
         if name in ENTRIES:
             return self._is_network(owner)
-        links = [owner, *self.project.bases(owner)]
-        with_forward = any("forward" in link.methods for link in links)
-        return not with_forward and self._is_network(owner)
+        if "forward" in owner.methods or any(bases_defining(self.project, owner, "forward")):
+            return False
+        return self._is_network(owner)
 
     def _is_network(self, owner: ClassInfo) -> bool:
         """Whether a class is a module of layers; a base that is not in sight hides that."""

@@ -18,6 +18,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import bases_defining, bases_saying
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +80,7 @@ class Frame:
         owner = None if self.function is None else self.function.owner
         if name is None or owner is None:
             return []
-        links = [owner, *self.project.bases(owner)]
+        links = [owner, *bases_saying(self.project, owner, name)]
         return [value for link in links for value in link.attributes.get(name, [])]
 
     def called(self, call: ast.Call) -> Function | None:
@@ -91,9 +92,9 @@ class Frame:
         owner = None if self.function is None else self.function.owner
         if name is None or owner is None:
             return None
-        for link in (owner, *self.project.bases(owner)):
-            if name in link.methods:
-                return functions_of(self.project, link.module).get(link.methods[name])
+        own = [owner] if name in owner.methods else bases_defining(self.project, owner, name)
+        for link in own:
+            return functions_of(self.project, link.module).get(link.methods[name])
         return None
 
     def _named(self, func: ast.Name) -> Function | None:

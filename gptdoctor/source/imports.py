@@ -14,6 +14,7 @@ from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
 
 ImportNode = ast.Import | ast.ImportFrom
 Handlers = ast.Try | ast.With | ast.AsyncWith
+_IMPORTS = (ast.Import, ast.ImportFrom)
 
 # Handlers for these catch what a failing import raises.
 IMPORT_ERRORS = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
@@ -60,8 +61,13 @@ class Guarding:
 
 def import_sites(module: SourceModule) -> Iterator[ImportSite]:
     """All import statements of a module, at any depth, in the order of the text."""
+    outer = [one for one in module.tree.body if one.__class__ in _IMPORTS]
+    if len(outer) == len(module.imports):  # none stands in another statement
+        around = (module.tree,)
+        yield from (ImportSite(node=node, parents=around) for node in module.imports)
+        return
     lines = [node.lineno for node in module.imports]
-    stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())] if lines else []
+    stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())]
     while stack:  # no recursion: a long chain of `elif` is deep
         node, parents = stack.pop()
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -74,9 +80,7 @@ def import_sites(module: SourceModule) -> Iterator[ImportSite]:
 def _may_hold(node: ast.AST, lines: list[int]) -> bool:
     """Whether a statement is an import or has, by its lines, one of those in it."""
     kind = node.__class__
-    if kind is ast.Import or kind is ast.ImportFrom:
-        return True
-    return kind in BLOCKS and holds_line(node, lines)
+    return kind in _IMPORTS or (kind in BLOCKS and holds_line(node, lines))
 
 
 def bound_names(node: ImportNode) -> Iterator[str]:

@@ -60,14 +60,6 @@ def links_of(homes: Homes, link: Link) -> tuple[tuple[str, Link | None], ...]:
     return tuple((name, named(homes, name, home)) for name in link.bases)
 
 
-def may_be_class(homes: Homes, qualified: str, module: SourceModule) -> bool:
-    """Whether a name may mean a class of the project."""
-    try:
-        return named(homes, qualified, module) is not None
-    except UnsureError:
-        return True
-
-
 def named(homes: Homes, qualified: str, home: Home) -> Link | None:
     """The class of the project that a name means in a file: `Project.class_named`, unparsed."""
     root, dot, _ = qualified.partition(".")

@@ -15,7 +15,9 @@ from gptdoctor.source.kept import kept_by
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
+from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import home_of_function
 
 # Bases from other packages that are known to bring no loss of their own.
 LOSSLESS_BASES = frozenset(
@@ -100,20 +102,33 @@ def inherits_known_loss(project: Project, info: ClassInfo) -> bool:
     """Whether a base is known by now to bring a loss: hundreds of classes share those that do."""
     told = project.lineage(info)
     known = _TRACES.get(project)
-    return (
-        told is not None
-        and known is not None
-        and any(
-            isinstance(base, ClassInfo) and known.signs.get(base.node) is not None
-            for base in told.bases
-        )
-    )
+    for base in () if told is None else told.bases:
+        if isinstance(base, Sketch):
+            if _defines_loss(base):
+                return True
+        elif known is not None and known.signs.get(base.node) is not None:
+            return True
+    return False
+
+
+_DEFINED: WeakKeyDictionary[Sketch, bool] = WeakKeyDictionary()
+
+
+def _defines_loss(head: Sketch) -> bool:
+    """Whether lines alone tell that a class of a file that is not parsed has a method of a loss."""
+    said = _DEFINED.get(head)
+    if said is None:  # a library's class is a base of hundreds
+        said = _DEFINED[head] = any(map(is_loss_name, head.methods))
+    return said
 
 
 def _inherits_loss(project: Project, info: ClassInfo) -> bool:
     told = project.lineage(info)
     external = project.external_bases(info) if told is None else told.external
     if any(name not in LOSSLESS_BASES for name in external):
+        return True
+    heads = () if told is None else told.bases
+    if any(isinstance(head, Sketch) and _defines_loss(head) for head in heads):
         return True
     # The farthest first: it is a library's, the same for hundreds, and its text is known by then.
     links = project.bases(info) if told is None else told.bases
@@ -258,7 +273,7 @@ def _helper(
     if name in module.functions:
         return module, module.functions[name]
     origin, _, last = name.rpartition(".")
-    other = project.module(origin, module, last) if origin else None
+    other = home_of_function(project, origin, module, last) if origin else None
     if other is None or last not in other.functions:
         return None
     return other, other.functions[last]

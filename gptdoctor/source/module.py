@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import tokenize
 import warnings
 from dataclasses import dataclass, field
@@ -166,13 +167,21 @@ def decode(data: bytes) -> str:
     )
 
 
+def readable(file: Path) -> str | None:
+    """The text of a file as `decode` gives it; None where it cannot be read."""
+    try:
+        return decode(file.read_bytes())
+    except (OSError, SyntaxError, ValueError, LookupError):
+        return None
+
+
 def dotted_name(file: Path) -> str:
     """The name `file` is imported by: its packages are the folders above with `__init__.py`."""
     parts = [] if file.name == "__init__.py" else [file.stem]
-    folder = file.parent
-    while (folder / "__init__.py").is_file():
-        parts.insert(0, folder.name)
-        folder = folder.parent
+    folder = str(file.parent)  # as texts, for this is asked of thousands of files
+    while os.path.isfile(f"{folder}{os.sep}__init__.py"):  # noqa: PTH113
+        folder, _, name = folder.rpartition(os.sep)
+        parts.insert(0, name)
     return ".".join(parts) or file.parent.name
 
 

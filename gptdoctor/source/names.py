@@ -28,6 +28,8 @@ class Names:
         A name that nothing binds here is returned as it stands ("self.experts", "len"); None
         where `node` is no chain of names and attributes.
         """
+        if node.__class__ is ast.Name and isinstance(node, ast.Name):  # as most are
+            return self.aliases.get(node.id, node.id)
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.insert(0, node.attr)

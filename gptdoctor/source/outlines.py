@@ -16,19 +16,24 @@ from pathlib import Path
 
 from gptdoctor.source.module import decode, dotted_name
 from gptdoctor.source.names import collect_names
+from gptdoctor.source.outer_statements import AT_MARGIN, QUOTES
 
 # A search for a plain word takes a tenth of a look at the beginning of each line.
 _HEAD = re.compile(r"class[ \t]+(\w+)[ \t]*(?:(\([^()]*\))?[ \t]*(:))?")
 _FUNCTION = re.compile(r"\n[ \t]*(?:async[ \t]+)?def[ \t]+(\w+)")
-_AT_MARGIN = re.compile(r"\n(?=(?:class|def|async[ \t]+def)[ \t]+\w)")
+_OUTER_FUNCTION = re.compile(r"\n(?:async[ \t]+)?def[ \t]+(\w+)")
+_DEFINITION_AT_MARGIN = re.compile(r"\n(?=(?:class|def|async[ \t]+def)[ \t]+\w)")
 _IMPORT = re.compile(r"import\b")
 _STATEMENT = re.compile(r"[ \t]*((?:import|from)\b[^\n(]*(?:\([^)]*\))?)")
 # An import behind a colon or a semicolon begins no line.
 _BEHIND = re.compile(r"[:;][ \t]*(?:import|from)[ \t]+[\w.]")
 _COMMENT = re.compile(r"[ \t]*#")
 _BASE = re.compile(r"[A-Za-z_]\w*(?:\.\w+)*")
-# `a = b.c`; more may follow on further lines where none of these ends it.
-_RENAMED = re.compile(r"(?:$|[\w.\s]*(?:\\|#.*)?$|\()")
+# `a = b.c`, which is another name where `a = b` is none; more may follow on further lines where
+# nothing ends it.
+_RENAMED = re.compile(r"(?:$|\w+\s*\.[\w.\s]*(?:\\|#.*)?$|[\w.\s]*\\$|\()")
+# What stands before a statement that begins no line.
+_BEFORE = re.compile(r"[ \t]*(?:.*;|(?:if|elif|else|try|except|finally)\b.*:)?[ \t]*")
 _KEYWORD = re.compile(r"\w+\s*=\s*[\w.]+")
 
 
@@ -56,8 +61,24 @@ class Sketch:
     def text(self) -> str:
         """At least the text of the class: up to the next definition at the margin."""
         text = self.home.text
-        found = _AT_MARGIN.search(text, self.begins)
+        found = _DEFINITION_AT_MARGIN.search(text, self.begins)
         return text[self.begins : len(text) if found is None else found.start() + 1]
+
+    @cached_property
+    def methods(self) -> frozenset[str]:
+        """Names of functions that are sure to be in the class; it may have more."""
+        text = self.text
+        found = AT_MARGIN.search(text)
+        end = len(text) if found is None else found.start()
+        names: set[str] = set()
+        at, quotes = 0, dict.fromkeys(QUOTES, 0)  # how many stand before
+        for one in _FUNCTION.finditer(text, 0, end):
+            for quote in QUOTES:
+                quotes[quote] += text.count(quote, at, one.start())
+            at = one.start()
+            if not any(count % 2 for count in quotes.values()):
+                names.add(one.group(1))
+        return frozenset(names)
 
 
 @dataclass(eq=False)
@@ -80,6 +101,11 @@ class Outline:
     def functions(self) -> frozenset[str]:
         """The names of all functions and methods."""
         return frozenset(_FUNCTION.findall("\n" + self.text))
+
+    @cached_property
+    def outer_functions(self) -> frozenset[str]:
+        """The names of those at the margin; there may be more, which stand in texts in quotes."""
+        return frozenset(_OUTER_FUNCTION.findall("\n" + self.text))
 
     def qualified(self, written: str) -> str:
         """The qualified name of what is written so."""
@@ -107,6 +133,20 @@ class Outline:
         if name not in self.functions and not self._is_variable(name):
             raise UnsureError
         return None
+
+    def leads_nowhere(self, name: str) -> bool:
+        """Whether a name is no class or function that the file defines or has from another."""
+        if name in self.classes or name in self.aliases or name in self.outer_functions:
+            return False
+        return not self._is_assigned(name) or self._is_variable(name)
+
+    def _is_assigned(self, name: str) -> bool:
+        """Whether a statement may begin by giving a value to a name."""
+        text = self.text
+        return any(
+            _BEFORE.fullmatch(text, text.rfind("\n", 0, found.start()) + 1, found.start())
+            for found in re.finditer(rf"{name}[ \t]*=(?!=)", text)
+        )
 
     def _is_variable(self, name: str) -> bool:
         """Whether a name is assigned once, at the margin, and no other name's value."""

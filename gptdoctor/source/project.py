@@ -18,10 +18,10 @@ from gptdoctor.source.lineage import (
     Link,
     lineage_of,
     links_of,
-    may_be_class,
+    named,
 )
-from gptdoctor.source.module import SourceModule, read_module
-from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons
+from gptdoctor.source.module import SourceModule, read_module, readable
+from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons, may_be_network
 from gptdoctor.source.outlines import Outlines, Sketch, UnsureError
 from gptdoctor.source.places import Places, Resolved
 from gptdoctor.source.told import EVERYTHING
@@ -73,9 +73,14 @@ class Project:
         For a file that is not parsed, and need not be for the sake of its names.
         """
         if file not in self._heads:
-            text = self.overlay.get(self.path_of(file))
+            text = self.overlay.get(self.path_of(file)) if self.overlay else None
             self._heads[file] = heads_of(file, text)
         return self._heads[file]
+
+    def text(self, file: Path) -> str | None:
+        """The text of a file, for those who need no tree of it; None where it cannot be read."""
+        overlaid = self.overlay.get(self.path_of(file)) if self.overlay else None
+        return readable(file) if overlaid is None else overlaid
 
     def path_of(self, file: Path) -> str:
         """The path by which a file is told: from the root, or its name alone outside of it."""
@@ -112,15 +117,18 @@ class Project:
         self.footprints.looked(importer.file, folders)
         return told
 
-    def beside(self, importer: SourceModule, folder: str, dotted: str) -> Path | None:
+    def beside(
+        self, importer: SourceModule, folder: str, dotted: str
+    ) -> tuple[Path | None, frozenset[Path]]:
         """The file of the module `dotted` in one folder, as a relative import finds it.
 
-        Who goes on to read it notes in `footprints` for which names.
+        With the folders whose entries say so.  Who goes on to read it notes in `footprints` for
+        which names.
         """
         file, folders = self.places.below(folder, dotted)
         self.footprints.looked(importer.file, folders)
         self.footprints.note(importer.file, file)
-        return file
+        return file, folders
 
     def forget(self, files: Iterable[Path]) -> None:
         """Drop the trees of files, and what hangs on them: they are read again if asked for."""
@@ -261,12 +269,23 @@ class Project:
         """The project's networks that a class's text instantiates or hands on, itself left out."""
         if info not in self._parts:
             module = info.module
-            names = [name for name in sorted(info.called) if may_be_class(self, name, module)]
+            names = [name for name in sorted(info.called) if self._may_be_network(name, module)]
             found = (self.class_named(name, module) for name in names)
             self._parts[info] = tuple(
                 part for part in found if part not in (None, info) and self.is_network(part)
             )
         return self._parts[info]
+
+    def _may_be_network(self, name: str, module: SourceModule) -> bool:
+        """Whether a name may mean a network, as far as the lines of other files tell."""
+        try:
+            link = named(self, name, module)
+        except UnsureError:
+            return True
+        if not isinstance(link, Sketch):
+            return link is not None
+        told = self.lineage(link)
+        return told is None or may_be_network(link, told.external)
 
     def family(self, info: ClassInfo) -> list[ClassInfo]:
         """The class, its bases, and all networks that they are made of, however far down."""

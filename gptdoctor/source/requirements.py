@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.dependencies import normalised, text_or_nothing
+from gptdoctor.source.dependencies import normalised, says_needs, text_or_nothing
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -51,6 +51,8 @@ def _installed(project: Project) -> frozenset[str]:
 
 def _required(folder: Path) -> Iterator[str]:
     """What a folder's files require of every user; extras and tools of developers do not count."""
+    if not says_needs(folder):
+        return
     for file in folder.glob("*.dist-info/METADATA"):  # an unpacked wheel
         yield from _names(WHEEL.findall(text_or_nothing(file)))
     yield from _names(text_or_nothing(folder / "requirements.txt").splitlines())

@@ -11,11 +11,11 @@ from weakref import WeakKeyDictionary
 from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.definitions import definition_in
 from gptdoctor.source.heads import bytes_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.lineage import DEEPEST_BASE, Home
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.outlines import Outline
-from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 from gptdoctor.source.taken_arguments import Shape, Way, way_of
 
@@ -25,12 +25,15 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
 
     None: it accepts it, or the text cannot tell.
     """
-    way = way_of(call)
-    name = None if way is None else module.names.called(call)
-    if way is None or name is None or name.startswith("self."):
+    name = module.names.qualified(call.func)
+    if name is None or name.startswith("self."):
         return None
-    shape = _shape(project, module, name)
-    if shape is None or shape.refuses(way) is None:
+    shapes = _shapes(project, module)
+    if name not in shapes:
+        shapes[name] = _find_shape(project, module, name)
+    shape = shapes[name]
+    way = None if shape is None else way_of(call)
+    if shape is None or way is None or shape.refuses(way) is None:
         return None
     why = _refused_by(project, module, way, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
@@ -38,25 +41,25 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     return why if why is not None and _is_bound_once(module, root) else None
 
 
-Shapes = WeakKeyDictionary[SourceModule, dict[str, Shape | None]]
-_SHAPES: Shapes = WeakKeyDictionary()
+# What is taken by that which is called by a name, as far as a first look tells; None where it does
+# not.  Nearly all calls fit it, and then nothing else has to be asked.
+Shapes = dict[str, Shape | None]
 
 
-def _shape(project: Project, module: SourceModule, name: str) -> Shape | None:
-    """What is taken by that which a module calls by a name, as far as a first look tells.
-
-    Nearly all calls fit it, and then nothing else has to be asked.
-    """
-    known = _SHAPES.setdefault(module, {})
-    if name not in known:
-        known[name] = _find_shape(project, module, name)
-    return known[name]
+@kept(64)
+def _shapes(_project: Project, _module: SourceModule) -> Shapes:
+    """What is known by now of what a module calls."""
+    return {}
 
 
 def _find_shape(project: Project, module: SourceModule, name: str) -> Shape | None:
-    home = _home_of(project, module, name) if "." in name else module
-    if home is not None:
-        return _shape_defined(project, home, name.rpartition(".")[2])
+    origin, _, last = name.rpartition(".")
+    if not origin:
+        return _shape_defined(project, module, last)
+    file = project.resolve(origin, module).own
+    if file is None:  # no module of the project is called so, but a class of a class may be
+        info = project.classes(module).get(name)
+        return None if info is None else _made_by(project, info)
     if (quick := _quick_shape(project, module, name)) is not None:
         return quick[0]
     if (info := project.class_named(name, module)) is not None:
@@ -68,20 +71,7 @@ def _taken_by(function: FunctionNode | None) -> Shape | None:
     return None if function is None else Shape(function, bound=False)
 
 
-def _home_of(project: Project, module: SourceModule, name: str) -> SourceModule | None:
-    """The file that is parsed already and plainly defines itself what a module imports so."""
-    origin, _, last = name.rpartition(".")
-    root = name.partition(".")[0]
-    if not origin or root not in module.names.roots or root in project.classes(module):
-        return None
-    file = project.resolve(origin, module).own
-    home = project.module(origin, module, last) if file in project.trees else None
-    if home is None or last in home.names.aliases:
-        return None
-    return home if last in project.classes(home) or last in home.functions else None
-
-
-_DEFINED: Shapes = WeakKeyDictionary()
+_DEFINED: WeakKeyDictionary[SourceModule, Shapes] = WeakKeyDictionary()
 
 
 def _shape_defined(project: Project, home: SourceModule, name: str) -> Shape | None:
@@ -111,30 +101,54 @@ def _made_by(project: Project, info: ClassInfo) -> Shape | None:
     return None if maker is None else Shape(maker, bound=True)
 
 
-# By file and name; None where the whole file has to be read.
-Quick = tuple[Shape | None] | None
+# What is taken, or the base that tells; None where the whole file has to be read.
+Quick = tuple[Shape | None] | ast.expr | None
 _QUICK: WeakKeyDictionary[Project, dict[tuple[Path, str], Quick]] = WeakKeyDictionary()
+# By file and name, what is called so by all that have it from there.
+_OFFERED: WeakKeyDictionary[Project, dict[Path, dict[str, tuple[Shape | None]]]] = (
+    WeakKeyDictionary()
+)
 
 
-def _quick_shape(project: Project, module: SourceModule, name: str) -> Quick:
-    """The same for what another file defines that is not parsed, from its definition alone."""
+def _quick_shape(project: Project, module: SourceModule, name: str) -> tuple[Shape | None] | None:
+    """The same of what another file offers: mostly its definition alone has to be read."""
+    origin, _, last = name.rpartition(".")
+    file = project.resolve(origin, module).own if origin else None
+    if file is None:
+        return None
+    project.footprints.note(module.file, file, (last,))
+    offered = _OFFERED.setdefault(project, {}).setdefault(file, {})
+    if last not in offered:
+        found = _follow(project, module, name)
+        if found is None:
+            return None
+        offered[last] = found
+    return offered[last]
+
+
+def _follow(project: Project, module: SourceModule, name: str) -> tuple[Shape | None] | None:
     home: Home = module
-    for turn in range(DEEPEST_BASE):  # each follows one re-export
+    for turn in range(DEEPEST_BASE):  # each follows one re-export, or a base in another file
         origin, _, last = name.rpartition(".")
-        found = project.resolve(origin, home) if origin else None
-        if found is None or found.origin is not Origin.PROJECT or found.file is None:
+        file = project.resolve(origin, home).own if origin else None
+        if file is None:
             return (None,) if turn else None
-        quick = _of_unread(project, home, found.file, last)
-        further = None if quick is not None else _handed_on(project, home, name)
-        if further is None:
+        quick = _of_unread(project, home, file, last)
+        if isinstance(quick, tuple):
             return quick
-        home, name = further
+        other = project.home(origin, home, last)
+        if other is None:
+            return None
+        further = _handed_on(project, other, quick or last)
+        if not isinstance(further, str):
+            return further
+        home, name = other, further
     return None
 
 
 def _of_unread(project: Project, home: Home, file: Path, name: str) -> Quick:
     """The same of a name that a file defines itself which is not parsed."""
-    if file in project.trees or file.suffix != ".py" or project.overlay:
+    if file in project.trees or project.overlay:
         return None
     project.footprints.note(home.file, file, (name,))
     known = _QUICK.setdefault(project, {})
@@ -143,27 +157,33 @@ def _of_unread(project: Project, home: Home, file: Path, name: str) -> Quick:
     return known[file, name]
 
 
-def _handed_on(project: Project, home: Home, name: str) -> tuple[Home, str] | None:
-    """Where a name leads that another file imports itself, and under what name."""
-    origin, _, last = name.rpartition(".")
-    other = project.home(origin, home, last)
-    if isinstance(other, Outline):
-        further = other.aliases.get(last) if last not in other.classes else None
-    elif other is not None:
-        own = project.classes(other)
-        further = other.names.aliases.get(last)
-        if last in own or last in other.functions or further in own:
-            return None
-    else:
+def _handed_on(
+    project: Project, home: Home, asked: ast.expr | str
+) -> str | tuple[Shape | None] | None:
+    """What a file calls so, where an import of it tells; else what is taken, as in `Quick`."""
+    if isinstance(home, Outline):
+        return _handed_on_unread(home, asked if isinstance(asked, str) else ast.unparse(asked))
+    if not isinstance(asked, str):
         return None
-    return None if further is None else (other, further)
+    further = home.names.aliases.get(asked)
+    if asked in project.classes(home) or asked in home.functions:
+        return (_shape_defined(project, home, asked),) if further is None else None
+    return None if further in project.classes(home) else further
+
+
+def _handed_on_unread(home: Outline, written: str) -> str | tuple[None] | None:
+    root, dot, _ = written.partition(".")
+    if not dot and home.leads_nowhere(root):
+        return (None,)
+    return home.qualified(written) if root not in home.classes and home.aliases.get(root) else None
 
 
 def _read_quickly(text: str, name: str) -> Quick:
+    base: ast.expr | None = None
     for _ in range(DEEPEST_BASE):
         node = definition_in(text, name)
         if node is None:
-            return None
+            return base
         if node.decorator_list:
             return (None,)
         if not isinstance(node, ast.ClassDef):
@@ -172,13 +192,14 @@ def _read_quickly(text: str, name: str) -> Quick:
         if maker:
             function = maker[0]
             return (Shape(function, bound=True),) if isinstance(function, FunctionNode) else None
+        plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
         if len(node.bases) != 1:
             # Of several bases nobody looks which one takes the arguments.
-            plain = [one for one in node.bases if isinstance(one, ast.Name | ast.Attribute)]
             return (None,) if len(plain) == len(node.bases) else None
-        if not isinstance(node.bases[0], ast.Name):
-            return None
-        name = node.bases[0].id
+        base = plain[0] if plain else None
+        if not isinstance(base, ast.Name):
+            return base
+        name = base.id
     return None
 
 

@@ -12,12 +12,14 @@ Way = tuple[int, tuple[str, ...]]
 
 def way_of(call: ast.Call) -> Way | None:
     """How a call gives its arguments; None where it spreads some, by `*` or `**`."""
+    for given in call.args:
+        if given.__class__ is ast.Starred:
+            return None
+    if not call.keywords:
+        return len(call.args), ()
     names = [one.arg for one in call.keywords]
-    plain = [name for name in names if name is not None]
-    spread = [one for one in call.args if one.__class__ is ast.Starred]
-    if spread or len(plain) < len(names):
-        return None
-    return len(call.args), tuple(plain)
+    plain = tuple([name for name in names if name is not None])
+    return (len(call.args), plain) if len(plain) == len(names) else None
 
 
 class Shape:
@@ -26,19 +28,15 @@ class Shape:
     def __init__(self, function: FunctionNode, *, bound: bool) -> None:
         """`bound`: it gets itself first."""
         taken = function.args
-        named = [*taken.posonlyargs, *taken.args]
-        named = named[1:] if bound else named
-        only = {one.arg for one in taken.posonlyargs}
-        self._named = [one.arg for one in named]
-        self._by_name = {one.arg for one in (*named, *taken.kwonlyargs)} - only
+        named = [one.arg for one in (*taken.posonlyargs, *taken.args)][bound:]
+        only = max(0, len(taken.posonlyargs) - bound)  # so many are not given by name
         self._more_names, self._more = taken.kwarg is not None, taken.vararg is not None
-        optional = set(self._named[len(named) - len(taken.defaults) :] if taken.defaults else ())
-        self._needed = [name for name in self._named if name not in optional]
-        self._needed += [
-            one.arg
-            for one, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
-            if default is None
-        ]
+        self._named, self._by_name = named, set(named[only:])
+        self._needed = named[: max(0, len(named) - len(taken.defaults))]
+        for one, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True):
+            self._by_name.add(one.arg)
+            if default is None:
+                self._needed.append(one.arg)
         self._known: dict[Way, str | None] = {}
 
     def refuses(self, way: Way) -> str | None:

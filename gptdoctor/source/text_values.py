@@ -13,6 +13,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import bases_saying
 
 Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
 INFINITIES = frozenset(
@@ -47,7 +48,8 @@ def kept_in(project: Project, function: Function, attribute: str) -> Kept | None
 def _settings(project: Project, info: ClassInfo, attribute: str) -> list[Kept]:
     """What a class and its bases assign to an attribute, or register as a buffer of its name."""
     found: list[Kept] = []
-    for link in (info, *project.bases(info)):
+    sought = ("register_buffer", attribute) if attribute.isascii() else ("",)
+    for link in (info, *bases_saying(project, info, *sought)):
         registers = "register_buffer" in link.text
         if not registers and not _says(link.text, attribute):
             continue  # as most bases do, which are large

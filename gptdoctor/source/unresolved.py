@@ -17,9 +17,10 @@ from functools import cache, lru_cache
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.exports import is_dynamic, offers
+from gptdoctor.source.exports import is_dynamic, offers, shows
 from gptdoctor.source.imports import ImportNode
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.module_files import file_of, is_compiled, may_make
 from gptdoctor.source.names import absolute_module
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
@@ -29,10 +30,7 @@ from gptdoctor.source.told import GETATTR
 # The finder that an editable install leaves in site-packages maps packages to folders:
 # MAPPING: dict[str, str] = {'mypackage': '/home/me/mypackage'}
 EDITABLE_MAPPING = re.compile(r"^MAPPING\b[^{]*\{(.*)\}", re.MULTILINE)
-COMPILED = frozenset({".so", ".pyd", ".pyc", ".pyx", ".pyi"})
 STANDARD_LIBRARY = Path(sysconfig.get_path("stdlib"))
-# A package that does one of these looks for its modules elsewhere.
-FINDING_TEXT = re.compile(r"\b__path__\b|\bmeta_path\b|\bextend_path\b|\bpath_hooks\b")
 EDITABLE_NAME = re.compile(r"['\"](\w+)['\"]\s*:")
 
 
@@ -54,15 +52,6 @@ class Unresolved:
     names: tuple[str, ...] = ()  # NAME: those that are missing; else those asked of the module
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
-class _Led:
-    """Where a relative import leads all files of a folder."""
-
-    file: Path
-    folder: str  # that it was looked for in
-    module: str  # absolute
-
-
 @dataclass(eq=False)
 class _Known:
     """What is asked again and again about one project."""
@@ -73,22 +62,26 @@ class _Known:
     runs_models: bool
     editable: frozenset[str]  # packages that are installed so that their files lie elsewhere
     lacks: dict[Path, dict[str, bool]] = field(default_factory=dict)
-    leads: dict[tuple[str, int, str | None], _Led] = field(default_factory=dict)
+    # Where a relative import leads all files of a folder, and the folders whose entries say so.
+    leads: dict[tuple[str, int, str | None], tuple[Path, frozenset[Path]]] = field(
+        default_factory=dict
+    )
 
 
 _KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
 
 
 def _known(project: Project) -> _Known:
-    if project not in _KNOWN:
+    known = _KNOWN.get(project)
+    if known is None:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         folders = project.search_paths
-        _KNOWN[project] = _Known(
+        known = _KNOWN[project] = _Known(
             our_version=any(version in folder.parts for folder in folders),
             runs_models=any((folder / "torch" / "__init__.py").is_file() for folder in folders),
             editable=frozenset(name for folder in folders for name in _editable_names(folder)),
         )
-    return _KNOWN[project]
+    return known
 
 
 def unresolved(project: Project, importer: SourceModule, node: ImportNode) -> Unresolved | None:
@@ -107,35 +100,43 @@ def _asked(node: ast.ImportFrom | None) -> tuple[str, ...]:
 
 def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) -> Unresolved | None:
     """Relative imports are looked up by folder: namespace packages have no `__init__.py`."""
-    near = os.path.dirname(str(importer.file))  # noqa: PTH120  a text
+    near = str(importer.file).rpartition(os.sep)[0]
     leads = _known(project).leads
-    led = leads.get((near, node.level, node.module))
-    if led is not None:
-        project.beside(importer, led.folder, node.module or "__init__")
-        return _names_missing(project, importer, led.file, led.module, node)
+    known = leads.get((near, node.level, node.module))
+    if known is not None:
+        project.footprints.looked(importer.file, known[1])
+        return _names_missing(project, importer, known[0], node)
     folder = _above(near, node.level - 1)
-    module = absolute_module(node, importer.package)
-    written = "." * node.level + (node.module or "")
-    depth = len(importer.package.split(".")) if importer.package else 0
     # One dot in a folder without `__init__.py` works wherever a loader takes the folder for a
     # package, as the hubs of models do; two dots need a package above it within the project.
-    beyond = node.level > max(depth, 1)
+    beyond = node.level > 1 and node.level > len(importer.package.split("."))
     if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
-        return Unresolved(lack=Lack.PARENT, module=written, names=_asked(node))
-    file = project.beside(importer, str(folder), node.module or "__init__")
+        return Unresolved(lack=Lack.PARENT, module=_written(node), names=_asked(node))
+    file, folders = project.beside(importer, str(folder), node.module or "__init__")
     if file is not None:
-        led = _Led(file=file, folder=str(folder), module=module or written)
-        leads[near, node.level, node.module] = led
-        return _names_missing(project, importer, file, led.module, node)
+        leads[near, node.level, node.module] = (file, folders)
+        return _names_missing(project, importer, file, node)
+    return _nowhere(project, importer, node, folder)
+
+
+def _written(node: ast.ImportFrom) -> str:
+    return "." * node.level + (node.module or "")
+
+
+def _nowhere(
+    project: Project, importer: SourceModule, node: ast.ImportFrom, folder: Path
+) -> Unresolved | None:
+    """What is missing where a relative import leads to no source."""
+    module = absolute_module(node, importer.package) or _written(node)
     place = folder.joinpath(*(node.module or "__init__").split("."))
     place = place if node.module else folder
     if place.is_dir():
-        return _submodules_missing(place, module or written, node)
+        return _submodules_missing(place, module, node)
     project.footprints.wide.add(importer.file)
     init = place.parent / "__init__.py"
-    if _compiled(place) or (init.is_file() and _may_make(init, place.name)):
+    if is_compiled(place) or (init.is_file() and may_make(init, place.name)):
         return None
-    return Unresolved(lack=Lack.MODULE, module=module or written, names=_asked(node))
+    return Unresolved(lack=Lack.MODULE, module=module, names=_asked(node))
 
 
 @lru_cache(maxsize=4096)
@@ -155,13 +156,13 @@ def _absolute(
         own = found.origin is Origin.PROJECT
         if file is None or not (own or _tells_its_names(file)):
             return None
-        return _names_missing(project, importer, file, dotted, node)
+        return _names_missing(project, importer, file, node)
     project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
     package = _nearest_package(project, importer, dotted)
     if package is not None:
-        known = _may_make(package[0], dotted[len(package[1]) + 1 :].partition(".")[0])
+        known = may_make(package[0], dotted[len(package[1]) + 1 :].partition(".")[0])
         lack = Unresolved(lack=Lack.MODULE, module=dotted, names=_asked(node))
         return None if known else lack
     return _outside(project, importer, dotted, node)
@@ -186,7 +187,7 @@ def _standard(project: Project, dotted: str) -> Path | None:
 
 @cache
 def _of_our_version(dotted: str) -> Path | None:
-    return _file_of(STANDARD_LIBRARY.joinpath(*dotted.split(".")))
+    return file_of(STANDARD_LIBRARY.joinpath(*dotted.split(".")))
 
 
 @cache
@@ -196,24 +197,26 @@ def _tells_its_names(file: Path) -> bool:
 
 
 def _names_missing(
-    project: Project, importer: SourceModule, file: Path, dotted: str, node: ast.ImportFrom
+    project: Project, importer: SourceModule, file: Path, node: ast.ImportFrom
 ) -> Unresolved | None:
     asked = _asked(node)
     project.footprints.note(importer.file, file, (*asked, GETATTR))
-    # Most names are defined in so many words, and to see that takes no parse.
-    heads = project.heads(file)
-    names = [name for name in asked if name not in heads]
-    names = [name for name in names if _lacks(project, file, name)]
-    return Unresolved(lack=Lack.NAME, module=dotted, names=tuple(names)) if names else None
+    lacks = _known(project).lacks.setdefault(file, {})
+    missing = [name for name in asked if lacks.get(name, True)]
+    if missing:
+        # Most names are shown by lines, and to see that takes no parse; a file is asked by many.
+        known = {name: not shows(project, file, name) for name in missing if name not in lacks}
+        lacks.update((name, new and _denies(project, file, name)) for name, new in known.items())
+        missing = [name for name in missing if lacks[name]]
+    if not missing:
+        return None
+    module = absolute_module(node, importer.package) or _written(node)
+    return Unresolved(lack=Lack.NAME, module=module, names=tuple(missing))
 
 
-def _lacks(project: Project, file: Path, name: str) -> bool:
-    """Whether a file, as far as its text tells, does not offer a name; it is asked of many."""
-    known = _known(project).lacks.setdefault(file, {})
-    if name not in known:
-        module = project.read(file)
-        known[name] = isinstance(module, SourceModule) and offers(project, module, name) is False
-    return known[name]
+def _denies(project: Project, file: Path, name: str) -> bool:
+    module = project.read(file)
+    return isinstance(module, SourceModule) and offers(project, module, name) is False
 
 
 def _submodules_missing(folder: Path, dotted: str, node: ast.ImportFrom) -> Unresolved | None:
@@ -221,7 +224,7 @@ def _submodules_missing(folder: Path, dotted: str, node: ast.ImportFrom) -> Unre
     names = tuple(
         name
         for name in _asked(node)
-        if not (_file_of(folder / name) or (folder / name).is_dir() or _compiled(folder / name))
+        if not (file_of(folder / name) or (folder / name).is_dir() or is_compiled(folder / name))
     )
     return Unresolved(lack=Lack.NAME, module=dotted, names=names) if names else None
 
@@ -264,27 +267,3 @@ def _editable_names(folder: Path) -> tuple[str, ...]:
 def _finders(folder: Path) -> Iterator[str]:
     for file in folder.glob("__editable__*finder.py"):
         yield from EDITABLE_MAPPING.findall(file.read_text(errors="replace"))
-
-
-def _file_of(place: Path) -> Path | None:
-    for candidate in (place / "__init__.py", place.with_name(place.name + ".py")):
-        if candidate.is_file():
-            return candidate
-    return None
-
-
-def _compiled(place: Path) -> bool:
-    """Whether `place` is there as a compiled module, or as the source or the stub of one."""
-    return any(file.suffix in COMPILED for file in place.parent.glob(f"{place.name}.*"))
-
-
-def _may_make(init: Path | None, name: str) -> bool:
-    """Whether a package may hold a module `name` that is no file of it.
-
-    A namespace and a compiled package may; another one speaks of the name somewhere in its
-    `__init__.py`, or changes where its modules are looked for.
-    """
-    if init is None or init.name != "__init__.py" or _compiled(init.parent / name):
-        return True
-    text = init.read_text(errors="replace")
-    return bool(FINDING_TEXT.search(text) or re.search(rf"\b{re.escape(name)}\b", text))

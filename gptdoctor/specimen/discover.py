@@ -20,6 +20,7 @@ from gptdoctor.source.installed_imports import installed_imports
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
+from gptdoctor.source.unparsed import bases_defining, descends_from
 
 # Methods that call the entry, many times, and are not it.
 GENERATION_WORDS = ("generate", "sample", "decode", "encode", "complete", "beam")
@@ -65,14 +66,13 @@ def _mains(project: Project, modules: list[SourceModule]) -> list[tuple[ClassInf
         for info in project.classes(module).values()
         if project.is_network(info)
     ]
-    bases = {base for info in networks for base in project.bases(info)}
     models = [
         (info, entry)
         for info in networks
         if embeds_ids(project, info)
         for entry in [entry_of(project, info)]
         # A base without `forward` leaves the work to its children.
-        if entry is not None and (entry == "forward" or info not in bases)
+        if entry is not None and (entry == "forward" or not _is_base(project, info, networks))
         if may_take_ids(project, info, entry) and not _A_TABLE.fullmatch(info.name)
     ]
     # What only something else than a model instantiates is the main one all the same.
@@ -92,6 +92,10 @@ def _mains(project: Project, modules: list[SourceModule]) -> list[tuple[ClassInf
         for pair in mains
         if pair[0].module not in languages or not _OTHER_TASK.fullmatch(pair[0].name)
     ]
+
+
+def _is_base(project: Project, info: ClassInfo, networks: list[ClassInfo]) -> bool:
+    return any(descends_from(project, one, info) for one in networks)
 
 
 def target_of(project: Project, info: ClassInfo, entry: str) -> ModelTarget:
@@ -183,9 +187,11 @@ def entry_made(project: Project, factory: Factory) -> str:
 
 def entry_of(project: Project, info: ClassInfo) -> str | None:
     """The method that takes ids: `forward`, else the one that looks most like a step."""
-    chain = [info, *project.bases(info)]
-    if any("forward" in link.methods for link in chain) or _inherits_forward(project, info):
+    if "forward" in info.methods or any(bases_defining(project, info, "forward")):
         return "forward"
+    if _inherits_forward(project, info):
+        return "forward"
+    chain = [info, *project.bases(info)]
     embeddings = {name for link in chain for name in _embedding_attributes(link)}
     candidates = [
         (_likeness(name, method, embeddings), name)
@@ -207,10 +213,10 @@ def _inherits_forward(project: Project, info: ClassInfo) -> bool:
 
 def _only_sets(project: Project, info: ClassInfo, mains: set[ClassInfo]) -> bool:
     """Whether a class only sets sizes of another main model, with which it is examined."""
-    if not any(base in mains for base in project.bases(info)):
-        return False
     plain = {"__init__", "__repr__", "__str__"}
-    return set(info.methods) <= plain and not any(project.parts(info)) and not info.attributes
+    if not set(info.methods) <= plain or any(project.parts(info)) or info.attributes:
+        return False
+    return any(descends_from(project, info, one) for one in mains)
 
 
 def _likeness(name: str, method: FunctionNode, embeddings: set[str]) -> int:

@@ -161,6 +161,31 @@ def test_what_is_handed_on_by_a_third_file_counts(place: Place) -> None:
     assert not found["model.py"].findings
 
 
+def test_a_base_behind_a_file_that_hands_a_name_on_counts(place: Place) -> None:
+    """What a class takes is told by a base in a third file, though none is parsed for it."""
+    place.write("layers.py", LAYER.replace("class Layer", "class Base"))
+    place.write("parts.py", "from layers import Base\n\nclass Layer(Base):\n    pass\n")
+    place.write("handed.py", "from parts import Layer\n")
+    place.write("model.py", MODEL.replace("from layers", "from handed"))
+    assert not place.scan()[1]["model.py"].findings
+    text = LAYER.replace("class Layer", "class Base").replace("self, width", "self, width, depth")
+    place.write("layers.py", text)
+    again, found = place.scan()
+    assert "model.py" in again
+    assert {one.rule for one in found["model.py"].findings} == {"GD502"}
+
+
+def test_a_name_that_is_only_imported_there_is_missed_when_it_goes(place: Place) -> None:
+    """Lines alone tell that a file offers it, and when they no longer do."""
+    place.write("parts.py", "if True:\n    from layers import Layer\n")
+    place.write("model.py", MODEL.replace("from layers", "from parts"))
+    assert not place.scan()[1]["model.py"].findings
+    place.write("parts.py", "if True:\n    from layers import Layer as Other\n")
+    again, found = place.scan()
+    assert "model.py" in again
+    assert {one.rule for one in found["model.py"].findings} == {"GD501"}
+
+
 def test_an_edit_of_a_file_that_is_not_scanned_is_seen_each_time(place: Place) -> None:
     """A file outside of what is scanned is asked; an edit that matters to nobody is no witness."""
     asked = place.root / "apart" / "layers.py"

@@ -26,6 +26,15 @@ at the margin
 def twice(): ...
 
 
+class Quoted:
+    """A class.
+
+at the margin
+    """
+
+    def __init__(self): ...
+
+
 class Block(Base):
     size = 1
 
@@ -48,7 +57,7 @@ def twice(): ...
 '''
 
 
-@pytest.mark.parametrize("name", ["twice", "lost", "torch", "draw"])
+@pytest.mark.parametrize("name", ["twice", "lost", "torch", "Quoted"])
 def test_what_cannot_be_read_by_itself_is_none(name: str) -> None:
     """Two of a name, none, no definition, and one that is cut off within quotes."""
     assert definition_in(TEXT, name) is None
@@ -60,6 +69,33 @@ def test_a_class_is_read_up_to_its_constructor() -> None:
     assert isinstance(block, ast.ClassDef)
     assert [getattr(one, "name", "") for one in block.body] == ["", "__init__"]
     assert ast.unparse(block.bases[0]) == "Base"
+
+
+def test_of_a_function_the_head_is_read() -> None:
+    """What it does is not asked for, whatever stands in it; of one on a line all is read."""
+    draw = definition_in(TEXT, "draw")
+    assert isinstance(draw, ast.FunctionDef)
+    assert [one.arg for one in draw.args.args] == ["logits", "top_k"]
+    assert len(draw.body) == 1
+    text = 'def f(\n    a={\n        1:\n        2},  # so:\n    *, b=")",\n) -> "x:":\n    if a:\n'
+    plain = definition_in(f"{text}        return b\n", "f")
+    assert isinstance(plain, ast.FunctionDef)
+    assert [one.arg for one in plain.args.kwonlyargs] == ["b"]
+    short = definition_in("def f(a): return {\n    a:\n    1}\n", "f")
+    assert isinstance(short, ast.FunctionDef)
+    assert isinstance(short.body[0], ast.Return)
+
+
+def test_a_class_in_a_branch_is_read() -> None:
+    """Where none begins a line, and only one of the name is there."""
+    text = "if x:\n    from a import A\nelse:\n    @made\n    class A: ...\n    class B(A): ...\n"
+    found = definition_in(text, "A")
+    assert isinstance(found, ast.ClassDef)
+    assert len(found.decorator_list) == 1
+    assert (
+        definition_in(f"{text}try:\n    class A: ...\nexcept E:\n    class B: ...\n", "B") is None
+    )
+    assert definition_in("def f():\n    class A: ...\n", "A") is None
 
 
 def test_a_class_without_constructor_is_read_whole() -> None:

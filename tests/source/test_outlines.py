@@ -48,6 +48,14 @@ def test_what_lines_do_not_say_a_parse_does(tmp_path: Path, near: str) -> None:
     assert "near.py" in read
 
 
+def test_a_second_name_of_a_class_is_none_of_its_own(tmp_path: Path) -> None:
+    """What a plain assignment of a name brings is not followed, and takes no parse."""
+    near = "from far import Base\nRoot = Base  # the old name\n"
+    texts = {"far.py": NETWORK, "near.py": near}
+    texts["model.py"] = "from near import Root\nclass Model(Root): ...\n"
+    assert _judged(tmp_path, texts) == (False, {"model.py"})
+
+
 def test_sentences_are_no_imports(tmp_path: Path) -> None:
     """A line of a text may begin as an import does."""
     near = '"""A block.\n\nfrom the base that networks have\n"""\n' + FARTHER["near.py"]
