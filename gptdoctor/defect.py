@@ -25,6 +25,7 @@ Chain = tuple[ast.AST, "Chain"] | None
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
+_LOOPS = (ast.For, ast.While)
 
 
 class Visit:
@@ -85,6 +86,18 @@ class Visit:
             if isinstance(parent, _FUNCTIONS):
                 return parent
         return None
+
+    @property
+    def in_loop(self) -> bool:
+        """Whether the node is inside a loop of its function, or of the module."""
+        chain = self._chain
+        while chain is not None:
+            parent, chain = chain
+            if isinstance(parent, _FUNCTIONS):
+                return False
+            if isinstance(parent, _LOOPS):
+                return True
+        return False
 
     @property
     def flow(self) -> Function | None:

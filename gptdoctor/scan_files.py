@@ -34,7 +34,7 @@ PIECES = 6
 # The text whose trees may be there at once, in all processes: a tree takes forty times the room of
 # its text, so this is 2 GB.  What is let go of has to be freed, and some of it read again, which is
 # a tenth of the scan where each process may have 8 MB and nothing where all fits.
-MOST_KEPT = 48_000_000
+MOST_KEPT = 16_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10
 

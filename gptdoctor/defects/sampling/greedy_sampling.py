@@ -26,11 +26,11 @@ PROBE = "sampling"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(node, ast.Call) or not visit.in_loop:
+        return  # as nearly all
     function = visit.flow
-    if function is None or not isinstance(node, ast.Call):
-        return
-    promises = promises_of(function)
-    pick = greedy_pick(node, visit.project, function) if promises else None
+    promises = promises_of(function) if function is not None else ()
+    pick = greedy_pick(node, visit.project, function) if function and promises else None
     if pick is not None:
         yield Suspicion(
             rule=CODE,
