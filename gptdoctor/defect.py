@@ -22,6 +22,7 @@ from gptdoctor.source.project import Project
 
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None
+_NAMED = ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
 
@@ -56,6 +57,11 @@ class Visit:
     def parents(self) -> tuple[ast.AST, ...]:
         """The nodes around the node, outermost (the ast.Module) first."""
         return tuple(self._outwards())[::-1]
+
+    @property
+    def parent(self) -> ast.AST | None:
+        """The node directly around the node."""
+        return None if self._chain is None else self._chain[0]
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -95,8 +101,7 @@ class Visit:
     @property
     def symbol(self) -> str:
         """The qualified name of the function or class around the node, "" at module level."""
-        named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        around = [one.name for one in self._outwards() if isinstance(one, named)]
+        around = [one.name for one in self._outwards() if isinstance(one, _NAMED)]
         return ".".join(reversed(around))
 
     def _outwards(self) -> Iterator[ast.AST]:

@@ -99,14 +99,12 @@ def inherits_loss(project: Project, info: ClassInfo) -> bool:
 def inherits_known_loss(project: Project, info: ClassInfo) -> bool:
     """Whether a base is known by now to bring a loss: hundreds of classes share those that do."""
     told = project.lineage(info)
-    known = _TRACES.get(project)
-    return (
-        told is not None
-        and known is not None
-        and any(
-            isinstance(base, ClassInfo) and known.signs.get(base.node) is not None
-            for base in told.bases
-        )
+    known = _TRACES.get(project) if told is not None and told.bases else None
+    if told is None or known is None:
+        return False
+    return any(
+        isinstance(base, ClassInfo) and known.signs.get(base.node) is not None
+        for base in told.bases
     )
 
 

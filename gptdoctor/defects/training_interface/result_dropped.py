@@ -60,7 +60,7 @@ TRIES = re.compile(r"raises|warns|assert|profile|timer|record|subTest|suppress",
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not visit.parents or not isinstance(visit.parents[-1], ast.Expr):
+    if not isinstance(visit.parent, ast.Expr):
         return
     if not isinstance(node, ast.Call) or _is_tried(visit) or _in_a_test(visit):
         return
@@ -71,7 +71,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _suspect_attribute(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`x.requires_grad` as a statement: read, and not set."""
-    if not isinstance(node, ast.Attribute) or not isinstance(visit.parents[-1], ast.Expr):
+    if not isinstance(node, ast.Attribute) or not isinstance(visit.parent, ast.Expr):
         return
     if not _is_tried(visit):
         yield _suspicion(node, visit, f"`{text_of(node)}` is read here and not set")
