@@ -47,24 +47,30 @@ class Candidates:
     parts: dict[str, Link] = field(default_factory=dict)
 
 
-_CANDIDATES: MutableMapping[Home, Candidates] = kept_by()
+# By project for the same reason: the parts of a file lead back to it.
+_CANDIDATES: MutableMapping[Project, dict[Home, Candidates]] = kept_by()
 
 
 def _candidates(project: Project, home: Home) -> Candidates:
-    found = _CANDIDATES.get(home)
-    if found is None:
+    known = _CANDIDATES.setdefault(project, {})
+    if home not in known:
         own: dict[str, list[str]] = {}
         for symbol in home.classes if isinstance(home, Outline) else project.classes(home):
             own.setdefault(symbol.rpartition(".")[2], []).append(symbol)
-        held: dict[str, bool] = {}
-        aliases: dict[str, str | None] = {}
-        for bound, qualified in _aliases(home).items():
-            root = (qualified or "").partition(".")[0]
-            if root not in held:
-                held[root] = not root or _is_own(project, root, home)
-            if held[root]:
-                aliases[bound] = qualified
-        found = _CANDIDATES[home] = Candidates(own=own, aliases=aliases)
+        known[home] = Candidates(own=own, aliases=_own_aliases(project, home))
+    return known[home]
+
+
+def _own_aliases(project: Project, home: Home) -> dict[str, str | None]:
+    """What imports of the project's own modules bind; each package is looked for once."""
+    held: dict[str, bool] = {}
+    found: dict[str, str | None] = {}
+    for bound, qualified in _aliases(home).items():
+        root = qualified.partition(".")[0] if qualified is not None else None
+        if root is not None and root not in held:
+            held[root] = _is_own(project, root, home)
+        if root is None or held[root]:
+            found[bound] = qualified
     return found
 
 

@@ -36,8 +36,8 @@ CODE = "GD401"
 PROBE = "sampling"
 # Text without these cannot hold the defect; most functions end here.
 CHOOSING = ("argmax", ".max(", "topk", "sort(")
-# Each by itself: joined, they take ten times as long.
-TEMPERATURE = re.compile(r"temp(?:erature|s?\b|_)"), re.compile(r"tau\b")
+# Each by itself: joined, they take ten times as long; and a plain word is found first.
+TEMPERATURE = {"temp": re.compile(r"temp(?:erature|s?\b|_)"), "tau": re.compile(r"tau\b")}
 LETTER = re.compile(r"T\s*[:=,)]")
 # Methods that choose tokens, by name; others that hold a temperature may route or quantise.
 GENERATING = re.compile(r"generat|sampl|decod|next|predict|token|complet|continu|reply", re.I)
@@ -90,7 +90,7 @@ def _says_temperature(module: SourceModule) -> bool:
 
 
 def _names_temperature(text: str) -> bool:
-    return any(pattern.search(text) for pattern in TEMPERATURE)
+    return any(word in text and pattern.search(text) for word, pattern in TEMPERATURE.items())
 
 
 def _takes_letter(text: str) -> bool:
