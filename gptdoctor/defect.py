@@ -22,6 +22,7 @@ from gptdoctor.source.project import Project
 
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None
+_NAMED = ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
@@ -64,7 +65,7 @@ class Visit:
 
     @property
     def parent(self) -> ast.AST | None:
-        """The node right around the node, the last of its parents."""
+        """The node directly around the node."""
         return None if self._chain is None else self._chain[0]
 
     @property
@@ -135,8 +136,7 @@ class Visit:
     @property
     def symbol(self) -> str:
         """The qualified name of the function or class around the node, "" at module level."""
-        named = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
-        around = [one.name for one in self._outwards() if isinstance(one, named)]
+        around = [one.name for one in self._outwards() if isinstance(one, _NAMED)]
         return ".".join(reversed(around))
 
     def _outwards(self) -> Iterator[ast.AST]:

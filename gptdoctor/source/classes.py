@@ -137,6 +137,13 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
     return [argument for argument in named if argument.arg not in ("self", "cls")]
 
 
+def parameter_names(function: FunctionNode) -> list[str]:
+    """Their names."""
+    arguments = function.args
+    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
+    return [argument.arg for argument in named if argument.arg not in ("self", "cls")]
+
+
 def _asks(call: ast.Call) -> bool:
     return isinstance(call.func, ast.Name) and call.func.id in ("isinstance", "issubclass")
 

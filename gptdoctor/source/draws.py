@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.classes import parameters, self_attribute
@@ -142,6 +143,7 @@ def _has_argument(name: str, function: Function) -> bool:
     return any(one.arg == name for one in parameters(function.node))
 
 
+@lru_cache(maxsize=4096)
 def is_temperature(name: str) -> bool:
     """Whether a parameter is named as a temperature, and not as the inverse of one."""
     return NAME.search(name) is not None and "inv" not in name.lower()

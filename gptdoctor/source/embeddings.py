@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters, self_attribute
+from gptdoctor.source.classes import ClassInfo, FunctionNode, parameter_names, self_attribute
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, inner_children
 from gptdoctor.source.project import Project
 from gptdoctor.source.unparsed import bases_defining
 
@@ -113,7 +113,7 @@ def _has_table(project: Project, part: ClassInfo) -> bool:
 
 def looks_up_ids(project: Project, module: SourceModule, node: ast.AST) -> bool:
     """Whether a class or function makes a table of tokens, or a library's model with one."""
-    return any(_is_table(project, module, call, label) for call, label in _labelled(node, ""))
+    return any(_is_table(project, module, call, label) for call, label in _labelled(node))
 
 
 def _is_table(project: Project, module: SourceModule, call: ast.Call, label: str) -> bool:
@@ -130,9 +130,7 @@ def _is_table(project: Project, module: SourceModule, call: ast.Call, label: str
         size = ast.unparse(call.args[0]).lower() if call.args else ""
         other = _OTHER.fullmatch(label) or _OTHER_CLASS.fullmatch(name) or _OTHER_SIZE.search(size)
         return other is None
-    if own:
-        return False
-    return makes_model(called, call)
+    return not own and makes_model(called, call)
 
 
 def makes_model(called: str, call: ast.Call) -> bool:
@@ -150,26 +148,34 @@ def is_language_model(called: str) -> bool:
     return any(_LANGUAGE_MODEL.fullmatch(end) for end in ends)
 
 
-def _labelled(node: ast.AST, label: str) -> Iterator[tuple[ast.Call, str]]:
+def _labelled(tree: ast.AST) -> Iterator[tuple[ast.Call, str]]:
     """Each call with the name that its value is kept under: an attribute, a key, a variable."""
-    if isinstance(node, ast.Call):
-        yield node, label
+    stack = [(tree, "")]
+    while stack:
+        node, label = stack.pop()
+        if isinstance(node, ast.Call):
+            yield node, label
+        stack += reversed(list(_below(node, label)))
+
+
+def _below(node: ast.AST, label: str) -> Iterator[tuple[ast.AST, str]]:
+    """What is directly in a node, with the name that it is kept under."""
     if isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):
-            yield from _labelled(value, str(getattr(key, "value", label)))
+            yield value, str(getattr(key, "value", label))
         return
-    for child in ast.iter_child_nodes(node):
-        inner = label
+    for child in inner_children(node):
         if isinstance(node, ast.Assign) and child is node.value:
-            inner = getattr(node.targets[0], "attr", "") or getattr(node.targets[0], "id", "")
-        elif isinstance(child, ast.keyword) and child.arg:
-            inner = child.arg
-        yield from _labelled(child, inner)
+            target = node.targets[0]
+            yield child, getattr(target, "attr", "") or getattr(target, "id", "")
+        else:
+            named = child.arg if isinstance(child, ast.keyword) else None
+            yield child, named or label
 
 
 def _takes_rows(method: FunctionNode, tables: set[str]) -> bool:
     """Whether a method takes rows of a parameter by ids: `self.table[idx]`."""
-    given = {one.arg for one in parameters(method)} & ID_NAMES
+    given = ID_NAMES.intersection(parameter_names(method))
     return any(
         isinstance(node, ast.Subscript)
         and getattr(node.slice, "id", None) in given
@@ -188,9 +194,9 @@ def may_take_ids(project: Project, info: ClassInfo, entry: str) -> bool:
     own = info.methods.get(entry)
     bases = bases_defining(project, info, entry) if own is None else iter(())
     method = own or next((one.methods[entry] for one in bases), None)
-    names = [one.arg for one in parameters(method)] if method is not None else []
-    senses = any(map(_is_sense, names))
-    return not senses or not all(map(_is_no_id, names))
+    names = parameter_names(method) if method is not None else []
+    # The first name that may be ids, which is mostly the first or second of all, settles it.
+    return not all(map(_is_no_id, names)) or not any(map(_is_sense, names))
 
 
 @lru_cache(maxsize=4096)

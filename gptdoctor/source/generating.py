@@ -15,6 +15,7 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
 from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.statements import own_statements
 from gptdoctor.source.temperature import last_name
 from gptdoctor.source.token_choice import JOINING
 from gptdoctor.source.value_ways import operation
@@ -35,10 +36,15 @@ class Step:
     forward: ast.Call
 
 
+_LOOPS = ast.For, ast.While
+
+
 @kept(16)
 def steps_in(function: Function) -> tuple[Step, ...]:
     """The tokens that a function takes, one after the other."""
-    found = []
+    found: list[Step] = []
+    if not any(isinstance(one, _LOOPS) for one in own_statements(function.node)):
+        return ()  # most functions, as their statements alone tell
     for loop in own_nodes(function.node):
         if isinstance(loop, ast.For | ast.While) and _joins(loop):
             for choice in own_nodes(loop):

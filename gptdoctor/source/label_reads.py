@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.classes import FunctionNode, parameter_names
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall, loss_of
@@ -22,13 +22,13 @@ def takes_labels(node: FunctionNode) -> bool:
 
     The first question by far: most functions take none.
     """
-    return not node.decorator_list and any(one.arg in LABELS for one in parameters(node))
+    return not node.decorator_list and not LABELS.isdisjoint(parameter_names(node))
 
 
 @kept(32)
 def unread_labels(function: Function) -> tuple[str, ...]:
     """The parameters for labels that are tested, if at all, and go nowhere."""
-    given = [one.arg for one in parameters(function.node) if one.arg in LABELS]
+    given = [name for name in parameter_names(function.node) if name in LABELS]
     if not takes_labels(function.node):
         return ()
     used: set[str] = set()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
 
 Home = SourceModule | Outline
@@ -34,6 +36,21 @@ class Lineage:
 
     bases: tuple[Link, ...]  # those that the project defines, near before far
     external: tuple[str, ...]  # the names of those that it does not
+
+    @cached_property
+    def of_layers(self) -> bool:
+        """Whether a base that the project does not define makes a module of layers."""
+        return any(map(is_layers, self.external))
+
+    @cached_property
+    def of_strangers(self) -> bool:
+        """Whether there is a base that neither the project nor Python itself defines."""
+        return not all(map(is_pythons, self.external))
+
+    def may_be_network(self, link: Link) -> bool:
+        """Whether the class itself may be a module of layers, as far as its words tell."""
+        # `acts_as_network` asks for a method of this name.
+        return self.of_layers or (self.of_strangers and "forward" in link.text)
 
 
 def lineage_of(homes: Homes, link: Link) -> Lineage | None:

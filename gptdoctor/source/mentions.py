@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, field
 
 from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.kept import kept_by
 from gptdoctor.source.lineage import Home, Link, named
-from gptdoctor.source.network_signs import is_layers, is_pythons
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
 
 # Kept for each project: classes that mention each other would keep each other for ever.
-_KNOWN: MutableMapping[Project, dict[Link, tuple[Link, ...]]] = kept_by()
+_KNOWN: MutableMapping[Project, dict[Link, tuple[Link, ...] | None]] = kept_by()
 
 
 def family_by_words(project: Project, info: ClassInfo) -> Iterator[Link | None]:
@@ -29,11 +27,11 @@ def family_by_words(project: Project, info: ClassInfo) -> Iterator[Link | None]:
     while queue:
         one = queue.pop(0)
         yield one
-        try:
-            fresh = [other for other in _mentioned(project, one) if other not in seen]
-        except (UnsureError, OSError):
+        mentioned = _mentioned(project, one)
+        if mentioned is None:
             yield None
             return
+        fresh = [other for other in mentioned if other not in seen]
         seen.update(fresh)
         queue += fresh
 
@@ -44,35 +42,56 @@ class Candidates:
 
     own: dict[str, list[str]]  # the file's classes by their last names
     aliases: dict[str, str | None]  # what imports of the project's own modules bind
+    # The networks that those of them mean which some class uses.
+    own_parts: dict[str, tuple[Link, ...]] = field(default_factory=dict)
+    parts: dict[str, Link] = field(default_factory=dict)
 
 
-_CANDIDATES: WeakKeyDictionary[Home, Candidates] = WeakKeyDictionary()
+# By project for the same reason: the parts of a file lead back to it.
+_CANDIDATES: MutableMapping[Project, dict[Home, Candidates]] = kept_by()
 
 
 def _candidates(project: Project, home: Home) -> Candidates:
-    if home not in _CANDIDATES:
+    known = _CANDIDATES.setdefault(project, {})
+    if home not in known:
         own: dict[str, list[str]] = {}
         for symbol in home.classes if isinstance(home, Outline) else project.classes(home):
             own.setdefault(symbol.rpartition(".")[2], []).append(symbol)
-        aliases = {
-            bound: qualified
-            for bound, qualified in _aliases(home).items()
-            if qualified is None or _is_own(project, qualified.partition(".")[0], home)
-        }
-        _CANDIDATES[home] = Candidates(own=own, aliases=aliases)
-    return _CANDIDATES[home]
+        known[home] = Candidates(own=own, aliases=_own_aliases(project, home))
+    return known[home]
 
 
-def _mentioned(project: Project, link: Link) -> tuple[Link, ...]:
-    """At least the bases and parts of a class: whatever it names stands in its text."""
+def _own_aliases(project: Project, home: Home) -> dict[str, str | None]:
+    """What imports of the project's own modules bind; each package is looked for once."""
+    held: dict[str, bool] = {}
+    found: dict[str, str | None] = {}
+    for bound, qualified in _aliases(home).items():
+        root = qualified.partition(".")[0] if qualified is not None else None
+        if root is not None and root not in held:
+            held[root] = _is_own(project, root, home)
+        if root is None or held[root]:
+            found[bound] = qualified
+    return found
+
+
+def _mentioned(project: Project, link: Link) -> tuple[Link, ...] | None:
+    """At least the bases and parts of a class; None where words do not tell."""
     known = _KNOWN.setdefault(project, {})
     if link not in known:
-        home = link.home if isinstance(link, Sketch) else link.module
-        bases = [base for _, base in project.links(link) if base is not None]
-        names, text = _candidates(project, home), link.text
-        parts = [*_of_file(project, home, names, text), *_imported(project, home, names, text)]
-        known[link] = tuple(dict.fromkeys([*bases, *parts]))
+        try:
+            known[link] = _find_mentioned(project, link)
+        except (UnsureError, OSError):
+            known[link] = None
     return known[link]
+
+
+def _find_mentioned(project: Project, link: Link) -> tuple[Link, ...]:
+    """Whatever a class is made of, it names in its text."""
+    home = link.home if isinstance(link, Sketch) else link.module
+    bases = [base for _, base in project.links(link) if base is not None]
+    names, text = _candidates(project, home), link.text
+    parts = [*_of_file(project, home, names, text), *_imported(project, home, names, text)]
+    return tuple(dict.fromkeys([*bases, *parts]))
 
 
 # What follows a name that is a base, or called or handed on; in a sentence, it is a word.
@@ -92,16 +111,11 @@ def uses(text: str, name: str, *, attribute: bool = True) -> bool:
     while at >= 0:
         end = at + len(name)
         before = text[at - 1 : at]
-        whole = not _goes_on(before) and not _goes_on(text[end : end + 1])
-        if whole and (attribute or before != ".") and _is_used(text, at, end):
+        longer = before == "_" or before.isalnum()  # the end of another name
+        if not longer and (attribute or before != ".") and _is_used(text, at, end):
             return True
         at = text.find(name, end)
     return False
-
-
-def _goes_on(character: str) -> bool:
-    """Whether a character belongs to the name beside it."""
-    return character == "_" or character.isalnum()
 
 
 def _is_used(text: str, begin: int, end: int) -> bool:
@@ -113,11 +127,13 @@ def _is_used(text: str, begin: int, end: int) -> bool:
 
 def _of_file(project: Project, home: Home, names: Candidates, text: str) -> Iterator[Link]:
     for name in [one for one in names.own if one in text and uses(text, one)]:
-        found = [_defined(project, home, symbol) for symbol in names.own[name]]
-        parts = [one for one in found if _may_be_network(project, one)]
-        yield from parts
-        if not parts:
-            del names.own[name]
+        if name not in names.own_parts:
+            found = [_defined(project, home, symbol) for symbol in names.own[name]]
+            parts = tuple(one for one in found if _may_be_network(project, one))
+            names.own_parts[name] = parts
+            if not parts:
+                del names.own[name]
+        yield from names.own_parts[name]
 
 
 def _defined(project: Project, home: Home, symbol: str) -> Link:
@@ -132,8 +148,9 @@ def _imported(project: Project, home: Home, names: Candidates, text: str) -> Ite
             raise UnsureError
         if f"{bound}." in text and _is_own(project, qualified, home):
             yield from _attributes(project, qualified, home, re.findall(rf"{bound}\.(\w*)", text))
-        part = _named(project, qualified, home)
-        if part is not None and _may_be_network(project, part):
+        part = names.parts.get(bound) or _named(project, qualified, home)
+        if part is not None and (bound in names.parts or _may_be_network(project, part)):
+            names.parts[bound] = part
             yield part
         elif not _lies_in_package(project, qualified, home):
             del names.aliases[bound]
@@ -177,6 +194,4 @@ def _is_own(project: Project, dotted: str, home: Home) -> bool:
 def _may_be_network(project: Project, one: Link) -> bool:
     """Whether a class may be a network, as all parts are."""
     told = project.lineage(one)
-    if told is None or any(map(is_layers, told.external)):
-        return True
-    return not all(map(is_pythons, told.external)) and "forward" in one.text
+    return told is None or told.may_be_network(one)

@@ -6,7 +6,6 @@ import builtins
 import sys
 
 from gptdoctor.source.classes import MODULE_BASES, ClassInfo
-from gptdoctor.source.outlines import Sketch
 
 # Endings of the names of whole models that libraries offer as bases.
 NETWORK_ENDINGS = ("PreTrainedModel", "ForCausalLM", "LMHeadModel", "LightningModule")
@@ -21,14 +20,6 @@ def is_network_base(name: str) -> bool:
 def is_layers(base: str) -> bool:
     """Whether a base that is no class of the project makes a module of layers."""
     return base.startswith("torch.nn.") or is_network_base(base)
-
-
-def may_be_network(head: Sketch, external: tuple[str, ...]) -> bool:
-    """Whether a class may be a module of layers, by its lines and by its bases out of sight."""
-    if any(map(is_layers, external)):
-        return True
-    # `acts_as_network` asks for a method of this name.
-    return not all(map(is_pythons, external)) and "forward" in head.text
 
 
 def is_pythons(name: str) -> bool:

@@ -21,7 +21,7 @@ from gptdoctor.source.lineage import (
     named,
 )
 from gptdoctor.source.module import SourceModule, read_module, readable
-from gptdoctor.source.network_signs import acts_as_network, is_layers, is_pythons, may_be_network
+from gptdoctor.source.network_signs import acts_as_network
 from gptdoctor.source.outlines import Outlines, Sketch, UnsureError
 from gptdoctor.source.places import Places, Resolved
 from gptdoctor.source.told import EVERYTHING
@@ -222,13 +222,17 @@ class Project:
 
     def external_bases(self, info: ClassInfo) -> list[str]:
         """Qualified names of the bases that the project does not define."""
-        told = self.lineage(info)
-        if told is not None:
-            return list(told.external)
-        chain = [info, *self.bases(info)]
-        return [
-            name for link in chain for name in link.bases if not self.class_named(name, link.module)
-        ]
+        return list((self.lineage(info) or self._parsed_lineage(info)).external)
+
+    def _parsed_lineage(self, info: ClassInfo) -> Lineage:
+        bases = self.bases(info)
+        external = (
+            name
+            for link in [info, *bases]
+            for name in link.bases
+            if not self.class_named(name, link.module)
+        )
+        return Lineage(bases=tuple(bases), external=tuple(external))
 
     def links(self, link: Link) -> tuple[tuple[str, Link | None], ...]:
         """The direct bases of a class: their qualified names, and the project's classes."""
@@ -259,10 +263,8 @@ class Project:
     def is_network(self, info: ClassInfo) -> bool:
         """Whether a class is a module of layers: it descends from `torch.nn.Module` or the like."""
         if info not in self._networks:
-            bases = self.external_bases(info)
-            hidden = any(not is_pythons(name) for name in bases)
-            found = any(map(is_layers, bases)) or (hidden and acts_as_network(info))
-            self._networks[info] = found
+            told = self.lineage(info) or self._parsed_lineage(info)
+            self._networks[info] = told.of_layers or (told.of_strangers and acts_as_network(info))
         return self._networks[info]
 
     def parts(self, info: ClassInfo) -> tuple[ClassInfo, ...]:
@@ -282,10 +284,8 @@ class Project:
             link = named(self, name, module)
         except UnsureError:
             return True
-        if not isinstance(link, Sketch):
-            return link is not None
-        told = self.lineage(link)
-        return told is None or may_be_network(link, told.external)
+        told = self.lineage(link) if isinstance(link, Sketch) else None
+        return link is not None and (told is None or told.may_be_network(link))
 
     def family(self, info: ClassInfo) -> list[ClassInfo]:
         """The class, its bases, and all networks that they are made of, however far down."""

@@ -37,10 +37,10 @@ _ODD = re.compile(r"\d+[^\W\d]\w*")  # 50_000 is 50000
 _SIZE = re.compile(r"\s*(?:(?:[^\W\d]\w*\s*\.\s*)*([^\W\d]\w*)|(\d+))\s*([^\w\s])")
 # What follows the first part of a calculation, or the name of a keyword: then there is no size.
 _NO_SIZE = frozenset("+-*/%=")
-_WEIGHT = re.compile(r"""\.\s*weight\b(?!["'])""")
-# What stands before the weight of a table; names are no longer than this.
-_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\Z")
-_LONGEST_NAME = 80
+_WEIGHT = re.compile(r"""weight\b(?!["'])""")
+# What stands before the weight of a table; it is no longer than this.
+_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\.\Z")
+_LONGEST_NAME = 100
 
 
 # Stands for any size: a text does not say it plainly.
@@ -52,25 +52,27 @@ class Words:
     """What one class may do, as its words tell."""
 
     projects: bool  # makes a layer of a size that counts tokens, or multiplies by a table's weight
-    layers: frozenset[str]  # the words among the arguments of layers
     tables: frozenset[str]  # the sizes of tables, but those that names give away
-
-    def fits(self, other: Words) -> bool:
-        """Whether a layer of another class, or of this, may be of the size of a table here."""
-        layers = other.layers
-        if not self.tables or not layers:
-            return False
-        return ANY in layers or ANY in self.tables or not layers.isdisjoint(self.tables)
 
 
 def words_of(text: str) -> Words:
     """What the text of a class says."""
-    layers = frozenset(_words_of_layers(text))
     return Words(
-        projects=_counts_tokens(text, layers) or _names_weight_of_table(text),
-        layers=layers,
+        projects=_counts_tokens(text) or _names_weight_of_table(text),
         tables=frozenset(_sizes_of_tables(text)) if "Embedding" in text else frozenset(),
     )
+
+
+def layers_of(text: str) -> frozenset[str]:
+    """The words among the arguments of the layers that the text of a class makes."""
+    return frozenset(_words_of_layers(text))
+
+
+def fit(tables: frozenset[str], layers: frozenset[str]) -> bool:
+    """Whether a layer may be of the size of a table."""
+    if not tables or not layers:
+        return False
+    return ANY in layers or ANY in tables or not layers.isdisjoint(tables)
 
 
 def _words_of_layers(text: str) -> Iterator[str]:
@@ -98,9 +100,15 @@ def _arguments(call: re.Match[str]) -> str | None:
     return None
 
 
-def _counts_tokens(text: str, layers: frozenset[str]) -> bool:
-    words = text if ANY in layers else " ".join(layers)
-    return any(map(words.lower().__contains__, _COUNTS)) if layers else False
+def _counts_tokens(text: str) -> bool:
+    if not _says_count(text):  # no more can be said of most classes
+        return False
+    layers = layers_of(text)
+    return ANY in layers or _says_count(" ".join(layers))
+
+
+def _says_count(words: str) -> bool:
+    return any(map(words.lower().__contains__, _COUNTS))
 
 
 def _sizes_of_tables(text: str) -> Iterator[str]:
@@ -128,7 +136,8 @@ def _size(call: re.Match[str]) -> str | None:
 
 
 def _names_weight_of_table(text: str) -> bool:
-    weights = _WEIGHT.finditer(text) if "weight" in text else ()
-    return any(
-        _OF_TABLE.search(text, max(0, one.start() - _LONGEST_NAME), one.start()) for one in weights
-    )
+    for weight in _WEIGHT.finditer(text):
+        before = text[max(0, weight.start() - _LONGEST_NAME) : weight.start()].rstrip()
+        if before.endswith(".") and _OF_TABLE.search(before):
+            return True
+    return False

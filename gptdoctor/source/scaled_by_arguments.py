@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.classes import FunctionNode, parameter_names, parameters
 from gptdoctor.source.draws import direction, is_temperature, mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in, start, text_of
@@ -31,6 +31,11 @@ NUMBER = re.compile(r"\b(float|int)\b")
 TENSOR = re.compile(r"Tensor|Parameter")
 # Distillation softens by 2 to 10; the factors that cosines are multiplied by are larger.
 HOTTEST = 10
+
+
+def takes_temperature(node: FunctionNode) -> bool:
+    """Whether a function has a parameter that is called a temperature: few have."""
+    return any(map(is_temperature, parameter_names(node)))
 
 
 def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:

@@ -6,8 +6,10 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.draws import draw_at, mapped_from
+from gptdoctor.source.draws import DRAWING, draw_at, mapped_from
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.kept import kept
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.value_ways import (
     fills,
     is_lowest,
@@ -34,6 +36,8 @@ class TokenCut:
 
 def cuts_in(function: Function) -> Iterator[TokenCut]:
     """The comparisons by which a function that draws tokens shuts some out."""
+    if not _says_draw(function.module):
+        return
     nodes = list(own_nodes(function.node))
     if not any(draw_at(node, function) is not None for node in nodes):
         return
@@ -41,6 +45,12 @@ def cuts_in(function: Function) -> Iterator[TokenCut]:
         condition = _shutting(node, function)
         if condition is not None:
             yield from _cuts(condition, function)
+
+
+@kept(8)
+def _says_draw(module: SourceModule) -> bool:
+    """Whether a file names what draws, if only where it imports it under another name."""
+    return any(map(module.text.__contains__, DRAWING))
 
 
 def _shutting(node: ast.AST, function: Function) -> ast.expr | None:

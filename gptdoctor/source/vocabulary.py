@@ -13,7 +13,14 @@ from gptdoctor.source.mentions import family_by_words
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
-from gptdoctor.source.projection_words import NO_VOCABULARY, VOCABULARY, Words, words_of
+from gptdoctor.source.projection_words import (
+    NO_VOCABULARY,
+    VOCABULARY,
+    Words,
+    fit,
+    layers_of,
+    words_of,
+)
 
 TABLE = re.compile(r"emb|wte|tok")
 TURNED = frozenset({"T", "mT", "t", "transpose", "permute", "swapaxes"})
@@ -25,7 +32,6 @@ class Projections:
 
     tables: frozenset[str]
     heads: tuple[tuple[str, str | None], ...]  # size, and the attribute that holds the layer
-    read: frozenset[str]  # attributes that methods other than the constructor read
     ties: bool  # the weight of a table serves as a head
 
 
@@ -34,46 +40,66 @@ _CACHE: WeakKeyDictionary[ClassInfo, Projections] = WeakKeyDictionary()
 
 def may_give_logits(project: Project, info: ClassInfo) -> bool:
     """A cheap first answer, by the words of the texts that may belong to a class."""
-    family: list[Words] = []
+    family: list[Link] = []
+    tables: set[str] = set()
     try:
         for one in family_by_words(project, info):
-            if one is None or _may_project(one):
+            if one is None:
                 return True
-            family.append(_words(one))
+            said = _words(one)
+            if said.projects and _may_project(one):
+                return True
+            tables |= said.tables
+            family.append(one)
+        # Which layers there are matters where the size of a table tells nothing, as few do.
+        return bool(tables) and any(fit(frozenset(tables), _layers(one)) for one in family)
     except OSError:
         return True
-    tables = [one for one in family if one.tables]
-    return any(table.fits(other) for table in tables for other in family)
 
 
 def gives_logits(project: Project, info: ClassInfo) -> bool:
     """Whether a class, or a part of it, projects to the vocabulary, and uses the projection."""
     if not may_give_logits(project, info):
         return False
-    family = [_projections(part) for part in project.family(info)]
-    tables = {size for one in family for size in one.tables}
-    read = {name for one in family for name in one.read}
-    return any(one.ties for one in family) or any(
+    family = project.family(info)
+    said = [_projections(part) for part in _telling(family)]
+    tables = {size for one in said for size in one.tables}
+    return any(one.ties for one in said) or any(
         size in tables or VOCABULARY.search(size.lower())
-        for one in family
+        for one in said
         for size, attribute in one.heads
-        if attribute is None or attribute in read
+        if attribute is None or any(_reads(part, attribute) for part in family)
     )
 
 
+def _telling(family: list[ClassInfo]) -> list[ClassInfo]:
+    """Those that may project by themselves, as their words tell; all, where a table may be tied."""
+    sized = any(_words(part).tables for part in family)
+    return family if sized else [part for part in family if _words(part).projects]
+
+
 def _words(link: Link) -> Words:
-    if link not in _WORDS:
-        _WORDS[link] = words_of(link.text)
-    return _WORDS[link]
+    said = _WORDS.get(link)
+    if said is None:
+        said = _WORDS[link] = words_of(link.text)
+    return said
 
 
 _WORDS: WeakKeyDictionary[Link, Words] = WeakKeyDictionary()
 
 
+def _layers(link: Link) -> frozenset[str]:
+    said = _LAYERS.get(link)
+    if said is None:
+        said = _LAYERS[link] = layers_of(link.text)
+    return said
+
+
+_LAYERS: WeakKeyDictionary[Link, frozenset[str]] = WeakKeyDictionary()
+
+
 def _may_project(link: Link) -> bool:
-    """Whether a class may project by itself; where its words say so, its tree is asked."""
-    if not _words(link).projects:
-        return False
+    """Whether a class whose words say that it projects may do so, by its tree where it has one."""
     if not isinstance(link, ClassInfo):
         return True
     own = _projections(link)
@@ -100,7 +126,6 @@ def _projections(info: ClassInfo) -> Projections:
                 for call in calls
                 if _is_linear(call) and (size := _size(call, 1, "out_features"))
             ),
-            read=frozenset(_read(info)),
             ties=any(_ties(node) for node in nodes),
         )
     return _CACHE[info]
@@ -117,14 +142,22 @@ def _is_linear(call: ast.Call) -> bool:
     return "Linear" in name or name in ("Conv1d", "Dense")
 
 
-def _read(info: ClassInfo) -> set[str]:
-    return {
-        node.attr
-        for name, method in info.methods.items()
-        if name != "__init__"
-        for node in inner_nodes(method)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    }
+def _reads(info: ClassInfo, attribute: str) -> bool:
+    """Whether a method other than the constructor reads an attribute of this name."""
+    if attribute not in info.text:
+        return False
+    if info not in _READ:
+        _READ[info] = frozenset(
+            node.attr
+            for name, method in info.methods.items()
+            if name != "__init__"
+            for node in inner_nodes(method)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+        )
+    return attribute in _READ[info]
+
+
+_READ: WeakKeyDictionary[ClassInfo, frozenset[str]] = WeakKeyDictionary()
 
 
 def _size(call: ast.Call, index: int, keyword: str) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gptdoctor.source.projection_words import words_of
+from gptdoctor.source.projection_words import fit, layers_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -55,4 +55,4 @@ def test_half_of_it_projects_nothing(text: str) -> None:
 )
 def test_a_layer_of_the_size_of_a_table_fits(table: str, layer: str, fits: bool) -> None:
     """As far as its words tell: what they do not say plainly fits."""
-    assert words_of(table).fits(words_of(layer)) is fits
+    assert fit(words_of(table).tables, layers_of(layer)) is fits

@@ -27,8 +27,10 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
     told = _device(node)
+    if not told:
+        return
     method, owner = visit.function, visit.owner
-    if not told or method is None or owner is None or not runs_in_forward(method, owner):
+    if method is None or owner is None or not runs_in_forward(method, owner):
         return
     if _has_asked(visit) or not visit.project.is_network(owner):
         return
@@ -57,8 +59,8 @@ def _device(call: ast.Call) -> str:
     given = [one.value for one in call.keywords if one.arg == "device"]
     if name == "to":
         given.extend(call.args[:1])
-    found = (text_of(one) for one in given if isinstance(one, ast.Constant))
-    return next((one for one in found if NAMED.match(one)), "")
+    found = [text_of(one) for one in given if isinstance(one, ast.Constant)]
+    return next(filter(NAMED.match, found), "") if found else ""
 
 
 def _has_asked(visit: Visit) -> bool:

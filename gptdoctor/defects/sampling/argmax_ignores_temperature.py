@@ -19,6 +19,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.statements import any_between, lines_at
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
     GREEDY,
@@ -35,8 +36,8 @@ CODE = "GD401"
 PROBE = "sampling"
 # Text without these cannot hold the defect; most functions end here.
 CHOOSING = ("argmax", ".max(", "topk", "sort(")
-# Each by itself: joined, they take ten times as long.
-TEMPERATURE = re.compile(r"temp(?:erature|s?\b|_)"), re.compile(r"tau\b")
+# Each by itself: joined, they take ten times as long; and a plain word is found first.
+TEMPERATURE = {"temp": re.compile(r"temp(?:erature|s?\b|_)"), "tau": re.compile(r"tau\b")}
 LETTER = re.compile(r"T\s*[:=,)]")
 # Methods that choose tokens, by name; others that hold a temperature may route or quantise.
 GENERATING = re.compile(r"generat|sampl|decod|next|predict|token|complet|continu|reply", re.I)
@@ -61,23 +62,35 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
-    words = _choosing(visit.module)
-    if not words:
+    lines = _choosing(visit.module)
+    if not any_between(lines, node.lineno, node.end_lineno or node.lineno):
         return False
-    text = visit.module.lines_of(node)
-    return any(map(text.__contains__, words))
+    return _says_temperature(visit.module)
 
 
 @kept(8)
-def _choosing(module: SourceModule) -> tuple[str, ...]:
-    """The words of a choice that a file says, where it speaks of a temperature as well."""
+def _choosing(module: SourceModule) -> list[int]:
+    """The lines of a file with words of a choice on them: searched once, for all functions."""
+    places = [place for word in CHOOSING for place in _places(module.text, word)]
+    return lines_at(module.text, places)
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)
+
+
+@kept(8)
+def _says_temperature(module: SourceModule) -> bool:
     text = module.text
-    said = tuple(filter(text.__contains__, CHOOSING))
-    return said if said and (_names_temperature(text.lower()) or _takes_letter(text)) else ()
+    # As it is written first, for that is mostly in small letters.
+    return _names_temperature(text) or _names_temperature(text.lower()) or _takes_letter(text)
 
 
 def _names_temperature(text: str) -> bool:
-    return any(pattern.search(text) for pattern in TEMPERATURE)
+    return any(word in text and pattern.search(text) for word, pattern in TEMPERATURE.items())
 
 
 def _takes_letter(text: str) -> bool:

@@ -14,7 +14,7 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.draws import DRAWING, draw_at
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
-from gptdoctor.source.scaled_by_arguments import multiplied_by_arguments
+from gptdoctor.source.scaled_by_arguments import multiplied_by_arguments, takes_temperature
 from gptdoctor.source.temperature_draws import FOLLOWS, PROBE, read_draws
 from gptdoctor.source.temperature_scalings import Scaled, scalings_before
 
@@ -31,7 +31,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _suspect_helper(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A function that scales logits by its parameter, whoever draws from them."""
-    if not isinstance(node, ast.FunctionDef):
+    if not isinstance(node, ast.FunctionDef) or not takes_temperature(node):
         return
     function = functions_of(visit.project, visit.module).get(node)
     for scaled in multiplied_by_arguments(function) if function else ():

@@ -22,17 +22,23 @@ PROBE = "training-interface"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.ClassDef):
-        return
-    symbol = f"{visit.symbol}.{node.name}".lstrip(".")
-    info = visit.project.classes(visit.module).get(symbol)
-    if info is None or info.node is not node or not _may_be_main(visit.project, info):
-        return
-    if not gives_logits(visit.project, info) or loss_sign(visit.project, info) is not None:
-        return
-    # Asked last: whether it is a main one takes a look at all classes of the file.
-    if embeds_ids(visit.project, info) and symbol in visit.models:
-        yield _suspicion(info)
+    for info in visit.project.classes(visit.module).values():
+        # Asked last: whether it is a main one takes a look at all classes of the file.
+        if _lacks_loss(visit.project, info) and info.symbol in visit.models:
+            yield _suspicion(info)
+
+
+def _lacks_loss(project: Project, info: ClassInfo) -> bool:
+    """Whether a class is a network that makes logits of ids, and no loss is to be seen."""
+    try:
+        return (
+            _may_be_main(project, info)
+            and gives_logits(project, info)
+            and loss_sign(project, info) is None
+            and embeds_ids(project, info)
+        )
+    except RecursionError:  # expressions of a thousand terms: the other classes are read on
+        return False
 
 
 def _may_be_main(project: Project, info: ClassInfo) -> bool:
@@ -159,7 +165,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={ast.ClassDef: _suspect},
+    suspects={ast.Module: _suspect},
     convicts={PROBE: _convict},
     explains=("GD608",),
     fix=FixPromise(
