@@ -27,9 +27,6 @@ def sampling_promises(
     `filters` are those of its parameters that say which tokens may be drawn, as top_k; `words` is
     its documentation, and `remarks` are the comments in it.
     """
-    beam = any("beam" in parameter for parameter in parameters)
-    if beam or any(map(_GREEDY.search, (name, words, remarks))):
-        return ()
     found = []
     if _SAMPLES_BY_NAME.fullmatch(name.lower().strip("_")):
         found.append(f"the name `{name}`")
@@ -39,4 +36,6 @@ def sampling_promises(
         found.append("its documentation")
     elif _SAMPLES_IN_WORDS.search(remarks):
         found.append("a comment in it")
-    return tuple(found)
+    beam = any("beam" in parameter for parameter in parameters)
+    greedy = beam or (found and any(map(_GREEDY.search, (name, words, remarks))))
+    return () if greedy else tuple(found)

@@ -64,10 +64,6 @@ def promises_of(function: Function) -> tuple[str, ...]:
     filters = [name for name in given if _FILTER.fullmatch(name.lower())]
     counted = any(_COUNT.match(name.lower()) for name in given)
     text = function.module.lines_of(function.node)
-    return sampling_promises(
-        function.name,
-        given,
-        filters if counted else [],
-        ast.get_docstring(function.node) or "",
-        " ".join(_COMMENT.findall(text)),
-    )
+    remarks = " ".join(_COMMENT.findall(text)) if "#" in text else ""
+    words = ast.get_docstring(function.node, clean=False) or ""
+    return sampling_promises(function.name, given, filters if counted else [], words, remarks)
