@@ -32,8 +32,8 @@ LEAST_BYTES = 2_000_000
 # again what its files share, so that more would cost.
 PIECES = 6
 # The text whose trees may be there at once, in all processes: a tree takes forty times the room of
-# its text, so this is 2 GB.  What is let go of has to be freed, and some of it read again, which is
-# a tenth of the scan where each process may have 8 MB and nothing where all fits.
+# its text, so this is 0.7 GB.  What is let go of has to be freed, and some of it read again; fresh
+# memory costs as much (a tenth of the scan on a virtual machine where each may have 24 MB).
 MOST_KEPT = 16_000_000
 # Files that so many others of a piece ask for will be asked for again.
 SHARED = 10

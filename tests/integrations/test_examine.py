@@ -128,6 +128,29 @@ def test_model_and_process_are_afterwards_as_before() -> None:
     assert facts["best_loss"] < 0.9 * facts["first_loss"]  # type: ignore[operator]  # it did learn
 
 
+def test_accelerators_that_nobody_uses_are_not_seeded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each seed would wait, with its stack of calls, for the user's first tensor there."""
+    seeds: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeds.append)
+    monkeypatch.setattr(torch.cuda, "is_initialized", lambda: False)
+    gptdoctor.Examiner(probes=("backward",)).examine(TinyLM())
+    assert seeds == []
+    torch.cuda.manual_seed_all(7)  # afterwards all is as before
+    assert seeds == [7]
+
+
+def test_torchs_compiler_is_not_imported_to_restore_settings() -> None:
+    """It takes a second, and nothing was changed."""
+    code = (
+        "import sys, torch, gptdoctor\n"
+        "model = torch.nn.Sequential(torch.nn.Embedding(50, 8), torch.nn.Linear(8, 50))\n"
+        "gptdoctor.Examiner(probes=('backward',)).examine(model)\n"
+        "print('torch._inductor' in sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_prints_of_the_model_are_kept_from_the_user(capsys: pytest.CaptureFixture[str]) -> None:
     """What hundreds of forward passes print is taken in, and counted."""
     examination = gptdoctor.Examiner(probes=("backward",)).examine(TinyLM())
