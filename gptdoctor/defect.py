@@ -15,17 +15,16 @@ from gptdoctor.core.findings import Confidence, Conviction, Severity, Suspicion,
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import FixPromise
-from gptdoctor.source.classes import ClassInfo, FunctionNode
+from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None
-_NAMED = ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
 # The main models of a module, or the way to find them out, which is dear.
 Models = tuple[str, ...] | Callable[[], tuple[str, ...]]
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
+_NAMED = (ast.ClassDef, *FUNCTIONS)
 _LOOPS = (ast.For, ast.While)
 
 
@@ -84,21 +83,15 @@ class Visit:
         chain = self._chain
         while chain is not None:
             parent, chain = chain
-            if isinstance(parent, _FUNCTIONS):
+            if isinstance(parent, FUNCTIONS):
                 return parent
         return None
 
     @property
     def in_loop(self) -> bool:
         """Whether the node is inside a loop of its function, or of the module."""
-        chain = self._chain
-        while chain is not None:
-            parent, chain = chain
-            if isinstance(parent, _FUNCTIONS):
-                return False
-            if isinstance(parent, _LOOPS):
-                return True
-        return False
+        around = (one for one in self._outwards() if isinstance(one, _LOOPS + FUNCTIONS))
+        return isinstance(next(around, None), _LOOPS)
 
     @property
     def flow(self) -> Function | None:

@@ -8,6 +8,7 @@ from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.statements import places_of
 
 # What may follow a called value, or the first of several arguments.
 _FOLLOWING = re.compile(r"\s*(?:[(\[),#\\]|\Z)")
@@ -22,12 +23,10 @@ def places_called(name: str, text: str) -> list[int]:
 
 def _places(name: str, text: str, following: re.Pattern[str]) -> list[int]:
     found: list[int] = []
-    place = text.find(name)
-    while place >= 0:
+    for place in places_of(text, name):
         before = text[place - 1 : place]
         if following.match(text, place + len(name)) and not (before.isalnum() or before == "_"):
             found.append(place)
-        place = text.find(name, place + 1)
     return found
 
 

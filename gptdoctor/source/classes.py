@@ -12,6 +12,7 @@ from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.statements import first_line, statements_below
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
 
 # Bases from other packages that make a class a module of layers.
 MODULE_BASES = frozenset({"Module", "LightningModule", "PreTrainedModel", "ScriptModule"})
@@ -139,9 +140,7 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
 
 def parameter_names(function: FunctionNode) -> list[str]:
     """Their names."""
-    arguments = function.args
-    named = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-    return [argument.arg for argument in named if argument.arg not in ("self", "cls")]
+    return [argument.arg for argument in parameters(function)]
 
 
 def _asks(call: ast.Call) -> bool:

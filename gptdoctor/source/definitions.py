@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Iterator
 
 from gptdoctor.source.outer_statements import outer_statements
-from gptdoctor.source.statements import blocks_of
+from gptdoctor.source.statements import blocks_of, places_of
 
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 # What begins a line here is no part of the definition above, but where it stands in brackets or
@@ -44,13 +44,11 @@ def definition_in(text: str, name: str) -> Definition | None:
 
 def _heads(text: str, name: str) -> Iterator[tuple[int, str]]:
     """Where the lines begin in which a name stands, and what stands before it: "def " and such."""
-    at = text.find(name)
-    while at >= 0:
+    for at in places_of(text, name):
         end = at + len(name)
         if not (text[end : end + 1].isalnum() or text[end : end + 1] == "_"):
             begin = text.rfind("\n", 0, at) + 1
             yield begin, text[begin:at]
-        at = text.find(name, end)
 
 
 def _class_in_branch(text: str, name: str) -> ast.ClassDef | None:

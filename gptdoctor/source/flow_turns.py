@@ -10,7 +10,7 @@ from gptdoctor.source.flow_functions import Function, assigned_names
 from gptdoctor.source.flow_targets import names_in
 from gptdoctor.source.kept import kept
 from gptdoctor.source.renamed import is_renamed
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.statements import ASSIGNMENTS, own_statements
 
 SWAPS = frozenset(["transpose", "swapaxes", "swapdims", "transpose_", "swapaxes_", "swapdims_"])
 MOVES = frozenset(["movedim", "moveaxis"])
@@ -63,16 +63,13 @@ def _given_turns(function: Function) -> frozenset[str]:
     """The names that a function gives what may be a turn, or a name of one."""
     found: set[str] = set(assigned_names(function)) if ":=" in function.text else set()
     for statement in own_statements(function.node):
-        if not isinstance(statement, _ASSIGNMENTS) or statement.value is None:
+        if not isinstance(statement, ASSIGNMENTS) or statement.value is None:
             continue
         # Of several values that are given at once one may be a turn.
         if isinstance(statement.value, ast.Tuple | ast.List) or may_be_turned(statement.value):
             targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
             found.update(one.id for target in targets for one in names_in(target))
     return frozenset(found)
-
-
-_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,7 +17,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
-from gptdoctor.source.statements import every_statement
+from gptdoctor.source.statements import ASSIGNMENTS, every_statement
 
 DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
 COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -33,7 +33,6 @@ WRITTEN: dict[type[ast.AST], str] = {
 PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
 PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
 _MAKING = frozenset({*WRITTEN, ast.BinOp, ast.Call})  # what `container_of` knows
-_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 # Calls that only look at a container, or go through it.
 LOOKING = frozenset(
     {"len", "enumerate", "zip", "reversed", "iter", "range", "print", "sum", "list", "tuple"}
@@ -105,7 +104,7 @@ def _makes_container(node: FunctionNode) -> bool:
     return any(
         one.value.__class__ in _MAKING and one.value is not None and container_of(one.value)
         for one in every_statement(node)
-        if isinstance(one, _ASSIGNMENTS)
+        if isinstance(one, ASSIGNMENTS)
     )
 
 

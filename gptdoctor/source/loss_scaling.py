@@ -24,7 +24,6 @@ _LOSSES = re.compile(
 # Who is given one of these may divide by it.
 _DIVIDERS = re.compile(r"accum|num_items|scal(e|ing)|divis|denom|num_?(micro|batch)", re.IGNORECASE)
 _NAMED = re.compile(r"^(model|net|network|criterion|loss_fn|loss_func|loss_function|ddp_model)$")
-_FACTORS = frozenset({"div", "divide", "true_divide", "mul", "multiply"})
 _KEEPING = frozenset({"to", "float", "double", "squeeze", "contiguous", "view", "reshape", "cuda"})
 _SUMMED = re.compile(r"reduction\s*=\s*(?!['\"]mean)|size_average\s*=\s*False|\.sum\(|\bsum\(")
 

@@ -12,6 +12,7 @@ from gptdoctor.source.lineage import Home, Link, named
 from gptdoctor.source.outlines import Outline, Sketch, UnsureError
 from gptdoctor.source.places import Origin
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import places_of
 
 # Kept for each project: classes that mention each other would keep each other for ever.
 _KNOWN: MutableMapping[Project, dict[Link, tuple[Link, ...] | None]] = kept_by()
@@ -107,14 +108,12 @@ def uses(text: str, name: str, *, attribute: bool = True) -> bool:
 
     `attribute`: also as an attribute of something, `self.NAME`.
     """
-    at = text.find(name)
-    while at >= 0:
+    for at in places_of(text, name):
         end = at + len(name)
         before = text[at - 1 : at]
         longer = before == "_" or before.isalnum()  # the end of another name
         if not longer and (attribute or before != ".") and _is_used(text, at, end):
             return True
-        at = text.find(name, end)
     return False
 
 

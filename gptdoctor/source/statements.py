@@ -29,6 +29,7 @@ if hasattr(ast, "TryStar"):  # since Python 3.11
     BLOCKS[ast.TryStar] = BLOCKS[ast.Try]
 
 
+ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 
 
@@ -103,6 +104,14 @@ def any_between(lines: list[int], first: int, last: int) -> bool:
     """Whether one of some lines, which are in order, is the first, the last or between them."""
     following = bisect_left(lines, first)
     return following < len(lines) and lines[following] <= last
+
+
+def places_of(text: str, word: str) -> Iterator[int]:
+    """Where a word stands in a text, in order, as a part of longer ones too."""
+    place = text.find(word)
+    while place >= 0:
+        yield place
+        place = text.find(word, place + 1)
 
 
 def lines_at(text: str, places: Iterable[int], first: int = 1) -> list[int]:

@@ -27,7 +27,7 @@ SETTING = re.compile(
 def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A method that draws weights, and whose name the project says nowhere else."""
     info = visit.owner
-    if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parents[-1]:
+    if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parent:
         return
     module = visit.module
     lines = module.lines_of(node).partition("\n")[2]

@@ -37,7 +37,7 @@ MEANT = {**dict.fromkeys(FORWARD, "forward"), **dict.fromkeys(INIT, "__init__")}
 def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A method of a network under a name that is nearly the one torch calls."""
     info = visit.owner
-    if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parents[-1]:
+    if not isinstance(node, ast.FunctionDef) or info is None or info.node is not visit.parent:
         return
     meant = MEANT[node.name]
     if not visit.project.is_network(info) or not _is_missing(meant, visit.project, info):

@@ -18,10 +18,10 @@ from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import Names
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.statements import ASSIGNMENTS
 
 CODE = "GD116"
 HOLDING = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList")
-_ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in HOLDING)
 
 
@@ -68,7 +68,7 @@ def _called(
     """The attributes that a constructor makes such containers, and that the class's text calls."""
     text = module.lines_of(around) if isinstance(around, ast.ClassDef) else ""
     for statement in settings_in(node.body):
-        if isinstance(statement, _ASSIGNMENTS):
+        if isinstance(statement, ASSIGNMENTS):
             for name, value in attributes_set(statement):
                 kind = _held(value, module.names)
                 if kind and f"self.{name}(" in text:
@@ -88,7 +88,7 @@ def _is_sure(name: str, constructor: Constructor) -> bool:
         one
         for one in constructor.settings
         if one.name == name
-        and isinstance(one.node, _ASSIGNMENTS)
+        and isinstance(one.node, ASSIGNMENTS)
         and not _held(one.value, info.module.names)
         and not _is_item(one)
     ]

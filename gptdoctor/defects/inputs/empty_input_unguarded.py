@@ -14,7 +14,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.absent_inputs import Emptiness, assert_before, failures_without_inputs
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import FUNCTIONS, parameters
 from gptdoctor.source.empty_lists import may_mind_an_empty_list
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.module import SourceModule
@@ -35,11 +35,10 @@ EMPTY_LIST = (
 INPUT_WORDS = ("input", "argument", "modality", "at least one", "must be given")
 # What Python says itself when a call lacks an argument: clear enough for anyone.
 MISSING_ARGUMENT = "required positional argument"
-_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, _FUNCTIONS):
+    if not isinstance(node, FUNCTIONS):
         return
     if not may_mind_an_empty_list(node, visit.module):
         return

@@ -19,7 +19,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.statements import any_between, lines_at
+from gptdoctor.source.statements import any_between, lines_at, places_of
 from gptdoctor.source.temperature import Frame, Met, Sign, met
 from gptdoctor.source.token_choice import (
     GREEDY,
@@ -71,15 +71,8 @@ def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> boo
 @kept(8)
 def _choosing(module: SourceModule) -> list[int]:
     """The lines of a file with words of a choice on them: searched once, for all functions."""
-    places = [place for word in CHOOSING for place in _places(module.text, word)]
+    places = [place for word in CHOOSING for place in places_of(module.text, word)]
     return lines_at(module.text, places)
-
-
-def _places(text: str, word: str) -> Iterator[int]:
-    place = text.find(word)
-    while place >= 0:
-        yield place
-        place = text.find(word, place + 1)
 
 
 @kept(8)

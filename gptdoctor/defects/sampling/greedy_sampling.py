@@ -5,14 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import (
-    Confidence,
-    Conviction,
-    Severity,
-    Status,
-    Suspicion,
-    Value,
-)
+from gptdoctor.core.findings import Confidence, Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
@@ -29,8 +22,10 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or not visit.in_loop:
         return  # as nearly all
     function = visit.flow
-    promises = promises_of(function) if function is not None else ()
-    pick = greedy_pick(node, visit.project, function) if function and promises else None
+    if function is None:
+        return
+    promises = promises_of(function)
+    pick = greedy_pick(node, visit.project, function) if promises else None
     if pick is not None:
         yield Suspicion(
             rule=CODE,
