@@ -55,6 +55,29 @@ SEEN = {
         self.past = torch.cat([self.past, x.detach()])  # here
         return self.head(self.past.mean(0))
     """,
+    "GD807 once there is one": """
+    def forward(self, x):
+        k = self.head(x)
+        if self.past is not None:
+            k = torch.cat([self.past, k], dim=1)
+        self.past = k  # here
+        return k.mean(1)
+    """,
+    "GD807 two at a time": """
+    def forward(self, x):
+        keys, values = self.head(x).chunk(2, -1)
+        keys = keys if self.past is None else torch.cat((self.past, keys), 1)
+        self.past, self.values = keys.detach()[:, -64:], values  # here
+        return keys @ values.mT
+    """,
+    "GD807 begun and gone on with": """
+    def forward(self, x):
+        if not hasattr(self, "rows"):
+            self.rows = x
+        else:
+            self.rows = torch.cat([self.rows, x])  # here
+        return self.head(self.rows)
+    """,
 }
 UNSEEN = {
     "GD602 read in one branch": """
@@ -124,6 +147,39 @@ UNSEEN = {
         if keep:
             self.past = torch.cat([self.past, x.detach()])
         return self.head(self.past.mean(0))
+    """,
+    "GD807 in a loop": """
+    def forward(self, x):
+        for part in x.split(2):
+            self.past = torch.cat([self.past, part])
+        return self.head(self.past.mean(0))
+    """,
+    "GD807 outside of training": """
+    def forward(self, x):
+        k = self.head(x)
+        if self.past is not None and not self.training:
+            k = torch.cat([self.past, k], dim=1)
+            self.past = k
+        return k.mean(1)
+    """,
+    "GD807 a log alone": """
+    def forward(self, x):
+        if self.past is not None:
+            seen = torch.cat([self.past, x])
+            self.past = seen
+        return self.head(x)
+    """,
+    "GD807 set back by who calls": """
+    def forward(self, x):
+        k = self.head(x)
+        if self.past is not None:
+            k = torch.cat([self.past, k], dim=1)
+        self.past = k
+        return k.mean(1)
+
+def generate(net, x):
+    net.past = None
+    return net(x)
     """,
     "GD807 that nothing reads": """
     def forward(self, x):

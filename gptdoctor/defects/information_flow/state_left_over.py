@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
@@ -12,65 +11,30 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_functions import own_nodes
+from gptdoctor.source.grown_states import growth, is_left_over
+from gptdoctor.source.misplaced_masks import suspicion
 
 CODE = "GD807"
 PROBE = "repeated-calls"
 
 
-# Methods and attributes of these names put a state back, or tell that it is there to be kept.
-_RESETTING = re.compile(r"reset|clear|init_|setup|prepare|flush|new_|start|empty|begin|hidden")
-
-
-def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    function, owner = visit.function, visit.owner
-    statement = visit.parent
-    if function is None or owner is None or function.name != "forward":
+def see_joined(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """What forward joins to a state of the module, and leaves there at each call."""
+    method, owner = visit.function, visit.owner
+    if method is None or owner is None or method.name != "forward":
         return
-    if not isinstance(node, ast.Call) or not isinstance(statement, ast.Assign):
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
         return
-    name = self_attribute(statement.targets[0])
-    joined = node.args[0] if node.args else None
-    parts = joined.elts if isinstance(joined, ast.List | ast.Tuple) else []
-    if name is None or name not in [self_attribute(one) for one in parts]:
+    found = growth(node, function)
+    if found is None or not visit.project.is_network(owner):
         return
-    # Under a condition somebody chooses it: a cache that is switched on.
-    always = isinstance(visit.parents[-2], ast.FunctionDef | ast.AsyncFunctionDef)
-    if always and visit.project.is_network(owner) and _is_kept(name, statement, owner, visit):
-        yield Suspicion(
-            rule=CODE,
-            location=visit.module.location(statement),
-            symbol=visit.symbol,
-            message=(
-                f"`self.{name}` grows with each call and nothing puts it back: the next text is "
-                "read behind this one"
-            ),
-            details={"attribute": name},
-            extent=(statement.lineno, statement.end_lineno or statement.lineno),
+    if is_left_over(found, function, owner, visit.project):
+        told = (
+            f"`self.{found.attribute}` grows with each call and nothing puts it back: the next "
+            "text is read behind this one"
         )
-
-
-def _is_kept(name: str, grown: ast.Assign, owner: ClassInfo, visit: Visit) -> bool:
-    """Whether a state is read besides where it grows, and set nowhere but in the constructor."""
-    links = [owner, *visit.project.bases(owner)]
-    methods = {method for link in links for method in link.methods} - {"__init__"}
-    if any(_RESETTING.search(method) for method in methods):
-        return False
-    outside = re.compile(
-        rf"(?<!self)\.{name}\s*=[^=]|\.{name}\.(zero_|clear|fill_)|[\"']{name}[\"']\s*,"
-    )
-    text = re.sub(r"register_buffer\([^)]*", "", visit.module.text)
-    reads, others = 0, 0
-    for method_name, method in owner.methods.items():
-        for node in own_nodes(method):
-            if not isinstance(node, ast.Attribute) or self_attribute(node) != name:
-                continue
-            if isinstance(node.ctx, ast.Load):
-                reads += 1
-            elif method_name != "__init__" and node not in grown.targets:
-                others += 1
-    return reads > 1 and not others and outside.search(text) is None
+        yield suspicion(CODE, found.statement, function, told)
 
 
 def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -170,7 +134,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        self.past = torch.cat([self.past, last.detach()[0]])\n", ""),
-    suspects={calls("cat", "concat", "hstack", "vstack"): _suspect},
+    suspects={calls("cat", "concat", "hstack", "vstack"): see_joined},
     convicts={PROBE: read_calls},
     proof=Proof(
         measures=("probes.instruments.steady:relative_change", "probes.instruments.weights:jitter"),
