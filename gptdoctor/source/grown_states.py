@@ -165,15 +165,17 @@ def _own_parts(grown: Growth, function: Function) -> Iterator[ast.AST]:
     for statement in own_statements(function.node):
         if isinstance(statement, ast.If):
             yield statement.test
-        elif isinstance(statement, ast.Assign) and _holds(statement.value, grown.joined):
-            if not any(_is_used(target, grown, function) for target in statement.targets):
-                yield statement
+        elif isinstance(statement, ast.Assign) and _is_own(statement, grown, function):
+            yield statement
 
 
-def _is_used(target: ast.expr, grown: Growth, function: Function) -> bool:
-    """Whether a local name is read besides where it becomes the state."""
-    loads = loads_of(function).get(target.id, []) if isinstance(target, ast.Name) else []
-    return any(not _lies_in(one, grown.statement) for one in loads)
+def _is_own(statement: ast.Assign, grown: Growth, function: Function) -> bool:
+    """Whether a statement joins for the state alone: its name is read where it is kept."""
+    if not _holds(statement.value, grown.joined):
+        return False
+    names = [one.id for one in statement.targets if isinstance(one, ast.Name)]
+    loads = [one for name in names for one in loads_of(function).get(name, [])]
+    return all(_lies_in(one, grown.statement) for one in loads)
 
 
 def _places(method: FunctionNode, attribute: str) -> Iterator[ast.Attribute]:

@@ -15,6 +15,7 @@ from gptdoctor.source.imports import is_none
 from gptdoctor.source.loss_calls import LossCall, loss_of, may_call_losses
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.summed_losses import addends
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
 # What a number or a copy has no gradient behind it for.
@@ -113,7 +114,14 @@ def _cut(value: ast.expr, function: Function) -> CutLoss | None:
     lost = [one for one in cuts if one.loss.call not in whole]
     if whole:
         lost = [one for one in lost if not is_off_limits(function, one.place)]
-    return lost[0] if lost else None
+    return lost[0] if lost else _cut_before_sum(value, function)
+
+
+def _cut_before_sum(value: ast.expr, function: Function) -> CutLoss | None:
+    """Where the losses are cut of which a returned sum is made, all of them."""
+    added = addends(value, function)
+    cuts = [_cut(one, function) for one in added]
+    return cuts[0] if cuts and all(cuts) else None
 
 
 def _loss_of(way: Way, function: Function) -> LossCall | None:
