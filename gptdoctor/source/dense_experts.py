@@ -35,6 +35,9 @@ MIXING = re.compile(
 # What is asked of a result without taking its values.
 ASKED = frozenset({"shape", "dtype", "device", "ndim", "size", "dim"})
 SIZES = re.compile(r"shape|size\(|numel|len\(")
+# What takes the results of those that were chosen out of those of all.
+PICKING = frozenset({"gather", "take_along_dim", "index_select"})
+GATHERING = frozenset({"stack", "cat", "concat", "list", "tuple"})
 DEEPEST = 10
 
 
@@ -109,8 +112,10 @@ class _Results:
             return self._computed(above, value, depth + 1)
         if isinstance(above, ast.Subscript) and above.value is value:
             return self._cut_away(above) or self.are_cut(above, depth + 1)
+        if isinstance(above, ast.ListComp | ast.GeneratorExp | ast.List):
+            return self.are_cut(above, depth + 1)
         if isinstance(above, ast.Call):
-            return self._handed(above, value)
+            return self._handed(above, value, depth + 1)
         if isinstance(above, ast.Assign) and above.value is value:
             return self._named(above, depth + 1)
         return False
@@ -130,19 +135,34 @@ class _Results:
             return self.shares.is_own(call.args[0]) or self.are_cut(call, depth)
         if above.attr in ("masked_fill", "masked_fill_") and len(call.args) == 2:
             return is_zero(call.args[1]) and self.shares.is_foreign(call.args[0])
+        if above.attr in PICKING:
+            return any(map(self.shares.is_choice, call.args))
         return above.attr in SHAPING and self.are_cut(call, depth)
 
     def _cut_away(self, above: ast.Subscript) -> bool:
         places = above.slice.elts if isinstance(above.slice, ast.Tuple) else [above.slice]
-        return any(self.shares.is_own(one) for one in places)
+        return any(self.shares.is_own(one) or self.shares.is_choice(one) for one in places)
 
-    def _handed(self, above: ast.Call, value: ast.expr) -> bool:
+    def _handed(self, above: ast.Call, value: ast.expr, depth: int) -> bool:
         """`torch.where(mask, expert(x), out)`, `torch.mul(share, expert(x))`."""
-        name = (self.function.module.names.called(above) or "").rpartition(".")[2]
+        name = (self.function.module.names.called(above) or called_name(above)).rpartition(".")[2]
         others = [one for one in above.args if one is not value]
         if name == "where" and len(above.args) == 3 and above.args[1] is value:
             return self.shares.is_own(above.args[0])
+        if name in PICKING:
+            return any(map(self.shares.is_choice, others))
+        if name in GATHERING and above.args[:1] == [value]:
+            return self.are_cut(above, depth)
+        if name == "append" and isinstance(above.func, ast.Attribute):
+            return self._appended(above.func.value, depth)
         return name in ("mul", "multiply") and any(map(self.shares.is_own, others))
+
+    def _appended(self, to: ast.expr, depth: int) -> bool:
+        """Whether a list of what all experts gave is used for those that were chosen alone."""
+        if not isinstance(to, ast.Name):
+            return False
+        loads = [one for one in loads_of(self.function).get(to.id, []) if one is not to]
+        return bool(loads) and all(self.are_cut(one, depth) for one in loads)
 
     def _named(self, above: ast.Assign, depth: int) -> bool:
         target = above.targets[0]

@@ -109,10 +109,10 @@ class Shares:
         """Whether one side is the loop's number and the other the experts that were chosen."""
         for one, other in ((left, right), (right, left)):
             if isinstance(one, ast.Name) and one.id in self.counters:
-                return self._is_choice(other)
+                return self.is_choice(other)
         return False
 
-    def _is_choice(self, indices: ast.expr) -> bool:
+    def is_choice(self, indices: ast.expr) -> bool:
         """Whether a tensor holds the numbers of the few experts that a token chose."""
         found = self._choice.call(indices, self.function)
         if found is None or called_name(found[0]) not in ("topk", "argmax", "max"):
@@ -179,7 +179,7 @@ class Shares:
             return False
         name, base = made
         if name == "one_hot":
-            return self._is_choice(base)
+            return self.is_choice(base)
         if name in ("scatter", "scatter_"):
             return self._scattered(value, base)
         if name == "softmax":
@@ -194,7 +194,7 @@ class Shares:
             return False
         places = call.args[2:] if call.args and call.args[0] is base else call.args[1:]
         index = keyword(call, "index") or next(iter(places), None)
-        return index is not None and self._is_choice(index)
+        return index is not None and self.is_choice(index)
 
     def _made_by(self, value: ast.expr, makers: frozenset[str]) -> bool:
         if isinstance(value, ast.Name):
@@ -217,7 +217,7 @@ class Shares:
         lowest = isinstance(base, ast.Call) and called_name(base) in FULL
         lowest = lowest and isinstance(base, ast.Call) and any(map(is_lowest, base.args))
         places = [one for one in scores.args if one is not base]
-        return lowest and len(places) > 1 and self._is_choice(places[1])
+        return lowest and len(places) > 1 and self.is_choice(places[1])
 
     def _named_table(self, name: ast.Name, depth: int) -> bool:
         """A name of such a table; or one of zeros into which a statement scatters the shares."""
@@ -232,4 +232,4 @@ class Shares:
         changes = [one for one in found if one.role is Role.CHANGED]
         if len({one.since for one in changes}) != 1:
             return False  # something else may be added, as in a straight-through estimator
-        return any(one.value is not None and self._is_choice(one.value) for one in changes)
+        return any(one.value is not None and self.is_choice(one.value) for one in changes)

@@ -83,6 +83,16 @@ def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
     return Ignored(weights=weights, choice=choice, merge=merge)
 
 
+def is_unread(call: ast.Call, function: Function) -> bool:
+    """Whether nothing reads what topk gives, neither the weights nor the choice."""
+    for node in own_statements(function.node):
+        if isinstance(node, ast.Assign) and node.value is call:
+            names = {one.id for target in node.targets for one in names_in(target)}
+            meant = any(name.startswith("_") for name in names) or not names
+            return not meant and not names & _read(function)
+    return False
+
+
 @kept(64)
 def _read(function: Function) -> frozenset[str]:
     """The names that a function reads, in functions inside it too."""

@@ -46,9 +46,8 @@ def _added(name: str, function: Function) -> Iterator[ast.expr]:
         if isinstance(node, ast.Assign | ast.AnnAssign) and name in _targets(node):
             if number_of(node.value, function) is None:
                 return
-        elif isinstance(node, ast.AugAssign) and name in _targets(node):
-            if isinstance(node.op, ast.Add):
-                found.append(node.value)
+        elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
+            found += [node.value] if name in _targets(node) else []
     yield from found
 
 

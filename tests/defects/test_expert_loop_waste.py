@@ -27,6 +27,29 @@ class Mixture(nn.Module):
             out = out + share * expert(x)  # here
         return out
 """
+LOOP = MIXTURE[MIXTURE.index("        weights, ") :]
+PICKED = """\
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        every = torch.stack([expert(x) for expert in self.experts], dim=-2)  # here
+        index = chosen[..., None].expand(*chosen.shape, x.size(-1))
+        return (weights[..., None] * every.gather(-2, index)).sum(-2)
+"""
+LISTED = """\
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        every = []
+        for expert in self.experts:
+            every.append(expert(x))  # here
+        rows = torch.arange(len(x))[:, None]
+        return (weights[..., None] * torch.stack(every, 1)[rows, chosen]).sum(1)
+"""
+UNREAD = """\
+        scores = self.router(x).softmax(-1)
+        best, index = scores.topk(self.k, dim=-1)  # here
+        out = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            out = out + scores[..., number, None] * expert(x)
+        return out
+"""
 # What takes the place of a part of it; the line is wasteful as before.
 WASTEFUL = {
     "counted": ("enumerate(self.experts)", "zip(range(4), self.experts)"),
@@ -78,3 +101,26 @@ def test_an_experts_class_is_looked_into() -> None:
     mixing = f"{own}        self.up = nn.Conv1d(dim, dim, 3)\n"
     assert lines_of("GD205", reader + plain) == marked(reader)
     assert lines_of("GD205", reader + mixing) == []
+
+
+@pytest.mark.parametrize("end", [PICKED, LISTED, UNREAD], ids=["gathered", "indexed", "unread"])
+def test_results_of_all_of_which_few_are_picked_are_seen(end: str) -> None:
+    """In a stack of what all gave; and where nothing reads who was chosen."""
+    text = MIXTURE.replace(LOOP, end)
+    assert lines_of("GD205", text) == marked(text)
+
+
+@pytest.mark.parametrize(
+    ("end", "change"),
+    [
+        (PICKED, ("every.gather(-2, index)", "every[..., :2, :] + every.mean(-2, keepdim=True)")),
+        (PICKED, ("return (", "return every.mean(-2) + (")),
+        (LISTED, ("rows, chosen", "rows, rows % 4")),
+        (UNREAD, ("return out", "return out, index")),
+        (UNREAD, ("best, index", "_, _")),
+    ],
+    ids=["all", "all as well", "not by the router", "told to the caller", "meant not to be read"],
+)
+def test_results_that_all_count_are_no_waste(end: str, change: tuple[str, str]) -> None:
+    """Whoever is picked besides."""
+    assert lines_of("GD205", MIXTURE.replace(LOOP, end).replace(*change)) == []

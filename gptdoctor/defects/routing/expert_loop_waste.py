@@ -15,6 +15,7 @@ from gptdoctor.source.flow_experts import ExpertLoop, expert_loop
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_loops import LOOPS
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.ignored_weights import is_unread
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
 
@@ -35,13 +36,32 @@ def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def see_choice(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A choice of experts, and a sum over all of them in the same function."""
     function = visit.flow
-    if function is None or next(_choices(function), None) is not node:
+    if function is None or not isinstance(node, ast.Call):
+        return
+    if is_unread(node, function):
+        yield from _suspect_unread(node, function)
+    if next(_choices(function), None) is not node:
         return  # once for all choices of a function
-    for inner in own_nodes(function.node):
-        if isinstance(inner, LOOPS) and not isinstance(inner, ast.For):
-            loop = expert_loop(inner, function)
-            if loop is not None:
-                yield from _suspect(loop, function, visit)
+    for loop in _expert_loops(function):
+        if not isinstance(loop.node, ast.For):
+            yield from _suspect(loop, function, visit)
+
+
+def _expert_loops(function: Function) -> Iterator[ExpertLoop]:
+    loops = (one for one in own_nodes(function.node) if isinstance(one, LOOPS))
+    found = (expert_loop(one, function) for one in loops)
+    return (loop for loop in found if loop is not None)
+
+
+def _suspect_unread(choice: ast.Call, function: Function) -> Iterator[Suspicion]:
+    """A choice that nobody reads, where a loop runs experts."""
+    loop = next(_expert_loops(function), None)
+    if loop is not None:
+        told = (
+            f"`{text_of(choice.func)}` chooses among the experts here and nothing reads what it "
+            f"chose: every one of `{text_of(loop.experts)}` runs on every token"
+        )
+        yield suspicion(CODE, choice, function, told, (loop.node,))
 
 
 def _choices(function: Function) -> Iterator[ast.AST]:
@@ -170,7 +190,8 @@ DEFECT = Defect(
     summary="Every expert is run on every token, though few are chosen.",
     explanation=(
         "A loop gives all rows to each expert and keeps those of the tokens that chose it: the "
-        "rest is masked out or multiplied by zero. Soft mixtures, in which every expert counts for "
+        "rest is masked out, multiplied by zero or never picked; or nothing reads the choice at "
+        "all. Soft mixtures, in which every expert counts for "
         "every token, need all rows; so do experts that look at their rows together, as recurrent "
         "ones do, and a straight-through estimator, which compares the chosen expert with the "
         "others. Stacked weights in one product are not looked at: there a "
