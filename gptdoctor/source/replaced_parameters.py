@@ -1,8 +1,9 @@
-"""Assignments in a network's forward that put something else in the place of a parameter."""
+"""Assignments of a network that put something else in the place of a parameter."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -12,14 +13,18 @@ from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, 
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import every_statement
+from gptdoctor.source.statements import every_statement, own_statements
 
 # Functions that hand back what they are given, or anything at all.
 UNKNOWN = frozenset(
-    {"Parameter", "getattr", "pop", "get", "cast", "apply", "UninitializedParameter"}
+    {"Parameter", "getattr", "pop", "get", "cast", "apply", "UninitializedParameter", "load"}
 )
 DEEPEST = 3  # from name to name
+OWN = ("weight", "bias")  # of a layer of torch
+WEIGHTED = re.compile(r"Linear|Conv\w*\d|Embedding|LayerNorm|RMSNorm|BatchNorm|GroupNorm")
+TAKEN_AWAY = re.compile(r"\bdel\b|delattr|_parameters|parametri[sz]|weight_norm|spectral_norm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,22 +33,26 @@ class Replacement:
 
     statement: ast.Assign
     target: str  # as it is written
-    kind: str  # "tensor", "parameter" or "layer"
+    kind: str  # "tensor", "parameter" or "layer"; "refused": a tensor, and nothing was deleted
 
 
 def may_replace(node: FunctionNode) -> bool:
-    """Whether a forward gives anything to an attribute, as few do."""
+    """Whether a function gives anything to an attribute, as few do but constructors."""
     return any(
         isinstance(one, ast.Assign) and one.targets[0].__class__ is ast.Attribute
         for one in every_statement(node)
     )
 
 
-def replacements(project: Project, info: ClassInfo) -> Iterator[Replacement]:
-    """The assignments of a class's forward that replace what its constructor made."""
-    node = info.methods["forward"]
+def replacements(project: Project, info: ClassInfo, node: FunctionNode) -> Iterator[Replacement]:
+    """The assignments of a method that replace what the class's constructor made.
+
+    In forward, which runs again and again, these are new parameters and layers too.  A tensor is
+    refused by torch wherever it is given to a parameter's place, unless that was deleted before.
+    """
     assigned = list(_assignments(node.body, ()))
-    if not assigned:
+    forward = node.name == "forward"
+    if not assigned or not (forward or _is_kept(info)):
         return
     constructor = constructor_of(project, info)
     if constructor is None or not constructor.settled:
@@ -52,8 +61,46 @@ def replacements(project: Project, info: ClassInfo) -> Iterator[Replacement]:
     for statement, guards in assigned:
         target = statement.targets[0]
         kind = _kind(target, statement.value, constructor, function)
-        if kind and not any(map(_asks_for_it, guards)):
+        if forward and kind and not any(map(_asks_for_it, guards)):
             yield Replacement(statement, text_of(target), kind)
+        elif not forward and kind == "tensor" and not _names(_own(target), guards):
+            yield Replacement(statement, text_of(target), "refused")
+
+
+def given_to_layers(function: Function) -> Iterator[Replacement]:
+    """Tensors given to `m.weight` where `isinstance(m, nn.Linear)` says what m is."""
+    for test in own_statements(function.node):
+        name = _layer_named(test.test, function) if isinstance(test, ast.If) else ""
+        for statement in test.body if isinstance(test, ast.If) and name else []:
+            if not isinstance(statement, ast.Assign) or _owner(statement.targets[0]) != name:
+                continue
+            if _is_tensor(statement.value, function, 0):
+                yield Replacement(statement, text_of(statement.targets[0]), "refused")
+
+
+def _owner(target: ast.expr) -> str:
+    """NAME of `NAME.weight`."""
+    own = isinstance(target, ast.Attribute) and target.attr in OWN
+    return getattr(target.value, "id", "") if own and isinstance(target, ast.Attribute) else ""
+
+
+def _layer_named(test: ast.expr, function: Function) -> str:
+    """NAME of `isinstance(NAME, nn.Linear)`, of layers of torch whose weight is a parameter."""
+    test = test.values[0] if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else test
+    if not isinstance(test, ast.Call) or called_name(test) != "isinstance" or len(test.args) != 2:
+        return ""
+    name, kinds = test.args
+    several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
+    made = [function.module.names.qualified(one) or "" for one in several]
+    layers = all(
+        one.startswith("torch.nn.") and WEIGHTED.match(one.rpartition(".")[2]) for one in made
+    )
+    return name.id if layers and made and isinstance(name, ast.Name) else ""
+
+
+def _is_kept(info: ClassInfo) -> bool:
+    """Whether no word of a class takes parameters away, to put something else there."""
+    return TAKEN_AWAY.search(info.text) is None
 
 
 def _assignments(
@@ -76,7 +123,7 @@ def _own(target: ast.expr) -> str:
     """NAME of `self.NAME` and of `self.NAME.weight`."""
     if not isinstance(target, ast.Attribute):
         return ""  # as nine of ten
-    if target.attr in ("weight", "bias"):
+    if target.attr in OWN:
         inner = self_attribute(target.value)
         if inner:
             return inner
@@ -126,8 +173,15 @@ def _is_tensor(value: ast.expr, function: Function, depth: int) -> bool:
         return False
     qualified = function.module.names.called(value) or ""
     if qualified.startswith("torch."):
-        return qualified.rpartition(".")[2].islower()
-    return isinstance(value.func, ast.Attribute) and _is_method(value.func, depth)
+        # `nn.init.zeros_(w)` hands w back.
+        last = qualified.rpartition(".")[2]
+        return last.islower() and not last.endswith("_") and last not in UNKNOWN
+    if not isinstance(value.func, ast.Attribute):
+        return False
+    made = value.func.value  # torch.empty(3).normal_(), but no `w.normal_()`
+    if isinstance(made, ast.Call | ast.BinOp) and _is_tensor(made, function, depth + 1):
+        return True
+    return _is_method(value.func, depth)
 
 
 def _is_method(called: ast.Attribute, depth: int) -> bool:
@@ -137,6 +191,11 @@ def _is_method(called: ast.Attribute, depth: int) -> bool:
         root = root.func if isinstance(root, ast.Call) else root.value
     known = called.attr in ("detach", "clone", "clamp", "float", "half", "view", "contiguous")
     return known and self_attribute(root) is not None
+
+
+def _names(name: str, guards: tuple[ast.expr, ...]) -> bool:
+    """Whether a condition asks for what an attribute holds: it may be None there."""
+    return any(self_attribute(node) == name for test in guards for node in every_node(test))
 
 
 def _asks_for_it(test: ast.expr) -> bool:

@@ -59,6 +59,37 @@ def test_a_method_that_replaces_is_no_forward() -> None:
     assert lines_of("GD104", net("self.w = nn.Parameter(x)", "resize")) == []
 
 
+REFUSED = {
+    "in a method": "self.w = torch.zeros(3)  # here",
+    "a layer's weight": "self.a.weight = torch.randn(3, 3) * 0.02  # here",
+    "where a setting asks for it": "if x:\n    self.a.bias = torch.zeros(3)  # here",
+    "of a layer that is told": "if isinstance(x, nn.Linear):\n"
+    "    nn.init.zeros_(x.bias)\n    x.weight = torch.empty(3, 3).normal_()  # here",
+    "of one of several": "if isinstance(x, nn.LayerNorm):\n    x.weight.data.fill_(1)\n"
+    "elif isinstance(x, (nn.Linear, nn.Embedding)) and self.late:\n"
+    "    x.weight = torch.zeros_like(x.weight)  # here",
+    "handed back": "self.w = nn.init.zeros_(self.w)\nself.a.weight = nn.init.ones_(self.a.weight)",
+    "its numbers": "self.a.weight.data = torch.zeros(3, 3)",
+    "deleted before": "del self.a.weight\nself.a.weight = torch.zeros(3, 3)",
+    "of anything": "x.weight = torch.zeros(3)",
+    "of a layer of somebody's": "if isinstance(x, Quantized):\n    x.weight = torch.zeros(3)",
+    "what a function gives": "self.a.weight = make(3)",
+}
+
+
+@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED)
+def test_tensors_that_torch_refuses_for_a_parameter(body: str) -> None:
+    """In whatever method: a TypeError when it is called."""
+    text = net(body, "start")
+    assert lines_of("GD104", text) == marked(text)
+
+
+def test_a_constructor_that_gives_a_tensor() -> None:
+    """To a layer that it just made."""
+    text = HEAD.rstrip() + "\n        self.a.weight = torch.eye(dim)  # here\n"
+    assert lines_of("GD104", text) == marked(text)
+
+
 WRITTEN = {
     "added": "y = torch.sigmoid(self.a(x))\ny += 1  # here\nreturn y",
     "a method": "y = self.a(x).tanh()\ny.mul_(2)  # here\nreturn y",

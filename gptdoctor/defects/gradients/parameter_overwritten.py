@@ -1,4 +1,4 @@
-"""GD104: a forward pass puts something else in the place of a parameter."""
+"""GD104: something else is put in the place of a parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.replaced_parameters import Replacement, may_replace, replacements
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.replaced_parameters import (
+    Replacement,
+    given_to_layers,
+    may_replace,
+    replacements,
+)
 
 CODE = "GD104"
 PROBE = "parameter-registration"
@@ -19,6 +26,7 @@ PROBE = "parameter-registration"
 # What takes the place of a parameter, in words.
 REPLACED = {
     "tensor": "a tensor, which torch refuses, or puts in its place if it was deleted before",
+    "refused": "a plain tensor, which torch refuses with a TypeError",
     "parameter": "a new parameter at each call, which no optimizer holds",
     "layer": "a new layer at each call, whose weights no optimizer holds",
 }
@@ -26,28 +34,36 @@ REPLACED = {
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """An assignment in forward that replaces a parameter of the constructor's."""
-    if not isinstance(node, ast.FunctionDef) or not may_replace(node):
+    if isinstance(node, ast.FunctionDef) and may_replace(node):
+        yield from _suspect(node, visit)
+
+
+def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """An assignment elsewhere that torch refuses."""
+    if not isinstance(node, ast.FunctionDef) or node.name == "forward" or not may_replace(node):
         return
+    yield from _suspect(node, visit)
+    if node.name == "__init__":
+        return
+    function = functions_of(visit.project, visit.module)[node]
+    for found in given_to_layers(function):
+        yield _suspicion(found, function)
+
+
+def _suspect(node: ast.FunctionDef, visit: Visit) -> Iterator[Suspicion]:
     info = visit.owner
-    if info is None or info.methods.get("forward") is not node:
+    if info is None or info.methods.get(node.name) is not node:
         return
-    for found in replacements(visit.project, info):
-        yield _suspicion(found, visit)
+    for found in replacements(visit.project, info, node):
+        yield _suspicion(found, functions_of(visit.project, visit.module)[node])
 
 
-def _suspicion(found: Replacement, visit: Visit) -> Suspicion:
-    location = visit.module.location(found.statement)
-    owner = visit.owner
-    return Suspicion(
-        rule=CODE,
-        location=location,
-        symbol=f"{owner.symbol}.forward" if owner else "forward",
-        message=(
-            f"`{found.target}` is a parameter's place, and forward gives it {REPLACED[found.kind]}."
-        ),
-        details={"target": found.target, "kind": found.kind},
-        extent=(location.line, location.end_line),
+def _suspicion(found: Replacement, function: Function) -> Suspicion:
+    told = (
+        f"`{found.target}` is a parameter's place, and {function.name} gives it "
+        f"{REPLACED[found.kind]}"
     )
+    return suspicion(CODE, found.statement, function, told)
 
 
 def read_registration(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -121,16 +137,19 @@ DEFECT = Defect(
     code=CODE,
     name="parameter-overwritten",
     severity=Severity.CRITICAL,
-    summary="A forward pass puts something else in the place of a parameter.",
+    summary="Something else is put in the place of a parameter.",
     explanation=(
         "`forward` deletes a parameter and sets a tensor of that name, or makes a new "
-        "`nn.Parameter` or a new module at each call. Weight norm and other parametrizations, "
+        "`nn.Parameter` or a new module at each call; or a constructor or another method gives a "
+        "parameter's place a plain tensor (`self.head.weight = torch.zeros(...)`), which torch "
+        "refuses with a TypeError. Weight norm and other parametrizations, "
         "which compute a weight from parameters that stay, are not meant, nor is what is made "
         "once, at the first call."
     ),
     harm=(
         "The optimizer holds the old parameter: its steps change nothing that the model uses, and "
-        "the new one starts from the same place again."
+        "the new one starts from the same place again. Where torch refuses the tensor, the model "
+        "cannot be built, or fails as soon as that method is called."
     ),
     confirmed_by=(
         "The probe parameter-registration compares the parameters before and after two forward "
@@ -143,7 +162,8 @@ DEFECT = Defect(
         "        weight = self.head.weight / self.head.weight.norm()\n"
         "        logits = F.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
-    suspects={Named(ast.FunctionDef, ("forward",)): see_forward},
+    suspects={Named(ast.FunctionDef, ("forward",)): see_forward, ast.FunctionDef: see_function},
+    words=("Parameter(", ".weight =", ".bias ="),
     convicts={PROBE: read_registration},
     explains=("GD903",),
     proof=Proof(test=_test),
