@@ -42,6 +42,10 @@ LONGEST = (
     "live/test_healthy_traps.py",
     "live",
     "prove",
+    "worker/test_hostile.py",
+    "worker/test_session.py",
+    "test_scan.py",
+    "probes",
 )
 
 
