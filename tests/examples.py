@@ -21,8 +21,12 @@ BY_RUN = [one for one in all_defects() if one.convicts and one.code not in TEXT_
 
 
 def path_of(code: str, *, healed: bool = False) -> str:
-    """The file of a rule's sick example, or of the healed one."""
-    return f"healed/example_{code}.py" if healed else f"sick/example_{code}.py"
+    """The file of a rule's sick example, or of the healed one.
+
+    A name with "example" in it would say that the file trains the model beside it: each model would
+    be read with the texts of a dozen others.
+    """
+    return f"healed/{code}.py" if healed else f"sick/{code}.py"
 
 
 @cache

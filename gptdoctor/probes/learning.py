@@ -63,8 +63,10 @@ class Adam:
             gradient = parameter.grad
             if gradient is None:
                 continue
-            mean = self.means.setdefault(index, torch.zeros_like(parameter))
-            square = self.squares.setdefault(index, torch.zeros_like(parameter))
+            if index not in self.means:
+                self.means[index] = torch.zeros_like(parameter)
+                self.squares[index] = torch.zeros_like(parameter)
+            mean, square = self.means[index], self.squares[index]
             mean.lerp_(gradient, 0.1)
             square.mul_(0.999).addcmul_(gradient, gradient, value=0.001)
             update = mean / square.sqrt().add_(1e-8)

@@ -24,15 +24,63 @@ def duplicate(model: nn.Module) -> nn.Module:
     Functions that the model holds (hooks, `lambda x: x @ self.e.weight.t()`) are made to mean the
     copy where they mean the model.  Raises what the copy raises where sharing does not help.
     """
+    return _duplicate(model)[0]
+
+
+def duplicate_to_train(model: nn.Module) -> nn.Module:
+    """A duplicate in training mode and without gradients.
+
+    What `train()` and `zero_grad()` would do, each in a walk of its own, is done in one, unless a
+    module of the user's sees to it itself.
+    """
+    copied, parts = _duplicate(model)
+    for part in parts:
+        for parameter in part._parameters.values():
+            if parameter is not None and parameter.grad is not None:
+                parameter.grad = None
+    kinds: set[Any] = {type(part) for part in parts}
+    if not all(map(_trains_as_usual, kinds)) or any("train" in vars(part) for part in parts):
+        return copied.train()
+    for part in parts:
+        vars(part)["training"] = True
+    return copied
+
+
+def _trains_as_usual(kind: Any) -> bool:
+    """Whether modules of a class are put into training mode by their flag, and those in them."""
+    return (
+        kind.train is nn.Module.train
+        and kind.children is nn.Module.children
+        and kind.named_children is nn.Module.named_children
+        and kind.__setattr__.__module__.startswith("torch.nn.modules.")
+        and not hasattr(kind, "training")  # a property, or what says that there is no other mode
+    )
+
+
+def _duplicate(model: nn.Module) -> tuple[nn.Module, list[nn.Module]]:
+    """The copy, and all modules that it is made of."""
     memo: dict[int, Any] = {}
     try:
         copied = deep_copy(model, memo)
     except (TypeError, RuntimeError, AttributeError, NotImplementedError):
         memo = {id(value): value for value in _attributes(model) if not _can_be_copied(value)}
         copied = deep_copy(model, memo)
-    for module in copied.modules():
-        _rebind_all(vars(module), memo)
-    return copied
+    parts = _parts(copied)
+    for part in parts:
+        _rebind_all(vars(part), memo)
+    return copied, parts
+
+
+def _parts(model: nn.Module) -> list[nn.Module]:
+    """A module and all below it, once each; `modules()` makes names for them on the way."""
+    found = {id(model): model}
+    waiting = [model]
+    while waiting:
+        for part in waiting.pop()._modules.values():
+            if part is not None and id(part) not in found:
+                found[id(part)] = part
+                waiting.append(part)
+    return list(found.values())
 
 
 def _rebind_all(held: dict[str, Any], memo: Mapping[int, Any]) -> None:

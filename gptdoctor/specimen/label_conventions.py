@@ -10,8 +10,9 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 from torch import nn
@@ -64,13 +65,13 @@ def convention_of(
     text = "" if module is None else source_of(module)
     path = getattr(module, "__file__", None)
     beside = _beside(Path(path)) if path and project_path(path, root) is not None else ()
-    parsed = [tree for one in (text, *beside) if (tree := _parsed(one)) is not None]
     name = type(model).__name__
-    trees = [_about(tree, name) for tree in parsed]
-    shown = [one for tree in trees for one in _calls(tree, labels, ids, name)]
+    texts = [told for one in (text, *beside) if (told := _text_of(one, name)) is not None]
+    parsed = [one.tree for one in texts]
+    shown = [call for one in texts for call in _calls(one, labels, ids)]
     if shown:
         return next((one for one in shown if one.kind == NEXT), shown[0])
-    hints = any(_cuts_labels(tree, name) for tree in trees)
+    hints = any(one.cuts_labels for one in texts)
     base = next((k.__name__ for k in type(model).__mro__ if k.__name__ in _SHIFTING_BASES), "")
     if two_texts:
         return Convention(kind=OPEN)
@@ -106,9 +107,33 @@ def _beside(file: Path) -> tuple[str, ...]:
     return tuple(read_small(one) for one in found[:_MOST_FILES])
 
 
-def _parsed(text: str) -> ast.Module | None:
+@dataclass(frozen=True, eq=False)
+class _Text:
+    """A file, and what is asked of it again for each loss and each name of its labels."""
+
+    tree: ast.Module
+    name: str  # of the model's class
+
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of the file but the functions that speak of other classes."""
+        return list(ast.walk(_about(self.tree, self.name)))
+
+    @cached_property
+    def bound(self) -> dict[str, ast.expr]:
+        """The last value that is assigned to each name."""
+        return _bindings(self.nodes)
+
+    @cached_property
+    def cuts_labels(self) -> bool:
+        """Whether something outside the class cuts labels, or what is given beside inputs."""
+        return _cuts_labels(self)
+
+
+@cache  # by its text: a process examines one model, which is seldom told by more than one file
+def _text_of(text: str, name: str) -> _Text | None:
     try:
-        return ast.parse(text)
+        return _Text(ast.parse(text), name)
     except (SyntaxError, ValueError, RecursionError):
         return None
 
@@ -125,13 +150,13 @@ def _docstrings(trees: list[ast.Module], name: str) -> Iterator[str]:
 _DOCUMENTED = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _calls(tree: ast.Module, labels: str, ids: str, name: str) -> Iterator[Convention]:
+def _calls(told: _Text, labels: str, ids: str) -> Iterator[Convention]:
     """What the calls that give both ids and labels show."""
-    bound = _bindings(tree)
-    for node in ast.walk(tree):
+    bound = told.bound
+    for node in told.nodes:
         if not isinstance(node, ast.Call):
             continue
-        given = _given(node, labels, ids, bound, name)
+        given = _given(node, labels, ids, bound, told.name)
         if given is None or _LOSSES.search(ast.unparse(node.func)):  # in this order: few are given
             continue
         text, target = (_behind(one, bound) for one in given)
@@ -166,10 +191,10 @@ def _is_model(called: ast.expr, bound: dict[str, ast.expr], name: str) -> bool:
     return by_class or called.id in ("model", "net", "lm", "gpt", "self")
 
 
-def _bindings(tree: ast.Module) -> dict[str, ast.expr]:
+def _bindings(nodes: Iterable[ast.AST]) -> dict[str, ast.expr]:
     """The last value that is assigned to each name, one for each of a tuple."""
     found: dict[str, ast.expr] = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if not isinstance(node, ast.Assign):
             continue
         for target in node.targets:
@@ -205,18 +230,19 @@ def _starts_at_one(value: ast.expr) -> bool:
     return False
 
 
-def _cuts_labels(tree: ast.Module, name: str) -> bool:
+def _cuts_labels(told: _Text) -> bool:
     """Whether something outside the class cuts labels, or what a data set gives beside inputs."""
-    own = (one for one in tree.body if isinstance(one, ast.ClassDef) and one.name == name)
+    body = told.tree.body
+    own = (one for one in body if isinstance(one, ast.ClassDef) and one.name == told.name)
     inside = {id(inner) for node in own for inner in ast.walk(node)}
-    outside = [node for node in ast.walk(tree) if id(node) not in inside]
+    outside = [node for node in told.nodes if id(node) not in inside]
     return any(_starts_at_one(value) for node in outside for value in _label_values(node))
 
 
 def _label_values(node: ast.AST) -> Iterator[ast.expr]:
     """What a statement or a dictionary gives the name of labels, or returns beside inputs."""
     if isinstance(node, ast.Assign):
-        bound = _bindings(ast.Module(body=[node], type_ignores=[]))
+        bound = _bindings([node])
         yield from (value for name, value in bound.items() if _NAMES.fullmatch(name))
     elif isinstance(node, ast.Dict):
         for key, value in zip(node.keys, node.values, strict=True):

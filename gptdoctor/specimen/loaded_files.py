@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import sysconfig
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, loaded_modules, project_path
-
-# Asked before the user's code runs, which may leave no search path to find the answer by.
-_STANDARD = tuple(
-    folder + os.sep for name, folder in sysconfig.get_paths().items() if name.endswith("lib")
-)
+from gptdoctor.specimen.places import FOREIGN_FOLDERS, OURS, STANDARD, loaded_modules, project_path
 
 
 def loaded_files(root: str) -> tuple[str, ...]:
@@ -33,7 +26,7 @@ def _found(root: str) -> Iterator[str]:
         path = project_path(file, root)
         if path is not None:
             yield path
-        elif not file.startswith((*_STANDARD, OURS)) and _is_at_work(file):
+        elif not file.startswith((*STANDARD, OURS)) and _is_at_work(file):
             yield file
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.label_conventions import convention_of
@@ -67,7 +67,7 @@ def exchanged_rows(start: nn.Module, recipe: Recipe) -> Loss:
 
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
         with torch.no_grad():
-            aim = _features(recipe, duplicate(start).train(), inputs)
+            aim = _features(recipe, duplicate_to_train(start), inputs)
         start_at, aim = aim, aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
         if torch.equal(aim, start_at):  # a last layer of zeros gives the same for all
             aim = torch.arange(aim.numel()).cos().view_as(aim).to(aim)
@@ -195,7 +195,7 @@ def _value(model: nn.Module, loss: Loss, inputs: Mapping[str, Any]) -> Tensor | 
     A method that steps an optimizer itself changes the weights, and is left alone; so is one that
     goes back from its loss itself, and returns what is left of it for the eye.
     """
-    tried = duplicate(model).train()
+    tried = duplicate_to_train(model)
     before = [parameter._version for parameter in tried.parameters()]
     try:
         torch.manual_seed(0)

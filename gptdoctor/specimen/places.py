@@ -7,6 +7,7 @@ import linecache
 import os
 import re
 import sys
+import sysconfig
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +29,11 @@ FOREIGN_FOLDERS = frozenset({"site-packages", "dist-packages", ".venv", "venv", 
 MACHINERY = frozenset({"functorch", "numpy", "torch"})
 # gptdoctor itself, which may lie in the project that it examines (our own repository does).
 OURS = f"{Path(__file__).resolve().parents[1]}{os.sep}"
+# The standard library and what is installed for it.  Asked before the user's code runs, which may
+# leave no search path to find the answer by.
+STANDARD = tuple(
+    folder + os.sep for name, folder in sysconfig.get_paths().items() if name.endswith("lib")
+)
 
 
 # Paths of files by the names that running code has for them, where no rule tells one from other.
@@ -111,7 +117,7 @@ def _is_elsewhere(name: str, module: ModuleType) -> bool:
 def _is_installed(file: str) -> bool:
     """Whether it is of no project: torch has modules that say that they lie in a mere `_ops.py`."""
     path = Path(file)
-    foreign = file.startswith(OURS) or FOREIGN_FOLDERS.intersection(path.parts)
+    foreign = file.startswith((*STANDARD, OURS)) or FOREIGN_FOLDERS.intersection(path.parts)
     return bool(foreign) or not path.is_absolute()
 
 

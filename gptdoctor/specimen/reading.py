@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from gptdoctor.specimen.called import Called
-from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.labels import labels_for, names_next, text_of
 from gptdoctor.specimen.objective import label_parameters
@@ -39,7 +39,7 @@ def readings(best: Called) -> dict[str, Any]:
         inputs[labels] = labels_for(labels, text_of(recipe, inputs)).view_as(inputs[recipe.ids])
     try:
         with torch.no_grad():
-            raw = recipe.run(duplicate(model).train(), inputs)
+            raw = recipe.run(duplicate_to_train(model), inputs)
     except FAILURES:
         return found
     loss = {"loss": loss_code(raw, layout), "loss_labels": labels}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gptdoctor.core.measurements.construction import Construction
 from gptdoctor.core.specimens import ModelTarget
-from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.duplicate import duplicate_to_train
 
 if TYPE_CHECKING:  # they are made of what is here
     from gptdoctor.specimen.full_sizes import FullSize
@@ -97,9 +97,7 @@ class Specimen:
 
     def copy(self) -> nn.Module:
         """A deep copy with the same weights, in training mode, with no gradients."""
-        model = duplicate(self.model).train()
-        model.zero_grad(set_to_none=True)
-        return model
+        return duplicate_to_train(self.model)
 
     def inputs(self) -> dict[str, Any]:
         """The inputs of the call that is known to work."""

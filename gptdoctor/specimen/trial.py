@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from gptdoctor.specimen.duplicate import duplicate
+from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
@@ -61,7 +61,7 @@ def attempt(model: nn.Module, recipe: Recipe, batch: int, length: int, seed: int
     """Run one call on a copy, so that a forward that writes state leaves the model as it was."""
     outputs, error = None, None
     try:
-        trial_model = duplicate(model).train()
+        trial_model = duplicate_to_train(model)
         torch.manual_seed(seed)
         with torch.no_grad():
             outputs = recipe.call(trial_model, recipe.inputs(batch, length, seed))
@@ -75,7 +75,7 @@ def run_quietly(
 ) -> None:
     """Run the entry under `meeting`, whatever becomes of it."""
     try:
-        watched = duplicate(model).train()
+        watched = duplicate_to_train(model)
         with torch.no_grad(), warnings.catch_warnings(), meeting:
             warnings.simplefilter("ignore")  # torch would name the meeting's frame
             recipe.run(watched, inputs)

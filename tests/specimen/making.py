@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
+import os
 import sys
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from torch import nn
 
 """
 _NUMBERS = itertools.count()
+_LOADED: dict[str, str] = {}  # by name of a module, the test that it was loaded for
 
 
 def build(
@@ -40,7 +42,9 @@ def build(
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    _forget_what_others_loaded()
     sys.modules[file.stem] = module
+    _LOADED[file.stem] = _test()
     spec.loader.exec_module(module)
     # of a function the text side tells the name as well, beside the classes that it makes
     family = (f"{file.name}::{name}",) if name[:1].islower() else ()
@@ -49,6 +53,19 @@ def build(
         target=target, root=str(folder), seed=0, timeout_seconds=60.0, build=build, call=call
     )
     return build_specimen(module, request)
+
+
+def _test() -> str:
+    """The test that runs, without its phase."""
+    return os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+
+
+def _forget_what_others_loaded() -> None:
+    """Of thousands of models each would be looked at for each: may it be of the same project?"""
+    now = _test()
+    for name in [name for name, test in _LOADED.items() if test != now]:
+        del _LOADED[name]
+        sys.modules.pop(name, None)
 
 
 def specimen(folder: Path, text: str, entry: str = "forward", call: str | None = None) -> Specimen:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -229,17 +228,15 @@ def test_an_old_python_says_so(root: Path) -> None:
 
 
 PARENT = """
-import sys, pathlib
+import sys
 sys.path.insert(0, {here!r})
+from gptdoctor.core.specimens import ExamineRequest, ModelTarget
 from gptdoctor.worker.session import Session
-from tests.worker.conftest import request_for
-root = pathlib.Path({root!r})
-with Session({python!r}, str(root), jobs=2) as session:
-    requests = [request_for(root, "forever.py"), request_for(root, "forever.py")]
+with Session({python!r}, {root!r}, jobs=2) as session:
     def tell(event):
         if getattr(event, "probe", "") == "import":
             print("import", flush=True)
-    list(session.examine(requests, tell))
+    list(session.examine([{request!r}] * 2, tell))
 """
 
 
@@ -250,7 +247,8 @@ def test_nothing_outlives_the_parent(
 ) -> None:
     """However the parent dies, all that it started dies as well."""
     monkeypatch.setenv("GPTDOCTOR_WORKER", way)
-    code = textwrap.dedent(PARENT).format(here=str(Path.cwd()), root=str(root), python=python)
+    request = request_for(root, "forever.py")
+    code = PARENT.format(here=str(Path.cwd()), root=str(root), python=python, request=request)
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=-1, stderr=-1, text=True)
     assert parent.stdout is not None
     assert [parent.stdout.readline() for _ in range(2)] == ["import\n", "import\n"]
