@@ -146,8 +146,9 @@ class Named:
 
     The name of a call is the last one of what it calls: "softmax" in `F.softmax(x)`, in
     `x.softmax(-1)` and in `softmax(x)`; that of an attribute is its own, and that of a function
-    or class the one that it is defined under.  A file without any of the names is not read for
-    the handler's sake.
+    or class the one that it is defined under; an expression that is a statement bears the name of
+    what is called or read in it.  A file without any of the names is not read for the handler's
+    sake.
     """
 
     kind: type[ast.AST]
@@ -173,6 +174,11 @@ def calls(*names: str) -> Named:
 def attributes(*names: str) -> Named:
     """Attributes of one of these names, read or written."""
     return Named(ast.Attribute, names)
+
+
+def statements(*names: str) -> Named:
+    """Calls and attributes of one of these names that are statements of their own."""
+    return Named(ast.Expr, names)
 
 
 # What a handler is called for.  A kind without names has to be one of statements: expressions are

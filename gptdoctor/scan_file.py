@@ -27,19 +27,33 @@ MARK_BYTES = MARK.encode()
 
 def scan_file(project: Project, file: Path, *, named: bool) -> FileScan:
     """Scan one file; `named` is one that the user asked for himself.  Raises nothing."""
-    try:
-        data = file.read_bytes()
-    except OSError:
-        data = b""
-    digest = digest_of(data)
-    # A file without a word of torch in it is not parsed: no rule could fire in it, and no comment
-    # of ours silence one.
-    if data.strip() and not named and not TORCH_BYTES.search(data) and MARK_BYTES not in data:
+    data = _data(file)
+    digest = digest_of(data or b"")
+    if data and not named and _says_nothing(data):
         return FileScan(digest=digest)
     try:
-        return replace(_scan(project, file, named=named), digest=digest)
+        module = project.read(file, data)
+        if isinstance(module, SourceError):
+            return FileScan(digest=digest, errors=(module,))
+        return _scan(project, module, digest, named=named)
     except Exception as error:
         return replace(failed(project.path_of(file), error), digest=digest)
+
+
+def _says_nothing(data: bytes) -> bool:
+    """Whether no word of torch is in what is in a file: then it is not parsed.
+
+    No rule could fire in it, and no comment of ours silence one.
+    """
+    return not (TORCH_BYTES.search(data) or MARK_BYTES in data or data.isspace())
+
+
+def _data(file: Path) -> bytes | None:
+    """What is in a file; None where it cannot be read."""
+    try:
+        return file.read_bytes()
+    except OSError:
+        return None
 
 
 def failed(path: str, error: BaseException | str, line: int = 1, rule: str = "") -> FileScan:
@@ -51,14 +65,11 @@ def failed(path: str, error: BaseException | str, line: int = 1, rule: str = "")
     return FileScan(digest="", errors=(told,))
 
 
-def _scan(project: Project, file: Path, *, named: bool) -> FileScan:
-    module = project.read(file)
-    if isinstance(module, SourceError):
-        return FileScan(digest="", errors=(module,))
+def _scan(project: Project, module: SourceModule, digest: str, *, named: bool) -> FileScan:
     scanned = scan_text(project, module)
-    findings = join(project, scanned.suspicions, [], live=False)
+    findings = join(project, scanned.suspicions, [], live=False) if scanned.suspicions else []
     return FileScan(
-        digest="",
+        digest=digest,
         findings=tuple(told_of(findings, module)),
         errors=(*module.errors, *told_failures(module, scanned.failures)),
         skipped=tuple(_skipped(module, named=named)),

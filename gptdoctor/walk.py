@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from gptdoctor.defect import Chain
-from gptdoctor.dispatch import Handlers, Table
+from gptdoctor.dispatch import ByName, Handlers, Table
 from gptdoctor.source.nodes import Values, values_of
 
 # Nodes without others in them, and those in which nothing happens.
@@ -26,6 +26,9 @@ _LEAVES = frozenset(
 _MARKS = (ast.expr_context, ast.operator, ast.unaryop, ast.boolop, ast.cmpop)
 _TYPES = frozenset({"annotation", "returns", "type_comment", "type_ignores", "type_params"})
 _TEXTS = frozenset({"id", "attr", "name", "names", "kind", "module", "level", "conversion", "rest"})
+
+_ATTRIBUTE, _NAME = ast.Attribute, ast.Name
+_NOBODY: tuple[Handlers, ByName] = ((), {})
 
 Hit = tuple[ast.AST, Chain, Handlers]
 
@@ -70,11 +73,13 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
     Written out in one piece, for it is run for each of millions of nodes.
     """
     values, leaves, asked = ways.values, ways.leaves, table.kinds
+    every, attributes = asked.get(_ATTRIBUTE, _NOBODY)
     hits: list[Hit] = []
     stack: list[tuple[ast.AST, Chain]] = [(tree, None)]
     push = stack.append
     while stack:
-        node, chain = stack.pop()
+        here = stack.pop()  # of what is below the node, it is the chain
+        node, chain = here
         kind = node.__class__
         if kind in asked:
             found, named = asked[kind]
@@ -82,20 +87,24 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
                 found += named.get(_name(node), ())
             if found:
                 hits.append((node, chain, found))
-        below = (node, chain)
         for value in values[kind](node):
             if value.__class__ is list:
                 for one in value:
                     if one.__class__ not in leaves:
-                        push((one, below))
+                        push((one, here))
+            elif value.__class__ is _ATTRIBUTE:  # mostly of a name, and then there is no more in it
+                if value.value.__class__ is not _NAME or value.attr in attributes or every:
+                    push((value, here))
             elif value.__class__ not in leaves:
-                push((value, below))
+                push((value, here))
     return hits
 
 
 def _name(node: ast.AST) -> str:
     """The name that a node bears; of a call, the last one of what it calls."""
-    named = node.func if isinstance(node, ast.Call) else node
+    named = node.value if isinstance(node, ast.Expr) else node
+    if isinstance(named, ast.Call):
+        named = named.func
     if isinstance(named, ast.Attribute):
         return named.attr
     return getattr(named, "id", None) or getattr(named, "name", None) or ""

@@ -13,6 +13,7 @@ from gptdoctor.source.statements import first_line, statements_below
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
+_BRANCHES = (ast.If, ast.Try)
 
 # Bases from other packages that make a class a module of layers.
 MODULE_BASES = frozenset({"Module", "LightningModule", "PreTrainedModel", "ScriptModule"})
@@ -46,11 +47,7 @@ class ClassInfo:
     @cached_property
     def methods(self) -> dict[str, FunctionNode]:
         """The functions defined in the body, by name; the last definition counts."""
-        return {
-            node.name: node
-            for node in self.node.body
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        }
+        return {node.name: node for node in self.node.body if isinstance(node, FUNCTIONS)}
 
     @cached_property
     def attributes(self) -> dict[str, list[ast.expr]]:
@@ -97,7 +94,7 @@ def _classes(module: SourceModule, body: list[ast.stmt], prefix: str) -> Iterato
             symbol = f"{prefix}{node.name}"
             yield ClassInfo(module=module, node=node, symbol=symbol)
             yield from _classes(module, node.body, f"{symbol}.")
-        elif isinstance(node, ast.If | ast.Try):
+        elif isinstance(node, _BRANCHES):
             yield from _classes(module, list(_inner(node)), prefix)
 
 

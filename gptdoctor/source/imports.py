@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from itertools import pairwise
 
+from gptdoctor.source.classes import FUNCTIONS
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
@@ -30,7 +31,7 @@ class ImportSite:
     @property
     def lazy(self) -> bool:
         """Whether it runs only when a function is called."""
-        return any(isinstance(p, ast.FunctionDef | ast.AsyncFunctionDef) for p in self.parents)
+        return any(isinstance(one, FUNCTIONS) for one in self.parents)
 
     @property
     def stands_in_for(self) -> list[ast.Try]:
@@ -70,7 +71,7 @@ def import_sites(module: SourceModule) -> Iterator[ImportSite]:
     stack: list[tuple[ast.AST, tuple[ast.AST, ...]]] = [(module.tree, ())]
     while stack:  # no recursion: a long chain of `elif` is deep
         node, parents = stack.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, _IMPORTS):
             yield ImportSite(node=node, parents=parents)
             continue
         below = (*parents, node)

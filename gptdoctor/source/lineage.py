@@ -55,20 +55,19 @@ class Lineage:
 
 def lineage_of(homes: Homes, link: Link) -> Lineage | None:
     """What a class descends from; None where only a parse of other files tells."""
-    found: list[Link] = []
+    chain: list[Link] = [link]
     external: list[str] = []
-    queue = [link]
     try:
-        while queue and len(found) < DEEPEST_BASE:
-            for _, base in homes.links(queue.pop(0)):
-                if base is not None and base is not link and base not in found:
-                    found.append(base)
-                    queue.append(base)
-        for one in [link, *found]:
-            external += [name for name, base in homes.links(one) if base is None]
+        for one in chain:  # it grows on the way
+            near = len(chain) <= DEEPEST_BASE
+            for name, base in homes.links(one):
+                if base is None:
+                    external.append(name)
+                elif near and base not in chain:
+                    chain.append(base)
     except UnsureError:
         return None
-    return Lineage(bases=tuple(found), external=tuple(external))
+    return Lineage(bases=tuple(chain[1:]), external=tuple(external))
 
 
 def links_of(homes: Homes, link: Link) -> tuple[tuple[str, Link | None], ...]:

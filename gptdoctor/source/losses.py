@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from weakref import WeakKeyDictionary
 
-from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
+from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.kept import kept_by
 from gptdoctor.source.module import SourceModule
@@ -204,9 +204,12 @@ def _helpers(project: Project, module: SourceModule, node: ast.AST) -> tuple[Hel
 def _first_sign(node: ast.AST) -> str | None:
     nodes = list(every_node(node))
     names = (name for inner in nodes if (name := _named(inner)) and is_loss_name(name))
-    functions = (one for one in nodes if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef))
+    functions = (one for one in nodes if isinstance(one, FUNCTIONS))
     behaviour = (sign for function in functions for sign in _signs_of_function(function))
     return next(names, None) or next(behaviour, None)
+
+
+_GIVEN = (ast.arg, ast.keyword)
 
 
 def _named(node: ast.AST) -> str | None:
@@ -215,9 +218,9 @@ def _named(node: ast.AST) -> str | None:
         return node.id
     if isinstance(node, ast.Attribute):
         return node.attr
-    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+    if isinstance(node, FUNCTIONS):
         return node.name
-    return node.arg if isinstance(node, ast.arg | ast.keyword) else None
+    return node.arg if isinstance(node, _GIVEN) else None
 
 
 @lru_cache(maxsize=4096)

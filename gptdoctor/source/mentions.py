@@ -23,18 +23,19 @@ def family_by_words(project: Project, info: ClassInfo) -> Iterator[Link | None]:
 
     Ends with None where words do not tell: more may be of it.
     """
+    known = _KNOWN.setdefault(project, {})
     seen: set[Link] = {info}
     queue: list[Link] = [info]
-    while queue:
-        one = queue.pop(0)
+    for one in queue:  # it grows on the way
         yield one
-        mentioned = _mentioned(project, one)
+        if one not in known:
+            known[one] = _mentioned(project, one)
+        mentioned = known[one]
         if mentioned is None:
             yield None
             return
-        fresh = [other for other in mentioned if other not in seen]
-        seen.update(fresh)
-        queue += fresh
+        queue += [other for other in mentioned if other not in seen]
+        seen.update(mentioned)
 
 
 @dataclass(eq=False)
@@ -77,21 +78,13 @@ def _own_aliases(project: Project, home: Home) -> dict[str, str | None]:
 
 def _mentioned(project: Project, link: Link) -> tuple[Link, ...] | None:
     """At least the bases and parts of a class; None where words do not tell."""
-    known = _KNOWN.setdefault(project, {})
-    if link not in known:
-        try:
-            known[link] = _find_mentioned(project, link)
-        except (UnsureError, OSError):
-            known[link] = None
-    return known[link]
-
-
-def _find_mentioned(project: Project, link: Link) -> tuple[Link, ...]:
-    """Whatever a class is made of, it names in its text."""
     home = link.home if isinstance(link, Sketch) else link.module
-    bases = [base for _, base in project.links(link) if base is not None]
-    names, text = _candidates(project, home), link.text
-    parts = [*_of_file(project, home, names, text), *_imported(project, home, names, text)]
+    try:
+        bases = [base for _, base in project.links(link) if base is not None]
+        names, text = _candidates(project, home), link.text  # it names whatever it is made of
+        parts = [*_of_file(project, home, names, text), *_imported(project, home, names, text)]
+    except (UnsureError, OSError):
+        return None
     return tuple(dict.fromkeys([*bases, *parts]))
 
 

@@ -18,6 +18,8 @@ from gptdoctor.core.findings import Location
 from gptdoctor.source.names import Names, collect_names, import_statements
 from gptdoctor.source.notebooks import SUFFIX, Cell, NotANotebookError, Notebook, read_notebook
 
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 @dataclass(frozen=True, eq=False)
 class SourceModule:
@@ -112,16 +114,21 @@ class SourceModule:
 
 
 def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
-    return [node for node in body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
+    return [node for node in body if isinstance(node, _FUNCTIONS)]
 
 
-def read_module(file: Path, root: Path, *, text: str | None = None) -> SourceModule | SourceError:
-    """Parse `file`, or `text` in its place; a file that cannot be read is an error value."""
+def read_module(
+    file: Path, root: Path, *, text: str | None = None, data: bytes | None = None
+) -> SourceModule | SourceError:
+    """Parse `file`, or `text` in its place; a file that cannot be read is an error value.
+
+    `data` is what is in the file, where that is known.
+    """
     path = file.relative_to(root).as_posix()
     notebook = None
     try:
         if text is None:
-            text = decode(file.read_bytes())
+            text = decode(file.read_bytes() if data is None else data)
         if file.suffix == SUFFIX:
             notebook = read_notebook(text)
             text = notebook.text

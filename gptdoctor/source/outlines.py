@@ -35,6 +35,7 @@ _RENAMED = re.compile(r"(?:$|\w+\s*\.[\w.\s]*(?:\\|#.*)?$|[\w.\s]*\\$|\()")
 # What stands before a statement that begins no line.
 _BEFORE = re.compile(r"[ \t]*(?:.*;|(?:if|elif|else|try|except|finally)\b.*:)?[ \t]*")
 _KEYWORD = re.compile(r"\w+\s*=\s*[\w.]+")
+_IMPORTS = (ast.Import, ast.ImportFrom)
 
 
 class UnsureError(Exception):
@@ -230,7 +231,7 @@ def _check_line(text: str, begin: int, *, joined: bool) -> None:
 def _aliases(text: str, package: str) -> Iterator[tuple[str, str]]:
     """The names that imports bind, each as often as they do."""
     for node in ast.parse(text).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
+        if isinstance(node, _IMPORTS):
             yield from collect_names(ast.Module([], []), package, [node]).aliases.items()
 
 

@@ -60,11 +60,11 @@ class Project:
         """Where modules are found."""
         return Places(root=self.root, search_paths=self.search_paths, overlay=self.overlay)
 
-    def read(self, file: Path) -> SourceModule | SourceError:
-        """The module in `file`, parsed once."""
+    def read(self, file: Path, data: bytes | None = None) -> SourceModule | SourceError:
+        """The module in `file`, parsed once; `data` is what is in it, where that is known."""
         if file not in self.trees:
-            text = self.overlay.get(self.path_of(file))
-            self.trees.add(file, read_module(file, self._base(file), text=text))
+            text = self.overlay.get(self.path_of(file)) if self.overlay else None
+            self.trees.add(file, read_module(file, self._base(file), text=text, data=data))
         return self.trees[file]
 
     def heads(self, file: Path) -> frozenset[str]:

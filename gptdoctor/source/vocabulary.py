@@ -110,25 +110,27 @@ def _projections(info: ClassInfo) -> Projections:
     if info not in _CACHE:
         nodes = list(inner_nodes(info.node))
         calls = [node for node in nodes if isinstance(node, ast.Call)]
-        holders = {
-            inner: name
-            for name, values in info.attributes.items()
-            for value in values
-            for inner in every_node(value)
-        }
+        layers = [(call, _size(call, 1, "out_features")) for call in calls if _is_linear(call)]
+        holders = _holders(info) if layers else {}
         sizes = (_size(call, 0, "num_embeddings") for call in calls if _is_embedding(call))
         _CACHE[info] = Projections(
             tables=frozenset(
                 size for size in sizes if size and not NO_VOCABULARY.search(size.lower())
             ),
-            heads=tuple(
-                (size, holders.get(call))
-                for call in calls
-                if _is_linear(call) and (size := _size(call, 1, "out_features"))
-            ),
-            ties=any(_ties(node) for node in nodes),
+            heads=tuple((size, holders.get(call)) for call, size in layers if size),
+            ties="weight" in info.text and any(map(_ties, nodes)),
         )
     return _CACHE[info]
+
+
+def _holders(info: ClassInfo) -> dict[ast.AST, str]:
+    """The attributes that what is made in a class is kept in."""
+    return {
+        inner: name
+        for name, values in info.attributes.items()
+        for value in values
+        for inner in every_node(value)
+    }
 
 
 def _is_embedding(call: ast.Call) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Visit
+from gptdoctor.defect import Defect, Visit, statements
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.names import called_name
@@ -68,7 +68,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(value, visit, f"`{text_of(value)}` is read here and not set")
         return
     if not isinstance(value, ast.Call) or called_name(value) not in CALLED:
-        return  # as nearly all
+        return
     if _is_tried(visit) or _in_a_test(visit):
         return
     if _drops(value, Frame(visit.project, visit.module, visit.flow)):
@@ -154,6 +154,6 @@ DEFECT = Defect(
     healed=SICK.replace("        images.to(device)", "        images = images.to(device)"),
     # Statements, and not the calls of these names: a hundred of them stand in other statements for
     # each that is one by itself.
-    suspects={ast.Expr: _suspect},
+    suspects={statements(*sorted(NAMES)): _suspect},
     confidence=Confidence.HIGH,
 )
