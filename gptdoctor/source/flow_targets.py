@@ -40,7 +40,7 @@ class Part:
     target: ast.expr
     role: Role
     value: ast.expr
-    index: int | None = None
+    index: int | None = None  # of an ITEM, or within an ELEMENT that is taken apart
     among: int = 1  # of how many items
 
 
@@ -84,6 +84,11 @@ def unzip(target: ast.expr, iterable: ast.expr) -> Iterator[Part]:
         yield Part(target=pair[1], role=Role.ELEMENT, value=_receiver(iterable))
     elif called == "values" and not arguments and isinstance(iterable, ast.Call):
         yield Part(target=target, role=Role.ELEMENT, value=_receiver(iterable))
+    elif pair:  # an element that is taken apart
+        for index, one in enumerate(pair):
+            for name in names_in(one):
+                among = len(pair)
+                yield Part(target=name, role=Role.ELEMENT, value=iterable, index=index, among=among)
     else:
         for name in names_in(target):
             yield Part(target=name, role=Role.ELEMENT, value=iterable)

@@ -13,6 +13,7 @@ from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import Setting, settings_of
 from gptdoctor.source.flow_assigned import Assigned
 from gptdoctor.source.flow_attributes import CHAINED, CONTAINERS
+from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.imports import is_none
@@ -21,6 +22,7 @@ from gptdoctor.source.project import Project
 from gptdoctor.source.statements import ASSIGNMENTS
 
 DEEPEST = 8  # names, helpers and containers in one another; longer chains are loops
+_FOLLOWED = frozenset({Role.WHOLE, Role.ELEMENT, Role.ITEM})
 _ITERATED = frozenset({"list", "tuple", "reversed", "iter"})
 _VIEWS = frozenset({"values"})  # of a dictionary: its elements
 
@@ -94,10 +96,26 @@ class _Makers:
         if not bindings:
             raise _UnknownError
         for binding in bindings:
-            if binding.value is None or binding.role not in (Role.WHOLE, Role.ELEMENT):
+            if binding.value is None or binding.role not in _FOLLOWED:
                 raise _UnknownError
-            follow = self.of if binding.role is Role.WHOLE else self.inside
-            yield from follow(Assigned(binding.value, function), depth + 1)
+            follow = self.inside if binding.role is Role.ELEMENT else self.of
+            for maker in follow(Assigned(binding.value, function), depth + 1):
+                if binding.index is None:
+                    yield maker
+                else:
+                    yield from self._item(maker, binding, depth + 1)
+
+    def _item(self, maker: Assigned, binding: Binding, depth: int) -> Iterator[Assigned]:
+        """The makers of the one item of a list that a name gets when it is taken apart."""
+        display, function = maker.value, maker.function
+        called = function.module.names.called(display)
+        if isinstance(display, ast.Call) and called == "torch.nn.ModuleList" and display.args:
+            display = display.args[0]
+        items = display.elts if isinstance(display, ast.List | ast.Tuple) else []
+        starred = any(isinstance(one, ast.Starred) for one in items)
+        if starred or len(items) != binding.among or binding.index is None:
+            raise _UnknownError
+        yield from self.of(Assigned(items[binding.index], function), depth + 1)
 
     def _filled(self, name: ast.Name, function: Function, depth: int) -> Iterator[Assigned]:
         """What is added to a local list."""
