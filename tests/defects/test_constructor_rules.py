@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.defects.marks import marked, plain
-from tests.defects.scanning import lines_of
+from tests.defects.scanning import lines_of, scan_files
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n"
 
@@ -282,9 +282,245 @@ UNUSED = "\n    def _init_weights(self, module):  # here\n        nn.init.zeros_
 
 
 def test_weights_that_nothing_sets_up() -> None:
-    """A method of that name that nothing calls; any other mention of it is enough."""
+    """A method of that name that nothing calls; any other mention of it in code is enough."""
     text = built("super().__init__()\nself.a = nn.Linear(dim, dim)") + UNUSED
     assert_lines("GD119", text)
     assert_lines("GD119", text.replace("# here", "") + "\n\nNet(3)._init_weights(None)\n")
-    assert_lines("GD119", text.replace("# here", "").replace("_init_weights", "init_weights"))
+    assert_lines("GD119", text.replace("_init_weights", "init_weights"))
+    assert_lines("GD119", text.replace("_init_weights", "reset_parameters"))
+    assert_lines("GD119", text + "\n# net.apply(net._init_weights)\n")
+    assert_lines("GD119", text.replace("    def _init", "    @torch.no_grad()\n    def _init"))
+    assert_lines(
+        "GD119", text.replace("# here", "").replace("    def _init", "    @hook\n    def _init")
+    )
     assert_lines("GD119", text.replace("# here", "").replace("nn.Module", "Unknown"))
+    base = "class Base(nn.Module):\n    pass\n\n\n"
+    assert_lines("GD119", base + text.replace("nn.Module", "Base"))
+
+
+NAMED_ONLY = """
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+        self.init_weights  # here
+
+    def init_weights(self):
+        nn.init.zeros_(self.a.weight)
+
+    def forward(self, x):
+        return self.a(x)
+"""
+
+
+def test_a_method_that_is_named_and_not_called() -> None:
+    """The statement without parentheses is the place."""
+    assert_lines("GD119", NAMED_ONLY)
+    called = NAMED_ONLY.replace("init_weights  # here", "init_weights()")
+    assert_lines("GD119", called)
+
+
+FREE = """
+def init_weights(module):  # here
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.weight)
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.a(x)
+"""
+
+
+def test_a_function_that_sets_weights_up_and_is_never_applied() -> None:
+    """One that the file applies is used; so may be one without a network beside it."""
+    assert_lines("GD119", FREE)
+    assert_lines("GD119", FREE.replace("  # here", "") + "\nnet = Net(3).apply(init_weights)\n")
+    assert_lines("GD119", FREE.replace("  # here", "").replace("nn.Module", "object"))
+
+
+def test_a_public_method_that_another_file_calls() -> None:
+    """What other files say counts; a package's users need not be in sight."""
+    text = (
+        HEAD
+        + plain(built("super().__init__()\nself.a = nn.Linear(dim, dim)"))
+        + UNUSED.replace("_init", "init")
+    )
+    train = "from model import Net\n\nNet(3).init_weights()\n"
+    assert "GD119" in [
+        rule for rule, _ in scan_files({"model.py": text, "train.py": "import model\n"})
+    ]
+    assert "GD119" not in [rule for rule, _ in scan_files({"model.py": text, "train.py": train})]
+    packed = {"nets/__init__.py": "", "nets/model.py": text}
+    assert "GD119" not in [rule for rule, _ in scan_files(packed)]
+
+
+BY_NAME_IN_LISTS = {
+    "in a loop": "for one in self.all:\n    x = one.forward(x)  # here\nreturn x",
+    "by an index": "return self.all[0].forward(x)  # here",
+    "in a comprehension": "return sum(one.forward(x) for one in self.all)  # here",
+    "of a pair": "for one, other in zip(self.all, self.all):\n    x = one.forward(x)  # here",
+    "by a name": "one = self.all[1]\nreturn one.forward(x)  # here",
+    "in a dictionary": "return [one.forward(x) for one in self.named.values()]  # here",
+    "of both": "one = self.all[0] if self.training else self.all[1]\nreturn one.forward(x)  # here",
+    "of what is given": "for one in self.given:\n    x = one.forward(x)\nreturn x",
+    "or of what is given": "one = self.all[0] if x else self.given\nreturn one.forward(x)",
+}
+
+
+@pytest.mark.parametrize("result", BY_NAME_IN_LISTS.values(), ids=BY_NAME_IN_LISTS)
+def test_forward_of_layers_in_lists(result: str) -> None:
+    """Items, names of loops and aliases are followed to what made them."""
+    body = (
+        "super().__init__()\nself.given = depth\n"
+        "self.all = nn.ModuleList([nn.Linear(dim, dim) for _ in range(3)])\n"
+        "self.named = nn.ModuleDict({'a': nn.Linear(dim, dim)})"
+    )
+    assert_lines("GD117", built(body, result))
+
+
+def test_forward_of_a_model_that_a_function_makes() -> None:
+    """And not of one that it is given, nor of one that TorchScript calls by its interface."""
+    text = FREE.replace("  # here", "") + plain(
+        """
+        def train(other, x):
+            net = Net(3)
+            net.apply(init_weights)
+            return net.forward(x) + other.forward(x)  # here
+        """
+    )
+    assert_lines("GD117", text)
+    assert_lines("GD117", text.replace("  # here", "") + "\nmark = torch.jit.interface\n")
+
+
+LISTS_CALLED = {
+    "made by a method": ("self.a = self.pile()", "return self.a(x)  # here"),
+    "made by a function": ("self.a = pile(dim)", "return self.a(x)  # here"),
+    "a slice": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a[:1](x)  # here"),
+    "a name": ("self.a = nn.ModuleList([nn.ReLU()])", "a = self.a\nreturn a(x)  # here"),
+    "lists in a list": (
+        "self.a = nn.ModuleList()\nself.a.append(nn.ModuleList([nn.ReLU(), nn.ReLU()]))",
+        "for a in self.a:\n    x = a(x)  # here\nreturn x",
+    ),
+    "a class of its own": ("self.a = Pile([nn.ReLU()])", "return self.a(x)  # here"),
+    "one with a forward": ("self.a = Run([nn.ReLU()])", "return self.a(x)"),
+    "taken apart": (
+        "self.a = nn.ModuleList()\nself.a.append(nn.ModuleList([nn.ReLU(), nn.ReLU()]))",
+        "for a, b in self.a:\n    x = b(a(x))\nreturn x",
+    ),
+    "taken apart later": (
+        "self.a = nn.ModuleList([nn.ModuleList([nn.ReLU(), nn.ReLU()])])",
+        "for i, one in enumerate(self.a):\n    a, b = one\n    x = b(a(x)) + one[0](x)\nreturn x",
+    ),
+    "a slice that is gone through": (
+        "self.a = nn.ModuleList([nn.ReLU()])",
+        "for a in self.a[:1]:\n    x = a(x)\nreturn x",
+    ),
+    "one of two helpers": ("self.a = pile(dim) if depth else nn.ReLU()", "return self.a(x)"),
+}
+PILES = """
+def pile(dim):
+    return nn.ModuleList([nn.Linear(dim, dim)])
+
+
+class Pile(nn.ModuleList):
+    pass
+
+
+class Run(nn.ModuleList):
+    def forward(self, x):
+        return x
+
+
+"""
+
+
+@pytest.mark.parametrize(("body", "result"), LISTS_CALLED.values(), ids=LISTS_CALLED)
+def test_lists_that_are_called_by_other_ways(body: str, result: str) -> None:
+    """A container is one by whatever name it is made and called."""
+    more = "\n    def pile(self):\n        return nn.ModuleList([nn.ReLU()])\n"
+    assert_lines("GD116", PILES.lstrip() + built(f"super().__init__()\n{body}", result) + more)
+
+
+MADE_ANEW = {
+    "in a sequence": "return nn.Sequential(nn.Linear(3, 3), nn.ReLU())(x)  # here",
+    "in its attribute": "self.a = nn.Linear(3, 3)  # here\nreturn self.a(x)",
+    "of a class": "return Own(3)(x)  # here",
+    "two at once": "a, b = nn.Linear(3, 3), nn.ReLU()  # here\nreturn b(a(x))",
+    "by a function": "return mix(x)",
+    "in its attribute once": "if not self.a:\n    self.a = nn.Linear(3, 3)\nreturn self.a(x)",
+    "for another call": "self.a = nn.Linear(3, 3)\nreturn x",
+    "set by hand": "a = nn.Linear(3, 3)\na.weight.data = x\nreturn a(x)",
+    "of a class without weights": "return Bare()(x)",
+    "handed on": "return run(nn.Sequential(nn.Linear(3, 3)), x)",
+}
+MAKERS = """
+def mix(x):
+    layer = nn.Linear(x.size(-1), 3)  # there
+    return layer(x)
+
+
+def build(dim):
+    layer = nn.Linear(dim, 3)
+    return layer
+
+
+class Own(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.a(x)
+
+
+class Bare(nn.Module):
+    def forward(self, x):
+        return x
+
+
+"""
+
+
+@pytest.mark.parametrize("result", MADE_ANEW.values(), ids=MADE_ANEW)
+def test_layers_made_at_each_call(result: str) -> None:
+    """In whatever they are wrapped; a function counts where a forward calls it."""
+    makers = MAKERS.replace("# there", "# here" if "mix" in result else "")
+    assert_lines("GD113", makers.lstrip() + built("super().__init__()\nself.a = None", result))
+
+
+AGAIN = {
+    "repeated": "self.a = nn.ModuleList(itertools.repeat(nn.Linear(dim, dim), 3))  # here",
+    "several in a list": "self.a = nn.Sequential(*[nn.Linear(dim, dim), nn.ReLU()] * 3)  # here",
+    "named twice": "a = nn.Linear(dim, dim)\nself.a = nn.Sequential(a, nn.ReLU(), a)  # here",
+    "an attribute": "self.b = nn.Linear(dim, dim)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
+    "by a helper": "self.a = clones(nn.Linear(dim, dim), 3)",
+    "weightless by a helper": "self.a = clones(nn.ReLU(), 3)",
+    "weightless twice": "a = nn.ReLU()\nself.a = nn.Sequential(a, nn.Linear(dim, dim), a)",
+    "two": "a, b = nn.Linear(dim, dim), nn.Linear(dim, dim)\nself.a = nn.Sequential(a, b)",
+    "classes": "self.a = make(nn.Linear, dim, 3)",
+}
+HELPERS = """
+import itertools
+
+
+def clones(module, n):
+    return nn.ModuleList([module for _ in range(n)])  # there
+
+
+def make(module, dim, n):
+    return nn.ModuleList([module(dim, dim) for _ in range(n)])
+
+
+"""
+
+
+@pytest.mark.parametrize("body", AGAIN.values(), ids=AGAIN)
+def test_one_layer_in_other_lists(body: str) -> None:
+    """What helpers are given is followed to their callers."""
+    helpers = HELPERS.replace("# there", "# here" if "clones(nn.Linear" in body else "")
+    assert_lines("GD114", helpers.lstrip() + built(f"super().__init__()\n{body}"))
