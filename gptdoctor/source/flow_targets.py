@@ -117,13 +117,24 @@ def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
         else:
             several = isinstance(one, ast.Starred)
             inner = one.value if isinstance(one, ast.Starred) else one
-            yield Part(
-                target=inner,
-                role=Role.REST if several else Role.ITEM,
-                value=value,
-                index=index,
-                among=len(target.elts),
-            )
+            # An item may be taken apart again: `out, (h, c) = lstm(x)`.
+            for part in _names_apart(inner):
+                yield Part(
+                    target=part,
+                    role=Role.REST if several else Role.ITEM,
+                    value=value,
+                    index=index,
+                    among=len(target.elts),
+                )
+
+
+def _names_apart(target: ast.expr) -> Iterator[ast.expr]:
+    """The targets in one, however deep; itself where it is no tuple."""
+    if isinstance(target, _SEVERAL):
+        for one in target.elts:
+            yield from _names_apart(one.value if isinstance(one, ast.Starred) else one)
+    else:
+        yield target
 
 
 def names_in(target: ast.expr) -> list[ast.Name]:
