@@ -18,6 +18,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import ASSIGNMENTS
 
@@ -35,6 +36,14 @@ def made_as(project: Project, value: ast.expr, function: Function) -> list[Assig
     """The expressions that a value may have been made by; none where one is not in sight."""
     try:
         return list(_Makers(project).of(Assigned(value, function), 0))
+    except (_UnknownError, RecursionError):
+        return []
+
+
+def items_of(project: Project, value: ast.expr, function: Function) -> list[Assigned]:
+    """The expressions that made what lies in a container; none where one is not in sight."""
+    try:
+        return list(_Makers(project).inside(Assigned(value, function), 0))
     except (_UnknownError, RecursionError):
         return []
 
@@ -127,8 +136,9 @@ class _Makers:
 
     def _added(self, setting: Setting, method: Function, depth: int) -> Iterator[Assigned]:
         """What `append`, `extend` or an index puts into an attribute."""
-        call = setting.node if isinstance(setting.node, ast.Call) else None
-        several = call is not None and getattr(call.func, "attr", "") == "extend"
+        node = setting.node
+        extended = isinstance(node, ast.Call) and called_name(node) == "extend"
+        several = extended or isinstance(node, ast.AugAssign)
         follow = self.inside if several else self.of
         yield from follow(Assigned(setting.value, method), depth + 1)
 
