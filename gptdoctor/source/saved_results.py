@@ -30,7 +30,7 @@ def writes_into(call: ast.Call, target: ast.Name, function: Function) -> Iterato
     if not _may_write(target.id, function, after[0]):
         return
     for node in own_nodes(function.node):
-        written = _written(node)
+        written = written_name(node)
         if written is None or written.id != target.id or start(node) <= after:
             continue
         bindings = function.bindings.reaching(written.id, start(written))
@@ -47,11 +47,13 @@ def _may_write(name: str, function: Function, line: int) -> bool:
     rest = function.module.segment(line, function.node.end_lineno or line)
     if "inplace" in rest or _IN_PLACE.search(rest) or not rest.isascii():
         return True
-    written = (_written(one) for one in own_statements(function.node) if isinstance(one, _WRITING))
+    written = (
+        written_name(one) for one in own_statements(function.node) if isinstance(one, _WRITING)
+    )
     return any(one is not None and one.id == name for one in written)
 
 
-def _written(node: ast.AST) -> ast.Name | None:
+def written_name(node: ast.AST) -> ast.Name | None:
     """The local name whose tensor a node writes into."""
     if isinstance(node, ast.AugAssign):
         return _name_of(node.target)

@@ -25,6 +25,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.names import called_name
+from gptdoctor.source.saved_inputs import SavedInputs, may_write
 from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"
@@ -66,6 +67,35 @@ def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     )
 
 
+def see_write(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A write into what a layer was given, and needs for the gradient of its weight."""
+    name = may_write(node)
+    if name is None or not isinstance(node, ast.stmt) or visit.owner is None:
+        return
+    method = visit.function
+    if method is None or not _is_trained(method, visit):
+        return
+    function = functions_of(visit.project, visit.module)[method]
+    layer = SavedInputs(function, gradients_of(visit.project)).kept_before(node, name)
+    if layer is None or not _is_of_network(visit):
+        return
+    if is_off_limits(function, node) or decorator_switch(function) or _switched_off(visit):
+        return
+    location = visit.module.location(node)
+    called = text_of(layer.func)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"This writes into {name.id}, and the backward pass of {called} needs what it was "
+            f"given as it was: it ends with an error."
+        ),
+        details={"name": name.id, "needed_by": called, "needed_line": layer.lineno},
+        extent=(location.line, location.end_line),
+    )
+
+
 def see_update(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`self.weight *= 0.5`, of a parameter that asks for a gradient."""
     name = self_attribute(node.target) if isinstance(node, ast.AugAssign) else None
@@ -97,6 +127,12 @@ def see_update(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         details={"name": f"self.{name}"},
         extent=(location.line, location.end_line),
     )
+
+
+def see_augmented(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`+=` and its kin, of a parameter or of a tensor that a layer needs."""
+    yield from see_update(node, visit)
+    yield from see_write(node, visit)
 
 
 def _is_parameter(value: ast.expr, visit: Visit) -> bool:
@@ -239,8 +275,8 @@ DEFECT = Defect(
     explanation=(
         "An operation that changes a tensor in place (`+=`, `add_`, `masked_fill_`, an assignment "
         "to a part of it, `inplace=True`) follows one whose derivative is computed from that very "
-        "tensor, or it changes a parameter itself. Writes into tensors that nothing before them "
-        "needs again are right."
+        "tensor, its result or what a layer with weights was given, or it changes a parameter "
+        "itself. Writes into tensors that nothing before them needs again are right."
     ),
     harm="The backward pass ends with an error, which names neither the write nor its line.",
     confirmed_by=(
@@ -250,8 +286,14 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
-    suspects={calls(*SAVING): see_result, ast.AugAssign: see_update},
+    suspects={
+        calls(*SAVING): see_result,
+        ast.AugAssign: see_augmented,
+        ast.Assign: see_write,
+        ast.Expr: see_write,
+    },
     convicts={PROBE: read_flow, "construction": read_construction},
     explains=("GD903",),
+    words=("torch.nn", "from torch import"),  # layers and parameters are torch's
     proof=Proof(test=_test),
 )
