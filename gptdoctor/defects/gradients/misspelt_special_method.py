@@ -154,7 +154,8 @@ DEFECT = Defect(
         "A class that descends from nn.Module has no `forward`, and a method whose name differs "
         "from it by a slip of the hand, such as `foward`; or no `__init__`, and `_init_`, "
         "`__int__` or the like, which sets its layers; or its `forward` is indented too far, and "
-        "stands in another method. A method that the class calls by that name, and a class that inherits the right one, are not meant."
+        "stands in another method. A method that the class calls by that name, and a class that "
+        "inherits the right one, are not meant."
     ),
     harm=(
         "torch calls methods by their names: a module without `forward` raises at its first call, "
