@@ -132,8 +132,12 @@ def is_first(device: NamedDevice, call: ast.Call, function: Function) -> bool:
         for node in own_nodes(function.node)
         if isinstance(node, ast.Call) and start(node) < start(call)
     )
+    if device.node is call:  # types are told once for all of them
+        called = function.module.names.called
+        typed = TYPE.match(called(call) or "") is not None
+        return not typed or not any(TYPE.match(called(node) or "") for node in earlier)
     given = (one for node in earlier for one in _names_in(node))
-    return device.node is call or not any(one.id in names for one in given)
+    return not any(one.id in names for one in given)
 
 
 def _names_in(call: ast.Call) -> list[ast.Name]:

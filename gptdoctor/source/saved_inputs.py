@@ -30,12 +30,18 @@ _INDEX_OPERATORS = (ast.operator, ast.unaryop)
 def may_write(statement: ast.AST) -> ast.Name | None:
     """The local name that a statement may write into in place; most statements write nowhere."""
     if isinstance(statement, ast.Assign):
-        part = statement.targets[0].__class__ is ast.Subscript
-        return written_name(statement) if part else None
+        part = statement.targets[0]
+        plain = isinstance(part, ast.Subscript) and not _is_key(part.slice)
+        return written_name(statement) if plain else None
     if isinstance(statement, ast.Expr):
         called = statement.value.__class__ is ast.Call
         return written_name(statement.value) if called else None
     return written_name(statement) if isinstance(statement, ast.AugAssign) else None
+
+
+def _is_key(index: ast.AST) -> bool:
+    """Whether an index is a text: what has such keys is a dictionary, and no tensor."""
+    return isinstance(index, ast.Constant) and isinstance(index.value, str)
 
 
 class SavedInputs:
@@ -59,7 +65,7 @@ class SavedInputs:
             call = self._keeping_call(load)
             if call is None or self._whole(load) != whole or self._apart(place, start(statement)):
                 continue
-            if self._learns(call) and self.uses.matters(call):
+            if self._learns(call) and not self._compared(call) and self.uses.matters(call):
                 return call
         return None
 
@@ -96,6 +102,15 @@ class SavedInputs:
         given = isinstance(around, ast.Call) and len(around.args) == 1 and around.args[0] is node
         return around if given and isinstance(around, ast.Call) and self._keeps(around) else None
 
+    def _compared(self, call: ast.Call) -> bool:
+        """Whether nothing but a comparison is made of a result: no gradient comes to it."""
+        node: ast.AST | None = call
+        while node is not None and not isinstance(node, ast.stmt):
+            if isinstance(node, ast.Compare):
+                return True
+            node = self.uses.parents.get(node)
+        return False
+
     def _is_view(self, index: ast.expr) -> bool:
         """Whether an index is of numbers and slices: one by a tensor makes a copy."""
         for node in every_node(index):
@@ -103,7 +118,7 @@ class SavedInputs:
                 counters = [one.role is Role.COUNTER for one in self.function.reaching(node)]
                 if not counters or not all(counters):
                     return False
-            elif not isinstance(node, (*_INDEX, *_INDEX_OPERATORS)):
+            elif _is_key(node) or not isinstance(node, (*_INDEX, *_INDEX_OPERATORS)):
                 return False
         return True
 
