@@ -77,6 +77,11 @@ class _Makers:
 
     def inside(self, at: Assigned, depth: int) -> Iterator[Assigned]:
         """The makers of what lies in a container."""
+        helper = self._helper(at.value, at.function) if isinstance(at.value, ast.Call) else None
+        if helper is not None and depth < DEEPEST:  # what it fills before it returns counts, too
+            for value in helper.returned:
+                yield from self.inside(Assigned(value, helper), depth + 1)
+            return
         own = self_attribute(at.value)
         if own is not None:
             added = [one for one in self._settings(own, at.function) if not _is_whole(one[0])]

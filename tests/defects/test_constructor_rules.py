@@ -497,7 +497,7 @@ AGAIN = {
     "repeated": "self.a = nn.ModuleList(itertools.repeat(nn.Linear(dim, dim), 3))  # here",
     "several in a list": "self.a = nn.Sequential(*[nn.Linear(dim, dim), nn.ReLU()] * 3)  # here",
     "named twice": "a = nn.Linear(dim, dim)\nself.a = nn.Sequential(a, nn.ReLU(), a)  # here",
-    "an attribute": "self.b = nn.Linear(dim, dim)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
+    "an attribute": "self.b = nn.GRU(dim, dim)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
     "by a helper": "self.a = clones(nn.Linear(dim, dim), 3)",
     "weightless by a helper": "self.a = clones(nn.ReLU(), 3)",
     "weightless twice": "a = nn.ReLU()\nself.a = nn.Sequential(a, nn.Linear(dim, dim), a)",
@@ -524,3 +524,136 @@ def test_one_layer_in_other_lists(body: str) -> None:
     """What helpers are given is followed to their callers."""
     helpers = HELPERS.replace("# there", "# here" if "clones(nn.Linear" in body else "")
     assert_lines("GD114", helpers.lstrip() + built(f"super().__init__()\n{body}"))
+
+
+PLACES_TOLD = {
+    "a name": "device = 'cuda'  # here\nreturn x + torch.zeros(3, device=device)",
+    "an object": "d = torch.device('cuda', 0)  # here\nreturn x.to(d) + torch.ones(3, device=d)",
+    "keywords": "more = {'device': 'cuda:0'}  # here\nreturn x + torch.zeros(3, **more)",
+    "keywords by dict": "more = dict(device='mps')  # here\nreturn x + torch.zeros(3, **more)",
+    "a constant": "return x + torch.zeros(3, device=PLACE)  # here",
+    "an attribute": "return x + torch.zeros(3, device=self.place)  # here",
+    "a type": "return x + torch.cuda.FloatTensor(3)  # here",
+    "a number": "return x.cuda(0)  # here",
+    "a constant that asks": "return x + torch.zeros(3, device=ASKED)",
+    "a constant for the CPU": "return torch.zeros(3, device=HOST).to(x)",
+    "an attribute from outside": "return x + torch.zeros(3, device=self.given)",
+    "keywords of the input": "more = {'device': x.device}\nreturn x + torch.zeros(3, **more)",
+    "a type for the CPU": "return x + torch.FloatTensor(3).to(x)",
+}
+NAMED_PLACES = """
+PLACE, HOST = "", "cpu"
+PLACE = torch.device("cuda")
+ASKED = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+"""
+
+
+@pytest.mark.parametrize("body", PLACES_TOLD.values(), ids=PLACES_TOLD)
+def test_devices_by_other_names(body: str) -> None:
+    """A name is told once, where it is given the device in the same function."""
+    made = "super().__init__()\nself.place = 'cuda'\nself.given = depth"
+    assert_lines("GD118", NAMED_PLACES.lstrip() + built(made, body))
+
+
+NESTED = """
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+        def forward(self, x):  # here
+            return self.a(x)
+"""
+
+
+def test_a_forward_that_is_indented_too_far() -> None:
+    """And not one that is put where it belongs, or beside the right one."""
+    assert_lines("GD112", NESTED)
+    quiet = NESTED.replace("  # here", "")
+    assert_lines("GD112", quiet + "\n        self.forward = forward.__get__(self)\n")
+    assert_lines("GD112", quiet + "\n    def forward(self, x):\n        return x\n")
+    assert_lines("GD112", quiet.replace("nn.Module", "object"))
+
+
+UNSEEN = """
+class Scale:  # here
+    def __init__(self, dim):
+        self.a = nn.Linear(dim, dim)
+
+    def __call__(self, x):
+        return self.a(x)
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.scale = Scale(dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.out(self.scale(x))
+"""
+SEEN = {
+    "a module": ("class Scale:", "class Scale(nn.Module):"),
+    "kept apart": ("return self.a(x)", "with torch.no_grad():\n            return self.a(x)"),
+    "a teacher": ("self.scale", "self.teacher"),
+    "made known": (
+        "        self.out =",
+        "        self.known = nn.ModuleList([self.scale.a])\n        self.out =",
+    ),
+    "held by none": ("self.scale = Scale(dim)", "self.scale = nn.Identity()"),
+    "without layers": ("self.a = nn.Linear(dim, dim)", "self.a = torch.relu"),
+    "a trainer": ("__call__", "fit"),
+}
+
+
+def test_layers_of_a_class_that_is_no_module() -> None:
+    """In an attribute, or in a list of them."""
+    assert_lines("GD103", UNSEEN)
+    assert_lines("GD103", UNSEEN.replace("= Scale(dim)", "= nn.ParameterList([Scale(dim)])"))
+
+
+@pytest.mark.parametrize("change", SEEN.values(), ids=SEEN)
+def test_classes_whose_layers_are_seen_or_no_part_of_the_network(change: tuple[str, str]) -> None:
+    """By what the class is, or by who holds it."""
+    text = UNSEEN.replace("  # here", "").replace(*change)
+    assert text != UNSEEN
+    assert_lines("GD103", text)
+
+
+LISTED = {
+    "by a method": ("self.a = self.pile(dim)  # here", "a(x) for a in self.a"),
+    "by a function": ("self.a = pile(dim)  # here", "a(x) for a in self.a"),
+    "grown": ("self.a = []  # here\nself.a += [nn.Linear(dim, dim)]", "a(x) for a in self.a"),
+    "grown by many": (
+        "self.a = []  # here\nself.a.extend(nn.Linear(dim, dim) for _ in range(3))",
+        "a(x) for a in self.a",
+    ),
+    "known": ("self.a = pile(dim)\nself.b = nn.ModuleList(self.a)", "a(x) for a in self.a"),
+    "wrapped": ("self.a = nn.ModuleList(pile(dim))", "a(x) for a in self.a"),
+    "no layers": ("self.a = sizes(dim)", "x + a for a in self.a"),
+    "never used": ("self.a = pile(dim)", "x for _ in range(2)"),
+}
+LISTERS = """
+def pile(dim):
+    layers = []
+    for _ in range(3):
+        layers.append(nn.Linear(dim, dim))
+    return layers
+
+
+def sizes(dim):
+    return [dim, dim]
+
+
+"""
+
+
+@pytest.mark.parametrize(("body", "result"), LISTED.values(), ids=LISTED)
+def test_lists_of_layers_that_helpers_make_or_that_grow(body: str, result: str) -> None:
+    """Torch sees none of the layers in them."""
+    method = "\n    def pile(self, dim):\n        return [nn.Linear(dim, dim) for _ in range(3)]\n"
+    text = built(f"super().__init__()\n{body}", f"return sum({result})") + method
+    assert_lines("GD103", LISTERS.lstrip() + text)
