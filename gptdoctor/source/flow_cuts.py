@@ -192,8 +192,9 @@ class Cuts:
             known = binding.role in _MADE and binding.value is not None
             if not known or binding.value is None or id(binding.value) in held:
                 continue
+            own = {id(node) for node in every_node(binding.value)}  # h = cell(x, h)
             if all(
-                id(reader) in held or self._looks_on(reader)
+                id(reader) in held or id(reader) in own or self._looks_on(reader)
                 for reader in _readers(binding.value, self.function)
             ):
                 yield binding.value

@@ -69,6 +69,8 @@ def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
         inside = [value.elt]
     elif isinstance(value, ast.BinOp):
         inside = [one for one in (value.left, value.right) if container_of(one)]
+    elif isinstance(value, ast.Lambda):  # map(lambda width: nn.Linear(width, width), widths)
+        inside = [value.body]
     elif isinstance(value, ast.Call):
         inside = [*value.args, *(keyword.value for keyword in value.keywords)]
     for one in inside:

@@ -32,7 +32,7 @@ def _stands_once(name: str, text: str) -> bool:
     if name.startswith("_") or not name.isascii():
         return False
     first = text.find(name)
-    return first >= 0 and len(re.findall(rf"\b{name}\b", text)) == 1
+    return first >= 0 and len(re.findall(rf"(?<![.\w]){name}\b", text)) == 1
 
 
 def layers_used_in(statement: ast.Assign, info: ClassInfo) -> list[str]:

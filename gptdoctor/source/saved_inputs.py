@@ -51,8 +51,8 @@ class SavedInputs:
         self.function, self.gradients = function, gradients
         self.uses = Uses(function, gradients)
 
-    def kept_before(self, statement: ast.stmt, name: ast.Name) -> ast.Call | None:
-        """The call of a layer that needs a name's tensor as it was before a statement writes."""
+    def kept_before(self, statement: ast.stmt, name: ast.Name) -> ast.Call | ast.BinOp | None:
+        """The layer's call, or product, that needs a tensor as it was before a statement writes."""
         whole = self._whole(name)
         if not whole or any(one.role is Role.COUNTER for one in whole):
             return None
@@ -62,7 +62,7 @@ class SavedInputs:
             again = any(block.holds(place) for block in loops)
             if place > last and not again:
                 continue
-            call = self._keeping_call(load)
+            call = self._keeping(load)
             if call is None or self._whole(load) != whole or self._apart(place, start(statement)):
                 continue
             if self._learns(call) and not self._compared(call) and self.uses.matters(call):
@@ -90,8 +90,8 @@ class SavedInputs:
         only = [block for block in blocks if block.holds(one) and not block.holds(other)]
         return any(block.leaves or any(excludes(block, held) for held in after) for block in only)
 
-    def _keeping_call(self, load: ast.Name) -> ast.Call | None:
-        """The call of a layer that is given a name, or a part of it that shares its memory."""
+    def _keeping(self, load: ast.Name) -> ast.Call | ast.BinOp | None:
+        """The call of a layer, or product, that is given a name, or a part of its memory."""
         node: ast.AST = load
         while True:
             around = self.uses.parents.get(node)
@@ -99,10 +99,18 @@ class SavedInputs:
             if not part or not isinstance(around, ast.Subscript) or not self._is_view(around.slice):
                 break
             node = around
+        if isinstance(around, ast.BinOp):
+            return around if self._is_factor(node, around) else None
         given = isinstance(around, ast.Call) and len(around.args) == 1 and around.args[0] is node
         return around if given and isinstance(around, ast.Call) and self._keeps(around) else None
 
-    def _compared(self, call: ast.Call) -> bool:
+    def _is_factor(self, node: ast.AST, product: ast.BinOp) -> bool:
+        """Whether a value is multiplied with another that learns: its gradient needs this one."""
+        other = product.right if product.left is node else product.left
+        multiplied = isinstance(product.op, ast.Mult | ast.MatMult)
+        return multiplied and bool(learned(self.gradients.of(other, self.function)))
+
+    def _compared(self, call: ast.expr) -> bool:
         """Whether nothing but a comparison is made of a result: no gradient comes to it."""
         node: ast.AST | None = call
         while node is not None and not isinstance(node, ast.stmt):
@@ -133,7 +141,9 @@ class SavedInputs:
             home == "torch.nn" and KEEPING.match(last) is not None for home, _, last in homes
         )
 
-    def _learns(self, call: ast.Call) -> bool:
+    def _learns(self, call: ast.Call | ast.BinOp) -> bool:
+        if isinstance(call, ast.BinOp):
+            return True  # by the other factor
         name, owner = self_attribute(call.func), self.function.owner
         if name is None or owner is None:
             return False

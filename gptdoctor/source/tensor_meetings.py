@@ -37,6 +37,11 @@ JOINING = frozenset(
         "logical_and",
         "logical_or",
         "scaled_dot_product_attention",
+        "embedding",
+        "cross_entropy",
+        "nll_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
     }
 )
 # What is plainly a type: torch.float32, x.dtype, input_dtype.

@@ -82,7 +82,7 @@ def see_write(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if is_off_limits(function, node) or decorator_switch(function) or _switched_off(visit):
         return
     location = visit.module.location(node)
-    called = text_of(layer.func)
+    called = text_of(layer.func if isinstance(layer, ast.Call) else layer)
     yield Suspicion(
         rule=CODE,
         location=location,

@@ -22,7 +22,8 @@ OWN = (
     "_init_weights init_weights initialize_weights _initialize_weights initialise_weights "
     "_initialise_weights _init_parameters init_parameters initialize_parameters "
     "_initialize_parameters init_params _init_params weights_init _weights_init weight_init "
-    "_weight_init reset_parameters _reset_parameters reset_weights _reset_weights setup_weights"
+    "_weight_init reset_parameters _reset_parameters reset_weights _reset_weights setup_weights "
+    "initialize _initialize initialise _initialise init _init init_layers _init_layers"
 )
 # Calls that set numbers.
 SETTING = re.compile(

@@ -10,7 +10,7 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_calls import callers
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.module import SourceModule
@@ -104,7 +104,11 @@ def _is_only_called(made: ast.Call, visit: Visit) -> bool:
     if function is None or not isinstance(around, _GIVING):
         return False
     names = function.bindings.names_given.get(value, [])
-    return len(names) == 1 and _called_alone(names[0], value, function)
+    if len(names) != 1:
+        return False
+    if value is made or (isinstance(value, ast.Call) and not _is_list(value, visit)):
+        return _called_alone(names[0], value, function)
+    return _gone_through_alone(names[0], value, function)
 
 
 def _whole(made: ast.Call, visit: Visit) -> tuple[ast.expr, ast.AST]:
@@ -115,9 +119,9 @@ def _whole(made: ast.Call, visit: Visit) -> tuple[ast.expr, ast.AST]:
         if isinstance(parents[-1], ast.Attribute) and _moves(parents[-2], value):
             moved = parents[-2]
             value, parents = moved if isinstance(moved, ast.Call) else value, parents[:-2]
-        elif _is_sequence(parents[-1], value, visit):
+        elif _is_sequence(parents[-1], value, visit) or _is_listed(parents[-1], value, visit):
             around = parents.pop()
-            value = around if isinstance(around, ast.Call) else value
+            value = around if isinstance(around, ast.expr) else value
         else:
             return value, parents[-1]
 
@@ -127,6 +131,19 @@ def _is_sequence(node: ast.AST, value: ast.expr, visit: Visit) -> bool:
     if not isinstance(node, ast.Call) or value not in node.args:
         return False
     return visit.module.names.called(node) == "torch.nn.Sequential"
+
+
+def _is_listed(node: ast.AST, value: ast.expr, visit: Visit) -> bool:
+    """Whether a layer is what a list has in it, or a list what `nn.ModuleList` is given."""
+    if isinstance(node, ast.ListComp | ast.GeneratorExp):
+        return node.elt is value
+    if isinstance(node, ast.List):
+        return value in node.elts
+    return isinstance(node, ast.Call) and _is_list(node, visit) and value in node.args
+
+
+def _is_list(call: ast.Call, visit: Visit) -> bool:
+    return visit.module.names.called(call) == "torch.nn.ModuleList"
 
 
 def _replaces(made: ast.Call, visit: Visit) -> bool:
@@ -151,7 +168,7 @@ def _moves(node: ast.AST, value: ast.expr) -> bool:
 def _called_alone(name: str, value: ast.expr, function: Function) -> bool:
     """Whether a local layer is called or moved, and nothing else is done with it."""
     known = function.bindings.by_name.get(name, [])
-    if any(one.role is not Role.WHOLE or one.value is not value for one in known):
+    if any(one.role is not Role.WHOLE or not _is_same(one.value, name, value) for one in known):
         return False
     inside = list(own_nodes(function.node))
     callees = {node.func for node in inside if isinstance(node, ast.Call)}
@@ -166,6 +183,36 @@ def _called_alone(name: str, value: ast.expr, function: Function) -> bool:
         if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load)
     ]
     return bool(reads) and all(node in callees or node in moved for node in reads)
+
+
+def _is_same(given: ast.expr | None, name: str, value: ast.expr) -> bool:
+    """Whether a name is given the layer, or `layer = layer.cuda()`."""
+    called = given.func if isinstance(given, ast.Call) else None
+    moved = isinstance(called, ast.Attribute) and called.attr in MOVING
+    again = moved and isinstance(called, ast.Attribute) and text_of(called.value) == name
+    return given is value or again
+
+
+def _gone_through_alone(name: str, value: ast.expr, function: Function) -> bool:
+    """Whether a local list of layers is gone through, and each of them is called alone."""
+    known = function.bindings.by_name.get(name, [])
+    loads = loads_of(function).get(name, [])
+    elements = [
+        (other, one)
+        for other, bindings in function.bindings.by_name.items()
+        for one in bindings
+        if one.role is Role.ELEMENT and one.value in loads
+    ]
+    if len(known) != 1 or known[0].value is not value or len(elements) != len(loads):
+        return False
+    callees = {node.func for node in own_nodes(function.node) if isinstance(node, ast.Call)}
+    reads = [
+        load
+        for other, one in elements
+        for load in loads_of(function).get(other, [])
+        if one in function.reaching(load)
+    ]
+    return bool(reads) and all(load in callees for load in reads)
 
 
 def _is_cached(visit: Visit) -> bool:

@@ -284,5 +284,5 @@ DEFECT = Defect(
     healed=SICK.replace(
         "[nn.Linear(width, width)] * depth", "nn.Linear(width, width) for _ in range(depth)"
     ),
-    suspects={calls("ModuleList", "Sequential"): see_list},
+    suspects={calls("ModuleList", "Sequential", "ModuleDict"): see_list},
 )
