@@ -15,9 +15,6 @@ from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_experts import expert_loop
 from gptdoctor.source.flow_overwrites import writes_in
 from gptdoctor.source.flow_routing import Collision, Routing
-from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.repeated_rows import repeats_rows
 from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD201"
@@ -37,20 +34,6 @@ def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         collision = routing.collision(write)
         if collision is not None:
             yield _suspicion(collision, visit)
-
-
-def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A sum into rows of tokens that stand there once for each of their experts."""
-    if not isinstance(node, ast.AugAssign) or node.target.__class__ is not ast.Subscript:
-        return
-    function = visit.flow
-    rows = repeats_rows(node, function) if function is not None else ""
-    if function is not None and rows:
-        told = (
-            f"`{text_of(node.target)} += ...` adds once to each row, and `{rows}` names a token "
-            "once for each of its experts: all but one of their results are lost; use index_add_"
-        )
-        yield suspicion(CODE, node, function, told)
 
 
 def _suspicion(collision: Collision, visit: Visit) -> Suspicion:
@@ -180,8 +163,7 @@ DEFECT = Defect(
     summary="The results of a token's experts are written over one another.",
     explanation=(
         "A token goes to several experts, and each result is stored by an assignment (a mask, row "
-        "numbers, index_put, index_copy, scatter, torch.where) into the same buffer; or "
-        "`out[rows] += y` adds them, where a row stands several times in `rows`. Other additions, "
+        "numbers, index_put, index_copy, scatter, torch.where) into the same buffer. Additions, "
         "routing to one expert only, a fresh buffer for each slot and a place of its own for each "
         "expert are right."
     ),
@@ -199,7 +181,7 @@ DEFECT = Defect(
         "out[mask] = expert(x[mask])",
         "out[mask] += weights[..., slot][mask].unsqueeze(-1) * expert(x[mask])",
     ),
-    suspects={ast.For: see_loop, ast.AugAssign: see_sum},
+    suspects={ast.For: see_loop},
     convicts={PROBE: read_routing, STACKS_PROBE: read_stacks},
     explains=("GD202", "GD203", "GD204", "GD206"),
     fix=FixPromise(
