@@ -27,6 +27,49 @@ class Stacked(nn.Module):
         out[rows] += answers * weights.flatten()[:, None]  # here
         return out
 """
+COPIED = """\
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(dim, 4)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            rows, slot = torch.where(chosen == number)
+            out[rows].add_(weights[rows, slot, None] * expert(x[rows]))  # here
+        return out
+"""
+WRITTEN = {
+    "added": ("out[rows].add_(", "out[rows] += ("),
+    "to a part": ("out[rows].add_(", "out[0].add_("),
+    "made anew": ("out[rows].add_(", "y = out[rows].add("),
+    "by index": ("out[rows].add_(", "out.index_add_(0, rows, "),
+}
+
+
+def test_sums_into_a_copy() -> None:
+    """What row numbers pick is none of the buffer."""
+    assert lines_of("GD202", COPIED) == marked(COPIED)
+    masked = COPIED.replace("out[rows]", "out[(chosen == number).any(-1)]")
+    assert lines_of("GD202", masked) == marked(masked)
+
+
+@pytest.mark.parametrize("change", WRITTEN.values(), ids=WRITTEN)
+def test_sums_into_the_buffer(change: tuple[str, str]) -> None:
+    """Or into what is no copy."""
+    text = COPIED.replace(*change)
+    assert text != COPIED
+    assert lines_of("GD202", text) == []
+
+
 NAMED_TWICE = {
     "as written": ("", ""),
     "divided": (

@@ -10,6 +10,8 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_membership import membership
+from gptdoctor.source.flow_overwrites import elements
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.repeated_rows import repeats_rows
@@ -29,6 +31,24 @@ def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         told = (
             f"`{text_of(node.target)} += ...` adds once to each row, and `{rows}` names a token "
             "once for each of its experts: all but one of their results are lost; use index_add_"
+        )
+        yield suspicion(CODE, node, function, told)
+
+
+def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`out[mask].add_(...)`: what a mask or row numbers pick is a copy."""
+    called = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(called, ast.Call) or not isinstance(called.func, ast.Attribute):
+        return
+    method, part = called.func.attr, called.func.value
+    in_place = method.endswith("_") and not method.endswith("__")
+    function = visit.flow if in_place and isinstance(part, ast.Subscript) else None
+    if function is None or not isinstance(part, ast.Subscript):
+        return
+    if any(membership(one, function) is not None for one in elements(part.slice)):
+        told = (
+            f"`{text_of(part)}` is a copy of the rows of one expert: what `{method}` writes into "
+            "it never reaches the buffer"
         )
         yield suspicion(CODE, node, function, told)
 
@@ -117,8 +137,9 @@ DEFECT = Defect(
         "whose result nobody keeps (`out.index_add(...)` without the underscore), or written by "
         "numbers that repeat (`out[rows] += ...`, which keeps one of them). Results that another "
         "expert's are written over are GD201. A token that an expert has no room for, a weight of "
-        "zero and a row that merely fills a tray are right. The text shows numbers that repeat "
-        "where they are those of the tokens, once for each expert that topk chose."
+        "zero and a row that merely fills a tray are right. The text shows a copy where a "
+        "mask or numbers of one expert pick it, and numbers that repeat where they are those of "
+        "the tokens, once for each expert that topk chose."
     ),
     harm=(
         "The chosen experts are computed for nothing: the block gives the same output without "
@@ -135,7 +156,7 @@ DEFECT = Defect(
         "out[mask].add_(weights[..., slot][mask, None] * expert(x[mask]))",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
-    suspects={ast.AugAssign: see_sum},
+    suspects={ast.AugAssign: see_sum, ast.Expr: see_statement},
     words=("topk",),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204", "GD206"),
