@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
@@ -11,14 +10,17 @@ from gptdoctor.source.constructors import own_text
 from gptdoctor.source.flow_targets import names_in
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
-from gptdoctor.source.statements import own_statements
+
+_WORKING = frozenset({ast.Call, ast.BinOp, ast.Subscript, ast.Tuple, ast.ListComp})
 
 
 def idle_statements(node: ast.FunctionDef, module: SourceModule) -> Iterator[ast.Assign]:
     """The assignments of a method whose names stand nowhere else in it; most methods have none."""
     text = module.lines_of(node)
-    for statement in own_statements(node):
-        if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+    for statement in node.body:
+        if not isinstance(statement, ast.Assign) or statement.value.__class__ not in _WORKING:
+            continue
+        if len(statement.targets) != 1:
             continue
         target = statement.targets[0]
         plain = isinstance(target, ast.Name | ast.Tuple)
@@ -31,8 +33,13 @@ def _stands_once(name: str, text: str) -> bool:
     """Whether a name is read nowhere; one that begins with "_" is not meant to be."""
     if name.startswith("_") or not name.isascii():
         return False
-    first = text.find(name)
-    return first >= 0 and len(re.findall(rf"(?<![.\w]){name}\b", text)) == 1
+    found, at = 0, text.find(name)
+    while at >= 0 and found < 2:
+        before, after = text[at - 1 : at], text[at + len(name) : at + len(name) + 1]
+        whole = not (before == "." or before == "_" or before.isalnum())
+        found += whole and not (after == "_" or after.isalnum())
+        at = text.find(name, at + len(name))
+    return found == 1
 
 
 def layers_used_in(statement: ast.Assign, info: ClassInfo) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable, Iterator
-from typing import TypeGuard
 
+from gptdoctor.source.called_helpers import helpers_called, helpers_in
 from gptdoctor.source.constructors import Constructor, Setting, lines_in
 from gptdoctor.source.flow_functions import Function, assigned_names, functions_of
 from gptdoctor.source.flow_targets import Role
@@ -47,27 +47,18 @@ def makes_tensors(node: ast.AST, module: SourceModule) -> bool:
     if any(map(text.__contains__, _ways_to_makers(module))) and _has_maker(text):
         return True
     # A helper's name is said in few constructors, and most files have no such helper.
-    return any(f"{name}(" in text for name in _tensor_helpers(module))
+    return any(_is_tensor_helper(module, name) for name in helpers_called(text, module))
 
 
 def _has_maker(text: str) -> bool:
     return any(map(text.__contains__, _MAKER_WORDS)) and MAKER.search(text) is not None
 
 
-@kept(64)
-def _tensor_helpers(module: SourceModule) -> frozenset[str]:
-    """The functions and methods of a file that may make such a tensor and return it."""
-    if not _has_maker(module.text):
-        return frozenset()
-    bodies = [module.tree.body, *(one.body for one in module.tree.body if _is_class(one))]
-    helpers = (one for body in bodies for one in body if isinstance(one, ast.FunctionDef))
-    return frozenset(
-        one.name
-        for one in helpers
-        if one.name not in ("__init__", "forward")
-        and "return" in (lines := module.lines_of(one))
-        and _has_maker(lines)
-    )
+@kept(256)
+def _is_tensor_helper(module: SourceModule, name: str) -> bool:
+    """Whether a function or method of a file may make such a tensor and return it."""
+    texts = map(module.lines_of, helpers_in(module).get(name, ()))
+    return any("return" in text and _has_maker(text) for text in texts)
 
 
 @kept(64)
@@ -200,7 +191,7 @@ class _Kinds:
         owner, module = self.function.owner, self.function.module
         methods = owner.methods if owner is not None else {}
         node = methods.get(name) if name else module.functions.get(qualified)
-        if node is None or self.helpers >= DEEPEST or node.name not in _tensor_helpers(module):
+        if node is None or self.helpers >= DEEPEST or not _is_tensor_helper(module, node.name):
             return ""
         helper = functions_of(self.project, module)[node]
         kinds = _Kinds(self.project, helper, self.helpers + 1)
@@ -246,7 +237,3 @@ def _filling(name: str) -> str:
     if FILLED_AT_RANDOM.search(name):
         return "drawn"
     return "flat" if name in FILLED_FLAT else ""
-
-
-def _is_class(node: ast.stmt) -> TypeGuard[ast.ClassDef]:
-    return isinstance(node, ast.ClassDef)

@@ -8,23 +8,51 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
+from functools import cached_property
 
-from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_blocks import Block, excludes
 from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_sources import learned
+from gptdoctor.source.flow_switches import block_switch
 from gptdoctor.source.flow_targets import Position, Role, end, start
 from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.saved_results import written_name
+from gptdoctor.source.statements import own_statements
 
 # Layers of torch.nn whose weights get their gradient from the input as it was.
 KEEPING = re.compile(r"^(Linear|Bilinear|Conv\d+d|ConvTranspose\d+d|LayerNorm|RMSNorm|GroupNorm)$")
+_WRITES = ("+= ", "] = ", "*= ", "-= ", "/= ")
 _INDEX = (ast.Constant, ast.Slice, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load)
 _INDEX_OPERATORS = (ast.operator, ast.unaryop)
+
+
+def methods_that_write(info: ClassInfo) -> Iterator[ast.FunctionDef]:
+    """The methods of a class that may write into anything in place, as their lines tell."""
+    if not _may_write_in(info.text):
+        return
+    for method in info.methods.values():
+        if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+            continue
+        if _may_write_in(info.module.lines_of(method)):
+            yield method
+
+
+def _may_write_in(text: str) -> bool:
+    """Whether a text has `x += y`, `x[rows] = y` or `x.add_(y)`; no `__init__(`."""
+    if any(map(text.__contains__, _WRITES)):
+        return True
+    at = text.find("_(")
+    while at >= 0:
+        if text[at - 1 : at] != "_":
+            return True
+        at = text.find("_(", at + 2)
+    return False
 
 
 def may_write(statement: ast.AST) -> ast.Name | None:
@@ -49,7 +77,39 @@ class SavedInputs:
 
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
-        self.uses = Uses(function, gradients)
+
+    @cached_property
+    def uses(self) -> Uses:
+        """Where the values of the function go; most functions are never asked."""
+        return Uses(self.function, self.gradients)
+
+    def written_over(self) -> Iterator[tuple[ast.stmt, ast.Call | ast.BinOp]]:
+        """The statements that write into what a layer or product before them needs, with it."""
+        for statement in own_statements(self.function.node):
+            name = may_write(statement)
+            if name is None or not isinstance(statement, ast.stmt) or not self._is_given(name.id):
+                continue
+            kept = self.kept_before(statement, name)
+            if kept is not None and not self._switched_off(statement):
+                yield statement, kept
+
+    def _is_given(self, name: str) -> bool:
+        """Whether some call or product takes a name, by the text: asked before it is followed."""
+        text = self.function.text
+        ways = (
+            f"({name})",
+            f"({name}[",
+            f"{name} *",
+            f"* {name}",
+            f"{name} @",
+            f"@ {name}",
+            f"{name}[",
+        )
+        return any(way in text for way in ways)
+
+    def _switched_off(self, statement: ast.stmt) -> bool:
+        around = (one for one, _ in self.function.statements_around(statement))
+        return any(isinstance(one, ast.With) and block_switch(one, self.function) for one in around)
 
     def kept_before(self, statement: ast.stmt, name: ast.Name) -> ast.Call | ast.BinOp | None:
         """The layer's call, or product, that needs a tensor as it was before a statement writes."""

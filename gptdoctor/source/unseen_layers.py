@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from gptdoctor.source.called_helpers import helpers_in
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import Constructor, Setting, settings_of
 from gptdoctor.source.flow_assigned import Assigned
@@ -27,23 +28,15 @@ APART = re.compile(r"no_grad|requires_grad|\.eval\(|def parameters|state_dict|op
 RUNNING = frozenset({"forward", "__call__"})
 
 
-@kept(64)
-def list_helpers(module: SourceModule) -> frozenset[str]:
-    """The functions and methods of a file that may return a list of layers."""
-    if not LISTING.search(module.text):
-        return frozenset()
-    classes = (one.body for one in module.tree.body if isinstance(one, ast.ClassDef))
-    helpers = (
-        one
-        for body in (module.tree.body, *classes)
-        for one in body
-        if isinstance(one, ast.FunctionDef) and one.name not in RUNNING | {"__init__"}
-    )
-    return frozenset(one.name for one in helpers if _lists_layers(module.lines_of(one)))
+def list_helpers(module: SourceModule, called: frozenset[str]) -> frozenset[str]:
+    """Of what a constructor calls, what may return a list of layers."""
+    return frozenset(name for name in called if _is_list_helper(module, name))
 
 
-def _lists_layers(text: str) -> bool:
-    return LISTING.search(text) is not None and ("nn." in text or "(" in text.partition(":")[2])
+@kept(256)
+def _is_list_helper(module: SourceModule, name: str) -> bool:
+    texts = map(module.lines_of, helpers_in(module).get(name, ()))
+    return any(LISTING.search(text) is not None for text in texts)
 
 
 def helped(constructor: Constructor, names: frozenset[str]) -> Iterator[tuple[Setting, str]]:

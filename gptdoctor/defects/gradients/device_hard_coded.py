@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.named_devices import device_of, is_first
@@ -29,10 +30,11 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`.cuda()`, `.to("cuda")` or `device="cuda"` in a forward."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    function, owner = visit.flow, visit.owner
-    if function is None or owner is None or not _may_tell(node):
+    method, owner = visit.function, visit.owner
+    if method is None or owner is None or not _may_tell(node, method):
         return
-    if not runs_in_forward(function.node, owner):
+    function = visit.flow if runs_in_forward(method, owner) else None
+    if function is None:
         return
     told = device_of(visit.project, node, function)
     if told is None or not is_first(told, node, function):
@@ -54,11 +56,20 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     )
 
 
-def _may_tell(call: ast.Call) -> bool:
+def _may_tell(call: ast.Call, method: FunctionNode) -> bool:
     """Whether a call is told anything by which it may name a device: most are not."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    told = any(one.arg in ("device", None) for one in call.keywords)
-    return told or name == "cuda" or name in TYPES or (name == "to" and bool(call.args))
+    given = [one.value for one in call.keywords if one.arg in ("device", None)]
+    if name == "to":
+        given += call.args[:1]
+    return name == "cuda" or name in TYPES or any(_may_name(one, method) for one in given)
+
+
+def _may_name(value: ast.expr, method: FunctionNode) -> bool:
+    """Whether a value may be a device's name: `x.device` and what a caller gives are none."""
+    if isinstance(value, ast.Name):
+        return all(one.arg != value.id for one in method.args.args)
+    return not isinstance(value, ast.Attribute) or self_attribute(value) is not None
 
 
 def _has_asked(visit: Visit) -> bool:

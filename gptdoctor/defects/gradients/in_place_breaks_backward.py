@@ -12,11 +12,11 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, InPlaceWrite
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Named, Proof, Visit, calls
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.constructors import constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_parameters import is_activation
 from gptdoctor.source.flow_sources import arguments, learned
@@ -25,7 +25,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.names import called_name
-from gptdoctor.source.saved_inputs import SavedInputs, may_write
+from gptdoctor.source.saved_inputs import SavedInputs, may_write, methods_that_write
 from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"
@@ -67,31 +67,36 @@ def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     )
 
 
-def see_write(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A write into what a layer was given, and needs for the gradient of its weight."""
-    name = may_write(node)
-    if name is None or not isinstance(node, ast.stmt) or visit.owner is None:
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The writes of a forward pass, and of the methods that it calls, into what layers need."""
+    owner = visit.owner
+    if owner is None or owner.methods.get("forward") is not node:
         return
-    method = visit.function
-    if method is None or not _is_trained(method, visit):
-        return
-    function = functions_of(visit.project, visit.module)[method]
-    layer = SavedInputs(function, gradients_of(visit.project)).kept_before(node, name)
-    if layer is None or not _is_of_network(visit):
-        return
-    if is_off_limits(function, node) or decorator_switch(function) or _switched_off(visit):
-        return
+    for method in methods_that_write(owner):
+        function = functions_of(visit.project, visit.module)[method]
+        if _is_trained(method, visit) and not decorator_switch(function):
+            saved = SavedInputs(function, gradients_of(visit.project))
+            for statement, layer in saved.written_over():
+                if _is_of_network(visit) and not is_off_limits(function, statement):
+                    yield _judged(statement, layer, function, visit)
+
+
+def _judged(
+    node: ast.stmt, layer: ast.Call | ast.BinOp, function: Function, visit: Visit
+) -> Suspicion:
     location = visit.module.location(node)
     called = text_of(layer.func if isinstance(layer, ast.Call) else layer)
-    yield Suspicion(
+    name = may_write(node)
+    written = name.id if name is not None else ""
+    return Suspicion(
         rule=CODE,
         location=location,
-        symbol=visit.symbol,
+        symbol=function.symbol,
         message=(
-            f"This writes into {name.id}, and the backward pass of {called} needs what it was "
+            f"This writes into {written}, and the backward pass of {called} needs what it was "
             f"given as it was: it ends with an error."
         ),
-        details={"name": name.id, "needed_by": called, "needed_line": layer.lineno},
+        details={"name": written, "needed_by": called, "needed_line": layer.lineno},
         extent=(location.line, location.end_line),
     )
 
@@ -127,12 +132,6 @@ def see_update(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         details={"name": f"self.{name}"},
         extent=(location.line, location.end_line),
     )
-
-
-def see_augmented(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """`+=` and its kin, of a parameter or of a tensor that a layer needs."""
-    yield from see_update(node, visit)
-    yield from see_write(node, visit)
 
 
 def _is_parameter(value: ast.expr, visit: Visit) -> bool:
@@ -288,12 +287,10 @@ DEFECT = Defect(
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
     suspects={
         calls(*SAVING): see_result,
-        ast.AugAssign: see_augmented,
-        ast.Assign: see_write,
-        ast.Expr: see_write,
+        ast.AugAssign: see_update,
+        Named(ast.FunctionDef, ("forward",)): see_forward,
     },
     convicts={PROBE: read_flow, "construction": read_construction},
     explains=("GD903",),
-    words=("torch.nn", "from torch import"),  # layers and parameters are torch's
     proof=Proof(test=_test),
 )

@@ -32,19 +32,19 @@ SETTING = re.compile(
 )
 # Decorators that leave a function what it is.
 _HARMLESS = frozenset({"torch.no_grad", "torch.inference_mode", "staticmethod"})
-COMMENT = re.compile(r"#.*")
 
 
 def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A method, or function, that draws weights, and whose name the project says nowhere else."""
     if not isinstance(node, ast.FunctionDef) or visit.function is not None:
         return
-    module, info = visit.module, visit.owner
+    module = visit.module
+    if module.text.count(f"{node.name}(") > 1 or not _is_named_once(node.name, module):
+        return  # as most are: somebody calls it, or another class has one
     lines = module.lines_of(node).partition("\n")[2]
     if not SETTING.search(lines) or not _is_plain(node, module):
         return
-    if not _is_named_once(node.name, module):
-        return
+    info = visit.owner
     if info is not None and (info.node is not visit.parent or not _is_whole(visit.project, info)):
         return
     if info is None and not _has_network(visit):
@@ -74,12 +74,16 @@ def _is_plain(node: ast.FunctionDef, module: SourceModule) -> bool:
 
 def _is_named_once(name: str, module: SourceModule) -> bool:
     """Whether a file names it by its definition alone, or by a statement that does nothing."""
-    said = len(re.findall(rf"\b{name}\b", module.text))
-    if said > 1:
-        said = len(re.findall(rf"\b{name}\b", COMMENT.sub("", module.text)))
-    # `self.init_weights` without parentheses is no call.
-    idle = re.findall(rf"^[ \t]+self\.{name}[ \t]*(?:#.*)?$", module.text, re.MULTILINE)
-    return said - len(idle) == 1
+    text, said = module.text, 0
+    for found in re.finditer(rf"\b{name}\b", text):
+        end = text.find("\n", found.end())
+        line = text[text.rfind("\n", 0, found.start()) + 1 : end if end >= 0 else None]
+        code = line.partition("#")[0]
+        # `self.init_weights` without parentheses is no call, and a comment is none.
+        said += name in code and code.strip() != f"self.{name}"
+        if said > 1:
+            return False
+    return said == 1
 
 
 def _place(node: ast.FunctionDef, visit: Visit) -> ast.AST:

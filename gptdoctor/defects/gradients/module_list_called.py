@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
+from gptdoctor.source.called_helpers import helpers_called
 from gptdoctor.source.classes import ClassInfo, parameter_names, self_attribute
-from gptdoctor.source.constructors import Constructor, constructor_at, own_text
+from gptdoctor.source.constructors import Constructor, constructor_at, lines_in, own_text
 from gptdoctor.source.flow_assigned import Assigned
 from gptdoctor.source.flow_functions import functions_of, own_nodes
 from gptdoctor.source.flow_settings import attributes_set, settings_in
@@ -25,15 +25,13 @@ from gptdoctor.source.renamed import is_renamed
 CODE = "GD116"
 HOLDING = ("torch.nn.ModuleList", "torch.nn.ModuleDict", "torch.nn.ParameterList")
 _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in HOLDING)
-# How a text calls an attribute, or some items of it, or gives it to a name that it may call.
-_CALLED = r"self\.{name}(\(|\[[^\]\n]*:[^\]\n]*\]\(|$)"
-# The same of what holds containers: its items may be called.
-_NESTED = r"self\.{name}(\(|\[|\)*:|$)"
 
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A list or dictionary of layers that the class calls."""
     if not isinstance(node, ast.FunctionDef) or not _names_one(visit.module):
+        return
+    if not _may_make_one(lines_in(visit.module, node), visit.module):
         return
     around = visit.parent
     # Nearly every model has such lists, and nearly none calls one.
@@ -62,6 +60,14 @@ def _names_one(module: SourceModule) -> bool:
     return any(map(module.text.__contains__, _LAST_NAMES)) or is_renamed(module, _LAST_NAMES)
 
 
+def _may_make_one(text: str, module: SourceModule) -> bool:
+    """Whether a constructor's text names a container, a class that is one, or a helper."""
+    named = any(map(text.__contains__, _LAST_NAMES)) or is_renamed(module, _LAST_NAMES)
+    if named or any(map(text.__contains__, _subclasses(module))):
+        return True
+    return bool(helpers_called(text, module))
+
+
 def _maybe_called(
     node: ast.FunctionDef, around: ast.AST | None, module: SourceModule
 ) -> Iterator[str]:
@@ -69,10 +75,23 @@ def _maybe_called(
     text = module.lines_of(around) if isinstance(around, ast.ClassDef) else ""
     for statement in settings_in(node.body):
         for name, value in attributes_set(statement):
-            if f"self.{name}" in text and _may_hold(value, node, module):
-                wanted = _NESTED if _is_item(statement) or _holds_more(value) else _CALLED
-                if re.search(wanted.format(name=re.escape(name)), text, re.MULTILINE):
-                    yield name
+            if not _may_hold(value, node, module):
+                continue
+            if _is_item(statement) or _holds_more(value) or _is_called(name, text):
+                yield name
+
+
+def _is_called(name: str, text: str) -> bool:
+    """Whether a text calls an attribute, or some of its items, or gives it to a name."""
+    if f"self.{name}(" in text or f"= self.{name}\n" in text:
+        return True
+    at = text.find(f"self.{name}[")
+    while at >= 0:
+        index, _, rest = text[at : at + 80].partition("]")
+        if ":" in index and rest.startswith("("):
+            return True
+        at = text.find(f"self.{name}[", at + 1)
+    return False
 
 
 def _may_hold(value: ast.expr, node: ast.FunctionDef, module: SourceModule) -> bool:

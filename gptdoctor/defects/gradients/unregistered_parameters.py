@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.called_helpers import helpers_called
 from gptdoctor.source.constructors import (
     Constructor,
     Setting,
@@ -50,9 +51,11 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     text = lines_in(visit.module, node)
     hides, lost = may_hide(node, text), list(_lost(node, text, visit.module))
-    helpers = frozenset(name for name in list_helpers(visit.module) if f"{name}(" in text)
+    called = helpers_called(text, visit.module)  # asked first: in few constructors anything is
+    helpers = list_helpers(visit.module, called) if called else called
     if not hides and not lost and not helpers:
-        yield from _no_module(visit)
+        if isinstance(visit.parent, ast.ClassDef) and not visit.parent.bases:
+            yield from _no_module(visit)
         return  # as most: whose class this is need not be found out
     constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
