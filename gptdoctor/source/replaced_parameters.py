@@ -13,7 +13,7 @@ from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, 
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.forward_path import runs_in_forward
-from gptdoctor.source.names import called_name
+from gptdoctor.source.names import Names, called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import every_statement, own_statements
@@ -176,19 +176,24 @@ def _kind(target: ast.expr, value: ast.expr, constructor: Constructor, function:
     if len(made) != 1 or not isinstance(made[0].node, ast.Assign | ast.AnnAssign):
         return ""
     qualified = names.called(made[0].value) or ""
-    last = qualified.rpartition(".")[2]
-    if not qualified.startswith("torch.nn.") or _learns(name, constructor) is not Learns.YES:
-        return ""
-    parameter = last in PARAMETERS
+    if not qualified.startswith("torch.nn.") or made[0].value is value:
+        return ""  # the statement that makes it, as most are
+    found = _new(value, names, function, qualified, whole=whole)
+    # What learns is dear to find out: asked where all else speaks for it.
+    return found if found and _learns(name, constructor) is Learns.YES else ""
+
+
+def _new(value: ast.expr, names: Names, function: Function, was: str, *, whole: bool) -> str:
+    """What a value is beside the one that was made by `was`: of an attribute or its weight."""
+    parameter = was.rpartition(".")[2] in PARAMETERS
+    new = names.called(value) or ""
+    last = new.rpartition(".")[2]
     if whole and not parameter:
-        new = names.called(value) or ""
-        layer = new.rpartition(".")[2]
-        fresh = new.startswith("torch.nn.") and layer[:1].isupper() and layer not in PARAMETERS
-        return "layer" if fresh and not PARAMETERLESS.search(layer) else ""
+        fresh = new.startswith("torch.nn.") and last[:1].isupper() and last not in PARAMETERS
+        return "layer" if fresh and not PARAMETERLESS.search(last) else ""
     if whole is not parameter:
         return ""
-    new = (names.called(value) or "").rpartition(".")[2]
-    if new in PARAMETERS:
+    if last in PARAMETERS:
         return "parameter"
     return "tensor" if _is_tensor(value, function, 0) else ""
 
