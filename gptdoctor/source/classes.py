@@ -107,7 +107,10 @@ def _inner(node: ast.If | ast.Try) -> Iterator[ast.stmt]:
 
 
 def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
-    """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text."""
+    """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text.
+
+    Of `self.A, self.B = a, b` each of the two.
+    """
     for node in statements_below(method):
         if isinstance(node, ast.Assign):
             targets = node.targets
@@ -119,6 +122,19 @@ def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
             name = self_attribute(target)
             if name and node.value is not None:
                 yield name, node.value
+            elif target.__class__ is ast.Tuple and node.value.__class__ is ast.Tuple:
+                yield from _side_by_side(target, node.value)
+
+
+def _side_by_side(target: ast.expr, value: ast.expr | None) -> Iterator[tuple[str, ast.expr]]:
+    """The attributes of a tuple, each with what it gets of another."""
+    names = target.elts if isinstance(target, ast.Tuple) else []
+    values = value.elts if isinstance(value, ast.Tuple) else []
+    if len(names) == len(values) and not any(isinstance(one, ast.Starred) for one in names):
+        for one, given in zip(names, values, strict=True):
+            name = self_attribute(one)
+            if name:
+                yield name, given
 
 
 def self_attribute(node: ast.AST) -> str | None:

@@ -8,12 +8,13 @@ shares count for every token.
 from __future__ import annotations
 
 import ast
+from copy import copy
 
 from gptdoctor.source.flow_experts import ExpertLoop
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_membership import Choice
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to
@@ -42,7 +43,8 @@ class Shares:
 
     def __init__(self, project: Project, loop: ExpertLoop) -> None:
         self.loop, self.function = loop, loop.function
-        self._choice = Choice(gradients_of(project))
+        self.gradients = gradients_of(project)
+        self._choice = Choice(self.gradients)
         roles = ((one.target, one.role) for one in loop.parts)
         self.counters = frozenset(
             target.id
@@ -149,9 +151,35 @@ class Shares:
     def _picked(self, value: ast.Subscript, depth: int) -> bool:
         """A column of a table by the loop's number, or a part of what is zero itself."""
         places = value.slice.elts if isinstance(value.slice, ast.Tuple) else [value.slice]
-        if any(isinstance(one, ast.Name) and one.id in self.counters for one in places):
+        if any(map(self._is_number, places)):
             return self.is_table(value.value, depth)
         return self.is_own(value.value, depth)
+
+    def _is_number(self, place: ast.expr) -> bool:
+        """Whether a place in an index is the loop's number: `e`, or `e : e + 1`."""
+        if not isinstance(place, ast.Slice):
+            return isinstance(place, ast.Name) and place.id in self.counters
+        lower, upper = place.lower, place.upper
+        plain = isinstance(lower, ast.Name) and lower.id in self.counters
+        one = isinstance(upper, ast.BinOp) and isinstance(upper.op, ast.Add)
+        if not plain or lower is None or upper is None or not one:
+            return False
+        return text_of(upper) in (f"{text_of(lower)} + 1", f"1 + {text_of(lower)}")
+
+    def _returned(self, call: ast.expr, item: int | None, depth: int) -> bool:
+        """Whether a function of the project gives back such a table, or one as the item."""
+        callee = self.gradients.callee(call, self.function) if isinstance(call, ast.Call) else None
+        if callee is None or not callee.returned:
+            return False
+        there = copy(self)
+        there.function = callee
+        values: list[ast.expr | None] = list(callee.returned)
+        if item is not None:
+            values = [
+                one.elts[item] if isinstance(one, ast.Tuple) and item < len(one.elts) else None
+                for one in callee.returned
+            ]
+        return all(one is not None and there.is_table(one, depth + 1) for one in values)
 
     def _computed(self, value: ast.BinOp, depth: int) -> bool:
         sides = [value.left, value.right]
@@ -176,7 +204,7 @@ class Shares:
             return isinstance(value.op, ast.Div) and left
         made = operation(value, self.function)
         if made is None or not isinstance(value, ast.Call):
-            return False
+            return self._returned(value, None, depth + 1)
         name, base = made
         if name == "one_hot":
             return self.is_choice(base)
@@ -223,7 +251,11 @@ class Shares:
         """A name of such a table; or one of zeros into which a statement scatters the shares."""
         found = self.function.reaching(name)
         first = [one for one in found if one.role is not Role.CHANGED]
-        if len(first) != 1 or first[0].role is not Role.WHOLE or first[0].value is None:
+        if len(first) != 1 or first[0].value is None:
+            return False
+        if first[0].role is Role.ITEM and len(found) == 1:  # gates, loss = self.gating(x)
+            return self._returned(first[0].value, first[0].index, depth)
+        if first[0].role is not Role.WHOLE:
             return False
         if len(found) == 1:
             return self.is_table(first[0].value, depth)

@@ -57,10 +57,10 @@ class Binding:
     role: Role
     value: ast.expr | None
     since: Position  # from where on it holds
-    index: int | None = None  # of ITEM
+    index: int | None = None  # of ITEM, or within an ELEMENT that is taken apart
     blocks: tuple[Block, ...] = ()  # around it, outermost first
     until: Position = END  # where a comprehension's names end
-    among: int = 1  # of how many items an ITEM is one
+    among: int = 1  # of how many items it is one
 
 
 @dataclass(eq=False)

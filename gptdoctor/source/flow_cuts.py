@@ -13,7 +13,13 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_functions import Function, assigned_names, loads_of
+from gptdoctor.source.flow_functions import (
+    Function,
+    assigned_names,
+    functions_of,
+    loads_of,
+    own_nodes,
+)
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
@@ -41,7 +47,9 @@ def cut_value(node: ast.AST) -> ast.expr | None:
     if not isinstance(node, ast.Call):
         return None
     if isinstance(node.func, ast.Attribute) and node.func.attr in LEAVING:
-        return None if node.args else node.func.value
+        if node.args:  # torch.detach(x)
+            return node.args[0] if node.func.attr == "detach" else None
+        return node.func.value
     plain = isinstance(node.func, ast.Name) and node.func.id == "float"
     torch = isinstance(node.func, ast.Attribute) and node.func.attr in ("tensor", "as_tensor")
     return node.args[0] if (plain or torch) and node.args else None
@@ -49,6 +57,8 @@ def cut_value(node: ast.AST) -> ast.expr | None:
 
 # What goes on with a number or an array, and what makes a tensor of one again.
 ONWARD = frozenset({"numpy", "tolist", "item", "cpu", "float", "tensor", "as_tensor", "from_numpy"})
+_MADE = frozenset({Role.WHOLE, Role.ITEM, Role.ELEMENT})
+MOST_CUTS = 6  # in one function: with more of them it works on numbers, and not on a model
 
 
 class _Onward(Uses):
@@ -69,27 +79,73 @@ class Cuts:
         self.function, self.gradients = function, gradients
 
     def lost(self, value: ast.expr) -> list[str]:
-        """The layers and parameters of `self` all of whose results end in this cut value."""
-        owner = self.function.owner
-        if not self._may_hold_layers(value):
+        """The layers and parameters of `self` all of whose results end in this cut value.
+
+        Where they end in several, as the two states of an LSTM do, they are the first one's.
+        """
+        if self.function.owner is None or not self._may_hold_layers(value):
             return []
-        inside = self._cone(value)
+        alone = self._lost_in([value])
+        if alone:
+            return alone
+        others = self._other_cuts(value)
+        if not others:
+            return []
+        first = self._reached(value)
+        for other in others:
+            if start(other) < start(value):
+                first = first - self._reached(other)
+        return [name for name in self._lost_in([value, *others]) if name in first] if first else []
+
+    def _reached(self, value: ast.expr) -> frozenset[str]:
+        """The attributes that a value's gradient would reach."""
+        found = learned(self.gradients.of(value, self.function))
+        return frozenset(name.removeprefix("self.") for name in found)
+
+    def _lost_in(self, values: list[ast.expr]) -> list[str]:
+        """What is lost where all of these leave the graph; `learned` by the first of them."""
+        inside = self._cone(values)
         nodes = [node for part in inside for node in every_node(part)]
+        helpers = self._helpers(nodes)
+        nodes += [node for helper in helpers for node in every_node(helper.node)]
         named = {name for node in nodes if (name := self_attribute(node))}
+        owner = self.function.owner
         if owner is None or not named:
             return []
         text = own_text(owner)
         held = {id(node) for node in nodes}
         attributes = attributes_of(self.gradients.project, owner)
+        made = {name for helper in helpers for name in learned(self.gradients.returned(helper))}
         alone = [
             name
             for name in sorted(named)
             if not self._named_elsewhere(name)
             and all(id(use.node) in held or self._idle(use) for use in text.uses(name))
-            and self._works(name, inside)
+            and (self._works(name, inside) or f"self.{name}" in made)
             and attributes.learns(name) is Learns.YES
         ]
-        return alone if alone and learned(self.gradients.of(value, self.function)) else []
+        return alone if alone and learned(self.gradients.of(values[0], self.function)) else []
+
+    def _helpers(self, nodes: list[ast.AST]) -> list[Function]:
+        """The methods that are called here and nowhere else: what they make is made for this."""
+        owner = self.function.owner
+        names = {name for node in nodes if (name := self_attribute(node))}
+        if owner is None or names.isdisjoint(owner.methods):
+            return []
+        held = {id(node) for node in nodes}
+        text, functions = own_text(owner), functions_of(self.gradients.project, owner.module)
+        return [
+            functions[owner.methods[name]]
+            for name in sorted(names & owner.methods.keys())
+            if all(id(use.node) in held for use in text.uses(name))
+            and not self._named_elsewhere(name)
+        ]
+
+    def _other_cuts(self, value: ast.expr) -> list[ast.expr]:
+        """What else leaves the graph in this function, in the order of the text."""
+        found = (cut_value(node) for node in own_nodes(self.function.node))
+        others = [one for one in found if one is not None and one is not value]
+        return sorted(others, key=start) if len(others) < MOST_CUTS else []
 
     def _may_hold_layers(self, value: ast.expr) -> bool:
         """Whether the value names an attribute, or what may have been made of one.
@@ -97,8 +153,13 @@ class Cuts:
         Most cut values are made of what the caller gave, whose bindings need not be looked up.
         """
         made = assigned_names(self.function)
+        given = self.function.parameter_names
+        brought = self.function.module.names.aliases
+        # What is neither given nor assigned nor imported is a loop's or a comprehension's.
         return any(
-            node.id in made if isinstance(node, ast.Name) else self_attribute(node) is not None
+            node.id in made or (node.id not in given and node.id not in brought)
+            if isinstance(node, ast.Name)
+            else self_attribute(node) is not None
             for node in every_node(value)
         )
 
@@ -106,10 +167,10 @@ class Cuts:
         """Whether the model goes on with what left the graph at `node`."""
         return _Onward(self.function, self.gradients).matters(node)
 
-    def _cone(self, value: ast.expr) -> list[ast.expr]:
-        """The value, and the values of names that are read in it and nowhere else."""
-        parts = [value]
-        held = {id(node) for node in every_node(value)}
+    def _cone(self, values: list[ast.expr]) -> list[ast.expr]:
+        """The values, and those of names that are read in them and nowhere else."""
+        parts = list(values)
+        held = {id(node) for value in values for node in every_node(value)}
         for _ in range(DEEPEST):
             # A name may be read in a part that is found later: all are asked again.
             found = {
@@ -128,11 +189,12 @@ class Cuts:
     def _made(self, name: ast.Name, held: set[int]) -> Iterator[ast.expr]:
         """What a name was bound to, where all its readers lie in what is held."""
         for binding in self.function.bindings.reaching(name.id, start(name), carried=True):
-            known = binding.role in (Role.WHOLE, Role.ITEM) and binding.value is not None
+            known = binding.role in _MADE and binding.value is not None
             if not known or binding.value is None or id(binding.value) in held:
                 continue
+            own = {id(node) for node in every_node(binding.value)}  # h = cell(x, h)
             if all(
-                id(reader) in held or self._looks_on(reader)
+                id(reader) in held or id(reader) in own or self._looks_on(reader)
                 for reader in _readers(binding.value, self.function)
             ):
                 yield binding.value

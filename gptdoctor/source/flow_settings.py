@@ -9,13 +9,15 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_targets import unpack
 from gptdoctor.source.statements import BLOCKS, bodies_of
 
+_LISTS = ast.List | ast.ListComp
+
 
 def settings_in(body: list[ast.stmt]) -> Iterator[ast.AST]:
     """The statements below a body that may set an attribute up: assignments, loops and calls."""
     stack = list(reversed(body))
     while stack:
         statement = stack.pop()
-        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.For):
+        if isinstance(statement, ast.Assign | ast.AnnAssign | ast.AugAssign | ast.For):
             yield statement
         elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             yield statement.value
@@ -38,6 +40,10 @@ def attributes_set(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
     elif isinstance(node, ast.AnnAssign) and node.value is not None:
         name = self_attribute(node.target)
         if name:
+            yield name, node.value
+    elif isinstance(node, ast.AugAssign):  # a list that grows, and no number
+        name = self_attribute(node.target)
+        if name and isinstance(node.value, _LISTS):
             yield name, node.value
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         method, own = node.func.attr, self_attribute(node.func.value)

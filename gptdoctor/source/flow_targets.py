@@ -40,7 +40,7 @@ class Part:
     target: ast.expr
     role: Role
     value: ast.expr
-    index: int | None = None
+    index: int | None = None  # of an ITEM, or within an ELEMENT that is taken apart
     among: int = 1  # of how many items
 
 
@@ -84,6 +84,11 @@ def unzip(target: ast.expr, iterable: ast.expr) -> Iterator[Part]:
         yield Part(target=pair[1], role=Role.ELEMENT, value=_receiver(iterable))
     elif called == "values" and not arguments and isinstance(iterable, ast.Call):
         yield Part(target=target, role=Role.ELEMENT, value=_receiver(iterable))
+    elif pair:  # an element that is taken apart
+        for index, one in enumerate(pair):
+            for name in names_in(one):
+                among = len(pair)
+                yield Part(target=name, role=Role.ELEMENT, value=iterable, index=index, among=among)
     else:
         for name in names_in(target):
             yield Part(target=name, role=Role.ELEMENT, value=iterable)
@@ -112,13 +117,24 @@ def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
         else:
             several = isinstance(one, ast.Starred)
             inner = one.value if isinstance(one, ast.Starred) else one
-            yield Part(
-                target=inner,
-                role=Role.REST if several else Role.ITEM,
-                value=value,
-                index=index,
-                among=len(target.elts),
-            )
+            # An item may be taken apart again: `out, (h, c) = lstm(x)`.
+            for part in _names_apart(inner):
+                yield Part(
+                    target=part,
+                    role=Role.REST if several else Role.ITEM,
+                    value=value,
+                    index=index,
+                    among=len(target.elts),
+                )
+
+
+def _names_apart(target: ast.expr) -> Iterator[ast.expr]:
+    """The targets in one, however deep; itself where it is no tuple."""
+    if isinstance(target, _SEVERAL):
+        for one in target.elts:
+            yield from _names_apart(one.value if isinstance(one, ast.Starred) else one)
+    else:
+        yield target
 
 
 def names_in(target: ast.expr) -> list[ast.Name]:

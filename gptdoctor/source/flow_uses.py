@@ -22,7 +22,7 @@ class Uses:
 
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
-        self._parents = {
+        self.parents = {
             child: node for node in every_node(function.node) for child in children(node)
         }
 
@@ -35,7 +35,7 @@ class Uses:
         node: ast.AST = value
         mixed = False
         while True:
-            parent = self._parents.get(node)
+            parent = self.parents.get(node)
             if parent is None:
                 return True
             if self._ends(parent, node):
@@ -59,7 +59,7 @@ class Uses:
     def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
         """Whether no gradient comes through an expression: a shape, an index, a plain number."""
         if isinstance(parent, ast.Attribute):
-            called = self._parents.get(parent)
+            called = self.parents.get(parent)
             method = isinstance(called, ast.Call) and called.func is parent
             pattern = WITHOUT_GRADIENT if method else METADATA
             return pattern.match(parent.attr) is not None

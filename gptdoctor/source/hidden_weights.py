@@ -69,6 +69,8 @@ def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
         inside = [value.elt]
     elif isinstance(value, ast.BinOp):
         inside = [one for one in (value.left, value.right) if container_of(one)]
+    elif isinstance(value, ast.Lambda):  # map(lambda width: nn.Linear(width, width), widths)
+        inside = [value.body]
     elif isinstance(value, ast.Call):
         inside = [*value.args, *(keyword.value for keyword in value.keywords)]
     for one in inside:
@@ -133,7 +135,7 @@ class HiddenLayers:
                 continue
             if not self.constructor.of_network:
                 return
-            if self._stays_hidden(setting, kind):
+            if self.stays_hidden(setting, kind):
                 yield setting, kind, filled[-1]
 
     def _contents(self, setting: Setting) -> tuple[str, list[ast.AST]]:
@@ -147,9 +149,9 @@ class HiddenLayers:
             added = [
                 one.node
                 for one in later
-                if isinstance(one.node, ast.Call | ast.Assign)
+                if isinstance(one.node, ast.Call | ast.Assign | ast.AugAssign)
                 and one is not setting
-                and self._any_made(iter([one.value]))
+                and self._any_made(_inside(one.value))
             ]
             return kind, [*inside, *added]
         if isinstance(setting.value, ast.Name) and setting.value.id not in self.given:
@@ -172,8 +174,7 @@ class HiddenLayers:
         value = binding.value
         if value is None:
             return False
-        inside = elements(value) if container_of(value) else iter([value])
-        return self._any_made(inside)
+        return self._any_made(_inside(value))
 
     def _only_filled(self, name: ast.Name) -> bool:
         """Whether a local list goes nowhere but into the one attribute."""
@@ -224,7 +225,7 @@ class HiddenLayers:
         ]
         return all(isinstance(node.ctx, ast.Store) for node in others)
 
-    def _stays_hidden(self, setting: Setting, kind: str) -> bool:
+    def stays_hidden(self, setting: Setting, kind: str) -> bool:
         """Whether the layers are used after the constructor, and nothing registers them."""
         attributes = attributes_of(self.constructor.project, self.constructor.info)
         if not self.constructor.settled or self.text.calls(*REGISTERING):
@@ -262,6 +263,12 @@ class HiddenLayers:
             outer = self.text.parent(call) if call is not None else None
             return isinstance(outer, ast.Call | ast.Starred) and not _looks(outer)
         return isinstance(around, ast.Assign | ast.Return | ast.Tuple | ast.Dict)
+
+
+def _inside(value: ast.expr) -> Iterator[ast.expr]:
+    """What a value adds to a list: what lies in it, or itself."""
+    several = container_of(value) or isinstance(value, ast.GeneratorExp)
+    return elements(value) if several else iter([value])
 
 
 def _is_wrapped_alone(value: ast.expr) -> bool:

@@ -15,7 +15,7 @@ from typing import TypeGuard
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import expert_loop
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import end, names_in, root_name, start
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
@@ -72,8 +72,7 @@ def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
     if pair is None or not _loops(function) or _is_one(_number(call, function), function):
         return None
     weights, choice = pair
-    read = _read(function)
-    if weights in read or weights.startswith("_") or choice not in read:
+    if weights.startswith("_") or choice not in _read(function) or _reaches(weights, function):
         return None
     merge = next(_merges(function), None)
     if merge is None or _weighted(merge, function):
@@ -81,6 +80,71 @@ def ignored_of_topk(call: ast.Call, function: Function) -> Ignored | None:
     if _scores_go_on(call, function) or _taken_by(choice, function):
         return None
     return Ignored(weights=weights, choice=choice, merge=merge)
+
+
+def ignored_of_max(call: ast.Call, function: Function) -> Ignored | None:
+    """The weight of the one chosen expert that `scores.max(-1)` gives, and nothing multiplies by.
+
+    Whoever asks for it by name means to use it: it is all by which the router could learn.
+    """
+    pair = _unpacked(call, function)
+    along = call.keywords or len(call.args) > (_is_torch(call, function))
+    if pair is None or not along or not _loops(function):
+        return None
+    weights, choice = pair
+    if weights.startswith("_") or choice not in _read(function) or _reaches(weights, function):
+        return None
+    merge = next(_writes(function, choice), None)
+    if merge is None or _multiplies(function) or _taken_by(choice, function):
+        return None
+    return Ignored(weights=weights, choice=choice, merge=merge)
+
+
+def _writes(function: Function, choice: str) -> Iterator[ast.stmt]:
+    """The statements in loops over experts that put results where their tokens are."""
+    for loop in own_nodes(function.node):
+        if not isinstance(loop, ast.For) or expert_loop(loop, function) is None:
+            continue
+        if choice not in {node.id for node in every_node(loop) if isinstance(node, ast.Name)}:
+            continue
+        for node in own_nodes(loop):
+            part = isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+            if isinstance(node, ast.stmt) and (part or _adds(node)):
+                yield node
+
+
+def _multiplies(function: Function) -> bool:
+    """Whether a function multiplies anything: what it multiplies with may be the weight."""
+    nodes = list(own_nodes(function.node))
+    return any(isinstance(one, ast.BinOp) and isinstance(one.op, ast.Mult) for one in nodes) or any(
+        isinstance(one, ast.Call) and called_name(one) in MULTIPLYING for one in nodes
+    )
+
+
+def _is_torch(call: ast.Call, function: Function) -> bool:
+    return (function.module.names.called(call) or "").startswith("torch.")
+
+
+def _reaches(name: str, function: Function) -> bool:
+    """Whether a name is read for anything but to make its own next value: `w = w / w.sum()`."""
+    own = {
+        id(node)
+        for statement in own_statements(function.node)
+        if _remakes(statement, name)
+        for node in every_node(statement)
+    }
+    loads = loads_of(function).get(name, ())
+    return any(id(load) not in own for load in loads) or "locals()" in function.text
+
+
+def _remakes(statement: ast.AST, name: str) -> bool:
+    if isinstance(statement, ast.AugAssign):
+        target: ast.expr = statement.target
+    elif isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target = statement.targets[0]
+    else:
+        return False
+    return isinstance(target, ast.Name) and target.id == name
 
 
 def is_unread(call: ast.Call, function: Function) -> bool:

@@ -42,7 +42,12 @@ def _learns(value: ast.expr) -> bool:
 
 def asks_for_gradient(setting: Setting, names: Names) -> bool:
     """`torch.ones(dim, requires_grad=True)`, and `torch.ones(dim).requires_grad_()`."""
-    value = setting.value
+    return _asks(setting.value, names)
+
+
+def _asks(value: ast.expr, names: Names) -> bool:
+    if isinstance(value, ast.BinOp):  # a scaled weight is no leaf, and hides one
+        return _asks(value.left, names) or _asks(value.right, names)
     qualified = names.called(value) or ""
     if isinstance(value, ast.Call) and qualified.startswith("torch.nn.init.") and value.args:
         value = value.args[0]  # which it fills and gives back
@@ -50,7 +55,7 @@ def asks_for_gradient(setting: Setting, names: Names) -> bool:
     if not isinstance(value, ast.Call):
         return False
     if called_name(value) == "requires_grad_" and isinstance(value.func, ast.Attribute):
-        made = names.called(value.func.value) or ""
+        made = names.called(_chained(value.func.value)) or ""
         given = value.args + [keyword.value for keyword in value.keywords]
         on = all(isinstance(one, ast.Constant) and one.value is True for one in given)
         return on and made.startswith("torch.") and not made.startswith("torch.nn.")
@@ -63,3 +68,12 @@ def asks_for_gradient(setting: Setting, names: Names) -> bool:
         and one.value.value is True
         for one in value.keywords
     )
+
+
+def _chained(value: ast.expr) -> ast.expr:
+    """The first call of `torch.empty(3).normal_().mul_(2)`."""
+    while isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+        if not isinstance(value.func.value, ast.Call) or not value.func.attr.endswith("_"):
+            break
+        value = value.func.value
+    return value

@@ -12,7 +12,8 @@ from gptdoctor.source.constructors import Constructor, constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
-from gptdoctor.source.names import called_name
+from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.names import Names, called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import every_statement, own_statements
@@ -39,7 +40,9 @@ class Replacement:
 def may_replace(node: FunctionNode) -> bool:
     """Whether a function gives anything to an attribute, as few do but constructors."""
     return any(
-        isinstance(one, ast.Assign) and one.targets[0].__class__ is ast.Attribute
+        one.targets[0].__class__ is ast.Attribute
+        if isinstance(one, ast.Assign)
+        else isinstance(one, ast.Expr) and called_name(one.value) == "setattr"
         for one in every_statement(node)
     )
 
@@ -47,11 +50,13 @@ def may_replace(node: FunctionNode) -> bool:
 def replacements(project: Project, info: ClassInfo, node: FunctionNode) -> Iterator[Replacement]:
     """The assignments of a method that replace what the class's constructor made.
 
-    In forward, which runs again and again, these are new parameters and layers too.  A tensor is
-    refused by torch wherever it is given to a parameter's place, unless that was deleted before.
+    In forward, which runs again and again, these are new parameters and layers too; and so are in
+    a method that it calls those which are made of what they replace.  A tensor is refused by torch
+    wherever it is given to a parameter's place, unless that was deleted before.
     """
     assigned = list(_assignments(node.body, ()))
     forward = node.name == "forward"
+    called = not forward and bool(assigned) and runs_in_forward(node, info)
     if not assigned or not (forward or _is_kept(info)):
         return
     constructor = constructor_of(project, info)
@@ -61,7 +66,10 @@ def replacements(project: Project, info: ClassInfo, node: FunctionNode) -> Itera
     for statement, guards in assigned:
         target = statement.targets[0]
         kind = _kind(target, statement.value, constructor, function)
-        if forward and kind and not any(map(_asks_for_it, guards)):
+        sure = forward and not any(map(_asks_for_it, guards))
+        # What is made of the old one is no late start, whatever was asked before.
+        made = kind == "parameter" and (forward or called)
+        if kind and (sure or (made and _reads(statement.value, _own(target), function, 0))):
             yield Replacement(statement, text_of(target), kind)
         elif not forward and kind == "tensor" and not _names(_own(target), guards):
             yield Replacement(statement, text_of(target), "refused")
@@ -111,12 +119,43 @@ def _assignments(
         if isinstance(statement, ast.Assign):
             if len(statement.targets) == 1 and _own(statement.targets[0]):
                 yield statement, guards
+        elif isinstance(statement, ast.Expr):
+            named = _set_by_name(statement)
+            if named is not None:
+                yield named, guards
         elif isinstance(statement, ast.If):
             inside = (*guards, statement.test)
             yield from _assignments(statement.body, inside)
             yield from _assignments(statement.orelse, inside)
         elif isinstance(statement, ast.For | ast.With | ast.While):
             yield from _assignments(statement.body, guards)
+
+
+def _set_by_name(statement: ast.Expr) -> ast.Assign | None:
+    """`setattr(self, "NAME", value)` as the assignment that it is."""
+    call = statement.value
+    if not isinstance(call, ast.Call) or called_name(call) != "setattr" or len(call.args) != 3:
+        return None
+    owner, name, value = call.args
+    if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+        return None
+    if not isinstance(owner, ast.Name) or owner.id != "self":
+        return None
+    target = ast.Attribute(value=owner, attr=name.value, ctx=ast.Store())
+    ast.copy_location(target, statement)
+    return ast.copy_location(ast.Assign(targets=[target], value=value), statement)
+
+
+def _reads(value: ast.expr, name: str, function: Function, depth: int) -> bool:
+    """Whether a value is made of what `self.NAME` holds, through local names."""
+    for node in every_node(value):
+        if self_attribute(node) == name:
+            return True
+        if isinstance(node, ast.Name) and depth < DEEPEST:
+            values = (one.value for one in function.reaching(node) if one.role is Role.WHOLE)
+            if any(one and _reads(one, name, function, depth + 1) for one in values):
+                return True
+    return False
 
 
 def _own(target: ast.expr) -> str:
@@ -137,19 +176,24 @@ def _kind(target: ast.expr, value: ast.expr, constructor: Constructor, function:
     if len(made) != 1 or not isinstance(made[0].node, ast.Assign | ast.AnnAssign):
         return ""
     qualified = names.called(made[0].value) or ""
-    last = qualified.rpartition(".")[2]
-    if not qualified.startswith("torch.nn.") or _learns(name, constructor) is not Learns.YES:
-        return ""
-    parameter = last in PARAMETERS
+    if not qualified.startswith("torch.nn.") or made[0].value is value:
+        return ""  # the statement that makes it, as most are
+    found = _new(value, names, function, qualified, whole=whole)
+    # What learns is dear to find out: asked where all else speaks for it.
+    return found if found and _learns(name, constructor) is Learns.YES else ""
+
+
+def _new(value: ast.expr, names: Names, function: Function, was: str, *, whole: bool) -> str:
+    """What a value is beside the one that was made by `was`: of an attribute or its weight."""
+    parameter = was.rpartition(".")[2] in PARAMETERS
+    new = names.called(value) or ""
+    last = new.rpartition(".")[2]
     if whole and not parameter:
-        new = names.called(value) or ""
-        layer = new.rpartition(".")[2]
-        fresh = new.startswith("torch.nn.") and layer[:1].isupper() and layer not in PARAMETERS
-        return "layer" if fresh and not PARAMETERLESS.search(layer) else ""
+        fresh = new.startswith("torch.nn.") and last[:1].isupper() and last not in PARAMETERS
+        return "layer" if fresh and not PARAMETERLESS.search(last) else ""
     if whole is not parameter:
         return ""
-    new = (names.called(value) or "").rpartition(".")[2]
-    if new in PARAMETERS:
+    if last in PARAMETERS:
         return "parameter"
     return "tensor" if _is_tensor(value, function, 0) else ""
 

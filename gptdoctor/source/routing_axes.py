@@ -13,6 +13,7 @@ from gptdoctor.source.attention_ranks import least_rank
 from gptdoctor.source.attention_text import layer_of, softmax_operand
 from gptdoctor.source.choice_dimension import choice_dimension
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_turns import number
@@ -24,7 +25,7 @@ from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.value_ways import operation
 
 SAME = frozenset({"float", "to", "type_as", "type", "clone", "contiguous", "half", "bfloat16"})
-CHOOSING = frozenset({"topk", "argmax"})
+CHOOSING = frozenset({"topk", "argmax", "max"})
 # Averages of tokens are given to experts: each share is of a token, by design.
 MIXING = re.compile(r"einsum|matmul|bmm|@|sinkhorn|baddbmm|tensordot", re.IGNORECASE)
 ROUTER = re.compile(r"expert|rout|gat(e|ing)|dispatch", re.IGNORECASE)
@@ -43,7 +44,7 @@ def softened_over_tokens(project: Project, call: ast.Call, function: Function) -
     read = _read_by_router(softmax_operand(call, function), project, function)
     if read is None or chosen is None or _softened_twice(call, function):
         return None
-    rank = least_rank(project, read, function)
+    rank = least_rank(project, read, function) or _rank_given(project, read, function)
     if along == "none":
         return choice if rank == 3 and chosen in (-1, 2) else None  # torch takes dimension 0
     if not isinstance(along, int):
@@ -54,10 +55,29 @@ def softened_over_tokens(project: Project, call: ast.Call, function: Function) -
     return choice if along < last and chosen in (-1, last) else None
 
 
+def _rank_given(project: Project, read: ast.expr, function: Function) -> int:
+    """How many dimensions a parameter has by what all callers give for it, or 0."""
+    parameter = isinstance(read, ast.Name) and read.id in function.parameter_names
+    if not parameter or not isinstance(read, ast.Name):
+        return 0
+    bound = function.bindings.by_name.get(read.id, [])
+    if len(bound) != 1:
+        return 0
+    ranks = []
+    for site in callers(project, function):
+        given = site.argument(function, read.id)
+        if given is None:
+            return 0
+        ranks.append(least_rank(project, given, site.function))
+    return min(ranks, default=0)
+
+
 def _choice_of(call: ast.Call, function: Function) -> ast.Call | None:
     """The top-k or argmax that is asked of a softmax's result itself, if one is."""
     for node in own_nodes(function.node):
         if isinstance(node, ast.Call) and called_name(node) in CHOOSING:
+            if called_name(node) == "max" and choice_dimension(node, function) is None:
+                continue  # the greatest of all
             made = operation(node, function)
             if made is not None and _plain(made[1], function) is call:
                 return node
@@ -102,7 +122,9 @@ def _read_by_router(
         known = linear and function.owner is not None and "expert" in function.owner.text
     else:
         linear = layer_of(project, function, scores.func) == "torch.nn.Linear"
-        known = linear and (ROUTER.search(name) is not None or "expert" in function.text)
+        owner = function.owner.name if function.owner is not None else ""
+        named = ROUTER.search(name) or ROUTER.search(owner)
+        known = linear and (named is not None or "expert" in function.text)
     return scores.args[0] if known else None
 
 

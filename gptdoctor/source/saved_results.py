@@ -10,8 +10,10 @@ import ast
 import re
 from collections.abc import Iterator
 
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.statements import own_statements
 
@@ -29,8 +31,9 @@ def writes_into(call: ast.Call, target: ast.Name, function: Function) -> Iterato
     after = end(call)
     if not _may_write(target.id, function, after[0]):
         return
+    acting = _in_place_layers(function)
     for node in own_nodes(function.node):
-        written = _written(node)
+        written = written_name(node) or _acted_on(node, acting)
         if written is None or written.id != target.id or start(node) <= after:
             continue
         bindings = function.bindings.reaching(written.id, start(written))
@@ -44,14 +47,43 @@ def _may_write(name: str, function: Function, line: int) -> bool:
 
     Asked before all nodes of the function are looked at.
     """
+    if _in_place_layers(function):
+        return True
     rest = function.module.segment(line, function.node.end_lineno or line)
     if "inplace" in rest or _IN_PLACE.search(rest) or not rest.isascii():
         return True
-    written = (_written(one) for one in own_statements(function.node) if isinstance(one, _WRITING))
+    written = (
+        written_name(one) for one in own_statements(function.node) if isinstance(one, _WRITING)
+    )
     return any(one is not None and one.id == name for one in written)
 
 
-def _written(node: ast.AST) -> ast.Name | None:
+@kept(64)
+def _in_place_layers(function: Function) -> frozenset[str]:
+    """The attributes of a function's class that are layers with `inplace=True`."""
+    owner = function.owner
+    if owner is None or "inplace=True" not in owner.text:
+        return frozenset()
+    return frozenset(
+        name
+        for name, values in owner.attributes.items()
+        if len(values) == 1 and _works_in_place(values[0])
+    )
+
+
+def _works_in_place(value: ast.expr) -> bool:
+    keywords = value.keywords if isinstance(value, ast.Call) else []
+    return any(one.arg == "inplace" and _is_true(one.value) for one in keywords)
+
+
+def _acted_on(node: ast.AST, layers: frozenset[str]) -> ast.Name | None:
+    """The name that one of these layers of `self` is given."""
+    called = isinstance(node, ast.Call) and self_attribute(node.func) in layers
+    given = node.args[0] if called and isinstance(node, ast.Call) and node.args else None
+    return given if isinstance(given, ast.Name) else None
+
+
+def written_name(node: ast.AST) -> ast.Name | None:
     """The local name whose tensor a node writes into."""
     if isinstance(node, ast.AugAssign):
         return _name_of(node.target)

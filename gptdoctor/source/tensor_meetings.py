@@ -11,7 +11,9 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Constructor, own_text
+from gptdoctor.source.flow_attributes import PARAMETERLESS
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_operations import METADATA, TENSOR
@@ -22,6 +24,7 @@ from gptdoctor.source.nodes import every_node
 # Calls after which the value is on another device, or no tensor any more.
 MOVING = frozenset({"to", "cuda", "cpu", "type_as", "new_tensor", "pin_memory", "item", "tolist"})
 MOVING |= {"numpy", "requires_grad_", "share_memory_", "size", "numel", "dim", "expand_as"}
+SIZES = frozenset({"size", "numel", "dim"})  # tell of a tensor, which stays where it is
 # Operations of a tensor's method that take other tensors, and fail where these are elsewhere.
 JOINING = frozenset(
     {"masked_fill", "masked_fill_", "matmul", "add", "add_", "mul", "mul_", "sub", "div", "bmm"}
@@ -34,6 +37,11 @@ JOINING = frozenset(
         "logical_and",
         "logical_or",
         "scaled_dot_product_attention",
+        "embedding",
+        "cross_entropy",
+        "nll_loss",
+        "binary_cross_entropy",
+        "binary_cross_entropy_with_logits",
     }
 )
 # What is plainly a type: torch.float32, x.dtype, input_dtype.
@@ -83,6 +91,8 @@ class Meetings:
         for around in self._outward(node):
             if isinstance(around, ast.BinOp):
                 return False  # here it meets another one as it is
+            if isinstance(around, ast.Attribute) and around.attr in SIZES:
+                return False
             if isinstance(around, ast.Attribute) and around.attr in MOVING | {"device", "data"}:
                 if self._is_cast(around):
                     continue
@@ -91,6 +101,8 @@ class Meetings:
                 return False  # a shape is no tensor any more
             if isinstance(around, ast.Call):
                 given = any(keyword.arg == "device" for keyword in around.keywords)
+                if not given and self._is_layer(around):
+                    return False  # a layer works where its weights are
                 if given or not _is_operation(around):
                     return True
                 if called_name(around) in JOINING:
@@ -98,6 +110,17 @@ class Meetings:
             if isinstance(around, ast.Return | ast.Yield | ast.Dict | ast.Lambda | ast.For):
                 return True
         return False
+
+    def _is_layer(self, call: ast.Call) -> bool:
+        """Whether a call is of an attribute that is one of torch's layers, and has weights."""
+        name = self_attribute(call.func)
+        if name is None:
+            return False
+        made = set(self.constructor.info.attribute_called(name))
+        return bool(made) and all(
+            home == "torch.nn" and last[:1].isupper() and not PARAMETERLESS.search(last)
+            for home, _, last in (one.rpartition(".") for one in made)
+        )
 
     def _is_cast(self, method: ast.Attribute) -> bool:
         """Whether `x.to` is given a type alone, which leaves the tensor where it is."""
@@ -119,6 +142,8 @@ class Meetings:
                 other = around.right if around.left is below else around.left
                 if self._is_of_the_data(other, node):
                     return True
+            if isinstance(around, ast.Call) and self._is_layer(around):
+                return below is not around.func
             if isinstance(around, ast.Call) and below is not around.func:
                 return called_name(around) in JOINING and any(
                     self._is_of_the_data(one, node) for one in _given(around) if one is not below
@@ -156,8 +181,10 @@ class Meetings:
 
 
 def _is_about(node: ast.AST) -> bool:
-    """Whether a node tells of a tensor: `x.dtype`, `x.shape`."""
-    return isinstance(node, ast.Attribute) and METADATA.match(node.attr) is not None
+    """Whether a node tells of a tensor: `x.dtype`, `x.shape`, `x.size`."""
+    if not isinstance(node, ast.Attribute):
+        return False
+    return node.attr in SIZES or METADATA.match(node.attr) is not None
 
 
 def _reads(method: Function, names: set[str]) -> Iterator[ast.Name]:

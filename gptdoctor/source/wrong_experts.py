@@ -12,14 +12,71 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.dense_experts import expert_counts, number_texts
 from gptdoctor.source.expert_shares import Shares
-from gptdoctor.source.flow_experts import ExpertLoop, loop_parts
+from gptdoctor.source.flow_experts import ExpertLoop, loop_parts, resolved
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_loops import calls_what_is_picked
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to
+from gptdoctor.source.value_ways import keyword, operation, shaped_from, ways_of
+
+# The different values of a tensor, and what makes a list of them.
+_UNIQUE = frozenset({"unique", "set", "unique_consecutive"})
+_LISTED = frozenset({"tolist", "sorted", "list", "cpu", "long"})
+# What counts how many tokens chose each expert.
+_COUNTING = frozenset({"bincount", "histc"})
+DEEPEST = 5  # from name to name
+
+
+def unsorted_split(call: ast.Call, function: Function) -> ast.expr | None:
+    """What a split by the numbers of tokens cuts, where these are not in the experts' order.
+
+    `torch.split(tokens, counts)` gives the first expert the first tokens, whoever chose it.
+    """
+    if "sort" in function.text or not any(map(function.text.__contains__, _COUNTING)):
+        return None
+    torch = (function.module.names.called(call) or "").startswith("torch.")
+    given = list(call.args)
+    whole = given.pop(0) if torch and given else getattr(call.func, "value", None)
+    sizes = given[0] if given else keyword(call, "split_size_or_sections")
+    sizes = sizes or keyword(call, "split_size")
+    if not isinstance(whole, ast.expr) or sizes is None or not _is_counted(sizes, function):
+        return None
+    ways = ways_of(whole, function, shaped_from)
+    plain = bool(ways) and all(
+        way.argument and not any(isinstance(step, ast.Subscript) for step in way.steps)
+        for way in ways
+    )
+    return whole if plain else None
+
+
+def _is_counted(value: ast.expr, function: Function) -> bool:
+    """Whether a value is how many tokens chose each expert."""
+    for _ in range(DEEPEST):
+        value = resolved(value, function)
+        if called_name(value) in _COUNTING:
+            return isinstance(value, ast.Call) and _is_choice(value, function)
+        if called_name(value) not in ("tolist", "cpu", "long", "int"):
+            return False
+        func = value.func if isinstance(value, ast.Call) else None
+        if not isinstance(func, ast.Attribute):
+            return False
+        value = func.value
+    return False
+
+
+def _is_choice(count: ast.Call, function: Function) -> bool:
+    """Whether what is counted are choices of experts, by the text that made them."""
+    made = operation(count, function)
+    if made is None or not isinstance(made[1], ast.Name):
+        return False
+    return any(
+        binding.value is not None and called_name(binding.value) in ("max", "argmax", "topk")
+        for binding in function.reaching(made[1])
+    )
 
 
 def calls_of_others(project: Project, node: ast.For, function: Function) -> Iterator[ast.Call]:
@@ -32,6 +89,9 @@ def calls_of_others(project: Project, node: ast.For, function: Function) -> Iter
     call, picked = calls[0], calls[0].func
     if not isinstance(picked, ast.Subscript):
         return
+    if _counts_chosen(node, picked.slice, call, function):
+        yield call
+        return
     parts = tuple(loop_parts(node, function))
     loop = ExpertLoop(node, function, parts, (), picked.value)
     shares = Shares(project, loop)
@@ -39,6 +99,50 @@ def calls_of_others(project: Project, node: ast.For, function: Function) -> Iter
         return
     if _has_own_rows(call, shares) and shares.choices:
         yield call
+
+
+def _counts_chosen(node: ast.For, index: ast.expr, call: ast.Call, function: Function) -> bool:
+    """Whether a loop over the experts that were chosen calls them by its count.
+
+    `for i, e in enumerate(chosen.unique())`: where one was not chosen, all after it are others.
+    """
+    pair = node.target.elts if isinstance(node.target, ast.Tuple) else []
+    counted = node.iter if isinstance(node.iter, ast.Call) else None
+    if counted is None or called_name(counted) != "enumerate" or len(counted.args) != 1:
+        return False
+    names = [one.id for one in pair if isinstance(one, ast.Name)]
+    if len(names) != 2 or not isinstance(index, ast.Name) or index.id != names[0]:
+        return False
+    unique = _uniques(resolved(counted.args[0], function), function)
+    tests = [
+        one
+        for one in every_node(node)
+        if isinstance(one, ast.Compare) and isinstance(one.ops[0], ast.Eq)
+    ]
+    return unique is not None and any(
+        {text_of(one.left), text_of(one.comparators[0])} == {names[1], text_of(unique)}
+        for one in tests
+    )
+
+
+def _uniques(value: ast.expr, function: Function) -> ast.expr | None:
+    """The tensor whose different values these are: `ids.unique().tolist()`, `set(ids)`."""
+    for _ in range(DEEPEST):
+        name = called_name(value)
+        if not isinstance(value, ast.Call) or name not in _UNIQUE | _LISTED:
+            return None
+        if isinstance(value.func, ast.Attribute) and not value.args:
+            inner: ast.expr = value.func.value
+        elif value.args:
+            inner = value.args[0]
+        else:
+            return None
+        if name in _UNIQUE:
+            listed = isinstance(inner, ast.Call) and called_name(inner) in _LISTED
+            called = inner.func if listed and isinstance(inner, ast.Call) else None
+            return called.value if isinstance(called, ast.Attribute) else inner
+        value = resolved(inner, function)
+    return None
 
 
 def _picked(call: ast.Call) -> bool:

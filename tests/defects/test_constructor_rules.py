@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.defects.marks import marked, plain
-from tests.defects.scanning import lines_of
+from tests.defects.scanning import lines_of, scan_files
 
 HEAD = "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n"
 
@@ -282,9 +282,378 @@ UNUSED = "\n    def _init_weights(self, module):  # here\n        nn.init.zeros_
 
 
 def test_weights_that_nothing_sets_up() -> None:
-    """A method of that name that nothing calls; any other mention of it is enough."""
+    """A method of that name that nothing calls; any other mention of it in code is enough."""
     text = built("super().__init__()\nself.a = nn.Linear(dim, dim)") + UNUSED
     assert_lines("GD119", text)
     assert_lines("GD119", text.replace("# here", "") + "\n\nNet(3)._init_weights(None)\n")
-    assert_lines("GD119", text.replace("# here", "").replace("_init_weights", "init_weights"))
+    assert_lines("GD119", text.replace("_init_weights", "init_weights"))
+    assert_lines("GD119", text.replace("_init_weights", "reset_parameters"))
+    assert_lines("GD119", text + "\n# net.apply(net._init_weights)\n")
+    assert_lines("GD119", text.replace("    def _init", "    @torch.no_grad()\n    def _init"))
+    assert_lines(
+        "GD119", text.replace("# here", "").replace("    def _init", "    @hook\n    def _init")
+    )
     assert_lines("GD119", text.replace("# here", "").replace("nn.Module", "Unknown"))
+    base = "class Base(nn.Module):\n    pass\n\n\n"
+    assert_lines("GD119", base + text.replace("nn.Module", "Base"))
+
+
+NAMED_ONLY = """
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+        self.init_weights  # here
+
+    def init_weights(self):
+        nn.init.zeros_(self.a.weight)
+
+    def forward(self, x):
+        return self.a(x)
+"""
+
+
+def test_a_method_that_is_named_and_not_called() -> None:
+    """The statement without parentheses is the place."""
+    assert_lines("GD119", NAMED_ONLY)
+    called = NAMED_ONLY.replace("init_weights  # here", "init_weights()")
+    assert_lines("GD119", called)
+
+
+FREE = """
+def init_weights(module):  # here
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.weight)
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.a(x)
+"""
+
+
+def test_a_function_that_sets_weights_up_and_is_never_applied() -> None:
+    """One that the file applies is used; so may be one without a network beside it."""
+    assert_lines("GD119", FREE)
+    assert_lines("GD119", FREE.replace("  # here", "") + "\nnet = Net(3).apply(init_weights)\n")
+    assert_lines("GD119", FREE.replace("  # here", "").replace("nn.Module", "object"))
+
+
+def test_a_public_method_that_another_file_calls() -> None:
+    """What other files say counts; a package's users need not be in sight."""
+    text = (
+        HEAD
+        + plain(built("super().__init__()\nself.a = nn.Linear(dim, dim)"))
+        + UNUSED.replace("_init", "init")
+    )
+    train = "from model import Net\n\nNet(3).init_weights()\n"
+    assert "GD119" in [
+        rule for rule, _ in scan_files({"model.py": text, "train.py": "import model\n"})
+    ]
+    assert "GD119" not in [rule for rule, _ in scan_files({"model.py": text, "train.py": train})]
+    packed = {"nets/__init__.py": "", "nets/model.py": text}
+    assert "GD119" not in [rule for rule, _ in scan_files(packed)]
+
+
+BY_NAME_IN_LISTS = {
+    "in a loop": "for one in self.all:\n    x = one.forward(x)  # here\nreturn x",
+    "by an index": "return self.all[0].forward(x)  # here",
+    "in a comprehension": "return sum(one.forward(x) for one in self.all)  # here",
+    "of a pair": "for one, other in zip(self.all, self.all):\n    x = one.forward(x)  # here",
+    "by a name": "one = self.all[1]\nreturn one.forward(x)  # here",
+    "in a dictionary": "return [one.forward(x) for one in self.named.values()]  # here",
+    "of both": "one = self.all[0] if self.training else self.all[1]\nreturn one.forward(x)  # here",
+    "of what is given": "for one in self.given:\n    x = one.forward(x)\nreturn x",
+    "or of what is given": "one = self.all[0] if x else self.given\nreturn one.forward(x)",
+}
+
+
+@pytest.mark.parametrize("result", BY_NAME_IN_LISTS.values(), ids=BY_NAME_IN_LISTS)
+def test_forward_of_layers_in_lists(result: str) -> None:
+    """Items, names of loops and aliases are followed to what made them."""
+    body = (
+        "super().__init__()\nself.given = depth\n"
+        "self.all = nn.ModuleList([nn.Linear(dim, dim) for _ in range(3)])\n"
+        "self.named = nn.ModuleDict({'a': nn.Linear(dim, dim)})"
+    )
+    assert_lines("GD117", built(body, result))
+
+
+def test_forward_of_a_model_that_a_function_makes() -> None:
+    """And not of one that it is given, nor of one that TorchScript calls by its interface."""
+    text = FREE.replace("  # here", "") + plain(
+        """
+        def train(other, x):
+            net = Net(3)
+            net.apply(init_weights)
+            return net.forward(x) + other.forward(x)  # here
+        """
+    )
+    assert_lines("GD117", text)
+    assert_lines("GD117", text.replace("  # here", "") + "\nmark = torch.jit.interface\n")
+
+
+LISTS_CALLED = {
+    "made by a method": ("self.a = self.pile()", "return self.a(x)  # here"),
+    "made by a function": ("self.a = pile(dim)", "return self.a(x)  # here"),
+    "a slice": ("self.a = nn.ModuleList([nn.ReLU()])", "return self.a[:1](x)  # here"),
+    "a name": ("self.a = nn.ModuleList([nn.ReLU()])", "a = self.a\nreturn a(x)  # here"),
+    "lists in a list": (
+        "self.a = nn.ModuleList()\nself.a.append(nn.ModuleList([nn.ReLU(), nn.ReLU()]))",
+        "for a in self.a:\n    x = a(x)  # here\nreturn x",
+    ),
+    "a class of its own": ("self.a = Pile([nn.ReLU()])", "return self.a(x)  # here"),
+    "one with a forward": ("self.a = Run([nn.ReLU()])", "return self.a(x)"),
+    "taken apart": (
+        "self.a = nn.ModuleList()\nself.a.append(nn.ModuleList([nn.ReLU(), nn.ReLU()]))",
+        "for a, b in self.a:\n    x = b(a(x))\nreturn x",
+    ),
+    "taken apart later": (
+        "self.a = nn.ModuleList([nn.ModuleList([nn.ReLU(), nn.ReLU()])])",
+        "for i, one in enumerate(self.a):\n    a, b = one\n    x = b(a(x)) + one[0](x)\nreturn x",
+    ),
+    "a slice that is gone through": (
+        "self.a = nn.ModuleList([nn.ReLU()])",
+        "for a in self.a[:1]:\n    x = a(x)\nreturn x",
+    ),
+    "one of two helpers": ("self.a = pile(dim) if depth else nn.ReLU()", "return self.a(x)"),
+}
+PILES = """
+def pile(dim):
+    return nn.ModuleList([nn.Linear(dim, dim)])
+
+
+class Pile(nn.ModuleList):
+    pass
+
+
+class Run(nn.ModuleList):
+    def forward(self, x):
+        return x
+
+
+"""
+
+
+@pytest.mark.parametrize(("body", "result"), LISTS_CALLED.values(), ids=LISTS_CALLED)
+def test_lists_that_are_called_by_other_ways(body: str, result: str) -> None:
+    """A container is one by whatever name it is made and called."""
+    more = "\n    def pile(self):\n        return nn.ModuleList([nn.ReLU()])\n"
+    assert_lines("GD116", PILES.lstrip() + built(f"super().__init__()\n{body}", result) + more)
+
+
+MADE_ANEW = {
+    "in a sequence": "return nn.Sequential(nn.Linear(3, 3), nn.ReLU())(x)  # here",
+    "in its attribute": "self.a = nn.Linear(3, 3)  # here\nreturn self.a(x)",
+    "of a class": "return Own(3)(x)  # here",
+    "two at once": "a, b = nn.Linear(3, 3), nn.ReLU()  # here\nreturn b(a(x))",
+    "by a function": "return mix(x)",
+    "in its attribute once": "if not self.a:\n    self.a = nn.Linear(3, 3)\nreturn self.a(x)",
+    "for another call": "self.a = nn.Linear(3, 3)\nreturn x",
+    "set by hand": "a = nn.Linear(3, 3)\na.weight.data = x\nreturn a(x)",
+    "of a class without weights": "return Bare()(x)",
+    "handed on": "return run(nn.Sequential(nn.Linear(3, 3)), x)",
+}
+MAKERS = """
+def mix(x):
+    layer = nn.Linear(x.size(-1), 3)  # there
+    return layer(x)
+
+
+def build(dim):
+    layer = nn.Linear(dim, 3)
+    return layer
+
+
+class Own(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.a(x)
+
+
+class Bare(nn.Module):
+    def forward(self, x):
+        return x
+
+
+"""
+
+
+@pytest.mark.parametrize("result", MADE_ANEW.values(), ids=MADE_ANEW)
+def test_layers_made_at_each_call(result: str) -> None:
+    """In whatever they are wrapped; a function counts where a forward calls it."""
+    makers = MAKERS.replace("# there", "# here" if "mix" in result else "")
+    assert_lines("GD113", makers.lstrip() + built("super().__init__()\nself.a = None", result))
+
+
+AGAIN = {
+    "repeated": "self.a = nn.ModuleList(itertools.repeat(nn.Linear(dim, dim), 3))  # here",
+    "several in a list": "self.a = nn.Sequential(*[nn.Linear(dim, dim), nn.ReLU()] * 3)  # here",
+    "named twice": "a = nn.Linear(dim, dim)\nself.a = nn.Sequential(a, nn.ReLU(), a)  # here",
+    "an attribute": "self.b = nn.GRU(dim, dim)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
+    "by a helper": "self.a = clones(nn.Linear(dim, dim), 3)",
+    "weightless by a helper": "self.a = clones(nn.ReLU(), 3)",
+    "weightless twice": "a = nn.ReLU()\nself.a = nn.Sequential(a, nn.Linear(dim, dim), a)",
+    "two": "a, b = nn.Linear(dim, dim), nn.Linear(dim, dim)\nself.a = nn.Sequential(a, b)",
+    "classes": "self.a = make(nn.Linear, dim, 3)",
+}
+HELPERS = """
+import itertools
+
+
+def clones(module, n):
+    return nn.ModuleList([module for _ in range(n)])  # there
+
+
+def make(module, dim, n):
+    return nn.ModuleList([module(dim, dim) for _ in range(n)])
+
+
+"""
+
+
+@pytest.mark.parametrize("body", AGAIN.values(), ids=AGAIN)
+def test_one_layer_in_other_lists(body: str) -> None:
+    """What helpers are given is followed to their callers."""
+    helpers = HELPERS.replace("# there", "# here" if "clones(nn.Linear" in body else "")
+    assert_lines("GD114", helpers.lstrip() + built(f"super().__init__()\n{body}"))
+
+
+PLACES_TOLD = {
+    "a name": "device = 'cuda'  # here\nreturn x + torch.zeros(3, device=device)",
+    "an object": "d = torch.device('cuda', 0)  # here\nreturn x.to(d) + torch.ones(3, device=d)",
+    "keywords": "more = {'device': 'cuda:0'}  # here\nreturn x + torch.zeros(3, **more)",
+    "keywords by dict": "more = dict(device='mps')  # here\nreturn x + torch.zeros(3, **more)",
+    "a constant": "return x + torch.zeros(3, device=PLACE)  # here",
+    "an attribute": "return x + torch.zeros(3, device=self.place)  # here",
+    "a type": "return x + torch.cuda.FloatTensor(3)  # here",
+    "a number": "return x.cuda(0)  # here",
+    "a constant that asks": "return x + torch.zeros(3, device=ASKED)",
+    "a constant for the CPU": "return torch.zeros(3, device=HOST).to(x)",
+    "an attribute from outside": "return x + torch.zeros(3, device=self.given)",
+    "keywords of the input": "more = {'device': x.device}\nreturn x + torch.zeros(3, **more)",
+    "a type for the CPU": "return x + torch.FloatTensor(3).to(x)",
+}
+NAMED_PLACES = """
+PLACE, HOST = "", "cpu"
+PLACE = torch.device("cuda")
+ASKED = "cuda" if torch.cuda.is_available() else "cpu"
+
+
+"""
+
+
+@pytest.mark.parametrize("body", PLACES_TOLD.values(), ids=PLACES_TOLD)
+def test_devices_by_other_names(body: str) -> None:
+    """A name is told once, where it is given the device in the same function."""
+    made = "super().__init__()\nself.place = 'cuda'\nself.given = depth"
+    assert_lines("GD118", NAMED_PLACES.lstrip() + built(made, body))
+
+
+NESTED = """
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a = nn.Linear(dim, dim)
+
+        def forward(self, x):  # here
+            return self.a(x)
+"""
+
+
+def test_a_forward_that_is_indented_too_far() -> None:
+    """And not one that is put where it belongs, or beside the right one."""
+    assert_lines("GD112", NESTED)
+    quiet = NESTED.replace("  # here", "")
+    assert_lines("GD112", quiet + "\n        self.forward = forward.__get__(self)\n")
+    assert_lines("GD112", quiet + "\n    def forward(self, x):\n        return x\n")
+    assert_lines("GD112", quiet.replace("nn.Module", "object"))
+
+
+UNSEEN = """
+class Scale:  # here
+    def __init__(self, dim):
+        self.a = nn.Linear(dim, dim)
+
+    def __call__(self, x):
+        return self.a(x)
+
+
+class Net(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.scale = Scale(dim)
+        self.out = nn.Linear(dim, dim)
+
+    def forward(self, x):
+        return self.out(self.scale(x))
+"""
+SEEN = {
+    "a module": ("class Scale:", "class Scale(nn.Module):"),
+    "kept apart": ("return self.a(x)", "with torch.no_grad():\n            return self.a(x)"),
+    "a teacher": ("self.scale", "self.teacher"),
+    "made known": (
+        "        self.out =",
+        "        self.known = nn.ModuleList([self.scale.a])\n        self.out =",
+    ),
+    "held by none": ("self.scale = Scale(dim)", "self.scale = nn.Identity()"),
+    "without layers": ("self.a = nn.Linear(dim, dim)", "self.a = torch.relu"),
+    "a trainer": ("__call__", "fit"),
+}
+
+
+def test_layers_of_a_class_that_is_no_module() -> None:
+    """In an attribute, or in a list of them."""
+    assert_lines("GD103", UNSEEN)
+    assert_lines("GD103", UNSEEN.replace("= Scale(dim)", "= nn.ParameterList([Scale(dim)])"))
+
+
+@pytest.mark.parametrize("change", SEEN.values(), ids=SEEN)
+def test_classes_whose_layers_are_seen_or_no_part_of_the_network(change: tuple[str, str]) -> None:
+    """By what the class is, or by who holds it."""
+    text = UNSEEN.replace("  # here", "").replace(*change)
+    assert text != UNSEEN
+    assert_lines("GD103", text)
+
+
+LISTED = {
+    "by a method": ("self.a = self.pile(dim)  # here", "a(x) for a in self.a"),
+    "by a function": ("self.a = pile(dim)  # here", "a(x) for a in self.a"),
+    "grown": ("self.a = []  # here\nself.a += [nn.Linear(dim, dim)]", "a(x) for a in self.a"),
+    "grown by many": (
+        "self.a = []  # here\nself.a.extend(nn.Linear(dim, dim) for _ in range(3))",
+        "a(x) for a in self.a",
+    ),
+    "known": ("self.a = pile(dim)\nself.b = nn.ModuleList(self.a)", "a(x) for a in self.a"),
+    "wrapped": ("self.a = nn.ModuleList(pile(dim))", "a(x) for a in self.a"),
+    "no layers": ("self.a = sizes(dim)", "x + a for a in self.a"),
+    "never used": ("self.a = pile(dim)", "x for _ in range(2)"),
+}
+LISTERS = """
+def pile(dim):
+    layers = []
+    for _ in range(3):
+        layers.append(nn.Linear(dim, dim))
+    return layers
+
+
+def sizes(dim):
+    return [dim, dim]
+
+
+"""
+
+
+@pytest.mark.parametrize(("body", "result"), LISTED.values(), ids=LISTED)
+def test_lists_of_layers_that_helpers_make_or_that_grow(body: str, result: str) -> None:
+    """Torch sees none of the layers in them."""
+    method = "\n    def pile(self, dim):\n        return [nn.Linear(dim, dim) for _ in range(3)]\n"
+    text = built(f"super().__init__()\n{body}", f"return sum({result})") + method
+    assert_lines("GD103", LISTERS.lstrip() + text)

@@ -130,3 +130,52 @@ def test_the_norm_of_a_tensor_is_no_layer() -> None:
     )
     assert lines_of("GD102", f"{text}\n\ndef f(x):\n    return x.norm(dim=-1)\n") == marked(text)
     assert lines_of("GD102", f"{text}\n\ndef f(m, x):\n    return m.norm(x)\n") == []
+
+
+ROUNDABOUT = {
+    "a function of torch": "return self.b(x) + torch.detach(self.a(x))  # here",
+    "a comprehension": "y = [self.a(one).detach() for one in x]  # here\nreturn self.b(x) + y[0]",
+    "layers of a list": (
+        "y = [one(x).detach() for one in self.list]  # here\nreturn self.b(torch.cat(y))"
+    ),
+    "several in turn": (
+        "y = [self.a(one) for one in x]\n"
+        "p, q = (one.data for one in y)  # here\n"
+        "return self.b(p + q)"
+    ),
+    "by a helper": "return self.b(self.helped(x).detach())  # here",
+    "both states": (
+        "_, (h, c) = self.lstm(x)\nh, c = h.detach(), c.detach()  # here\nreturn self.b(x) + h + c"
+    ),
+    "all states": (
+        "_, state = self.lstm(x)\n"
+        "state = tuple(one.detach() for one in state)  # here\n"
+        "return self.b(x) + state[0]"
+    ),
+    "one of both states": "_, (h, c) = self.lstm(x)\nreturn self.b(x) + h.detach() + c",
+    "states for the next call": (
+        "y, (h, c) = self.lstm(x)\nself.kept = (h.detach(), c.detach())\nreturn self.b(y)"
+    ),
+    "states of the last call": (
+        "state = tuple(one.detach() for one in target)\nreturn self.b(self.lstm(x, state)[0])"
+    ),
+    "targets of two views": (
+        "y = [self.helped(one) for one in x]\n"
+        "z = [one.detach() for one in y]\n"
+        "return F.mse_loss(self.b(y[0]), z[1])"
+    ),
+    "a helper that others call": "y = self.helped(x)\nreturn self.b(y) + self.helped(x).detach()",
+}
+
+
+@pytest.mark.parametrize("body", ROUNDABOUT.values(), ids=ROUNDABOUT)
+def test_layers_that_are_lost_in_a_roundabout_way(body: str) -> None:
+    """Comprehensions, helpers, and results that leave the graph at several places together."""
+    made = (
+        "        self.lstm = nn.LSTM(dim, dim)\n"
+        "        self.list = nn.ModuleList([nn.Linear(dim, dim)])\n"
+    )
+    helper = "\n    def helped(self, x):\n        return self.a(x).relu()\n"
+    text = net(body).replace("        self.w =", f"{made}        self.w =")
+    text += helper if "helped" in body else ""
+    assert lines_of("GD102", text) == marked(text)

@@ -124,3 +124,46 @@ def test_results_of_all_of_which_few_are_picked_are_seen(end: str) -> None:
 def test_results_that_all_count_are_no_waste(end: str, change: tuple[str, str]) -> None:
     """Whoever is picked besides."""
     assert lines_of("GD205", MIXTURE.replace(LOOP, end).replace(*change)) == []
+
+
+GATES = """\
+    def gates(self, x):
+        scores = self.router(x)
+        best, chosen = scores.topk(self.k, dim=-1)
+        hidden = torch.full_like(scores, float("-inf")).scatter(-1, chosen, best)
+        return hidden.softmax(-1){more}
+
+    def forward(self, x):
+        shares{rest} = self.gates(x)
+        out = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            out = out + shares[..., number : number + 1] * expert(x)  # here
+        return out
+"""
+SUMMED = """\
+        pairs = enumerate(self.experts)
+        return sum(shares[..., e, None] * expert(x) for e, expert in pairs)  # here
+"""
+
+
+def gated(gates: str) -> str:
+    """The mixture with a method that makes its shares."""
+    return MIXTURE[: MIXTURE.index("    def forward")] + gates
+
+
+def test_shares_that_a_helper_makes_are_followed() -> None:
+    """As one result or one of two; a column may be a slice."""
+    for text in (
+        gated(GATES.format(more="", rest="")),
+        gated(GATES.format(more=", 0", rest=", _")),
+    ):
+        assert lines_of("GD205", text) == marked(text)
+    text = gated(GATES.format(more="", rest=""))
+    summed = text[: text.index("        out = torch")] + SUMMED
+    assert lines_of("GD205", summed) == marked(summed)
+    soft = text.replace("return hidden.softmax(-1)", "return scores.softmax(-1)")
+    through = text.replace("hidden.softmax(-1)", "hidden.softmax(-1) + scores - scores.detach()")
+    wide = text.replace("number + 1]", "number + 2]")
+    for other in (soft, through, wide):
+        assert other != text
+        assert lines_of("GD205", other) == []

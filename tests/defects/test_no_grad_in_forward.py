@@ -8,6 +8,7 @@ from gptdoctor.core.findings import Status
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.defects.gradients.no_grad_in_forward import read_flow
+from tests.defects.marks import marked
 from tests.defects.records import NO_RECORD
 from tests.defects.scanning import lines_of, scan_files
 
@@ -389,3 +390,25 @@ class Bounded(nn.Module):
     assert lines_of("GD101", silent) == []
     told = text.format(use="return self.bounded()[ids]")
     assert lines_of("GD101", told) == [11]
+
+
+def test_states_that_are_taken_apart_leave_the_block() -> None:
+    """`_, (h, c) = lstm(x)` gives names to parts of a part."""
+    text = """\
+import torch
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.lstm = nn.LSTM(dim, dim)
+        self.head = nn.Linear(dim, 2)
+
+    def forward(self, x):
+        with torch.no_grad():  # here
+            _, (h, c) = self.lstm(x)
+        return self.head(h[-1])
+"""
+    assert lines_of("GD101", text) == marked(text)
+    assert lines_of("GD101", text.replace("h[-1]", "x")) == []

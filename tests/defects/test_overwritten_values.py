@@ -122,3 +122,70 @@ def test_a_parameter_may_be_written_without_gradients() -> None:
     """That is what no_grad is for."""
     text = net("with torch.no_grad():\n    self.w *= 0.5\nreturn x * self.w")
     assert lines_of("GD105", text) == []
+
+
+RENEWED = {
+    "by setattr": (
+        "setattr(self, 'w', nn.Parameter(self.w.abs()))  # here\nreturn x * self.w",
+        "pass",
+    ),
+    "by a method": ("self.keep(x)\nreturn x", "self.w = nn.Parameter(self.w.clamp(0, 1))  # here"),
+    "by a method and setattr": (
+        "self.keep(x)\nreturn x",
+        "if len(self.w) == len(x):\n    return\n"
+        "w = F.pad(self.w, (0, 1))\nsetattr(self, 'w', nn.Parameter(w))  # here",
+    ),
+    "of itself, on demand": (
+        "if len(self.w) != 3:\n    self.w = nn.Parameter(self.w[:3])  # here\nreturn x",
+        "pass",
+    ),
+    "made late by a method": (
+        "self.keep(x)\nreturn x",
+        "if len(self.w) != len(x):\n    self.w = nn.Parameter(x)",
+    ),
+    "by a method that forward does not call": ("return x", "self.w = nn.Parameter(self.w[:3])"),
+    "another attribute": ("setattr(self, 'seen', x * 2)\nreturn x", "pass"),
+    "of another": ("setattr(x, 'w', nn.Parameter(self.w))\nreturn x", "pass"),
+}
+
+
+@pytest.mark.parametrize(("body", "method"), RENEWED.values(), ids=RENEWED)
+def test_parameters_that_are_made_of_themselves(body: str, method: str) -> None:
+    """In forward and in what it calls, whatever was asked before."""
+    text = net(body) + net(method, "keep").removeprefix(HEAD)
+    assert lines_of("GD104", text) == marked(text)
+
+
+GIVEN = {
+    "after a norm": "x = x + 1\nx += self.mix(self.norm(x))  # here\nreturn x",
+    "after a layer": "y = self.a(x)\nx[:, 0] = 0  # here\nreturn y + x",
+    "by a method": "y = self.a(x)\nx.mul_(2)  # here\nreturn y + x",
+    "rows of a buffer": (
+        "s = x.new_zeros(3, 4)\n"
+        "for t in range(2):\n    s[t + 1] = torch.tanh(self.a(s[t]))  # here\n"
+        "return s"
+    ),
+    "a state": (
+        "h = x.new_zeros(4)\nfor t in range(2):\n    h += torch.tanh(self.a(h))  # here\nreturn h"
+    ),
+    "before": "x = x + 1\nx += 1\nreturn self.a(x)",
+    "made anew": "y = self.a(x)\nx = x.clone()\nx += 1\nreturn x + y",
+    "a copy": "y = self.a(x.clone())\nx += 1\nreturn x + y",
+    "of an activation that keeps its result": "y = self.act(x)\nx += 1\nreturn x + y",
+    "rows by a tensor": "s = x.new_zeros(3, 4)\ns[x] = self.a(s[x])\nreturn s",
+    "rows of another": "s = x.new_zeros(3, 4)\nfor t in x:\n    s[0] = self.a(t)\nreturn s",
+    "in another branch": "if self.late:\n    y = self.a(x)\nelse:\n    x += 1\n    y = x\nreturn y",
+    "returned before": "if self.late:\n    return self.a(x)\nx += 1\nreturn x",
+    "only compared": "y = self.a(x) > 0\nx += 1\nreturn x * y",
+    "a dictionary": "y = self.a(x['a'])\nx['b'] = y\nreturn x",
+    "without gradients": "with torch.no_grad():\n    y = self.a(x)\n    x += 1\nreturn x",
+    "a count": "n = 0\nfor one in x:\n    n += 1\nreturn self.a(x) * n",
+}
+
+
+@pytest.mark.parametrize("body", GIVEN.values(), ids=GIVEN)
+def test_what_a_layer_was_given_and_needs(body: str) -> None:
+    """The gradient of its weight is computed from it."""
+    made = "        self.norm, self.mix = nn.LayerNorm(dim), nn.Linear(dim, dim)\n"
+    text = net(body).replace("        self.late", f"{made}        self.late")
+    assert lines_of("GD105", text) == marked(text)

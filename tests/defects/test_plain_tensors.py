@@ -14,8 +14,14 @@ def net(value: str, result: str) -> str:
         "import torch\nfrom torch import nn\nimport torch.nn.functional as F\n\n\n"
         "class Net(nn.Module):\n    def __init__(self, dim, device=None):\n"
         f"        super().__init__()\n        self.t = {value}  # here\n"
-        "        self.mix = nn.Linear(dim, dim)\n\n"
-        f"    def forward(self, x):\n        h = self.mix(x)\n        {result}\n"
+        "        self.mix = nn.Linear(dim, dim)\n"
+        "        self.places = nn.Embedding(dim, dim)\n"
+        "        self.network = network(dim)\n\n"
+        "    def table(self, n):\n        t = torch.arange(n)\n        return t / n\n\n"
+        "    def moved(self, n):\n        return torch.arange(n).to(self.mix.weight)\n\n"
+        f"    def forward(self, x):\n        h = self.mix(x)\n        {result}\n\n\n"
+        "def table(n):\n    return torch.linspace(0, 1, n).exp()\n\n\n"
+        "def same(t):\n    return t * 2\n"
     )
 
 
@@ -30,6 +36,10 @@ TABLES = {
         "print(tuple(self.t.shape))\n        return h + self.t",
     ),
     "listed": ("torch.tensor([1.0, 2.0])", "return h * self.t"),
+    "told by its size too": ("torch.arange(dim)", "return h * self.t / self.t.size(0)"),
+    "by a method": ("self.table(dim)", "return h * self.t"),
+    "by a function": ("table(dim).view(1, -1)", "return h * self.t"),
+    "into a layer": ("torch.arange(dim)", "return h + self.places(self.t)"),
 }
 FITTING = {
     "moved": ("torch.arange(dim)", "return h + self.t.to(h)"),
@@ -46,6 +56,11 @@ FITTING = {
     ),
     "set again": ("torch.arange(dim)", "self.t = self.t.to(h)\n        return h + self.t"),
     "no tensor": ("dim * 2", "return h + self.t"),
+    "moved by a method": ("self.moved(dim)", "return h + self.t"),
+    "by a function that is given one": ("same(device)", "return h + self.t"),
+    "into a layer, moved": ("torch.arange(dim)", "return h + self.places(self.t.to(h.device))"),
+    "a size": ("torch.arange(dim)", "return h * self.t.size(0)"),
+    "into a network": ("torch.arange(dim)", "return h + self.network(self.t)"),
 }
 
 
@@ -152,3 +167,38 @@ def test_a_weight_that_may_be_missing() -> None:
     assert (
         lines_of("GD103", text.replace("= None\n        self.mix", "= dim\n        self.mix")) == []
     )
+
+
+LATER = {
+    "by nn.init": "nn.init.xavier_uniform_(self.t)",
+    "by itself": "self.t.normal_(std=0.02)",
+    "in a chain": "torch.empty(dim).uniform_(-1, 1)",
+}
+
+
+@pytest.mark.parametrize("filling", LATER.values(), ids=LATER)
+def test_what_is_filled_at_random_later_is_a_weight(filling: str) -> None:
+    """By a statement below, or by what is called on it."""
+    text = net("torch.empty(dim)", "return h * self.t")
+    if "empty" in filling:
+        text = text.replace("torch.empty(dim)", filling)
+    else:
+        text = text.replace("# here\n", f"# here\n        {filling}\n")
+    assert lines_of("GD109", text) == marked(text)
+    assert lines_of("GD109", net("torch.empty(dim)", "return h * self.t")) == []
+
+
+HIDDEN = {
+    "behind calls in place": "torch.empty(dim).normal_(std=0.1).requires_grad_()",
+    "scaled": "torch.ones(dim, requires_grad=True) * 0.02",
+    "by name": "start",
+}
+
+
+@pytest.mark.parametrize("value", HIDDEN.values(), ids=HIDDEN)
+def test_weights_that_ask_for_a_gradient_in_a_roundabout_way(value: str) -> None:
+    """Under a local name, or behind what was done to them."""
+    text = net(value, "return h * self.t").replace(
+        "        self.t", "        start = torch.ones(dim, requires_grad=True)\n        self.t", 1
+    )
+    assert lines_of("GD103", text) == marked(text)

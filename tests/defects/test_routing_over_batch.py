@@ -69,3 +69,54 @@ def test_sums_over_tokens_that_are_meant_are_silent(change: tuple[str, str]) -> 
     text = MIXTURE.replace(*change)
     assert text != MIXTURE
     assert lines_of("GD207", text) == []
+
+
+APART = """\
+import torch
+from torch import nn
+
+
+class Router(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.linear = nn.Linear(dim, 4)
+        self.normalise = nn.Softmax(dim=1)
+
+    def forward(self, x):
+        return self.normalise(self.linear(x)).max(dim=-1)  # here
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.router = Router(dim)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(4))
+
+    def forward(self, x):
+        B, T, C = x.shape
+        weight, chosen = self.router(x)
+        out = torch.zeros_like(x)
+        for number, expert in enumerate(self.experts):
+            out[chosen == number] = expert(x[chosen == number])
+        return out * weight[..., None]
+"""
+AGREED = {
+    "the last": ("nn.Softmax(dim=1)", "nn.Softmax(dim=-1)"),
+    "rows": ("self.router(x)", "self.router(x.view(-1, C))"),
+    "rank unknown": ("        B, T, C = x.shape\n", ""),
+    "the greatest of all": (".max(dim=-1)", ".max()"),
+    "no router": ("Router", "Reader"),
+}
+
+
+def test_a_router_that_is_a_class_of_its_own() -> None:
+    """Its callers tell how many dimensions it is given."""
+    assert lines_of("GD207", APART) == marked(APART)
+
+
+@pytest.mark.parametrize("change", AGREED.values(), ids=AGREED)
+def test_a_router_of_its_own_that_is_right(change: tuple[str, str]) -> None:
+    """Or of which the text does not tell."""
+    text = APART.replace(*change)
+    assert text != APART
+    assert lines_of("GD207", text) == []

@@ -99,3 +99,43 @@ def test_weights_that_are_handed_on_and_used(part: str, other: str) -> None:
 def test_choices_that_need_no_weights(part: str, other: str) -> None:
     """One expert, an average by design, and weights that come from somewhere else."""
     assert lines_of("GD203", MIXTURE.replace(part, other)) == []
+
+
+DIVIDED = MIXTURE.replace(
+    "        out = torch", "        best = best / best.sum(-1, keepdim=True)\n        out = torch"
+)
+GREATEST = MIXTURE.replace("scores.topk(self.k, dim=-1)", "scores.max(dim=-1)").replace(
+    """\
+            rows, slot = torch.where(chosen == number)
+            out.index_add_(0, rows, expert(x[rows]))  # here
+""",
+    """\
+            rows = chosen == number
+            out[rows] = expert(x[rows])  # here
+""",
+)
+GREATEST_APPLIED = {
+    "afterwards": ("return out", "return out * best[..., None]"),
+    "taken once more": ("return out", "return out * scores.gather(-1, chosen[..., None])"),
+    "not given a name": ("best, chosen", "_, chosen"),
+    "handed on": ("return out", "return out, best"),
+}
+
+
+def test_weights_that_are_only_divided_by_their_sum() -> None:
+    """Whoever makes nothing else of them does not apply them."""
+    assert lines_of("GD203", DIVIDED) == marked(DIVIDED)
+    assert lines_of("GD203", DIVIDED.replace("return out", "return out, best")) == []
+
+
+def test_the_weight_of_one_expert_that_is_asked_for_by_name() -> None:
+    """It is all by which the router could learn."""
+    assert lines_of("GD203", GREATEST) == marked(GREATEST)
+
+
+@pytest.mark.parametrize(("part", "other"), GREATEST_APPLIED.values(), ids=GREATEST_APPLIED)
+def test_the_weight_of_one_expert_that_is_applied(part: str, other: str) -> None:
+    """Or never asked for."""
+    text = GREATEST.replace(part, other)
+    assert text != GREATEST
+    assert lines_of("GD203", text) == []

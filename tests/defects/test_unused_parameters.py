@@ -95,3 +95,40 @@ def test_other_files_may_use_a_layer(other: str, expected: list[tuple[str, int]]
     """One that imports its class, or is given the model; a class that only has a like one not."""
     found = scan_files({"model.py": WITH_LAYER, "other.py": other})
     assert [one for one in found if one[0] == "GD106"] == expected
+
+
+IDLE = f"""\
+import torch
+from torch import nn
+
+
+class Idle(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.mix = nn.Linear(width, width)
+        {LAYER}  # here
+
+    def forward(self, x):
+        x = self.mix(x)
+        normed = self.closing(x)
+        return x
+"""
+READ = {
+    "returned": ("return x", "return normed"),
+    "not meant to be read": ("normed", "_normed"),
+    "used once more": ("return x", "return x + self.closing(x)"),
+    "read by a method": ("return x", "self.keep(normed)\n        return x"),
+    "kept": ("normed =", "self.normed ="),
+    "one of two": ("normed =", "normed, x ="),
+}
+
+
+def test_a_layer_whose_result_nobody_reads_is_seen() -> None:
+    """At the statement that makes it."""
+    assert lines_of("GD106", IDLE) == marked(IDLE)
+
+
+@pytest.mark.parametrize("change", READ.values(), ids=READ)
+def test_a_layer_whose_result_is_read_is_left_alone(change: tuple[str, str]) -> None:
+    """Or kept, or not meant to be read."""
+    assert lines_of("GD106", IDLE.replace(*change)) == []

@@ -65,3 +65,99 @@ def test_rows_that_may_be_meant_for_it_are_silent(change: tuple[str, str]) -> No
     text = MIXTURE.replace(*change)
     assert text != MIXTURE
     assert lines_of("GD206", text) == []
+
+
+COUNTED = """\
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim, count=4, k=2):
+        super().__init__()
+        self.k, self.count = k, count
+        self.router = nn.Linear(dim, count)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for place, number in enumerate(chosen.unique()):
+            rows, slot = torch.where(chosen == number)
+            share = weights[rows, slot, None]
+            out.index_add_(0, rows, share * self.experts[place](x[rows]))  # here
+        return out
+"""
+COUNTS = {
+    "by a function": ("chosen.unique()", "torch.unique(chosen).tolist()"),
+    "sorted": ("chosen.unique()", "sorted(set(chosen.tolist()))"),
+    "flat": ("chosen.unique()", "chosen.unique().tolist()"),
+}
+NUMBERS = {
+    "their own": ("self.experts[place]", "self.experts[number]"),
+    "all of them": ("chosen.unique()", "range(self.count)"),
+    "of something else": ("chosen.unique()", "x.unique()"),
+}
+
+
+@pytest.mark.parametrize("change", COUNTS.values(), ids=COUNTS)
+def test_experts_that_are_called_by_the_count_of_those_that_were_chosen(
+    change: tuple[str, str],
+) -> None:
+    """Where one was not chosen, all after it are other experts."""
+    for text in (COUNTED, COUNTED.replace(*change)):
+        assert lines_of("GD206", text) == marked(text)
+
+
+@pytest.mark.parametrize("change", NUMBERS.values(), ids=NUMBERS)
+def test_experts_that_are_called_by_their_numbers(change: tuple[str, str]) -> None:
+    """Or loops over other things."""
+    text = COUNTED.replace(*change)
+    assert text != COUNTED
+    assert lines_of("GD206", text) == []
+
+
+SPLIT = """\
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim, count=4):
+        super().__init__()
+        self.count = count
+        self.router = nn.Linear(dim, count)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+
+    def forward(self, x):
+        rows = x.flatten(0, 1)
+        weight, chosen = self.router(rows).softmax(-1).max(-1)
+        counts = torch.bincount(chosen, minlength=self.count)
+        parts = torch.split(rows, counts.tolist())  # here
+        answers = [expert(part) for expert, part in zip(self.experts, parts)]
+        return torch.cat(answers) * weight[:, None]
+"""
+ORDERED = {
+    "sorted": ("torch.split(rows,", "torch.split(rows[chosen.argsort()],"),
+    "sorted before": ("rows = x", "order = self.sort_by(x)\n        rows = x"),
+    "of something else": ("bincount(chosen", "bincount(self.lengths"),
+    "in equal parts": ("counts.tolist()", "self.count"),
+    "taken in order": ("rows = x.flatten(0, 1)", "rows = x[self.order]"),
+}
+
+
+def test_tokens_that_are_split_unsorted() -> None:
+    """The first expert gets the first tokens, whatever they chose."""
+    assert lines_of("GD206", SPLIT) == marked(SPLIT)
+    method = SPLIT.replace(
+        "torch.split(rows, counts.tolist())", "rows.split(counts.tolist(), dim=0)"
+    )
+    assert lines_of("GD206", method) == marked(method)
+
+
+@pytest.mark.parametrize("change", ORDERED.values(), ids=ORDERED)
+def test_tokens_that_are_split_in_order(change: tuple[str, str]) -> None:
+    """Or by something else than the choice."""
+    text = SPLIT.replace(*change)
+    assert text != SPLIT
+    assert lines_of("GD206", text) == []

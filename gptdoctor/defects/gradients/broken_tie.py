@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.parameter_registration import BrokenTie, Parame
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import constructor_at
-from gptdoctor.source.tied_weights import Broken, broken_ties, may_tie
+from gptdoctor.source.tied_weights import TIE_METHOD, Broken, broken_ties, may_tie
 
 CODE = "GD107"
 PROBE = "parameter-registration"
@@ -39,7 +39,7 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         yield Suspicion(
             rule=CODE,
             location=location,
-            symbol=f"{constructor.info.symbol}.__init__",
+            symbol=f"{constructor.info.symbol}.{tie.method or '__init__'}",
             message=_seen(tie),
             details={"first": tie.first, "second": tie.second, "how": tie.how},
             extent=(location.line, location.end_line),
@@ -47,7 +47,9 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _is_called_a_tie(tie: Broken, visit: Visit) -> bool:
-    """Whether the condition or the comment above speaks of tying or sharing."""
+    """Whether the condition, the comment above or the method speaks of tying or sharing."""
+    if TIE_METHOD.search(tie.method):
+        return True
     line = tie.node.lineno
     return any(TIE.search(text) for text in visit.module.lines[max(line - 3, 0) : line])
 
@@ -56,6 +58,11 @@ def _seen(tie: Broken) -> str:
     both = f"{tie.first} and {tie.second}"
     if tie.how == "copied":
         return f"{both} are called one here, and this makes a copy: they are two parameters."
+    if tie.how == "one memory":
+        return (
+            f"{both} share their numbers here, and are two parameters: an optimizer moves both, "
+            f"and `.to(device)` parts them."
+        )
     return f"{both} are tied here, and line {tie.undone} makes one of them anew: they are two."
 
 

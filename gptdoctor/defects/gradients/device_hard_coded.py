@@ -8,16 +8,20 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.named_devices import device_of, is_first
 
 CODE = "GD118"
 # Functions of torch that make a tensor where they are told to.
 MAKING = (
     "zeros ones empty full arange linspace eye rand randn randint tensor as_tensor randperm "
-    "zeros_like ones_like rand_like randn_like tril_indices triu_indices"
+    "zeros_like ones_like rand_like randn_like tril_indices triu_indices new_zeros new_ones "
+    "new_full new_empty new_tensor"
 )
-NAMED = re.compile(r"^['\"](cuda|mps|xpu|npu|hpu)(:\d+)?['\"]$")
+# The old types of tensors on a GPU: `torch.cuda.FloatTensor`.
+TYPES = ("FloatTensor", "LongTensor", "HalfTensor", "ByteTensor", "BoolTensor", "IntTensor")
 # A condition that speaks of devices has looked at what there is.
 ASKED = re.compile(r"cuda|device|mps|xpu|npu|hpu|available|backend", re.I)
 
@@ -26,41 +30,46 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`.cuda()`, `.to("cuda")` or `device="cuda"` in a forward."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    told = _device(node)
-    if not told:
-        return
     method, owner = visit.function, visit.owner
-    if method is None or owner is None or not runs_in_forward(method, owner):
+    if method is None or owner is None or not _may_tell(node, method):
+        return
+    function = visit.flow if runs_in_forward(method, owner) else None
+    if function is None:
+        return
+    told = device_of(visit.project, node, function)
+    if told is None or not is_first(told, node, function):
         return
     if _has_asked(visit) or not visit.project.is_network(owner):
         return
-    location = visit.module.location(node)
+    here = told.function == function  # else the place of the call tells more
+    location = visit.module.location(told.node if here else node)
     yield Suspicion(
         rule=CODE,
         location=location,
         symbol=visit.symbol,
         message=(
-            f"`{told}` names a device in forward: on any other one, or on a second GPU, the "
+            f"`{told.text}` names a device in forward: on any other one, or on a second GPU, the "
             f"tensors do not meet; take the device of an input or a parameter."
         ),
-        details={"device": told},
+        details={"device": told.text},
         extent=(location.line, location.end_line),
     )
 
 
-def _device(call: ast.Call) -> str:
-    """How a call names a device; "" where it names none."""
+def _may_tell(call: ast.Call, method: FunctionNode) -> bool:
+    """Whether a call is told anything by which it may name a device: most are not."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
-    if name == "cuda":
-        # `torch.version.cuda` and `torch.cuda` are no tensors.
-        base = call.func.value if isinstance(call.func, ast.Attribute) else None
-        moves = not call.args and text_of(base or call) not in ("torch", "torch.version")
-        return ".cuda()" if moves else ""
-    given = [one.value for one in call.keywords if one.arg == "device"]
+    given = [one.value for one in call.keywords if one.arg in ("device", None)]
     if name == "to":
-        given.extend(call.args[:1])
-    found = [text_of(one) for one in given if isinstance(one, ast.Constant)]
-    return next(filter(NAMED.match, found), "") if found else ""
+        given += call.args[:1]
+    return name == "cuda" or name in TYPES or any(_may_name(one, method) for one in given)
+
+
+def _may_name(value: ast.expr, method: FunctionNode) -> bool:
+    """Whether a value may be a device's name: `x.device` and what a caller gives are none."""
+    if isinstance(value, ast.Name):
+        return all(one.arg != value.id for one in method.args.args)
+    return not isinstance(value, ast.Attribute) or self_attribute(value) is not None
 
 
 def _has_asked(visit: Visit) -> bool:
@@ -110,5 +119,5 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace('"cuda"', "x.device"),
-    suspects={calls("cuda", "to", *MAKING.split()): see_call},
+    suspects={calls("cuda", "to", *MAKING.split(), *TYPES): see_call},
 )

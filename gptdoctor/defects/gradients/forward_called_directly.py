@@ -7,28 +7,28 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constructors import constructor_of
+from gptdoctor.source.flow_assigned import Assigned
 from gptdoctor.source.flow_attributes import PARAMETERS
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.held_layers import made_as
+from gptdoctor.source.project import Project
 
 CODE = "GD117"
+# TorchScript calls a module by its interface with `forward`, and by nothing else.
+SCRIPTED = "jit.interface"
 
 
 def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """`self.layer.forward(x)` in a forward, of a layer that the constructor made."""
+    """`self.layer.forward(x)` of a layer that the class or the function has made itself."""
+    function, owner = visit.flow, visit.owner
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    name = self_attribute(node.func.value)
-    method, owner = visit.function, visit.owner
-    if name is None or method is None or owner is None or not runs_in_forward(method, owner):
+    if function is None or SCRIPTED in visit.module.text or not _is_settled(owner, visit):
         return
-    constructor = constructor_of(visit.project, owner)
-    if constructor is None or not constructor.settled:
-        return
-    made = [one.value for one in constructor.settings if one.name == name]
-    if not made or not all(_is_layer(one, visit) for one in made):
+    made = made_as(visit.project, node.func.value, function)
+    if not made or not all(_is_layer(one, visit.project) for one in made):
         return
     location = visit.module.location(node)
     called = text_of(node.func.value)
@@ -37,22 +37,29 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         location=location,
         symbol=visit.symbol,
         message=f"`{called}.forward(...)` skips the hooks of `{called}`: call `{called}(...)`.",
-        details={"attribute": name},
+        details={"attribute": self_attribute(node.func.value) or called},
         extent=(location.line, location.end_line),
     )
 
 
-def _is_layer(value: ast.expr, visit: Visit) -> bool:
-    """Whether a value is a module: of torch.nn, or of the project."""
-    qualified = visit.module.names.called(value) or ""
+def _is_settled(owner: ClassInfo | None, visit: Visit) -> bool:
+    """Whether a class leaves it to torch what its attributes are."""
+    constructor = None if owner is None else constructor_of(visit.project, owner)
+    return constructor is None or constructor.settled
+
+
+def _is_layer(made: Assigned, project: Project) -> bool:
+    """Whether an expression makes a module: of torch.nn, or of the project."""
+    module = made.function.module
+    qualified = module.names.called(made.value) or ""
     last = qualified.rpartition(".")[2]
     if qualified.startswith("torch.nn."):
         return last[:1].isupper() and last not in PARAMETERS
-    info = visit.project.class_named(qualified, visit.module)
-    if info is None or not visit.project.is_network(info):
+    info = project.class_named(qualified, module)
+    if info is None or not project.is_network(info):
         return False
     # What has a call of its own does more than forward there, and may be passed by on purpose.
-    return all("__call__" not in one.methods for one in [info, *visit.project.bases(info)])
+    return all("__call__" not in one.methods for one in [info, *project.bases(info)])
 
 
 SICK = """\
@@ -74,7 +81,8 @@ DEFECT = Defect(
     severity=Severity.LOW,
     summary="A layer's `forward` is called by its name, and its hooks do not run.",
     explanation=(
-        "A forward pass calls `self.layer.forward(x)` where `self.layer(x)` is meant. "
+        "A call of `self.layer.forward(x)` stands where `self.layer(x)` is meant: of a layer that "
+        "the class has made, by itself or in a list, or of a model that the function has made. "
         "`super().forward(x)`, a method that hands on to its own forward, layers that are given "
         "from outside, and layers with a `__call__` of their own are not meant."
     ),

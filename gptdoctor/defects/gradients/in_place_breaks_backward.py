@@ -12,11 +12,11 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.gradient_flow import GradientFlow, InPlaceWrite
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Named, Proof, Visit, calls
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.constructors import constructor_of
 from gptdoctor.source.flow_attributes import PARAMETERS
-from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_parameters import is_activation
 from gptdoctor.source.flow_sources import arguments, learned
@@ -25,6 +25,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.names import called_name
+from gptdoctor.source.saved_inputs import SavedInputs, may_write, methods_that_write
 from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"
@@ -62,6 +63,40 @@ def see_result(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             f"result as it was: it ends with an error."
         ),
         details={"name": target.id, "needed_by": called_name(node), "needed_line": node.lineno},
+        extent=(location.line, location.end_line),
+    )
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The writes of a forward pass, and of the methods that it calls, into what layers need."""
+    owner = visit.owner
+    if owner is None or owner.methods.get("forward") is not node:
+        return
+    for method in methods_that_write(owner):
+        function = functions_of(visit.project, visit.module)[method]
+        if _is_trained(method, visit) and not decorator_switch(function):
+            saved = SavedInputs(function, gradients_of(visit.project))
+            for statement, layer in saved.written_over():
+                if _is_of_network(visit) and not is_off_limits(function, statement):
+                    yield _judged(statement, layer, function, visit)
+
+
+def _judged(
+    node: ast.stmt, layer: ast.Call | ast.BinOp, function: Function, visit: Visit
+) -> Suspicion:
+    location = visit.module.location(node)
+    called = text_of(layer.func if isinstance(layer, ast.Call) else layer)
+    name = may_write(node)
+    written = name.id if name is not None else ""
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=function.symbol,
+        message=(
+            f"This writes into {written}, and the backward pass of {called} needs what it was "
+            f"given as it was: it ends with an error."
+        ),
+        details={"name": written, "needed_by": called, "needed_line": layer.lineno},
         extent=(location.line, location.end_line),
     )
 
@@ -239,8 +274,8 @@ DEFECT = Defect(
     explanation=(
         "An operation that changes a tensor in place (`+=`, `add_`, `masked_fill_`, an assignment "
         "to a part of it, `inplace=True`) follows one whose derivative is computed from that very "
-        "tensor, or it changes a parameter itself. Writes into tensors that nothing before them "
-        "needs again are right."
+        "tensor, its result or what a layer with weights was given, or it changes a parameter "
+        "itself. Writes into tensors that nothing before them needs again are right."
     ),
     harm="The backward pass ends with an error, which names neither the write nor its line.",
     confirmed_by=(
@@ -250,7 +285,11 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("gate += 0.5", "gate = gate + 0.5"),
-    suspects={calls(*SAVING): see_result, ast.AugAssign: see_update},
+    suspects={
+        calls(*SAVING): see_result,
+        ast.AugAssign: see_update,
+        Named(ast.FunctionDef, ("forward",)): see_forward,
+    },
     convicts={PROBE: read_flow, "construction": read_construction},
     explains=("GD903",),
     proof=Proof(test=_test),

@@ -58,6 +58,33 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     )
 
 
+def see_nested(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A `forward` that is indented too far, and stands in another method of a network."""
+    around, info = visit.parent, visit.owner
+    if not isinstance(node, ast.FunctionDef) or not isinstance(around, ast.FunctionDef):
+        return
+    first = node.args.args[0].arg if node.args.args else ""
+    if first != "self" or info is None or info.methods.get(around.name) is not around:
+        return
+    named = (one for one in every_node(around) if isinstance(one, ast.Name))
+    if any(one.id == node.name for one in named) or node.decorator_list:
+        return  # it is put somewhere
+    if not _is_missing("forward", visit.project, info) or not visit.project.is_network(info):
+        return
+    location = visit.module.location(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=info.symbol,
+        message=(
+            f"`forward` is defined inside of {around.name}, and {info.name} has none: "
+            f"{_harm('forward')}."
+        ),
+        details={"name": f"{around.name}.forward", "meant": "forward"},
+        extent=(location.line, location.end_line),
+    )
+
+
 def _is_looked_up(node: FunctionNode) -> bool:
     """Whether a decorator makes something else of the method than what is called on `self`."""
     return any(
@@ -126,8 +153,9 @@ DEFECT = Defect(
     explanation=(
         "A class that descends from nn.Module has no `forward`, and a method whose name differs "
         "from it by a slip of the hand, such as `foward`; or no `__init__`, and `_init_`, "
-        "`__int__` or the like, which sets its layers. A method that the class calls by that "
-        "name, and a class that inherits the right one, are not meant."
+        "`__int__` or the like, which sets its layers; or its `forward` is indented too far, and "
+        "stands in another method. A method that the class calls by that name, and a class that "
+        "inherits the right one, are not meant."
     ),
     harm=(
         "torch calls methods by their names: a module without `forward` raises at its first call, "
@@ -139,5 +167,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("foward", "forward"),
-    suspects={Named(ast.FunctionDef, tuple(sorted(MEANT))): see_method},
+    suspects={
+        Named(ast.FunctionDef, tuple(sorted(MEANT))): see_method,
+        Named(ast.FunctionDef, ("forward",)): see_nested,
+    },
 )

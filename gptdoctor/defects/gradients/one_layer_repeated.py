@@ -8,15 +8,19 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.constructors import settings_of
 from gptdoctor.source.flow_assigned import Assigned
 from gptdoctor.source.flow_attributes import Learns, value_learns
 from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_settings import literal_text
 from gptdoctor.source.flow_targets import Position, Role, end, start, text_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
 
 CODE = "GD114"
 # Words by which an author says that the weights are to be the same.
@@ -25,6 +29,7 @@ SHARED = re.compile(
     r"|identical|single|repeat",
     re.IGNORECASE,
 )
+REPEAT = re.compile(r"(itertools\.)?\brepeat\(")
 
 
 def see_list(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -37,10 +42,13 @@ def see_list(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     qualified = visit.module.names.called(node) or ""
     if not qualified.startswith("torch.nn."):
         return
-    for repeated in _repeated(node, visit):
-        made = repeated.made
-        learns = value_learns(visit.project, Assigned(made, function), 0)
-        if learns is not Learns.YES or not _is_class(made, visit) or _on_purpose(repeated, visit):
+    found = (one for each in _repeated(node, visit) for one in _calls_behind(each, visit.project))
+    for repeated in found:
+        made, home = repeated.made, repeated.home
+        learns = value_learns(visit.project, Assigned(made, home), 0)
+        if not isinstance(made, ast.Call) or learns is not Learns.YES:
+            continue
+        if not _is_class(made, home, visit.project) or _on_purpose(repeated, visit):
             continue
         location = visit.module.location(repeated.place)
         yield Suspicion(
@@ -63,16 +71,46 @@ def _may_repeat(call: ast.Call) -> bool:
         return True
     given = call.args[0].value if isinstance(call.args[0], ast.Starred) else call.args[0]
     if isinstance(given, ast.ListComp | ast.GeneratorExp):
-        return isinstance(given.elt, ast.Name)
+        return _is_named(given.elt)
+    if isinstance(given, ast.DictComp):
+        return isinstance(given.value, ast.Name)
+    listed = given.elts if isinstance(given, ast.List | ast.Tuple) else call.args
+    if len(listed) > 1:
+        return bool(_twice(listed))
     empty = isinstance(given, ast.List) and not given.elts
-    return len(call.args) == 1 and (empty or isinstance(given, ast.Name | ast.BinOp))
+    made = isinstance(given, ast.Name | ast.BinOp) or called_name(given) == "repeat"
+    return len(call.args) == 1 and (empty or made)
+
+
+def _is_named(value: ast.expr) -> bool:
+    """Whether a value is a name, or an attribute of `self`."""
+    return isinstance(value, ast.Name) or self_attribute(value) is not None
+
+
+def _twice(listed: list[ast.expr]) -> list[ast.expr]:
+    """What is named a second time among what is listed."""
+    named = [(text_of(one), one) for one in listed if _is_named(one)]
+    texts = [text for text, _ in named]
+    return [one for index, (text, one) in enumerate(named) if text in texts[:index]]
 
 
 class _Repeated:
     """One layer that goes several times into a list."""
 
-    def __init__(self, place: ast.AST, made: ast.Call) -> None:
-        self.place, self.made = place, made
+    def __init__(self, place: ast.AST, made: ast.expr, home: Function) -> None:
+        self.place, self.made, self.home = place, made, home
+
+
+def _calls_behind(repeated: _Repeated, project: Project) -> Iterator[_Repeated]:
+    """A layer that is made in sight; or those that the callers give for a parameter."""
+    if not isinstance(repeated.made, ast.Name):
+        yield repeated
+        return
+    helper = repeated.home
+    for site in callers(project, helper):
+        given = site.argument(helper, repeated.made.id)
+        if isinstance(given, ast.Call):
+            yield _Repeated(repeated.place, given, site.function)
 
 
 def _repeated(call: ast.Call, visit: Visit) -> Iterator[_Repeated]:
@@ -82,7 +120,11 @@ def _repeated(call: ast.Call, visit: Visit) -> Iterator[_Repeated]:
     given = call.args[0] if call.args else None
     if isinstance(given, ast.Starred):
         given = given.value
-    if isinstance(given, ast.Name):
+    listed = given.elts if isinstance(given, ast.List | ast.Tuple) else call.args
+    if len(listed) > 1:
+        for named in _twice(listed):
+            yield from _made_by(named, call, function, start(call))
+    elif isinstance(given, ast.Name):
         for binding in function.reaching(given):
             yield from _in_local(binding, given, function)
     elif given is not None:
@@ -95,10 +137,15 @@ def _in_display(given: ast.expr, function: Function) -> Iterator[_Repeated]:
     """`[layer] * n`, and `layer for _ in range(n)`."""
     if isinstance(given, ast.BinOp) and isinstance(given.op, ast.Mult):
         for side in (given.left, given.right):
-            if isinstance(side, ast.List | ast.Tuple) and len(side.elts) == 1:
-                yield from _made_by(side.elts[0], given, function, (0, 0))
-    elif isinstance(given, ast.ListComp | ast.GeneratorExp) and isinstance(given.elt, ast.Name):
-        yield from _made_by(given.elt, given, function, start(given))
+            for item in side.elts if isinstance(side, ast.List | ast.Tuple) else ():
+                yield from _made_by(item, given, function, (0, 0))
+    elif isinstance(given, ast.Call) and called_name(given) == "repeat" and len(given.args) == 2:
+        if function.module.names.called(given) == "itertools.repeat":
+            yield from _made_by(given.args[0], given, function, (0, 0))
+    elif isinstance(given, ast.ListComp | ast.GeneratorExp | ast.DictComp):
+        made = given.value if isinstance(given, ast.DictComp) else given.elt
+        if _is_named(made):
+            yield from _made_by(made, given, function, start(given))
 
 
 def _in_local(binding: Binding, given: ast.Name, function: Function) -> Iterator[_Repeated]:
@@ -157,32 +204,43 @@ def _made_by(
 ) -> Iterator[_Repeated]:
     """The call that made an element once, above `outside`; (0, 0) for wherever."""
     if isinstance(element, ast.Call) and outside == (0, 0):
-        yield _Repeated(place, element)
+        yield _Repeated(place, element, function)
+    own = self_attribute(element)
+    if own is not None:
+        settings = settings_of(function.node)
+        values = [one.value for one in settings if one.name == own]
+        if len(values) == 1 and start(values[0]) < (outside if outside != (0, 0) else start(place)):
+            yield _Repeated(place, values[0], function)
     if not isinstance(element, ast.Name):
         return
     bindings = function.reaching(element, carried=True)
-    made = bindings[0].value if len(bindings) == 1 else None
-    before = bool(bindings) and (outside == (0, 0) or bindings[0].since <= outside)
+    if len(bindings) != 1:
+        return
+    if bindings[0].role is Role.ARGUMENT and function.name != "__init__":
+        yield _Repeated(place, element, function)
+    before = outside == (0, 0) or bindings[0].since <= outside
+    made = bindings[0].value
     if isinstance(made, ast.Call) and before and bindings[0].role is Role.WHOLE:
-        yield _Repeated(place, made)
+        yield _Repeated(place, made, function)
 
 
-def _is_class(made: ast.Call, visit: Visit) -> bool:
+def _is_class(made: ast.Call, home: Function, project: Project) -> bool:
     """Whether a call makes a module: of torch.nn, or of a network of the project."""
-    qualified = visit.module.names.called(made) or ""
+    qualified = home.module.names.called(made) or ""
     if qualified.startswith("torch.nn."):
         return qualified.rpartition(".")[2][:1].isupper()
-    info = visit.project.class_named(qualified, visit.module)
-    return info is not None and visit.project.is_network(info)
+    info = project.class_named(qualified, home.module)
+    return info is not None and project.is_network(info)
 
 
 def _on_purpose(repeated: _Repeated, visit: Visit) -> bool:
     """Whether the names, the conditions or a comment around it speak of sharing."""
     first, last = start(repeated.place)[0], end(repeated.place)[0]
     lines = visit.module.lines[max(first - 3, 0) : last]
-    made = visit.module.lines[start(repeated.made)[0] - 1]
+    made = repeated.home.module.lines[start(repeated.made)[0] - 1]
     tests = [text_of(one.test) for one in visit.parents if isinstance(one, ast.If | ast.IfExp)]
-    return any(SHARED.search(text) for text in (*lines, made, *tests, visit.symbol))
+    said = [*lines, made, *tests, visit.symbol]  # the function's name says nothing of purpose
+    return any(SHARED.search(REPEAT.sub("(", text)) for text in said)
 
 
 SICK = """\
@@ -208,8 +266,9 @@ DEFECT = Defect(
     summary="A list of layers holds one and the same layer several times.",
     explanation=(
         "A layer with weights is made once and put into an nn.ModuleList or nn.Sequential again "
-        "and again: `[layer] * n`, `layer for _ in range(n)`, or `append(layer)` in a loop with "
-        "the layer made above it. Layers without weights, and lists whose names, conditions or "
+        "and again: `[layer] * n`, `layer for _ in range(n)`, `repeat(layer, n)`, `append(layer)` "
+        "in a loop with the layer made above it, or its name twice; a helper that repeats what it "
+        "is given is meant as well. Layers without weights, and lists whose names, conditions or "
         "comments speak of shared, tied or recurrent weights are not meant."
     ),
     harm=(
@@ -225,5 +284,5 @@ DEFECT = Defect(
     healed=SICK.replace(
         "[nn.Linear(width, width)] * depth", "nn.Linear(width, width) for _ in range(depth)"
     ),
-    suspects={calls("ModuleList", "Sequential"): see_list},
+    suspects={calls("ModuleList", "Sequential", "ModuleDict"): see_list},
 )

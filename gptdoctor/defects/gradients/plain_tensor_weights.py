@@ -32,8 +32,11 @@ FIXED = re.compile(
     r"noise|rand|fixed|frozen|hash|rotation|basis|state|cache|target|mask|buffer|codebook|anchor|seed",
     re.I,
 )
-# Names of tensors of zeros or ones that are weights as they start.
-WEIGHT = re.compile(r"weight|bias|scale|gain|gamma|beta|(^|_)w(_|$)", re.I)
+# Names of tensors of zeros or ones that are weights as they start: factors, summands, and what
+# is put beside the tokens.
+WEIGHT = re.compile(
+    r"weight|bias|scale|gain|gamma|beta|(^|_)[wb](_|$)|(^|_)(cls|token|query|prompt)$", re.I
+)
 
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:

@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import ParameterRegistration, Unregistered
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.called_helpers import helpers_called
 from gptdoctor.source.constructors import (
     Constructor,
     Setting,
@@ -24,6 +25,8 @@ from gptdoctor.source.hidden_weights import HiddenLayers, may_hide
 from gptdoctor.source.lost_parameters import asks_for_gradient, lost_parameter
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.statements import every_statement
+from gptdoctor.source.unseen_layers import helped, layers_unseen, list_helpers, may_be_no_module
 
 CODE = "GD103"
 PROBE = "parameter-registration"
@@ -48,11 +51,21 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     text = lines_in(visit.module, node)
     hides, lost = may_hide(node, text), list(_lost(node, text, visit.module))
-    if not hides and not lost:
+    called = helpers_called(text, visit.module)  # asked first: in few constructors anything is
+    helpers = list_helpers(visit.module, called) if called else called
+    if not hides and not lost and not helpers:
+        if isinstance(visit.parent, ast.ClassDef) and not visit.parent.bases:
+            yield from _no_module(visit)
         return  # as most: whose class this is need not be found out
     constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
+    if not constructor.info.bases:
+        yield from _no_module(visit)
+    for setting, kind in helped(constructor, helpers) if helpers else ():
+        if constructor.of_network:
+            told = f"is a plain {kind}: torch does not see the layers in it"
+            yield from _suspicion(constructor, setting, setting.node, told, INSTEAD[kind])
     for setting, kind, last in HiddenLayers(constructor).found() if hides else ():
         told = f"is a plain {kind}: torch does not see the layers in it"
         yield from _suspicion(constructor, setting, last, told, INSTEAD[kind])
@@ -62,17 +75,53 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _suspicion(constructor, setting, setting.node, told, INSTEAD["Tensor"])
 
 
+def _no_module(visit: Visit) -> Iterator[Suspicion]:
+    """A class with layers that is no module, of which a network keeps an instance."""
+    info = visit.owner
+    if info is None or info.node is not visit.parent or not may_be_no_module(info):
+        return
+    layers = layers_unseen(visit.project, info)
+    if not layers:
+        return
+    location = visit.module.location(info.node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=info.symbol,
+        message=(
+            f"{info.name} has self.{layers[0]} and is no nn.Module: torch does not see its layers "
+            f"in the network that keeps it, and no optimizer trains them; let it extend nn.Module."
+        ),
+        details={"attribute": layers[0]},
+        extent=(location.line, location.line),
+    )
+
+
 def _lost(node: ast.FunctionDef, text: str, module: SourceModule) -> Iterator[tuple[Setting, str]]:
     """The weights that a constructor keeps as plain tensors, and how they became such."""
     asking = "requires_grad" in text
     if not asking and "Parameter" not in text and not is_renamed(module, PARAMETERS):
         return
-    for setting in settings_of(node):
+    for kept in settings_of(node):
+        setting = Setting(kept.name, _made(kept.value, node), kept.node)
         how = lost_parameter(setting, module.names)
         if not how and asking and asks_for_gradient(setting, module.names):
             how = "a tensor that asks for a gradient"
         if how:
             yield setting, how
+
+
+def _made(value: ast.expr, node: ast.FunctionDef) -> ast.expr:
+    """What a local name was given by the one statement that gives it anything."""
+    if not isinstance(value, ast.Name):
+        return value
+    given = [
+        one.value
+        for one in every_statement(node)
+        if isinstance(one, ast.Assign)
+        and any(isinstance(each, ast.Name) and each.id == value.id for each in one.targets)
+    ]
+    return given[0] if len(given) == 1 else value
 
 
 def _is_used(name: str, constructor: Constructor) -> bool:
@@ -190,11 +239,12 @@ DEFECT = Defect(
     severity=Severity.CRITICAL,
     summary="Weights take part in the loss, and `model.parameters()` does not name them.",
     explanation=(
-        "Layers or parameters lie in a list, a tuple, a dictionary or an object that is no "
-        "module, or a parameter was multiplied or moved when it was made and is a plain tensor "
-        "now. torch registers only what is assigned to a module as a module or a parameter. "
-        "Inputs with a gradient, weights that other weights make, a module that is wrapped in a "
-        "list to hide it, and lists of what is registered elsewhere are not meant."
+        "Layers or parameters lie in a list, a tuple, a dictionary, which a helper may have made, "
+        "or in an object whose class is no module, or a parameter was multiplied or moved when it "
+        "was made, or never made one, and is a plain tensor now. torch registers only what is "
+        "assigned to a module as a module or a parameter. Inputs with a gradient, weights that "
+        "other weights make, a module that is wrapped in a list to hide it, and lists of what is "
+        "registered elsewhere are not meant."
     ),
     harm=(
         "The optimizer never changes these weights, `state_dict` does not save them, and `.to()` "

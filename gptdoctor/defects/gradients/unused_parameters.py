@@ -20,8 +20,9 @@ from gptdoctor.core.measurements.information import SEEDS
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.constructors import constructor_at
+from gptdoctor.source.constructors import Constructor, constructor_at, constructor_of
 from gptdoctor.source.forgotten_layers import forgotten, is_plain, names_once
+from gptdoctor.source.idle_layers import idle_statements, layers_used_in
 
 CODE = "GD106"
 PROBE = "gradient-flow"
@@ -36,16 +37,37 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not names:
         return
     constructor = constructor_at(node, visit.project, owner, visit.parent)
-    for setting in forgotten(constructor, names) if constructor is not None else ():
+    if constructor is not None:
+        told = "is made here and named nowhere again: no forward pass can use it"
+        yield from _suspicions(constructor, names, told, visit)
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A layer of which a forward pass computes something, and does nothing with it."""
+    if not isinstance(node, ast.FunctionDef):
+        return
+    for statement in idle_statements(node, visit.module):
+        info = visit.owner
+        if info is None or info.methods.get(node.name) is not node:
+            return
+        names = set(layers_used_in(statement, info))
+        constructor = constructor_of(visit.project, info) if names else None
+        if constructor is not None and is_plain(info, visit.project):
+            line = visit.module.location(statement).line
+            told = f"is used at line {line} alone, and nothing reads what it makes there"
+            yield from _suspicions(constructor, names, told, visit)
+
+
+def _suspicions(
+    constructor: Constructor, names: set[str], told: str, visit: Visit
+) -> Iterator[Suspicion]:
+    for setting in forgotten(constructor, names):
         location = visit.module.location(setting.node)
         yield Suspicion(
             rule=CODE,
             location=location,
-            symbol=f"{visit.symbol}.__init__",
-            message=(
-                f"`self.{setting.name}` is made here and named nowhere again: no forward pass "
-                "can use it"
-            ),
+            symbol=f"{constructor.info.symbol}.__init__",
+            message=f"`self.{setting.name}` {told}",
             details={"attribute": setting.name},
             extent=(location.line, location.end_line),
         )
@@ -136,11 +158,12 @@ DEFECT = Defect(
     summary="A part of the model is made and never used.",
     explanation=(
         "The constructor makes a layer or a parameter, and nothing else in the code so much as "
-        "names it: often a norm or a projection that forward was meant to apply. Parts that the "
-        "code does use, if not for this input (another modality, experts that no token chose, "
-        "adapters that are off, heads for several tokens ahead), are not meant; they are told in "
-        "a note. The text shows it where all files of the project are in sight, and none goes "
-        "through the parts of a model without their names."
+        "names it: often a norm or a projection that forward was meant to apply; or forward gives "
+        "what it makes to a name that nothing reads. Parts that the code does use, if not for "
+        "this input (another modality, experts that no token chose, adapters that are off, heads "
+        "for several tokens ahead), are not meant; they are told in a note. The text shows it "
+        "where all files of the project are in sight, and none goes through the parts of a model "
+        "without their names."
     ),
     harm=(
         "It costs memory, distributed training stops at parameters without a gradient, and where "
@@ -155,7 +178,10 @@ DEFECT = Defect(
     healed=SICK.replace(
         "self.head(self.tokens(ids))", "self.head(self.last_norm(self.tokens(ids)))"
     ),
-    suspects={Named(ast.FunctionDef, ("__init__",)): see_constructor},
+    suspects={
+        Named(ast.FunctionDef, ("__init__",)): see_constructor,
+        Named(ast.FunctionDef, ("forward",)): see_forward,
+    },
     confidence=Confidence.MEDIUM,
     convicts={PROBE: read_flow},
     proof=Proof(measures=("probes.gradient_flow:gradient_state",), test=_test),

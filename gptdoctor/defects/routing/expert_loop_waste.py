@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.dense_experts import wasted_calls
+from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import ExpertLoop, expert_loop
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_loops import LOOPS
@@ -42,9 +43,20 @@ def see_choice(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         yield from _suspect_unread(node, function)
     if next(_choices(function), None) is not node:
         return  # once for all choices of a function
-    for loop in _expert_loops(function):
-        if not isinstance(loop.node, ast.For):
-            yield from _suspect(loop, function, visit)
+    for home in (function, *_callers(function, visit)):
+        for loop in _expert_loops(home):
+            if not isinstance(loop.node, ast.For):
+                yield from _suspect(loop, home, visit)
+
+
+def _callers(function: Function, visit: Visit) -> list[Function]:
+    """The other methods of the class that a choice is handed to, once each."""
+    if function.owner is None or function.name == "forward":
+        return []
+    found = (site.function for site in callers(visit.project, function))
+    here = (one for one in found if one.owner is function.owner and one != function)
+    # One that chooses itself is asked by its own choice.
+    return [one for one in dict.fromkeys(here) if next(_choices(one), None) is None]
 
 
 def _expert_loops(function: Function) -> Iterator[ExpertLoop]:

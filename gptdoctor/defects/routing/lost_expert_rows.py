@@ -2,17 +2,55 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
-from gptdoctor.defect import Defect, Proof
+from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_membership import membership
+from gptdoctor.source.flow_overwrites import elements
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.repeated_rows import repeats_rows
 from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD202"
 PROBE = "routed-experts"
+
+
+def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A sum into rows of tokens that stand there once for each of their experts."""
+    if not isinstance(node, ast.AugAssign) or node.target.__class__ is not ast.Subscript:
+        return
+    function = visit.flow
+    rows = repeats_rows(node, function) if function is not None else ""
+    if function is not None and rows:
+        told = (
+            f"`{text_of(node.target)} += ...` adds once to each row, and `{rows}` names a token "
+            "once for each of its experts: all but one of their results are lost; use index_add_"
+        )
+        yield suspicion(CODE, node, function, told)
+
+
+def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`out[mask].add_(...)`: what a mask or row numbers pick is a copy."""
+    called = node.value if isinstance(node, ast.Expr) else None
+    if not isinstance(called, ast.Call) or not isinstance(called.func, ast.Attribute):
+        return
+    method, part = called.func.attr, called.func.value
+    in_place = method.endswith("_") and not method.endswith("__")
+    function = visit.flow if in_place and isinstance(part, ast.Subscript) else None
+    if function is None or not isinstance(part, ast.Subscript):
+        return
+    if any(membership(one, function) is not None for one in elements(part.slice)):
+        told = (
+            f"`{text_of(part)}` is a copy of the rows of one expert: what `{method}` writes into "
+            "it never reaches the buffer"
+        )
+        yield suspicion(CODE, node, function, told)
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -99,7 +137,9 @@ DEFECT = Defect(
         "whose result nobody keeps (`out.index_add(...)` without the underscore), or written by "
         "numbers that repeat (`out[rows] += ...`, which keeps one of them). Results that another "
         "expert's are written over are GD201. A token that an expert has no room for, a weight of "
-        "zero and a row that merely fills a tray are right."
+        "zero and a row that merely fills a tray are right. The text shows a copy where a "
+        "mask or numbers of one expert pick it, and numbers that repeat where they are those of "
+        "the tokens, once for each expert that topk chose."
     ),
     harm=(
         "The chosen experts are computed for nothing: the block gives the same output without "
@@ -116,6 +156,8 @@ DEFECT = Defect(
         "out[mask].add_(weights[..., slot][mask, None] * expert(x[mask]))",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
+    suspects={ast.AugAssign: see_sum, ast.Expr: see_statement},
+    words=("topk",),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204", "GD206"),
     proof=Proof(measures=ROWS_MEASURES, test=_test),

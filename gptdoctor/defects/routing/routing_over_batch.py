@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
 from gptdoctor.source.routing_axes import dimension_told, softened_over_tokens
 
 CODE = "GD207"
 PROBE = "routed-experts"
+LAYER = re.compile(r"\bself\.(\w+)\s*=\s*(?:\w+\.)*Softmax\(")
 
 
 def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -33,8 +37,15 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         yield suspicion(CODE, node, function, told, (choice,))
 
 
+def layers_of_softmax(_: Project, module: SourceModule) -> frozenset[str]:
+    """The attributes under which a file's classes keep an nn.Softmax, but for those so called."""
+    if "Softmax(" not in module.text:
+        return frozenset()
+    return frozenset(LAYER.findall(module.text)) - {"softmax"}
+
+
 def _chooses(text: str) -> bool:
-    return "topk" in text or "argmax" in text
+    return "topk" in text or "argmax" in text or ".max(" in text
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -160,7 +171,7 @@ DEFECT = Defect(
         "weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)",
         "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
     ),
-    suspects={calls("softmax"): see_softmax},
+    suspects={calls("softmax"): see_softmax, NamedIn(ast.Call, layers_of_softmax): see_softmax},
     convicts={PROBE: read_blocks},
     explains=("GD801", "GD802"),
     proof=Proof(

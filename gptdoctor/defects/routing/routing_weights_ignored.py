@@ -14,9 +14,11 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.ignored_weights import (
     Ignored,
     ignored_of_arguments,
+    ignored_of_max,
     ignored_of_topk,
     takes_weights,
 )
+from gptdoctor.source.names import called_name
 from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
 CODE = "GD203"
@@ -34,10 +36,12 @@ def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def see_topk(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A topk whose weights are given a name, and whose choice alone is used."""
-    if not isinstance(node, ast.Call) or visit.flow is None:
+    """A choice whose weights are given a name, and of which the choice alone is used."""
+    around = visit.parent
+    if not isinstance(node, ast.Call) or not isinstance(around, ast.Assign) or visit.flow is None:
         return
-    found = ignored_of_topk(node, visit.flow)
+    asked = ignored_of_max if called_name(node) == "max" else ignored_of_topk
+    found = asked(node, visit.flow)
     if found is not None:
         yield _suspicion(found, visit.flow, visit)
 
@@ -145,10 +149,10 @@ DEFECT = Defect(
     explanation=(
         "The scores of the chosen experts are given a name, or handed with the choice to the "
         "function that runs the experts, and their results are added up or averaged without "
-        "them. One expert a token needs no weight (GD204 tells whether its "
-        "router learns), scores that nobody takes beside the choice may be an average by design, "
-        "and a straight-through estimator applies them in the backward pass alone: none of these "
-        "is meant."
+        "them; to divide them by their sum is no use of them. One expert a token needs no weight "
+        "(GD204 tells whether its router learns) unless it is asked for by name, scores that "
+        "nobody takes beside the choice may be an average by design, and a straight-through "
+        "estimator applies them in the backward pass alone: none of these is meant."
     ),
     harm=(
         "Only the choice of the router matters, and that has no gradient: which experts a token "
@@ -164,7 +168,7 @@ DEFECT = Defect(
         "out[mask] += expert(x[mask])",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
-    suspects={ast.FunctionDef: see_function, calls("topk"): see_topk},
+    suspects={ast.FunctionDef: see_function, calls("topk", "max"): see_topk},
     words=("expert", "Expert"),
     convicts={PROBE: read_blocks},
     explains=("GD102", "GD204"),

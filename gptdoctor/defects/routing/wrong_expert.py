@@ -9,10 +9,10 @@ from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Val
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.wrong_experts import calls_of_others
+from gptdoctor.source.wrong_experts import calls_of_others, unsorted_split
 
 CODE = "GD206"
 PROBE = "routed-experts"
@@ -29,6 +29,20 @@ def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             "number, which is another one"
         )
         yield suspicion(CODE, call, function, told, (node,))
+
+
+def see_split(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Tokens in their own order, split by how many chose each expert."""
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    whole = unsorted_split(node, function)
+    if whole is not None:
+        told = (
+            f"`{text_of(whole)}` is split by how many tokens chose each expert, and is not in the "
+            "order of the experts: the first expert gets the first tokens, whatever they chose"
+        )
+        yield suspicion(CODE, node, function, told)
 
 
 def read_blocks(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -192,7 +206,9 @@ DEFECT = Defect(
     summary="Tokens are computed by other experts than the router chose.",
     explanation=(
         "A number that is off by one, a function made in a loop that sees the last number only, "
-        "the same expert for all, or a loop that leaves one out. An expert that works for all "
+        "the same expert for all, a count of the experts that were chosen in the place of their "
+        "numbers, tokens that are split by how many chose each expert before they are sorted, or "
+        "a loop that leaves one out. An expert that works for all "
         "tokens beside the chosen ones is shared, tokens may be dropped where an expert has no "
         "room, and in a soft mixture every expert works for every token: these are right."
     ),
@@ -211,8 +227,8 @@ DEFECT = Defect(
         "self.experts[number - 1](x[mask])",
         "expert(x[mask])",
     ),
-    suspects={ast.For: see_loop},
-    words=("topk", "argmax"),
+    suspects={ast.For: see_loop, calls("split"): see_split},
+    words=("topk", "argmax", "unique("),
     convicts={PROBE: read_blocks},
     explains=("GD203", "GD204"),
     proof=Proof(
