@@ -15,6 +15,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.growing_texts import LIMIT, Growth, growth_at, is_bounded, networks_called
 from gptdoctor.source.position_tables import Table, table_read
+from gptdoctor.source.temperature import last_name
 
 CODE = "GD411"
 PROBE = "generation"
@@ -32,7 +33,7 @@ def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if told:
         yield Suspicion(
             rule=CODE,
-            location=visit.module.location(growth.call),
+            location=visit.module.location(growth.cut or growth.call),
             symbol=function.symbol,
             message=told,
             extent=(growth.loop.lineno, growth.loop.end_lineno or growth.loop.lineno),
@@ -50,7 +51,7 @@ def _told(growth: Growth, function: Function, visit: Visit) -> str:
                 f"`{growth.text}` grows by as many tokens as the caller asks for and is read as a "
                 f"whole: `{table.name}` has a row for so many positions, and no more"
             )
-    if cut is None or not (cut.attr in sizes or LIMIT.fullmatch(cut.attr)):
+    if cut is None or not (last_name(cut) in sizes or LIMIT.fullmatch(last_name(cut))):
         return ""
     return (
         f"The first `{ast.unparse(cut)}` tokens of `{growth.text}` are kept, and not the newest: "

@@ -12,11 +12,13 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, start
-from gptdoctor.source.generating import Step, steps_in
+from gptdoctor.source.generating import Step, helper_called, steps_in
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import calls_below
 
 CODE = "GD408"
 PROBE = "generation"
@@ -56,10 +58,9 @@ def _turns_on(call: ast.Call) -> bool:
 
 def _acts_on(switch: ast.Call, step: Step, function: Function) -> bool:
     """Whether the model of a loop is certainly in training mode where the loop runs it."""
-    model = _model(step.forward.func)
-    statement = function.statements_around(switch)
-    plain = not any(isinstance(one, ast.If | ast.Try | ast.For | ast.While) for one, _ in statement)
-    if not plain or model is None or _receiver(switch) != model or start(switch) > start(step.loop):
+    model = _receiver(switch)
+    known = model is not None and model in _models(step.forward, function)
+    if not known or not _always_before(switch, step, function):
         return False
     return not any(
         isinstance(node, ast.Call)
@@ -70,17 +71,41 @@ def _acts_on(switch: ast.Call, step: Step, function: Function) -> bool:
     )
 
 
-def _model(called: ast.expr) -> str | None:
-    """The name of the model that a call runs: `self(x)`, `model.forward(x)`."""
-    if isinstance(called, ast.Attribute) and called.attr == "forward":
-        called = called.value
-    return called.id if isinstance(called, ast.Name) else None
+def _always_before(switch: ast.Call, step: Step, function: Function) -> bool:
+    """Whether the switch runs before the model, each time that the model runs."""
+    if start(switch) > start(step.forward):
+        return False
+    around = function.statements_around(switch)
+    for statement, inner in zip(around, [*around[1:], None], strict=True):
+        one = statement[0]
+        body = one.body if isinstance(one, ast.Try) else []
+        tried = inner is not None and inner[0] in body
+        if isinstance(one, ast.If | ast.Try | ast.For | ast.While):
+            if one is not step.loop and not tried:
+                return False
+    return True
+
+
+def _models(forward: ast.Call, function: Function) -> list[str]:
+    """The models that a call runs: `self(x)`, `model.forward(x)`, or those of a helper."""
+    helper = helper_called(forward, function)
+    if helper is None:
+        return [ast.unparse(_without_forward(forward.func))]
+    inside = [ast.unparse(_without_forward(one.func)) for one in calls_below(helper)]
+    kept = [one for one in inside if one == "self" or one.startswith("self.")]
+    return [*kept, *(one.id for one in forward.args if isinstance(one, ast.Name))]
+
+
+def _without_forward(called: ast.expr) -> ast.expr:
+    named = isinstance(called, ast.Attribute) and called.attr == "forward"
+    return called.value if named and isinstance(called, ast.Attribute) else called
 
 
 def _receiver(switch: ast.Call) -> str | None:
-    called = switch.func
-    value = called.value if isinstance(called, ast.Attribute) else None
-    return value.id if isinstance(value, ast.Name) else None
+    """`model`, `self` or `self.model`."""
+    value = switch.func.value if isinstance(switch.func, ast.Attribute) else None
+    plain = isinstance(value, ast.Name) or (value is not None and self_attribute(value))
+    return ast.unparse(value) if value is not None and plain else None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
