@@ -63,6 +63,17 @@ def steps_in(function: Function) -> tuple[Step, ...]:
     return tuple(found)
 
 
+def is_step(choice: ast.Call, function: Function) -> bool:
+    """Whether a call stands in a loop that gives it what a model says and reads its answer."""
+    loops = (one for one, _ in function.statements_around(choice) if isinstance(one, _LOOPS))
+    for loop in loops:
+        for given in choice.args if isinstance(loop, ast.For | ast.While) else ():
+            forward = forward_behind(given, loop, function)
+            if forward is not None and _reads_again(forward, choice, loop, function):
+                return True
+    return False
+
+
 def first_step(loop: ast.AST, function: Function | None) -> Step | None:
     """The first token of a function, if the loop takes it: for rules that judge it as a whole."""
     steps = () if function is None else steps_in(function)

@@ -11,11 +11,13 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.draws import DRAWING
+from gptdoctor.source.bypassed_temperature import scaled_beside
+from gptdoctor.source.draws import DRAWING, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.generating import never_read
+from gptdoctor.source.generating import first_step, helper_called, never_read
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
 
@@ -37,26 +39,65 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for name, scaled in _dropped(function):
         if name not in [given.arg for given in idle]:
             yield _suspicion(scaled, name, visit, function)
+    passed = scaled_beside(node, function)
+    if passed is not None:
+        yield _suspicion(passed[1], passed[0], visit, function)
 
 
-def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
-    """Assignments that alone read a temperature, to names that nothing reads."""
+def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A temperature that a method takes and never hands to the helper that draws for it."""
+    step, function = first_step(node, visit.flow), visit.flow
+    helper = helper_called(step.choice, function) if step is not None and function else None
+    if function is None or helper is None or function.name.startswith("__"):
+        return
+    if any(called_name(one) in DRAWING for one in calls_below(helper)):
+        for given in never_read(function, NAME, asked=True):
+            yield _suspicion(given, given.arg, visit, function)
+
+
+def _dropped(function: Function) -> Iterator[tuple[str, ast.stmt]]:
+    """Statements that alone read a temperature: assignments to names that nothing reads, and
+    operations of which nothing is kept.
+    """
+    given = {one for one in function.bindings.by_name if NAME.search(one)}
+    given &= set(function.parameter_names)
+    if not given:
+        return
     loads = [
         node
         for node in every_node(function.node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     ]
-    given = {one for one in function.bindings.by_name if NAME.search(one)}
-    for statement in own_nodes(function.node) if given else ():
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Name):
+    asked = _asked(function)
+    for statement in own_nodes(function.node):
+        if not isinstance(statement, ast.Assign | ast.Expr):
             continue
         inside = [one for one in every_node(statement.value) if isinstance(one, ast.Name)]
-        for name in {one.id for one in inside} & given & set(function.parameter_names):
-            others = [one for one in loads if one.id == name and one not in inside]
-            read = any(one.id == target.id for one in loads)
-            if not others and not read and target.id != name:
+        for name in {one.id for one in inside} & given:
+            alone = not any(
+                one.id == name and one not in inside and one not in asked for one in loads
+            )
+            if alone and _is_unused(statement, name, loads, function):
                 yield name, statement
+
+
+def _asked(function: Function) -> set[ast.AST]:
+    """The names in comparisons: a temperature that is only compared changes no logits."""
+    tests = (node for node in every_node(function.node) if isinstance(node, ast.Compare))
+    return {one for test in tests for one in every_node(test) if isinstance(one, ast.Name)}
+
+
+def _is_unused(
+    statement: ast.Assign | ast.Expr, name: str, loads: list[ast.Name], function: Function
+) -> bool:
+    """Whether nothing reads what a statement makes."""
+    if isinstance(statement, ast.Expr):
+        scaling = scaling_of(statement.value, function)
+        return scaling is not None and not called_name(statement.value).endswith("_")
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or target.id == name:
+        return False
+    return not any(one.id == target.id for one in loads)
 
 
 def _suspicion(node: ast.AST, name: str, visit: Visit, function: Function) -> Suspicion:
@@ -159,7 +200,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls(*DRAWING): _suspect},
+    suspects={calls(*DRAWING): _suspect, ast.For: _suspect_loop, ast.While: _suspect_loop},
+    words=DRAWING,
     convicts={PROBE: _convict},
     proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

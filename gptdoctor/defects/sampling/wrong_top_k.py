@@ -4,43 +4,75 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.activations import activation
+from gptdoctor.source.draws import mapped_from, scaling_of, scored_from
+from gptdoctor.source.drawn_ranks import ranks_taken
+from gptdoctor.source.flow_calls import callers
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
+from gptdoctor.source.names import called_name
+from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.token_cuts import TokenCut, cuts_in, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
-from gptdoctor.source.value_ways import keyword, operation
+from gptdoctor.source.value_ways import Way, keyword, operation, ways_of
 
 CODE = "GD406"
+KEPT_BY_ZERO = (
+    "gives 0 to the tokens that it shuts out, and the softmax that follows draws them all the same"
+)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
+    for place, told, line in _wrongs(node, visit, function):
+        lines = [node.lineno, line, place.lineno]
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(place),
+            symbol=visit.symbol,
+            message=f"`{ast.unparse(place)}` {told}",
+            extent=(min(lines), max(lines)),
+        )
+
+
+def _wrongs(
+    topk: ast.Call, visit: Visit, function: Function
+) -> Iterator[tuple[ast.expr, str, int]]:
+    """Where a filter of the values of topk goes wrong, what it does, and where it is applied."""
     for cut in cuts_in(function):
-        if made_by(cut.bound, "topk", function) is not node:
-            continue
-        wrong = _wrong(node, cut, function)
-        if wrong is not None:
-            place, told = wrong
-            lines = [node.lineno, cut.node.lineno]
-            yield Suspicion(
-                rule=CODE,
-                location=visit.module.location(place),
-                symbol=visit.symbol,
-                message=f"`{ast.unparse(place)}` {told}",
-                extent=(min(lines), max(lines)),
-            )
+        cut = _bound_last(cut, function)
+        if made_by(cut.bound, "topk", function) is topk:
+            wrong = _wrong(topk, cut, visit, function)
+            if wrong is not None:
+                yield (*wrong, cut.node.lineno)
+    base = _filled_up(topk, visit, function)
+    if base is not None:
+        yield base, KEPT_BY_ZERO, base.lineno
+    for draw in ranks_taken(topk, "topk", function):
+        told = "draws ranks among the likeliest, which are taken for tokens: nothing looks them up"
+        yield draw, told, draw.lineno
 
 
-def _wrong(topk: ast.Call, cut: TokenCut, function: Function) -> tuple[ast.expr, str] | None:
+def _bound_last(cut: TokenCut, function: Function) -> TokenCut:
+    """`v > z` as `z < v`."""
+    if made_by(cut.bound, "topk", function) or not made_by(cut.number, "topk", function):
+        return cut
+    return replace(cut, number=cut.bound, bound=cut.number, larger=not cut.larger)
+
+
+def _wrong(
+    topk: ast.Call, cut: TokenCut, visit: Visit, function: Function
+) -> tuple[ast.expr, str] | None:
     """What is wrong with a threshold that topk gives, and where."""
     largest = keyword(topk, "largest")
     if isinstance(largest, ast.Constant) and largest.value is False:
@@ -49,10 +81,96 @@ def _wrong(topk: ast.Call, cut: TokenCut, function: Function) -> tuple[ast.expr,
         return None
     if cut.larger:
         return cut.node, "shuts out the likeliest tokens, and keeps all others"
+    if _is_first(cut.bound, topk, function):
+        return cut.node, "takes the likeliest token for the threshold: no other one stays"
     more = _more(topk, function)
     if more == 1 and not cut.even:
         return topk, "keeps one token more than it is asked for"
+    if more == 0 and cut.even:
+        return cut.node, "shuts out the last of the k likeliest tokens as well"
+    zero = cut.fill is None or _is_zero(cut.fill)
+    if zero and _becomes_shares(cut.at, visit, function):
+        place = cut.at if isinstance(cut.at, ast.expr) else cut.node
+        return place, KEPT_BY_ZERO
     return None
+
+
+def _is_first(bound: ast.expr, topk: ast.Call, function: Function) -> bool:
+    """Whether a threshold is the first of the values, and not the last: `v[:, [0]]`.
+
+    A share of the largest, as min-p takes it, is another filter; of one value both are the same.
+    """
+    ways = ways_of(bound, function, mapped_from, scaled=True)
+    steps = [step for way in ways for step in _until(topk, way)]
+    if _count(topk, function) == 1 or any(scaling_of(step, function) for step in steps):
+        return False
+    return any(isinstance(step, ast.Subscript) and _takes_first(step.slice) for step in steps)
+
+
+def _until(topk: ast.Call, way: Way) -> tuple[ast.AST, ...]:
+    """What was done to the values of topk since."""
+    return way.steps[: way.steps.index(topk)] if topk in way.steps else way.steps
+
+
+def _takes_first(index: ast.expr) -> bool:
+    """`[:, 0]`, `[..., [0]]`, `[:, :1]`; `[0]` alone may be the values of the pair."""
+    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else None
+    if isinstance(last, ast.List) and len(last.elts) == 1:
+        last = last.elts[0]
+    if isinstance(last, ast.Slice):
+        return not last.lower and isinstance(last.upper, ast.Constant) and last.upper.value == 1
+    return last is not None and number(last) == 0
+
+
+def _filled_up(topk: ast.Call, visit: Visit, function: Function) -> ast.Call | None:
+    """`zeros_like(z)` that the values of topk are scattered into, where a softmax comes next."""
+    for node in own_nodes(function.node):
+        if not isinstance(node, ast.Call) or called_name(node) not in ("scatter", "scatter_"):
+            continue
+        made = operation(node, function)
+        base = None if made is None else made[1]
+        base = bound_to(base, function) if isinstance(base, ast.Name) else base
+        blank = called_name(base) in ("zeros_like", "zeros", "new_zeros")
+        values = node.args[-1] if node.args else node
+        if blank and isinstance(base, ast.Call) and made_by(values, "topk", function) is topk:
+            if _becomes_shares(node, visit, function):
+                return base
+    return None
+
+
+def _is_zero(value: ast.expr) -> bool:
+    return (isinstance(value, ast.Constant) and value.value == 0) or (
+        called_name(value) == "zeros_like"
+    )
+
+
+def _becomes_shares(made: ast.AST, visit: Visit, function: Function) -> bool:
+    """Whether what a filter leaves goes into a softmax, here or where its helper is called."""
+    if _softmax_of(made, function):
+        return True
+    if not any(value is made or _holds(value, made, function) for value in function.returned):
+        return False
+    sites = callers(visit.project, function)
+    return bool(sites) and all(_softmax_of(one.node, one.function) for one in sites)
+
+
+def _softmax_of(made: ast.AST, function: Function) -> bool:
+    """Whether a softmax in a function is taken of what a call or a statement makes."""
+    for node in own_nodes(function.node):
+        known = activation(node, function) if isinstance(node, ast.Call) else None
+        if known is not None and known[0] == "softmax" and known[1] is not None:
+            if _holds(known[1], made, function):
+                return True
+    return False
+
+
+def _holds(value: ast.expr, made: ast.AST, function: Function) -> bool:
+    """Whether a value is what a call makes, or a statement writes into, on one of its ways."""
+    written = made.value if isinstance(made, ast.Assign) else made
+    return any(
+        written is way.source or written in way.steps
+        for way in ways_of(value, function, scored_from, scaled=True)
+    )
 
 
 def _is_scores(value: ast.expr) -> bool:
@@ -62,11 +180,21 @@ def _is_scores(value: ast.expr) -> bool:
 
 def _more(topk: ast.Call, function: Function) -> int:
     """How many more than k are taken: 1 for top_k + 1."""
-    made = operation(topk, function)
-    given = [one for one in topk.args if made is None or one is not made[1]]
-    count = keyword(topk, "k") or (given[0] if given else None)
+    count = _asked(topk, function)
     plus = isinstance(count, ast.BinOp) and isinstance(count.op, ast.Add)
     return (number(count.right) or 0) if plus and isinstance(count, ast.BinOp) else 0
+
+
+def _count(topk: ast.Call, function: Function) -> int | None:
+    count = _asked(topk, function)
+    return None if count is None else number(count)
+
+
+def _asked(topk: ast.Call, function: Function) -> ast.expr | None:
+    """How many topk is asked for."""
+    made = operation(topk, function)
+    given = [one for one in topk.args if made is None or one is not made[1]]
+    return keyword(topk, "k") or (given[0] if given else None)
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
