@@ -11,6 +11,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.helper_ways import Path, paths_of
 from gptdoctor.source.temperature import Frame
 
+
 def raw_paths(value: ast.expr, frame: Frame) -> list[Path]:
     """The ways of a value that is logits or logarithms whichever way it came; else none."""
     paths = paths_of(frame, value, scored_from, scaled=True)

@@ -32,7 +32,8 @@ PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "typechecked", "ove
 MOST = 60  # bindings between a token and the model that it comes from
 # Attributes that hold a model which somebody else made: `self.model = model`.
 MODEL = re.compile(
-    r"(^|_)(model|net|network|lm|llm|gpt\d?|decoder|transformer|backbone|policy)(_|$)", re.IGNORECASE
+    r"(^|_)(model|net|network|lm|llm|gpt\d?|decoder|transformer|backbone|policy)(_|$)",
+    re.IGNORECASE,
 )
 
 

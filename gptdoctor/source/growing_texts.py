@@ -41,7 +41,9 @@ class Growth:
     loop: ast.For | ast.While
     call: ast.Call
     number: int  # which argument of the call the text is
-    cut: ast.Attribute | ast.Name | None  # what the call keeps of the text's beginning: `ids[:, :N]` has N
+    cut: (
+        ast.Attribute | ast.Name | None
+    )  # what the call keeps of the text's beginning: `ids[:, :N]` has N
 
 
 def growth_at(joined: ast.Call, statement: ast.AST, function: Function) -> Growth | None:

@@ -36,9 +36,7 @@ def paths_of(
     return found if len(found) <= MOST else []
 
 
-def _further(
-    frame: Frame, way: Way, follow: Follow, scaled: bool, depth: int
-) -> Iterator[Path]:
+def _further(frame: Frame, way: Way, follow: Follow, scaled: bool, depth: int) -> Iterator[Path]:
     """The paths on which a way goes on behind its beginning."""
     if way.argument:
         given = frame.argument(way.argument)

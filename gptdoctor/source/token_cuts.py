@@ -88,7 +88,9 @@ def _filling(node: ast.AST, function: Function) -> _Filling | None:
         target = node.targets[0]
         return _made(node, target.slice, target.value, node.value)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
-        masks = (node.left, node.right) if _is_mask(node.left, function) else (node.right, node.left)
+        masks = (
+            (node.left, node.right) if _is_mask(node.left, function) else (node.right, node.left)
+        )
         told = _Filling(at=node, condition=masks[0], kept=True, filled=masks[1], fill=None)
         return told if _is_mask(masks[0], function) else None
     made = operation(node, function) if isinstance(node, ast.Call) else None
@@ -208,7 +210,9 @@ def made_by(value: ast.expr, name: str, function: Function) -> ast.Call | None:
 def sorts_behind(value: ast.expr, function: Function) -> bool | None:
     """Whether a value is in the order of a sort, on some way; None where ways cannot be followed."""
     ways = ways_of(value, function, mapped_from, scaled=True)
-    calls = {step for way in ways for step in (*way.steps, way.source) if isinstance(step, ast.Call)}
+    calls = {
+        step for way in ways for step in (*way.steps, way.source) if isinstance(step, ast.Call)
+    }
     names = {(operation(one, function) or (called_name(one),))[0] for one in calls}
     return bool(names & SORTING) if ways else None
 

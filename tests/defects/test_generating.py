@@ -134,8 +134,9 @@ def test_a_mode_that_is_left_is_seen() -> None:
 
 
 RESTORED = {
-    "train, where it trained": METHOD.replace("        self", "        was = self.training\n        self", 1)
-    .replace("        return", "        if was:\n            self.train()\n        return"),
+    "train, where it trained": METHOD.replace(
+        "        self", "        was = self.training\n        self", 1
+    ).replace("        return", "        if was:\n            self.train()\n        return"),
     "train, in the middle of training": METHOD.replace("generate", "on_epoch_end").replace(
         "        return", "        self.train()\n        return"
     ),

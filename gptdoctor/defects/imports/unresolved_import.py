@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
 CODE = "GD501"
 PROBE = "import-dependencies"
+# What a script does that runs a model without defining its class.
+_RUNNING = re.compile(r"\bnn\.[A-Z]\w*\(|\.backward\(")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -40,8 +43,17 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             continue
         # Where the name is defined, and what is declared, is asked of the whole project.
         visit.project.footprints.wide.add(visit.module.file)
-        if not _is_note(visit, lack) and serves_networks(visit.project, visit.module):
+        served = serves_networks(visit.project, visit.module) or _runs_networks(visit, lack)
+        if served and not _is_note(visit, lack):
             yield _suspicion(visit, site, lack)
+
+
+def _runs_networks(visit: Visit, lack: Unresolved) -> bool:
+    """Whether a script builds a network of torch's layers, or trains one.
+
+    A package that such a script wants and that is not there is for its user to install.
+    """
+    return lack.lack is not Lack.PACKAGE and _RUNNING.search(visit.module.text) is not None
 
 
 def _is_optional(site: ImportSite) -> bool:

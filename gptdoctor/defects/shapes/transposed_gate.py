@@ -12,16 +12,19 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_axes import AxesReader
 from gptdoctor.source.flow_experts import ExpertLoop, expert_loop, mapped_loop
 from gptdoctor.source.flow_gates import Gate, transposed_gates
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import Turn, turn_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.project import Project
+from gptdoctor.source.swapped_products import SWAPPING, multiplied_with, swaps_first_two
 
 CODE = "GD301"
 PROBE = "shapes"
+MULTIPLIED = "multiplied"  # how a gate is used that no loop takes apart
 # Rows influence each other by up to 3.3e-7 of the largest logit by rounding alone; the smallest
 # real leak seen is 7e-4.
 LEAST_INFLUENCE = 1e-5
@@ -43,6 +46,37 @@ def see_lambda(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     loop = mapped_loop(node, call, function)
     if loop is not None:
         yield from _judge(loop, visit)
+
+
+def see_product(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A gate with batch and time swapped, multiplied with what was not turned."""
+    function = visit.flow
+    turn = turn_of(node, function) if isinstance(node, ast.Call) and function else None
+    if turn is None or function is None or not swaps_first_two(turn):
+        return
+    partner = multiplied_with(turn, function)
+    if partner is not None:
+        yield _of_product(turn, partner)
+
+
+def _of_product(turn: Turn, partner: ast.expr) -> Suspicion:
+    location = turn.function.module.location(turn.node)
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=turn.function.symbol,
+        message=(
+            f"{text_of(turn.node)} swaps batch and time of the gate, and {text_of(partner)}, "
+            "which it is multiplied with, keeps them."
+        ),
+        details={
+            "gate": text_of(turn.base),
+            "transposed": text_of(turn.node),
+            "spelling": turn.spelling,
+            "use": MULTIPLIED,
+        },
+        extent=(location.line, location.end_line),
+    )
 
 
 @kept(8)
@@ -240,6 +274,7 @@ DEFECT = Defect(
         ast.GeneratorExp: see_loop,
         ast.SetComp: see_loop,
         ast.Lambda: see_lambda,
+        calls(*SWAPPING): see_product,
     },
     convicts={PROBE: read_shapes},
     proof=Proof(measures=("probes.shapes:row_influence",), test=_test),
