@@ -40,7 +40,9 @@ def swaps_first_two(turn: Turn) -> bool:
     """Whether a turn swaps dimensions 0 and 1, and no other: by what is written in it."""
     given = turn.dimensions or ()
     if turn.spelling == "permute":
-        return len(given) > 2 and given[:3] == (1, 0, 2) and given[3:] == tuple(range(3, len(given)))
+        return (
+            len(given) > 2 and given[:3] == (1, 0, 2) and given[3:] == tuple(range(3, len(given)))
+        )
     return sorted(given) == [0, 1]
 
 
@@ -120,7 +122,11 @@ def _origin(value: ast.expr, function: Function, depth: int) -> _Origin | None:
         inner = _origin(turn.base, function, depth + 1)
         swaps = swaps_first_two(turn)
         known = inner is not None and (swaps or set(turn.dimensions or ()) <= {-1, -2, 2, 3})
-        return _Origin(inner.root, inner.mapped, inner.turned is not swaps) if inner and known else None
+        return (
+            _Origin(inner.root, inner.mapped, inner.turned is not swaps)
+            if inner and known
+            else None
+        )
     if isinstance(value, ast.BinOp) and not isinstance(value.op, ast.MatMult):
         sides = [_origin(one, function, depth + 1) for one in (value.left, value.right)]
         return next((one for one in sides if one is not None), None)
@@ -156,13 +162,13 @@ def _origin_of_call(call: ast.Call, function: Function, depth: int) -> _Origin |
         return _of_stack(call, made[1], function, depth)
     if made[0] in MAPPING | FORMING:
         inner = _origin(made[1], function, depth)
-        return _Origin(inner.root, inner.mapped or made[0] in MAPPING, inner.turned) if inner else None
+        return (
+            _Origin(inner.root, inner.mapped or made[0] in MAPPING, inner.turned) if inner else None
+        )
     return None
 
 
-def _of_stack(
-    call: ast.Call, parts: ast.expr, function: Function, depth: int
-) -> _Origin | None:
+def _of_stack(call: ast.Call, parts: ast.expr, function: Function, depth: int) -> _Origin | None:
     """`torch.stack([expert(x) for expert in self.experts], dim=-1)`; in front it moves the others."""
     named = [one.value for one in call.keywords if one.arg == "dim"]
     place = number(next(iter([*call.args[1:2], *named]), ast.Constant(0)))
@@ -175,8 +181,11 @@ def _is_element(called: ast.expr, function: Function) -> bool:
     """Whether what is called is one of several layers, by the name of a comprehension."""
     found = function.reaching(called) if isinstance(called, ast.Name) else []
     one = found[0] if len(found) == 1 else None
-    return one is not None and one.role is Role.ELEMENT and one.value is not None and (
-        self_attribute(one.value) is not None
+    return (
+        one is not None
+        and one.role is Role.ELEMENT
+        and one.value is not None
+        and (self_attribute(one.value) is not None)
     )
 
 

@@ -15,11 +15,20 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, NamedIn, Proof, Visit
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.called_names import names_within
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.failing_calls import failing_call, failing_generation
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
+from gptdoctor.source.torch_calls import (
+    own_names,
+    refusal_by_self,
+    refusal_of_torch,
+    refused_in_loop,
+    refused_later,
+)
+from gptdoctor.source.torch_tables import NAMES
 
 CODE = "GD502"
 # How Python tells that a call does not fit: who was called, and in two forms the keyword.
@@ -36,9 +45,48 @@ SPREAD = re.compile(r"(?:^|[(,])\s*\*{1,2}\s*[\w({\[]")
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     why = refusal(visit.project, visit.module, node) if isinstance(node, ast.Call) else None
-    if why is None or any(isinstance(one, ast.Try) for one in visit.parents):
+    if why is not None and isinstance(node, ast.Call):
+        if serves_networks(visit.project, visit.module):
+            yield from _suspicion(node, why, visit)
+
+
+def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A layer, a function or an optimizer of torch's."""
+    why = refusal_of_torch(visit.module, node) if isinstance(node, ast.Call) else None
+    if why is not None and isinstance(node, ast.Call):
+        yield from _suspicion(node, why, visit)
+
+
+def _suspect_own(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A method, or a layer, that the class has itself."""
+    if not isinstance(node, ast.Call) or not self_attribute(node.func) or visit.flow is None:
         return
-    if not isinstance(node, ast.Call) or not serves_networks(visit.project, visit.module):
+    why = refusal_by_self(visit.project, visit.flow, node)
+    if why is not None:
+        yield from _suspicion(node, why, visit)
+
+
+def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The layers of a list, one after the other."""
+    if isinstance(node, ast.For) and visit.flow is not None:
+        for call, why in refused_in_loop(visit.project, node, visit.flow):
+            yield from _suspicion(call, why, visit)
+
+
+def _suspect_made(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A network that is made here and called further down."""
+    called = node.value if isinstance(node, ast.Assign) else None
+    if not isinstance(called, ast.Call) or not isinstance(node, ast.Assign):
+        return
+    if not isinstance(node.targets[0], ast.Name) or isinstance(visit.parent, ast.ClassDef):
+        return
+    scope = visit.function or visit.module.tree
+    for call, why in refused_later(visit.project, visit.module, node, scope):
+        yield from _suspicion(call, why, visit)
+
+
+def _suspicion(node: ast.Call, why: str, visit: Visit) -> Iterator[Suspicion]:
+    if any(isinstance(one, ast.Try) for one in visit.parents):
         return
     called = ast.unparse(node.func)
     yield Suspicion(
@@ -180,7 +228,13 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
-    suspects={NamedIn(ast.Call, names_within): _suspect},
+    suspects={
+        NamedIn(ast.Call, names_within): _suspect,
+        NamedIn(ast.Call, own_names): _suspect_own,
+        calls(*NAMES): _suspect_torch,
+        ast.For: _suspect_loop,
+        ast.Assign: _suspect_made,
+    },
     convicts={
         "construction": read_construction,
         "sampling": read_sampling,
