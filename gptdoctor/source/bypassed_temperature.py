@@ -62,16 +62,14 @@ def _orders_only(name: str, function: Function) -> bool:
         made = operation(order, function) if isinstance(order, ast.Call) else None
         if made is None or made[0] not in ORDERS or not isinstance(made[1], ast.Name):
             continue
-        if order is not node or made[0] in ("argsort", "argmax"):
-            read.add(made[1])
-        elif _second_alone(order, function):
+        if order is not node or made[0] in ("argsort", "argmax") or _second_alone(order, function):
             read.add(made[1])
     return bool(loads) and all(one in read for one in loads)
 
 
-def _second_alone(call: ast.expr, function: Function) -> bool:
+def _second_alone(call: ast.AST, function: Function) -> bool:
     """Whether of a pair only the second has a name that is read: `_, keep = z.topk(k)`."""
-    names = function.bindings.names_given.get(call, [])
+    names = function.bindings.names_given.get(call, []) if isinstance(call, ast.expr) else []
     known = [one for name in names for one in function.bindings.by_name[name] if one.value is call]
     first = [one.name for one in known if one.role is Role.ITEM and one.index == 0]
     whole = any(one.role is not Role.ITEM for one in known)

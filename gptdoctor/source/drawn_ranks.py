@@ -16,7 +16,7 @@ KEEPING = frozenset({"sample", "squeeze", "unsqueeze", "view", "reshape", "long"
 
 
 def ranks_taken(order: ast.Call, name: str, function: Function) -> Iterator[ast.Call]:
-    """The draws from what `order`, a topk or a sort, gives that are joined to a text as they are."""
+    """The draws from what `order`, a topk or a sort, gives that are joined to a text as ranks."""
     for node in own_nodes(function.node):
         draw = draw_at(node, function)
         if draw is None or made_by(draw.given, name, function) is not order:
@@ -33,10 +33,9 @@ def _carriers(draw: ast.Call, function: Function) -> frozenset[str]:
     while len(names) > before:
         before = len(names)
         for node in own_nodes(function.node):
-            target = node.targets[0] if isinstance(node, ast.Assign) else None
-            if isinstance(node, ast.Assign) and isinstance(target, ast.Name):
-                if _is_rank(node.value, draw, names):
-                    names.add(target.id)
+            if not isinstance(node, ast.Assign) or not _is_rank(node.value, draw, names):
+                continue
+            names.update(one.id for one in node.targets if isinstance(one, ast.Name))
     return frozenset(names)
 
 

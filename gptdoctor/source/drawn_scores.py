@@ -1,4 +1,4 @@
-"""What tokens are drawn from, whichever way it came, through helpers too: logits or probabilities."""
+"""Whether tokens are drawn from logits or probabilities, through helpers too."""
 
 from __future__ import annotations
 

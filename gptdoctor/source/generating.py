@@ -66,9 +66,10 @@ def steps_in(function: Function) -> tuple[Step, ...]:
 
 def is_step(choice: ast.Call, function: Function) -> bool:
     """Whether a call stands in a loop that gives it what a model says and reads its answer."""
-    loops = (one for one, _ in function.statements_around(choice) if isinstance(one, _LOOPS))
-    for loop in loops:
-        for given in choice.args if isinstance(loop, ast.For | ast.While) else ():
+    for loop, _ in function.statements_around(choice):
+        if not isinstance(loop, ast.For | ast.While):
+            continue
+        for given in choice.args:
             forward = forward_behind(given, loop, function)
             if forward is not None and _reads_again(forward, choice, loop, function):
                 return True

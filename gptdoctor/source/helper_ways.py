@@ -5,7 +5,6 @@ by its arguments.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import ClassInfo
@@ -19,38 +18,46 @@ from gptdoctor.source.value_ways import MOST, Follow, Way, ways_of
 
 # The stretches of one way, each in its function; the last one ends where the value begins.
 Path = list[tuple[Way, Function]]
-DEEPEST = 3  # helpers inside of helpers
+DEEPEST = 6  # ways into helpers and out of them again
 
 
 def paths_of(
-    frame: Frame, value: ast.expr, follow: Follow, *, scaled: bool = False, depth: int = 0
+    frame: Frame,
+    value: ast.expr,
+    follow: Follow,
+    *,
+    scaled: bool = False,
+    entered: tuple[ast.expr, ...] = (),
 ) -> list[Path]:
-    """All ways that a value may have come, helpers included, or [] where they are not known."""
+    """All ways that a value may have come, helpers included, or [] where they are not known.
+
+    `entered` are the calls and arguments that were gone into: one that comes again is a loop.
+    """
     found: list[Path] = []
     for way in ways_of(value, frame.function, follow, scaled=scaled):
         here = (way, frame.function)
-        further = list(_further(frame, way, follow, scaled, depth)) if depth < DEEPEST else []
-        found.extend([here, *path] for path in further)
-        if not further:
+        further = _further(frame, way)
+        if not further or len(entered) >= DEEPEST:
             found.append([here])
+            continue
+        for inner, part in further:
+            if part not in entered:
+                rest = paths_of(inner, part, follow, scaled=scaled, entered=(*entered, part))
+                found.extend([here, *path] for path in rest)
     return found if len(found) <= MOST else []
 
 
-def _further(frame: Frame, way: Way, follow: Follow, scaled: bool, depth: int) -> Iterator[Path]:
-    """The paths on which a way goes on behind its beginning."""
+def _further(frame: Frame, way: Way) -> list[tuple[Frame, ast.expr]]:
+    """Where a way goes on behind its beginning."""
     if way.argument:
         given = frame.argument(way.argument)
-        if given is not None and frame.caller is not None:
-            yield from paths_of(frame.caller, given, follow, scaled=scaled, depth=depth + 1)
-        return
+        return [(frame.caller, given)] if given is not None and frame.caller is not None else []
     call = way.source
     inner = _entering(frame, call) if isinstance(call, ast.Call) else None
     if inner is None or (way.binding is not None and way.binding.role is not Role.ITEM):
-        return
-    for value in inner.function.returned:
-        part = _part(value, way.binding)
-        if part is not None:
-            yield from paths_of(inner, part, follow, scaled=scaled, depth=depth + 1)
+        return []
+    parts = [_part(value, way.binding) for value in inner.function.returned]
+    return [(inner, part) for part in parts if part is not None]
 
 
 def _part(value: ast.expr, item: Binding | None) -> ast.expr | None:
@@ -73,7 +80,7 @@ def _forward(frame: Frame, called: ast.expr) -> Function | None:
     function, project = frame.function, frame.project
     kinds: frozenset[ClassInfo] | set[ClassInfo] = networks_at(project, called, function)
     if isinstance(called, ast.Name):
-        bound = bound_to(called, function)
+        bound = bound_to(called, function) or _global(called, function)
         name = function.module.names.called(bound) if bound is not None else None
         info = project.class_named(name, function.module) if name else None
         if called.id == "self":
@@ -83,3 +90,17 @@ def _forward(frame: Frame, called: ast.expr) -> Function | None:
     if len(kinds) != 1 or not infos:
         return None
     return functions_of(project, infos[0].module).get(infos[0].methods["forward"])
+
+
+def _global(name: ast.Name, function: Function) -> ast.expr | None:
+    """What a script binds once to a name that a function reads."""
+    if function.reaching(name):
+        return None
+    made = [
+        one.value
+        for one in function.module.tree.body
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Name)
+        and one.targets[0].id == name.id
+    ]
+    return made[0] if len(made) == 1 else None

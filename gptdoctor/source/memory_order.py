@@ -27,30 +27,21 @@ from gptdoctor.source.text_values import bound_to, kept_in
 # Layers of torch.nn whose results lie in memory as they are counted.
 DENSE = frozenset({"torch.nn.Linear", "torch.nn.Embedding", "torch.nn.LayerNorm"})
 # So do these, but for pictures that are laid out with their channels last.
-CONVOLUTIONS = re.compile(r"torch\.nn\.(Lazy)?Conv(Transpose)?([123])d$")
+CONVOLUTIONS = re.compile(r"torch\.nn\.((Lazy)?Conv(Transpose)?|(Adaptive)?(Max|Avg)Pool)([123])d$")
 # These leave a tensor as it lies.
 PLACING = re.compile(
     r"torch\.nn\.(Dropout\w*|ReLU6?|LeakyReLU|GELU|SiLU|ELU|Tanh|Sigmoid|Identity|BatchNorm\dd)$"
 )
 SPLITS = frozenset({"chunk", "split"})
-ELEMENTWISE = frozenset({"relu", "gelu", "silu", "tanh", "sigmoid", "dropout", "exp"})
 DEEPEST = 12
 
 
 def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
-    """The transpose that an expression is, itself or by its one name.
-
-    Nothing after it but what gives each number another value, and leaves it where it lies.
-    """
+    """The transpose that an expression is, itself or by its one name, and nothing after it."""
     if isinstance(value, ast.Name) and depth < DEEPEST:
         bound = bound_to(value, function)
         return None if bound is None else turned(bound, function, depth + 1)
-    turn = turn_of(value, function)
-    if turn is None and called_name(value) in ELEMENTWISE and isinstance(value, ast.Call):
-        base = operand(value, function)
-        if base is not None and not self_attribute(value.func) and depth < DEEPEST:
-            return turned(base, function, depth + 1)
-    return turn
+    return turn_of(value, function)
 
 
 def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
@@ -142,7 +133,7 @@ def _rank_made(built: ast.expr, function: Function) -> int | None:
         return 0
     convolution = CONVOLUTIONS.match(kind)
     if convolution is not None and "channels_last" not in function.module.text:
-        return int(convolution[3]) + 2
+        return int(convolution[6]) + 2
     if kind == "torch.nn.Sequential" and isinstance(built, ast.Call):
         for layer in reversed(built.args):
             if not PLACING.match(function.module.names.called(layer) or ""):

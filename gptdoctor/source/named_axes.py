@@ -18,8 +18,8 @@ from gptdoctor.source.flow_turns import number, turn_of
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
-from gptdoctor.source.names import called_name
 from gptdoctor.source.named_sizes import Axes, has_both, named_sizes, sizes_given, viewed
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 SPLITS = frozenset({"chunk", "split", "tensor_split"})
@@ -71,9 +71,8 @@ def _of_product(project: Project, value: ast.expr, function: Function, depth: in
     if equation_of(value) is not None or len(given) != 2:
         return None
     left = axes_of(project, given[0], function, depth)
-    if left is None or "time" not in left[:-1]:
-        return axes_of(project, given[1], function, depth)
-    return (*left[:-1], "")
+    right = axes_of(project, given[1], function, depth)
+    return right if left is None else (*left[:-1], right[-1] if right else "")
 
 
 def _first_of(axes: Axes | None, index: ast.expr) -> Axes | None:

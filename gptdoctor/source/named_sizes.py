@@ -118,7 +118,7 @@ def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:
     """
     rest = [one for one in sizes[1:] if number(one) != -1]
     if len(sizes) == 4 and len(rest) == 2:
-        return any(HEADS.match(_word(one)) for one in rest)
+        return sum(HEADS.match(_word(one)) is not None for one in rest) == 1
     joined = rest[0] if len(sizes) == 3 and len(rest) == 1 else None
     product = isinstance(joined, ast.BinOp) and isinstance(joined.op, ast.Mult)
     parts = [joined.left, joined.right] if isinstance(joined, ast.BinOp) and product else []

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
@@ -52,8 +52,8 @@ def multiplied_with(turn: Turn, function: Function) -> ast.expr | None:
     if gate is None or not gate.mapped or gate.turned:
         return None
     for product, side, other in _products(function):
-        if not _is_turned(side, turn, function, 0):
-            continue
+        if text_of(other) == text_of(turn.base) or not _is_turned(side, turn, function, 0):
+            continue  # of one tensor both ways round: a symmetric product
         partner = _origin(other, function, 0)
         same = partner is not None and partner.root == gate.root and not partner.turned
         if same and partner is not None and partner.mapped and not _turned_back(product, function):
@@ -169,7 +169,7 @@ def _origin_of_call(call: ast.Call, function: Function, depth: int) -> _Origin |
 
 
 def _of_stack(call: ast.Call, parts: ast.expr, function: Function, depth: int) -> _Origin | None:
-    """`torch.stack([expert(x) for expert in self.experts], dim=-1)`; in front it moves the others."""
+    """`torch.stack([expert(x) for ...], dim=-1)`; in front it would move the others."""
     named = [one.value for one in call.keywords if one.arg == "dim"]
     place = number(next(iter([*call.args[1:2], *named]), ast.Constant(0)))
     if place is None or 0 <= place < 2 or not isinstance(parts, ast.ListComp):
@@ -201,7 +201,8 @@ def _turned_back(product: ast.AST, function: Function) -> bool:
     loads = {load for name in names for load in loads_of(function).get(name, ())}
     for node in own_nodes(function.node):
         turn = turn_of(node, function) if isinstance(node, ast.Call) else None
-        if turn is not None and swaps_first_two(turn):
-            if any(one is product or one in loads for one in every_node(turn.base)):
-                return True
+        base = turn.base if turn is not None and swaps_first_two(turn) else None
+        nodes = every_node(base) if base is not None else ()
+        if any(one is product or one in loads for one in nodes):
+            return True
     return False

@@ -22,7 +22,9 @@ ABOVE = ast.Gt, ast.GtE
 # What a filter calls its bound, or itself: it need not draw in the same function.
 FILTER = re.compile(r"top_?[kp]|nucleus|^[kp]$", re.IGNORECASE)
 # Moves a mask by one place, or copies it: its numbers stay in the order of the tokens.
-COPYING = frozenset({"clone", "bool", "to", "contiguous", "detach", "view", "reshape", "roll"})
+COPYING = frozenset({"clone", "bool", "to", "contiguous", "detach", "view", "reshape"})
+MOVING = frozenset({"roll", "pad", "cat", "concat"})
+PLACING = frozenset({"scatter", "scatter_", "gather"})
 # What may put tokens into another order.
 SORTING = frozenset({"sort", "topk", "argsort", "gather", "take_along_dim", "index_select", "flip"})
 DEEPEST = 8
@@ -38,6 +40,7 @@ class TokenCut:
     number: ast.expr  # what each token has
     bound: ast.expr  # what it is compared with
     moved: bool  # whether the mask was written to in between, so that one more token stays
+    placed: bool  # whether the mask was brought into another order
     filled: ast.expr  # what tokens are shut out of
     fill: ast.expr | None  # what they get; None: they are multiplied by 0
     at: ast.AST  # the statement or call that does it
@@ -136,7 +139,7 @@ def _cut(filling: _Filling, function: Function) -> TokenCut | None:
     found = _comparison(filling.condition, function, 0)
     if found is None:
         return None
-    source, negated, moved = found
+    source, negated, moved, placed = found
     operator = source.ops[0]
     if not isinstance(operator, BELOW + ABOVE):
         return None
@@ -149,22 +152,25 @@ def _cut(filling: _Filling, function: Function) -> TokenCut | None:
         number=source.left,
         bound=source.comparators[0],
         moved=moved,
+        placed=placed,
         filled=filling.filled,
         fill=filling.fill,
         at=filling.at,
     )
 
 
-def _comparison(
-    value: ast.expr, function: Function, depth: int
-) -> tuple[ast.Compare, bool, bool] | None:
-    """The comparison that a mask is, whether it is negated, and whether it was changed since."""
+# A comparison; whether it is negated, changed in between, and brought into another order.
+_Found = tuple[ast.Compare, bool, bool, bool]
+
+
+def _comparison(value: ast.expr, function: Function, depth: int) -> _Found | None:
+    """The comparison that a mask is, and what was done to it since."""
     if isinstance(value, ast.Compare):
-        return (value, False, False) if len(value.ops) == 1 else None
+        return (value, False, False, False) if len(value.ops) == 1 else None
     if depth > DEEPEST:
         return None
     inner: ast.expr | None = None
-    negated = moved = False
+    negated = moved = placed = False
     if isinstance(value, ast.Name):
         found = function.reaching(value)
         whole = [one for one in found if one.role is not Role.CHANGED]
@@ -175,21 +181,26 @@ def _comparison(
     elif isinstance(value, ast.Subscript):
         inner, moved = value.value, True
     elif isinstance(value, ast.Call):
-        inner, negated, moved = _within(value, function)
+        inner = _within(value, function)
+        name = called_name(value)
+        negated, moved, placed = name == "logical_not", name in MOVING, name in PLACING
     told = None if inner is None else _comparison(inner, function, depth + 1)
-    return None if told is None else (told[0], told[1] is not negated, told[2] or moved)
+    if told is None:
+        return None
+    return told[0], told[1] is not negated, told[2] or moved, told[3] or placed
 
 
-def _within(call: ast.Call, function: Function) -> tuple[ast.expr | None, bool, bool]:
-    """The mask that a call hands on, whether it turns it round, and whether it moves it."""
-    name = called_name(call)
-    made = operation(call, function)
+def _within(call: ast.Call, function: Function) -> ast.expr | None:
+    """The mask that a call hands on, turned round or in another order."""
+    name, made = called_name(call), operation(call, function)
     if made is None:
-        return None, False, False
+        return None
     if name in ("cat", "concat") and isinstance(made[1], ast.List | ast.Tuple) and made[1].elts:
-        return made[1].elts[-1], False, True
-    known = name in COPYING or name in ("pad", "logical_not")
-    return (made[1] if known else None), name == "logical_not", name in ("pad", "roll")
+        return made[1].elts[-1]
+    if name in ("scatter", "scatter_"):
+        return keyword(call, "src") or (call.args[-1] if len(call.args) > 2 else None)
+    known = name in COPYING or name in MOVING or name in ("logical_not", "gather")
+    return made[1] if known else None
 
 
 def made_by(value: ast.expr, name: str, function: Function) -> ast.Call | None:
@@ -208,7 +219,7 @@ def made_by(value: ast.expr, name: str, function: Function) -> ast.Call | None:
 
 
 def sorts_behind(value: ast.expr, function: Function) -> bool | None:
-    """Whether a value is in the order of a sort, on some way; None where ways cannot be followed."""
+    """Whether a value is in the order of a sort, on some way; None: no way can be followed."""
     ways = ways_of(value, function, mapped_from, scaled=True)
     calls = {
         step for way in ways for step in (*way.steps, way.source) if isinstance(step, ast.Call)

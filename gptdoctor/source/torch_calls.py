@@ -41,9 +41,8 @@ def refusal_of_torch(module: SourceModule, call: ast.Call) -> str | None:
 @cache
 def _shape(taken: str) -> Shape:
     text = taken.replace("@", ", device?, dtype?").replace("?", "=0").replace(" ,", ",")
-    (function,) = ast.parse(f"def taken({text}): 0").body
-    assert isinstance(function, ast.FunctionDef)
-    return Shape(function, bound=False)
+    parsed = ast.parse(f"def taken({text}): 0").body
+    return next(Shape(one, bound=False) for one in parsed if isinstance(one, ast.FunctionDef))
 
 
 def _refused(shape: Shape | None, call: ast.Call) -> str | None:

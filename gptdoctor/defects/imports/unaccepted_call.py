@@ -44,10 +44,11 @@ SPREAD = re.compile(r"(?:^|[(,])\s*\*{1,2}\s*[\w({\[]")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    why = refusal(visit.project, visit.module, node) if isinstance(node, ast.Call) else None
-    if why is not None and isinstance(node, ast.Call):
-        if serves_networks(visit.project, visit.module):
-            yield from _suspicion(node, why, visit)
+    if not isinstance(node, ast.Call):
+        return
+    why = refusal(visit.project, visit.module, node)
+    if why is not None and serves_networks(visit.project, visit.module):
+        yield from _suspicion(node, why, visit)
 
 
 def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -217,7 +218,9 @@ DEFECT = Defect(
     explanation=(
         "A keyword that it does not know, an argument too many or one too few: mostly what is "
         "imported has another version than the code was written for. The text shows it where "
-        "what is called lies in the project and takes no `**`; a run shows it wherever it is. "
+        "what is called lies in the project and takes no `**`, where it is a method or a part that "
+        "a class has made itself, and for the layers, losses, optimizers and schedules of torch; a "
+        "run shows it wherever it is. "
         "Not meant: calls that spread their arguments with `*` or `**`, and what a library calls "
         "inside."
     ),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -24,14 +23,17 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import files_defining, project_files, serves_networks
+from gptdoctor.source.project_files import (
+    files_defining,
+    project_files,
+    runs_networks,
+    serves_networks,
+)
 from gptdoctor.source.requirements import lacks_packages
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
 CODE = "GD501"
 PROBE = "import-dependencies"
-# What a script does that runs a model without defining its class.
-_RUNNING = re.compile(r"\bnn\.[A-Z]\w*\(|\.backward\(")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -43,17 +45,11 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             continue
         # Where the name is defined, and what is declared, is asked of the whole project.
         visit.project.footprints.wide.add(visit.module.file)
-        served = serves_networks(visit.project, visit.module) or _runs_networks(visit, lack)
+        # A package that a script wants and that is not there is for its user to install.
+        runs = lack.lack is not Lack.PACKAGE and runs_networks(visit.module)
+        served = runs or serves_networks(visit.project, visit.module)
         if served and not _is_note(visit, lack):
             yield _suspicion(visit, site, lack)
-
-
-def _runs_networks(visit: Visit, lack: Unresolved) -> bool:
-    """Whether a script builds a network of torch's layers, or trains one.
-
-    A package that such a script wants and that is not there is for its user to install.
-    """
-    return lack.lack is not Lack.PACKAGE and _RUNNING.search(visit.module.text) is not None
 
 
 def _is_optional(site: ImportSite) -> bool:
@@ -275,7 +271,7 @@ DEFECT = Defect(
         "from a package that is neither installed nor declared. An import that is guarded by "
         "try/except counts when the code then uses the name without looking. Not meant: imports "
         "for type checkers, imports behind a test, and declared packages that are merely not "
-        "installed."
+        "installed. Besides models, scripts are looked at that build or train one."
     ),
     harm=("The file cannot be imported, so that no model in it can be built, trained or loaded."),
     confirmed_by=(

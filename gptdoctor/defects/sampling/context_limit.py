@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.growing_texts import LIMIT, Growth, growth_at, is_bounded, networks_called
@@ -59,9 +60,20 @@ def _told(growth: Growth, function: Function, visit: Visit) -> str:
     )
 
 
+def _only_model(growth: Growth, visit: Visit) -> frozenset[ClassInfo]:
+    """The one model of a file, for a function of the file that is given a model."""
+    called, function = growth.call.func, visit.flow
+    given = function.parameter_names if function is not None and function.owner is None else ()
+    if not isinstance(called, ast.Name) or called.id not in given or len(visit.models) != 1:
+        return frozenset()
+    info = visit.project.classes(visit.module).get(visit.models[0])
+    return frozenset() if info is None else frozenset({info})
+
+
 def _tables(growth: Growth, function: Function, visit: Visit) -> Iterator[Table]:
     given = frozenset(one.arg or "" for one in growth.call.keywords)
-    for info in networks_called(visit.project, growth, function):
+    networks = networks_called(visit.project, growth, function) or _only_model(growth, visit)
+    for info in networks:
         table = table_read(visit.project, info, growth.number, given)
         if table is not None:
             yield table

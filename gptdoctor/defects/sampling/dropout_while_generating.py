@@ -80,9 +80,9 @@ def _always_before(switch: ast.Call, step: Step, function: Function) -> bool:
         one = statement[0]
         body = one.body if isinstance(one, ast.Try) else []
         tried = inner is not None and inner[0] in body
-        if isinstance(one, ast.If | ast.Try | ast.For | ast.While):
-            if one is not step.loop and not tried:
-                return False
+        seldom = isinstance(one, ast.If | ast.Try | ast.For | ast.While)
+        if seldom and one is not step.loop and not tried:
+            return False
     return True
 
 

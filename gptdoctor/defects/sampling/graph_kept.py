@@ -147,7 +147,8 @@ DEFECT = Defect(
         "Every forward pass of a method that generates keeps what a backward pass would need."
     ),
     explanation=(
-        "The method runs several forward passes with gradients on, and returns tokens, through "
+        "The method runs several forward passes with gradients on, itself or by a helper, and "
+        "returns tokens, through "
         "which no gradient can flow. Not meant: a method under no_grad or inference_mode, one "
         "step that a caller runs in a loop of its own, and a method that returns something that "
         "can be differentiated."

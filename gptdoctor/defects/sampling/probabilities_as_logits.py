@@ -73,9 +73,10 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="A distribution is told that probabilities are logits, and takes their softmax.",
     explanation=(
-        "Categorical(logits=p) takes the softmax of p. Where p has been through softmax already, "
-        "its numbers lie between 0 and 1, and the second softmax leaves them nearly equal. Not "
-        "meant: logarithms of probabilities, which are logits as good as any."
+        "Categorical(logits=p), or one of its like, takes the softmax of p. Where p has been "
+        "through softmax already, its numbers lie between 0 and 1, and the second softmax leaves "
+        "them nearly equal. Not meant: logarithms of probabilities, which are logits as good as "
+        "any."
     ),
     harm=(
         "Over a vocabulary of thousands every token is drawn about as often as any other, "

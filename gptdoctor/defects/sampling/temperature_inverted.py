@@ -121,10 +121,11 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="A higher temperature makes the draws sharper, a lower one more even.",
     explanation=(
-        "The logits are multiplied by the temperature, or divided by its reciprocal, so that the "
-        "tokens follow softmax(logits * temperature). A function that scales logits by a number it "
-        "is given under that name is looked at, too, whoever draws from them. Not meant: a "
-        "parameter that is called an inverse temperature, or beta, and a learnt scale."
+        "The logits are multiplied by the temperature, or divided by its reciprocal, or their "
+        "probabilities are raised to its power, so that the tokens follow softmax(logits * "
+        "temperature). A function that scales logits by a number it is given under that name is "
+        "looked at, too, whoever draws from them. Not meant: a parameter that is called an "
+        "inverse temperature, or beta, and a learnt scale."
     ),
     harm=(
         "The parameter does the opposite of what every other library means by it: careful "

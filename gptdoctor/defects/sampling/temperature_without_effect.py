@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
@@ -31,7 +32,7 @@ WHOLE = 0.6
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
-    if function is None or function.name.startswith("__"):
+    if function is None or (function.name.startswith("__") and function.name != "__call__"):
         return
     idle = never_read(function, NAME, asked=True)
     for given in idle:
@@ -39,6 +40,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for name, scaled in _dropped(function):
         if name not in [given.arg for given in idle]:
             yield _suspicion(scaled, name, visit, function)
+    for name, kept in _kept(function):
+        yield _suspicion(kept, name, visit, function)
     passed = scaled_beside(node, function)
     if passed is not None:
         yield _suspicion(passed[1], passed[0], visit, function)
@@ -79,6 +82,18 @@ def _dropped(function: Function) -> Iterator[tuple[str, ast.stmt]]:
             )
             if alone and _is_unused(statement, name, loads, function):
                 yield name, statement
+
+
+def _kept(function: Function) -> Iterator[tuple[str, ast.expr]]:
+    """The temperature that a class is given and keeps, and that nothing in its file reads."""
+    owner = function.owner
+    for name, values in owner.attributes.items() if owner is not None else ():
+        if not NAME.search(name) or not isinstance(values[0], ast.Name) or len(values) > 1:
+            continue
+        text = function.module.text
+        reads = re.findall(rf"\b(?:{name}['\"]|\w+\.{name}\b(?!\s*=[^=]))", text)
+        if values[0].id == name and not reads and "__dict__" not in text:
+            yield name, values[0]
 
 
 def _asked(function: Function) -> set[ast.AST]:
@@ -184,9 +199,10 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="Tokens are drawn at random, and alike at every temperature.",
     explanation=(
-        "A method takes a temperature and draws its tokens, but the temperature never reaches the "
-        "logits: it is not used, or what it has scaled is not what is drawn from. Not meant: "
-        "greedy decoding (GD401), and a temperature that scales probabilities (GD404)."
+        "A method takes a temperature and draws its tokens, but the temperature never reaches the"
+        " logits: it is not used, no helper is told of it, or what it has scaled is not what is "
+        "drawn from. Not meant: greedy decoding (GD401), and a temperature that scales "
+        "probabilities (GD404)."
     ),
     harm=(
         "Whoever lowers the temperature to get a careful text, or raises it to get a varied one, "

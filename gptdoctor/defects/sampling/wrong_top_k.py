@@ -12,8 +12,8 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.activations import activation
-from gptdoctor.source.draws import mapped_from, scaling_of, scored_from
 from gptdoctor.source.drawn_ranks import ranks_taken
+from gptdoctor.source.draws import mapped_from, scaling_of, scored_from
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_turns import number
@@ -114,7 +114,9 @@ def _until(topk: ast.Call, way: Way) -> tuple[ast.AST, ...]:
 
 def _takes_first(index: ast.expr) -> bool:
     """`[:, 0]`, `[..., [0]]`, `[:, :1]`; `[0]` alone may be the values of the pair."""
-    last = index.elts[-1] if isinstance(index, ast.Tuple) and index.elts else None
+    places = index.elts if isinstance(index, ast.Tuple) else []
+    places = [one for one in places if not (isinstance(one, ast.Constant) and one.value is None)]
+    last = places[-1] if len(places) > 1 else None
     if isinstance(last, ast.List) and len(last.elts) == 1:
         last = last.elts[0]
     if isinstance(last, ast.Slice):
@@ -132,9 +134,9 @@ def _filled_up(topk: ast.Call, visit: Visit, function: Function) -> ast.Call | N
         base = bound_to(base, function) if isinstance(base, ast.Name) else base
         blank = called_name(base) in ("zeros_like", "zeros", "new_zeros")
         values = node.args[-1] if node.args else node
-        if blank and isinstance(base, ast.Call) and made_by(values, "topk", function) is topk:
-            if _becomes_shares(node, visit, function):
-                return base
+        known = blank and made_by(values, "topk", function) is topk
+        if known and isinstance(base, ast.Call) and _becomes_shares(node, visit, function):
+            return base
     return None
 
 
@@ -158,9 +160,9 @@ def _softmax_of(made: ast.AST, function: Function) -> bool:
     """Whether a softmax in a function is taken of what a call or a statement makes."""
     for node in own_nodes(function.node):
         known = activation(node, function) if isinstance(node, ast.Call) else None
-        if known is not None and known[0] == "softmax" and known[1] is not None:
-            if _holds(known[1], made, function):
-                return True
+        given = known[1] if known is not None and known[0] == "softmax" else None
+        if given is not None and _holds(given, made, function):
+            return True
     return False
 
 
@@ -248,7 +250,9 @@ DEFECT = Defect(
     summary="Top-k leaves other tokens than the k likeliest.",
     explanation=(
         "A method takes top_k, and what can still be drawn is not exactly the k likeliest tokens: "
-        "all of them, the least likely, one more or one less. Not meant: a method that is greedy, "
+        "all of them, the least likely, one more or one less. The text shows a threshold that is "
+        "not the k-th value, or compares the wrong way round, zeros that a softmax follows, and "
+        "ranks that nothing looks up in the order. Not meant: a method that is greedy, "
         "or that refuses the value with an error of its own."
     ),
     harm=(

@@ -11,8 +11,8 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.draws import raw_ways
 from gptdoctor.source.drawn_ranks import ranks_taken
+from gptdoctor.source.draws import raw_ways
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
@@ -64,7 +64,7 @@ def _wrongs(summed: ast.Call, function: Function) -> Iterator[tuple[ast.expr, st
 
 def _elsewhere(cut: TokenCut, function: Function) -> tuple[ast.expr, str] | None:
     """Tokens in their own order, out of which a mask in the order of the shares is cut."""
-    if sorts_behind(cut.filled, function) is not False:
+    if cut.placed or sorts_behind(cut.filled, function) is not False:
         return None
     place = cut.at if isinstance(cut.at, ast.expr) else cut.filled
     return place, "is cut by a mask in the order of the sort: other tokens are shut out"
@@ -175,7 +175,10 @@ DEFECT = Defect(
         "A method takes top_p, and what can still be drawn is not the nucleus: all tokens, the "
         "tail, or too many; or nothing is left where the likeliest token alone is above p. "
         "Whether the token that crosses p belongs to the nucleus differs between libraries: with "
-        "it (as the paper and transformers have it) and without it are both right."
+        "it (as the paper and transformers have it) and without it are both right. The text shows "
+        "a comparison or an order that is the wrong way round, sums of logits, a mask in the "
+        "order of the sort that tokens in their own order are cut by, and ranks that nothing "
+        "looks up."
     ),
     harm=(
         "What the filter is to keep out is drawn all the same, or generation fails as soon as the "

@@ -254,8 +254,9 @@ DEFECT = Defect(
         "A gate of shape (batch, time, experts) is turned around to bring the experts to the "
         "front, by .T, transpose, permute or the like, and is then walked through together with "
         "the experts; but the other two dimensions change their order too, or the experts do not "
-        "come first. A gate of two dimensions, permute(2, 0, 1), movedim(-1, 0) and unbind(-1) "
-        "are right."
+        "come first. So is a gate in which batch and time were swapped, and which is multiplied "
+        "with values of the same input in which they were not. A gate of two dimensions, "
+        "permute(2, 0, 1), movedim(-1, 0) and unbind(-1) are right."
     ),
     harm=(
         "The model fails where batch size and length differ. Where they are equal, or one of them "
