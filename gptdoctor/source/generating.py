@@ -55,6 +55,8 @@ def steps_in(function: Function) -> tuple[Step, ...]:
     found: list[Step] = []
     if not any(isinstance(one, _LOOPS) for one in own_statements(function.node)):
         return ()  # most functions, as their statements alone tell
+    if not _says_choice(function):
+        return ()  # most others, by their words
     for loop in own_nodes(function.node):
         if isinstance(loop, ast.For | ast.While) and _joins(loop):
             for choice in own_nodes(loop):
@@ -62,6 +64,18 @@ def steps_in(function: Function) -> tuple[Step, ...]:
                 if step is not None:
                     found.append(step)
     return tuple(found)
+
+
+def _says_choice(function: Function) -> bool:
+    """Whether a word of a function may take a token, or is the name of a helper that does."""
+    text, module, owner = function.text, function.module, function.owner
+    if any(map(text.__contains__, CHOOSING)):
+        return True
+    helpers = {**module.functions, **(owner.methods if owner is not None else {})}
+    return any(
+        name in text and any(map(module.lines_of(node).__contains__, CHOOSING))
+        for name, node in helpers.items()
+    )
 
 
 def is_step(choice: ast.Call, function: Function) -> bool:

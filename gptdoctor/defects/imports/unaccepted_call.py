@@ -19,14 +19,17 @@ from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.called_names import names_within
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.failing_calls import failing_call, failing_generation
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
 from gptdoctor.source.torch_calls import (
+    is_surely_own,
     own_names,
-    refusal_by_self,
+    refusal_of_own,
     refusal_of_torch,
     refused_in_loop,
     refused_later,
+    unmoved,
 )
 from gptdoctor.source.torch_tables import NAMES
 
@@ -49,41 +52,49 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     why = refusal(visit.project, visit.module, node)
     if why is not None and serves_networks(visit.project, visit.module):
         yield from _suspicion(node, why, visit)
+    yield from _of_made(node, visit)
 
 
 def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A layer, a function or an optimizer of torch's."""
-    why = refusal_of_torch(visit.module, node) if isinstance(node, ast.Call) else None
-    if why is not None and isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call):
+        return
+    why = refusal_of_torch(visit.module, node)
+    if why is not None:
         yield from _suspicion(node, why, visit)
+    yield from _of_made(node, visit)
 
 
 def _suspect_own(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A method, or a layer, that the class has itself."""
-    if not isinstance(node, ast.Call) or not self_attribute(node.func) or visit.flow is None:
+    if not isinstance(node, ast.Call) or not self_attribute(node.func) or visit.owner is None:
         return
-    why = refusal_by_self(visit.project, visit.flow, node)
-    if why is not None:
+    why = refusal_of_own(visit.project, visit.owner, node)
+    if why is not None and visit.flow and is_surely_own(visit.project, visit.flow, node):
         yield from _suspicion(node, why, visit)
 
 
 def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The layers of a list, one after the other."""
-    if isinstance(node, ast.For) and visit.flow is not None:
+    if isinstance(node, ast.For) and node.iter.__class__ is not ast.Name and visit.flow:
         for call, why in refused_in_loop(visit.project, node, visit.flow):
             yield from _suspicion(call, why, visit)
 
 
-def _suspect_made(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A network that is made here and called further down."""
-    called = node.value if isinstance(node, ast.Assign) else None
-    if not isinstance(called, ast.Call) or not isinstance(node, ast.Assign):
-        return
-    if not isinstance(node.targets[0], ast.Name) or isinstance(visit.parent, ast.ClassDef):
+def _of_made(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
+    """The calls further down of a network that a call makes: `net = Net().to(device)`."""
+    if not called_name(node)[:1].isupper():
+        return  # a function, as most
+    made = visit.parent
+    if isinstance(made, ast.Attribute):
+        made = next((one for one in visit.parents[::-1] if isinstance(one, ast.stmt)), None)
+    if not isinstance(made, ast.Assign) or not isinstance(made.targets[0], ast.Name):
         return
     scope = visit.function or visit.module.tree
-    for call, why in refused_later(visit.project, visit.module, node, scope):
-        yield from _suspicion(call, why, visit)
+    in_class = any(one is made for one in getattr(visit.owner and visit.owner.node, "body", ()))
+    if not in_class and unmoved(made.value) is node:
+        for call, why in refused_later(visit.project, visit.module, made, scope):
+            yield from _suspicion(call, why, visit)
 
 
 def _suspicion(node: ast.Call, why: str, visit: Visit) -> Iterator[Suspicion]:
@@ -236,7 +247,6 @@ DEFECT = Defect(
         NamedIn(ast.Call, own_names): _suspect_own,
         calls(*NAMES): _suspect_torch,
         ast.For: _suspect_loop,
-        ast.Assign: _suspect_made,
     },
     convicts={
         "construction": read_construction,
