@@ -9,6 +9,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.draws import is_raw, scored_from
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.helper_ways import Path, paths_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.temperature import Frame
 
 
@@ -45,6 +46,9 @@ def _share_from(value: ast.expr, function: Function) -> list[ast.expr]:
         scaled = parts[0] if len(parts) == 1 else None
         if isinstance(scaled, ast.BinOp) and isinstance(scaled.op, ast.Mult):
             return _others(scaled) if len(_others(scaled)) == 1 else []
+    divided = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div)
+    if divided and isinstance(value, ast.BinOp) and called_name(value.right) == "sum":
+        return [value.left]  # shares of the whole, once more
     return scored_from(value, function)
 
 

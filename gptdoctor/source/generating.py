@@ -9,16 +9,14 @@ from dataclasses import dataclass, replace
 
 from gptdoctor.core.findings import Location
 from gptdoctor.source.classes import (
-    FunctionNode,
-    parameter_names,
     parameters,
-    self_attribute,
 )
 from gptdoctor.source.draws import draw_at
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.kept import kept
+from gptdoctor.source.model_calls import helper_called, runs_model
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.statements import own_statements
 from gptdoctor.source.temperature import last_name
@@ -30,11 +28,6 @@ CHOOSING = ("multinomial", "Categorical", "argmax")  # names of what takes a tok
 WITHOUT_GRADIENTS = re.compile(r"no_grad|inference_mode|set_grad_enabled|stop_gradient")
 PLAIN_DECORATORS = frozenset({"staticmethod", "classmethod", "typechecked", "override"})
 MOST = 60  # bindings between a token and the model that it comes from
-# Attributes that hold a model which somebody else made: `self.model = model`.
-MODEL = re.compile(
-    r"(^|_)(model|net|network|lm|llm|gpt\d?|decoder|transformer|backbone|policy)(_|$)",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -101,7 +94,8 @@ def _joins(loop: ast.For | ast.While) -> bool:
     return any(
         last_name(node.func) in JOINING
         if isinstance(node, ast.Call)
-        else isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript)
+        else isinstance(node, ast.AugAssign)
+        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript))
         for node in own_nodes(loop)
     )
 
@@ -158,7 +152,7 @@ def forward_behind(
 ) -> ast.Call | None:
     """The call of a model that a value is made of, if it is made anew in each turn of a loop."""
     for call in _calls_behind(value, function):
-        if start(loop) <= start(call) <= end(loop) and _runs_model(call, function):
+        if start(loop) <= start(call) <= end(loop) and runs_model(call, function):
             return call
     return None
 
@@ -176,65 +170,6 @@ def _calls_behind(value: ast.expr, function: Function) -> Iterator[ast.Call]:
                     if binding not in seen and binding.value is not None:
                         seen.add(binding)
                         queue.append(binding.value)
-
-
-def _runs_model(call: ast.Call, function: Function) -> bool:
-    """self(x), self.forward(x), the same of a model that the caller gave or that is kept."""
-    return is_model(call.func, function) or _runs_inside(call, function)
-
-
-def is_model(called: ast.expr, function: Function) -> bool:
-    """Whether what is called is a model: the object itself, an argument, a part or a kept one."""
-    if isinstance(called, ast.Attribute) and called.attr == "forward":
-        called = called.value
-    if self_attribute(called):
-        return _keeps_model(self_attribute(called) or "", function)
-    if not isinstance(called, ast.Name):
-        return False
-    if called.id == "self":
-        return True
-    bindings = function.bindings.reaching(called.id, start(called))
-    return bool(bindings) and all(one.role is Role.ARGUMENT for one in bindings)
-
-
-def _keeps_model(name: str, function: Function) -> bool:
-    """Whether an attribute is a layer of torch's, or is called as a model is."""
-    owner = function.owner
-    if owner is None or name in owner.methods:
-        return False
-    called = function.module.names.called
-    return MODEL.search(name) is not None or any(
-        (called(one) or "").startswith("torch.nn.") for one in owner.attributes.get(name, ())
-    )
-
-
-def _runs_inside(call: ast.Call, function: Function) -> bool:
-    """Whether a helper calls what it is given, or a model of the class."""
-    helper = helper_called(call, function)
-    if helper is None:
-        return False
-    given = parameter_names(helper)
-    for inner in calls_below(helper):
-        called = inner.func
-        if isinstance(called, ast.Name) and called.id in (*given, "self"):
-            return True
-        if self_attribute(called) and _keeps_model(self_attribute(called) or "", function):
-            return True
-    return False
-
-
-def helper_called(call: ast.Call, function: Function) -> FunctionNode | None:
-    """The function of the same file, or method of the same class, that a call runs."""
-    called = call.func
-    if isinstance(called, ast.Name):
-        helper = function.module.functions.get(called.id)
-        return None if helper and called.id in function.bindings.by_name else helper
-    own = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name)
-    if not own or function.owner is None or not isinstance(called, ast.Attribute):
-        return None
-    receivers = ("self", "cls", function.owner.name)
-    known = isinstance(called.value, ast.Name) and called.value.id in receivers
-    return function.owner.methods.get(called.attr) if known else None
 
 
 def never_read(

@@ -8,10 +8,10 @@ import ast
 
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import ClassInfo
-from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_turns import number
 from gptdoctor.source.temperature import Frame
 from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.value_ways import MOST, Follow, Way, ways_of
@@ -56,17 +56,21 @@ def _further(frame: Frame, way: Way) -> list[tuple[Frame, ast.expr]]:
     inner = _entering(frame, call) if isinstance(call, ast.Call) else None
     if inner is None or (way.binding is not None and way.binding.role is not Role.ITEM):
         return []
-    parts = [_part(value, way.binding) for value in inner.function.returned]
+    item = way.binding is not None
+    index = way.binding.index or 0 if way.binding is not None else None
+    last = way.steps[-1] if way.steps and not item else None
+    if isinstance(last, ast.Subscript) and last.value is call:
+        index = number(last.slice)
+    parts = [_part(value, index, item) for value in inner.function.returned]
     return [(inner, part) for part in parts if part is not None]
 
 
-def _part(value: ast.expr, item: Binding | None) -> ast.expr | None:
-    """What a name gets of what is returned: all of it, or one of several."""
-    several = value.elts if isinstance(value, ast.Tuple) else []
-    if item is None:
-        return None if several else value
-    index = item.index or 0
-    return several[index] if index < len(several) else None
+def _part(value: ast.expr, index: int | None, item: bool) -> ast.expr | None:
+    """What is read of what is returned: all of it, or one of several; an `item` is never all."""
+    if not isinstance(value, ast.Tuple):
+        return None if item else value
+    several = value.elts
+    return several[index] if index is not None and -len(several) <= index < len(several) else None
 
 
 def _entering(frame: Frame, call: ast.Call) -> Frame | None:

@@ -47,6 +47,9 @@ def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
 def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
     """The sizes that a view is given one by one, or None where they are not written down."""
     given = list(call.args)
+    spread = given[0].value if len(given) == 1 and isinstance(given[0], ast.Starred) else None
+    if spread is not None:
+        given = [spread]
     if len(given) == 1 and isinstance(given[0], ast.Name):
         bound = bound_to(given[0], function)
         given = [bound] if isinstance(bound, ast.Tuple | ast.List) else given

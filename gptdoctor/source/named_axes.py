@@ -67,12 +67,27 @@ def axes_of(project: Project, value: ast.expr, function: Function, depth: int = 
 
 def _of_product(project: Project, value: ast.expr, function: Function, depth: int) -> Axes | None:
     """Positions as they stand left, and the last dimension from the right."""
-    given = sides(value)
-    if equation_of(value) is not None or len(given) != 2:
+    given, equation = sides(value), equation_of(value)
+    if len(given) != 2:
         return None
     left = axes_of(project, given[0], function, depth)
     right = axes_of(project, given[1], function, depth)
+    if equation is not None:
+        return _by_letters(equation, left, right)
     return right if left is None else (*left[:-1], right[-1] if right else "")
+
+
+def _by_letters(equation: str, left: Axes | None, right: Axes | None) -> Axes | None:
+    """The dimensions that an einsum makes, where one side tells which is which."""
+    before, arrow, after = equation.partition("->")
+    parts = before.split(",")
+    if not arrow or "." in equation or len(parts) != 2:
+        return None
+    known: dict[str, str] = {}
+    for letters, axes in zip(parts, (left, right), strict=True):
+        if axes is not None and len(axes) == len(letters):
+            known.update({one: axis for one, axis in zip(letters, axes, strict=True) if axis})
+    return tuple(known.get(one, "") for one in after) if known else None
 
 
 def _first_of(axes: Axes | None, index: ast.expr) -> Axes | None:
@@ -98,6 +113,9 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
         return axes_of(project, value, function, depth)
     if one.role is Role.ELEMENT and isinstance(value, ast.Tuple | ast.List) and value.elts:
         return axes_of(project, value.elts[0], function, depth)
+    if one.role is Role.ELEMENT and isinstance(value, ast.Call) and called_name(value) in SPLITS:
+        base = operand(value, function)
+        return None if base is None else axes_of(project, base, function, depth)
     if one.role is not Role.ITEM or value is None:
         return None
     if isinstance(value, ast.GeneratorExp | ast.ListComp):

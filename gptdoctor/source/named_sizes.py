@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+from typing import TypeGuard
 
 from gptdoctor.source.batch_order import BATCH, TIME, shape_of, size_of
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -75,21 +76,26 @@ def sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
 def may_name_axes(call: ast.Call) -> bool:
     """Whether a view may name a batch and a time, by its text alone: most name none."""
     given = call.args
-    if len(given) == 1 and isinstance(given[0], ast.Name):
+    if len(given) == 1 and isinstance(given[0], ast.Name | ast.Starred):
         return True
     if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
         given = given[0].elts
     first = given[0] if len(given) > 2 else None
+    if isinstance(first, ast.BinOp):
+        first = first.left
     return isinstance(first, ast.Name) and BATCH.match(first.id) is not None
 
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name)
+    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name | ast.Starred)
     if by_name and not (named_sizes(function) or sizes_given(function)):
         return None  # what the name is bound to need not be looked up
     sizes = sizes_of(call, function)
     first = sizes[0] if sizes else None
+    if sizes is not None and _with_heads(first):
+        # B * heads: as they lie, the heads behind the batch
+        sizes, first = [first.left, first.right, *sizes[1:]], first.left
     # Most views name no batch, whatever the names of the function are.
     if sizes is None or not isinstance(first, ast.Name) or not BATCH.match(first.id):
         return None
@@ -109,6 +115,12 @@ def viewed(call: ast.Call, function: Function) -> Axes | None:
     if "time" not in found and _leaves_time(sizes, function):
         found[next(at for at, size in enumerate(sizes) if number(size) == -1)] = "time"
     return tuple(found) if has_both(tuple(found)) else None
+
+
+def _with_heads(size: ast.expr | None) -> TypeGuard[ast.BinOp]:
+    """`batch * heads`."""
+    product = isinstance(size, ast.BinOp) and isinstance(size.op, ast.Mult)
+    return product and isinstance(size, ast.BinOp) and HEADS.match(_word(size.right)) is not None
 
 
 def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:

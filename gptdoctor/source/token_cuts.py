@@ -47,7 +47,7 @@ class TokenCut:
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Filling:
+class Filling:
     """Places that are given 0 or the lowest number."""
 
     at: ast.AST
@@ -66,7 +66,7 @@ def cuts_in(function: Function) -> Iterator[TokenCut]:
         if not any(draw_at(node, function) is not None for node in nodes):
             return
     for node in nodes:
-        filling = _filling(node, function)
+        filling = filling_at(node, function)
         cut = None if filling is None else _cut(filling, function)
         if cut is not None:
             yield cut
@@ -85,7 +85,7 @@ def _says_draw(module: SourceModule) -> bool:
     return any(map(module.text.__contains__, DRAWING))
 
 
-def _filling(node: ast.AST, function: Function) -> _Filling | None:
+def filling_at(node: ast.AST, function: Function) -> Filling | None:
     """What a node fills with 0 or with the lowest number, and where."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
         target = node.targets[0]
@@ -94,7 +94,7 @@ def _filling(node: ast.AST, function: Function) -> _Filling | None:
         masks = (
             (node.left, node.right) if _is_mask(node.left, function) else (node.right, node.left)
         )
-        told = _Filling(at=node, condition=masks[0], kept=True, filled=masks[1], fill=None)
+        told = Filling(at=node, condition=masks[0], kept=True, filled=masks[1], fill=None)
         return told if _is_mask(masks[0], function) else None
     made = operation(node, function) if isinstance(node, ast.Call) else None
     if made is None or not isinstance(node, ast.Call):
@@ -110,12 +110,12 @@ def _filling(node: ast.AST, function: Function) -> _Filling | None:
 
 def _made(
     at: ast.AST, condition: ast.expr, filled: ast.expr, fill: ast.expr, *, kept: bool = False
-) -> _Filling | None:
+) -> Filling | None:
     whole = fill
     if called_name(fill) in ("full_like", "tensor") and isinstance(fill, ast.Call) and fill.args:
         fill = fill.args[-1]
     nothing = called_name(whole) == "zeros_like" or _is_nothing(fill)
-    told = _Filling(at=at, condition=condition, kept=kept, filled=filled, fill=fill)
+    told = Filling(at=at, condition=condition, kept=kept, filled=filled, fill=fill)
     return told if nothing else None
 
 
@@ -134,7 +134,7 @@ def _is_nothing(value: ast.expr) -> bool:
     return fills(value) and is_lowest(value)
 
 
-def _cut(filling: _Filling, function: Function) -> TokenCut | None:
+def _cut(filling: Filling, function: Function) -> TokenCut | None:
     """The comparison that a condition is, whichever way it came."""
     found = _comparison(filling.condition, function, 0)
     if found is None:

@@ -16,7 +16,6 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import runs_networks
 from gptdoctor.source.signatures import is_bound_once
 from gptdoctor.source.statements import own_statements
 from gptdoctor.source.taken_arguments import Shape, way_of
@@ -202,8 +201,8 @@ def refused_later(
         return
     name = module.names.called(built) or ""
     here = name in PASSED or name in project.classes(module)
-    # Of a class of another file a script alone asks: to others it is mostly no network.
-    known = here or runs_networks(module)
+    # A class of another file may have to be read: for a script that trains it, that is worth it.
+    known = here or ".backward(" in module.text
     shape = _shape_of_made(project, built, module) if known else None
     for node in own_nodes(scope) if shape is not None else ():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):

@@ -134,6 +134,16 @@ class Drawer:
         f"v = z.topk(top_k).values[:, [-1]]\nz = z.masked_fill(z <= v, -1e9)  # here\n{DRAW}",
         given=", top_k=9",
     ),
+    "GD406 the likeliest are marked and shut out": method(
+        "_, best = z.topk(top_k)\nmask = torch.zeros_like(z, dtype=torch.bool)\n"
+        "mask = mask.scatter(1, best, True)\nz = z.masked_fill(mask, -torch.inf)  # here\n"
+        f"{DRAW}",
+        given=", top_k=9",
+    ),
+    "GD406 the wrong end of an order": method(
+        f"v = z.sort(dim=-1)[0][:, [top_k]]\nz = z.masked_fill(z < v, -torch.inf)  # here\n{DRAW}",
+        given=", top_k=9",
+    ),
     "GD407 a mask in another order": helper(
         "def nucleus(z, top_p):\n    ordered, order = torch.sort(z, descending=True)\n"
         "    out = ordered.softmax(-1).cumsum(-1) > top_p\n"
@@ -186,6 +196,9 @@ class Drawer:
         self.model.eval()
         return ids
 """,
+    "GD408 in the loop": method(DRAW)
+    .replace("            z = self(", "            self.train()  # here\n            z = self(")
+    .replace("            token", "            self.eval()\n            token"),
     "GD409 into training whatever it was": method(DRAW)
     .replace("        for", "        self.eval()\n        for")
     .replace("        return ids", "        self.train()  # here\n        return ids"),
@@ -234,6 +247,25 @@ class Drawer:
         f"rows = ids.size(0)\n{DRAW}\nif token[0].item() == eos:  # here\n    break",
         given=", eos=None",
     ),
+    "GD412 anywhere in the batch": method(
+        f"rows = ids.shape[0]\n{DRAW}\nif eos_id in token:  # here\n    return ids",
+        given=", eos_id=None",
+    ),
+    "GD416 one of several results": """
+
+class Twofold(Writer):
+    def __init__(self, vocab, width):
+        super().__init__(vocab, width)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids):
+        return self.head(self.words(ids)), None
+
+    @torch.no_grad()
+    def draw(self, ids):
+        scores = self(ids)[0][:, -1]
+        return td.Categorical(probs=scores).sample()  # here
+""",
     "GD416 logarithms of a helper": helper(
         "def scores(z):\n    return F.log_softmax(z, dim=-1)",
         "token = scores(z).multinomial(1)  # here",
@@ -241,6 +273,10 @@ class Drawer:
     "GD417 mixed with an even share": helper(
         "def mixed(z):\n    return 0.99 * z.softmax(-1) + 0.01 / 32",
         "token = td.OneHotCategorical(logits=mixed(z)).sample().argmax(-1)[:, None]  # here",
+    ),
+    "GD417 made to sum to one again": method(
+        "p = z.softmax(-1)\np = p / p.sum(-1, keepdim=True)\n"
+        "token = td.Categorical(logits=p).sample()[:, None]  # here"
     ),
     "GD417 a network that ends with a softmax": """
 
@@ -319,6 +355,20 @@ class Drawer:
         "token = torch.gather(order, -1, rank)",
         given=", top_k=9",
     ),
+    "GD406 the likeliest are marked and stay": method(
+        "_, best = z.topk(top_k)\nmask = torch.zeros_like(z, dtype=torch.bool)\n"
+        "mask = mask.scatter(1, best, True)\nz = z.masked_fill(~mask, -torch.inf)\n"
+        f"{DRAW}",
+        given=", top_k=9",
+    ),
+    "GD406 the right end of an order": method(
+        f"v = z.sort(dim=-1)[0][:, [-top_k]]\nz = z.masked_fill(z < v, -torch.inf)\n{DRAW}",
+        given=", top_k=9",
+    ),
+    "GD406 one more than asked for, by a name": method(
+        f"more = top_k + 1\nv = z.topk(more)[0][:, [-1]]\nz[z <= v] = -torch.inf\n{DRAW}",
+        given=", top_k=9",
+    ),
     "GD406 a share of the largest": method(
         f"v = z.softmax(-1).topk(2).values[:, :1]\nz[z.softmax(-1) < 0.1 * v] = -torch.inf\n{DRAW}",
         given=", top_k=9",
@@ -371,6 +421,10 @@ def sample(net, ids, steps):
         ids = torch.cat([ids, net(ids)[:, -1].softmax(-1).multinomial(1)], 1)
     return ids
 """,
+    "GD408 evaluating in each turn": method(DRAW).replace(
+        "            z = self(",
+        "            self.train()\n            self.eval()\n            z = self(",
+    ),
     "GD409 only what it was": method(DRAW)
     .replace("        for", "        was = self.training\n        self.eval()\n        for")
     .replace("        return ids", "        self.train(was)\n        return ids"),

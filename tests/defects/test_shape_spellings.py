@@ -70,6 +70,26 @@ SICK = {
         length = x.size(1)
         return self.q(x).view(batch, self.heads, -1, self.size), length  # here
 """,
+    "GD306 sizes that are spread": """
+    def forward(self, x):
+        B, T, C = x.size()
+        shape = (B, self.heads, T, C // self.heads)
+        return self.q(x).view(*shape)  # here
+""",
+    "GD306 products by letters": """
+    def forward(self, x):
+        b, n, _ = x.shape
+        q, k = [t.view(b, n, self.heads, -1).transpose(1, 2) for t in self.pair(x).chunk(2, -1)]
+        w = torch.einsum("bhid,bhjd->bhij", q, k).softmax(-1)
+        y = torch.einsum("bhij,bhjd->bhid", w, k)
+        return y.reshape(b, n, -1)  # here
+""",
+    "GD306 heads beside the batch": """
+    def forward(self, x):
+        bsz, seq_len, dim = x.shape
+        y = self.q(x).reshape(bsz * self.heads, seq_len, dim // self.heads)  # here
+        return torch.bmm(y, y.mT)
+""",
     "GD306 a helper": """
     def split(self, x):
         b, t, _ = x.shape
@@ -138,6 +158,21 @@ HEALTHY = {
         q, k, v = parts.unbind(0)
         y = ((k.transpose(-1, -2) @ v).softmax(-1) @ q.transpose(-1, -2)).transpose(-1, -2)
         return y.transpose(1, 2).reshape(B, N, C)
+""",
+    "GD306 heads beside the batch, turned first": """
+    def forward(self, x):
+        bsz, seq_len, dim = x.shape
+        y = self.q(x).view(bsz, seq_len, self.heads, -1).transpose(1, 2)
+        y = y.reshape(bsz * self.heads, seq_len, dim // self.heads)
+        y = torch.bmm(torch.bmm(y, y.mT), y).view(bsz, self.heads, seq_len, -1)
+        return y.transpose(1, 2).reshape(bsz, seq_len, dim)
+""",
+    "GD306 letters that turn": """
+    def forward(self, x):
+        b, n, c = x.shape
+        q = self.q(x).view(b, n, self.heads, -1).transpose(1, 2)
+        w = torch.einsum("bhid,bhjd->bhij", q, q).softmax(-1)
+        return torch.einsum("bhij,bhjd->bihd", w, q).reshape(b, n, c)
 """,
     "GD306 a picture of positions": """
     def forward(self, x):

@@ -15,8 +15,9 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, start
-from gptdoctor.source.generating import Step, helper_called, steps_in
+from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below
 
@@ -62,11 +63,13 @@ def _acts_on(switch: ast.Call, step: Step, function: Function) -> bool:
     known = model is not None and model in _models(step.forward, function)
     if not known or not _always_before(switch, step, function):
         return False
+    # In the loop the switch comes back with each turn, whatever follows the model.
+    last = start(step.forward) if start(switch) > start(step.loop) else end(step.loop)
     return not any(
         isinstance(node, ast.Call)
         and node is not switch
         and called_name(node) in ("eval", "train", "requires_grad_", "apply")
-        and start(switch) < start(node) <= end(step.loop)
+        and start(switch) < start(node) <= last
         for node in own_nodes(function.node)
     )
 

@@ -68,9 +68,9 @@ def _by_one_row(step: Step, function: Function) -> Iterator[Suspicion]:
                 symbol=function.symbol,
                 message=(
                     f"`{function.name}` ends the texts of all rows as soon as one of them draws "
-                    f"`{ast.unparse(compared.comparators[0])}`"
+                    f"`{ast.unparse(_end_of(compared))}`"
                 ),
-                details={"parameter": ast.unparse(compared.comparators[0])},
+                details={"parameter": ast.unparse(_end_of(compared))},
                 extent=(node.lineno, node.body[-1].end_lineno or node.lineno),
             )
 
@@ -97,7 +97,9 @@ def _any_of(test: ast.expr, function: Function) -> ast.Compare | None:
 
 
 def _asks_first(compared: ast.Compare) -> bool:
-    """Whether a comparison looks at the first row alone."""
+    """Whether a comparison looks at the first row alone, or for one row among all."""
+    if isinstance(compared.ops[0], ast.In):
+        return True
     index = compared.left
     while called_name(index) in ("item", "int") and isinstance(index, ast.Call):
         index = index.args[0] if index.args else _receiver(index)
@@ -113,8 +115,13 @@ def _receiver(call: ast.Call) -> ast.expr:
 
 def _is_end(compared: ast.Compare) -> bool:
     """Whether one side is called the token that ends a text."""
-    sides = (compared.left, compared.comparators[0])
-    return any(_END.search(last_name(one).lower()) for one in sides)
+    return _END.search(last_name(_end_of(compared)).lower()) is not None
+
+
+def _end_of(compared: ast.Compare) -> ast.expr:
+    """The side that is called so, or the right one."""
+    left = last_name(compared.left).lower()
+    return compared.left if _END.search(left) else compared.comparators[0]
 
 
 def _has_rows(function: Function) -> bool:

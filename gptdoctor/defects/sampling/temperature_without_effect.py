@@ -15,8 +15,9 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.bypassed_temperature import scaled_beside
 from gptdoctor.source.draws import DRAWING, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.generating import first_step, helper_called, never_read
+from gptdoctor.source.generating import first_step, never_read
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
+from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.temperature import NAME

@@ -13,16 +13,21 @@ from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.activations import activation
 from gptdoctor.source.drawn_ranks import ranks_taken
-from gptdoctor.source.draws import mapped_from, scaling_of, scored_from
+from gptdoctor.source.draws import scored_from
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.flow_turns import number
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
 from gptdoctor.source.names import called_name
 from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.token_cuts import TokenCut, cuts_in, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
-from gptdoctor.source.value_ways import Way, keyword, operation, ways_of
+from gptdoctor.source.top_k_bounds import (
+    from_the_wrong_end,
+    is_first,
+    marks_likeliest,
+    more_than_asked,
+)
+from gptdoctor.source.value_ways import keyword, operation, ways_of
 
 CODE = "GD406"
 KEPT_BY_ZERO = (
@@ -34,7 +39,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
-    for place, told, line in _wrongs(node, visit, function):
+    sorts = called_name(node) == "sort"
+    wrongs = _of_sort(node, function) if sorts else _wrongs(node, visit, function)
+    for place, told, line in wrongs:
         lines = [node.lineno, line, place.lineno]
         yield Suspicion(
             rule=CODE,
@@ -55,12 +62,25 @@ def _wrongs(
             wrong = _wrong(topk, cut, visit, function)
             if wrong is not None:
                 yield (*wrong, cut.node.lineno)
+    marked = marks_likeliest(topk, function)
+    if marked is not None:
+        yield marked, "shuts out the likeliest tokens, and keeps all others", marked.lineno
     base = _filled_up(topk, visit, function)
     if base is not None:
         yield base, KEPT_BY_ZERO, base.lineno
     for draw in ranks_taken(topk, "topk", function):
         told = "draws ranks among the likeliest, which are taken for tokens: nothing looks them up"
         yield draw, told, draw.lineno
+
+
+def _of_sort(sort: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str, int]]:
+    """The same of the values of a sort."""
+    for cut in cuts_in(function):
+        if cut.larger or made_by(cut.bound, "sort", function) is not sort:
+            continue
+        if from_the_wrong_end(cut.bound, sort, function):
+            told = "takes the threshold from the wrong end of the order: nearly all tokens stay"
+            yield cut.node, told, cut.node.lineno
 
 
 def _bound_last(cut: TokenCut, function: Function) -> TokenCut:
@@ -81,9 +101,9 @@ def _wrong(
         return None
     if cut.larger:
         return cut.node, "shuts out the likeliest tokens, and keeps all others"
-    if _is_first(cut.bound, topk, function):
+    if is_first(cut.bound, topk, function):
         return cut.node, "takes the likeliest token for the threshold: no other one stays"
-    more = _more(topk, function)
+    more = more_than_asked(topk, function)
     if more == 1 and not cut.even:
         return topk, "keeps one token more than it is asked for"
     if more == 0 and cut.even:
@@ -93,35 +113,6 @@ def _wrong(
         place = cut.at if isinstance(cut.at, ast.expr) else cut.node
         return place, KEPT_BY_ZERO
     return None
-
-
-def _is_first(bound: ast.expr, topk: ast.Call, function: Function) -> bool:
-    """Whether a threshold is the first of the values, and not the last: `v[:, [0]]`.
-
-    A share of the largest, as min-p takes it, is another filter; of one value both are the same.
-    """
-    ways = ways_of(bound, function, mapped_from, scaled=True)
-    steps = [step for way in ways for step in _until(topk, way)]
-    if _count(topk, function) == 1 or any(scaling_of(step, function) for step in steps):
-        return False
-    return any(isinstance(step, ast.Subscript) and _takes_first(step.slice) for step in steps)
-
-
-def _until(topk: ast.Call, way: Way) -> tuple[ast.AST, ...]:
-    """What was done to the values of topk since."""
-    return way.steps[: way.steps.index(topk)] if topk in way.steps else way.steps
-
-
-def _takes_first(index: ast.expr) -> bool:
-    """`[:, 0]`, `[..., [0]]`, `[:, :1]`; `[0]` alone may be the values of the pair."""
-    places = index.elts if isinstance(index, ast.Tuple) else []
-    places = [one for one in places if not (isinstance(one, ast.Constant) and one.value is None)]
-    last = places[-1] if len(places) > 1 else None
-    if isinstance(last, ast.List) and len(last.elts) == 1:
-        last = last.elts[0]
-    if isinstance(last, ast.Slice):
-        return not last.lower and isinstance(last.upper, ast.Constant) and last.upper.value == 1
-    return last is not None and number(last) == 0
 
 
 def _filled_up(topk: ast.Call, visit: Visit, function: Function) -> ast.Call | None:
@@ -178,25 +169,6 @@ def _holds(value: ast.expr, made: ast.AST, function: Function) -> bool:
 def _is_scores(value: ast.expr) -> bool:
     """Whether each token is compared by its score, and not by its rank."""
     return not isinstance(value, ast.Constant)
-
-
-def _more(topk: ast.Call, function: Function) -> int:
-    """How many more than k are taken: 1 for top_k + 1."""
-    count = _asked(topk, function)
-    plus = isinstance(count, ast.BinOp) and isinstance(count.op, ast.Add)
-    return (number(count.right) or 0) if plus and isinstance(count, ast.BinOp) else 0
-
-
-def _count(topk: ast.Call, function: Function) -> int | None:
-    count = _asked(topk, function)
-    return None if count is None else number(count)
-
-
-def _asked(topk: ast.Call, function: Function) -> ast.expr | None:
-    """How many topk is asked for."""
-    made = operation(topk, function)
-    given = [one for one in topk.args if made is None or one is not made[1]]
-    return keyword(topk, "k") or (given[0] if given else None)
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -265,7 +237,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("topk"): _suspect},
+    suspects={calls("topk", "sort"): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=FILTER_MEASURES, test=_test),
 )
