@@ -41,14 +41,18 @@ def paths_of(
             found.append([here])
             continue
         for inner, part in further:
-            if part not in entered:
+            if part is not None and part in entered:
+                continue
+            rest: list[Path] = []
+            if part is not None:
                 rest = paths_of(inner, part, follow, scaled=scaled, entered=(*entered, part))
-                found.extend([here, *path] for path in rest)
+            # Where it cannot be followed further, it begins with the call.
+            found.extend([here, *path] for path in rest or [[]])
     return found if len(found) <= MOST else []
 
 
-def _further(frame: Frame, way: Way) -> list[tuple[Frame, ast.expr]]:
-    """Where a way goes on behind its beginning."""
+def _further(frame: Frame, way: Way) -> list[tuple[Frame, ast.expr | None]]:
+    """Where a way goes on behind its beginning; None where nobody knows."""
     if way.argument:
         given = frame.argument(way.argument)
         return [(frame.caller, given)] if given is not None and frame.caller is not None else []
@@ -62,7 +66,7 @@ def _further(frame: Frame, way: Way) -> list[tuple[Frame, ast.expr]]:
     if isinstance(last, ast.Subscript) and last.value is call:
         index = number(last.slice)
     parts = [_part(value, index, item) for value in inner.function.returned]
-    return [(inner, part) for part in parts if part is not None]
+    return [(inner, part) for part in parts]
 
 
 def _part(value: ast.expr, index: int | None, item: bool) -> ast.expr | None:
