@@ -14,6 +14,7 @@ from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.batch_order import KEEPING, shape_of
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.documented_shapes import documented_rank
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
@@ -187,7 +188,7 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
     if one is None:
         return 0
     if one.role is Role.ARGUMENT:
-        return _unpacked(function).get(name.id, 0)
+        return _unpacked(function).get(name.id, 0) or documented_rank(function, name.id)
     if one.value is None or one.role not in (Role.WHOLE, Role.ITEM):
         return 0
     if one.role is Role.WHOLE:

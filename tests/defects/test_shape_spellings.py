@@ -118,6 +118,17 @@ SICK = {
     def forward(self, q, k):
         return torch.bmm(q, k.T)  # here
 """,
+    "GD311 as its author says": '''
+    def forward(self, x):
+        """x: [batch, time, width]"""
+        return self.q(x) @ self.k(x).T  # here
+''',
+    "GD311 by sizes that are asked for": """
+    def forward(self, x):
+        scale = x.size(2) ** -0.5
+        k = self.k(x)
+        return self.q(x) @ k.T * scale  # here
+""",
     "GD311 through a norm": """
     def forward(self, x):
         b, t, c = x.shape
@@ -200,6 +211,11 @@ HEALTHY = {
     def forward(self, image):
         return self.seen(image).permute(0, 2, 3, 1).view(-1, 9)
 """,
+    "GD311 a matrix, as its author says": '''
+    def forward(self, x):
+        """x (torch.Tensor, optional, maybe): of shape (rows, width)"""
+        return self.q(x) @ self.k(x).T
+''',
     "GD311 a matrix": """
     def forward(self, ids):
         return self.q(ids) @ torch.t(self.k.weight)
