@@ -12,6 +12,7 @@ from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
 from gptdoctor.source.scores import is_linear
 from gptdoctor.source.temperature import NAME
@@ -31,6 +32,7 @@ DISTRIBUTIONS = (
     *("Categorical", "OneHotCategorical", "OneHotCategoricalStraightThrough"),
     *("RelaxedOneHotCategorical", "Multinomial", "Bernoulli", "RelaxedBernoulli"),
 )
+BY_PLACE = frozenset(DISTRIBUTIONS[:3])  # take probabilities first, and then logits
 # Of these another argument comes first: a number of draws, a temperature.
 FIRST = {"Multinomial": 1, "RelaxedOneHotCategorical": 1, "RelaxedBernoulli": 1}
 SCALING = {"div": True, "true_divide": True, "divide": True, "mul": False, "multiply": False}
@@ -69,6 +71,8 @@ def draw_at(node: ast.AST, function: Function | None) -> Draw | None:
     name = qualified.rpartition(".")[2]
     if name in DISTRIBUTIONS and qualified.startswith("torch."):
         logits = keyword(node, "logits")
+        if name in BY_PLACE and len(node.args) > 1 and is_none(node.args[0]):
+            logits = node.args[1]  # Categorical(None, z)
         place = FIRST.get(name, 0)
         by_place = node.args[place] if len(node.args) > place else None
         given = logits or keyword(node, "probs") or by_place

@@ -51,7 +51,7 @@ def steps_in(function: Function) -> tuple[Step, ...]:
     if not _says_choice(function):
         return ()  # most others, by their words
     for loop in own_nodes(function.node):
-        if isinstance(loop, ast.For | ast.While) and _joins(loop):
+        if isinstance(loop, ast.For | ast.While) and _joins(loop, function):
             for choice in own_nodes(loop):
                 step = _step(choice, loop, function) if isinstance(choice, ast.Call) else None
                 if step is not None:
@@ -89,10 +89,18 @@ def first_step(loop: ast.AST, function: Function | None) -> Step | None:
     return steps[0] if steps and steps[0].loop is loop else None
 
 
-def _joins(loop: ast.For | ast.While) -> bool:
+def _is_joining(call: ast.Call, function: Function) -> bool:
+    """Whether a call joins, itself or by a helper."""
+    if last_name(call.func) in JOINING:
+        return True
+    helper = helper_called(call, function)
+    return helper is not None and any(last_name(one.func) in JOINING for one in calls_below(helper))
+
+
+def _joins(loop: ast.For | ast.While, function: Function) -> bool:
     """Whether something is put into a sequence in a loop, or to a place of one."""
     return any(
-        last_name(node.func) in JOINING
+        _is_joining(node, function)
         if isinstance(node, ast.Call)
         else isinstance(node, ast.AugAssign)
         or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import ClassInfo, parameters
+from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -153,7 +153,21 @@ def networks_called(project: Project, growth: Growth, function: Function) -> fro
         for given in parameters(function.node):
             if given.arg == called.id and given.annotation is not None:
                 return _annotated(project, given.annotation, function)
-    return networks_at(project, called, function)
+    return networks_at(project, called, function) or _given_to_class(project, called, function)
+
+
+def _given_to_class(project: Project, called: ast.expr, function: Function) -> frozenset[ClassInfo]:
+    """The network that the constructor is given by a type: `self.model = model.eval()`."""
+    own, owner = self_attribute(called), function.owner
+    maker = owner.methods.get("__init__") if owner is not None else None
+    values = owner.attributes.get(own, []) if own is not None and owner is not None else []
+    value = values[0] if len(values) == 1 else None
+    if isinstance(value, ast.Call) and called_name(value) in ("eval", "to", "cuda"):
+        value = value.func.value if isinstance(value.func, ast.Attribute) else None
+    for given in parameters(maker) if maker is not None and isinstance(value, ast.Name) else ():
+        if isinstance(value, ast.Name) and given.arg == value.id and given.annotation is not None:
+            return _annotated(project, given.annotation, function)
+    return frozenset()
 
 
 def _annotated(project: Project, kind: ast.expr, function: Function) -> frozenset[ClassInfo]:

@@ -33,6 +33,8 @@ CONVOLUTIONS = re.compile(r"torch\.nn\.((Lazy)?Conv(Transpose)?|(Adaptive)?(Max|
 PLACING = re.compile(
     r"torch\.nn\.(Dropout\w*|ReLU6?|LeakyReLU|GELU|SiLU|ELU|Tanh|Sigmoid|Identity|BatchNorm\dd)$"
 )
+# The first result of these has as many dimensions as what they are given.
+OF_SEVERAL = frozenset(f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN", "MultiheadAttention"))
 SPLITS = frozenset({"chunk", "split"})
 DEEPEST = 12
 
@@ -196,6 +198,10 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
     if isinstance(one.value, ast.Call) and called_name(one.value) in SPLITS:
         base = operand(one.value, function)
         return 0 if base is None else rank_of(project, base, function, depth)
+    if isinstance(one.value, ast.Call) and self_attribute(one.value.func) and one.index == 0:
+        layer = layer_of(project, function, one.value.func) or ""
+        kept = layer in OF_SEVERAL and len(one.value.args) > 0
+        return rank_of(project, one.value.args[0], function, depth) if kept else 0
     if isinstance(one.value, ast.Call) and called_name(one.value) in ("permute", "unbind", "view"):
         unbound = called_name(one.value) == "unbind"
         base = operand(one.value, function) if unbound else one.value

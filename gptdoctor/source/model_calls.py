@@ -33,7 +33,18 @@ def is_model(called: ast.expr, function: Function) -> bool:
     if called.id == "self":
         return True
     bindings = function.bindings.reaching(called.id, start(called))
-    return bool(bindings) and all(one.role is Role.ARGUMENT for one in bindings)
+    return bool(bindings) and all(
+        one.role is Role.ARGUMENT or (one.value is not None and _is_same(one.value, called.id))
+        for one in bindings
+    )
+
+
+def _is_same(value: ast.expr, name: str) -> bool:
+    """Whether a name is bound to itself again: `model = model.eval()`."""
+    method = value.func if isinstance(value, ast.Call) else None
+    known = isinstance(method, ast.Attribute) and method.attr in ("eval", "train", "to", "cuda")
+    receiver = method.value if known and isinstance(method, ast.Attribute) else None
+    return isinstance(receiver, ast.Name) and receiver.id == name
 
 
 def _keeps_model(name: str, function: Function) -> bool:

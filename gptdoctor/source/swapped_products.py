@@ -14,6 +14,8 @@ from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.kept import kept
+from gptdoctor.source.matrix_products import equation_of
+from gptdoctor.source.matrix_products import sides as product_sides
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.value_ways import operation
@@ -76,9 +78,17 @@ def _products_in(function: Function) -> Iterator[tuple[ast.AST, ast.expr, ast.ex
             made = operation(node, function)
             others = [one for one in node.args if made is not None and one is not made[1]]
             sides = [made[1], others[0]] if made is not None and len(others) == 1 else []
-        if sides:
+        elif isinstance(node, ast.Call) and _same_positions(equation_of(node)):
+            sides = product_sides(node)
+        if len(sides) == 2:
             yield node, sides[0], sides[1]
             yield node, sides[1], sides[0]
+
+
+def _same_positions(equation: str | None) -> bool:
+    """Whether both sides of an einsum begin with the same two dimensions: "bte,bted->btd"."""
+    parts = equation.partition("->")[0].split(",") if equation else []
+    return len(parts) == 2 and len(parts[0]) > 2 and parts[0][:2] == parts[1][:2]
 
 
 def _is_turned(value: ast.expr, turn: Turn, function: Function, depth: int) -> bool:

@@ -92,6 +92,19 @@ class Drawer:
             ids = torch.cat([ids, token], dim=1)
         return ids
 """,
+    "GD402 a helper leaves it": """
+
+class Careful(Writer):
+    def scores(self, ids, temperature):  # here
+        return self(ids)[:, -1]
+
+    @torch.no_grad()
+    def write(self, ids, steps, temperature=1.0):
+        for _ in range(steps):
+            z = self.scores(ids, temperature)
+            ids = torch.cat([ids, z.softmax(-1).multinomial(1)], 1)
+        return ids
+""",
     "GD403 a power in a helper": helper(
         "def sharpen(p, temperature: float):\n    p = p ** temperature  # here\n"
         "    return p / p.sum(-1, keepdim=True)",
@@ -182,6 +195,15 @@ def sample(net, ids, steps):
         net.train(mode)
     return ids
 """,
+    "GD408 under its own name": """
+
+@torch.no_grad()
+def sample(net, ids, steps):
+    net = net.train()  # here
+    for _ in range(steps):
+        ids = torch.cat([ids, net(ids)[:, -1].softmax(-1).multinomial(1)], 1)
+    return ids
+""",
     "GD408 a model that is kept": """
 
 class Drawer:
@@ -205,6 +227,28 @@ class Drawer:
     "GD409 by another word": method(DRAW).replace(
         "        for", "        self.train(False)  # here\n        for"
     ),
+    "GD409 a helper joins": """
+
+class Careful(Writer):
+    @torch.no_grad()
+    def write(self, ids, steps):
+        self.eval()  # here
+        for _ in range(steps):
+            ids = self.longer(ids)
+        return ids
+
+    def longer(self, ids):
+        return torch.cat([ids, self(ids)[:, -1].softmax(-1).multinomial(1)], 1)
+""",
+    "GD410 into places of a text": """
+
+def write(model, ids, length):  # here
+    text = torch.zeros(len(ids), length, dtype=torch.long)
+    text[:, 0] = ids
+    for i in range(1, length):
+        text[:, i] = model(text[:, :i])[:, -1].argmax(-1)
+    return text
+""",
     "GD410 the block comes too late": """
 
     def write(self, ids, steps):  # here
@@ -237,6 +281,10 @@ class Drawer:
         "            z = self(ids[:, -self.block_size:])[:, -1]",
         "            seen = ids if ids.size(1) < 32 else ids[:, : self.block_size]  # here\n"
         "            z = self(seen)[:, -1]",
+    ),
+    "GD412 by a method, under a name": method(
+        f"rows = ids.size(0)\n{DRAW}\nhit = token.eq(eos)\nif hit.any():  # here\n    break",
+        given=", eos=None",
     ),
     "GD412 one row ends all": method(
         f"rows = ids.size(0)\n{DRAW}\n"
@@ -274,6 +322,9 @@ class Twofold(Writer):
         "def mixed(z):\n    return 0.99 * z.softmax(-1) + 0.01 / 32",
         "token = td.OneHotCategorical(logits=mixed(z)).sample().argmax(-1)[:, None]  # here",
     ),
+    "GD417 in the second place": method(
+        "p = z.softmax(-1)\ntoken = td.Categorical(None, p).sample()[:, None]  # here"
+    ),
     "GD417 made to sum to one again": method(
         "p = z.softmax(-1)\np = p / p.sum(-1, keepdim=True)\n"
         "token = td.Categorical(logits=p).sample()[:, None]  # here"
@@ -302,6 +353,19 @@ HEALTHY = {
         "token = draw(z, temperature)",
         T,
     ),
+    "GD402 a helper reads it": """
+
+class Careful(Writer):
+    def scores(self, ids, temperature):
+        return self(ids)[:, -1] / temperature
+
+    @torch.no_grad()
+    def write(self, ids, steps, temperature=1.0):
+        for _ in range(steps):
+            z = self.scores(ids, temperature)
+            ids = torch.cat([ids, z.softmax(-1).multinomial(1)], 1)
+        return ids
+""",
     "GD402 in place": method(f"z.div_(temperature)\n{DRAW}", given=T),
     "GD402 the values as well": method(
         "z = z / temperature\nkeep = z.topk(9).indices\nz = z.gather(-1, keep)\n"

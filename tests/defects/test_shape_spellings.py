@@ -40,6 +40,12 @@ SICK = {
         w = w.transpose(0, 1).unsqueeze(-2)  # here
         return (outs * w).sum(dim=-1)
 """,
+    "GD301 by letters": """
+    def forward(self, x):
+        w = self.gate(x).softmax(dim=-1)
+        outs = torch.stack([expert(x) for expert in self.experts], dim=2)
+        return torch.einsum("bte,bted->btd", w.permute(1, 0, 2), outs)  # here
+""",
     "GD306 layers in a comprehension": """
     def forward(self, x):
         B, N, C = x.shape
@@ -150,6 +156,12 @@ HEALTHY = {
     def forward(self, x):
         w = self.gate(x).softmax(dim=-1).transpose(0, 1).unsqueeze(-1)
         return (torch.stack([expert(x) for expert in self.experts]) * w).sum(dim=0)
+""",
+    "GD301 letters that are turned": """
+    def forward(self, x):
+        w = self.gate(x).softmax(dim=-1)
+        outs = torch.stack([expert(x) for expert in self.experts], dim=2)
+        return torch.einsum("tbe,bted->btd", w.permute(1, 0, 2), outs)
 """,
     "GD301 a symmetric product": """
     def forward(self, x):

@@ -89,6 +89,8 @@ def _any_of(test: ast.expr, function: Function) -> ast.Compare | None:
             value = value.args[0] if value.args else _receiver(value)
             bound = bound_to(value, function) if isinstance(value, ast.Name) else None
             value = value if bound is None else bound
+            if called_name(value) == "eq" and isinstance(value, ast.Call) and len(value.args) == 1:
+                return ast.Compare(_receiver(value), [ast.Eq()], value.args)
             if isinstance(value, ast.Compare) and isinstance(value.ops[0], ast.Eq):
                 return value
         elif isinstance(value, ast.Compare) and _asks_first(value):

@@ -14,7 +14,7 @@ from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.bypassed_temperature import scaled_beside
 from gptdoctor.source.draws import DRAWING, scaling_of
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
 from gptdoctor.source.generating import first_step, never_read
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.model_calls import helper_called
@@ -43,9 +43,26 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(scaled, name, visit, function)
     for name, kept in _kept(function):
         yield _suspicion(kept, name, visit, function)
+    for given, helper in _left_by_helpers(function, visit):
+        yield _suspicion(given, given.arg, visit, helper)
     passed = scaled_beside(node, function)
     if passed is not None:
         yield _suspicion(passed[1], passed[0], visit, function)
+
+
+def _left_by_helpers(function: Function, visit: Visit) -> Iterator[tuple[ast.arg, Function]]:
+    """The temperatures that a method hands to a helper alone, which does not read them."""
+    given = [one for one in function.parameter_names if NAME.search(one)]
+    loads = loads_of(function).get(given[0], []) if len(given) == 1 else []
+    for call in own_nodes(function.node) if len(loads) == 1 else ():
+        told = isinstance(call, ast.Call) and loads[0] in [
+            *call.args,
+            *(one.value for one in call.keywords),
+        ]
+        node = helper_called(call, function) if told and isinstance(call, ast.Call) else None
+        helper = functions_of(visit.project, visit.module).get(node) if node is not None else None
+        if helper is not None:
+            yield from ((idle, helper) for idle in never_read(helper, NAME, asked=True))
 
 
 def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
