@@ -38,6 +38,14 @@ class _Origin:
     turned: bool  # batch and time were swapped on the way
 
 
+def names_first(call: ast.Call) -> bool:
+    """Whether dimension 0 is written among those that a call turns."""
+    return any(
+        isinstance(one, ast.Tuple | ast.List) or (isinstance(one, ast.Constant) and one.value == 0)
+        for one in (*call.args, *(given.value for given in call.keywords))
+    )
+
+
 def swaps_first_two(turn: Turn) -> bool:
     """Whether a turn swaps dimensions 0 and 1, and no other: by what is written in it."""
     given = turn.dimensions or ()

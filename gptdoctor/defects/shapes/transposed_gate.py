@@ -20,7 +20,12 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_turns import Turn, turn_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.project import Project
-from gptdoctor.source.swapped_products import SWAPPING, multiplied_with, swaps_first_two
+from gptdoctor.source.swapped_products import (
+    SWAPPING,
+    multiplied_with,
+    names_first,
+    swaps_first_two,
+)
 
 CODE = "GD301"
 PROBE = "shapes"
@@ -50,8 +55,10 @@ def see_lambda(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_product(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A gate with batch and time swapped, multiplied with what was not turned."""
+    if not isinstance(node, ast.Call) or not names_first(node):
+        return  # as most, which turn the last dimensions
     function = visit.flow
-    turn = turn_of(node, function) if isinstance(node, ast.Call) and function else None
+    turn = turn_of(node, function) if function else None
     if turn is None or function is None or not swaps_first_two(turn):
         return
     partner = multiplied_with(turn, function)
