@@ -7,6 +7,7 @@ names says what it takes them for.
 from __future__ import annotations
 
 import ast
+import re
 
 from gptdoctor.source.attention_text import layer_of
 from gptdoctor.source.batch_order import KEEPING, PASSING
@@ -18,12 +19,22 @@ from gptdoctor.source.flow_turns import number, turn_of
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_uses import SDPA
 from gptdoctor.source.matrix_products import equation_of, is_product, sides
-from gptdoctor.source.named_sizes import Axes, has_both, named_sizes, sizes_given, viewed
+from gptdoctor.source.named_sizes import Axes, has_both, parameter_axes, sizes_given, viewed
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 SPLITS = frozenset({"chunk", "split", "tensor_split"})
-SAME = PASSING | {"contiguous", "clone", "softmax", "tanh", "masked_fill", "sigmoid"}
+# Turn numbers by their positions, and give each tensor back in its form.
+ROTATING = re.compile(r"rotary|rope", re.IGNORECASE)
+SAME = PASSING | {
+    "contiguous",
+    "clone",
+    "softmax",
+    "tanh",
+    "masked_fill",
+    "sigmoid",
+    "repeat_interleave",
+}
 DEEPEST = 20
 
 
@@ -101,13 +112,11 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
     if one is None:
         return None
     # Where the shape of a name is unpacked that is bound once, this is what it is.
-    named = [said for said in named_sizes(function).values() if said[0] == name.id]
-    if len(named) == 2 and len(function.bindings.by_name.get(name.id, ())) == 1:
-        return ("batch", "time", *[""] * (named[0][2] - 2))
+    named = parameter_axes(function).get(name.id)
+    if named is not None and len(function.bindings.by_name.get(name.id, ())) == 1:
+        return named
     if one.role is Role.ARGUMENT:
-        if len(named) == 2:
-            return ("batch", "time", *[""] * (named[0][2] - 2))
-        return _as_called(project, name.id, function, depth)
+        return named if named is not None else _as_called(project, name.id, function, depth)
     value = one.value
     if one.role is Role.WHOLE and value is not None:
         return axes_of(project, value, function, depth)
@@ -118,6 +127,10 @@ def _of_name(project: Project, name: ast.Name, function: Function, depth: int) -
         return None if base is None else axes_of(project, base, function, depth)
     if one.role is not Role.ITEM or value is None:
         return None
+    if isinstance(value, ast.Call) and ROTATING.search(called_name(value)):
+        index = one.index or 0
+        given = value.args[index] if index < len(value.args) else None
+        return None if given is None else axes_of(project, given, function, depth)
     if isinstance(value, ast.GeneratorExp | ast.ListComp):
         return axes_of(project, value.elt, function, depth)
     if isinstance(value, ast.Call) and called_name(value) in SPLITS:
@@ -141,6 +154,8 @@ def _unbound(project: Project, call: ast.Call, function: Function, depth: int) -
 
 
 def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -> Axes | None:
+    if ROTATING.search(called_name(call)) and call.args:
+        return axes_of(project, call.args[0], function, depth)
     layers = _layers_called(call.func, function)
     if layers:
         own = function.owner.methods.get(called_name(call)) if function.owner else None

@@ -47,17 +47,49 @@ def named_sizes(function: Function) -> dict[str, tuple[str, str, int]]:
             continue
         parameter, elements = shape_of(node.value), target.elts
         words = [one.id if isinstance(one, ast.Name) else "" for one in elements]
-        if parameter is None or len(words) not in (2, 3) or not BATCH.match(words[0]):
+        if parameter is None or len(words) not in (2, 3, 4) or not BATCH.match(words[0]):
             continue
-        if TIME.match(words[1]) or (len(words) == 3 and words[1].lower() in SECOND):
+        place = _place_of_time(words)
+        if place:
             found[words[0]] = (parameter, "batch", len(words))
-            found[words[1]] = (parameter, "time", len(words))
+            found[words[place]] = (parameter, "time", len(words))
     for parameter, names in single.items():
         if BATCH.match(names.get(0, "")) and TIME.match(names.get(1, "")):
             rank = 2 if IDS.search(parameter) else 3
             found[names[0]], found[names[1]] = (parameter, "batch", rank), (parameter, "time", rank)
     # A size that is bound again means something else from there on.
     return {name: said for name, said in found.items() if len(function.bindings.by_name[name]) == 1}
+
+
+def _place_of_time(words: list[str]) -> int:
+    """Where the positions are counted behind the batch, or 0: `B, T, C`, `B, heads, T, size`."""
+    if len(words) < 4:
+        second = len(words) == 3 and words[1].lower() in SECOND
+        return 1 if TIME.match(words[1]) or second else 0
+    places = [at for at, word in enumerate(words) if at and TIME.match(word)]
+    return places[0] if len(places) == 1 and places[0] < 3 else 0
+
+
+@kept(64)
+def parameter_axes(function: Function) -> dict[str, Axes]:
+    """The dimensions of the parameters, or other names, whose shapes are taken apart so."""
+    found: dict[str, list[str]] = {}
+    for name, (parameter, kind, count) in named_sizes(function).items():
+        axes = found.setdefault(parameter, [""] * count)
+        place = 0 if kind == "batch" else _place_in_shape(name, parameter, count, function)
+        axes[place] = kind
+    return {name: tuple(axes) for name, axes in found.items() if has_both(tuple(axes))}
+
+
+def _place_in_shape(name: str, parameter: str, count: int, function: Function) -> int:
+    """Which of the names that a shape is unpacked to one is; 1 where each is asked for alone."""
+    for node in own_statements(function.node):
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Tuple) and isinstance(node, ast.Assign):
+            words = [one.id if isinstance(one, ast.Name) else "" for one in target.elts]
+            if shape_of(node.value) == parameter and len(words) == count and name in words:
+                return words.index(name)
+    return 1
 
 
 @kept(64)

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.draws import Draw, direction, mapped_from, power_of, scaling_of, steps_of
+from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.helper_ways import Path, paths_of
+from gptdoctor.source.project import Project
 from gptdoctor.source.temperature import Frame
 
 
@@ -26,6 +28,21 @@ class Scaled:
     def line(self) -> int:
         """The line it stands on."""
         return getattr(self.node, "lineno", 1)
+
+
+def scalings_of(draw: Draw, project: Project, function: Function) -> list[Scaled]:
+    """The scalings by a temperature before a draw, in a helper as each of its callers gives it."""
+    frame = Frame(project, function)
+    found = list(scalings_before(draw, frame))
+    paths = paths_of(frame, draw.given, mapped_from, scaled=True)
+    if found or not any(path[-1][0].argument for path in paths if path[-1][1] == function):
+        return found
+    for site in callers(project, function):
+        caller = Frame(project, site.function)
+        inner = Frame(project, function, site.node, caller)
+        told = (one for one in scalings_before(draw, inner) if one.function == site.function)
+        found.extend(one for one in told if all(one.node is not other.node for other in found))
+    return found
 
 
 def scalings_before(draw: Draw, frame: Frame) -> Iterator[Scaled]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.draws import mapped_from, scaling_of
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.draws import draw_at, mapped_from, scaling_of
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.names import called_name
 from gptdoctor.source.text_values import bound_to
-from gptdoctor.source.token_cuts import descends, filling_at
+from gptdoctor.source.token_cuts import descends, filling_at, is_filter
 from gptdoctor.source.value_ways import Way, keyword, operation, ways_of
 
 
@@ -90,6 +90,16 @@ def from_the_wrong_end(bound: ast.expr, sort: ast.Call, function: Function) -> b
                 if isinstance(inner, ast.Name | ast.Attribute) and falling is not None:
                     return backward is falling
     return False
+
+
+def is_left(topk: ast.Call, function: Function) -> bool:
+    """Whether nothing reads what topk gives, in a function that filters tokens and draws."""
+    names = function.bindings.names_given.get(topk, [])
+    if not names or any(loads_of(function).get(name) for name in names):
+        return False
+    return is_filter(function) and any(
+        draw_at(node, function) is not None for node in own_nodes(function.node)
+    )
 
 
 def marks_likeliest(topk: ast.Call, function: Function) -> ast.expr | None:

@@ -143,7 +143,9 @@ RESTORED = {
     "train, with its own mode": METHOD.replace(
         "        return", "        self.train(self.mode)\n        return"
     ),
-    "as it was": METHOD.replace("        self", "        was = self.training\n        self", 1),
+    "as it was": METHOD.replace(
+        "        self", "        was = self.training\n        self", 1
+    ).replace("        return", "        self.train(was)\n        return"),
     "a decorator": METHOD.replace("@torch.no_grad()", "@in_evaluation"),
     "on demand": METHOD.replace(
         "        self.eval()", "        if steps:\n            self.eval()"

@@ -218,6 +218,20 @@ class Drawer:
         self.model.eval()
         return ids
 """,
+    "GD408 put back, and never changed": method(DRAW)
+    .replace("        for", "        was = self.training\n        for")
+    .replace("        return", "        self.train(was)  # here\n        return"),
+    "GD409 kept, and never put back": method(DRAW).replace(
+        "        for", "        was = self.training\n        self.eval()  # here\n        for"
+    ),
+    "GD406 a threshold that nothing reads": method(
+        f"v, _ = torch.topk(z, min(top_k, 9))  # here\n{DRAW}", given=", top_k=9"
+    ),
+    "GD404 before the helper that draws": helper(
+        "def draw(p):\n    return torch.multinomial(p, 1)",
+        "p = z.softmax(-1) / temperature  # here\ntoken = draw(p)",
+        T,
+    ),
     "GD408 in the loop": method(DRAW)
     .replace("            z = self(", "            self.train()  # here\n            z = self(")
     .replace("            token", "            self.eval()\n            token"),
@@ -485,6 +499,13 @@ def sample(net, ids, steps):
         ids = torch.cat([ids, net(ids)[:, -1].softmax(-1).multinomial(1)], 1)
     return ids
 """,
+    "GD408 put back after another call": method(DRAW)
+    .replace("        for", "        was = self.training\n        self.train(False)\n        for")
+    .replace("        return", "        self.train(was)\n        return"),
+    "GD406 values that are read": method(
+        "v, _ = torch.topk(z, min(top_k, 9))\nz = z.clamp(min=v[:, -1:])\n" + DRAW,
+        given=", top_k=9",
+    ),
     "GD408 evaluating in each turn": method(DRAW).replace(
         "            z = self(",
         "            self.train()\n            self.eval()\n            z = self(",

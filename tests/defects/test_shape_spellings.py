@@ -76,6 +76,20 @@ SICK = {
         length = x.size(1)
         return self.q(x).view(batch, self.heads, -1, self.size), length  # here
 """,
+    "GD306 four sizes": """
+    def combine(self, x):
+        batch_size, _, seq_length, size = x.size()
+        return x.contiguous().view(batch_size, seq_length, self.heads * size)  # here
+""",
+    "GD306 behind what turns by positions": """
+    def forward(self, x, cos, sin):
+        bsz, seq_len, _ = x.shape
+        q = self.q(x).view(bsz, seq_len, self.heads, self.size).transpose(1, 2)
+        k = self.k(x).view(bsz, seq_len, self.heads, self.size).transpose(1, 2)
+        q, k = apply_rotary(q, k, cos, sin)
+        y = F.scaled_dot_product_attention(q, k, k)
+        return y.reshape(bsz, seq_len, -1)  # here
+""",
     "GD306 sizes that are spread": """
     def forward(self, x):
         B, T, C = x.size()
@@ -189,6 +203,16 @@ HEALTHY = {
         y = y.reshape(bsz * self.heads, seq_len, dim // self.heads)
         y = torch.bmm(torch.bmm(y, y.mT), y).view(bsz, self.heads, seq_len, -1)
         return y.transpose(1, 2).reshape(bsz, seq_len, dim)
+""",
+    "GD306 four sizes, turned": """
+    def combine(self, x):
+        batch_size, _, seq_length, size = x.size()
+        return x.transpose(1, 2).reshape(batch_size, seq_length, self.heads * size)
+""",
+    "GD306 four sizes of another order": """
+    def combine(self, x):
+        batch_size, seq_length, _, size = x.size()
+        return x.reshape(batch_size, seq_length, -1)
 """,
     "GD306 letters that turn": """
     def forward(self, x):

@@ -20,6 +20,7 @@ from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below
+from gptdoctor.source.text_values import bound_to
 
 CODE = "GD408"
 PROBE = "generation"
@@ -33,7 +34,10 @@ ON_PURPOSE = re.compile(
 def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`train()` of the model before the loop that it generates in, and no `eval()` in between."""
     function = visit.flow
-    if not isinstance(node, ast.Call) or function is None or not _turns_on(node):
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    if not _turns_on(node):
+        yield from _restored(node, function)
         return
     for step in steps_in(function):
         if not ON_PURPOSE.search(function.text) and _acts_on(node, step, function):
@@ -49,6 +53,38 @@ def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 extent=(node.lineno, node.end_lineno or node.lineno),
             )
             return
+
+
+def _restored(node: ast.Call, function: Function) -> Iterator[Suspicion]:
+    """`self.train(was)` after a loop that generates in the mode that it found."""
+    model, named = _receiver(node), node.args[0] if len(node.args) == 1 else None
+    was = bound_to(named, function) if isinstance(named, ast.Name) else None
+    kept = was is not None and model is not None and ast.unparse(was) == f"{model}.training"
+    if not kept or not _never_evaluates(function) or ON_PURPOSE.search(function.text):
+        return
+    for step in steps_in(function):
+        if model in _models(step.forward, function) and start(node) > end(step.loop):
+            yield Suspicion(
+                rule=CODE,
+                location=function.module.location(node),
+                symbol=function.symbol,
+                message=(
+                    f"`{function.name}` puts the mode of `{model}` back and never changes it: "
+                    "called while the model trains, dropout acts on every token"
+                ),
+                extent=(node.lineno, node.end_lineno or node.lineno),
+            )
+            return
+
+
+def _never_evaluates(function: Function) -> bool:
+    """Whether nothing in a function may switch a mode but one call."""
+    calls = [one for one in own_nodes(function.node) if isinstance(one, ast.Call)]
+    switches = [one for one in calls if called_name(one) in ("eval", "train", "apply")]
+    return len(switches) == 1 and not any(
+        isinstance(one, ast.With) and "eval" in ast.unparse(one.items[0].context_expr)
+        for one in own_nodes(function.node)
+    )
 
 
 def _turns_on(call: ast.Call) -> bool:

@@ -13,7 +13,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
@@ -75,11 +75,21 @@ def _is_guarded(function: Function, switch: ast.Call) -> bool:
 
 
 def _restores(function: Function) -> bool:
-    """Whether something may put the mode back by train(), or asks for it."""
+    """Whether something may put the mode back by train(), or asks for it.
+
+    A mode that is only kept under a name that nothing reads puts nothing back.
+    """
+    kept = {
+        node.value
+        for node in own_nodes(function.node)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and not loads_of(function).get(node.targets[0].id)
+    }
     return any(
         isinstance(node, ast.Attribute) and node.attr in ("train", "training")
         for node in own_nodes(function.node)
-        if not _evaluates(node, function)
+        if node not in kept and not _evaluates(node, function)
     )
 
 

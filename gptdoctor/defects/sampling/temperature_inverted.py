@@ -15,9 +15,8 @@ from gptdoctor.source.draws import DRAWING, draw_at
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.scaled_by_arguments import multiplied_by_arguments, takes_temperature
-from gptdoctor.source.temperature import Frame
 from gptdoctor.source.temperature_draws import FOLLOWS, PROBE, read_draws
-from gptdoctor.source.temperature_scalings import Scaled, scalings_before
+from gptdoctor.source.temperature_scalings import Scaled, scalings_of
 
 CODE = "GD403"
 
@@ -27,7 +26,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     draw = draw_at(node, flow)
     if draw is None or flow is None:
         return
-    for scaled in scalings_before(draw, Frame(visit.project, flow)):
+    for scaled in scalings_of(draw, visit.project, flow):
         if not scaled.probabilities and not scaled.divides:
             near = scaled.function == flow
             last = draw.call.end_lineno if near else getattr(scaled.node, "end_lineno", None)

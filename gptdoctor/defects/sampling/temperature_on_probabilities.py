@@ -13,9 +13,8 @@ from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.draws import DRAWING, draw_at
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
-from gptdoctor.source.temperature import Frame
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
-from gptdoctor.source.temperature_scalings import scalings_before
+from gptdoctor.source.temperature_scalings import scalings_of
 
 CODE = "GD404"
 
@@ -25,7 +24,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     draw = draw_at(node, flow)
     if draw is None or flow is None:
         return
-    for scaled in scalings_before(draw, Frame(visit.project, flow)):
+    for scaled in scalings_of(draw, visit.project, flow):
         if scaled.probabilities:
             near = scaled.function == flow
             last = draw.call.end_lineno if near else getattr(scaled.node, "end_lineno", None)

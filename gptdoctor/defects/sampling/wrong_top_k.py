@@ -24,6 +24,7 @@ from gptdoctor.source.token_filters import PROBE, read_filters
 from gptdoctor.source.top_k_bounds import (
     from_the_wrong_end,
     is_first,
+    is_left,
     marks_likeliest,
     more_than_asked,
 )
@@ -62,6 +63,8 @@ def _wrongs(
             wrong = _wrong(topk, cut, visit, function)
             if wrong is not None:
                 yield (*wrong, cut.node.lineno)
+    if is_left(topk, function):
+        yield topk, "gives a threshold that nothing reads: no token is shut out", topk.lineno
     marked = marks_likeliest(topk, function)
     if marked is not None:
         yield marked, "shuts out the likeliest tokens, and keeps all others", marked.lineno
