@@ -5,25 +5,31 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Set
 
-from gptdoctor.source.draws import draw_at
+from gptdoctor.source.draws import draw_at, mapped_from
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.temperature import last_name
 from gptdoctor.source.token_choice import JOINING
-from gptdoctor.source.token_cuts import made_by
+from gptdoctor.source.value_ways import ways_of
 
 # Hand the rank on as it is.
 KEEPING = frozenset({"sample", "squeeze", "unsqueeze", "view", "reshape", "long", "to", "item"})
 
 
-def ranks_taken(order: ast.Call, name: str, function: Function) -> Iterator[ast.Call]:
+def ranks_taken(order: ast.Call, function: Function) -> Iterator[ast.Call]:
     """The draws from what `order`, a topk or a sort, gives that are joined to a text as ranks."""
     for node in own_nodes(function.node):
         draw = draw_at(node, function)
-        if draw is None or made_by(draw.given, name, function) is not order:
+        if draw is None or not _comes_of(draw.given, order, function):
             continue
         names = _carriers(draw.call, function)
         if not _looked_up(draw.call, names, function) and _handed_on(draw.call, names, function):
             yield draw.call
+
+
+def _comes_of(value: ast.expr, order: ast.Call, function: Function) -> bool:
+    """Whether a value is the sorted ones on some way."""
+    ways = ways_of(value, function, mapped_from, scaled=True)
+    return any(order in way.steps or way.source is order for way in ways)
 
 
 def _carriers(draw: ast.Call, function: Function) -> frozenset[str]:

@@ -222,8 +222,7 @@ def power_of(node: ast.AST, function: Function) -> Scaling | None:
     return Scaling(node=node, tensor=base, number=number, divides=False)
 
 
-def _is_sum(value: ast.expr) -> bool:
-    """`p.sum(-1, keepdim=True)`: what is divided by it sums to one."""
+def _is_sum(value: ast.expr) -> bool:  # what is divided by it sums to one
     return called_name(value) == "sum"
 
 
@@ -297,4 +296,5 @@ def steps_of(way: Way, function: Function) -> Iterator[tuple[str, ast.AST]]:
 
 
 def _is_share(step: ast.AST) -> bool:
-    return isinstance(step, ast.BinOp) and _is_sum(step.right)
+    over = getattr(step, "value" if isinstance(step, ast.AugAssign) else "right", None)
+    return over is not None and _is_sum(over)

@@ -59,6 +59,7 @@ Hardswish: inplace?
 Flatten: start_dim?, end_dim?
 Unflatten: dim, unflattened_size
 Identity: *args, **kwargs
+ModuleList: modules?
 MultiheadAttention: embed_dim, num_heads, dropout?, bias?, add_bias_kv?, add_zero_attn?,
     kdim?, vdim?, batch_first? @
 TransformerEncoderLayer: d_model, nhead, dim_feedforward?, dropout?, activation?,
@@ -119,6 +120,18 @@ gumbel_softmax: logits, tau?, hard?, eps?, dim?
 batch_norm: input, running_mean, running_var, weight?, bias?, training?, momentum?, eps?
 group_norm: input, num_groups, weight?, bias?, eps?
 glu: input, dim?
+"""
+# What functions take that are built in; they know the names that NumPy uses as well.
+_BUILT_IN = """
+torch.softmax: input?, dim?, dtype?, axis?, x?, out?
+torch.log_softmax: input?, dim?, dtype?, axis?, x?, out?
+torch.argmax: input?, dim?, keepdim?, axis?, keepdims?, x?, out?
+torch.topk: input, k, dim?, largest?, sorted?, axis?, out?
+torch.multinomial: input, num_samples, replacement?, *, generator?, out?
+torch.nn.functional.gelu: input, approximate?
+torch.nn.functional.linear: input, weight, bias?
+torch.nn.functional.scaled_dot_product_attention: query, key, value, attn_mask?, dropout_p?,
+    is_causal?, scale?, enable_gqa?
 """
 # What optimizers take.
 _OPTIMIZERS = """
@@ -201,6 +214,7 @@ def _under(module: str, table: str) -> dict[str, str]:
 
 
 TAKEN = {
+    **_read(_BUILT_IN),
     **_under("torch.nn", _LAYERS),
     **_under("torch.nn.functional", _FUNCTIONS),
     **_under("torch.optim", _OPTIMIZERS),

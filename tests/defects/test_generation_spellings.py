@@ -182,6 +182,13 @@ class Careful(Writer):
         "token = torch.multinomial(p, 1)  # here",
         given=", top_p=0.9",
     ),
+    "GD407 ranks of what was divided by its sum": helper(
+        "def sample_top_p(probs, p):\n    ordered, order = torch.sort(probs, descending=True)\n"
+        "    mask = torch.cumsum(ordered, -1) - ordered > p\n    ordered[mask] = 0.0\n"
+        "    ordered.div_(ordered.sum(-1, keepdim=True))\n"
+        "    return torch.multinomial(ordered, 1)  # here",
+        "token = sample_top_p(z.softmax(-1), 0.9)",
+    ),
     "GD408 in a try": """
 
 def sample(net, ids, steps):
@@ -475,6 +482,13 @@ class Drawer:
         "    ordered = ordered.masked_fill(out, -torch.inf)\n"
         "    return torch.empty_like(z).scatter(-1, order, ordered)",
         "token = nucleus(z, 0.9).softmax(-1).multinomial(1)",
+    ),
+    "GD407 what was divided by its sum": helper(
+        "def sample_top_p(probs, p):\n    ordered, order = torch.sort(probs, descending=True)\n"
+        "    mask = torch.cumsum(ordered, -1) - ordered > p\n    ordered[mask] = 0.0\n"
+        "    ordered.div_(ordered.sum(-1, keepdim=True))\n"
+        "    return torch.gather(order, -1, torch.multinomial(ordered, 1))",
+        "token = sample_top_p(z.softmax(-1), 0.9)",
     ),
     "GD408 evaluating first": """
 

@@ -248,6 +248,10 @@ norm = nn.LayerNorm(8, epsilon=1e-6)  # here
 def weights(x):
     return F.softmax(x, axis=-1)  # here
 """,
+    "a function that is built in": """
+def attend(q):
+    return F.scaled_dot_product_attention(q, q, q, causal=True)  # here
+""",
     "an optimizer": """
 def optimizer(net):
     return optim.AdamW(net.parameters(), learning_rate=1e-3)  # here
@@ -318,6 +322,8 @@ shares = F.softmax(torch.zeros(3), dim=-1, dtype=torch.float32)
 """,
     "torch itself takes what numpy takes": """
 shares = torch.softmax(torch.zeros(3), axis=-1)
+best = torch.argmax(shares, axis=-1, keepdims=True)
+values, places = torch.topk(shares, k=2, largest=False, sorted=True)
 """,
     "what is spread": """
 class Net(nn.Module):

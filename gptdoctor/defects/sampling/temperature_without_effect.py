@@ -15,7 +15,7 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.bypassed_temperature import scaled_beside
 from gptdoctor.source.draws import DRAWING, scaling_of
 from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
-from gptdoctor.source.generating import first_step, never_read
+from gptdoctor.source.generating import first_step, never_read, steps_in
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
@@ -67,11 +67,12 @@ def _left_by_helpers(function: Function, visit: Visit) -> Iterator[tuple[ast.arg
 
 def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A temperature that a method takes and never hands to the helper that draws for it."""
-    step, function = first_step(node, visit.flow), visit.flow
-    helper = helper_called(step.choice, function) if step is not None and function else None
-    if function is None or helper is None or function.name.startswith("__"):
+    function = visit.flow
+    if function is None or first_step(node, function) is None or function.name.startswith("__"):
         return
-    if any(called_name(one) in DRAWING for one in calls_below(helper)):
+    helpers = (helper_called(step.choice, function) for step in steps_in(function))
+    inside = (call for one in helpers if one is not None for call in calls_below(one))
+    if any(called_name(call) in DRAWING for call in inside):
         for given in never_read(function, NAME, asked=True):
             yield _suspicion(given, given.arg, visit, function)
 

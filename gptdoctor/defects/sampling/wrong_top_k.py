@@ -71,7 +71,7 @@ def _wrongs(
     base = _filled_up(topk, visit, function)
     if base is not None:
         yield base, KEPT_BY_ZERO, base.lineno
-    for draw in ranks_taken(topk, "topk", function):
+    for draw in ranks_taken(topk, function):
         told = "draws ranks among the likeliest, which are taken for tokens: nothing looks them up"
         yield draw, told, draw.lineno
 

@@ -57,7 +57,7 @@ def _wrongs(summed: ast.Call, function: Function) -> Iterator[tuple[ast.expr, st
         wrong = wrong or _of_logits(summed, made[1], function)
         if wrong is not None:
             yield (*wrong, cut.node.lineno)
-    for draw in ranks_taken(sort, "sort", function) if cut_here else ():
+    for draw in ranks_taken(sort, function) if cut_here else ():
         told = "draws ranks in a falling order, which are taken for tokens: nothing looks them up"
         yield draw, told, draw.lineno
 
