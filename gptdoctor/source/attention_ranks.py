@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
-from gptdoctor.source.batch_order import size_of
+from gptdoctor.source.attention_text import Attention, Did, attentions_of, layer_of, trail_of
+from gptdoctor.source.batch_order import KEEPING, size_of
 from gptdoctor.source.callees import callee_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import turn_of
@@ -87,6 +88,10 @@ def _of_call(project: Project, call: ast.Call, function: Function, depth: int) -
     if callee is not None:
         told = [least_rank(project, one, callee, depth) for one in callee.returned]
         return min(told) if told else 0
+    if self_attribute(call.func):
+        layer = (layer_of(project, function, call.func) or "") if len(call.args) == 1 else ""
+        kept = KEEPING.match(layer) is not None
+        return least_rank(project, call.args[0], function, depth) if kept else 0
     base = operand(call, function)
     if called_name(call) in KEEPING_RANK and base is not None:
         return least_rank(project, base, function, depth)

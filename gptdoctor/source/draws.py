@@ -12,6 +12,7 @@ from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
 from gptdoctor.source.scores import is_linear
 from gptdoctor.source.temperature import NAME
@@ -26,6 +27,14 @@ from gptdoctor.source.value_ways import (
 )
 
 DRAWING = ("multinomial", "Categorical")  # the names of what draws
+# Distributions over classes, all of which take their probabilities or their logits.
+DISTRIBUTIONS = (
+    *("Categorical", "OneHotCategorical", "OneHotCategoricalStraightThrough"),
+    *("RelaxedOneHotCategorical", "Multinomial", "Bernoulli", "RelaxedBernoulli"),
+)
+BY_PLACE = frozenset(DISTRIBUTIONS[:3])  # take probabilities first, and then logits
+# Of these another argument comes first: a number of draws, a temperature.
+FIRST = {"Multinomial": 1, "RelaxedOneHotCategorical": 1, "RelaxedBernoulli": 1}
 SCALING = {"div": True, "true_divide": True, "divide": True, "mul": False, "multiply": False}
 FILLING = frozenset({"masked_fill", "masked_fill_", "where", "scatter", "index_fill"})
 # Numbers keep their meaning through these: max(temperature, 1e-5).
@@ -59,9 +68,14 @@ def draw_at(node: ast.AST, function: Function | None) -> Draw | None:
     if not isinstance(node, ast.Call) or function is None:
         return None
     qualified = function.module.names.called(node) or ""
-    if qualified.endswith("Categorical") and qualified.startswith("torch."):
+    name = qualified.rpartition(".")[2]
+    if name in DISTRIBUTIONS and qualified.startswith("torch."):
         logits = keyword(node, "logits")
-        given = logits or keyword(node, "probs") or (node.args[0] if node.args else None)
+        if name in BY_PLACE and len(node.args) > 1 and is_none(node.args[0]):
+            logits = node.args[1]  # Categorical(None, z)
+        place = FIRST.get(name, 0)
+        by_place = node.args[place] if len(node.args) > place else None
+        given = logits or keyword(node, "probs") or by_place
         return Draw(call=node, given=given, logits=logits is not None) if given else None
     made = operation(node, function)
     if made is None or made[0] != "multinomial":
@@ -185,7 +199,31 @@ def mapped_from(value: ast.expr, function: Function) -> list[ast.expr]:
     made = activation(value, function)
     if made is not None and made[1] is not None:
         return [made[1]]
+    power = power_of(value, function)
+    if power is not None:
+        return [power.tensor]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div) and _is_sum(value.right):
+        return [value.left]
     return scored_from(value, function)
+
+
+def power_of(node: ast.AST, function: Function) -> Scaling | None:
+    """`p ** t`, `p.pow(t)`: of probabilities the scaling of their logarithms."""
+    base: ast.expr | None = None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
+        base, number = node.left, node.right
+    elif isinstance(node, ast.Call) and called_name(node) in ("pow", "pow_"):
+        made = operation(node, function)
+        others = [one for one in node.args if made is not None and one is not made[1]]
+        if made is not None and len(others) == 1:
+            base, number = made[1], others[0]
+    if base is None or direction(number, function) is None:
+        return None
+    return Scaling(node=node, tensor=base, number=number, divides=False)
+
+
+def _is_sum(value: ast.expr) -> bool:  # what is divided by it sums to one
+    return called_name(value) == "sum"
 
 
 def _is_full(value: ast.expr) -> bool:
@@ -245,20 +283,18 @@ def raw_ways(value: ast.expr, function: Function) -> list[Way]:
     return ways if all(is_raw(one, function) for one in ways) else []
 
 
-def probabilities(value: ast.expr, function: Function) -> list[ast.expr]:
-    """Where softmax makes what a value is whichever way it came; else none."""
-    ways = ways_of(value, function, scored_from, scaled=True)
-    made = [one.source for one in ways if one.source is not None and one.binding is None]
-    kinds = [activation(one, function) for one in made]
-    sure = len(made) == len(ways) and all(kind and kind[0] == "softmax" for kind in kinds)
-    return made if sure else []
-
-
 def steps_of(way: Way, function: Function) -> Iterator[tuple[str, ast.AST]]:
     """The steps of a way that count, the last first: activations by name, and "scale"."""
     for step in way.steps:
         made = activation(step, function) if isinstance(step, ast.expr) else None
         if made is not None and made[0] in FUNCTIONS:
             yield made[0], step
-        elif scaling_of(step, function) is not None:
+        elif scaling_of(step, function) is not None and not _is_share(step):
             yield "scale", step
+        elif power_of(step, function) is not None:
+            yield "power", step
+
+
+def _is_share(step: ast.AST) -> bool:
+    over = getattr(step, "value" if isinstance(step, ast.AugAssign) else "right", None)
+    return over is not None and _is_sum(over)

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import ClassInfo, parameters
+from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -18,6 +18,7 @@ from gptdoctor.source.flow_targets import Role, end, start
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to
 
 LAST_AXES = ("1", "-1")  # of ids [B, T]
 # With one of these, a network is given the newest token alone, and not the text.
@@ -40,7 +41,9 @@ class Growth:
     loop: ast.For | ast.While
     call: ast.Call
     number: int  # which argument of the call the text is
-    cut: ast.Attribute | None  # what the call keeps of the text's beginning: `ids[:, :N]` has N
+    cut: (
+        ast.Attribute | ast.Name | None
+    )  # what the call keeps of the text's beginning: `ids[:, :N]` has N
 
 
 def growth_at(joined: ast.Call, statement: ast.AST, function: Function) -> Growth | None:
@@ -53,12 +56,27 @@ def growth_at(joined: ast.Call, statement: ast.AST, function: Function) -> Growt
         return None
     for call in own_nodes(loop):
         if isinstance(call, ast.Call) and not _goes_on(call):
-            for number, argument in enumerate(call.args):
+            for number, given in enumerate(call.args):
+                argument = _named(given, loop, function)
                 cut = _beginning(argument)
                 read = argument.value if cut and isinstance(argument, ast.Subscript) else argument
                 if _is_text(read, text, function):
                     return Growth(text=text, loop=loop, call=call, number=number, cut=cut)
     return None
+
+
+def _named(value: ast.expr, loop: ast.For | ast.While, function: Function) -> ast.expr:
+    """What a name is given in the loop, if that is a part of something: `seen = ids[:, :N]`.
+
+    Of `ids if short else ids[:, :N]` the part, for it is what a long text becomes.
+    """
+    bound = bound_to(value, function) if isinstance(value, ast.Name) else None
+    if bound is not None and start(loop) <= start(bound):
+        value = bound if isinstance(bound, ast.Subscript | ast.IfExp) else value
+    if isinstance(value, ast.IfExp):
+        parts = [one for one in (value.body, value.orelse) if _beginning(one) is not None]
+        return parts[0] if len(parts) == 1 else value
+    return value
 
 
 def _grown(joined: ast.Call, statement: ast.AST) -> str | None:
@@ -99,8 +117,8 @@ def _goes_on(call: ast.Call) -> bool:
     )
 
 
-def _beginning(argument: ast.expr) -> ast.Attribute | None:
-    """N of `ids[:, :N]`, an attribute such as `self.block_size`."""
+def _beginning(argument: ast.expr) -> ast.Attribute | ast.Name | None:
+    """N of `ids[:, :N]`, such as `self.block_size`."""
     index = argument.slice if isinstance(argument, ast.Subscript) else None
     if not isinstance(index, ast.Tuple) or len(index.elts) != 2:
         return None
@@ -108,7 +126,7 @@ def _beginning(argument: ast.expr) -> ast.Attribute | None:
     whole = isinstance(rows, ast.Slice) and rows.lower is None and rows.upper is None
     if not whole or not isinstance(tokens, ast.Slice) or tokens.lower is not None:
         return None
-    return tokens.upper if isinstance(tokens.upper, ast.Attribute) else None
+    return tokens.upper if isinstance(tokens.upper, ast.Attribute | ast.Name) else None
 
 
 def _is_text(value: ast.expr, text: str, function: Function) -> bool:
@@ -135,7 +153,21 @@ def networks_called(project: Project, growth: Growth, function: Function) -> fro
         for given in parameters(function.node):
             if given.arg == called.id and given.annotation is not None:
                 return _annotated(project, given.annotation, function)
-    return networks_at(project, called, function)
+    return networks_at(project, called, function) or _given_to_class(project, called, function)
+
+
+def _given_to_class(project: Project, called: ast.expr, function: Function) -> frozenset[ClassInfo]:
+    """The network that the constructor is given by a type: `self.model = model.eval()`."""
+    own, owner = self_attribute(called), function.owner
+    maker = owner.methods.get("__init__") if owner is not None else None
+    values = owner.attributes.get(own, []) if own is not None and owner is not None else []
+    value = values[0] if len(values) == 1 else None
+    if isinstance(value, ast.Call) and called_name(value) in ("eval", "to", "cuda"):
+        value = value.func.value if isinstance(value.func, ast.Attribute) else None
+    for given in parameters(maker) if maker is not None and isinstance(value, ast.Name) else ():
+        if isinstance(value, ast.Name) and given.arg == value.id and given.annotation is not None:
+            return _annotated(project, given.annotation, function)
+    return frozenset()
 
 
 def _annotated(project: Project, kind: ast.expr, function: Function) -> frozenset[ClassInfo]:

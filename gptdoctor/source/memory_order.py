@@ -7,12 +7,15 @@ and leaves the numbers where they are.
 from __future__ import annotations
 
 import ast
+import re
 from itertools import pairwise
 
 from gptdoctor.source.attention_text import layer_of
-from gptdoctor.source.batch_order import shape_of
+from gptdoctor.source.batch_order import KEEPING, shape_of
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.documented_shapes import documented_rank
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
 from gptdoctor.source.kept import kept
@@ -20,10 +23,18 @@ from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.matrix_products import equation_of, is_product
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import bound_to
+from gptdoctor.source.text_values import bound_to, kept_in
 
 # Layers of torch.nn whose results lie in memory as they are counted.
 DENSE = frozenset({"torch.nn.Linear", "torch.nn.Embedding", "torch.nn.LayerNorm"})
+# So do these, but for pictures that are laid out with their channels last.
+CONVOLUTIONS = re.compile(r"torch\.nn\.((Lazy)?Conv(Transpose)?|(Adaptive)?(Max|Avg)Pool)([123])d$")
+# These leave a tensor as it lies.
+PLACING = re.compile(
+    r"torch\.nn\.(Dropout\w*|ReLU6?|LeakyReLU|GELU|SiLU|ELU|Tanh|Sigmoid|Identity|BatchNorm\dd)$"
+)
+# The first result of these has as many dimensions as what they are given.
+OF_SEVERAL = frozenset(f"torch.nn.{name}" for name in ("LSTM", "GRU", "RNN", "MultiheadAttention"))
 SPLITS = frozenset({"chunk", "split"})
 DEEPEST = 12
 
@@ -39,6 +50,9 @@ def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
 def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
     """The sizes that a view is given one by one, or None where they are not written down."""
     given = list(call.args)
+    spread = given[0].value if len(given) == 1 and isinstance(given[0], ast.Starred) else None
+    if spread is not None:
+        given = [spread]
     if len(given) == 1 and isinstance(given[0], ast.Name):
         bound = bound_to(given[0], function)
         given = [bound] if isinstance(bound, ast.Tuple | ast.List) else given
@@ -86,7 +100,10 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
     if not isinstance(value, ast.Call):
         return None
     if self_attribute(value.func):
-        return 0 if layer_of(project, function, value.func) in DENSE else None
+        return _rank_of_dense_layer(project, value, function, depth)
+    if isinstance(value.func, ast.Name) and value.func.id == "self":
+        forward = forward_of(project, function)
+        return None if forward is None else _rank_returned(project, forward, depth)
     if is_product(value):
         return None if equation_of(value) else max(_product_rank(project, value, function), 0)
     name, base = called_name(value), operand(value, function)
@@ -101,6 +118,46 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
             return None  # a dimension of one may lie anywhere
         return len(sizes)
     return None
+
+
+def _rank_of_dense_layer(
+    project: Project, call: ast.Call, function: Function, depth: int
+) -> int | None:
+    """The same of what a layer of the class gives, or one of its methods; 0: unknown."""
+    name = self_attribute(call.func) or ""
+    if function.owner is not None and name in function.owner.methods:
+        callee = callee_of(project, function, call)
+        return None if callee is None else _rank_returned(project, callee, depth)
+    kept = kept_in(project, function, name)
+    return None if kept is None else _rank_made(kept[0], kept[1])
+
+
+def _rank_made(built: ast.expr, function: Function) -> int | None:
+    """What the last layer makes that moves numbers; of several in a row, those before it count."""
+    kind = function.module.names.called(built) or ""
+    if kind in DENSE:
+        return 0
+    convolution = CONVOLUTIONS.match(kind)
+    if convolution is not None and "channels_last" not in function.module.text:
+        return int(convolution[6]) + 2
+    if kind == "torch.nn.Sequential" and isinstance(built, ast.Call):
+        for layer in reversed(built.args):
+            if not PLACING.match(function.module.names.called(layer) or ""):
+                return _rank_made(layer, function)
+    return None
+
+
+def _rank_returned(project: Project, callee: Function, depth: int) -> int | None:
+    if len(callee.returned) != 1 or isinstance(callee.returned[0], ast.Tuple):
+        return None
+    return dense_rank(project, callee.returned[0], callee, depth + 1)
+
+
+def forward_of(project: Project, function: Function) -> Function | None:
+    """The forward pass that `self(...)` runs, where the class itself defines it."""
+    owner = function.owner
+    node = owner.methods.get("forward") if owner is not None else None
+    return None if owner is None or node is None else functions_of(project, owner.module).get(node)
 
 
 def _product_rank(project: Project, call: ast.Call, function: Function) -> int:
@@ -133,7 +190,7 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
     if one is None:
         return 0
     if one.role is Role.ARGUMENT:
-        return _unpacked(function).get(name.id, 0)
+        return _unpacked(function).get(name.id, 0) or documented_rank(function, name.id)
     if one.value is None or one.role not in (Role.WHOLE, Role.ITEM):
         return 0
     if one.role is Role.WHOLE:
@@ -141,6 +198,10 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
     if isinstance(one.value, ast.Call) and called_name(one.value) in SPLITS:
         base = operand(one.value, function)
         return 0 if base is None else rank_of(project, base, function, depth)
+    if isinstance(one.value, ast.Call) and self_attribute(one.value.func) and one.index == 0:
+        layer = layer_of(project, function, one.value.func) or ""
+        kept = layer in OF_SEVERAL and len(one.value.args) > 0
+        return rank_of(project, one.value.args[0], function, depth) if kept else 0
     if isinstance(one.value, ast.Call) and called_name(one.value) in ("permute", "unbind", "view"):
         unbound = called_name(one.value) == "unbind"
         base = operand(one.value, function) if unbound else one.value
@@ -165,7 +226,10 @@ def _unpacked(function: Function) -> dict[str, int]:
 def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: int) -> int:
     if self_attribute(call.func):
         layer = layer_of(project, function, call.func) or ""
-        kept = layer.startswith("torch.nn.Dropout") or layer in DENSE - {"torch.nn.Embedding"}
+        if layer == "torch.nn.Embedding" and len(call.args) == 1:
+            ids = rank_of(project, call.args[0], function, depth)
+            return ids + 1 if ids else 0
+        kept = KEEPING.match(layer) or layer in DENSE - {"torch.nn.Embedding"}
         return rank_of(project, call.args[0], function, depth) if kept and call.args else 0
     equation = equation_of(call)
     if equation is not None:
@@ -182,6 +246,8 @@ def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: i
 KEEPING_RANK = frozenset(
     {"softmax", "masked_fill", "masked_fill_", "contiguous", "float", "to", "type_as", "dropout"}
     | {"matmul", "clone", "half", "where", "tril", "triu", "mul", "div", "add"}
+    | {"normalize", "relu", "gelu", "silu", "tanh", "sigmoid", "exp", "log_softmax", "layer_norm"}
+    | {"bfloat16", "detach", "rms_norm", "softplus", "clamp"}
 )
 
 

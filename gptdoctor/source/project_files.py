@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections import deque
 from collections.abc import Iterator
 from itertools import islice
@@ -26,6 +27,9 @@ MOST_FILES = 2000
 MOST_ENTRIES = 50_000
 # A module that more others than this import, without a network among them, serves something else.
 MOST_IMPORTERS = 30
+
+# What a script does that runs a network without defining its class.
+_RUNNING = re.compile(r"\bnn\.[A-Z]\w*\(|\.backward\(")
 
 _WORDS: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
 _DEFINED: WeakKeyDictionary[Project, dict[str, list[Path]]] = WeakKeyDictionary()
@@ -124,6 +128,11 @@ def serves_networks(project: Project, module: SourceModule) -> bool:
                 seen.add(other)
                 queue.append(other)
     return False
+
+
+def runs_networks(module: SourceModule) -> bool:
+    """Whether a script builds a network of torch's layers, or trains one."""
+    return _RUNNING.search(module.text) is not None
 
 
 def importers(project: Project, module: SourceModule) -> Iterator[SourceModule]:

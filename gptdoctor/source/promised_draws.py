@@ -7,8 +7,9 @@ import re
 
 from gptdoctor.core.sampling_promises import sampling_promises
 from gptdoctor.source.classes import parameters
+from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.generating import forward_behind
+from gptdoctor.source.generating import forward_behind, is_step
 from gptdoctor.source.project import Project
 from gptdoctor.source.temperature import NAME as TEMPERATURE
 from gptdoctor.source.temperature import Frame, Sign, last_name, met
@@ -16,6 +17,7 @@ from gptdoctor.source.token_choice import (
     SAMPLING,
     is_greedy_by_choice,
     joins,
+    leaves,
     loops_around,
     samples,
 )
@@ -32,7 +34,9 @@ _MAY_DRAW = re.compile(rf"{SAMPLING.pattern}|noise|perturb|choose|pick|draw", re
 def greedy_pick(call: ast.Call, project: Project, function: Function) -> Pick | None:
     """The choice of the likeliest token that a call makes, each time that a model has run."""
     pick = next((one for one in picks(function) if one.call is call), None)
-    if pick is None or not _is_next_token(pick, function):
+    if pick is None:
+        return None
+    if not _is_next_token(pick, function) and not _is_taken(pick, project, function):
         return None
     frame = Frame(project, function)
     if samples(frame) or _may_draw_elsewhere(function) or is_greedy_by_choice(pick, frame):
@@ -48,9 +52,23 @@ def _is_next_token(pick: Pick, function: Function) -> bool:
     return made and joins(pick, function)
 
 
+def _is_taken(pick: Pick, project: Project, function: Function) -> bool:
+    """Whether a helper returns its choice among what it is given to loops that generate."""
+    given = {one.sign for one in met(pick.operand, Frame(project, function))}
+    if Sign.GIVEN not in given or not leaves(pick, function):
+        return False
+    sites = callers(project, function)
+    return bool(sites) and all(is_step(site.node, site.function) for site in sites)
+
+
 def _may_draw_elsewhere(function: Function) -> bool:
     calls = (one for one in own_nodes(function.node) if isinstance(one, ast.Call))
     return any(_MAY_DRAW.search(last_name(one.func)) for one in calls)
+
+
+def may_promise(function: Function) -> bool:
+    """Whether a helper's name says that it draws: the quickest question of `promises_of`."""
+    return SAMPLING.search(function.name) is not None
 
 
 def promises_of(function: Function) -> tuple[str, ...]:

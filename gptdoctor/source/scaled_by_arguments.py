@@ -54,7 +54,13 @@ def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
             continue
         undone = _divided(scaling.tensor, number[0], function) or _seldom(node, function)
         if _is_logits(scaling.tensor) and not undone and _goes_on(node, function):
-            yield Scaled(node=node, temperature=number[0], divides=False, probabilities=False)
+            yield Scaled(
+                node=node,
+                temperature=number[0],
+                divides=False,
+                probabilities=False,
+                function=function,
+            )
 
 
 def _temperatures(function: Function) -> Iterator[str]:

@@ -38,7 +38,7 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     why = _refused_by(project, module, way, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
     root = ast.unparse(call.func).partition(".")[0]
-    return why if why is not None and _is_bound_once(module, root) else None
+    return why if why is not None and is_bound_once(module, root) else None
 
 
 # What is taken by that which is called by a name, as far as a first look tells; None where it does
@@ -209,14 +209,14 @@ def _refused_by(project: Project, module: SourceModule, way: Way, name: str) -> 
     if info is not None:
         maker = _maker(project, info)
         why = None if maker is None else Shape(maker, bound=True).refuses(way)
-        return why if why is not None and _is_bound_once(info.module, info.name) else None
+        return why if why is not None and is_bound_once(info.module, info.name) else None
     function = _function_named(project, module, name)
     why = None if function is None else Shape(function, bound=False).refuses(way)
     if why is None:
         return None
     origin, _, last = name.rpartition(".")
     home = project.module(origin, module) if origin else module
-    return why if home is not None and _is_bound_once(home, last) else None
+    return why if home is not None and is_bound_once(home, last) else None
 
 
 def _function_named(project: Project, module: SourceModule, name: str) -> FunctionNode | None:
@@ -227,7 +227,7 @@ def _function_named(project: Project, module: SourceModule, name: str) -> Functi
     return None if function is None or function.decorator_list else function
 
 
-def _is_bound_once(module: SourceModule, name: str) -> bool:
+def is_bound_once(module: SourceModule, name: str) -> bool:
     """Whether a file gives a name one meaning, in whatever function."""
     bound = _BOUND.setdefault(module, Counter())
     if not bound:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.temperature import last_name
 
 
@@ -59,10 +60,24 @@ def _pick_of_order(value: ast.expr, whole: ast.expr, function: Function) -> Iter
     """A choice by sorting: the first index of a falling order."""
     if isinstance(value, ast.Subscript | ast.Attribute) and _takes_indices(value):
         value = value.value
+    elif isinstance(value, ast.Name):
+        value = _order_named(value, function)
     if isinstance(value, ast.Call) and last_name(value.func) in ("argsort", "sort"):
         falling = (one.value for one in value.keywords if one.arg == "descending")
         if any(isinstance(one, ast.Constant) and one.value is True for one in falling):
             yield from _pick(value, whole, function)
+
+
+def _order_named(name: ast.Name, function: Function) -> ast.expr:
+    """What sorts under a name: `order = p.argsort(...)`, the second of `p.sort(...)`."""
+    found = function.reaching(name)
+    one = found[0] if len(found) == 1 else None
+    if one is None or one.value is None or not isinstance(one.value, ast.Call):
+        return name
+    form = last_name(one.value.func)
+    whole = one.role is Role.WHOLE and form == "argsort"
+    second = one.role is Role.ITEM and one.index == 1 and form == "sort"
+    return one.value if whole or second else name
 
 
 def _is_blank(target: ast.expr) -> bool:

@@ -130,9 +130,17 @@ class _Search:
         if augmented is not None:
             if self.scaled and isinstance(augmented.target, ast.Name):
                 return augmented
-        elif binding.value is not None and fills(binding.value):
+        elif binding.value is not None and (fills(binding.value) or _is_own_sum(binding)):
             return binding.value
         raise _LostError
+
+
+def _is_own_sum(binding: Binding) -> bool:
+    """Whether what changes a name is its own sum: `p.div_(p.sum(-1, keepdim=True))`."""
+    called = binding.value.func if isinstance(binding.value, ast.Call) else None
+    summed = isinstance(called, ast.Attribute) and called.attr == "sum"
+    owner = called.value if summed and isinstance(called, ast.Attribute) else None
+    return isinstance(owner, ast.Name) and owner.id == binding.name
 
 
 def fills(value: ast.expr) -> bool:

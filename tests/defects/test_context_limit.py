@@ -157,3 +157,38 @@ def marked_in(text: str) -> list[int]:
     found = marked(text)
     assert len(found) == 1
     return found
+
+
+WRAPPED = """
+
+class Completer:
+    def __init__(self, model: Writer):
+        self.model = model.eval()
+
+    @torch.no_grad()
+    def __call__(self, ids, steps):
+        for _ in range(steps):
+            z = self.model({given})[:, -1]  # here
+            ids = torch.cat([ids, z.softmax(-1).multinomial(1)], dim=1)
+        return ids
+
+
+@torch.no_grad()
+def write(model, ids, steps):
+    for _ in range(steps):
+        z = model({given})[:, -1]  # here
+        ids = torch.cat([ids, z.softmax(-1).multinomial(1)], dim=1)
+    return ids
+"""
+
+
+def test_a_model_that_is_given_to_a_class_or_a_function_is_known() -> None:
+    """By the type of the constructor's argument, and as the one model of the file."""
+    network = NETWORK.format(
+        table=TABLE,
+        forward=textwrap.indent(FORWARD, " " * 8),
+        generate=" " * 8 + "pass",
+    )
+    text = f"{network}{WRAPPED.format(given='ids')}"
+    assert lines_of("GD411", text) == marked(text)
+    assert lines_of("GD411", f"{network}{WRAPPED.format(given='ids[:, -9:]')}") == []

@@ -134,8 +134,18 @@ def test_a_mode_that_is_left_is_seen() -> None:
 
 
 RESTORED = {
-    "train": METHOD.replace("        return", "        self.train()\n        return"),
-    "as it was": METHOD.replace("        self", "        was = self.training\n        self", 1),
+    "train, where it trained": METHOD.replace(
+        "        self", "        was = self.training\n        self", 1
+    ).replace("        return", "        if was:\n            self.train()\n        return"),
+    "train, in the middle of training": METHOD.replace("generate", "on_epoch_end").replace(
+        "        return", "        self.train()\n        return"
+    ),
+    "train, with its own mode": METHOD.replace(
+        "        return", "        self.train(self.mode)\n        return"
+    ),
+    "as it was": METHOD.replace(
+        "        self", "        was = self.training\n        self", 1
+    ).replace("        return", "        self.train(was)\n        return"),
     "a decorator": METHOD.replace("@torch.no_grad()", "@in_evaluation"),
     "on demand": METHOD.replace(
         "        self.eval()", "        if steps:\n            self.eval()"

@@ -70,11 +70,6 @@ UNSEEN = {
         v = z.topk(top_k, largest=not last).values[:, [-1]]
         z = z.masked_fill(z > v, -torch.inf)
 {DRAW}""",
-    "GD406 nothing drawn": """\
-        v = z.topk(top_k).values[:, [-1]]
-        z = z.masked_fill(z > v, -torch.inf)
-    return z
-""",
     "GD407 the first stays": f"""\
 {NUCLEUS}        out = p.cumsum(-1) > top_p
         out[:, 0] = False

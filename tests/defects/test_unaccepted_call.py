@@ -12,8 +12,9 @@ from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.import_dependencies import ImportDependencies, ImportFailure
 from gptdoctor.core.measurements.record import Measured, ModelRecord
 from gptdoctor.defects.imports.unaccepted_call import DEFECT
+from tests.defects.marks import marked
 from tests.defects.records import NO_RECORD
-from tests.defects.scanning import scan_files
+from tests.defects.scanning import lines_of, scan_files
 
 BLOCKS = """\
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ ACCEPTED = {
     "made by a decorator": "Config(width, 3, depth=2)",
     "wrapped by a decorator": "decorated(width, 3)",
     "a function with a default": "scaled(width, 2, offset=3)",
-    "another library's": "nn.Linear(width, width, depth=2)",
+    "another library's": "other.Linear(width, width, depth=2)",
+    "what a later torch may take": "nn.LazyLinear(width, depth=2)",
 }
 
 
@@ -215,3 +217,191 @@ def test_a_class_that_a_failed_import_was_to_make_is_no_fault_of_its_call() -> N
     assert convictions(message, statement)
     assert not convictions(message, statement, record=record)
     assert convictions("f() got multiple values for argument 'x'", "f(x, x=3)", record=record)
+
+
+PARTS = """\
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+
+class Attention(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.attend = nn.MultiheadAttention(width, 4, batch_first=True)
+
+    def forward(self, x):
+        return self.attend(x, x, x)[0]
+
+
+class Several(nn.Sequential):
+    def forward(self, x, *others):
+        return x
+
+
+"""
+OWN_SICK = {
+    "a keyword of another library's": """
+norm = nn.LayerNorm(8, epsilon=1e-6)  # here
+""",
+    "a function": """
+def weights(x):
+    return F.softmax(x, axis=-1)  # here
+""",
+    "a function that is built in": """
+def attend(q):
+    return F.scaled_dot_product_attention(q, q, q, causal=True)  # here
+""",
+    "an optimizer": """
+def optimizer(net):
+    return optim.AdamW(net.parameters(), learning_rate=1e-3)  # here
+""",
+    "one too few": """
+head = nn.Linear(8)  # here
+""",
+    "a part of the project's": """
+class Block(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.attention = Attention(width)
+
+    def forward(self, x, mask):
+        return x + self.attention(x, mask)  # here
+""",
+    "several layers in a row": """
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.Sequential(*[Attention(width) for _ in range(3)])
+
+    def forward(self, x, mask):
+        return self.layers(x, mask)  # here
+""",
+    "a list of layers": """
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = nn.ModuleList([Attention(width) for _ in range(3)])
+
+    def forward(self, x, mask):
+        for number, layer in enumerate(self.layers):
+            x = layer(x, mask=mask)  # here
+        return x
+""",
+    "a method": """
+class Net(nn.Module):
+    def scores(self, x):
+        return x
+
+    def forward(self, x, mask):
+        return self.scores(x, mask)  # here
+""",
+    "a method that does not take itself": """
+class Net(nn.Module):
+    def scores(x):
+        return x
+
+    def forward(self, x):
+        return self.scores(x)  # here
+""",
+    "what a script makes": """
+net = Attention(8).to("cpu")
+print(net(torch.zeros(1, 2, 8), None))  # here
+""",
+    "a loss without its target": """
+def train(net, x):
+    criterion = nn.CrossEntropyLoss()
+    return criterion(net(x))  # here
+""",
+}
+OWN_HEALTHY = {
+    "as they are": """
+norm = nn.LayerNorm(8, eps=1e-6)
+head = nn.Linear(8, 8, bias=False, device="cpu")
+shares = F.softmax(torch.zeros(3), dim=-1, dtype=torch.float32)
+""",
+    "torch itself takes what numpy takes": """
+shares = torch.softmax(torch.zeros(3), axis=-1)
+best = torch.argmax(shares, axis=-1, keepdims=True)
+values, places = torch.topk(shares, k=2, largest=False, sorted=True)
+""",
+    "what is spread": """
+class Net(nn.Module):
+    def __init__(self, width, **options):
+        super().__init__()
+        self.norm = nn.LayerNorm(width, **options)
+        self.layers = Several(nn.Linear(width, width))
+
+    def forward(self, x, *masks):
+        return self.norm(self.layers(x, *masks))
+""",
+    "a subclass that takes more": """
+class Net(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.layers = Several(nn.Linear(width, width))
+
+    def forward(self, x, mask):
+        return self.layers(x, mask)
+""",
+    "a part that is one of two": """
+class Net(nn.Module):
+    def __init__(self, width, other=None):
+        super().__init__()
+        self.part = Attention(width)
+        if other:
+            self.part = other
+
+    def forward(self, x, mask):
+        return self.part(x, mask)
+""",
+    "a method that others define": """
+class Net(nn.Module):
+    def scores(self, x):
+        raise NotImplementedError
+
+    def forward(self, x, mask):
+        return self.scores(x, mask)
+""",
+    "a decorated method": """
+class Net(nn.Module):
+    @wrapped
+    def scores(self, x):
+        return x
+
+    def forward(self, x, mask):
+        return self.scores(x, mask)
+""",
+    "a static method": """
+class Net(nn.Module):
+    @staticmethod
+    def scores(x, mask):
+        return x
+
+    def forward(self, x, mask):
+        return self.scores(x, mask)
+""",
+    "a name of two meanings": """
+net = Attention(8)
+net = wrapped(net)
+net(torch.zeros(1, 2, 8), None)
+""",
+    "a test of what is refused": """
+try:
+    nn.LayerNorm(8, epsilon=1e-6)
+except TypeError:
+    pass
+""",
+}
+
+
+@pytest.mark.parametrize("text", OWN_SICK.values(), ids=OWN_SICK)
+def test_a_part_that_refuses_its_call_is_reported(text: str) -> None:
+    """Torch's own, and those that a class or a script has made."""
+    assert lines_of("GD502", f"{PARTS}{text}") == marked(f"{PARTS}{text}")
+
+
+@pytest.mark.parametrize("text", OWN_HEALTHY.values(), ids=OWN_HEALTHY)
+def test_a_part_that_may_take_its_call_is_left_alone(text: str) -> None:
+    """Where something else may stand in its place, or take more."""
+    assert lines_of("GD502", f"{PARTS}{text}") == []

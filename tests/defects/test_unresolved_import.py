@@ -309,6 +309,20 @@ def test_files_far_from_any_network_are_left_alone() -> None:
     assert findings("from tool import plot", {"tool.py": tool}) == [2]
 
 
+SCRIPT = """
+net = nn.Linear(3, 4)
+net(0).sum().backward()
+"""
+
+
+def test_scripts_that_build_or_train_a_network_are_judged() -> None:
+    """For names and modules that are not there; packages are for their user to install."""
+    assert findings("from torch.nn import Missing\n", tail=SCRIPT) == [2]
+    assert findings("from torch.nn import Linear\n", tail=SCRIPT) == []
+    assert findings("import elsewhere\n", tail=SCRIPT) == []
+    assert findings("from torch.nn import Missing\n", tail="print(Missing)\n") == []
+
+
 def test_lazy_imports_count_where_the_model_runs_them() -> None:
     """In the constructor and what it calls; loading another project's weights is a choice."""
     tail = """

@@ -155,6 +155,13 @@ def test_matrices_keep_their_meaning(tmp_path: Path) -> None:
             torch.testing.assert_close(after(h), before(h))
 
 
+def test_a_gate_of_a_product_is_not_turned_at_all(tmp_path: Path) -> None:
+    """Number by number, both sides keep batch and time where they are."""
+    body = "return self.to_gate(h) * torch.sigmoid(self.to_gate(h)).transpose(0, 1)  # HERE"
+    new = mended(MODULE, source(body), tmp_path, details={"use": "multiplied"})
+    assert "self.to_gate(h) * torch.sigmoid(self.to_gate(h))\n" in new
+
+
 DECLINES = {
     "no transposition": ("return self.to_gate(h).softmax(-1)  # HERE", "no transposition"),
     "brought to the front rightly": (

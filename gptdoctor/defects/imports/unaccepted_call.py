@@ -15,11 +15,23 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import Sampling
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, NamedIn, Proof, Visit
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.called_names import names_within
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.failing_calls import failing_call, failing_generation
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project_files import serves_networks
 from gptdoctor.source.signatures import refusal
+from gptdoctor.source.torch_calls import (
+    is_surely_own,
+    own_names,
+    refusal_of_own,
+    refusal_of_torch,
+    refused_in_loop,
+    refused_later,
+    unmoved,
+)
+from gptdoctor.source.torch_tables import NAMES
 
 CODE = "GD502"
 # How Python tells that a call does not fit: who was called, and in two forms the keyword.
@@ -35,10 +47,58 @@ SPREAD = re.compile(r"(?:^|[(,])\s*\*{1,2}\s*[\w({\[]")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    why = refusal(visit.project, visit.module, node) if isinstance(node, ast.Call) else None
-    if why is None or any(isinstance(one, ast.Try) for one in visit.parents):
+    if not isinstance(node, ast.Call):
         return
-    if not isinstance(node, ast.Call) or not serves_networks(visit.project, visit.module):
+    why = refusal(visit.project, visit.module, node)
+    if why is not None and serves_networks(visit.project, visit.module):
+        yield from _suspicion(node, why, visit)
+    yield from _of_made(node, visit)
+
+
+def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A layer, a function or an optimizer of torch's."""
+    if not isinstance(node, ast.Call):
+        return
+    why = refusal_of_torch(visit.module, node)
+    if why is not None:
+        yield from _suspicion(node, why, visit)
+    yield from _of_made(node, visit)
+
+
+def _suspect_own(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A method, or a layer, that the class has itself."""
+    if not isinstance(node, ast.Call) or not self_attribute(node.func) or visit.owner is None:
+        return
+    why = refusal_of_own(visit.project, visit.owner, node)
+    if why is not None and visit.flow and is_surely_own(visit.project, visit.flow, node):
+        yield from _suspicion(node, why, visit)
+
+
+def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The layers of a list, one after the other."""
+    if isinstance(node, ast.For) and node.iter.__class__ is not ast.Name and visit.flow:
+        for call, why in refused_in_loop(visit.project, node, visit.flow):
+            yield from _suspicion(call, why, visit)
+
+
+def _of_made(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
+    """The calls further down of a network that a call makes: `net = Net().to(device)`."""
+    if not called_name(node)[:1].isupper():
+        return  # a function, as most
+    made = visit.parent
+    if isinstance(made, ast.Attribute):
+        made = next((one for one in visit.parents[::-1] if isinstance(one, ast.stmt)), None)
+    if not isinstance(made, ast.Assign) or not isinstance(made.targets[0], ast.Name):
+        return
+    scope = visit.function or visit.module.tree
+    in_class = any(one is made for one in getattr(visit.owner and visit.owner.node, "body", ()))
+    if not in_class and unmoved(made.value) is node:
+        for call, why in refused_later(visit.project, visit.module, made, scope):
+            yield from _suspicion(call, why, visit)
+
+
+def _suspicion(node: ast.Call, why: str, visit: Visit) -> Iterator[Suspicion]:
+    if any(isinstance(one, ast.Try) for one in visit.parents):
         return
     called = ast.unparse(node.func)
     yield Suspicion(
@@ -169,7 +229,9 @@ DEFECT = Defect(
     explanation=(
         "A keyword that it does not know, an argument too many or one too few: mostly what is "
         "imported has another version than the code was written for. The text shows it where "
-        "what is called lies in the project and takes no `**`; a run shows it wherever it is. "
+        "what is called lies in the project and takes no `**`, where it is a method or a part that "
+        "a class has made itself, and for the layers, losses, optimizers and schedules of torch; a "
+        "run shows it wherever it is. "
         "Not meant: calls that spread their arguments with `*` or `**`, and what a library calls "
         "inside."
     ),
@@ -180,7 +242,12 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("depth=2)  # it is called layers", "layers=2)"),
-    suspects={NamedIn(ast.Call, names_within): _suspect},
+    suspects={
+        NamedIn(ast.Call, names_within): _suspect,
+        NamedIn(ast.Call, own_names): _suspect_own,
+        calls(*NAMES): _suspect_torch,
+        ast.For: _suspect_loop,
+    },
     convicts={
         "construction": read_construction,
         "sampling": read_sampling,

@@ -23,7 +23,12 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optional_names import needed_at
 from gptdoctor.source.project import Project
-from gptdoctor.source.project_files import files_defining, project_files, serves_networks
+from gptdoctor.source.project_files import (
+    files_defining,
+    project_files,
+    runs_networks,
+    serves_networks,
+)
 from gptdoctor.source.requirements import lacks_packages
 from gptdoctor.source.unresolved import Lack, Unresolved, unresolved
 
@@ -40,7 +45,10 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             continue
         # Where the name is defined, and what is declared, is asked of the whole project.
         visit.project.footprints.wide.add(visit.module.file)
-        if not _is_note(visit, lack) and serves_networks(visit.project, visit.module):
+        # A package that a script wants and that is not there is for its user to install.
+        runs = lack.lack is not Lack.PACKAGE and runs_networks(visit.module)
+        served = runs or serves_networks(visit.project, visit.module)
+        if served and not _is_note(visit, lack):
             yield _suspicion(visit, site, lack)
 
 
@@ -263,7 +271,7 @@ DEFECT = Defect(
         "from a package that is neither installed nor declared. An import that is guarded by "
         "try/except counts when the code then uses the name without looking. Not meant: imports "
         "for type checkers, imports behind a test, and declared packages that are merely not "
-        "installed."
+        "installed. Besides models, scripts are looked at that build or train one."
     ),
     harm=("The file cannot be imported, so that no model in it can be built, trained or loaded."),
     confirmed_by=(

@@ -11,10 +11,12 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.growing_texts import LIMIT, Growth, growth_at, is_bounded, networks_called
 from gptdoctor.source.position_tables import Table, table_read
+from gptdoctor.source.temperature import last_name
 
 CODE = "GD411"
 PROBE = "generation"
@@ -32,7 +34,7 @@ def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if told:
         yield Suspicion(
             rule=CODE,
-            location=visit.module.location(growth.call),
+            location=visit.module.location(growth.cut or growth.call),
             symbol=function.symbol,
             message=told,
             extent=(growth.loop.lineno, growth.loop.end_lineno or growth.loop.lineno),
@@ -50,7 +52,7 @@ def _told(growth: Growth, function: Function, visit: Visit) -> str:
                 f"`{growth.text}` grows by as many tokens as the caller asks for and is read as a "
                 f"whole: `{table.name}` has a row for so many positions, and no more"
             )
-    if cut is None or not (cut.attr in sizes or LIMIT.fullmatch(cut.attr)):
+    if cut is None or not (last_name(cut) in sizes or LIMIT.fullmatch(last_name(cut))):
         return ""
     return (
         f"The first `{ast.unparse(cut)}` tokens of `{growth.text}` are kept, and not the newest: "
@@ -58,9 +60,20 @@ def _told(growth: Growth, function: Function, visit: Visit) -> str:
     )
 
 
+def _only_model(growth: Growth, visit: Visit) -> frozenset[ClassInfo]:
+    """The one model of a file, for a function of the file that is given a model."""
+    called, function = growth.call.func, visit.flow
+    given = function.parameter_names if function is not None and function.owner is None else ()
+    if not isinstance(called, ast.Name) or called.id not in given or len(visit.models) != 1:
+        return frozenset()
+    info = visit.project.classes(visit.module).get(visit.models[0])
+    return frozenset() if info is None else frozenset({info})
+
+
 def _tables(growth: Growth, function: Function, visit: Visit) -> Iterator[Table]:
     given = frozenset(one.arg or "" for one in growth.call.keywords)
-    for info in networks_called(visit.project, growth, function):
+    networks = networks_called(visit.project, growth, function) or _only_model(growth, visit)
+    for info in networks:
         table = table_read(visit.project, info, growth.number, given)
         if table is not None:
             yield table

@@ -12,11 +12,15 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import calls_below
+from gptdoctor.source.text_values import bound_to
 
 CODE = "GD408"
 PROBE = "generation"
@@ -30,7 +34,10 @@ ON_PURPOSE = re.compile(
 def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`train()` of the model before the loop that it generates in, and no `eval()` in between."""
     function = visit.flow
-    if not isinstance(node, ast.Call) or function is None or not _turns_on(node):
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    if not _turns_on(node):
+        yield from _restored(node, function)
         return
     for step in steps_in(function):
         if not ON_PURPOSE.search(function.text) and _acts_on(node, step, function):
@@ -48,6 +55,38 @@ def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             return
 
 
+def _restored(node: ast.Call, function: Function) -> Iterator[Suspicion]:
+    """`self.train(was)` after a loop that generates in the mode that it found."""
+    model, named = _receiver(node), node.args[0] if len(node.args) == 1 else None
+    was = bound_to(named, function) if isinstance(named, ast.Name) else None
+    kept = was is not None and model is not None and ast.unparse(was) == f"{model}.training"
+    if not kept or not _never_evaluates(function) or ON_PURPOSE.search(function.text):
+        return
+    for step in steps_in(function):
+        if model in _models(step.forward, function) and start(node) > end(step.loop):
+            yield Suspicion(
+                rule=CODE,
+                location=function.module.location(node),
+                symbol=function.symbol,
+                message=(
+                    f"`{function.name}` puts the mode of `{model}` back and never changes it: "
+                    "called while the model trains, dropout acts on every token"
+                ),
+                extent=(node.lineno, node.end_lineno or node.lineno),
+            )
+            return
+
+
+def _never_evaluates(function: Function) -> bool:
+    """Whether nothing in a function may switch a mode but one call."""
+    calls = [one for one in own_nodes(function.node) if isinstance(one, ast.Call)]
+    switches = [one for one in calls if called_name(one) in ("eval", "train", "apply")]
+    return len(switches) == 1 and not any(
+        isinstance(one, ast.With) and "eval" in ast.unparse(one.items[0].context_expr)
+        for one in own_nodes(function.node)
+    )
+
+
 def _turns_on(call: ast.Call) -> bool:
     """`train()`, `train(True)`, `train(mode=True)`."""
     given = [*call.args, *(one.value for one in call.keywords)]
@@ -56,31 +95,56 @@ def _turns_on(call: ast.Call) -> bool:
 
 def _acts_on(switch: ast.Call, step: Step, function: Function) -> bool:
     """Whether the model of a loop is certainly in training mode where the loop runs it."""
-    model = _model(step.forward.func)
-    statement = function.statements_around(switch)
-    plain = not any(isinstance(one, ast.If | ast.Try | ast.For | ast.While) for one, _ in statement)
-    if not plain or model is None or _receiver(switch) != model or start(switch) > start(step.loop):
+    model = _receiver(switch)
+    known = model is not None and model in _models(step.forward, function)
+    if not known or not _always_before(switch, step, function):
         return False
+    # In the loop the switch comes back with each turn, whatever follows the model.
+    last = start(step.forward) if start(switch) > start(step.loop) else end(step.loop)
     return not any(
         isinstance(node, ast.Call)
         and node is not switch
         and called_name(node) in ("eval", "train", "requires_grad_", "apply")
-        and start(switch) < start(node) <= end(step.loop)
+        and start(switch) < start(node) <= last
         for node in own_nodes(function.node)
     )
 
 
-def _model(called: ast.expr) -> str | None:
-    """The name of the model that a call runs: `self(x)`, `model.forward(x)`."""
-    if isinstance(called, ast.Attribute) and called.attr == "forward":
-        called = called.value
-    return called.id if isinstance(called, ast.Name) else None
+def _always_before(switch: ast.Call, step: Step, function: Function) -> bool:
+    """Whether the switch runs before the model, each time that the model runs."""
+    if start(switch) > start(step.forward):
+        return False
+    around = function.statements_around(switch)
+    for statement, inner in zip(around, [*around[1:], None], strict=True):
+        one = statement[0]
+        body = one.body if isinstance(one, ast.Try) else []
+        tried = inner is not None and inner[0] in body
+        seldom = isinstance(one, ast.If | ast.Try | ast.For | ast.While)
+        if seldom and one is not step.loop and not tried:
+            return False
+    return True
+
+
+def _models(forward: ast.Call, function: Function) -> list[str]:
+    """The models that a call runs: `self(x)`, `model.forward(x)`, or those of a helper."""
+    helper = helper_called(forward, function)
+    if helper is None:
+        return [ast.unparse(_without_forward(forward.func))]
+    inside = [ast.unparse(_without_forward(one.func)) for one in calls_below(helper)]
+    kept = [one for one in inside if one == "self" or one.startswith("self.")]
+    return [*kept, *(one.id for one in forward.args if isinstance(one, ast.Name))]
+
+
+def _without_forward(called: ast.expr) -> ast.expr:
+    named = isinstance(called, ast.Attribute) and called.attr == "forward"
+    return called.value if named and isinstance(called, ast.Attribute) else called
 
 
 def _receiver(switch: ast.Call) -> str | None:
-    called = switch.func
-    value = called.value if isinstance(called, ast.Attribute) else None
-    return value.id if isinstance(value, ast.Name) else None
+    """`model`, `self` or `self.model`."""
+    value = switch.func.value if isinstance(switch.func, ast.Attribute) else None
+    plain = isinstance(value, ast.Name) or (value is not None and self_attribute(value))
+    return ast.unparse(value) if value is not None and plain else None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

@@ -11,8 +11,12 @@ from gptdoctor.core.measurements.generation import EndRun, GeneratedMethod, Gene
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.generating import CHOOSING, never_read, steps_in
+from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.generating import CHOOSING, Step, first_step, never_read
+from gptdoctor.source.names import called_name
+from gptdoctor.source.temperature import last_name
+from gptdoctor.source.text_values import bound_to
 
 CODE = "GD412"
 PROBE = "generation"
@@ -20,12 +24,26 @@ PROBE = "generation"
 
 # Parameters of these names hold the token that ends a text.
 _END = re.compile(r"^(eos|stop|end)(_(token|tok))?(_?(ids?|idx|index|tokens?))?$")
+_LEAVING = (ast.Break, ast.Return)
+# What counts the rows of a batch, or makes several; and what says that there is only one.
+_ROWS = re.compile(
+    r"\.size\(0\)|\.shape\[0\]|\b(batch_?size|bsz|n_?rows|num_(return_sequences|samples))\b"
+    r"|\b(b|bs|bsz|batch|rows|n), \w+ = \w+\.(shape|size\(\))",
+    re.IGNORECASE,
+)
+_SINGLE = re.compile(
+    r"(\.size\(0\)|\.shape\[0\]|batch_?size|bsz|\bb) *[=!>]=? *1\b"
+    r"|\bfinished|\bdone\b|\balive\b|unfinished",
+    re.IGNORECASE,
+)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
-    if function is None or all(step.choice is not node for step in steps_in(function)):
+    step = first_step(node, function)
+    if function is None or step is None:
         return
+    yield from _by_one_row(step, function)
     for given in never_read(function, _END):
         yield Suspicion(
             rule=CODE,
@@ -35,6 +53,83 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             details={"parameter": given.arg},
             extent=(function.node.lineno, function.node.end_lineno or function.node.lineno),
         )
+
+
+def _by_one_row(step: Step, function: Function) -> Iterator[Suspicion]:
+    """`if (token == eos).any(): break`, where a text has several rows."""
+    for node in own_nodes(step.loop) if _has_rows(function) else ():
+        if not isinstance(node, ast.If) or not any(isinstance(one, _LEAVING) for one in node.body):
+            continue
+        compared = _any_of(node.test, function)
+        if compared is not None and _is_end(compared):
+            yield Suspicion(
+                rule=CODE,
+                location=function.module.location(node.test),
+                symbol=function.symbol,
+                message=(
+                    f"`{function.name}` ends the texts of all rows as soon as one of them draws "
+                    f"`{ast.unparse(_end_of(compared))}`"
+                ),
+                details={"parameter": ast.unparse(_end_of(compared))},
+                extent=(node.lineno, node.body[-1].end_lineno or node.lineno),
+            )
+
+
+def _any_of(test: ast.expr, function: Function) -> ast.Compare | None:
+    """The comparison with a token of which one row is enough, or by which the first decides.
+
+    `(x == y).any()`, `torch.any(x == y)`, `y in x`, `x[0] == y`; by a name, and in `a and b`.
+    """
+    parts = test.values if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else [test]
+    for part in parts:
+        value = part
+        while called_name(value) in ("item", "bool") and isinstance(value, ast.Call):
+            value = value.args[0] if value.args else _receiver(value)
+        if called_name(value) == "any" and isinstance(value, ast.Call):
+            value = value.args[0] if value.args else _receiver(value)
+            bound = bound_to(value, function) if isinstance(value, ast.Name) else None
+            value = value if bound is None else bound
+            if called_name(value) == "eq" and isinstance(value, ast.Call) and len(value.args) == 1:
+                return ast.Compare(_receiver(value), [ast.Eq()], value.args)
+            if isinstance(value, ast.Compare) and isinstance(value.ops[0], ast.Eq):
+                return value
+        elif isinstance(value, ast.Compare) and _asks_first(value):
+            return value
+    return None
+
+
+def _asks_first(compared: ast.Compare) -> bool:
+    """Whether a comparison looks at the first row alone, or for one row among all."""
+    if isinstance(compared.ops[0], ast.In):
+        return True
+    index = compared.left
+    while called_name(index) in ("item", "int") and isinstance(index, ast.Call):
+        index = index.args[0] if index.args else _receiver(index)
+    places = index.slice if isinstance(index, ast.Subscript) else None
+    first = places.elts[0] if isinstance(places, ast.Tuple) and places.elts else places
+    zero = isinstance(first, ast.Constant) and first.value == 0
+    return zero and isinstance(compared.ops[0], ast.Eq)
+
+
+def _receiver(call: ast.Call) -> ast.expr:
+    return call.func.value if isinstance(call.func, ast.Attribute) else call.func
+
+
+def _is_end(compared: ast.Compare) -> bool:
+    """Whether one side is called the token that ends a text."""
+    return _END.search(last_name(_end_of(compared)).lower()) is not None
+
+
+def _end_of(compared: ast.Compare) -> ast.expr:
+    """The side that is called so, or the right one."""
+    left = last_name(compared.left).lower()
+    return compared.left if _END.search(left) else compared.comparators[0]
+
+
+def _has_rows(function: Function) -> bool:
+    """Whether a function counts the rows of its text, and does not ask for a single one."""
+    text = function.text
+    return _ROWS.search(text) is not None and _SINGLE.search(text) is None
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -153,7 +248,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls(*CHOOSING): _suspect},
+    suspects={ast.For: _suspect, ast.While: _suspect},
+    words=CHOOSING,
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

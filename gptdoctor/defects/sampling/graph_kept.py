@@ -11,15 +11,16 @@ from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, 
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_switches import may_state_switch
 from gptdoctor.source.generating import (
     CHOOSING,
     WITHOUT_GRADIENTS,
+    first_step,
     header,
-    steps_in,
+    runs_without_gradients,
     switched_off,
 )
 from gptdoctor.source.generation_tests import watched
@@ -36,9 +37,10 @@ _LEARNS = re.compile(r"log_?prob|logp|entrop|gumbel|reward|straight_through|back
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
-    if function is None or all(step.choice is not node for step in steps_in(function)):
+    step = first_step(node, function)
+    if function is None or step is None or runs_without_gradients(step, function):
         return
-    if function.name.startswith("_") or function.name == "forward" or switched_off(function):
+    if function.name.startswith("_") or function.name == "forward":
         return
     first, last = function.node.lineno, function.node.end_lineno or function.node.lineno
     text = "\n".join(visit.module.lines[first - 1 : last])
@@ -145,7 +147,8 @@ DEFECT = Defect(
         "Every forward pass of a method that generates keeps what a backward pass would need."
     ),
     explanation=(
-        "The method runs several forward passes with gradients on, and returns tokens, through "
+        "The method runs several forward passes with gradients on, itself or by a helper, and "
+        "returns tokens, through "
         "which no gradient can flow. Not meant: a method under no_grad or inference_mode, one "
         "step that a caller runs in a loop of its own, and a method that returns something that "
         "can be differentiated."
@@ -161,7 +164,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls(*CHOOSING): _suspect},
+    suspects={ast.For: _suspect, ast.While: _suspect},
+    words=CHOOSING,
     confidence=Confidence.MEDIUM,
     convicts={PROBE: _convict},
     proof=Proof(test=_test),

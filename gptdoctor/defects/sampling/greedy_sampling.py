@@ -12,18 +12,18 @@ from gptdoctor.core.measurements.sampling import SampledMethod, Sampling
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.generation_tests import draws, known
-from gptdoctor.source.promised_draws import greedy_pick, promises_of
+from gptdoctor.source.promised_draws import greedy_pick, may_promise, promises_of
 
 CODE = "GD405"
 PROBE = "sampling"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or not visit.in_loop:
-        return  # as nearly all
     function = visit.flow
-    if function is None:
+    if not isinstance(node, ast.Call) or function is None:
         return
+    if not visit.in_loop and not may_promise(function):
+        return  # as nearly all
     promises = promises_of(function)
     pick = greedy_pick(node, visit.project, function) if promises else None
     if pick is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Confidence, Conviction, Severity, Status, Suspicion, Value
@@ -11,8 +12,10 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.generating import steps_in
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
+from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
 
 CODE = "GD409"
@@ -21,41 +24,89 @@ PROBE = "generation"
 
 # Decorators that leave the mode alone.
 _PLAIN = frozenset({"no_grad", "inference_mode", "no_grad()", "inference_mode()"})
+# Methods that a training loop calls, where the mode to come back to is known.
+_TRAINING = re.compile(r"^_?(on_|log_|train|valid|evaluat|fit)|_(callback|hook|epoch|step)$")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function, owner = visit.flow, visit.owner
-    if not isinstance(node, ast.Call) or function is None or owner is None or node.args:
+    if not isinstance(node, ast.Call) or function is None or owner is None:
         return
-    called = node.func
-    own = isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name)
-    if not own or ast.unparse(called) != "self.eval" or not visit.project.is_network(owner):
+    mode = _mode(node)
+    if mode is None or not function.method or not visit.project.is_network(owner):
         return
-    if function.method and steps_in(function) and not _restores(function, node):
-        yield Suspicion(
-            rule=CODE,
-            location=visit.module.location(node),
-            symbol=function.symbol,
-            message=(
-                f"`{function.name}` finds the model training and leaves it evaluating: nothing "
-                "calls train() afterwards"
-            ),
-            extent=(node.lineno, node.end_lineno or node.lineno),
-        )
+    steps = steps_in(function)
+    if not steps or _is_guarded(function, node):
+        return
+    if mode and _ends_training(function, node, steps[0]):
+        told = "leaves the model training, whatever its mode was before"
+    elif not mode and not _restores(function):
+        told = "finds the model training and leaves it evaluating: nothing calls train() afterwards"
+    else:
+        return
+    yield Suspicion(
+        rule=CODE,
+        location=visit.module.location(node),
+        symbol=function.symbol,
+        message=f"`{function.name}` {told}",
+        extent=(node.lineno, node.end_lineno or node.lineno),
+    )
 
 
-def _restores(function: Function, switch: ast.Call) -> bool:
-    """Whether something may put the mode back: train(), a decorator, a block; or asks for it."""
+def _mode(switch: ast.Call) -> bool | None:
+    """Whether `self.train()` or `self.eval()` is called; `train(False)` evaluates."""
+    called = self_attribute(switch.func)
+    given = [*switch.args, *(one.value for one in switch.keywords)]
+    if called == "eval":
+        return None if given else False
+    values = [one.value for one in given if isinstance(one, ast.Constant)]
+    if called != "train" or len(values) < len(given) or len(given) > 1:
+        return None
+    return bool(values[0]) if values else True
+
+
+def _is_guarded(function: Function, switch: ast.Call) -> bool:
+    """Whether a decorator may put the mode back, or a test decides on the switch."""
     names = [ast.unparse(one).rpartition("torch.")[2] for one in function.node.decorator_list]
     if any(name not in _PLAIN for name in names):
         return True
     around = function.statements_around(switch)
-    if any(isinstance(one, ast.If) for one, _ in around):
-        return True
+    return any(isinstance(one, ast.If) for one, _ in around)
+
+
+def _restores(function: Function) -> bool:
+    """Whether something may put the mode back by train(), or asks for it.
+
+    A mode that is only kept under a name that nothing reads puts nothing back.
+    """
+    kept = {
+        node.value
+        for node in own_nodes(function.node)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and not loads_of(function).get(node.targets[0].id)
+    }
     return any(
         isinstance(node, ast.Attribute) and node.attr in ("train", "training")
         for node in own_nodes(function.node)
+        if node not in kept and not _evaluates(node, function)
     )
+
+
+def _evaluates(node: ast.AST, function: Function) -> bool:
+    """Whether an attribute is called as `train(False)`."""
+    calls = (one for one in own_nodes(function.node) if isinstance(one, ast.Call))
+    return any(one.func is node and _mode(one) is False for one in calls)
+
+
+def _ends_training(function: Function, switch: ast.Call, step: Step) -> bool:
+    """Whether the model evaluated while it generated, and is always put into training then."""
+    if _TRAINING.search(function.name) or start(switch) < end(step.loop):
+        return False
+    nodes = list(own_nodes(function.node))
+    asked = any(isinstance(node, ast.Attribute) and node.attr == "training" for node in nodes)
+    switches = [_mode(node) for node in nodes if isinstance(node, ast.Call)]
+    return not asked and False in switches
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -156,7 +207,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("eval"): _suspect},
+    suspects={calls("eval", "train"): _suspect},
     confidence=Confidence.MEDIUM,
     convicts={PROBE: _convict},
     proof=Proof(test=_test),

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.drawn_scores import raw_paths
 from gptdoctor.source.draws import DRAWING, draw_at, is_raw, raw_ways
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.temperature import Frame
 
 CODE = "GD416"
 
@@ -18,8 +20,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     draw = draw_at(node, visit.flow)
     if draw is None or visit.flow is None or draw.logits:
         return
-    ways = raw_ways(draw.given, visit.flow)
-    if not ways or any(_is_mapped(one.argument, visit, visit.flow) for one in ways):
+    paths = raw_paths(draw.given, Frame(visit.project, visit.flow))
+    ends = [way for path in paths for way, function in path[-1:] if function == visit.flow]
+    if not paths or any(_is_mapped(one.argument, visit, visit.flow) for one in ends):
         return
     yield Suspicion(
         rule=CODE,

@@ -7,7 +7,11 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.draws import draw_at, probabilities
+from gptdoctor.source.drawn_scores import probabilities
+from gptdoctor.source.draws import DISTRIBUTIONS, draw_at
+from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.names import called_name
+from gptdoctor.source.temperature import Frame
 
 CODE = "GD417"
 
@@ -16,8 +20,11 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     draw = draw_at(node, visit.flow)
     if draw is None or visit.flow is None or not draw.logits:
         return
-    for made in probabilities(draw.given, visit.flow)[:1]:
-        lines = [made.lineno, draw.call.lineno, draw.call.end_lineno or 0]
+    kind = "sigmoid" if called_name(node).endswith("Bernoulli") else "softmax"
+    for made in probabilities(draw.given, Frame(visit.project, visit.flow), kind)[:1]:
+        lines = [draw.call.lineno, draw.call.end_lineno or 0]
+        if start(visit.flow.node) <= start(made) <= end(visit.flow.node):
+            lines.append(made.lineno)
         yield Suspicion(
             rule=CODE,
             location=visit.module.location(node),
@@ -25,7 +32,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             message=(
                 f"`{ast.unparse(made)}` gives probabilities, and "
                 f"`{ast.unparse(draw.call.func)}` is told that they are logits: it takes their "
-                "softmax again, after which all tokens are about as likely"
+                f"{kind} again, after which all choices are about as likely"
             ),
             extent=(min(lines), max(lines)),
         )
@@ -66,9 +73,10 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="A distribution is told that probabilities are logits, and takes their softmax.",
     explanation=(
-        "Categorical(logits=p) takes the softmax of p. Where p has been through softmax already, "
-        "its numbers lie between 0 and 1, and the second softmax leaves them nearly equal. Not "
-        "meant: logarithms of probabilities, which are logits as good as any."
+        "Categorical(logits=p), or one of its like, takes the softmax of p. Where p has been "
+        "through softmax already, its numbers lie between 0 and 1, and the second softmax leaves "
+        "them nearly equal. Not meant: logarithms of probabilities, which are logits as good as "
+        "any."
     ),
     harm=(
         "Over a vocabulary of thousands every token is drawn about as often as any other, "
@@ -80,5 +88,5 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("logits=probs", "probs=probs"),
-    suspects={calls("Categorical"): _suspect},
+    suspects={calls(*DISTRIBUTIONS): _suspect},
 )

@@ -16,17 +16,21 @@ from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.scaled_by_arguments import multiplied_by_arguments, takes_temperature
 from gptdoctor.source.temperature_draws import FOLLOWS, PROBE, read_draws
-from gptdoctor.source.temperature_scalings import Scaled, scalings_before
+from gptdoctor.source.temperature_scalings import Scaled, scalings_of
 
 CODE = "GD403"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    draw = draw_at(node, visit.flow)
-    for scaled in scalings_before(draw, visit.flow) if draw and visit.flow else ():
+    flow = visit.flow
+    draw = draw_at(node, flow)
+    if draw is None or flow is None:
+        return
+    for scaled in scalings_of(draw, visit.project, flow):
         if not scaled.probabilities and not scaled.divides:
-            last = draw.call.end_lineno if draw else None
-            yield _suspicion(scaled, visit.symbol, max(scaled.line, last or 0), visit)
+            near = scaled.function == flow
+            last = draw.call.end_lineno if near else getattr(scaled.node, "end_lineno", None)
+            yield _suspicion(scaled, max(scaled.line, last or 0))
 
 
 def _suspect_helper(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -35,15 +39,14 @@ def _suspect_helper(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     function = functions_of(visit.project, visit.module).get(node)
     for scaled in multiplied_by_arguments(function) if function else ():
-        last = node.end_lineno or scaled.line
-        yield _suspicion(scaled, function.symbol if function else "", last, visit)
+        yield _suspicion(scaled, node.end_lineno or scaled.line)
 
 
-def _suspicion(scaled: Scaled, symbol: str, last: int, visit: Visit) -> Suspicion:
+def _suspicion(scaled: Scaled, last: int) -> Suspicion:
     return Suspicion(
         rule=CODE,
-        location=visit.module.location(scaled.node),
-        symbol=symbol,
+        location=scaled.function.module.location(scaled.node),
+        symbol=scaled.function.symbol,
         message=(
             f"`{ast.unparse(scaled.node)}` makes the draws sharper the higher "
             f"`{scaled.temperature}` is: a temperature divides logits"
@@ -117,10 +120,11 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="A higher temperature makes the draws sharper, a lower one more even.",
     explanation=(
-        "The logits are multiplied by the temperature, or divided by its reciprocal, so that the "
-        "tokens follow softmax(logits * temperature). A function that scales logits by a number it "
-        "is given under that name is looked at, too, whoever draws from them. Not meant: a "
-        "parameter that is called an inverse temperature, or beta, and a learnt scale."
+        "The logits are multiplied by the temperature, or divided by its reciprocal, or their "
+        "probabilities are raised to its power, so that the tokens follow softmax(logits * "
+        "temperature). A function that scales logits by a number it is given under that name is "
+        "looked at, too, whoever draws from them. Not meant: a parameter that is called an "
+        "inverse temperature, or beta, and a learnt scale."
     ),
     harm=(
         "The parameter does the opposite of what every other library means by it: careful "

@@ -14,20 +14,24 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.draws import DRAWING, draw_at
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
-from gptdoctor.source.temperature_scalings import scalings_before
+from gptdoctor.source.temperature_scalings import scalings_of
 
 CODE = "GD404"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    draw = draw_at(node, visit.flow)
-    for scaled in scalings_before(draw, visit.flow) if draw and visit.flow else ():
+    flow = visit.flow
+    draw = draw_at(node, flow)
+    if draw is None or flow is None:
+        return
+    for scaled in scalings_of(draw, visit.project, flow):
         if scaled.probabilities:
-            last = draw.call.end_lineno if draw else None
+            near = scaled.function == flow
+            last = draw.call.end_lineno if near else getattr(scaled.node, "end_lineno", None)
             yield Suspicion(
                 rule=CODE,
-                location=visit.module.location(scaled.node),
-                symbol=visit.symbol,
+                location=scaled.function.module.location(scaled.node),
+                symbol=scaled.function.symbol,
                 message=(
                     f"`{ast.unparse(scaled.node)}` scales what has been through softmax: "
                     f"`{scaled.temperature}` belongs before it"

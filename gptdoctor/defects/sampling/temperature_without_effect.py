@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
@@ -11,11 +12,14 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.draws import DRAWING
-from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.generating import never_read
+from gptdoctor.source.bypassed_temperature import scaled_beside
+from gptdoctor.source.draws import DRAWING, scaling_of
+from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
+from gptdoctor.source.generating import first_step, never_read, steps_in
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.model_calls import helper_called
+from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
 
@@ -29,7 +33,7 @@ WHOLE = 0.6
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
-    if function is None or function.name.startswith("__"):
+    if function is None or (function.name.startswith("__") and function.name != "__call__"):
         return
     idle = never_read(function, NAME, asked=True)
     for given in idle:
@@ -37,26 +41,97 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for name, scaled in _dropped(function):
         if name not in [given.arg for given in idle]:
             yield _suspicion(scaled, name, visit, function)
+    for name, kept in _kept(function):
+        yield _suspicion(kept, name, visit, function)
+    for given, helper in _left_by_helpers(function, visit):
+        yield _suspicion(given, given.arg, visit, helper)
+    passed = scaled_beside(node, function)
+    if passed is not None:
+        yield _suspicion(passed[1], passed[0], visit, function)
 
 
-def _dropped(function: Function) -> Iterator[tuple[str, ast.Assign]]:
-    """Assignments that alone read a temperature, to names that nothing reads."""
+def _left_by_helpers(function: Function, visit: Visit) -> Iterator[tuple[ast.arg, Function]]:
+    """The temperatures that a method hands to a helper alone, which does not read them."""
+    given = [one for one in function.parameter_names if NAME.search(one)]
+    loads = loads_of(function).get(given[0], []) if len(given) == 1 else []
+    for call in own_nodes(function.node) if len(loads) == 1 else ():
+        told = isinstance(call, ast.Call) and loads[0] in [
+            *call.args,
+            *(one.value for one in call.keywords),
+        ]
+        node = helper_called(call, function) if told and isinstance(call, ast.Call) else None
+        helper = functions_of(visit.project, visit.module).get(node) if node is not None else None
+        if helper is not None:
+            yield from ((idle, helper) for idle in never_read(helper, NAME, asked=True))
+
+
+def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A temperature that a method takes and never hands to the helper that draws for it."""
+    function = visit.flow
+    if function is None or first_step(node, function) is None or function.name.startswith("__"):
+        return
+    helpers = (helper_called(step.choice, function) for step in steps_in(function))
+    inside = (call for one in helpers if one is not None for call in calls_below(one))
+    if any(called_name(call) in DRAWING for call in inside):
+        for given in never_read(function, NAME, asked=True):
+            yield _suspicion(given, given.arg, visit, function)
+
+
+def _dropped(function: Function) -> Iterator[tuple[str, ast.stmt]]:
+    """Statements that alone read a temperature: assignments to names that nothing reads, and
+    operations of which nothing is kept.
+    """
+    given = {one for one in function.bindings.by_name if NAME.search(one)}
+    given &= set(function.parameter_names)
+    if not given:
+        return
     loads = [
         node
         for node in every_node(function.node)
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     ]
-    given = {one for one in function.bindings.by_name if NAME.search(one)}
-    for statement in own_nodes(function.node) if given else ():
-        target = statement.targets[0] if isinstance(statement, ast.Assign) else None
-        if not isinstance(statement, ast.Assign) or not isinstance(target, ast.Name):
+    asked = _asked(function)
+    for statement in own_nodes(function.node):
+        if not isinstance(statement, ast.Assign | ast.Expr):
             continue
         inside = [one for one in every_node(statement.value) if isinstance(one, ast.Name)]
-        for name in {one.id for one in inside} & given & set(function.parameter_names):
-            others = [one for one in loads if one.id == name and one not in inside]
-            read = any(one.id == target.id for one in loads)
-            if not others and not read and target.id != name:
+        for name in {one.id for one in inside} & given:
+            alone = not any(
+                one.id == name and one not in inside and one not in asked for one in loads
+            )
+            if alone and _is_unused(statement, name, loads, function):
                 yield name, statement
+
+
+def _kept(function: Function) -> Iterator[tuple[str, ast.expr]]:
+    """The temperature that a class is given and keeps, and that nothing in its file reads."""
+    owner = function.owner
+    for name, values in owner.attributes.items() if owner is not None else ():
+        if not NAME.search(name) or not isinstance(values[0], ast.Name) or len(values) > 1:
+            continue
+        text = function.module.text
+        reads = re.findall(rf"\b(?:{name}['\"]|\w+\.{name}\b(?!\s*=[^=]))", text)
+        if values[0].id == name and not reads and "__dict__" not in text:
+            yield name, values[0]
+
+
+def _asked(function: Function) -> set[ast.AST]:
+    """The names in comparisons: a temperature that is only compared changes no logits."""
+    tests = (node for node in every_node(function.node) if isinstance(node, ast.Compare))
+    return {one for test in tests for one in every_node(test) if isinstance(one, ast.Name)}
+
+
+def _is_unused(
+    statement: ast.Assign | ast.Expr, name: str, loads: list[ast.Name], function: Function
+) -> bool:
+    """Whether nothing reads what a statement makes."""
+    if isinstance(statement, ast.Expr):
+        scaling = scaling_of(statement.value, function)
+        return scaling is not None and not called_name(statement.value).endswith("_")
+    target = statement.targets[0]
+    if not isinstance(target, ast.Name) or target.id == name:
+        return False
+    return not any(one.id == target.id for one in loads)
 
 
 def _suspicion(node: ast.AST, name: str, visit: Visit, function: Function) -> Suspicion:
@@ -143,9 +218,10 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="Tokens are drawn at random, and alike at every temperature.",
     explanation=(
-        "A method takes a temperature and draws its tokens, but the temperature never reaches the "
-        "logits: it is not used, or what it has scaled is not what is drawn from. Not meant: "
-        "greedy decoding (GD401), and a temperature that scales probabilities (GD404)."
+        "A method takes a temperature and draws its tokens, but the temperature never reaches the"
+        " logits: it is not used, no helper is told of it, or what it has scaled is not what is "
+        "drawn from. Not meant: greedy decoding (GD401), and a temperature that scales "
+        "probabilities (GD404)."
     ),
     harm=(
         "Whoever lowers the temperature to get a careful text, or raises it to get a varied one, "
@@ -159,7 +235,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls(*DRAWING): _suspect},
+    suspects={calls(*DRAWING): _suspect, ast.For: _suspect_loop, ast.While: _suspect_loop},
+    words=DRAWING,
     convicts={PROBE: _convict},
     proof=Proof(measures=TEMPERATURE_MEASURES, test=follows_temperature),
 )

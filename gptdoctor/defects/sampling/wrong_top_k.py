@@ -4,43 +4,98 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import Conviction, Severity, Suspicion, Value
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_turns import number
+from gptdoctor.source.activations import activation
+from gptdoctor.source.drawn_ranks import ranks_taken
+from gptdoctor.source.draws import scored_from
+from gptdoctor.source.flow_calls import callers
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
+from gptdoctor.source.names import called_name
+from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.token_cuts import TokenCut, cuts_in, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
-from gptdoctor.source.value_ways import keyword, operation
+from gptdoctor.source.top_k_bounds import (
+    from_the_wrong_end,
+    is_first,
+    is_left,
+    marks_likeliest,
+    more_than_asked,
+)
+from gptdoctor.source.value_ways import keyword, operation, ways_of
 
 CODE = "GD406"
+KEPT_BY_ZERO = (
+    "gives 0 to the tokens that it shuts out, and the softmax that follows draws them all the same"
+)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
+    sorts = called_name(node) == "sort"
+    wrongs = _of_sort(node, function) if sorts else _wrongs(node, visit, function)
+    for place, told, line in wrongs:
+        lines = [node.lineno, line, place.lineno]
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(place),
+            symbol=visit.symbol,
+            message=f"`{ast.unparse(place)}` {told}",
+            extent=(min(lines), max(lines)),
+        )
+
+
+def _wrongs(
+    topk: ast.Call, visit: Visit, function: Function
+) -> Iterator[tuple[ast.expr, str, int]]:
+    """Where a filter of the values of topk goes wrong, what it does, and where it is applied."""
     for cut in cuts_in(function):
-        if made_by(cut.bound, "topk", function) is not node:
+        cut = _bound_last(cut, function)
+        if made_by(cut.bound, "topk", function) is topk:
+            wrong = _wrong(topk, cut, visit, function)
+            if wrong is not None:
+                yield (*wrong, cut.node.lineno)
+    if is_left(topk, function):
+        yield topk, "gives a threshold that nothing reads: no token is shut out", topk.lineno
+    marked = marks_likeliest(topk, function)
+    if marked is not None:
+        yield marked, "shuts out the likeliest tokens, and keeps all others", marked.lineno
+    base = _filled_up(topk, visit, function)
+    if base is not None:
+        yield base, KEPT_BY_ZERO, base.lineno
+    for draw in ranks_taken(topk, function):
+        told = "draws ranks among the likeliest, which are taken for tokens: nothing looks them up"
+        yield draw, told, draw.lineno
+
+
+def _of_sort(sort: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str, int]]:
+    """The same of the values of a sort."""
+    for cut in cuts_in(function):
+        if cut.larger or made_by(cut.bound, "sort", function) is not sort:
             continue
-        wrong = _wrong(node, cut, function)
-        if wrong is not None:
-            place, told = wrong
-            lines = [node.lineno, cut.node.lineno]
-            yield Suspicion(
-                rule=CODE,
-                location=visit.module.location(place),
-                symbol=visit.symbol,
-                message=f"`{ast.unparse(place)}` {told}",
-                extent=(min(lines), max(lines)),
-            )
+        if from_the_wrong_end(cut.bound, sort, function):
+            told = "takes the threshold from the wrong end of the order: nearly all tokens stay"
+            yield cut.node, told, cut.node.lineno
 
 
-def _wrong(topk: ast.Call, cut: TokenCut, function: Function) -> tuple[ast.expr, str] | None:
+def _bound_last(cut: TokenCut, function: Function) -> TokenCut:
+    """`v > z` as `z < v`."""
+    if made_by(cut.bound, "topk", function) or not made_by(cut.number, "topk", function):
+        return cut
+    return replace(cut, number=cut.bound, bound=cut.number, larger=not cut.larger)
+
+
+def _wrong(
+    topk: ast.Call, cut: TokenCut, visit: Visit, function: Function
+) -> tuple[ast.expr, str] | None:
     """What is wrong with a threshold that topk gives, and where."""
     largest = keyword(topk, "largest")
     if isinstance(largest, ast.Constant) and largest.value is False:
@@ -49,24 +104,74 @@ def _wrong(topk: ast.Call, cut: TokenCut, function: Function) -> tuple[ast.expr,
         return None
     if cut.larger:
         return cut.node, "shuts out the likeliest tokens, and keeps all others"
-    more = _more(topk, function)
+    if is_first(cut.bound, topk, function):
+        return cut.node, "takes the likeliest token for the threshold: no other one stays"
+    more = more_than_asked(topk, function)
     if more == 1 and not cut.even:
         return topk, "keeps one token more than it is asked for"
+    if more == 0 and cut.even:
+        return cut.node, "shuts out the last of the k likeliest tokens as well"
+    zero = cut.fill is None or _is_zero(cut.fill)
+    if zero and _becomes_shares(cut.at, visit, function):
+        place = cut.at if isinstance(cut.at, ast.expr) else cut.node
+        return place, KEPT_BY_ZERO
     return None
+
+
+def _filled_up(topk: ast.Call, visit: Visit, function: Function) -> ast.Call | None:
+    """`zeros_like(z)` that the values of topk are scattered into, where a softmax comes next."""
+    for node in own_nodes(function.node):
+        if not isinstance(node, ast.Call) or called_name(node) not in ("scatter", "scatter_"):
+            continue
+        made = operation(node, function)
+        base = None if made is None else made[1]
+        base = bound_to(base, function) if isinstance(base, ast.Name) else base
+        blank = called_name(base) in ("zeros_like", "zeros", "new_zeros")
+        values = node.args[-1] if node.args else node
+        known = blank and made_by(values, "topk", function) is topk
+        if known and isinstance(base, ast.Call) and _becomes_shares(node, visit, function):
+            return base
+    return None
+
+
+def _is_zero(value: ast.expr) -> bool:
+    return (isinstance(value, ast.Constant) and value.value == 0) or (
+        called_name(value) == "zeros_like"
+    )
+
+
+def _becomes_shares(made: ast.AST, visit: Visit, function: Function) -> bool:
+    """Whether what a filter leaves goes into a softmax, here or where its helper is called."""
+    if _softmax_of(made, function):
+        return True
+    if not any(value is made or _holds(value, made, function) for value in function.returned):
+        return False
+    sites = callers(visit.project, function)
+    return bool(sites) and all(_softmax_of(one.node, one.function) for one in sites)
+
+
+def _softmax_of(made: ast.AST, function: Function) -> bool:
+    """Whether a softmax in a function is taken of what a call or a statement makes."""
+    for node in own_nodes(function.node):
+        known = activation(node, function) if isinstance(node, ast.Call) else None
+        given = known[1] if known is not None and known[0] == "softmax" else None
+        if given is not None and _holds(given, made, function):
+            return True
+    return False
+
+
+def _holds(value: ast.expr, made: ast.AST, function: Function) -> bool:
+    """Whether a value is what a call makes, or a statement writes into, on one of its ways."""
+    written = made.value if isinstance(made, ast.Assign) else made
+    return any(
+        written is way.source or written in way.steps
+        for way in ways_of(value, function, scored_from, scaled=True)
+    )
 
 
 def _is_scores(value: ast.expr) -> bool:
     """Whether each token is compared by its score, and not by its rank."""
     return not isinstance(value, ast.Constant)
-
-
-def _more(topk: ast.Call, function: Function) -> int:
-    """How many more than k are taken: 1 for top_k + 1."""
-    made = operation(topk, function)
-    given = [one for one in topk.args if made is None or one is not made[1]]
-    count = keyword(topk, "k") or (given[0] if given else None)
-    plus = isinstance(count, ast.BinOp) and isinstance(count.op, ast.Add)
-    return (number(count.right) or 0) if plus and isinstance(count, ast.BinOp) else 0
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -120,7 +225,9 @@ DEFECT = Defect(
     summary="Top-k leaves other tokens than the k likeliest.",
     explanation=(
         "A method takes top_k, and what can still be drawn is not exactly the k likeliest tokens: "
-        "all of them, the least likely, one more or one less. Not meant: a method that is greedy, "
+        "all of them, the least likely, one more or one less. The text shows a threshold that is "
+        "not the k-th value, or compares the wrong way round, zeros that a softmax follows, and "
+        "ranks that nothing looks up in the order. Not meant: a method that is greedy, "
         "or that refuses the value with an error of its own."
     ),
     harm=(
@@ -133,7 +240,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("topk"): _suspect},
+    suspects={calls("topk", "sort"): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=FILTER_MEASURES, test=_test),
 )

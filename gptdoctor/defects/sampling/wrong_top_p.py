@@ -11,9 +11,12 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.sampling import FilterDraw
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.drawn_ranks import ranks_taken
+from gptdoctor.source.draws import raw_ways
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
-from gptdoctor.source.token_cuts import TokenCut, cuts_in, descends, made_by
+from gptdoctor.source.token_cuts import TokenCut, cuts_in, descends, made_by, sorts_behind
 from gptdoctor.source.token_filters import PROBE, read_filters
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
@@ -27,23 +30,53 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
+    for place, told, line in _wrongs(node, function):
+        lines = [node.lineno, line, place.lineno]
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(place),
+            symbol=visit.symbol,
+            message=f"`{ast.unparse(place)}` {told}",
+            extent=(min(lines), max(lines)),
+        )
+
+
+def _wrongs(summed: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str, int]]:
+    """Where a nucleus of running sums goes wrong, what it does, and where it is cut."""
+    made = operation(summed, function)
+    sort = made_by(made[1], "sort", function) if made is not None else None
+    if made is None or sort is None:
+        return
+    cut_here = False
     for cut in cuts_in(function):
         sums = _sums(cut.number, function)
-        if sums is None or sums[0] is not node or not _is_share(cut.bound):
+        if sums is None or sums[0] is not summed or not _is_share(cut.bound, function):
             continue
-        made = operation(node, function)
-        sort = made_by(made[1], "sort", function) if made is not None else None
-        wrong = _wrong(sort, cut, exclusive=sums[1]) if sort is not None else None
+        cut_here = True
+        wrong = _wrong(sort, cut, exclusive=sums[1] or cut.moved) or _elsewhere(cut, function)
+        wrong = wrong or _of_logits(summed, made[1], function)
         if wrong is not None:
-            place, told = wrong
-            lines = [node.lineno, cut.node.lineno, place.lineno]
-            yield Suspicion(
-                rule=CODE,
-                location=visit.module.location(place),
-                symbol=visit.symbol,
-                message=f"`{ast.unparse(place)}` {told}",
-                extent=(min(lines), max(lines)),
-            )
+            yield (*wrong, cut.node.lineno)
+    for draw in ranks_taken(sort, function) if cut_here else ():
+        told = "draws ranks in a falling order, which are taken for tokens: nothing looks them up"
+        yield draw, told, draw.lineno
+
+
+def _elsewhere(cut: TokenCut, function: Function) -> tuple[ast.expr, str] | None:
+    """Tokens in their own order, out of which a mask in the order of the shares is cut."""
+    if cut.placed or sorts_behind(cut.filled, function) is not False:
+        return None
+    place = cut.at if isinstance(cut.at, ast.expr) else cut.filled
+    return place, "is cut by a mask in the order of the sort: other tokens are shut out"
+
+
+def _of_logits(
+    summed: ast.Call, value: ast.expr, function: Function
+) -> tuple[ast.expr, str] | None:
+    """Sums of logits, which are no shares."""
+    if not raw_ways(value, function):
+        return None
+    return summed, "adds up logits, and not the shares that a softmax makes of them"
 
 
 def _sums(value: ast.expr, function: Function) -> tuple[ast.Call, bool] | None:
@@ -59,10 +92,16 @@ def _sums(value: ast.expr, function: Function) -> tuple[ast.Call, bool] | None:
     return (source, False) if known and isinstance(source, ast.Call) else None
 
 
-def _is_share(value: ast.expr) -> bool:
-    """Whether a bound is top_p itself; 1 - top_p is the share of the tail."""
-    name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
-    return _SHARE.search(name) is not None
+def _is_share(value: ast.expr, function: Function) -> bool:
+    """Whether a bound is top_p itself, by its name or as an argument; 1 - top_p is the tail's."""
+    if isinstance(value, ast.Attribute):
+        return _SHARE.search(value.attr) is not None
+    if not isinstance(value, ast.Name):
+        return False
+    found = function.reaching(value)
+    return _SHARE.search(value.id) is not None or (
+        len(found) == 1 and found[0].role is Role.ARGUMENT and "min" not in value.id
+    )
 
 
 def _wrong(sort: ast.Call, cut: TokenCut, *, exclusive: bool) -> tuple[ast.expr, str] | None:
@@ -136,7 +175,10 @@ DEFECT = Defect(
         "A method takes top_p, and what can still be drawn is not the nucleus: all tokens, the "
         "tail, or too many; or nothing is left where the likeliest token alone is above p. "
         "Whether the token that crosses p belongs to the nucleus differs between libraries: with "
-        "it (as the paper and transformers have it) and without it are both right."
+        "it (as the paper and transformers have it) and without it are both right. The text shows "
+        "a comparison or an order that is the wrong way round, sums of logits, a mask in the "
+        "order of the sort that tokens in their own order are cut by, and ranks that nothing "
+        "looks up."
     ),
     harm=(
         "What the filter is to keep out is drawn all the same, or generation fails as soon as the "

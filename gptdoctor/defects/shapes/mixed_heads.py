@@ -12,7 +12,8 @@ from gptdoctor.core.measurements.shapes import Shapes
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.named_axes import is_mixed, is_undone, may_name_axes
+from gptdoctor.source.named_axes import is_mixed, is_undone
+from gptdoctor.source.named_sizes import may_name_axes
 
 CODE = "GD306"
 PROBE = "shapes"

@@ -12,9 +12,11 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.memory_order import rank_of
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 CODE = "GD311"
+BATCHED = frozenset({"bmm", "baddbmm"})  # what they are given has three dimensions
 
 
 def see_turn(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -23,16 +25,19 @@ def see_turn(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     method = node.func if isinstance(node, ast.Call) else node
     if not isinstance(method, ast.Attribute) or visit.flow is None:
         return
+    turned = method.value
     if isinstance(node, ast.Call) and node.args:
-        return
+        if visit.module.names.called(node) != "torch.t":
+            return
+        turned = node.args[0]
     if _feeds_a_loop(visit.parents):
         return  # gates that are read expert by expert are GD301's
-    rank, least = _ranks(visit.project, method.value, visit.flow)
+    rank, least = _ranks(visit.project, turned, visit.flow)
+    if rank < 3 and called_name(visit.parent) in BATCHED:
+        rank, least = 3, ""
     if rank > 2:
         what = "takes two dimensions at the most" if called else "turns all of them round"
-        told = (
-            f"`{text_of(method.value)}` has {least}{rank} dimensions, and `.{method.attr}` {what}"
-        )
+        told = f"`{text_of(turned)}` has {least}{rank} dimensions, and `.{method.attr}` {what}"
         yield suspicion(CODE, node, visit.flow, told)
 
 

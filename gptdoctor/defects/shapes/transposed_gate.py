@@ -12,16 +12,24 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.shapes import ShapeCase, Shapes
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_axes import AxesReader
 from gptdoctor.source.flow_experts import ExpertLoop, expert_loop, mapped_loop
 from gptdoctor.source.flow_gates import Gate, transposed_gates
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import Turn, turn_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.project import Project
+from gptdoctor.source.swapped_products import (
+    SWAPPING,
+    multiplied_with,
+    names_first,
+    swaps_first_two,
+)
 
 CODE = "GD301"
 PROBE = "shapes"
+MULTIPLIED = "multiplied"  # how a gate is used that no loop takes apart
 # Rows influence each other by up to 3.3e-7 of the largest logit by rounding alone; the smallest
 # real leak seen is 7e-4.
 LEAST_INFLUENCE = 1e-5
@@ -43,6 +51,39 @@ def see_lambda(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     loop = mapped_loop(node, call, function)
     if loop is not None:
         yield from _judge(loop, visit)
+
+
+def see_product(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A gate with batch and time swapped, multiplied with what was not turned."""
+    if not isinstance(node, ast.Call) or not names_first(node):
+        return  # as most, which turn the last dimensions
+    function = visit.flow
+    turn = turn_of(node, function) if function else None
+    if turn is None or function is None or not swaps_first_two(turn):
+        return
+    partner = multiplied_with(turn, function)
+    if partner is not None:
+        yield _of_product(turn, partner)
+
+
+def _of_product(turn: Turn, partner: ast.expr) -> Suspicion:
+    location = turn.function.module.location(turn.node)
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=turn.function.symbol,
+        message=(
+            f"{text_of(turn.node)} swaps batch and time of the gate, and {text_of(partner)}, "
+            "which it is multiplied with, keeps them."
+        ),
+        details={
+            "gate": text_of(turn.base),
+            "transposed": text_of(turn.node),
+            "spelling": turn.spelling,
+            "use": MULTIPLIED,
+        },
+        extent=(location.line, location.end_line),
+    )
 
 
 @kept(8)
@@ -220,8 +261,9 @@ DEFECT = Defect(
         "A gate of shape (batch, time, experts) is turned around to bring the experts to the "
         "front, by .T, transpose, permute or the like, and is then walked through together with "
         "the experts; but the other two dimensions change their order too, or the experts do not "
-        "come first. A gate of two dimensions, permute(2, 0, 1), movedim(-1, 0) and unbind(-1) "
-        "are right."
+        "come first. So is a gate in which batch and time were swapped, and which is multiplied "
+        "with values of the same input in which they were not. A gate of two dimensions, "
+        "permute(2, 0, 1), movedim(-1, 0) and unbind(-1) are right."
     ),
     harm=(
         "The model fails where batch size and length differ. Where they are equal, or one of them "
@@ -240,6 +282,7 @@ DEFECT = Defect(
         ast.GeneratorExp: see_loop,
         ast.SetComp: see_loop,
         ast.Lambda: see_lambda,
+        calls(*SWAPPING): see_product,
     },
     convicts={PROBE: read_shapes},
     proof=Proof(measures=("probes.shapes:row_influence",), test=_test),

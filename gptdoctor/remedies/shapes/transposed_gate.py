@@ -17,6 +17,8 @@ from gptdoctor.remedies.flow import function_of
 from gptdoctor.remedies.parsed import ParsedSource, walk
 from gptdoctor.remedies.remedy import Remedy, Request
 
+# How a gate is used that no loop takes apart, as the finding says.
+MULTIPLIED = "multiplied"
 SWAPS = frozenset({"transpose", "swapaxes", "swapdims"})
 ITERATORS = frozenset({"zip", "enumerate", "iter", "list", "tuple", "reversed", "map"})
 
@@ -25,6 +27,9 @@ def _mend(request: Request) -> str:
     node, gate = _transposition(request)
     _check_not_undone(request, node)
     edits = Edits(request.source)
+    if request.finding.details.get("use") == MULTIPLIED:  # number by number: no turn at all
+        edits.replace(node, request.source.code(gate))
+        return edits.result()
     outer = request.source.parent(node)
     index = plain_index(outer)
     if isinstance(outer, cst.Subscript) and outer.value is node and index is not None:
