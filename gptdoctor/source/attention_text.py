@@ -227,7 +227,7 @@ class Trail:
         base = operand(call, self.function)
         if base is None:
             return Step(Did.OPAQUE, call), []
-        if name in SOFTMAXES:
+        if name in SOFTMAXES or self._is_softmax(call):
             return Step(Did.SOFTMAX, call), [base]
         if name in ("masked_fill", "masked_fill_"):
             return Step(Did.FILLED, call), [base]
@@ -243,6 +243,12 @@ class Trail:
         if name in RESHAPING:
             return Step(Did.RESHAPED, call), [base]
         return Step(Did.BOUNDED if name in BOUNDING else Did.OPAQUE, call), [base]
+
+    def _is_softmax(self, call: ast.Call) -> bool:
+        """Whether a call is of a softmax that was imported under another name."""
+        named = isinstance(call.func, ast.Name)
+        qualified = (self.function.module.names.called(call) or "") if named else ""
+        return qualified.startswith("torch.") and qualified.rpartition(".")[2] in SOFTMAXES
 
     def _own(self, call: ast.Call) -> tuple[Step | None, list[ast.expr]]:
         """A layer of the class: a dropout and a softmax are looked through."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
@@ -70,7 +71,18 @@ def _rate(project: Project, function: Function, given: ast.expr, depth: int) -> 
             return None
         zero = number_of(kept[0], kept[1])
         return None if zero == 0.0 else text_of(given)
-    return text_of(given) if text_of(given).startswith("self.config.") else None
+    return text_of(given) if _of_configuration(project, function, given.value) else None
+
+
+def _of_configuration(project: Project, function: Function, value: ast.expr) -> bool:
+    """Whether a value is the configuration that the constructor was given, kept in self."""
+    if text_of(value) == "self.config":
+        return True
+    name = self_attribute(value)
+    kept = kept_in(project, function, name) if name else None
+    if kept is None or kept[1].name != "__init__" or not isinstance(kept[0], ast.Name):
+        return False
+    return kept[0].id in kept[1].parameter_names
 
 
 def _is_setting(value: ast.expr) -> bool:

@@ -9,7 +9,8 @@ from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspici
 from gptdoctor.core.measurements.attention_scale import AttentionScale, ScoredAttention
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
@@ -186,7 +187,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) * self.scale"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
     convicts={"attention-scale": read_scale},
     proof=Proof(measures=("probes.instruments.scores:score_factor",), test=_test),
 )

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, attention_names
 from gptdoctor.source.attention_text import Did, Step, trail_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import end, start, text_of
@@ -121,5 +122,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace(" * parts.shape[-1] ** -0.5", ""),
-    suspects={calls("scaled_dot_product_attention"): see_attention},
+    suspects={
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
+    },
 )

@@ -7,13 +7,16 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.batch_order import batch_comes_first, source_of
+from gptdoctor.source.batch_order import batch_comes_first, is_said_batch_first, source_of
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.mask_uses import own_calls
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
+from gptdoctor.source.result_order import begins_with_rows_of, results_have_batch_first
+from gptdoctor.source.spread_options import keywords_of
 
 CODE = "GD817"
 LAYERS = (
@@ -36,12 +39,11 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or visit.owner is None or visit.flow is None:
         return
     layer = visit.module.names.called(node) or ""
-    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node):
+    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node, visit.flow):
         return
     name = _kept_as(visit)
     for call, function in _calls_of(visit, visit.owner, name) if name else ():
-        found = source_of(visit.project, function, call.args[0]) if call.args else None
-        if found is not None and batch_comes_first(function, found[0]):
+        if call.args and _has_batch_first(visit.project, function, call):
             told = (
                 f"`{text_of(node.func)}` takes (time, batch, channels) without batch_first=True, "
                 f"and `{text_of(call.args[0])}` of line {call.lineno} has the batch first: the "
@@ -51,11 +53,24 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             return
 
 
-def _is_time_first(call: ast.Call) -> bool:
+def _has_batch_first(project: Project, function: Function, call: ast.Call) -> bool:
+    """Whether the text says of what a layer is given, or of what it gives, that it is [B, T, C]."""
+    passed: list[ast.expr] = []
+    found = source_of(project, function, call.args[0], passed)
+    if found is not None and batch_comes_first(function, found[0]):
+        return True
+    if any(is_said_batch_first(one, function) for one in passed):
+        return True
+    if found is not None and begins_with_rows_of(call, found[0], function):
+        return True
+    return results_have_batch_first(project, call, function)
+
+
+def _is_time_first(call: ast.Call, function: Function) -> bool:
     if len(call.args) > _LONGEST or any(isinstance(one, ast.Starred) for one in call.args):
         return False
-    named = {one.arg: one.value for one in call.keywords}
-    if None in named:
+    named = keywords_of(call, function)
+    if named is None:
         return False
     given = named.get("batch_first")
     return given is None or (isinstance(given, ast.Constant) and given.value is False)

@@ -10,7 +10,8 @@ from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, attention_names
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use
@@ -110,7 +111,8 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("attn_mask=later", "attn_mask=~later"),
     suspects={
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
     },
     convicts={PROBE: read_causality},

@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Position, text_of
@@ -136,5 +137,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("-1e-9", "-1e9"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )

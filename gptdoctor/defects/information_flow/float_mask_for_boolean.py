@@ -6,7 +6,8 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import (
@@ -107,9 +108,11 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x.shape[1], device", "x.shape[1], dtype=torch.bool, device"),
     suspects={
-        calls("softmax", "attend"): see_softmax,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
         calls("masked_fill", "masked_fill_"): see_fill,
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
     },
 )

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of, trail_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
@@ -196,5 +197,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )

@@ -10,7 +10,8 @@ from gptdoctor.core.measurements.causality import AttentionView, Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_forms import Kind
@@ -177,8 +178,10 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".triu()", ".tril()"),
     suspects={
-        calls("softmax", "attend"): see_softmax,
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
     },
     convicts={PROBE: read_causality},

@@ -10,7 +10,8 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, attention_names
 from gptdoctor.source.dropout_text import DROPOUTS, always_drops, asks_for_the_mode
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
@@ -113,7 +114,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
-    suspects={calls(*DROPOUTS, "scaled_dot_product_attention"): see_dropout},
+    suspects={
+        calls(*DROPOUTS, ATTENTION): see_dropout,
+        NamedIn(ast.Call, attention_names): see_dropout,
+    },
     convicts={PROBE: read_calls},
     explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
     proof=Proof(

@@ -6,7 +6,9 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
+from gptdoctor.source.attention_ranks import least_rank
 from gptdoctor.source.attention_text import Attention, Did, attentions_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
@@ -56,7 +58,7 @@ def _fault(attention: Attention, project: Project, function: Function) -> str | 
         # [B, Q, K] at least, in what is trained: a dimension 0 is none of the keys'.
         if axis == 0 and (rank > 2 or (keys == -1 and rank == 0 and _is_batched(attention))):
             return "runs over the batch, and not over the keys"
-        least = _least_rank(attention, function)
+        least = _least_rank(attention, project, function)
         rank = rank or (least if axis < least - 1 else 0)
         if rank < 3 or axis >= rank:
             return None
@@ -66,11 +68,16 @@ def _fault(attention: Attention, project: Project, function: Function) -> str | 
     return "runs over another dimension than that of the keys, along which the values are summed"
 
 
-def _least_rank(attention: Attention, function: Function) -> int:
-    """The fewest dimensions that the scores must have: `k.transpose(2, 3)` takes four."""
-    given = (side for product in attention.products for side in sides(product))
+def _least_rank(attention: Attention, project: Project, function: Function) -> int:
+    """The fewest dimensions that the scores must have: `k.transpose(2, 3)` takes four.
+
+    Those of queries and keys may be told by the method that splits the heads.
+    """
+    products = [one for one in attention.products if equation_of(one) is None]
+    given = [side for product in products for side in sides(product)]
     turns = (turned(side, function) for side in given)
-    return max((turn.least_rank for turn in turns if turn is not None), default=0)
+    needed = max((turn.least_rank for turn in turns if turn is not None), default=0)
+    return max([needed, *(least_rank(project, side, function) for side in given)])
 
 
 def _keys_from_the_end(attention: Attention) -> int | None:
@@ -131,5 +138,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("dim=-2)\n        return", "dim=-1)\n        return"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )
