@@ -124,7 +124,7 @@ def _said(function: Function) -> dict[str, list[bool]]:
 
 
 def _cut_to(places: list[ast.expr], function: Function) -> Iterator[str]:
-    """The parameters that a table of positions, [1, T, C], is cut to: `self.pos[:, : x.size(1)]`."""
+    """The parameters that a table of positions is cut to: `self.pos[:, : x.size(1)]`."""
     first, second = places[0], places[1] if len(places) > 1 else None
     whole = isinstance(first, ast.Slice) and first.upper is None and first.lower is None
     if not whole or not isinstance(second, ast.Slice) or second.upper is None or second.lower:

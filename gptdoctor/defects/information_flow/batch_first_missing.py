@@ -8,12 +8,10 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.batch_order import batch_comes_first, is_said_batch_first, source_of
-from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role, text_of
-from gptdoctor.source.mask_uses import own_calls
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.result_order import begins_with_rows_of, results_have_batch_first
 from gptdoctor.source.spread_options import keywords_of
@@ -28,8 +26,6 @@ LAYERS = (
     "GRU",
     "RNN",
 )
-_STACKS = frozenset({"torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder"})
-_LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.Sequential"})
 # Where batch_first stands among the arguments by position: none gets there by chance.
 _LONGEST = 7
 
@@ -41,8 +37,8 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     layer = visit.module.names.called(node) or ""
     if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node, visit.flow):
         return
-    name = _kept_as(visit)
-    for call, function in _calls_of(visit, visit.owner, name) if name else ():
+    name = kept_as(visit.parents, visit.flow)
+    for call, function in calls_of(visit.project, visit.owner, name) if name else ():
         if call.args and _has_batch_first(visit.project, function, call):
             told = (
                 f"`{text_of(node.func)}` takes (time, batch, channels) without batch_first=True, "
@@ -74,60 +70,6 @@ def _is_time_first(call: ast.Call, function: Function) -> bool:
         return False
     given = named.get("batch_first")
     return given is None or (isinstance(given, ast.Constant) and given.value is False)
-
-
-def _kept_as(visit: Visit) -> str | None:
-    """The attribute that holds the layer, itself or in a stack or list of its like."""
-    statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
-    if not isinstance(statement, ast.Assign | ast.AnnAssign) or visit.flow is None:
-        return None
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-    between = visit.parents[visit.parents.index(statement) + 1 :]
-    names = visit.module.names
-    made = [names.called(one) for one in between if isinstance(one, ast.Call)]
-    if any(one not in _STACKS | _LISTS for one in made):
-        return None
-    own = self_attribute(target)
-    if own is not None:
-        return own
-    if isinstance(target, ast.Name) and not between:
-        return _stacked_as(target.id, visit.flow)
-    return None
-
-
-def _stacked_as(name: str, function: Function) -> str | None:
-    """The attribute whose stack is made of a layer that a local name holds."""
-    for node in own_nodes(function.node):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            first = node.value.args[0] if node.value.args else None
-            stack = function.module.names.called(node.value) in _STACKS
-            if stack and isinstance(first, ast.Name) and first.id == name:
-                return self_attribute(node.targets[0])
-    return None
-
-
-def _calls_of(visit: Visit, owner: ClassInfo, name: str) -> Iterator[tuple[ast.Call, Function]]:
-    """The calls of an attribute, and of the elements of a list in a loop over it."""
-    yield from own_calls(visit.project, owner).get(name, [])
-    functions = functions_of(visit.project, owner.module)
-    for method in owner.methods.values():
-        loops = [node for node in own_nodes(method) if isinstance(node, ast.For)]
-        if not any(_loops_over(one, name) for one in loops):
-            continue
-        for node in own_nodes(method):
-            if isinstance(node, ast.Call) and _element_of(node, functions[method]) == name:
-                yield node, functions[method]
-
-
-def _element_of(call: ast.Call, function: Function) -> str | None:
-    """The attribute whose element, in a loop over it, is called."""
-    bound = function.reaching(call.func) if isinstance(call.func, ast.Name) else []
-    value = bound[0].value if len(bound) == 1 and bound[0].role is Role.ELEMENT else None
-    return None if value is None else self_attribute(value)
-
-
-def _loops_over(loop: ast.For, name: str) -> bool:
-    return any(self_attribute(node) == name for node in every_node(loop.iter))
 
 
 SICK = """\

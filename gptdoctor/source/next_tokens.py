@@ -1,0 +1,74 @@
+"""Whether a file's models are to tell the next token of a text, by how it trains or uses them."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.generating import CHOOSING, steps_in
+from gptdoctor.source.kept import kept
+from gptdoctor.source.label_offsets import pairing
+from gptdoctor.source.loss_calls import loss_of, may_call_losses
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+# Words of files in which something else is read than the text that is written.
+_ELSE = re.compile(
+    r"bidirectional|\bmlm\b|masked_l|\bbert|diffus|denois|auto_?enc|\bvae\b|reconstr|seq2seq"
+    r"|translat|TransformerDecoder|cross_?att|\bsrc\b|memory|image|vision|audio|patch|graph"
+    r"|enc_?dec|enc(oder)?_(out|hid|state)",
+    re.IGNORECASE,
+)
+# The argument of a recurrent layer: what it says of the file is what is asked.
+_ARGUMENT = re.compile(r"\bbidirectional ?= ?True\b")
+# An encoder beside a decoder looks all round by design.
+_PAIR = tuple(re.compile(rf"class \w*{word}", re.IGNORECASE) for word in ("encod", "decod"))
+# One row, but its last token and but its first: `ids[:, :-1]` with `ids[:, 1:]`.
+_SHIFT = re.compile(r"\b(\w+)\[(?:\.\.\.,|:,)? ?:-1\][\s\S]{1,400}?\b\1\[(?:\.\.\.,|:,)? ?1:\]")
+# The same of a long text: `text[i : i + n]` with `text[i + 1 : i + n + 1]`.
+_WINDOWS = re.compile(
+    r"\b(\w+)\[(\w+) ?:[^\]\n]{1,60}\][\s\S]{1,300}?\b\1\[\2 ?\+ ?1 ?:[^\]\n]{1,60}\]"
+)
+# What a model of this kind calls itself.
+_NAMED = re.compile(
+    r"class \w*(GPT|CausalLM|LanguageModel|Lm\b|LM\b)|\blanguage model|\bautoregressive"
+    r"|\bnext[- _](token|char(acter)?|word|byte)",
+)
+_LOSS = ("cross_entropy", "CrossEntropyLoss")
+
+
+@kept(16)
+def tells_next(project: Project, module: SourceModule, *, both_ways: bool = False) -> bool:
+    """Whether a file trains a model on the next token of a text, or draws one after the other.
+
+    `both_ways`: a layer that reads both ways is no sign of another task.
+    """
+    text = _ARGUMENT.sub("", module.text) if both_ways else module.text
+    if _ELSE.search(text) or all(one.search(text) for one in _PAIR):
+        return False
+    losses = any(map(text.__contains__, _LOSS)) and "Embedding(" in text
+    if losses and any(one.search(text) for one in (_NAMED, _SHIFT, _WINDOWS)):
+        return True
+    draws = any(map(text.__contains__, CHOOSING))
+    return any(
+        (draws and steps_in(function)) or _trains(function)
+        for function in functions_of(project, module).values()
+    )
+
+
+def _trains(function: Function) -> bool:
+    """Whether a function takes a loss of each position with the token after it."""
+    if not may_call_losses(function):
+        return False
+    found = (
+        loss_of(one, function) for one in own_nodes(function.node) if isinstance(one, ast.Call)
+    )
+    pairs = (pairing(loss) for loss in found if loss is not None and loss.kind == "cross_entropy")
+    return any(
+        one is not None
+        and one.offset == 1
+        and bool(one.labels.slices)
+        and bool(one.own or one.scores.slices)
+        for one in pairs
+    )
