@@ -116,7 +116,7 @@ def _comes_of(value: ast.expr, call: ast.Call, function: Function) -> bool:
 
 
 def _is_mended(info: ClassInfo) -> bool:
-    """Whether a class says that it cuts, shifts or hides something, or reads all round by design."""
+    """Whether a class cuts, shifts or hides something, or reads all round by design."""
     plain = _PLAIN.sub("", info.text)
     return _MENDED.search(plain) is not None or _ALL_ROUND.search(info.name) is not None
 

@@ -22,7 +22,8 @@ from gptdoctor.source.project import Project
 
 # Words of what hides positions, tells earlier ones from later ones, or is no position at all.
 _ORDER = re.compile(
-    r"mask|caus|tri[lu]\b|(None\]|unsqueeze\([-\d]+\)) *[<>]|[<>]=? *\w+(\[.*None|\.unsq)|bias\s*\[|decay|slope|window|prefix|hide|past|future"
+    r"mask|caus|tri[lu]\b|(None\]|unsqueeze\([-\d]+\)) *[<>]"
+    r"|(?<!-)[<>]=? *\w+(\[.*None|\.unsqueeze)|bias\s*\[|decay|slope|window|prefix|hide|past|future"
     r"|expert|rout|channel|modal|slot|pool",
     re.IGNORECASE,
 )

@@ -10,7 +10,9 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Named, Proof, Visit, calls
+from gptdoctor.source.carried_states import WRITING, carried_states
+from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.grown_states import growth, is_left_over
 from gptdoctor.source.misplaced_masks import suspicion
 
@@ -35,6 +37,23 @@ def see_joined(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             "text is read behind this one"
         )
         yield suspicion(CODE, found.statement, function, told)
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A state that is read, and set from what was given, at each call."""
+    owner = visit.owner
+    if not isinstance(node, ast.FunctionDef) or owner is None or visit.parent is not owner.node:
+        return
+    if not WRITING.search(visit.module.lines_of(node)):
+        return
+    function = functions_of(visit.project, visit.module)[node]
+    for found in carried_states(visit.project, function):
+        if visit.project.is_network(owner):
+            told = (
+                f"`self.{found.attribute}` is left as this call has set it, in evaluation too, and "
+                "nothing puts it back: the next call begins with what this text was"
+            )
+            yield suspicion(CODE, found.node, function, told)
 
 
 def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -134,7 +153,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        self.past = torch.cat([self.past, last.detach()[0]])\n", ""),
-    suspects={calls("cat", "concat", "hstack", "vstack"): see_joined},
+    suspects={
+        calls("cat", "concat", "hstack", "vstack"): see_joined,
+        Named(ast.FunctionDef, ("forward",)): see_forward,
+    },
     convicts={PROBE: read_calls},
     proof=Proof(
         measures=("probes.instruments.steady:relative_change", "probes.instruments.weights:jitter"),

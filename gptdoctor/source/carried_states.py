@@ -1,0 +1,268 @@
+"""States of a module that a forward reads and then sets from its input, for the next call to read.
+
+`out, self.hidden = self.rnn(x, self.hidden)`; running statistics that are moved in evaluation too.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import Position, Role, end, start
+from gptdoctor.source.grown_states import can_be_put_back
+from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
+
+# How a line looks that may leave something behind.
+WRITING = re.compile(
+    r"self\.\w+(, *[\w.]+)* *[-+*/]?= |, *self\.\w+ *= |self\.\w+(\.data)?\.(\w+_|append|extend)\("
+    r"|self\.\w+\([^\n]*\)\s*(?:#.*)?$",
+    re.MULTILINE,
+)
+# In place, and of what was there as well; what is copied over it leaves nothing of that.
+_MOVING = re.compile(r"^(lerp|add|sub|mul|div|addcmul|addcdiv|index_add|scatter_add)_$")
+_GROWING = frozenset({"append", "extend", "appendleft"})
+_MODE = re.compile(
+    r"train|eval|grad|update|frozen|freez|calibr|record|track|cache|stream|stateful|\bmode\b|infer"
+    r"|increment"
+)
+# Classes that are asked while a model is trained alone, or that measure and do not model.
+_ELSE = re.compile(r"loss|criteri|metric|meter|track|stat(e_?ful|istic)|stream|online|cache", re.I)
+DEEPEST = 40
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Carried:
+    """An attribute that a call leaves behind for the next one."""
+
+    attribute: str
+    node: ast.stmt  # in forward
+
+
+def carried_states(project: Project, function: Function) -> Iterator[Carried]:
+    """What a forward leaves behind that the next call of it reads, and nothing puts back."""
+    owner = function.owner
+    if owner is None or _ELSE.search(owner.name):
+        return
+    told: set[str] = set()
+    for name, node in _writes(project, function, owner):
+        if name not in told and _stays(name, function, owner, project):
+            told.add(name)
+            yield Carried(attribute=name, node=node)
+
+
+def _stays(name: str, function: Function, owner: ClassInfo, project: Project) -> bool:
+    """Whether nothing puts a state back: no method of that kind, and no other that sets it."""
+    if can_be_put_back(name, function, owner, project):
+        return False
+    for method, node in owner.methods.items():
+        if method in ("__init__", function.name) or f"self.{name}" not in function.module.text:
+            continue
+        if any(
+            isinstance(one, ast.Attribute)
+            and self_attribute(one) == name
+            and isinstance(one.ctx, ast.Store)
+            and not _is_helper(node, function)
+            for one in own_nodes(node)
+        ):
+            return False
+    return True
+
+
+def _is_helper(method: ast.AST, function: Function) -> bool:
+    """Whether a forward calls a method of its class."""
+    return f"self.{getattr(method, 'name', '')}(" in function.text
+
+
+def _writes(
+    project: Project, function: Function, owner: ClassInfo
+) -> Iterator[tuple[str, ast.stmt]]:
+    """The attributes that a forward sets at each call, itself or by a method of its class."""
+    for statement in own_statements(function.node):
+        if not isinstance(statement, ast.stmt):
+            continue
+        for name in _written(statement, function):
+            if _is_carried(name, statement, function) and _always(statement, name, function):
+                yield name, statement
+        helper = _helper(project, statement, owner, function)
+        if helper is None or not _always(statement, "", function):
+            continue
+        for inner in own_statements(helper.node):
+            for name in _written(inner, helper) if isinstance(inner, ast.stmt) else ():
+                moves = not isinstance(inner, ast.Assign) or name in _reads_in(inner)
+                reads = _reads_of(name, function.node)
+                if moves and reads and _always(inner, name, helper):
+                    yield name, statement
+
+
+def _helper(
+    project: Project, statement: ast.stmt, owner: ClassInfo, function: Function
+) -> Function | None:
+    """The method of `self.observe(x)`, which stands by itself."""
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    name = self_attribute(call.func) if isinstance(call, ast.Call) else None
+    if name is None or name not in owner.methods or _MODE.search(name.replace("update", "")):
+        return None
+    if not isinstance(call, ast.Call) or not any(_is_input(one, function) for one in call.args):
+        return None
+    return functions_of(project, owner.module).get(owner.methods[name])
+
+
+def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
+    """The attributes that a statement gives something of the input."""
+    if isinstance(statement, ast.Assign) and _is_input(statement.value, function):
+        for target in statement.targets:
+            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+            yield from (name for name in map(self_attribute, parts) if name)
+    elif isinstance(statement, ast.AugAssign) and _is_input(statement.value, function):
+        name = self_attribute(statement.target)
+        if name:
+            yield name
+    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        name = _moved(call)
+        if name and any(_is_input(one, function) for one in every_argument(call)):
+            yield name
+
+
+def every_argument(call: ast.Call) -> Iterator[ast.expr]:
+    """What a chain of methods is given: `self.mean.mul_(0.9).add_(0.1 * x)`."""
+    called: ast.expr = call
+    while isinstance(called, ast.Call | ast.Attribute):
+        if isinstance(called, ast.Call):
+            yield from (*called.args, *(one.value for one in called.keywords))
+            called = called.func
+        else:
+            called = called.value
+
+
+def _moved(call: ast.Call) -> str | None:
+    """NAME of `self.NAME.lerp_(x, 0.1)` and of `self.NAME.append(x)`."""
+    called: ast.expr = call
+    methods: list[str] = []
+    while isinstance(called, ast.Call) and isinstance(called.func, ast.Attribute):
+        methods.append(called.func.attr)
+        called = called.func.value
+    if isinstance(called, ast.Attribute) and called.attr == "data":
+        called = called.value
+    moves = methods and all(_MOVING.match(one) or one in _GROWING for one in methods)
+    return self_attribute(called) if moves else None
+
+
+def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
+    """Whether what the last call left there has a part in what this one gives."""
+    reads = _reads_of(name, function.node)
+    if not reads or _is_begun_anew(name, min(map(start, reads)), function):
+        return False
+    before = [one for one in reads if end(one) <= start(statement)]
+    within = [one for one in reads if start(statement) <= start(one) <= end(statement)]
+    after = [one for one in reads if start(one) > end(statement)]
+    if not isinstance(statement, ast.Assign):
+        return bool(before or after)
+    several = isinstance(statement.targets[0], ast.Tuple)
+    return bool(before) or bool(within and (several or after))
+
+
+def _is_begun_anew(name: str, first: Position, function: Function) -> bool:
+    """Whether a call sets an attribute before it reads it, or can be asked to."""
+    for statement in own_statements(function.node):
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if name not in map(self_attribute, targets):
+            continue
+        tests = [
+            one.test for one, _ in function.statements_around(statement) if isinstance(one, ast.If)
+        ]
+        if any(name not in ast.unparse(test) for test in tests):
+            return True
+        if not tests and end(statement) <= first:
+            return True
+    return False
+
+
+def _reads_in(statement: ast.stmt) -> frozenset[str]:
+    return frozenset(
+        node.attr
+        for node in every_node(statement)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
+    )
+
+
+def _reads_of(name: str, node: ast.AST) -> list[ast.Attribute]:
+    """Where an attribute is read for more than to ask whether it is there."""
+    asked = {
+        id(inner) for one in own_nodes(node) for test in _tests(one) for inner in every_node(test)
+    }
+    return [
+        one
+        for one in own_nodes(node)
+        if isinstance(one, ast.Attribute)
+        and self_attribute(one) == name
+        and isinstance(one.ctx, ast.Load)
+        and id(one) not in asked
+        and not _only_moved(one, node)
+    ]
+
+
+def _tests(node: ast.AST) -> list[ast.expr]:
+    return [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
+
+
+def _only_moved(read: ast.Attribute, node: ast.AST) -> bool:
+    """Whether a read is the receiver of what moves it in place."""
+    return any(
+        isinstance(one, ast.Expr)
+        and isinstance(one.value, ast.Call)
+        and _moved(one.value) == read.attr
+        and start(one) == start(read)
+        for one in own_nodes(node)
+    )
+
+
+def _always(statement: ast.stmt, name: str, function: Function) -> bool:
+    """Whether a statement runs in every call, whatever the mode is."""
+    for around, before in function.statements_around(statement):
+        chosen = isinstance(around, ast.If) and not _asks_for(around.test, name)
+        if around is not statement and (chosen or isinstance(around, ast.While | ast.Try)):
+            return False
+        if any(isinstance(one, ast.If) and _leaves_by_mode(one) for one in before):
+            return False
+    return True
+
+
+def _leaves_by_mode(branch: ast.If) -> bool:
+    """`if not self.training: return x`."""
+    leaves = any(isinstance(one, ast.Return | ast.Raise) for one in own_statements(branch))
+    return leaves and _MODE.search(ast.unparse(branch.test)) is not None
+
+
+def _asks_for(test: ast.expr, name: str) -> bool:
+    """`self.NAME is not None`."""
+    return (
+        isinstance(test, ast.Compare)
+        and bool(name)
+        and self_attribute(test.left) == name
+        and isinstance(test.ops[0], ast.Is | ast.IsNot)
+    )
+
+
+def _is_input(value: ast.expr, function: Function) -> bool:
+    """Whether a value is made of what the caller gave."""
+    seen: set[Binding] = set()
+    queue: list[ast.expr] = [value]
+    while queue and len(seen) < DEEPEST:
+        for node in every_node(queue.pop()):
+            if not isinstance(node, ast.Name) or node.id == "self":
+                continue
+            for binding in function.reaching(node, carried=True):
+                if binding.role is Role.ARGUMENT:
+                    return True
+                if binding not in seen and binding.value is not None:
+                    seen.add(binding)
+                    queue.append(binding.value)
+    return False
