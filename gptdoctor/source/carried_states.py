@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Position, Role, end, start
+from gptdoctor.source.flow_targets import Position, end, start
 from gptdoctor.source.grown_states import can_be_put_back
+from gptdoctor.source.made_of_input import is_made_of_input
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
@@ -34,7 +34,6 @@ _MODE = re.compile(
 )
 # Classes that are asked while a model is trained alone, or that measure and do not model.
 _ELSE = re.compile(r"loss|criteri|metric|meter|track|stat(e_?ful|istic)|stream|online|cache", re.I)
-DEEPEST = 40
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,7 +96,8 @@ def _writes(
             for name in _written(inner, helper) if isinstance(inner, ast.stmt) else ():
                 moves = not isinstance(inner, ast.Assign) or name in _reads_in(inner)
                 reads = _reads_of(name, function.node)
-                if moves and reads and _always(inner, name, helper):
+                leaves = any(isinstance(one, ast.Return) for one in own_statements(helper.node))
+                if moves and reads and not leaves and _always(inner, name, helper):
                     yield name, statement
 
 
@@ -109,25 +109,27 @@ def _helper(
     name = self_attribute(call.func) if isinstance(call, ast.Call) else None
     if name is None or name not in owner.methods or _MODE.search(name.replace("update", "")):
         return None
-    if not isinstance(call, ast.Call) or not any(_is_input(one, function) for one in call.args):
+    if not isinstance(call, ast.Call) or not any(
+        is_made_of_input(one, function) for one in call.args
+    ):
         return None
     return functions_of(project, owner.module).get(owner.methods[name])
 
 
 def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
     """The attributes that a statement gives something of the input."""
-    if isinstance(statement, ast.Assign) and _is_input(statement.value, function):
+    if isinstance(statement, ast.Assign) and is_made_of_input(statement.value, function):
         for target in statement.targets:
             parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
             yield from (name for name in map(self_attribute, parts) if name)
-    elif isinstance(statement, ast.AugAssign) and _is_input(statement.value, function):
+    elif isinstance(statement, ast.AugAssign) and is_made_of_input(statement.value, function):
         name = self_attribute(statement.target)
         if name:
             yield name
     elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
         name = _moved(call)
-        if name and any(_is_input(one, function) for one in every_argument(call)):
+        if name and any(is_made_of_input(one, function) for one in every_argument(call)):
             yield name
 
 
@@ -249,20 +251,3 @@ def _asks_for(test: ast.expr, name: str) -> bool:
         and self_attribute(test.left) == name
         and isinstance(test.ops[0], ast.Is | ast.IsNot)
     )
-
-
-def _is_input(value: ast.expr, function: Function) -> bool:
-    """Whether a value is made of what the caller gave."""
-    seen: set[Binding] = set()
-    queue: list[ast.expr] = [value]
-    while queue and len(seen) < DEEPEST:
-        for node in every_node(queue.pop()):
-            if not isinstance(node, ast.Name) or node.id == "self":
-                continue
-            for binding in function.reaching(node, carried=True):
-                if binding.role is Role.ARGUMENT:
-                    return True
-                if binding not in seen and binding.value is not None:
-                    seen.add(binding)
-                    queue.append(binding.value)
-    return False
