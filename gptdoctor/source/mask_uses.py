@@ -70,13 +70,14 @@ def softmax_uses(project: Project, function: Function, call: ast.Call) -> tuple[
 
 def step_uses(project: Project, function: Function, step: Step) -> Iterator[Use]:
     """The masks of one step on the way of scores to their softmax."""
-    for given, how in _given(step, function):
+    for given, how in given_masks(step, function):
         mask = MaskReader(project).read(given, function)
         if mask is not None:
             yield Use(step.node, function, mask, how, given)
 
 
-def _given(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]]:
+def given_masks(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]]:
+    """The expressions that hide scores in a step, each with how they are met."""
     node = step.node
     if step.did is Did.ADDED and step.other is not None:
         yield step.other, "added"

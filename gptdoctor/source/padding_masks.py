@@ -1,0 +1,181 @@
+"""Whether a mask of padding is True for the tokens that are there, or for the padding.
+
+`ids != pad_id` and `arange(T) < lengths` mark tokens, `ids == pad_id` marks padding; what turns a
+mask round, casts it or gives it more dimensions is followed, into helpers as well.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from gptdoctor.source.callees import callee_of
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.mask_tables import operand
+from gptdoctor.source.mask_text import CASTS, SHAPING, TOKENS
+from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to, number_of
+
+_PADDING = re.compile(r"pad", re.IGNORECASE)
+_LENGTHS = re.compile(r"len(gth)?s?$|^n_?tokens$|^sizes$", re.IGNORECASE)
+# The mask that tokenizers give with the ids: 1 for a token, 0 for padding.
+_TOLD = "attention_mask"
+_BESIDE = re.compile(r"^(input_?)?(ids|tokens)$|^input_ids$")
+_SAME = SHAPING | CASTS.keys() | {"to", "type", "type_as", "repeat_interleave", "logical_or"}
+_TURNING = frozenset({"logical_not", "bitwise_not", "logical_not_"})
+_OPERATORS: dict[str, type[ast.cmpop]] = {
+    "eq": ast.Eq,
+    "ne": ast.NotEq,
+    "not_equal": ast.NotEq,
+    "gt": ast.Gt,
+    "lt": ast.Lt,
+    "ge": ast.GtE,
+    "le": ast.LtE,
+}
+_TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
+    ast.Lt: ast.Gt,
+    ast.Gt: ast.Lt,
+    ast.LtE: ast.GtE,
+    ast.GtE: ast.LtE,
+}
+DEEPEST = 10
+
+
+@dataclass(frozen=True, eq=False)
+class PaddingReader:
+    """Reads the masks of padding of one project."""
+
+    project: Project
+
+    def marks_tokens(self, value: ast.expr, function: Function, depth: int = 0) -> bool | None:
+        """Whether a mask is True for tokens, or for padding; None where it is none of these."""
+        if depth > DEEPEST:
+            return None
+        depth += 1
+        if isinstance(value, ast.Name):
+            bound = bound_to(value, function)
+            return None if bound is None else self.marks_tokens(bound, function, depth)
+        if isinstance(value, ast.Subscript):
+            return self.marks_tokens(value.value, function, depth)
+        if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Invert | ast.Not):
+            return _turned(self.marks_tokens(value.operand, function, depth))
+        if isinstance(value, ast.BinOp):
+            ones = isinstance(value.op, ast.Sub) and number_of(value.left, function) == 1.0
+            return _turned(self.marks_numbers(value.right, function, depth)) if ones else None
+        if isinstance(value, ast.Compare) and len(value.ops) == 1:
+            sides = value.left, value.comparators[0]
+            return self._compared(type(value.ops[0]), *sides, function, depth)
+        return self._called(value, function, depth) if isinstance(value, ast.Call) else None
+
+    def marks_numbers(self, value: ast.expr, function: Function, depth: int = 0) -> bool | None:
+        """The same of a mask that may hold ones and zeros: the one of a tokenizer counts."""
+        return True if _is_told(value, function) else self.marks_tokens(value, function, depth)
+
+    def _called(self, call: ast.Call, function: Function, depth: int) -> bool | None:
+        name, base = called_name(call), operand(call, function)
+        callee = callee_of(self.project, function, call)
+        if callee is not None:
+            found = {self.marks_tokens(one, callee, depth) for one in callee.returned}
+            return found.pop() if len(found) == 1 else None
+        if base is None:
+            return None
+        if name in _TURNING:
+            return _turned(self.marks_numbers(base, function, depth))
+        if name in _OPERATORS:
+            given = [one for one in call.args if one is not base]
+            return (
+                self._compared(_OPERATORS[name], base, given[0], function, depth) if given else None
+            )
+        if name not in _SAME:
+            return None
+        if name in CASTS or "bool" in text_of(call):
+            return self.marks_numbers(base, function, depth)
+        return self.marks_tokens(base, function, depth)
+
+    def _compared(
+        self,
+        operator: type[ast.cmpop],
+        left: ast.expr,
+        right: ast.expr,
+        function: Function,
+        depth: int,
+    ) -> bool | None:
+        if _is_range(left, function) and _is_lengths(right, function):
+            return _below(operator)
+        if _is_lengths(left, function) and _is_range(right, function):
+            return _below(_TURNED.get(operator, operator))
+        if operator in (ast.Eq, ast.NotEq) and _is_padding(left, right, function):
+            return operator is ast.NotEq
+        inner, against = self.marks_numbers(left, function, depth), number_of(right, function)
+        if isinstance(right, ast.Constant) and isinstance(right.value, bool):
+            against = float(right.value)
+        if inner is None or against not in (0.0, 0.5, 1.0):
+            return None
+        zero = against == 0.0
+        same = {ast.Eq: not zero, ast.NotEq: zero, ast.Gt: True, ast.GtE: True}.get(operator, False)
+        return inner if same else not inner
+
+
+def _turned(marks: bool | None) -> bool | None:
+    return None if marks is None else not marks
+
+
+def _below(operator: type[ast.cmpop]) -> bool | None:
+    """Whether positions below a length are meant."""
+    return {ast.Lt: True, ast.LtE: True, ast.Gt: False, ast.GtE: False}.get(operator)
+
+
+def _is_told(value: ast.expr, function: Function) -> bool:
+    """Whether a value is the mask of a tokenizer: beside the ids, or in their dictionary."""
+    while isinstance(value, ast.Subscript) and not isinstance(value.slice, ast.Constant):
+        value = value.value
+    if isinstance(value, ast.Subscript):
+        return isinstance(value.slice, ast.Constant) and value.slice.value == _TOLD
+    if not isinstance(value, ast.Name) or value.id != _TOLD:
+        return False
+    bound = function.reaching(value)
+    beside = any(_BESIDE.match(one) for one in function.parameter_names)
+    return beside and [one.role for one in bound] == [Role.ARGUMENT]
+
+
+def _is_padding(left: ast.expr, right: ast.expr, function: Function) -> bool:
+    """`ids == self.pad_id`, `tokens.eq(PAD)`, `src != 0`."""
+    root = left
+    while isinstance(root, ast.Subscript | ast.Call | ast.Attribute):
+        root = root.func if isinstance(root, ast.Call) else root.value
+    if not isinstance(root, ast.Name):
+        return False
+    if _PADDING.search(text_of(right)) and not isinstance(right, ast.Constant):
+        return True
+    plain = isinstance(left, ast.Name) and TOKENS.search(left.id) is not None
+    return plain and number_of(right, function) == 0.0
+
+
+def _is_lengths(value: ast.expr, function: Function) -> bool:
+    """Whether a value is how long each text is, in any shape."""
+    root = value
+    while isinstance(root, ast.Subscript | ast.Call | ast.Attribute):
+        if isinstance(root, ast.Attribute) and _LENGTHS.search(root.attr):
+            return True
+        root = root.func if isinstance(root, ast.Call) else root.value
+    if not isinstance(root, ast.Name) or root.id == "self":
+        return False
+    bound = bound_to(root, function)
+    if bound is not None and not _LENGTHS.search(root.id):
+        return not _is_range(bound, function) and _LENGTHS.search(text_of(bound)) is not None
+    return _LENGTHS.search(root.id) is not None and not isinstance(value, ast.Constant)
+
+
+def _is_range(value: ast.expr, function: Function, depth: int = 0) -> bool:
+    """Whether a value is a range of positions, in any shape."""
+    for node in every_node(value):
+        if isinstance(node, ast.Call) and called_name(node) == "arange":
+            return True
+        bound = bound_to(node, function) if isinstance(node, ast.Name) and depth < DEEPEST else None
+        if bound is not None and _is_range(bound, function, depth + 1):
+            return True
+    return False
