@@ -6,10 +6,13 @@ may be imported under another one, `scaled_dot_product_attention as sdpa`.
 
 from __future__ import annotations
 
+import ast
 import re
 
+from gptdoctor.source.flow_operations import SOFTMAXES
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import Names
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import names_of_renamed
 
@@ -33,3 +36,9 @@ def attention_names(project: Project, module: SourceModule) -> frozenset[str]:
     """What torch's attention is called in a module that knows it by another name."""
     del project
     return names_of_renamed(module, ATTENTION) if ATTENTION in module.text else frozenset()
+
+
+def is_softmax(call: ast.Call, names: Names) -> bool:
+    """Whether a call is of a softmax that was imported under another name."""
+    qualified = (names.called(call) or "") if isinstance(call.func, ast.Name) else ""
+    return qualified.startswith("torch.") and qualified.rpartition(".")[2] in SOFTMAXES

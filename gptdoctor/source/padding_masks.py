@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.given_masks import given_for
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_text import CASTS, SHAPING, TOKENS
 from gptdoctor.source.names import called_name
@@ -58,7 +59,11 @@ class PaddingReader:
         depth += 1
         if isinstance(value, ast.Name):
             bound = bound_to(value, function)
-            return None if bound is None else self.marks_tokens(bound, function, depth)
+            if bound is not None:
+                return self.marks_tokens(bound, function, depth)
+            given = given_for(self.project, value, function)
+            marks = {self.marks_tokens(one, where, depth) for one, where in given}
+            return marks.pop() if len(marks) == 1 else None
         if isinstance(value, ast.Subscript):
             return self.marks_tokens(value.value, function, depth)
         if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Invert | ast.Not):

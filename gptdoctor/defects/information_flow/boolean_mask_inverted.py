@@ -16,7 +16,6 @@ from gptdoctor.source.attention_text import scores_behind
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.layer_calls import calls_of, kept_as
-from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import (
     PADDING_MASKS,
     SDPA,
@@ -27,7 +26,7 @@ from gptdoctor.source.mask_uses import (
     sdpa_mask,
     sdpa_use,
 )
-from gptdoctor.source.misplaced_masks import fault_of, suspicion, use_suspicion
+from gptdoctor.source.misplaced_masks import fault_of, suspicion, takes_opposite, use_suspicion
 from gptdoctor.source.padding_masks import PaddingReader
 
 CODE = "GD812"
@@ -97,7 +96,7 @@ def _marks_tokens(given: ast.expr, function: Function, visit: Visit) -> bool | N
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
-    if use.mask.kind is Kind.BOOL and fault_of(use.hidden) == "past":
+    if fault_of(use.hidden) == "past" and takes_opposite(use):
         yield use_suspicion(CODE, use, f"`{text_of(use.given)}` {_MEANS[use.how]}")
 
 

@@ -14,9 +14,13 @@ from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
-from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
-from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, use_suspicion
+from gptdoctor.source.misplaced_masks import (
+    border_suspicion,
+    fault_of,
+    takes_opposite,
+    use_suspicion,
+)
 
 CODE = "GD806"
 PROBE = "causality"
@@ -57,7 +61,7 @@ def _suspect(use: Use) -> Iterator[Suspicion]:
     fault = fault_of(use.hidden)
     if not use.works or fault not in _FAULTS:
         return
-    if fault == "past" and use.how in ("sdpa", "layer") and use.mask.kind is Kind.BOOL:
+    if fault == "past" and takes_opposite(use):
         return  # the convention was mistaken: GD812
     told = f"`{text_of(use.given)}` {_FAULTS[fault]}"
     yield border_suspicion(CODE, use, told) if fault == "itself" else use_suspicion(CODE, use, told)
