@@ -14,6 +14,7 @@ from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.given_masks import given_for
+from gptdoctor.source.mask_forms import Kind, cast_kind
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_text import CASTS, SHAPING, TOKENS
 from gptdoctor.source.names import called_name
@@ -26,6 +27,7 @@ _LENGTHS = re.compile(r"len(gth)?s?$|^n_?tokens$|^sizes$", re.IGNORECASE)
 # The mask that tokenizers give with the ids: 1 for a token, 0 for padding.
 _TOLD = "attention_mask"
 _BESIDE = re.compile(r"^(input_?)?(ids|tokens)$|^input_ids$")
+_ROWS = re.compile(r"unsqueeze\((dim=)?-1\)|, None\]|unsqueeze\((dim=)?2\)(?!\.unsqueeze)")
 _SAME = SHAPING | CASTS.keys() | {"to", "type", "type_as", "repeat_interleave", "logical_or"}
 _TURNING = frozenset({"logical_not", "bitwise_not", "logical_not_"})
 _OPERATORS: dict[str, type[ast.cmpop]] = {
@@ -80,6 +82,25 @@ class PaddingReader:
         """The same of a mask that may hold ones and zeros: the one of a tokenizer counts."""
         return True if _is_told(value, function) else self.marks_tokens(value, function, depth)
 
+    def is_plain_numbers(self, value: ast.expr, function: Function, depth: int = 0) -> bool:
+        """Whether a value holds ones for tokens and zeros for padding, as numbers."""
+        if depth > DEEPEST:
+            return False
+        depth += 1
+        if isinstance(value, ast.Name):
+            bound = bound_to(value, function)
+            given = [(bound, function)] if bound is not None else []
+            given = given or list(given_for(self.project, value, function))
+            return bool(given) and all(self.is_plain_numbers(*one, depth) for one in given)
+        if isinstance(value, ast.Subscript):
+            return self.is_plain_numbers(value.value, function, depth)
+        base = operand(value, function) if isinstance(value, ast.Call) else None
+        if base is None or not isinstance(value, ast.Call):
+            return False
+        if _is_float_cast(value, function):
+            return self.marks_numbers(base, function, depth) is not None
+        return called_name(value) in SHAPING and self.is_plain_numbers(base, function, depth)
+
     def _called(self, call: ast.Call, function: Function, depth: int) -> bool | None:
         name, base = called_name(call), operand(call, function)
         callee = callee_of(self.project, function, call)
@@ -123,6 +144,19 @@ class PaddingReader:
         zero = against == 0.0
         same = {ast.Eq: not zero, ast.NotEq: zero, ast.Gt: True, ast.GtE: True}.get(operator, False)
         return inner if same else not inner
+
+
+def _is_float_cast(call: ast.Call, function: Function) -> bool:
+    """`m.float()`, `m.to(x.dtype)`, `m.to(torch.float32)`, `m.type_as(x)`."""
+    name = called_name(call)
+    if name not in ("to", "type", "type_as"):
+        return CASTS.get(name) == "NUMBER"
+    return cast_kind(name, call, Kind.UNKNOWN, function) is Kind.NUMBER
+
+
+def is_over_rows(value: ast.expr) -> bool:
+    """Whether a mask of padding lies along the positions that look, `m.unsqueeze(-1)`."""
+    return _ROWS.search(text_of(value)) is not None
 
 
 def _turned(marks: bool | None) -> bool | None:

@@ -14,6 +14,7 @@ from gptdoctor.source.flow_targets import Position, text_of
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
+from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import number_of
 
@@ -38,14 +39,15 @@ def _suspect(attention: Attention, project: Project, function: Function) -> Iter
     for step in attention.scores:
         if not _nothing_else_hides(attention, function, step):
             continue
-        value = _filling(step, function)
+        value = _written(step, project, function)
+        value = _filling(step, function) if value is None else value
         if value is not None and STILL_COUNTS < value <= LARGEST:
             told = (
                 f"`{text_of(step.node)}` hides scores by {value:g}: after the softmax they still "
                 "have a weight, as any score near it"
             )
             yield suspicion(CODE, step.node, function, told, [attention.softmax])
-        elif _multiplies_by_mask(step, project, function):
+        elif step.did is Did.CUT or _multiplies_by_mask(step, project, function):
             told = (
                 f"`{text_of(step.node)}` makes the hidden scores 0, and a softmax gives 0 a weight"
             )
@@ -57,15 +59,46 @@ def _nothing_else_hides(attention: Attention, function: Function, step: Step) ->
 
     What was added before a place was filled is gone there: sums count that come later.
     """
-    later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE)
+    later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE, Did.CUT)
     if any(one.did in later for one in attention.weights):
         return False
     return not any(
-        one.did in (Did.WRITTEN, Did.OPAQUE)
-        or (one.did is Did.ADDED and not _is_filled_over(one, step))
+        one.did is Did.OPAQUE
+        or (one.did is Did.WRITTEN and one is not step)
+        or (one.did is Did.ADDED and one is not step and not _is_filled_over(one, step))
         or (one.did is Did.FILLED and (_filling(one, function) or 0.0) <= STILL_COUNTS)
         for one in attention.scores
     )
+
+
+def _written(step: Step, project: Project, function: Function) -> float | None:
+    """What is written over the hidden scores, or added to them: a number that is too small.
+
+    `scores[mask] = 0.0`, `scores + (1 - mask) * -1e-9`.
+    """
+    node, other = step.node, step.other
+    if step.did is Did.WRITTEN and isinstance(node, ast.Assign):
+        target = node.targets[0]
+        index = target.slice if isinstance(target, ast.Subscript) else None
+        masked = index is not None and _is_mask(index, project, function)
+        return number_of(node.value, function) if masked else None
+    if step.did is not Did.ADDED or not isinstance(other, ast.BinOp):
+        return None
+    if not isinstance(other.op, ast.Mult):
+        return None
+    for factor, mask in ((other.right, other.left), (other.left, other.right)):
+        value = number_of(factor, function)
+        if value is not None and value < 0.0 and _is_mask(mask, project, function):
+            return value
+    return None
+
+
+def _is_mask(value: ast.expr, project: Project, function: Function) -> bool:
+    """Whether a value is a mask of pairs of positions, or one of padding."""
+    mask = MaskReader(project).read(value, function)
+    if mask is not None and mask.region is not None:
+        return True
+    return PaddingReader(project).marks_tokens(value, function) is not None
 
 
 def _is_filled_over(added: Step, step: Step) -> bool:
@@ -93,10 +126,9 @@ def _filling(step: Step, function: Function) -> float | None:
 
 
 def _multiplies_by_mask(step: Step, project: Project, function: Function) -> bool:
-    if step.did is not Did.MULTIPLIED or step.other is None:
+    if step.did is not Did.MULTIPLIED or step.other is None or is_over_rows(step.other):
         return False
-    mask = MaskReader(project).read(step.other, function)
-    return mask is not None and mask.region is not None
+    return _is_mask(step.other, project, function)
 
 
 SICK = """\

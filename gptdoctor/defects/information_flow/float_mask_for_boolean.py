@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.attention_text import Did, scores_behind
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import (
+    SDPA,
     Use,
     attribute_made,
     fill_use,
     layer_uses,
+    sdpa_mask,
     sdpa_use,
     softmax_uses,
 )
-from gptdoctor.source.misplaced_masks import use_suspicion
+from gptdoctor.source.misplaced_masks import suspicion, use_suspicion
+from gptdoctor.source.padding_masks import PaddingReader
 
 CODE = "GD811"
 _HARM = {
@@ -34,6 +38,12 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         for use in softmax_uses(visit.project, visit.flow, node):
             yield from _suspect(use)
+        reader = PaddingReader(visit.project)
+        for step in scores_behind(visit.project, visit.flow, node):
+            given = step.other if step.did is Did.ADDED else None
+            if given is not None and reader.is_plain_numbers(given, visit.flow):
+                told = f"`{text_of(given)}` {_HARM['added']}"
+                yield suspicion(CODE, step.node, visit.flow, told)
 
 
 def see_fill(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -48,6 +58,9 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         use = sdpa_use(visit.project, visit.flow, node)
         yield from _suspect(use) if use is not None else ()
+        given = sdpa_mask(node) if visit.module.names.called(node) == SDPA else None
+        if given is not None and PaddingReader(visit.project).is_plain_numbers(given, visit.flow):
+            yield suspicion(CODE, node, visit.flow, f"`{text_of(given)}` {_HARM['sdpa']}")
 
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
