@@ -26,8 +26,6 @@ _BENDS = re.compile(r"ReLU|GELU|Tanh|SiLU|Sigmoid|relu|gelu|tanh|silu|sigmoid")
 _PART = re.compile(
     r"lora|adapter|gate|modulat|hyper|zero_?(init|conv|mod)|delta|residual", re.IGNORECASE
 )
-    r"lora|adapter|gate|modulat|hyper|zero_?(init|conv|mod)|delta|residual", re.IGNORECASE
-)
 _BIAS = re.compile(r"(zeros|constant|ones)_\(\w+\.bias\b|\.bias(\.data)?\.(zero|fill)_\(")
 _MADE = re.compile(r"\bLinear\(")
 # Numbers that are easy to compare, on purpose.
