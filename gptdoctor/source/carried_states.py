@@ -90,15 +90,20 @@ def _writes(
             if _is_carried(name, statement, function) and _always(statement, name, function):
                 yield name, statement
         helper = _helper(project, statement, owner, function)
-        if helper is None or not _always(statement, "", function):
-            continue
-        for inner in own_statements(helper.node):
-            for name in _written(inner, helper) if isinstance(inner, ast.stmt) else ():
-                moves = not isinstance(inner, ast.Assign) or name in _reads_in(inner)
-                reads = _reads_of(name, function.node)
-                leaves = any(isinstance(one, ast.Return) for one in own_statements(helper.node))
-                if moves and reads and not leaves and _always(inner, name, helper):
-                    yield name, statement
+        if helper is not None and _always(statement, "", function):
+            yield from ((name, statement) for name in _left_by(helper, function))
+
+
+def _left_by(helper: Function, function: Function) -> Iterator[str]:
+    """The attributes that a method leaves, of those that a forward reads."""
+    statements = [one for one in own_statements(helper.node) if isinstance(one, ast.stmt)]
+    if any(isinstance(one, ast.Return) for one in statements):
+        return  # it may end before it sets anything
+    for inner in statements:
+        for name in _written(inner, helper):
+            moves = not isinstance(inner, ast.Assign) or name in _reads_in(inner)
+            if moves and _reads_of(name, function.node) and _always(inner, name, helper):
+                yield name
 
 
 def _helper(

@@ -50,15 +50,12 @@ def _carried(loop: ast.For) -> list[str]:
     read: list[str] = []
     written: set[str] = set()
     for statement in loop.body:
-        for node in every_node(statement):
-            loaded = isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
-            if loaded and node.id not in written and node.id not in read:
-                read.append(node.id)
-        for node in every_node(statement):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                written.add(node.id)
-                if isinstance(statement, ast.AugAssign) and node.id not in read:
-                    read.append(node.id)
+        names = [node for node in every_node(statement) if isinstance(node, ast.Name)]
+        stored = [one.id for one in names if isinstance(one.ctx, ast.Store)]
+        loaded = [one.id for one in names if isinstance(one.ctx, ast.Load)]
+        loaded += stored if isinstance(statement, ast.AugAssign) else []
+        read += [one for one in loaded if one not in written and one not in read]
+        written.update(stored)
     return [name for name in read if name in written]
 
 
