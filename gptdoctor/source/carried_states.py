@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Position, end, start
+from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
+from gptdoctor.source.flow_targets import Position, end, names_in, start
 from gptdoctor.source.grown_states import can_be_put_back
 from gptdoctor.source.made_of_input import is_made_of_input
 from gptdoctor.source.nodes import every_node
@@ -164,7 +164,11 @@ def _moved(call: ast.Call) -> str | None:
 
 def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
     """Whether what the last call left there has a part in what this one gives."""
-    reads = _reads_of(name, function.node)
+    reads = [
+        one
+        for one in _reads_of(name, function.node)
+        if not _is_for_itself(one, statement, function)
+    ]
     if not reads or _is_begun_anew(name, min(map(start, reads)), function):
         return False
     before = [one for one in reads if end(one) <= start(statement)]
@@ -174,6 +178,17 @@ def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
         return bool(before or after)
     several = isinstance(statement.targets[0], ast.Tuple)
     return bool(before) or bool(within and (several or after))
+
+
+def _is_for_itself(read: ast.expr, kept: ast.stmt, function: Function) -> bool:
+    """Whether a read makes nothing but what is kept: `seen = cat([self.past, x])`, and no more."""
+    around = function.statements_around(read)
+    statement = around[-1][0] if around else None
+    if not isinstance(statement, ast.Assign) or statement is kept:
+        return False
+    names = [one.id for target in statement.targets for one in names_in(target)]
+    loads = [load for name in names for load in loads_of(function).get(name, ())]
+    return bool(names) and all(start(kept) <= start(one) <= end(kept) for one in loads)
 
 
 def _is_begun_anew(name: str, first: Position, function: Function) -> bool:

@@ -44,7 +44,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     for argument, default in shared:
         changed = _changed(argument.arg, function) or _changed_later(argument.arg, function)
-        if changed is None or _KEPT.search(argument.arg):
+        if changed is None or (owner is None and _KEPT.search(argument.arg)):
             continue
         if owner is not None and not visit.project.is_network(owner):
             continue
