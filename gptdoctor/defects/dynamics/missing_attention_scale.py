@@ -31,7 +31,12 @@ LEAST_WIDTH = 8
 # each 1 / sqrt(sqrt(d)), 0.6 at the most; made alike, they differ by a few hundredths.
 LEAST_EVENNESS, LEAST_INIT = 0.7, 0.75
 
-_HEADS = re.compile(r"head", re.IGNORECASE)
+# Heads that are split off, or as wide as a name says: scores of one head alone may be meant so.
+_HEADS = re.compile(
+    r"class \w*Head|head_?(size|dim|width)|(dim|d)_?head|\bd_k\b|split_?heads"
+    r"|(view|reshape|unflatten|split|rearrange)\w*\([^\n]*head",
+    re.IGNORECASE,
+)
 # Words of what makes scores smaller somewhere else: a factor, a norm, weights that begin small.
 _SCALED = re.compile(
     r"scal|sqrt|\*\* ?\(?-? ?0?\.\d|temper|\btau\b|cosine|normalize\(|pow\(|\bmup\b"
