@@ -21,8 +21,8 @@ from gptdoctor.source.statements import own_statements
 
 # How a line looks that may leave something behind.
 WRITING = re.compile(
-    r"self\.\w+(, *[\w.]+)* *[-+*/]?= |, *self\.\w+ *= |self\.\w+(\.data)?\.(\w+_|append|extend)\("
-    r"|self\.\w+\([^\n]*\)\s*(?:#.*)?$",
+    r"self\.\w+(, *[\w.]+|\[[^\n]*\])* *[-+*/]?= |, *self\.\w+ *= "
+    r"|self\.\w+(\.data)?\.(\w+_|append|extend)\(|self\.\w+\([^\n]*\)\s*(?:#.*)?$",
     re.MULTILINE,
 )
 # In place, and of what was there as well; what is copied over it leaves nothing of that.
@@ -125,6 +125,8 @@ def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
     """The attributes that a statement gives something of the input."""
     if isinstance(statement, ast.Assign) and is_made_of_input(statement.value, function):
         for target in statement.targets:
+            if isinstance(target, ast.Subscript) and (name := self_attribute(target.value)):
+                yield name
             parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
             yield from (name for name in map(self_attribute, parts) if name)
     elif isinstance(statement, ast.AugAssign) and is_made_of_input(statement.value, function):
@@ -176,6 +178,8 @@ def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
     after = [one for one in reads if start(one) > end(statement)]
     if not isinstance(statement, ast.Assign):
         return bool(before or after)
+    if isinstance(statement.targets[0], ast.Subscript):
+        return bool(before)  # what is written there is read again by this very call
     several = isinstance(statement.targets[0], ast.Tuple)
     return bool(before) or bool(within and (several or after))
 
@@ -220,6 +224,11 @@ def _reads_of(name: str, node: ast.AST) -> list[ast.Attribute]:
     asked = {
         id(inner) for one in own_nodes(node) for test in _tests(one) for inner in every_node(test)
     }
+    stored = {
+        id(one.value)
+        for one in own_nodes(node)
+        if isinstance(one, ast.Subscript) and isinstance(one.ctx, ast.Store)
+    }
     return [
         one
         for one in own_nodes(node)
@@ -227,6 +236,7 @@ def _reads_of(name: str, node: ast.AST) -> list[ast.Attribute]:
         and self_attribute(one) == name
         and isinstance(one.ctx, ast.Load)
         and id(one) not in asked
+        and id(one) not in stored
         and not _only_moved(one, node)
     ]
 

@@ -6,7 +6,7 @@ import ast
 import re
 
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.project import Project
@@ -21,6 +21,10 @@ DROPOUTS = (
     "dropout3d",
     "alpha_dropout",
     "feature_alpha_dropout",
+)
+MODULES = frozenset(
+    {f"torch.nn.{one}" for one in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")}
+    | {"torch.nn.AlphaDropout", "torch.nn.FeatureAlphaDropout"}
 )
 # Chance that is meant in evaluation too, or that a name says belongs to training.
 MEANT = re.compile(
@@ -47,12 +51,34 @@ def _dropped(project: Project, function: Function, call: ast.Call) -> str | None
     if called == SDPA:
         given = argument_of(call, "dropout_p", 4)
         return _rate(project, function, given, 0) if given is not None else None
+    if called in MODULES:
+        return _made_anew(project, function, call)
     if called.removeprefix(FUNCTIONAL) not in DROPOUTS or not called.startswith(FUNCTIONAL):
         return None
-    if "training" in named or len(call.args) > 2:
+    mode = argument_of(call, "training", 2)
+    if mode is not None and not (isinstance(mode, ast.Constant) and mode.value is True):
         return None
     given = argument_of(call, "p", 1)
     return "0.5, the default" if given is None else _rate(project, function, given, 0)
+
+
+def _made_anew(project: Project, function: Function, made: ast.Call) -> str | None:
+    """The rate of a dropout that a method makes and calls at once: a new module is in training."""
+    if function.name.startswith("_") or "train(" in function.text or "eval(" in function.text:
+        return None
+    if not any(_is_called(node, made, function) for node in own_nodes(function.node)):
+        return None
+    given = argument_of(made, "p", 0)
+    return "0.5, the default" if given is None else _rate(project, function, given, 0)
+
+
+def _is_called(node: ast.AST, made: ast.Call, function: Function) -> bool:
+    """`nn.Dropout(0.1)(x)`, by a name of the method as well."""
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return bound_to(node.func, function) is made
+    return node.func is made
 
 
 def _rate(project: Project, function: Function, given: ast.expr, depth: int) -> str | None:

@@ -11,6 +11,7 @@ import re
 
 from gptdoctor.source.batch_order import batch_comes_first, source_of
 from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.float_values import is_float
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_turns import number
@@ -67,6 +68,39 @@ def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> b
     if found is None or not (found[1] or batch_comes_first(function, found[0])):
         return False
     return not _ALL_ROUND.search(owner.name) and tells_next(project, owner.module)
+
+
+def shifts_back(project: Project, function: Function, call: ast.Call) -> bool:
+    """Whether each position of an embedded text is given the next: `cat([x[:, 1:], last], 1)`."""
+    owner = function.owner
+    base = _next_positions(call, function)
+    if owner is None or base is None:
+        return False
+    # A layer that has no table of its own is given vectors, and no ids.
+    vectors = "Linear(" in owner.text and "Embedding(" not in owner.text
+    if not vectors and not is_float(base, function):
+        return False
+    return not _ALL_ROUND.search(owner.name) and tells_next(project, owner.module)
+
+
+def _next_positions(call: ast.Call, function: Function) -> ast.expr | None:
+    """X where a call makes of X what stands one position further on."""
+    base = operand(call, function)
+    if called_name(call) == "roll":
+        steps, over = argument_of(call, "shifts", 1), argument_of(call, "dims", 2)
+        if isinstance(call.func, ast.Attribute) and base is call.func.value:
+            steps, over = argument_of(call, "shifts", 0), argument_of(call, "dims", 1)
+        back = steps is not None and number(steps) == -1
+        return base if back and over is not None and number(over) in (1, -2) else None
+    first = base.elts[0] if isinstance(base, ast.List | ast.Tuple) and base.elts else None
+    cut = first.slice if isinstance(first, ast.Subscript) else None
+    places = cut.elts if isinstance(cut, ast.Tuple) else []
+    if not isinstance(first, ast.Subscript) or len(places) < len(("row", "position")):
+        return None
+    begins = places[1].lower if isinstance(places[1], ast.Slice) else None
+    ends = places[1].upper if isinstance(places[1], ast.Slice) else first
+    from_second = begins is not None and number(begins) == 1 and ends is None
+    return first.value if from_second else None
 
 
 def _is_over_time(call: ast.Call, base: ast.expr, function: Function) -> bool:

@@ -27,8 +27,10 @@ _ORDER = re.compile(
     r"|expert|rout|channel|modal|slot|pool",
     re.IGNORECASE,
 )
-# A mask of padding hides no order; the names of it do not count.
-_PADDING = re.compile(r"\w*pad\w*mask\w*|\w*mask\w*pad\w*", re.IGNORECASE)
+# A mask of padding hides no order, nor does one that is None: their names do not count.
+_PADDING = re.compile(
+    r"\w*pad\w*mask\w*|\w*mask\w*pad\w*|is_causal ?= ?False|attn_mask ?= ?None", re.IGNORECASE
+)
 # What a step may do to scores without hiding any of them.
 _PLAIN = frozenset({Did.PRODUCT, Did.MULTIPLIED, Did.DIVIDED, Did.RESHAPED})
 _LAYERS = ("TransformerEncoder", "TransformerEncoderLayer", "MultiheadAttention")
@@ -57,11 +59,17 @@ def shows_all(project: Project, function: Function, call: ast.Call) -> bool:
     if not _may_leak(project, own):
         return False
     if function.module.names.called(call) == SDPA:
-        return len(call.args) == 3 and all(one.arg == "dropout_p" for one in call.keywords)
+        return len(call.args) == 3 and all(map(_hides_nothing, call.keywords))
     return any(
         one.softmax is call and one.sure and all(step.did in _PLAIN for step in one.scores)
         for one in attentions_of(project, function)
     )
+
+
+def _hides_nothing(given: ast.keyword) -> bool:
+    """Whether a keyword of an attention leaves all positions in sight."""
+    off = isinstance(given.value, ast.Constant) and not given.value.value
+    return given.arg in ("dropout_p", "scale") or (given.arg in ("attn_mask", "is_causal") and off)
 
 
 def _may_leak(project: Project, info: ClassInfo) -> bool:

@@ -22,6 +22,7 @@ from gptdoctor.source.leaking_layers import (
     gives_mean_to_all,
     pads_both_sides,
     reads_both_ways,
+    shifts_back,
 )
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
 from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, suspicion
@@ -93,6 +94,15 @@ def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if gives_mean_to_all(visit.project, visit.flow, node):
         told = f"`{text_of(node)}` is of all tokens of the text, and each position is given it"
+        yield suspicion(CODE, node, visit.flow, told)
+
+
+def see_shift(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A shift of the text that gives each position the one after it."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    if shifts_back(visit.project, visit.flow, node):
+        told = f"`{text_of(node)}` gives each position what stands at the next one"
         yield suspicion(CODE, node, visit.flow, told)
 
 
@@ -244,6 +254,7 @@ DEFECT = Defect(
         calls("Conv1d"): see_convolution,
         calls("LSTM", "GRU", "RNN"): see_recurrence,
         calls(*POOLING): see_mean,
+        calls("cat", "concat", "roll"): see_shift,
     },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
