@@ -257,9 +257,9 @@ def _only_moved(read: ast.Attribute, node: ast.AST) -> bool:
 
 
 def _always(statement: ast.stmt, name: str, function: Function) -> bool:
-    """Whether a statement runs in every call, whatever the mode is."""
+    """Whether a statement runs in every call, but perhaps the first, whatever the mode is."""
     for around, before in function.statements_around(statement):
-        chosen = isinstance(around, ast.If) and not _asks_for(around.test, name)
+        chosen = isinstance(around, ast.If) and not _is_there(around, name, statement)
         if around is not statement and (chosen or isinstance(around, ast.While | ast.Try)):
             return False
         if any(isinstance(one, ast.If) and _leaves_by_mode(one) for one in before):
@@ -273,11 +273,14 @@ def _leaves_by_mode(branch: ast.If) -> bool:
     return leaves and _MODE.search(ast.unparse(branch.test)) is not None
 
 
-def _asks_for(test: ast.expr, name: str) -> bool:
-    """`self.NAME is not None`."""
-    return (
-        isinstance(test, ast.Compare)
-        and bool(name)
-        and self_attribute(test.left) == name
-        and isinstance(test.ops[0], ast.Is | ast.IsNot)
-    )
+def _is_there(branch: ast.If, name: str, statement: ast.stmt) -> bool:
+    """Whether a statement is run where `self.NAME` holds something by then.
+
+    One that sets it where it held nothing sets it once, as a first value.
+    """
+    test = branch.test
+    if not isinstance(test, ast.Compare) or not name or self_attribute(test.left) != name:
+        return False
+    first, last = branch.body[0], branch.body[-1]
+    inside = start(first) <= start(statement) <= end(last)
+    return isinstance(test.ops[0], ast.IsNot if inside else ast.Is)

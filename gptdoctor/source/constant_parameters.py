@@ -13,6 +13,7 @@ from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.constant_weights import DRAWN, TRIED
 from gptdoctor.source.constructors import settings_of
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node
@@ -30,6 +31,7 @@ _BESIDE = re.compile(
 LEAST = 2
 
 
+@kept(8)
 def constant_matrices(info: ClassInfo, function: Function) -> tuple[ast.Call, ...]:
     """The parameters of a constructor that are matrices of one number, where all of them are."""
     if info.text.count("Parameter(") < LEAST or not _is_alike(info):
@@ -47,15 +49,14 @@ def constant_matrices(info: ClassInfo, function: Function) -> tuple[ast.Call, ..
     return tuple(found) if len(found) >= LEAST else ()
 
 
+@kept(8)
 def filled_layers(info: ClassInfo, function: Function) -> tuple[ast.Call, ...]:
     """The statements that fill the weights of all linear layers of a class, one by one."""
-    names = function.module.names
-    layers = {
-        name
-        for name, values in info.attributes.items()
-        if any(names.called(one) == "torch.nn.Linear" for one in values)
-    }
-    if len(layers) < LEAST or info.text.count("Linear(") != len(layers) or not _is_alike(info):
+    made = {name: sum(map(_linears, values)) for name, values in info.attributes.items()}
+    layers = {name for name, count in made.items() if count}
+    lists = sum("ModuleList" in text_of(one) for name in layers for one in info.attributes[name])
+    several = sum(made.values()) + lists
+    if several < LEAST or info.text.count("Linear(") != sum(made.values()) or not _is_alike(info):
         return ()
     filled = _filled(function)
     if not all((name, "weight") in filled for name in layers):
@@ -64,6 +65,11 @@ def filled_layers(info: ClassInfo, function: Function) -> tuple[ast.Call, ...]:
     if not all((name, "bias") in filled for name in biased):
         return ()
     return tuple(filled[name, "weight"] for name in sorted(layers))
+
+
+def _linears(value: ast.expr) -> int:
+    """How many linear layers an expression makes, as it is written."""
+    return text_of(value).count("Linear(")
 
 
 def _is_alike(info: ClassInfo) -> bool:
@@ -124,10 +130,17 @@ def _filled(function: Function) -> dict[tuple[str, str], ast.Call]:
         target = call.args[0] if own and call.args else getattr(call.func, "value", None)
         if isinstance(target, ast.Attribute) and target.attr == "data":
             target = target.value
-        name = self_attribute(target.value) if isinstance(target, ast.Attribute) else None
+        name = _owner_of(target.value, function) if isinstance(target, ast.Attribute) else None
         if name is not None and isinstance(target, ast.Attribute):
             found[name, target.attr] = call
     return found
+
+
+def _owner_of(layer: ast.expr, function: Function) -> str | None:
+    """NAME of `self.NAME`, and of what a loop over `self.NAME` gives."""
+    bound = function.reaching(layer) if isinstance(layer, ast.Name) else []
+    one = bound[0] if len(bound) == 1 and bound[0].role is Role.ELEMENT else None
+    return self_attribute(layer if one is None or one.value is None else one.value)
 
 
 def _has_no_bias(info: ClassInfo, name: str) -> bool:

@@ -38,6 +38,10 @@ _PLAIN = re.compile(
     r"\b\w+\[(:|\.\.\.), ?:-1(, ?:)?\]|\w*pad\w*mask\w*|\w*mask\w*pad\w*|\.backward\(",
     re.IGNORECASE,
 )
+# Words of classes that tell something of a whole text, or of each token of one that is there.
+_CLASSIFIES = re.compile(
+    r"classif|n(um)?_?(class|label|tag)|\btags?\b|\bcrf|sentiment|\bner\b", re.IGNORECASE
+)
 _ALL_ROUND = re.compile(r"encod|prefix|backward", re.IGNORECASE)  # names of classes
 _ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "silu", "gelu", "softmax"})
 DEEPEST = 8
@@ -67,7 +71,7 @@ def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> b
     found = source_of(project, function, base)
     if found is None or not (found[1] or batch_comes_first(function, found[0])):
         return False
-    return not _ALL_ROUND.search(owner.name) and tells_next(project, owner.module)
+    return not _sees_all(owner) and tells_next(project, owner.module)
 
 
 def shifts_back(project: Project, function: Function, call: ast.Call) -> bool:
@@ -80,7 +84,7 @@ def shifts_back(project: Project, function: Function, call: ast.Call) -> bool:
     vectors = "Linear(" in owner.text and "Embedding(" not in owner.text
     if not vectors and not is_float(base, function):
         return False
-    return not _ALL_ROUND.search(owner.name) and tells_next(project, owner.module)
+    return not _sees_all(owner) and tells_next(project, owner.module)
 
 
 def _next_positions(call: ast.Call, function: Function) -> ast.expr | None:
@@ -149,10 +153,16 @@ def _comes_of(value: ast.expr, call: ast.Call, function: Function) -> bool:
     return False
 
 
+def _sees_all(owner: ClassInfo) -> bool:
+    """Whether a class says that it is to see the whole text."""
+    named = _ALL_ROUND.search(owner.name), _CLASSIFIES.search(owner.text)
+    return any(one is not None for one in named)
+
+
 def _is_mended(info: ClassInfo) -> bool:
     """Whether a class cuts, shifts or hides something, or reads all round by design."""
     plain = _PLAIN.sub("", info.text)
-    return _MENDED.search(plain) is not None or _ALL_ROUND.search(info.name) is not None
+    return _MENDED.search(plain) is not None or _sees_all(info)
 
 
 def _is_even(made: ast.Call, function: Function) -> bool:

@@ -159,6 +159,16 @@ def argument_of(call: ast.Call, name: str, place: int) -> ast.expr | None:
     return named or (call.args[place] if len(call.args) > place else None)
 
 
+def padding_masks_of(call: ast.Call, layer: str) -> Iterator[ast.expr]:
+    """The masks over keys that a layer is called with."""
+    for one in call.keywords:
+        if one.arg is not None and one.arg.endswith("key_padding_mask"):
+            yield one.value
+    for place in PADDING_MASKS.get(layer, {}).values():
+        if len(call.args) > place:
+            yield call.args[place]
+
+
 @kept(64)
 def own_calls(project: Project, info: ClassInfo) -> dict[str, list[tuple[ast.Call, Function]]]:
     """The calls of each attribute in the methods of a class, `self.attention(x)`."""

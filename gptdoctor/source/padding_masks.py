@@ -54,33 +54,48 @@ class PaddingReader:
 
     project: Project
 
-    def marks_tokens(self, value: ast.expr, function: Function, depth: int = 0) -> bool | None:
+    def marks_tokens(self, value: ast.expr, function: Function) -> bool | None:
         """Whether a mask is True for tokens, or for padding; None where it is none of these."""
+        return self._marks(value, function, 0, numbers=False)
+
+    def marks_numbers(self, value: ast.expr, function: Function, depth: int = 0) -> bool | None:
+        """The same of a mask that may hold ones and zeros: the one of a tokenizer counts."""
+        return self._marks(value, function, depth, numbers=True)
+
+    def _marks(
+        self, value: ast.expr, function: Function, depth: int, *, numbers: bool
+    ) -> bool | None:
         if depth > DEEPEST:
             return None
         depth += 1
+        if numbers and _is_told(value, function):
+            return True
         if isinstance(value, ast.Name):
-            bound = bound_to(value, function)
-            if bound is not None:
-                return self.marks_tokens(bound, function, depth)
-            given = given_for(self.project, value, function)
-            marks = {self.marks_tokens(one, where, depth) for one, where in given}
-            return marks.pop() if len(marks) == 1 else None
+            return self._named(value, function, depth, numbers=numbers)
         if isinstance(value, ast.Subscript):
-            return self.marks_tokens(value.value, function, depth)
+            return self._marks(value.value, function, depth, numbers=numbers)
         if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Invert | ast.Not):
-            return _turned(self.marks_tokens(value.operand, function, depth))
+            return _turned(self._marks(value.operand, function, depth, numbers=False))
         if isinstance(value, ast.BinOp):
             ones = isinstance(value.op, ast.Sub) and number_of(value.left, function) == 1.0
             return _turned(self.marks_numbers(value.right, function, depth)) if ones else None
         if isinstance(value, ast.Compare) and len(value.ops) == 1:
             sides = value.left, value.comparators[0]
             return self._compared(type(value.ops[0]), *sides, function, depth)
-        return self._called(value, function, depth) if isinstance(value, ast.Call) else None
+        if isinstance(value, ast.Call):
+            return self._called(value, function, depth, numbers=numbers)
+        return None
 
-    def marks_numbers(self, value: ast.expr, function: Function, depth: int = 0) -> bool | None:
-        """The same of a mask that may hold ones and zeros: the one of a tokenizer counts."""
-        return True if _is_told(value, function) else self.marks_tokens(value, function, depth)
+    def _named(
+        self, name: ast.Name, function: Function, depth: int, *, numbers: bool
+    ) -> bool | None:
+        """What a name was given here, or by all calls of the function."""
+        bound = bound_to(name, function)
+        if bound is not None:
+            return self._marks(bound, function, depth, numbers=numbers)
+        given = given_for(self.project, name, function)
+        marks = {self._marks(one, where, depth, numbers=numbers) for one, where in given}
+        return marks.pop() if len(marks) == 1 else None
 
     def is_plain_numbers(self, value: ast.expr, function: Function, depth: int = 0) -> bool:
         """Whether a value holds ones for tokens and zeros for padding, as numbers."""
@@ -101,26 +116,26 @@ class PaddingReader:
             return self.marks_numbers(base, function, depth) is not None
         return called_name(value) in SHAPING and self.is_plain_numbers(base, function, depth)
 
-    def _called(self, call: ast.Call, function: Function, depth: int) -> bool | None:
+    def _called(
+        self, call: ast.Call, function: Function, depth: int, *, numbers: bool
+    ) -> bool | None:
         name, base = called_name(call), operand(call, function)
         callee = callee_of(self.project, function, call)
         if callee is not None:
-            found = {self.marks_tokens(one, callee, depth) for one in callee.returned}
-            return found.pop() if len(found) == 1 else None
+            marks = {self._marks(one, callee, depth, numbers=numbers) for one in callee.returned}
+            return marks.pop() if len(marks) == 1 else None
         if base is None:
             return None
         if name in _TURNING:
             return _turned(self.marks_numbers(base, function, depth))
         if name in _OPERATORS:
             given = [one for one in call.args if one is not base]
-            return (
-                self._compared(_OPERATORS[name], base, given[0], function, depth) if given else None
-            )
-        if name not in _SAME:
+            operator = _OPERATORS[name]
+            return self._compared(operator, base, given[0], function, depth) if given else None
+        if name not in _SAME or (not numbers and _is_float_cast(call, function)):
             return None
-        if name in CASTS or "bool" in text_of(call):
-            return self.marks_numbers(base, function, depth)
-        return self.marks_tokens(base, function, depth)
+        whole = name in CASTS or "bool" in text_of(call)
+        return self._marks(base, function, depth, numbers=numbers or whole)
 
     def _compared(
         self,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
-from itertools import takewhile
+from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.attention_text import Did, Step, attentions_of, trail_of
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
@@ -18,6 +18,7 @@ from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in
+from gptdoctor.source.value_ways import shaped_from, ways_of
 
 CODE = "GD911"
 # 1 / sqrt(size) and sqrt(size), of anything that is the width of a head.
@@ -59,10 +60,9 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for attention in attentions_of(visit.project, flow):
         if attention.softmax is not node or len(attention.products) != 1:
             continue
-        trail = trail_of(visit.project, flow)
         steps = [*attention.scores]
         for side in sides(attention.products[0]):
-            steps += _until_opaque(trail.back(side))
+            steps += _steps_behind(side, visit.project, flow)
         found = {
             step.node: step
             for step in steps
@@ -77,8 +77,27 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield suspicion(CODE, last, flow, told, [first, node])
 
 
-def _until_opaque(steps: Iterable[Step]) -> Iterator[Step]:
-    return takewhile(lambda step: step.did is not Did.OPAQUE, steps)
+def _steps_behind(value: ast.expr, project: Project, function: Function) -> Iterator[Step]:
+    """The steps back from a value, as far as they are in sight; a method that splits heads is."""
+    for step in trail_of(project, function).back(value):
+        if step.did is not Did.OPAQUE:
+            yield step
+            continue
+        given = _reshaped_by(step.node, project, function)
+        if given is not None:
+            yield from _steps_behind(given, project, function)
+        return
+
+
+def _reshaped_by(node: ast.AST, project: Project, function: Function) -> ast.expr | None:
+    """What a method of the class is given that does nothing but give it another shape."""
+    callee = callee_of(project, function, node) if isinstance(node, ast.Call) else None
+    if callee is None or not isinstance(node, ast.Call) or not node.args:
+        return None
+    ways = [way for one in callee.returned for way in ways_of(one, callee, shaped_from)]
+    first = callee.parameter_names[0] if callee.parameter_names else ""
+    plain = bool(ways) and all(way.argument == first for way in ways)
+    return node.args[0] if plain and first else None
 
 
 def _scaled(given: ast.expr, call: ast.Call, visit: Visit) -> Step | None:
@@ -86,9 +105,7 @@ def _scaled(given: ast.expr, call: ast.Call, visit: Visit) -> Step | None:
     flow = visit.flow
     if flow is None:
         return None
-    for step in trail_of(visit.project, flow).back(given):
-        if step.did is Did.OPAQUE:
-            return None
+    for step in _steps_behind(given, visit.project, flow):
         if _is_scale(step, visit.project, flow) and _always_before(step.node, call, flow):
             return step
     return None

@@ -17,12 +17,12 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.mask_uses import (
-    PADDING_MASKS,
     SDPA,
     Use,
     attribute_made,
     given_masks,
     layer_uses,
+    padding_masks_of,
     sdpa_mask,
     sdpa_use,
 )
@@ -75,20 +75,10 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _suspect(use)
     name = kept_as(visit.parents, visit.flow) if layer.startswith("torch.nn.") else None
     for call, function in calls_of(visit.project, visit.owner, name) if name else ():
-        for given in _padding_masks(call, layer):
+        for given in padding_masks_of(call, layer):
             if _marks_tokens(given, function, visit) is True:
                 told = f"`{text_of(given)}` is True for the tokens, and {_TAKES['layer']}"
                 yield suspicion(CODE, call, function, told)
-
-
-def _padding_masks(call: ast.Call, layer: str) -> Iterator[ast.expr]:
-    """The masks over keys that a layer is called with."""
-    for one in call.keywords:
-        if one.arg is not None and one.arg.endswith("key_padding_mask"):
-            yield one.value
-    for place in PADDING_MASKS.get(layer, {}).values():
-        if len(call.args) > place:
-            yield call.args[place]
 
 
 def _marks_tokens(given: ast.expr, function: Function, visit: Visit) -> bool | None:

@@ -10,6 +10,7 @@ from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.attention_text import Did, scores_behind
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import (
     SDPA,
@@ -17,6 +18,7 @@ from gptdoctor.source.mask_uses import (
     attribute_made,
     fill_use,
     layer_uses,
+    padding_masks_of,
     sdpa_mask,
     sdpa_use,
     softmax_uses,
@@ -69,6 +71,20 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name, padding=True):
             yield from _suspect(use)
+    yield from see_padding(node, visit)
+
+
+def see_padding(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks of padding that a layer of torch's is called with."""
+    flow, owner, layer = visit.flow, visit.owner, visit.module.names.called(node) or ""
+    if flow is None or owner is None or not layer.startswith("torch.nn."):
+        return
+    name = kept_as(visit.parents, flow)
+    for call, function in calls_of(visit.project, owner, name) if name else ():
+        for given in padding_masks_of(call, layer):
+            if PaddingReader(visit.project).is_plain_numbers(given, function):
+                told = f"`{text_of(given)}` {_HARM['layer']}"
+                yield suspicion(CODE, call, function, told)
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
