@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.matrix_products import sides
@@ -97,14 +98,17 @@ def _is_plain(attention: Attention, project: Project, function: Function) -> boo
     trail = trail_of(project, function)
     given = sides(attention.products[0])
     return len(given) == 2 and not any(
-        step.did in _SCALING or (isinstance(step.node, ast.Call) and _may_norm(step.node))
+        step.did in _SCALING or (isinstance(step.node, ast.Call) and _may_norm(step.node, function))
         for side in given
         for step in trail.back(side)
     )
 
 
-def _may_norm(call: ast.Call) -> bool:
-    return "norm" in called_name(call).lower() or "scale" in called_name(call).lower()
+def _may_norm(call: ast.Call, function: Function) -> bool:
+    name = called_name(call)
+    layers = function.owner.attributes.get(name, []) if function.owner is not None else []
+    made = "".join(text_of(one) for one in layers) if self_attribute(call.func) else ""
+    return any(word in f"{name} {made}".lower() for word in ("norm", "scale"))
 
 
 def read_scale(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
