@@ -27,7 +27,7 @@ def kept_as(parents: tuple[ast.AST, ...], function: Function) -> str | None:
         return None
     between = parents[parents.index(statement) + 1 :]
     if isinstance(statement, ast.Expr):
-        return _appended_to(between)
+        return _appended_to(between, function)
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return None
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
@@ -37,26 +37,29 @@ def kept_as(parents: tuple[ast.AST, ...], function: Function) -> str | None:
     own = self_attribute(target)
     if own is not None:
         return own
-    if isinstance(target, ast.Name) and not between:
+    if isinstance(target, ast.Name) and not made:
         return _stacked_as(target.id, function)
     return None
 
 
-def _appended_to(between: tuple[ast.AST, ...]) -> str | None:
-    """NAME of `self.NAME.append(layer)`."""
+def _appended_to(between: tuple[ast.AST, ...], function: Function) -> str | None:
+    """NAME of `self.NAME.append(layer)`, and of a local list that it is made of."""
     call = between[0] if len(between) == 1 else None
     method = call.func if isinstance(call, ast.Call) else None
-    if isinstance(method, ast.Attribute) and method.attr == "append":
-        return self_attribute(method.value)
-    return None
+    if not isinstance(method, ast.Attribute) or method.attr != "append":
+        return None
+    if isinstance(method.value, ast.Name):
+        return _stacked_as(method.value.id, function)
+    return self_attribute(method.value)
 
 
 def _stacked_as(name: str, function: Function) -> str | None:
-    """The attribute whose stack is made of a layer that a local name holds."""
+    """The attribute whose stack or list is made of a layer, or of those, of a local name."""
     for node in own_nodes(function.node):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
             first = node.value.args[0] if node.value.args else None
-            stack = function.module.names.called(node.value) in _STACKS
+            first = first.value if isinstance(first, ast.Starred) else first
+            stack = function.module.names.called(node.value) in _STACKS | _LISTS
             if stack and isinstance(first, ast.Name) and first.id == name:
                 return self_attribute(node.targets[0])
     return None
