@@ -108,11 +108,14 @@ def _variadic(function: Function) -> dict[str, bool]:
 
 
 def _mappings(function: Function) -> set[str]:
-    """The parameters that the function asks whether they hold a key: `"image" in batch`."""
+    """The parameters that the function asks for a key: `"image" in batch`, `batch.get("image")`."""
     first = function.node.lineno
     text = function.module.segment(first, function.node.end_lineno or first)
+    kwarg = function.node.args.kwarg
+    names = {one.arg for one in (*parameters(function.node), *([kwarg] if kwarg else []))}
+    got = {name for name in names if f"{name}.get(" in text} if ".get(" in text else set()
     if not any(map(text.__contains__, MEMBERSHIP)):
-        return set()
+        return got
     asked = {
         getattr(node.comparators[0], "id", "")
         for node in _tests(function.node)
@@ -120,7 +123,7 @@ def _mappings(function: Function) -> set[str]:
         and isinstance(node.ops[0], ast.In | ast.NotIn)
         and key_of(node.left)
     }
-    return asked & {one.arg for one in parameters(function.node)}
+    return got | (asked & {one.arg for one in parameters(function.node)})
 
 
 def optional_inputs(project: Project, function: Function) -> list[str]:

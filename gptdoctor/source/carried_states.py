@@ -125,8 +125,10 @@ def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
     """The attributes that a statement gives something of the input."""
     if isinstance(statement, ast.Assign) and is_made_of_input(statement.value, function):
         for target in statement.targets:
-            if isinstance(target, ast.Subscript) and (name := self_attribute(target.value)):
-                yield name
+            whole = isinstance(target, ast.Attribute) and target.attr == "data"
+            if isinstance(target, ast.Subscript) or (whole and isinstance(target, ast.Attribute)):
+                name = self_attribute(target.value)
+                yield from [name] if name else []
             parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
             yield from (name for name in map(self_attribute, parts) if name)
     elif isinstance(statement, ast.AugAssign) and is_made_of_input(statement.value, function):
@@ -161,7 +163,10 @@ def _moved(call: ast.Call) -> str | None:
     if isinstance(called, ast.Attribute) and called.attr == "data":
         called = called.value
     moves = methods and all(_MOVING.match(one) or one in _GROWING for one in methods)
-    return self_attribute(called) if moves else None
+    name = self_attribute(called)
+    if methods == ["copy_"] and name:  # of what was there as well
+        moves = any(name in _reads_in(one) for one in call.args)
+    return name if moves else None
 
 
 def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
@@ -211,7 +216,7 @@ def _is_begun_anew(name: str, first: Position, function: Function) -> bool:
     return False
 
 
-def _reads_in(statement: ast.stmt) -> frozenset[str]:
+def _reads_in(statement: ast.AST) -> frozenset[str]:
     return frozenset(
         node.attr
         for node in every_node(statement)

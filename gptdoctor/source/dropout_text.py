@@ -10,6 +10,7 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.project import Project
+from gptdoctor.source.spread_options import keywords_of
 from gptdoctor.source.text_values import bound_to, kept_in, number_of
 
 FUNCTIONAL = "torch.nn.functional."
@@ -44,12 +45,12 @@ def always_drops(project: Project, function: Function, call: ast.Call) -> str | 
 def _dropped(project: Project, function: Function, call: ast.Call) -> str | None:
     if function.owner is None or MEANT.search(f"{function.owner.name}.{function.name}"):
         return None
-    named = {one.arg for one in call.keywords}
-    if None in named or any(isinstance(one, ast.Starred) for one in call.args):
+    spread = keywords_of(call, function)
+    if spread is None or any(isinstance(one, ast.Starred) for one in call.args):
         return None
     called = function.module.names.called(call) or ""
     if called == SDPA:
-        given = argument_of(call, "dropout_p", 4)
+        given = argument_of(call, "dropout_p", 4) or spread.get("dropout_p")
         return _rate(project, function, given, 0) if given is not None else None
     if called in MODULES:
         return _made_anew(project, function, call)

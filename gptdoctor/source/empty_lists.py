@@ -23,6 +23,8 @@ _MINDING = (
     *("cat(", "stack(", "concat", "reduce(", "max(", "min(", "len(", "pop("),
     *("[0]", "[-1]", "(["),
 )
+_BY_METHOD = re.compile(r"= self\.(\w+)\(")
+_HEAD = 400  # letters in which a function names its inputs, by far the most do
 _COUNTING = (re.compile(r"\+=? ?1\b"),)
 
 Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one behind, in order
@@ -34,8 +36,8 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     if not places:
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
-    if not any_between(places, start, end):
-        return False  # as most
+    if not any_between(places, start, end):  # as most
+        return _is_handed_one(module.text[start:end], begins, module.text)
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -43,6 +45,18 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     if counted and "= 0" in text and "/" in text:
         return True
     return begun and any(map(text.__contains__, _MINDING))
+
+
+def _is_handed_one(text: str, begins: Stretches, whole: str) -> bool:
+    """Whether a function with inputs that may be None minds the list that a method gives it."""
+    if not begins or "None" not in text[:_HEAD] or not any(map(text.__contains__, _MINDING)):
+        return False
+    for name in set(_BY_METHOD.findall(text)):
+        at = whole.find(f"def {name}(")
+        behind = whole.find("\n    def ", at + 1) if at >= 0 else -1
+        if at >= 0 and _within(at, behind if behind >= 0 else len(whole), begins):
+            return True
+    return False
 
 
 def _takes_anything(function: FunctionNode) -> bool:

@@ -13,6 +13,13 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 
 NOISES = ("randn_like", "rand_like")
+CHOICES = ("rand", "bernoulli", "bernoulli_", "rand_like")
+# How a class looks that leaves out rows, layers or weights by chance.
+_LEAVES_OUT = re.compile(r"drop|keep_?prob|surviv", re.IGNORECASE)
+_OF_CHOICE = re.compile(
+    r"train|mask_(ratio|rate|prob|token)|mc_?drop|eval|augment|sampl|corrupt", re.IGNORECASE
+)
+DEEPEST = 3  # names between a product and the draw
 
 # Models whose results are drawn by design, or that are given noise on purpose.
 _MEANT = re.compile(
@@ -38,6 +45,22 @@ def always_added(project: Project, function: Function, call: ast.Call) -> bool:
     )
 
 
+def always_left_out(project: Project, function: Function, call: ast.Call) -> bool:
+    """Whether a forward multiplies what it is given by a draw, and no word speaks of a mode."""
+    owner = function.owner
+    if owner is None or function.name != "forward" or _LEAVES_OUT.search(owner.text) is None:
+        return False
+    if _OF_CHOICE.search(owner.text):
+        return False
+    products = [
+        side
+        for node in own_nodes(function.node)
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Div)
+        for side in (node.left, node.right)
+    ]
+    return any(_holds(one, call, function) for one in products) and project.is_network(owner)
+
+
 def _heading(function: Function) -> str:
     """What the file says that it is."""
     return (ast.get_docstring(function.module.tree) or "")[:400]
@@ -60,12 +83,17 @@ def _adds(sides: tuple[ast.expr, ast.expr], base: str, call: ast.Call, function:
     value, noise = sides
     if text_of(value) != base:
         return False
-    for node in every_node(noise):
+    return _holds(noise, call, function)
+
+
+def _holds(value: ast.expr, call: ast.Call, function: Function, depth: int = 0) -> bool:
+    """Whether a value is made of a draw, under a name or two as well."""
+    for node in every_node(value):
         if node is call:
             return True
-        if isinstance(node, ast.Name):
-            bound = [one for one in function.reaching(node) if one.role is Role.WHOLE]
+        if isinstance(node, ast.Name) and depth < DEEPEST:
+            bound = [one for one in function.reaching(node) if one.role is not Role.ARGUMENT]
             made = [one.value for one in bound if one.value is not None]
-            if any(inner is call for one in made for inner in every_node(one)):
+            if any(_holds(one, call, function, depth + 1) for one in made):
                 return True
     return False

@@ -15,7 +15,7 @@ from gptdoctor.source.attention_names import ATTENTION, attention_names
 from gptdoctor.source.dropout_text import DROPOUTS, MODULES, always_drops, asks_for_the_mode
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.noise_text import NOISES, always_added
+from gptdoctor.source.noise_text import CHOICES, NOISES, always_added, always_left_out
 
 CODE = "GD808"
 PROBE = "repeated-calls"
@@ -38,7 +38,10 @@ def see_noise(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """Noise that is added in every mode."""
     if not isinstance(node, ast.Call) or visit.flow is None:
         return
-    if always_added(visit.project, visit.flow, node):
+    if always_left_out(visit.project, visit.flow, node):
+        told = f"`{text_of(node)}` leaves something out by chance in evaluation too"
+        yield suspicion(CODE, node, visit.flow, told)
+    elif always_added(visit.project, visit.flow, node):
         told = (
             f"`{text_of(node)}` is drawn and added in evaluation too: nothing asks whether the "
             "model is in training"
@@ -130,7 +133,7 @@ DEFECT = Defect(
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
     suspects={
         calls(*DROPOUTS, *(one.rpartition(".")[2] for one in MODULES), ATTENTION): see_dropout,
-        calls(*NOISES): see_noise,
+        calls(*sorted({*NOISES, *CHOICES})): see_noise,
         NamedIn(ast.Call, attention_names): see_dropout,
     },
     convicts={PROBE: read_calls},

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit
-from gptdoctor.source.classes import self_assignments, self_attribute
+from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
 
 CODE = "GD707"
 _BUILT = frozenset({"list", "dict", "set", "defaultdict", "deque", "OrderedDict", "Counter"})
@@ -27,6 +28,8 @@ _CHANGING = frozenset(
 _KEPT = re.compile(r"cache|memo|registry|_seen|visited|_counter")
 # How a function looks that works on models, batches or tensors, and is no helper of a program.
 _OF_MODELS = re.compile(r"\b(model|net|loader|batch|logits|loss|optimizer|torch|nn|F)\b")
+
+_TRAINING = re.compile(r"self\.(model|net|network)\b|\.backward\(|optimizer|loader")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -46,7 +49,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         changed = _changed(argument.arg, function) or _changed_later(argument.arg, function)
         if changed is None or (owner is None and _KEPT.search(argument.arg)):
             continue
-        if owner is not None and not visit.project.is_network(owner):
+        if owner is not None and not _is_of_models(owner, visit.project):
             continue
         yield Suspicion(
             rule=CODE,
@@ -58,6 +61,11 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
+
+
+def _is_of_models(owner: ClassInfo, project: Project) -> bool:
+    """Whether a class is a network, or trains one; other classes are a linter's matter."""
+    return _TRAINING.search(owner.text) is not None or project.is_network(owner)
 
 
 def _shared(arguments: ast.arguments, module: SourceModule) -> Iterator[tuple[ast.arg, ast.expr]]:
