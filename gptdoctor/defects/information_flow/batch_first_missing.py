@@ -102,8 +102,10 @@ DEFECT = Defect(
         "`nn.MultiheadAttention`, the Transformer layers, `nn.LSTM`, `nn.GRU` and `nn.RNN` take "
         "(time, batch, channels) unless they are made with `batch_first=True`. Reported is a layer "
         "whose class says that its input is (batch, time, ...), by `B, T = ids.shape`, by "
-        "positions as many as dimension 1 is long, or by a mask over it, and turns nothing on the "
-        "way. A model that has time first throughout is not meant."
+        "positions as many as dimension 1 is long, by a mask over it, by a first state of as many "
+        "rows as dimension 0, or in a comment; or that takes the last position of its result by "
+        "`out[:, -1]` or a mean over dimension 1; and that turns nothing on the way. A model that "
+        "has time first throughout is not meant."
     ),
     harm=(
         "The layer attends, or remembers, along the batch: rows read each other, and no position "

@@ -138,8 +138,9 @@ DEFECT = Defect(
     explanation=(
         "`scaled_dot_product_attention` takes True for what a position may see; "
         "`nn.MultiheadAttention` and the Transformer layers take True for what is hidden. A mask "
-        "that is made for one and given to the other hides the past and shows the future. Masks of "
-        "numbers, which are added, mean the same to both."
+        "that is made for one and given to the other hides the past and shows the future, or hides "
+        "the tokens and shows the padding (`ids != pad_id` as a `key_padding_mask`, or as what "
+        "`masked_fill` hides). Masks of numbers, which are added, mean the same to both."
     ),
     harm=(
         "Each position predicts the next token from the tokens that come after it, and without "

@@ -248,10 +248,10 @@ DEFECT = Defect(
     summary="A mask is applied to the weights of attention, after the softmax.",
     explanation=(
         "Between the softmax and the values the weights are filled with minus infinity, get a mask "
-        "added that is meant for the scores, or are "
-        "multiplied by a causal mask although nothing hid the future before. Weights that are "
-        "divided by their sum afterwards are not meant, nor zeros in rows that are hidden whole, "
-        "where the scores were masked as well."
+        "added that is meant for the scores, or are set to 0 by a mask of later positions or of "
+        "padding although nothing hid these before. Weights that are divided by their sum "
+        "afterwards are not meant, nor zeros in rows that are hidden whole, where the scores were "
+        "masked as well."
     ),
     harm=(
         "A weight of minus infinity makes the output minus infinity or NaN. Weights that are "

@@ -137,9 +137,11 @@ DEFECT = Defect(
     summary="A call in evaluation leaves a state behind that moves the next call.",
     explanation=(
         "The forward pass writes to an attribute, a buffer or a list of the model, and reads it in "
-        "the next call. Tables that are built at the first call and do not change the result are "
-        "not meant, nor caches and states that the model promises to reset by a method "
-        "(`reset_cache`, `init_hidden`, `setup_caches`)."
+        "the next call: what a recurrent layer ended with, statistics that are moved in evaluation "
+        "too, what was read so far. Tables that are built at the first call and do not change the "
+        "result are not meant, nor what is written in training alone, nor caches and states that "
+        "the model promises to reset by a method (`reset_cache`, `init_hidden`, `setup_caches`) or "
+        "begins anew in each call."
     ),
     harm=(
         "What the model says of a text depends on the texts before it: evaluations cannot be "
