@@ -111,9 +111,7 @@ def _mappings(function: Function) -> set[str]:
     """The parameters that the function asks for a key: `"image" in batch`, `batch.get("image")`."""
     first = function.node.lineno
     text = function.module.segment(first, function.node.end_lineno or first)
-    kwarg = function.node.args.kwarg
-    names = {one.arg for one in (*parameters(function.node), *([kwarg] if kwarg else []))}
-    got = {name for name in names if f"{name}.get(" in text} if ".get(" in text else set()
+    got = _got_from(function, text) if ".get(" in text else set()
     if not any(map(text.__contains__, MEMBERSHIP)):
         return got
     asked = {
@@ -124,6 +122,14 @@ def _mappings(function: Function) -> set[str]:
         and key_of(node.left)
     }
     return got | (asked & {one.arg for one in parameters(function.node)})
+
+
+def _got_from(function: Function, text: str) -> set[str]:
+    """The parameters of which a text takes what may not be there: `inputs.get("image")`."""
+    kwarg = function.node.args.kwarg
+    named = (*parameters(function.node), *([kwarg] if kwarg is not None else []))
+    marks = ('.get("', ".get('")
+    return {one.arg for one in named if any(f"{one.arg}{mark}" in text for mark in marks)}
 
 
 def optional_inputs(project: Project, function: Function) -> list[str]:

@@ -19,12 +19,6 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
 
-# How a line looks that may leave something behind.
-WRITING = re.compile(
-    r"self\.\w+(, *[\w.]+|\[[^\n]*\])* *[-+*/]?= |, *self\.\w+ *= "
-    r"|self\.\w+(\.data)?\.(\w+_|append|extend)\(|self\.\w+\([^\n]*\)\s*(?:#.*)?$",
-    re.MULTILINE,
-)
 # In place, and of what was there as well; what is copied over it leaves nothing of that.
 _MOVING = re.compile(r"^(lerp|add|sub|mul|div|addcmul|addcdiv|index_add|scatter_add)_$")
 _GROWING = frozenset({"append", "extend", "appendleft"})
@@ -42,6 +36,23 @@ class Carried:
 
     attribute: str
     node: ast.stmt  # in forward
+
+
+def may_leave(node: ast.FunctionDef) -> bool:
+    """Whether a statement of a function may leave something behind, by its own form."""
+    return any(map(_may_set, own_statements(node)))
+
+
+def _may_set(statement: ast.AST) -> bool:
+    if isinstance(statement, ast.Assign):
+        kinds = (one for one in statement.targets if one.__class__ is not ast.Name)
+        return any(True for one in kinds for _ in _in_target(one))
+    if isinstance(statement, ast.AugAssign):
+        return self_attribute(statement.target) is not None
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
+        return False
+    return self_attribute(call.func) is not None or _moved(call) is not None
 
 
 def carried_states(project: Project, function: Function) -> Iterator[Carried]:
@@ -123,22 +134,32 @@ def _helper(
 
 def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
     """The attributes that a statement gives something of the input."""
-    if isinstance(statement, ast.Assign) and is_made_of_input(statement.value, function):
-        for target in statement.targets:
-            whole = isinstance(target, ast.Attribute) and target.attr == "data"
-            if isinstance(target, ast.Subscript) or (whole and isinstance(target, ast.Attribute)):
-                name = self_attribute(target.value)
-                yield from [name] if name else []
-            parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-            yield from (name for name in map(self_attribute, parts) if name)
-    elif isinstance(statement, ast.AugAssign) and is_made_of_input(statement.value, function):
+    names, values = _settings(statement)
+    if names and any(is_made_of_input(one, function) for one in values):
+        yield from names
+
+
+def _settings(statement: ast.stmt) -> tuple[list[str], list[ast.expr]]:
+    """The attributes that a statement sets or moves, and what it gives them."""
+    if isinstance(statement, ast.Assign):
+        return [name for one in statement.targets for name in _in_target(one)], [statement.value]
+    if isinstance(statement, ast.AugAssign):
         name = self_attribute(statement.target)
+        return [name] if name else [], [statement.value]
+    call = statement.value if isinstance(statement, ast.Expr) else None
+    name = _moved(call) if isinstance(call, ast.Call) else None
+    return ([name], list(every_argument(call))) if name and isinstance(call, ast.Call) else ([], [])
+
+
+def _in_target(target: ast.expr) -> Iterator[str]:
+    """NAME of `self.NAME`, `self.NAME[i]` and `self.NAME.data`, alone or among others."""
+    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
+    for part in parts:
+        data = isinstance(part, ast.Attribute) and part.attr == "data"
+        if isinstance(part, ast.Subscript) or (data and isinstance(part, ast.Attribute)):
+            part = part.value
+        name = self_attribute(part)
         if name:
-            yield name
-    elif isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        call = statement.value
-        name = _moved(call)
-        if name and any(is_made_of_input(one, function) for one in every_argument(call)):
             yield name
 
 

@@ -31,6 +31,12 @@ _BESIDE = re.compile(
 LEAST = 2
 
 
+def may_be_constant(parameter: ast.AST) -> bool:
+    """Whether a parameter may be a table of one number, by its own form: as few are."""
+    first = parameter.args[0] if isinstance(parameter, ast.Call) and parameter.args else None
+    return first is not None and _is_matrix(first)
+
+
 @kept(8)
 def constant_matrices(info: ClassInfo, function: Function) -> tuple[ast.Call, ...]:
     """The parameters of a constructor that are matrices of one number, where all of them are."""

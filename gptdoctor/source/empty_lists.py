@@ -37,7 +37,7 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
     if not any_between(places, start, end):  # as most
-        return _is_handed_one(module.text[start:end], begins, module.text)
+        return bool(begins) and _is_handed_one(module.text[start:end], begins, module.text)
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -49,7 +49,9 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
 
 def _is_handed_one(text: str, begins: Stretches, whole: str) -> bool:
     """Whether a function with inputs that may be None minds the list that a method gives it."""
-    if not begins or "None" not in text[:_HEAD] or not any(map(text.__contains__, _MINDING)):
+    if "None" not in text[:_HEAD] or "= self." not in text:
+        return False
+    if not any(map(text.__contains__, _MINDING)):
         return False
     for name in set(_BY_METHOD.findall(text)):
         at = whole.find(f"def {name}(")

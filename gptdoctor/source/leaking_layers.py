@@ -63,6 +63,12 @@ def reads_both_ways(project: Project, info: ClassInfo, made: ast.Call) -> bool:
     return told and not _is_mended(info) and tells_next(project, info.module, both_ways=True)
 
 
+def may_be_over_time(call: ast.Call) -> bool:
+    """Whether a call names the dimension of time, as few do."""
+    given = (*call.args, *(one.value for one in call.keywords))
+    return any(number(one) in (1, -2) for one in given)
+
+
 def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> bool:
     """Whether each position of an embedded text is given the mean over all of them."""
     owner, base = function.owner, operand(call, function)
@@ -72,6 +78,13 @@ def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> b
     if found is None or not (found[1] or batch_comes_first(function, found[0])):
         return False
     return not _sees_all(owner) and tells_next(project, owner.module)
+
+
+def may_shift(call: ast.Call) -> bool:
+    """Whether a call may join what stands one position further on, by its own form."""
+    joined = call.args[0] if call.args else None
+    first = joined.elts[0] if isinstance(joined, ast.List | ast.Tuple) and joined.elts else None
+    return called_name(call) == "roll" or isinstance(first, ast.Subscript)
 
 
 def shifts_back(project: Project, function: Function, call: ast.Call) -> bool:
@@ -117,6 +130,8 @@ def _is_over_time(call: ast.Call, base: ast.expr, function: Function) -> bool:
     kept = keyword(call, "keepdim", "keepdims")
     if isinstance(kept, ast.Constant) and kept.value is True:
         return True
+    if not any(map(function.text.__contains__, ("unsqueeze(1)", "unsqueeze(-2)", "[:, None"))):
+        return False
     return any(
         one is not None and _comes_of(one, call, function)
         for one in map(_made_position, own_nodes(function.node))

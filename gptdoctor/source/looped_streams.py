@@ -17,7 +17,7 @@ from gptdoctor.source.lost_residuals import CARRYING, Layer, lone_replacement
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
-from gptdoctor.source.streams import Came, Reading, Value, is_plain
+from gptdoctor.source.streams import Came, Reading, Value, adds, is_plain
 
 
 def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[ast.Call, ast.Call]]:
@@ -26,7 +26,9 @@ def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[as
     if owner is None or CARRYING.search(owner.text):
         return
     for loop in own_statements(function.node):
-        if not isinstance(loop, ast.For) or not all(map(is_plain, loop.body)):
+        if not isinstance(loop, ast.For) or not adds(loop.body):
+            continue
+        if not all(map(is_plain, loop.body)):
             continue
         layers = frozenset(one.id for one in names_in(loop.target))
         for name in _carried(loop):
@@ -42,7 +44,8 @@ def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[as
 
 def has_loop(node: ast.FunctionDef) -> bool:
     """Whether a function has a loop at its top whose body is a straight line that adds."""
-    return any(isinstance(one, ast.For) and all(map(is_plain, one.body)) for one in node.body)
+    loops = (one for one in node.body if one.__class__ is ast.For and isinstance(one, ast.For))
+    return any(all(map(is_plain, one.body)) and adds(one.body) for one in loops)
 
 
 def _carried(loop: ast.For) -> list[str]:

@@ -48,13 +48,20 @@ def tells_next(project: Project, module: SourceModule, *, both_ways: bool = Fals
     if _ELSE.search(text) or all(one.search(text) for one in _PAIR):
         return False
     losses = any(map(text.__contains__, _LOSS)) and "Embedding(" in text
-    if losses and any(one.search(text) for one in (_NAMED, _SHIFT, _WINDOWS)):
+    if losses and (_NAMED.search(text) or _pairs_rows(text)):
         return True
     draws = any(map(text.__contains__, CHOOSING))
     return any(
         (draws and steps_in(function)) or _trains(function)
         for function in functions_of(project, module).values()
     )
+
+
+def _pairs_rows(text: str) -> bool:
+    """Whether a row is cut at its end and at its beginning; asked by the cheapest words first."""
+    if ":-1]" in text and "1:]" in text and _SHIFT.search(text):
+        return True
+    return ("+ 1 :" in text or "+1:" in text or "+ 1:" in text) and bool(_WINDOWS.search(text))
 
 
 def _trains(function: Function) -> bool:

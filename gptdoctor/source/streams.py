@@ -56,6 +56,11 @@ class Value:
 BESIDE, LOST = Value(Came.BESIDE), Value(Came.ELSE)
 
 
+def adds(body: list[ast.stmt]) -> bool:
+    """Whether one of some statements adds something."""
+    return any(map(_adds, body))
+
+
 def is_plain(statement: ast.AST) -> bool:
     """Whether a statement is one of those that are read."""
     return statement.__class__ in _PLAIN

@@ -18,7 +18,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.constant_parameters import constant_matrices, filled_layers
+from gptdoctor.source.constant_parameters import constant_matrices, filled_layers, may_be_constant
 from gptdoctor.source.constant_weights import FILLS, fills_all
 
 CODE = "GD906"
@@ -50,6 +50,8 @@ def see_fills(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_parameter(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A parameter that is a matrix of one number, as all of its class are."""
+    if not may_be_constant(node):
+        return  # as most, by their own form
     flow, owner = visit.flow, visit.owner
     if flow is None or owner is None or flow.name != "__init__" or not flow.method:
         return

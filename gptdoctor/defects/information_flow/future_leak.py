@@ -20,6 +20,8 @@ from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.leaking_layers import (
     POOLING,
     gives_mean_to_all,
+    may_be_over_time,
+    may_shift,
     pads_both_sides,
     reads_both_ways,
     shifts_back,
@@ -90,7 +92,7 @@ def see_recurrence(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A mean over the whole text that each position is given."""
-    if not isinstance(node, ast.Call) or visit.flow is None:
+    if not isinstance(node, ast.Call) or not may_be_over_time(node) or visit.flow is None:
         return
     if gives_mean_to_all(visit.project, visit.flow, node):
         told = f"`{text_of(node)}` is of all tokens of the text, and each position is given it"
@@ -99,7 +101,7 @@ def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_shift(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A shift of the text that gives each position the one after it."""
-    if not isinstance(node, ast.Call) or visit.flow is None:
+    if not isinstance(node, ast.Call) or not may_shift(node) or visit.flow is None:
         return
     if shifts_back(visit.project, visit.flow, node):
         told = f"`{text_of(node)}` gives each position what stands at the next one"

@@ -48,8 +48,14 @@ def see_triangle(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_positions(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A comparison of two ranges of positions that nobody reads."""
+    function = visit.function
+    if function is None or function.name == "__init__":
+        return
+    text = visit.module.lines_of(function)
+    if not any(map(text.__contains__, (" < ", " > ", " <= ", " >= "))):
+        return
     flow, owner = visit.flow, visit.owner
-    if flow is None or owner is None or not flow.method or flow.name == "__init__":
+    if flow is None or owner is None or not flow.method:
         return
     for statement in own_statements(flow.node):
         compares = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Compare)

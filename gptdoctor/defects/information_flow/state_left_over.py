@@ -11,7 +11,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
 from gptdoctor.defect import Defect, Named, Proof, Visit, calls
-from gptdoctor.source.carried_states import WRITING, carried_states
+from gptdoctor.source.carried_states import carried_states, may_leave
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.grown_states import growth, is_left_over
 from gptdoctor.source.misplaced_masks import suspicion
@@ -41,10 +41,10 @@ def see_joined(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A state that is read, and set from what was given, at each call."""
-    owner = visit.owner
-    if not isinstance(node, ast.FunctionDef) or owner is None or visit.parent is not owner.node:
+    if not isinstance(node, ast.FunctionDef) or not may_leave(node):
         return
-    if not WRITING.search(visit.module.lines_of(node)):
+    owner = visit.owner
+    if owner is None or visit.parent is not owner.node:
         return
     function = functions_of(visit.project, visit.module)[node]
     for found in carried_states(visit.project, function):
