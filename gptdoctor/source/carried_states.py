@@ -18,10 +18,8 @@ from gptdoctor.source.made_of_input import is_made_of_input
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
+from gptdoctor.source.written_attributes import moved, reads_in, written_by
 
-# In place, and of what was there as well; what is copied over it leaves nothing of that.
-_MOVING = re.compile(r"^(lerp|add|sub|mul|div|addcmul|addcdiv|index_add|scatter_add)_$")
-_GROWING = frozenset({"append", "extend", "appendleft"})
 _MODE = re.compile(
     r"train|eval|grad|update|frozen|freez|calibr|record|track|cache|stream|stateful|\bmode\b|infer"
     r"|increment"
@@ -36,23 +34,6 @@ class Carried:
 
     attribute: str
     node: ast.stmt  # in forward
-
-
-def may_leave(node: ast.FunctionDef) -> bool:
-    """Whether a statement of a function may leave something behind, by its own form."""
-    return any(map(_may_set, own_statements(node)))
-
-
-def _may_set(statement: ast.AST) -> bool:
-    if isinstance(statement, ast.Assign):
-        kinds = (one for one in statement.targets if one.__class__ is not ast.Name)
-        return any(True for one in kinds for _ in _in_target(one))
-    if isinstance(statement, ast.AugAssign):
-        return self_attribute(statement.target) is not None
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
-        return False
-    return self_attribute(call.func) is not None or _moved(call) is not None
 
 
 def carried_states(project: Project, function: Function) -> Iterator[Carried]:
@@ -97,7 +78,7 @@ def _writes(
     for statement in own_statements(function.node):
         if not isinstance(statement, ast.stmt):
             continue
-        for name in _written(statement, function):
+        for name in written_by(statement, function):
             if _is_carried(name, statement, function) and _always(statement, name, function):
                 yield name, statement
         helper = _helper(project, statement, owner, function)
@@ -111,8 +92,8 @@ def _left_by(helper: Function, function: Function) -> Iterator[str]:
     if any(isinstance(one, ast.Return) for one in statements):
         return  # it may end before it sets anything
     for inner in statements:
-        for name in _written(inner, helper):
-            moves = not isinstance(inner, ast.Assign) or name in _reads_in(inner)
+        for name in written_by(inner, helper):
+            moves = not isinstance(inner, ast.Assign) or name in reads_in(inner)
             if moves and _reads_of(name, function.node) and _always(inner, name, helper):
                 yield name
 
@@ -130,64 +111,6 @@ def _helper(
     ):
         return None
     return functions_of(project, owner.module).get(owner.methods[name])
-
-
-def _written(statement: ast.stmt, function: Function) -> Iterator[str]:
-    """The attributes that a statement gives something of the input."""
-    names, values = _settings(statement)
-    if names and any(is_made_of_input(one, function) for one in values):
-        yield from names
-
-
-def _settings(statement: ast.stmt) -> tuple[list[str], list[ast.expr]]:
-    """The attributes that a statement sets or moves, and what it gives them."""
-    if isinstance(statement, ast.Assign):
-        return [name for one in statement.targets for name in _in_target(one)], [statement.value]
-    if isinstance(statement, ast.AugAssign):
-        name = self_attribute(statement.target)
-        return [name] if name else [], [statement.value]
-    call = statement.value if isinstance(statement, ast.Expr) else None
-    name = _moved(call) if isinstance(call, ast.Call) else None
-    return ([name], list(every_argument(call))) if name and isinstance(call, ast.Call) else ([], [])
-
-
-def _in_target(target: ast.expr) -> Iterator[str]:
-    """NAME of `self.NAME`, `self.NAME[i]` and `self.NAME.data`, alone or among others."""
-    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-    for part in parts:
-        data = isinstance(part, ast.Attribute) and part.attr == "data"
-        if isinstance(part, ast.Subscript) or (data and isinstance(part, ast.Attribute)):
-            part = part.value
-        name = self_attribute(part)
-        if name:
-            yield name
-
-
-def every_argument(call: ast.Call) -> Iterator[ast.expr]:
-    """What a chain of methods is given: `self.mean.mul_(0.9).add_(0.1 * x)`."""
-    called: ast.expr = call
-    while isinstance(called, ast.Call | ast.Attribute):
-        if isinstance(called, ast.Call):
-            yield from (*called.args, *(one.value for one in called.keywords))
-            called = called.func
-        else:
-            called = called.value
-
-
-def _moved(call: ast.Call) -> str | None:
-    """NAME of `self.NAME.lerp_(x, 0.1)` and of `self.NAME.append(x)`."""
-    called: ast.expr = call
-    methods: list[str] = []
-    while isinstance(called, ast.Call) and isinstance(called.func, ast.Attribute):
-        methods.append(called.func.attr)
-        called = called.func.value
-    if isinstance(called, ast.Attribute) and called.attr == "data":
-        called = called.value
-    moves = methods and all(_MOVING.match(one) or one in _GROWING for one in methods)
-    name = self_attribute(called)
-    if methods == ["copy_"] and name:  # of what was there as well
-        moves = any(name in _reads_in(one) for one in call.args)
-    return name if moves else None
 
 
 def _is_carried(name: str, statement: ast.stmt, function: Function) -> bool:
@@ -237,14 +160,6 @@ def _is_begun_anew(name: str, first: Position, function: Function) -> bool:
     return False
 
 
-def _reads_in(statement: ast.AST) -> frozenset[str]:
-    return frozenset(
-        node.attr
-        for node in every_node(statement)
-        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
-    )
-
-
 def _reads_of(name: str, node: ast.AST) -> list[ast.Attribute]:
     """Where an attribute is read for more than to ask whether it is there."""
     asked = {
@@ -263,7 +178,7 @@ def _reads_of(name: str, node: ast.AST) -> list[ast.Attribute]:
         and isinstance(one.ctx, ast.Load)
         and id(one) not in asked
         and id(one) not in stored
-        and not _only_moved(one, node)
+        and not _onlymoved(one, node)
     ]
 
 
@@ -271,12 +186,12 @@ def _tests(node: ast.AST) -> list[ast.expr]:
     return [node.test] if isinstance(node, ast.If | ast.IfExp | ast.Assert) else []
 
 
-def _only_moved(read: ast.Attribute, node: ast.AST) -> bool:
+def _onlymoved(read: ast.Attribute, node: ast.AST) -> bool:
     """Whether a read is the receiver of what moves it in place."""
     return any(
         isinstance(one, ast.Expr)
         and isinstance(one.value, ast.Call)
-        and _moved(one.value) == read.attr
+        and moved(one.value) == read.attr
         and start(one) == start(read)
         for one in own_nodes(node)
     )

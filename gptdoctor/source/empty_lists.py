@@ -23,8 +23,6 @@ _MINDING = (
     *("cat(", "stack(", "concat", "reduce(", "max(", "min(", "len(", "pop("),
     *("[0]", "[-1]", "(["),
 )
-_BY_METHOD = re.compile(r"= self\.(\w+)\(")
-_HEAD = 400  # letters in which a function names its inputs, by far the most do
 _COUNTING = (re.compile(r"\+=? ?1\b"),)
 
 Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one behind, in order
@@ -37,7 +35,8 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
     if not any_between(places, start, end):  # as most
-        return bool(begins) and _is_handed_one(module.text[start:end], begins, module.text)
+        handed = any_between(_handed(module), start, end)
+        return handed and any(map(module.text[start:end].__contains__, _MINDING))
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -47,18 +46,15 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     return begun and any(map(text.__contains__, _MINDING))
 
 
-def _is_handed_one(text: str, begins: Stretches, whole: str) -> bool:
-    """Whether a function with inputs that may be None minds the list that a method gives it."""
-    if "None" not in text[:_HEAD] or "= self." not in text:
-        return False
-    if not any(map(text.__contains__, _MINDING)):
-        return False
-    for name in set(_BY_METHOD.findall(text)):
-        at = whole.find(f"def {name}(")
-        behind = whole.find("\n    def ", at + 1) if at >= 0 else -1
-        if at >= 0 and _within(at, behind if behind >= 0 else len(whole), begins):
-            return True
-    return False
+@kept(8)
+def _handed(module: SourceModule) -> list[int]:
+    """Where a method of a file's class is called for a list that it begins: `= self.collect(`."""
+    text, names = module.text, set[str]()
+    for first, _ in _stretches(module)[0]:
+        at = text.rfind("def ", 0, first)
+        names.add(text[at + 4 : text.find("(", at)] if at >= 0 else "")
+    called = (f"= self.{name}(" for name in names if name and not name.startswith("__"))
+    return sorted(found.start() for one in called for found in re.finditer(re.escape(one), text))
 
 
 def _takes_anything(function: FunctionNode) -> bool:

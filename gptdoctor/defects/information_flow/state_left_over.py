@@ -11,10 +11,11 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
 from gptdoctor.defect import Defect, Named, Proof, Visit, calls
-from gptdoctor.source.carried_states import carried_states, may_leave
+from gptdoctor.source.carried_states import carried_states
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.grown_states import growth, is_left_over
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.written_attributes import may_leave
 
 CODE = "GD807"
 PROBE = "repeated-calls"
