@@ -93,6 +93,7 @@ def moved(call: ast.Call) -> str | None:
 
 
 def reads_in(statement: ast.AST) -> frozenset[str]:
+    """The names of all attributes that a node reads, of whatever they are."""
     return frozenset(
         node.attr
         for node in every_node(statement)
