@@ -56,9 +56,8 @@ def _dropped(project: Project, function: Function, call: ast.Call) -> str | None
         return _made_anew(project, function, call)
     if called.removeprefix(FUNCTIONAL) not in DROPOUTS or not called.startswith(FUNCTIONAL):
         return None
-    mode = argument_of(call, "training", 2)
-    if mode is not None and not (isinstance(mode, ast.Constant) and mode.value is True):
-        return None
+    if argument_of(call, "training", 2) is not None:
+        return None  # True as well: who writes it out wants it in evaluation too
     given = argument_of(call, "p", 1)
     return "0.5, the default" if given is None else _rate(project, function, given, 0)
 

@@ -274,19 +274,6 @@ CASES = {
                 return self.b(h)
         """,
     ),
-    "told that it trains": (
-        "GD808",
-        """
-        class Net(nn.Module):
-            def __init__(self, d, c):
-                super().__init__()
-                self.a, self.b = nn.Linear(d, d), nn.Linear(d, c)
-            def forward(self, x):
-                h = F.relu(self.a(x))
-                h = F.dropout(h, p=0.3, training=True)  # here
-                return self.b(h)
-        """,
-    ),
     "noise of a router": (
         "GD808",
         """
@@ -300,6 +287,155 @@ CASES = {
                 logits = logits + torch.randn_like(logits) * 0.1  # here
                 w = logits.softmax(-1)
                 return sum(w[..., i:i + 1] * e(x) for i, e in enumerate(self.experts))
+        """,
+    ),
+    "rows left out": (
+        "GD808",
+        """
+        class DropPath(nn.Module):
+            def __init__(self, p):
+                super().__init__()
+                self.p = p
+            def forward(self, x):
+                keep = 1 - self.p
+                mask = torch.rand(x.size(0), 1, 1, device=x.device) < keep  # here
+                return x * mask / keep
+        """,
+    ),
+    "spread options": (
+        "GD808",
+        """
+        class Net(nn.Module):
+            def __init__(self, d, p=0.1):
+                super().__init__()
+                self.p = p
+                self.a = nn.Linear(d, d)
+                self.attn_kwargs = {}
+            def forward(self, q, k, v):
+                opts = dict(dropout_p=self.p)
+                return F.scaled_dot_product_attention(self.a(q), k, v, **opts)  # here
+        """,
+    ),
+    "of a configuration": (
+        "GD808",
+        """
+        class Net(nn.Module):
+            def __init__(self, d, cfg):
+                super().__init__()
+                self.cfg = cfg
+                self.a = nn.Linear(d, d)
+            def forward(self, x):
+                return x + F.dropout(self.a(x), self.cfg.dropout)  # here
+        """,
+    ),
+    "a trainer": (
+        "GD707",
+        """
+        class Trainer:
+            def __init__(self, model, callbacks=[]):  # here
+                self.model = model
+                self.callbacks = callbacks
+            def add(self, cb):
+                self.callbacks.append(cb)
+            def step(self, batch):
+                loss = self.model(batch).mean()
+                loss.backward()
+        """,
+    ),
+    "a keyword": (
+        "GD707",
+        """
+        @torch.no_grad()
+        def generate(model, ids, n, *, out=[]):  # here
+            for _ in range(n):
+                nxt = model(ids)[:, -1].argmax(-1, keepdim=True)
+                out.append(nxt)
+                ids = torch.cat([ids, nxt], dim=1)
+            return torch.cat(out, dim=1)
+        """,
+    ),
+    "a cell": (
+        "GD807",
+        """
+        class Dec(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.cell = nn.LSTMCell(d, d)
+                self.h = self.c = None
+                self.d = d
+            def forward(self, x):
+                if self.h is None:
+                    self.h = x.new_zeros(x.size(0), self.d)
+                    self.c = x.new_zeros(x.size(0), self.d)
+                self.h, self.c = self.cell(x, (self.h, self.c))  # here
+                return self.h
+        """,
+    ),
+    "a copy of a mean": (
+        "GD807",
+        """
+        class Router(nn.Module):
+            def __init__(self, d, n):
+                super().__init__()
+                self.g = nn.Linear(d, n)
+                self.register_buffer("load", torch.zeros(n))
+            def forward(self, x):
+                p = (self.g(x) - self.load).softmax(-1)
+                with torch.no_grad():
+                    self.load.copy_(0.9 * self.load + 0.1 * p.mean(dim=(0, 1)))  # here
+                return p
+        """,
+    ),
+    "a history": (
+        "GD807",
+        """
+        class Ctx(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.fc = nn.Linear(d, d)
+                self.history = []
+            def forward(self, x):
+                if len(self.history) > 0:
+                    x = x + torch.stack(self.history[-4:]).mean(0)
+                y = self.fc(x)
+                self.history.append(y.mean(0).detach())  # here
+                return y
+        """,
+    ),
+    "a method that collects": (
+        "GD701",
+        """
+        class Fuse(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.a, self.b = nn.Linear(d, d), nn.Linear(d, d)
+            def collect(self, x, y):
+                outs = []
+                if x is not None:
+                    outs += [self.a(x)]
+                if y is not None:
+                    outs += [self.b(y)]
+                return outs
+            def forward(self, x=None, y=None):
+                outs = self.collect(x, y)
+                return torch.cat(outs, dim=1)  # here
+        """,
+    ),
+    "asked by get": (
+        "GD701",
+        """
+        class Fuse(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.a, self.b = nn.Linear(d, d), nn.Linear(d, d)
+            def forward(self, **inputs):
+                x, y = inputs.get("x"), inputs.get("y")
+                outs = []
+                if x is not None:
+                    outs.append(self.a(x))
+                if y is not None:
+                    outs.append(self.b(y))
+                return torch.stack(outs).sum(0)  # here
         """,
     ),
 }
