@@ -17,7 +17,7 @@ from gptdoctor.source.project import Project
 _ELSE = re.compile(
     r"bidirectional|\bmlm\b|masked_l|\bbert|diffus|denois|auto_?enc|\bvae\b|reconstr|seq2seq"
     r"|translat|TransformerDecoder|cross_?att|\bsrc\b|memory|image|vision|audio|patch|graph"
-    r"|enc_?dec|enc(oder)?_(out|hid|state)",
+    r"|enc_?dec|enc(oder)?_(out|hid|state)|\bcrf|tagger|emission",
     re.IGNORECASE,
 )
 # The argument of a recurrent layer: what it says of the file is what is asked.
@@ -25,15 +25,23 @@ _ARGUMENT = re.compile(r"\bbidirectional ?= ?True\b")
 # An encoder beside a decoder looks all round by design.
 _PAIR = tuple(re.compile(rf"class \w*{word}", re.IGNORECASE) for word in ("encod", "decod"))
 # One row, but its last token and but its first: `ids[:, :-1]` with `ids[:, 1:]`.
-_SHIFT = re.compile(r"\b(\w+)\[(?:\.\.\.,|:,)? ?:-1\][\s\S]{1,400}?\b\1\[(?:\.\.\.,|:,)? ?1:\]")
+_SHIFT = re.compile(r"\b(\w+)\[(?:\.\.\.|:), ?:-1\][\s\S]{1,400}?\b\1\[(?:\.\.\.|:), ?1:\]")
+# The same of one text alone; lists of sizes are cut like that as well.
+_SHIFTED_TEXT = re.compile(
+    r"\b(\w*(?:ids|tok|chunk|seq|data|text|sample|window|buf|sent|line|words|chars)\w*)\[:-1\]"
+    r"[\s\S]{1,400}?\b\1\[1:\]"
+)
+# What a decoder is given beside what an encoder has read, and what tags tokens that are there.
+_BESIDE = re.compile(r"^(tgt|trg|target\w*|dec\w*|labels?|tags?|summar\w*|caption\w*|y)$")
 # The same of a long text: `text[i : i + n]` with `text[i + 1 : i + n + 1]`.
 _WINDOWS = re.compile(
     r"\b(\w+)\[(\w+) ?:[^\]\n]{1,60}\][\s\S]{1,300}?\b\1\[\2 ?\+ ?1 ?:[^\]\n]{1,60}\]"
 )
 # What a model of this kind calls itself.
 _NAMED = re.compile(
-    r"class \w*(GPT|CausalLM|LanguageModel|Lm\b|LM\b)|\blanguage model|\bautoregressive"
-    r"|\bnext[- _](token|char(acter)?|word|byte)",
+    r"class \w*(GPT|CausalLM|LanguageModel|Lm\b|LM\b)|(?<!non-)(?<!non)\bautoregressive"
+    r"|\bnext[- _](token|char(acter)?|word|byte)"
+    r"|\"\"\"(?![^\"\n]*pre-?trained)[^\"\n]{0,100}\blanguage model"
 )
 _LOSS = ("cross_entropy", "CrossEntropyLoss")
 
@@ -59,8 +67,10 @@ def tells_next(project: Project, module: SourceModule, *, both_ways: bool = Fals
 
 def _pairs_rows(text: str) -> bool:
     """Whether a row is cut at its end and at its beginning; asked by the cheapest words first."""
-    if ":-1]" in text and "1:]" in text and _SHIFT.search(text):
-        return True
+    if ":-1]" in text and "1:]" in text:
+        rows = (found[1] for found in _SHIFT.finditer(text))
+        if any(_BESIDE.match(name) is None for name in rows) or _SHIFTED_TEXT.search(text):
+            return True
     return ("+ 1 :" in text or "+1:" in text or "+ 1:" in text) and bool(_WINDOWS.search(text))
 
 

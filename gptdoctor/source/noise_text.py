@@ -48,7 +48,9 @@ def always_added(project: Project, function: Function, call: ast.Call) -> bool:
 def always_left_out(project: Project, function: Function, call: ast.Call) -> bool:
     """Whether a forward multiplies what it is given by a draw, and no word speaks of a mode."""
     owner = function.owner
-    if owner is None or function.name != "forward" or _LEAVES_OUT.search(owner.text) is None:
+    if owner is None or function.name != "forward" or called_name(call) not in CHOICES:
+        return False
+    if _LEAVES_OUT.search(owner.text) is None:
         return False
     if _OF_CHOICE.search(owner.text):
         return False
