@@ -243,6 +243,84 @@ CASES = {
                 return x
         """,
     ),
+    "masks that nobody gives": (
+        "GD801",
+        """
+        class Block(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.ln1, self.ln2 = nn.LayerNorm(d), nn.LayerNorm(d)
+                self.attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, d))
+            def forward(self, x, mask=None):
+                h = self.ln1(x)
+                x = x + self.attn(h, h, h, attn_mask=mask, need_weights=False)[0]  # here
+                return x + self.mlp(self.ln2(x))
+        class ByHand(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.q, self.k, self.v = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+            def forward(self, x, mask=None):
+                s = self.q(x) @ self.k(x).transpose(1, 2) / math.sqrt(x.size(-1))
+                if mask is not None:
+                    s = s.masked_fill(mask == 0, float("-inf"))
+                return F.softmax(s, dim=-1) @ self.v(x)  # here
+        class GPT(nn.Module):
+            def __init__(self, v, d):
+                super().__init__()
+                self.e = nn.Embedding(v, d)
+                self.blocks = nn.ModuleList([Block(d, 4) for _ in range(2)])
+                self.last = ByHand(d)
+                self.o = nn.Linear(d, v)
+            def forward(self, ids):
+                x = self.e(ids)
+                for block in self.blocks:
+                    x = block(x)
+                return self.o(self.last(x))
+        def train(model, ids):
+            logits = model(ids[:, :-1])
+            return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        """,
+    ),
+    "masks that somebody gives": (
+        "GD801",
+        """
+        class Block(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.ln1, self.ln2 = nn.LayerNorm(d), nn.LayerNorm(d)
+                self.attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.mlp = nn.Sequential(nn.Linear(d, 4 * d), nn.GELU(), nn.Linear(4 * d, d))
+            def forward(self, x, mask=None):
+                h = self.ln1(x)
+                x = x + self.attn(h, h, h, attn_mask=mask, need_weights=False)[0]
+                return x + self.mlp(self.ln2(x))
+        class ByHand(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.q, self.k, self.v = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+            def forward(self, x, mask=None):
+                s = self.q(x) @ self.k(x).transpose(1, 2) / math.sqrt(x.size(-1))
+                if mask is not None:
+                    s = s.masked_fill(mask == 0, float("-inf"))
+                return F.softmax(s, dim=-1) @ self.v(x)
+        class GPT(nn.Module):
+            def __init__(self, v, d):
+                super().__init__()
+                self.e = nn.Embedding(v, d)
+                self.blocks = nn.ModuleList([Block(d, 4) for _ in range(2)])
+                self.last = ByHand(d)
+                self.o = nn.Linear(d, v)
+            def forward(self, ids):
+                x = self.e(ids)
+                for block in self.blocks:
+                    x = block(x, self.mask(ids))
+                return self.o(self.last(x, self.mask(ids)))
+        def train(model, ids):
+            logits = model(ids[:, :-1])
+            return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten())
+        """,
+    ),
     "the diagonal as well": (
         "GD806",
         """
