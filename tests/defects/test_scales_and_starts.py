@@ -26,12 +26,12 @@ CASES = {
                 super().__init__()
                 self.h = h
                 self.qkv = nn.Linear(d, 3 * d)
-                self.softmax = nn.Softmax(dim=-2)
+                self.softmax = nn.Softmax(dim=-2)  # here
             def forward(self, x):
                 b, n, d = x.shape
                 parts = self.qkv(x).chunk(3, dim=-1)
                 q, k, v = [t.view(b, n, self.h, d // self.h).transpose(1, 2) for t in parts]
-                att = self.softmax(q @ k.transpose(-2, -1) / 8)  # here
+                att = self.softmax(q @ k.transpose(-2, -1) / 8)
                 return (att @ v).transpose(1, 2).reshape(b, n, d)
         """,
     ),

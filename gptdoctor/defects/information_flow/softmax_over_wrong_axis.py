@@ -10,6 +10,7 @@ from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_ranks import least_rank
 from gptdoctor.source.attention_text import Attention, Did, attentions_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.matrix_products import equation_of, sides
@@ -17,6 +18,7 @@ from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
+from gptdoctor.source.text_values import kept_in
 
 CODE = "GD818"
 
@@ -29,7 +31,16 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         if attention.softmax is node and _is_plain(attention):
             fault = _fault(attention, visit.project, visit.flow)
             if fault:
-                yield suspicion(CODE, node, visit.flow, f"`{text_of(node)}` {fault}")
+                made, where = _maker(node, visit.project, visit.flow)
+                yield suspicion(CODE, made, where, f"`{text_of(node)}` {fault}")
+
+
+def _maker(call: ast.Call, project: Project, function: Function) -> tuple[ast.expr, Function]:
+    """Where the dimension of a softmax is written: a layer has it where it is made."""
+    name = self_attribute(call.func)
+    kept = kept_in(project, function, name) if name else None
+    # One of a base may be right for what other classes make of it.
+    return kept if kept is not None and kept[1].owner is function.owner else (call, function)
 
 
 def _is_plain(attention: Attention) -> bool:
