@@ -108,11 +108,12 @@ def _variadic(function: Function) -> dict[str, bool]:
 
 
 def _mappings(function: Function) -> set[str]:
-    """The parameters that the function asks whether they hold a key: `"image" in batch`."""
+    """The parameters that the function asks for a key: `"image" in batch`, `batch.get("image")`."""
     first = function.node.lineno
     text = function.module.segment(first, function.node.end_lineno or first)
+    got = _got_from(function, text) if ".get(" in text else set()
     if not any(map(text.__contains__, MEMBERSHIP)):
-        return set()
+        return got
     asked = {
         getattr(node.comparators[0], "id", "")
         for node in _tests(function.node)
@@ -120,7 +121,15 @@ def _mappings(function: Function) -> set[str]:
         and isinstance(node.ops[0], ast.In | ast.NotIn)
         and key_of(node.left)
     }
-    return asked & {one.arg for one in parameters(function.node)}
+    return got | (asked & {one.arg for one in parameters(function.node)})
+
+
+def _got_from(function: Function, text: str) -> set[str]:
+    """The parameters of which a text takes what may not be there: `inputs.get("image")`."""
+    kwarg = function.node.args.kwarg
+    named = (*parameters(function.node), *([kwarg] if kwarg is not None else []))
+    marks = ('.get("', ".get('")
+    return {one.arg for one in named if any(f"{one.arg}{mark}" in text for mark in marks)}
 
 
 def optional_inputs(project: Project, function: Function) -> list[str]:

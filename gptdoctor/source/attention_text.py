@@ -12,13 +12,14 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
 
+from gptdoctor.source.attention_names import is_softmax
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_operations import BOUNDING, PASSING, RESHAPING, SOFTMAXES
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
-from gptdoctor.source.mask_tables import operand
+from gptdoctor.source.mask_tables import TRIANGLES, operand
 from gptdoctor.source.matrix_products import PRODUCING, is_product, left_side, says_product
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
@@ -42,6 +43,7 @@ class Did(Enum):
     DIVIDED = "divided"
     RESHAPED = "reshaped"
     BOUNDED = "bounded"
+    CUT = "cut"  # tril or triu of scores: what is hidden becomes 0
     OPAQUE = "opaque"  # a call that is not followed, or a name from outside
 
 
@@ -227,7 +229,7 @@ class Trail:
         base = operand(call, self.function)
         if base is None:
             return Step(Did.OPAQUE, call), []
-        if name in SOFTMAXES:
+        if name in SOFTMAXES or is_softmax(call, self.function.module.names):
             return Step(Did.SOFTMAX, call), [base]
         if name in ("masked_fill", "masked_fill_"):
             return Step(Did.FILLED, call), [base]
@@ -242,6 +244,8 @@ class Trail:
             return None, [base]
         if name in RESHAPING:
             return Step(Did.RESHAPED, call), [base]
+        if name in TRIANGLES:
+            return Step(Did.CUT, call), [base]
         return Step(Did.BOUNDED if name in BOUNDING else Did.OPAQUE, call), [base]
 
     def _own(self, call: ast.Call) -> tuple[Step | None, list[ast.expr]]:

@@ -19,6 +19,7 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
+from gptdoctor.source.text_values import bound_to
 
 BATCH = re.compile(r"^(b|bs|bsz|bz|n?_?batch(_?size)?|batch_?\w*|n_?batch)$", re.I)
 TIME = re.compile(
@@ -31,11 +32,24 @@ KEEPING = re.compile(r"torch\.nn\.(LayerNorm|RMSNorm|Dropout|Linear|Identity|GEL
 PASSING = frozenset({"dropout", "layer_norm", "rms_norm", "gelu", "relu", "silu", "float", "to"})
 # What is as long as the text: positions, and masks over pairs of them.
 AS_LONG = frozenset({"arange", "ones", "full", "tril", "triu", "generate_square_subsequent_mask"})
+# What a comment, or a line of a docstring, says of a tensor: `# ids: (batch, seq_len)`,
+# `x (Tensor): of shape [B, T, C]`, `h = self.embed(ids)  # (batch, seq_len, width)`.
+_ORDER = r"(?:[\w ]*shape[: ]*)?`*[\[(](\w+) ?[,x] ?(\w+)(?: ?[,x] ?[\w.]+)*[\])]"
+_COMMENTS = (
+    re.compile(rf"#\s*`*(\w+)`*(?:\.shape)?\s*(?::|==?|is|->)?\s*{_ORDER}"),
+    re.compile(rf"^\s*`*(\w+)`*(?: \([\w.]+\))?(?::| is) *{_ORDER}", re.MULTILINE),
+)
+_BEHIND = re.compile(rf"#\s*{_ORDER}")
 DEEPEST = 20
 
 
-def source_of(project: Project, function: Function, value: ast.expr) -> tuple[str, bool] | None:
-    """The parameter that a tensor of the same order comes from, and whether it was embedded."""
+def source_of(
+    project: Project, function: Function, value: ast.expr, passed: list[ast.expr] | None = None
+) -> tuple[str, bool] | None:
+    """The parameter that a tensor of the same order comes from, and whether it was embedded.
+
+    What it was on the way, under the names that it had, is `passed`.
+    """
     embedded = False
     for _ in range(DEEPEST):
         if isinstance(value, ast.Name):
@@ -48,6 +62,8 @@ def source_of(project: Project, function: Function, value: ast.expr) -> tuple[st
             if plain[0].role is not Role.WHOLE or plain[0].value is None:
                 return None
             value = plain[0].value
+            if passed is not None:
+                passed.append(value)
         elif isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Mult):
             left = _embedding(project, function, value.left)
             value = value.left if left or not isinstance(value.left, ast.Constant) else value.right
@@ -82,6 +98,12 @@ def batch_comes_first(function: Function, name: str) -> bool:
     return said == {True}
 
 
+def is_said_batch_first(value: ast.expr, function: Function) -> bool:
+    """Whether the comment behind a value says that it is [B, T, ...]."""
+    found = _BEHIND.search(function.module.lines[(value.end_lineno or value.lineno) - 1])
+    return found is not None and bool(BATCH.match(found[1]) and TIME.match(found[2]))
+
+
 @kept(64)
 def _said(function: Function) -> dict[str, list[bool]]:
     """What each statement says of the sizes of a parameter: True for [B, T, ...]."""
@@ -93,7 +115,37 @@ def _said(function: Function) -> dict[str, list[bool]]:
         elif isinstance(node, ast.Call) and called_name(node) in AS_LONG:
             for name, place in _sizes_in(node, function):
                 found.setdefault(name, []).append(place == 1)
+        elif isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
+            for name in _cut_to(node.slice.elts, function):
+                found.setdefault(name, []).append(True)
+    for name, said in _in_comments(function):
+        found.setdefault(name, []).append(said)
     return found
+
+
+def _cut_to(places: list[ast.expr], function: Function) -> Iterator[str]:
+    """The parameters that a table of positions is cut to: `self.pos[:, : x.size(1)]`."""
+    first, second = places[0], places[1] if len(places) > 1 else None
+    whole = isinstance(first, ast.Slice) and first.upper is None and first.lower is None
+    if not whole or not isinstance(second, ast.Slice) or second.upper is None or second.lower:
+        return
+    upper = bound_to(second.upper, function) if isinstance(second.upper, ast.Name) else second.upper
+    sized = size_of(upper) if upper is not None else None
+    if sized is not None and sized[1] == 1:
+        yield sized[0]
+
+
+def _in_comments(function: Function) -> Iterator[tuple[str, bool]]:
+    """What comments and docstrings say of tensors."""
+    if not any(map(function.text.__contains__, ("#", '"""', "'''"))):
+        return
+    for pattern in _COMMENTS:
+        for found in pattern.finditer(function.text):
+            name, first, second = found.groups()
+            if BATCH.match(first) and TIME.match(second):
+                yield name, True
+            elif TIME.match(first):
+                yield name, False
 
 
 def _by_assignment(node: ast.Assign, function: Function) -> Iterator[tuple[str, bool]]:

@@ -14,15 +14,22 @@ from gptdoctor.source.names import called_name
 FILLS = ("constant_", "zeros_", "ones_", "fill_", "zero_")
 _OF_INIT = frozenset({"constant_", "zeros_", "ones_"})
 # With one of these in the same text, weights may be drawn after all, or come from elsewhere.
-_DRAWN = re.compile(
+DRAWN = re.compile(
     r"normal_?\(|uniform_?\(|xavier|glorot|kaiming|orthogonal|eye_?\(|dirac|sparse_\(|randn|\brand\b"
     r"|randint|load_state_dict|reset_parameters|empty\(|\bcopy_\(|\)\.\w*init_weights\(|exponential_"
 )
-_LAYERS = frozenset({"torch.nn.Linear", "torch.nn.Embedding"})
+_LAYERS = frozenset(
+    {"torch.nn.Linear", "torch.nn.Embedding"} | {f"torch.nn.Conv{one}d" for one in (1, 2, 3)}
+)
+_BENDS = re.compile(r"ReLU|GELU|Tanh|SiLU|Sigmoid|relu|gelu|tanh|silu|sigmoid")
+# Classes that may start at zero beside what is drawn.
+_PART = re.compile(
+    r"lora|adapter|gate|modulat|hyper|zero_?(init|conv|mod)|delta|residual", re.IGNORECASE
+)
 _BIAS = re.compile(r"(zeros|constant|ones)_\(\w+\.bias\b|\.bias(\.data)?\.(zero|fill)_\(")
 _MADE = re.compile(r"\bLinear\(")
 # Numbers that are easy to compare, on purpose.
-_TRIED = re.compile(r"\b(unittest|pytest|assert_close|allclose)\b")
+TRIED = re.compile(r"\b(unittest|pytest|assert_close|allclose)\b")
 _SETS_UP = re.compile(r"init|reset|weight", re.IGNORECASE)
 LEAST = 2  # linear layers: one alone is a head or a gate, whose units differ after a step
 
@@ -67,7 +74,9 @@ def _is_models_own(function: Function) -> bool:
     """
     module, owner = function.module, function.owner
     whole = module.text if owner is None else owner.text
-    if _DRAWN.search(whole) or "Embedding(" not in whole or _TRIED.search(module.text):
+    if DRAWN.search(whole) or TRIED.search(module.text):
+        return False
+    if "Embedding(" not in whole and (_PART.search(whole) or not _BENDS.search(whole)):
         return False
     body = whole.partition(":")[2]  # after its own name
     parts = [

@@ -5,10 +5,12 @@ from __future__ import annotations
 import ast
 import re
 
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.project import Project
+from gptdoctor.source.spread_options import keywords_of
 from gptdoctor.source.text_values import bound_to, kept_in, number_of
 
 FUNCTIONAL = "torch.nn.functional."
@@ -20,6 +22,10 @@ DROPOUTS = (
     "dropout3d",
     "alpha_dropout",
     "feature_alpha_dropout",
+)
+MODULES = frozenset(
+    {f"torch.nn.{one}" for one in ("Dropout", "Dropout1d", "Dropout2d", "Dropout3d")}
+    | {"torch.nn.AlphaDropout", "torch.nn.FeatureAlphaDropout"}
 )
 # Chance that is meant in evaluation too, or that a name says belongs to training.
 MEANT = re.compile(
@@ -39,19 +45,40 @@ def always_drops(project: Project, function: Function, call: ast.Call) -> str | 
 def _dropped(project: Project, function: Function, call: ast.Call) -> str | None:
     if function.owner is None or MEANT.search(f"{function.owner.name}.{function.name}"):
         return None
-    named = {one.arg for one in call.keywords}
-    if None in named or any(isinstance(one, ast.Starred) for one in call.args):
+    spread = keywords_of(call, function)
+    if spread is None or any(isinstance(one, ast.Starred) for one in call.args):
         return None
     called = function.module.names.called(call) or ""
     if called == SDPA:
-        given = argument_of(call, "dropout_p", 4)
+        given = argument_of(call, "dropout_p", 4) or spread.get("dropout_p")
         return _rate(project, function, given, 0) if given is not None else None
+    if called in MODULES:
+        return _made_anew(project, function, call)
     if called.removeprefix(FUNCTIONAL) not in DROPOUTS or not called.startswith(FUNCTIONAL):
         return None
-    if "training" in named or len(call.args) > 2:
-        return None
+    if argument_of(call, "training", 2) is not None:
+        return None  # True as well: who writes it out wants it in evaluation too
     given = argument_of(call, "p", 1)
     return "0.5, the default" if given is None else _rate(project, function, given, 0)
+
+
+def _made_anew(project: Project, function: Function, made: ast.Call) -> str | None:
+    """The rate of a dropout that a method makes and calls at once: a new module is in training."""
+    if function.name.startswith("_") or "train(" in function.text or "eval(" in function.text:
+        return None
+    if not any(_is_called(node, made, function) for node in own_nodes(function.node)):
+        return None
+    given = argument_of(made, "p", 0)
+    return "0.5, the default" if given is None else _rate(project, function, given, 0)
+
+
+def _is_called(node: ast.AST, made: ast.Call, function: Function) -> bool:
+    """`nn.Dropout(0.1)(x)`, by a name of the method as well."""
+    if not isinstance(node, ast.Call):
+        return False
+    if isinstance(node.func, ast.Name):
+        return bound_to(node.func, function) is made
+    return node.func is made
 
 
 def _rate(project: Project, function: Function, given: ast.expr, depth: int) -> str | None:
@@ -70,7 +97,18 @@ def _rate(project: Project, function: Function, given: ast.expr, depth: int) -> 
             return None
         zero = number_of(kept[0], kept[1])
         return None if zero == 0.0 else text_of(given)
-    return text_of(given) if text_of(given).startswith("self.config.") else None
+    return text_of(given) if _of_configuration(project, function, given.value) else None
+
+
+def _of_configuration(project: Project, function: Function, value: ast.expr) -> bool:
+    """Whether a value is the configuration that the constructor was given, kept in self."""
+    if text_of(value) == "self.config":
+        return True
+    name = self_attribute(value)
+    kept = kept_in(project, function, name) if name else None
+    if kept is None or kept[1].name != "__init__" or not isinstance(kept[0], ast.Name):
+        return False
+    return kept[0].id in kept[1].parameter_names
 
 
 def _is_setting(value: ast.expr) -> bool:

@@ -34,8 +34,9 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     if not places:
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
-    if not any_between(places, start, end):
-        return False  # as most
+    if not any_between(places, start, end):  # as most
+        handed = any_between(_handed(module), start, end)
+        return handed and any(map(module.text[start:end].__contains__, _MINDING))
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -43,6 +44,17 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     if counted and "= 0" in text and "/" in text:
         return True
     return begun and any(map(text.__contains__, _MINDING))
+
+
+@kept(8)
+def _handed(module: SourceModule) -> list[int]:
+    """Where a method of a file's class is called for a list that it begins: `= self.collect(`."""
+    text, names = module.text, set[str]()
+    for first, _ in _stretches(module)[0]:
+        at = text.rfind("def ", 0, first)
+        names.add(text[at + 4 : text.find("(", at)] if at >= 0 else "")
+    called = (f"= self.{name}(" for name in names if name and not name.startswith("__"))
+    return sorted(found.start() for one in called for found in re.finditer(re.escape(one), text))
 
 
 def _takes_anything(function: FunctionNode) -> bool:

@@ -63,6 +63,11 @@ def callers(project: Project, callee: Function) -> list[CallSite]:
     ]
 
 
+def callers_here(project: Project, callee: Function) -> list[CallSite]:
+    """The call sites of a function in its own module."""
+    return list(_callers_in(project, callee, callee.module))
+
+
 class _Sites:
     """The call sites of a module; only the functions whose text calls a name are walked for it."""
 

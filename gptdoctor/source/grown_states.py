@@ -16,6 +16,8 @@ from gptdoctor.source.statements import own_statements
 
 # Methods and attributes of these names put a state back, or tell that it is there to be kept.
 _RESETTING = re.compile(r"reset|clear|init_|setup|prepare|flush|new_|start|empty|begin|hidden")
+# Those that set up weights are of no state.
+_OF_WEIGHTS = re.compile(r"weight|param|module|layer|bias")
 # What is still the same state: its values, or the newest of them.
 _SAME = frozenset({"detach", "clone", "contiguous"})
 _ASKING = frozenset({"hasattr", "len", "numel", "size", "dim", "self"})
@@ -53,18 +55,23 @@ def growth(joined: ast.Call, function: Function) -> Growth | None:
 
 def is_left_over(grown: Growth, function: Function, owner: ClassInfo, project: Project) -> bool:
     """Whether what is kept moves a call's result, and nothing but the constructor sets it."""
+    if can_be_put_back(grown.attribute, function, owner, project):
+        return False
+    return not _is_set_anew(grown, function, owner) and _is_read(grown, function, owner)
+
+
+def can_be_put_back(name: str, function: Function, owner: ClassInfo, project: Project) -> bool:
+    """Whether a method of its class, or anyone else, promises to put a state back."""
     links = [owner, *project.bases(owner)]
     methods = {method for link in links for method in link.methods} - {"__init__"}
-    if any(_RESETTING.search(method) for method in methods):
-        return False
-    name = re.escape(grown.attribute)
+    if any(_RESETTING.search(method) and not _OF_WEIGHTS.search(method) for method in methods):
+        return True
+    name = re.escape(name)
     outside = re.compile(
         rf"(?<!self)\.{name}\s*=[^=]|\.{name}\.(zero_|clear|fill_)|[\"']{name}[\"']\s*,"
     )
     text = re.sub(r"register_buffer\([^)]*", "", function.module.text)
-    if outside.search(text):
-        return False
-    return not _is_set_anew(grown, function, owner) and _is_read(grown, function, owner)
+    return outside.search(text) is not None
 
 
 def _joined_states(call: ast.Call) -> frozenset[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 
 from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
@@ -18,7 +20,7 @@ from gptdoctor.source.streams import Came, Value, stream_of
 
 # The two kinds of sublayers of a transformer's block, in the words of attributes and classes.
 ATTENTION = re.compile(r"att(n|ention|end)|mixer\b|mixing", re.IGNORECASE)
-FEEDING = re.compile(r"mlp|ffn?\b|ff_|feed_?forward|moe\b|expert", re.IGNORECASE)
+FEEDING = re.compile(r"mlp|ffn?s?\b|ff_|feed_?forward|moe\b|expert", re.IGNORECASE)
 # Sublayers that end a stream on purpose: what they give is another thing than they were given.
 ELSEWHERE = re.compile(
     r"pool|embed|patch|merg|proj_?(in|out)|resampl|compress|head\b|stem|cross|latent|fus|encoder"
@@ -36,23 +38,52 @@ OUTSIDE = "torch.nn.MultiheadAttention"
 DEEPEST = 3  # classes inside classes
 
 
+@dataclass(frozen=True, eq=False)
+class Layer:
+    """What a called layer is: the call that makes it, where there is one, and its classes."""
+
+    made: ast.Call | None
+    networks: frozenset[ClassInfo]
+
+
+Finder = Callable[[ast.expr], Layer | None]
+
+
 def replaced_streams(project: Project, function: Function) -> Iterator[tuple[ast.Call, ast.Call]]:
     """The calls whose results take the stream's place, each with one that is added to it."""
     owner = function.owner
     result = None if owner is None else stream_of(function)
-    steps = [] if result is None else list(result.steps)
-    if not steps or steps[-1].came is not Came.INPUT:
+    if owner is None or result is None or CARRYING.search(owner.text):
         return
+    found = lone_replacement(project, result, function, partial(_own_layer, project, owner))
+    if found is not None and not _added_outside(project, function):
+        yield found
+
+
+def lone_replacement(
+    project: Project, result: Value, function: Function, find: Finder
+) -> tuple[ast.Call, ast.Call] | None:
+    """The one sublayer that replaces a stream of which `result` comes, and one that is added."""
+    steps = list(result.steps)
+    if steps[-1].came is not Came.INPUT:
+        return None
     on_stream = [one.call for one in steps if one.call is not None]
     sums = [one for one in steps if one.came is Came.SUM and one.added is not None]
     beside = next((call for one in sums for call in _calls_added(one) if _kind(call)), None)
     replacing = [one for one in on_stream if _kind(one)]
     if beside is None or len(replacing) != 1 or _kind(beside) == _kind(replacing[0]):
-        return
-    if owner is None or CARRYING.search(owner.text):
-        return
-    if _is_alone(project, replacing[0], function) and not _added_outside(project, function):
-        yield replacing[0], beside
+        return None
+    alone = _is_alone(project, replacing[0], function, find(replacing[0].func))
+    return (replacing[0], beside) if alone else None
+
+
+def _own_layer(project: Project, owner: ClassInfo, called: ast.expr) -> Layer | None:
+    """What `self.NAME` is."""
+    name = self_attribute(called)
+    made = _maker(owner, name) if name else None
+    if name is None or made is None:
+        return None
+    return Layer(made, attributes_of(project, owner).classes(name))
 
 
 def names_both(text: str) -> bool:
@@ -73,7 +104,7 @@ def _calls_added(value: Value) -> Iterator[ast.Call]:
 
 def _kind(call: ast.Call) -> str:
     """What sort of sublayer a call is of, by the attribute's name."""
-    name = self_attribute(call.func) or ""
+    name = _last_name(call.func)
     if re.search(r"norm|ln|drop", name) or ELSEWHERE.search(name):
         return ""
     if ATTENTION.search(name):
@@ -81,24 +112,29 @@ def _kind(call: ast.Call) -> str:
     return "feeding" if FEEDING.search(name) else ""
 
 
-def _is_alone(project: Project, call: ast.Call, function: Function) -> bool:
+def _last_name(called: ast.expr) -> str:
+    """The name that tells what a called layer is: that of the list, or its own."""
+    if isinstance(called, ast.Subscript):
+        called = called.value
+    return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
+
+
+def _is_alone(project: Project, call: ast.Call, function: Function, layer: Layer | None) -> bool:
     """Whether a sublayer is known, and neither adds the stream itself nor is handed another."""
-    name = self_attribute(call.func) or ""
     told = [*call.args, *(one.value for one in call.keywords)]
     others = [one for one in told if not isinstance(one, ast.Constant)]
     texts = {text_of(one) for one in others}
-    if sum(not BESIDE.search(one) for one in texts) > 1 or function.owner is None:
+    if sum(not BESIDE.search(one) for one in texts) > 1 or layer is None:
         return False
-    made = _maker(function.owner, name)
-    if made is None or ELSEWHERE.search(text_of(made.func)):
+    made, networks = layer.made, layer.networks
+    if made is not None and ELSEWHERE.search(text_of(made.func)):
         return False
-    networks = attributes_of(project, function.owner).classes(name)
-    called = function.module.names.called(made)
-    if called == "torch.nn.Sequential":
+    called = function.module.names.called(made) if made is not None else None
+    if made is not None and called == "torch.nn.Sequential":
         return text_of(made).count("Linear") > 1 and not networks
     if called == OUTSIDE:
         return True
-    if len(networks) != 1 or _holds_networks(made):
+    if len(networks) != 1 or (made is not None and _holds_networks(made)):
         return False
     return all(not _adds_its_input(project, one) for one in networks)
 

@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from gptdoctor.source.float_values import is_float
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 
@@ -80,6 +81,8 @@ def typed(dtype: ast.expr | None, usual: Kind, function: Function) -> Kind:
     """The kind that a dtype gives to ones; `usual` without one."""
     if dtype is None:
         return usual
+    if isinstance(dtype, ast.Attribute) and dtype.attr == "dtype":
+        return Kind.NUMBER if is_float(dtype.value, function) else Kind.UNKNOWN
     found = DTYPE.match(function.module.names.qualified(dtype) or "")
     name = found.group(2) if found else ""
     home = (function.module.names.qualified(dtype) or "").partition(".")[0]
@@ -96,6 +99,8 @@ def cast_kind(name: str, call: ast.Call, kind: Kind, function: Function) -> Kind
     """The kind after `.to(...)`: a device leaves it as it is."""
     named = {one.arg: one.value for one in call.keywords}
     given = named.get("dtype") or (call.args[0] if call.args else None)
+    if isinstance(given, ast.Name) and is_float(given, function):
+        return Kind.NUMBER
     if name == "type_as":
         return Kind.UNKNOWN
     if isinstance(given, ast.Constant) and given.value in ("uint8", "int64", "bool", "float32"):

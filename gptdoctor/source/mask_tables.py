@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from gptdoctor.source.float_values import is_float
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region, typed
@@ -12,6 +13,7 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.text_values import bound_to, number_of
 
 FULL = frozenset({"ones", "ones_like", "new_ones", "full", "full_like", "new_full"})
+TRIANGLES = frozenset({"tril", "triu", "tril_", "triu_"})
 DEEPEST = 12  # expressions followed from one to the next
 
 
@@ -29,7 +31,9 @@ def full_table(name: str, call: ast.Call, function: Function) -> Mask | None:
     """A table that is set everywhere: ones, True, or what hides a score."""
     named = {one.arg: one.value for one in call.keywords}
     if name in ("ones", "ones_like", "new_ones"):
-        usual = Kind.NUMBER if name == "ones" else Kind.UNKNOWN
+        like = operand(call, function)
+        plain = name == "ones" or (like is not None and is_float(like, function))
+        usual = Kind.NUMBER if plain else Kind.UNKNOWN
         return Mask(typed(named.get("dtype"), usual, function), None)
     place = 0 if name == "new_full" and len(call.args) < 2 else 1
     value = named.get("fill_value") or (call.args[place] if len(call.args) > place else None)

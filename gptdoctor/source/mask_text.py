@@ -10,11 +10,14 @@ import ast
 import re
 from dataclasses import dataclass, replace
 
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.given_masks import given_for
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region, cast, cast_kind, compared
 from gptdoctor.source.mask_tables import (
     FULL,
+    TRIANGLES,
     diagonal_of,
     full_table,
     is_square,
@@ -35,7 +38,6 @@ SHAPING = frozenset(
 )
 CASTS = {"bool": "BOOL", "float": "NUMBER", "half": "NUMBER", "double": "NUMBER"}
 CASTS |= {"bfloat16": "NUMBER", "long": "INTEGER", "int": "INTEGER", "byte": "INTEGER"}
-TRIANGLES = frozenset({"tril", "triu", "tril_", "triu_"})
 ZEROS = frozenset({"zeros", "zeros_like", "new_zeros"})
 
 
@@ -52,7 +54,9 @@ class MaskReader:
         depth += 1
         if isinstance(value, ast.Name):
             bound = bound_to(value, function)
-            return None if bound is None else self.read(bound, function, depth)
+            if bound is None:
+                return self._given(value, function, depth)
+            return self.read(bound, function, depth)
         if isinstance(value, ast.Attribute):
             return self._attribute(value, function, depth)
         if isinstance(value, ast.Subscript):
@@ -65,6 +69,15 @@ class MaskReader:
         if isinstance(value, ast.BinOp):
             return self._computed(value, function, depth)
         return self._called(value, function, depth) if isinstance(value, ast.Call) else None
+
+    def _given(self, name: ast.Name, function: Function, depth: int) -> Mask | None:
+        """The mask that all calls of a function give for its parameter."""
+        given = given_for(self.project, name, function)
+        found = [self.read(one, where, depth) for one, where in given]
+        first = found[0] if found else None
+        known = [one for one in found if one is not None]
+        alike = {(one.kind, one.region) for one in known}
+        return first if len(known) == len(found) and len(alike) == 1 else None
 
     def _attribute(self, value: ast.Attribute, function: Function, depth: int) -> Mask | None:
         if isinstance(value.value, ast.Name) and value.value.id == "self":
@@ -118,6 +131,10 @@ class MaskReader:
     def _called(self, call: ast.Call, function: Function, depth: int) -> Mask | None:
         name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
         name = name or (call.func.id if isinstance(call.func, ast.Name) else "")
+        callee = callee_of(self.project, function, call)
+        if callee is not None:
+            returned = callee.returned
+            return self.read(returned[0], callee, depth) if len(returned) == 1 else None
         base = operand(call, function)
         if name in TRIANGLES:
             return self._triangle(name, base, call, function, depth)

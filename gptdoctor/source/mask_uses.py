@@ -70,13 +70,14 @@ def softmax_uses(project: Project, function: Function, call: ast.Call) -> tuple[
 
 def step_uses(project: Project, function: Function, step: Step) -> Iterator[Use]:
     """The masks of one step on the way of scores to their softmax."""
-    for given, how in _given(step, function):
+    for given, how in given_masks(step, function):
         mask = MaskReader(project).read(given, function)
         if mask is not None:
             yield Use(step.node, function, mask, how, given)
 
 
-def _given(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]]:
+def given_masks(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]]:
+    """The expressions that hide scores in a step, each with how they are met."""
     node = step.node
     if step.did is Did.ADDED and step.other is not None:
         yield step.other, "added"
@@ -156,6 +157,16 @@ def argument_of(call: ast.Call, name: str, place: int) -> ast.expr | None:
         return None
     named = next((one.value for one in call.keywords if one.arg == name), None)
     return named or (call.args[place] if len(call.args) > place else None)
+
+
+def padding_masks_of(call: ast.Call, layer: str) -> Iterator[ast.expr]:
+    """The masks over keys that a layer is called with."""
+    for one in call.keywords:
+        if one.arg is not None and one.arg.endswith("key_padding_mask"):
+            yield one.value
+    for place in PADDING_MASKS.get(layer, {}).values():
+        if len(call.args) > place:
+            yield call.args[place]
 
 
 @kept(64)

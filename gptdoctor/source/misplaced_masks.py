@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.mask_forms import Region
+from gptdoctor.source.mask_forms import Kind, Region
 from gptdoctor.source.mask_uses import Use
 
 
@@ -27,6 +27,16 @@ def fault_of(hidden: Region | None) -> str | None:
     if hidden.offset == 0:
         return "itself"
     return "ahead" if hidden.offset > 1 else None
+
+
+def takes_opposite(use: Use) -> bool:
+    """Whether a mask would be right if True meant the opposite to the attention that takes it.
+
+    One that hides the past alone, so that a position sees itself, is turned round: its opposite
+    would show no position to itself.
+    """
+    boolean = use.how in ("sdpa", "layer") and use.mask.kind is Kind.BOOL
+    return boolean and use.hidden is not None and use.hidden.offset == 0
 
 
 def border_suspicion(rule: str, use: Use, message: str) -> Suspicion:

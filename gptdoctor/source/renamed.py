@@ -18,3 +18,12 @@ def _renamed(module: SourceModule) -> frozenset[str]:
         (bound, qualified.rpartition(".")[2]) for bound, qualified in module.names.aliases.items()
     )
     return frozenset(last for bound, last in last_names if bound != last)
+
+
+def names_of_renamed(module: SourceModule, name: str) -> frozenset[str]:
+    """The other names by which a module knows something: {"ce"} of `cross_entropy as ce`."""
+    return frozenset(
+        bound
+        for bound, qualified in module.names.aliases.items()
+        if bound != name and qualified.endswith(f".{name}")
+    )

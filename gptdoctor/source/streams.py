@@ -56,6 +56,28 @@ class Value:
 BESIDE, LOST = Value(Came.BESIDE), Value(Came.ELSE)
 
 
+def adds(body: list[ast.stmt]) -> bool:
+    """Whether one of some statements adds something."""
+    return any(map(_adds, body))
+
+
+def is_plain(statement: ast.AST) -> bool:
+    """Whether a statement is one of those that are read."""
+    return statement.__class__ in _PLAIN
+
+
+def layer_name(called: ast.expr, layers: frozenset[str] = frozenset()) -> str | None:
+    """NAME of `self.NAME`, `self.NAME[i]`, and of `NAME` and `block.NAME` among local layers."""
+    if isinstance(called, ast.Name):
+        return called.id if called.id in layers else None
+    if isinstance(called, ast.Subscript):
+        return self_attribute(called.value)
+    if isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name):
+        own = called.value.id == "self" or called.value.id in layers
+        return called.attr if own else None
+    return None
+
+
 def is_straight(node: ast.FunctionDef) -> bool:
     """Whether a function is a straight line of statements, of which one adds something."""
     if node.body[-1].__class__ is not ast.Return:
@@ -82,17 +104,19 @@ def stream_of(function: Function) -> Value | None:
         return None
     if not isinstance(body[-1], ast.Return) or body[-1].value is None:
         return None
-    reading = _Reading({given[0].arg: Value(Came.INPUT)})
+    reading = Reading({given[0].arg: Value(Came.INPUT)})
     for statement in body[:-1]:
         reading.run(statement)
     return reading.result(body[-1].value)
 
 
-class _Reading:
-    """Runs over the statements, with what each name holds."""
+class Reading:
+    """Runs over statements, with what each name holds."""
 
-    def __init__(self, names: dict[str, Value]) -> None:
+    def __init__(self, names: dict[str, Value], layers: frozenset[str] = frozenset()) -> None:
+        """`layers` are the local names that stand for layers, as those of a loop over them."""
         self.names = names
+        self.layers = layers
 
     def run(self, statement: ast.stmt) -> None:
         """Bind what a statement binds."""
@@ -163,7 +187,7 @@ class _Reading:
     def _called(self, call: ast.Call) -> Value:
         given = [*call.args, *(one.value for one in call.keywords)]
         method = call.func if isinstance(call.func, ast.Attribute) else None
-        own = self_attribute(call.func)
+        own = layer_name(call.func, self.layers)
         passing = method is not None and method.attr in PASSING and own is None
         if passing and method is not None and (held_by := self.of(method.value)) is not BESIDE:
             return held_by

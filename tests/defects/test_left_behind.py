@@ -55,6 +55,12 @@ SEEN = {
         self.past = torch.cat([self.past, x.detach()])  # here
         return self.head(self.past.mean(0))
     """,
+    "GD807 in a loop": """
+    def forward(self, x):
+        for part in x.split(2):
+            self.past = torch.cat([self.past, part])  # here
+        return self.head(self.past.mean(0))
+    """,
     "GD807 once there is one": """
     def forward(self, x):
         k = self.head(x)
@@ -146,12 +152,6 @@ UNSEEN = {
     def forward(self, x, keep=False):
         if keep:
             self.past = torch.cat([self.past, x.detach()])
-        return self.head(self.past.mean(0))
-    """,
-    "GD807 in a loop": """
-    def forward(self, x):
-        for part in x.split(2):
-            self.past = torch.cat([self.past, part])
         return self.head(self.past.mean(0))
     """,
     "GD807 outside of training": """

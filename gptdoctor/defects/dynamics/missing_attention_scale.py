@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.attention_scale import AttentionScale, ScoredAttention
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, attentions_of, trail_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
+from gptdoctor.source.projected import is_projected
 from gptdoctor.source.unread_scales import unread_scale
 
 CODE = "GD908"
@@ -27,6 +31,20 @@ LEAST_WIDTH = 8
 # A scale in the initialisation makes one of the two 1 / sqrt(d) as large, 0.35 at the most, or
 # each 1 / sqrt(sqrt(d)), 0.6 at the most; made alike, they differ by a few hundredths.
 LEAST_EVENNESS, LEAST_INIT = 0.7, 0.75
+
+# Heads that are split off, or as wide as a name says: scores of one head alone may be meant so.
+_HEADS = re.compile(
+    r"class \w*Head|head_?(size|dim|width)|(dim|d)_?head|\bd_k\b|split_?heads"
+    r"|(view|reshape|unflatten|split|rearrange)\w*\([^\n]*head",
+    re.IGNORECASE,
+)
+# Words of what makes scores smaller somewhere else: a factor, a norm, weights that begin small.
+_SCALED = re.compile(
+    r"scal|sqrt|\*\* ?\(?-? ?0?\.\d|temper|\btau\b|cosine|normalize\(|pow\(|\bmup\b"
+    r"|[qk](uery|ey)?_?norm|norm_?[qk]\b|init\b|\.init\.|reset_param|relative|position_bias",
+    re.IGNORECASE,
+)
+_NAMED = re.compile(r"\w*scaled_?dot_?product\w*|ScaledAttention", re.IGNORECASE)
 
 # Steps from a product to its softmax that scale nothing.
 _PLAIN = frozenset({Did.PRODUCT, Did.ADDED, Did.FILLED, Did.WRITTEN, Did.RESHAPED})
@@ -40,14 +58,37 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for attention in attentions_of(visit.project, visit.flow):
         if attention.softmax is not node or not _is_plain(attention, visit.project, visit.flow):
             continue
-        scale = unread_scale(visit.project, visit.flow)
+        scale, product = unread_scale(visit.project, visit.flow), attention.products[0]
+        told = f"`{text_of(product)}` goes into the softmax without a factor"
         if scale is not None:
-            product = attention.products[0]
-            told = (
-                f"`{text_of(product)}` goes into the softmax without a factor, and nothing reads "
-                f"`{scale}`"
-            )
+            told = f"{told}, and nothing reads `{scale}`"
             yield suspicion(CODE, product, visit.flow, told)
+        elif _is_of_heads(attention, visit.flow):
+            yield suspicion(CODE, product, visit.flow, f"{told}, as wide as a head is")
+
+
+def _is_of_heads(attention: Attention, function: Function) -> bool:
+    """Whether queries and keys are heads of linear layers, and no word of the class scales them.
+
+    A function that calls itself scaled may be given them.
+    """
+    owner = function.owner
+    if owner is None and function.outer is not None:
+        return False
+    whole = function.module.text if owner is None else owner.text
+    text = _NAMED.sub("", whole)
+    if _SCALED.search(text):
+        return False
+    if any(one.did is Did.ADDED and not _is_mask(one.other) for one in attention.scores):
+        return False  # what learns where to look may learn the scale as well, as in T5
+    if _NAMED.search(f"{function.name} {'' if owner is None else owner.name}"):
+        return True
+    heads = owner is not None and _HEADS.search(text) is not None
+    return heads and all(is_projected(side, function) for side in sides(attention.products[0]))
+
+
+def _is_mask(value: ast.expr | None) -> bool:
+    return value is not None and "mask" in text_of(value).lower()
 
 
 def _is_plain(attention: Attention, project: Project, function: Function) -> bool:
@@ -57,14 +98,17 @@ def _is_plain(attention: Attention, project: Project, function: Function) -> boo
     trail = trail_of(project, function)
     given = sides(attention.products[0])
     return len(given) == 2 and not any(
-        step.did in _SCALING or (isinstance(step.node, ast.Call) and _may_norm(step.node))
+        step.did in _SCALING or (isinstance(step.node, ast.Call) and _may_norm(step.node, function))
         for side in given
         for step in trail.back(side)
     )
 
 
-def _may_norm(call: ast.Call) -> bool:
-    return "norm" in called_name(call).lower() or "scale" in called_name(call).lower()
+def _may_norm(call: ast.Call, function: Function) -> bool:
+    name = called_name(call)
+    layers = function.owner.attributes.get(name, []) if function.owner is not None else []
+    made = "".join(text_of(one) for one in layers) if self_attribute(call.func) else ""
+    return any(word in f"{name} {made}".lower() for word in ("norm", "scale"))
 
 
 def read_scale(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -172,7 +216,9 @@ DEFECT = Defect(
         "a bare 1 in the product itself, a 1 that the model was configured with), or one that is "
         "folded into the initialisation of a projection, as T5 has it. The text alone is enough "
         "where the function has an argument `scale` or `scaling`, or the class sets one over the "
-        "root of the width, that nothing reads; a run shows the rest."
+        "root of the width, that nothing reads; where an attention calls itself scaled; and where "
+        "queries and keys are heads of linear layers, and no word of the class says that anything "
+        "is scaled, normalised or initialised. A run shows the rest."
     ),
     harm=(
         "The wider the heads, the nearer to one-hot is the softmax from the first step, and "
@@ -186,7 +232,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("self.k(x).transpose(1, 2)", "self.k(x).transpose(1, 2) * self.scale"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
     convicts={"attention-scale": read_scale},
     proof=Proof(measures=("probes.instruments.scores:score_factor",), test=_test),
 )

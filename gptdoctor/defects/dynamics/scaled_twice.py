@@ -7,14 +7,18 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.attention_text import Did, Step, trail_of
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.attention_text import Did, Step, attentions_of, trail_of
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
+from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in
+from gptdoctor.source.value_ways import shaped_from, ways_of
 
 CODE = "GD911"
 # 1 / sqrt(size) and sqrt(size), of anything that is the width of a head.
@@ -22,6 +26,7 @@ _BASE = r"(\([^()*]*\)|[\w.]+(\(-1\)|\[-1\])?)"
 _ROOT = rf"((\w+\.)*sqrt\([^()*]*(\([^()]*\))?[^()*]*\)|{_BASE} ?\*\* ?0\.5)"
 FACTOR = re.compile(rf"^(1(\.0)? / \(?{_ROOT}\)?|{_BASE} ?\*\* ?\(?-0\.5\)?)$")
 DIVISOR = re.compile(rf"^{_ROOT}$")
+_FOURTH = re.compile(r"sqrt\(.*(sqrt|\*\*)|sqrt\(.*\*\*|\*\*.*\*\*")
 _SKIPPING = ast.If | ast.For | ast.While | ast.Try | ast.Match
 
 
@@ -47,14 +52,60 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             return
 
 
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Scores that are scaled twice, or whose queries or keys were scaled before them."""
+    flow = visit.flow
+    if flow is None or not isinstance(node, ast.Call):
+        return
+    for attention in attentions_of(visit.project, flow):
+        if attention.softmax is not node or len(attention.products) != 1:
+            continue
+        steps = [*attention.scores]
+        for side in sides(attention.products[0]):
+            steps += _steps_behind(side, visit.project, flow)
+        found = {
+            step.node: step
+            for step in steps
+            if _is_scale(step, visit.project, flow) and _always_before(step.node, node, flow)
+        }
+        if len(found) > 1:
+            last, *_, first = sorted(found, key=end, reverse=True)
+            told = (
+                f"`{text_of(last)}` divides by the root of the width what `{text_of(first)}` has "
+                "divided by it before"
+            )
+            yield suspicion(CODE, last, flow, told, [first, node])
+
+
+def _steps_behind(value: ast.expr, project: Project, function: Function) -> Iterator[Step]:
+    """The steps back from a value, as far as they are in sight; a method that splits heads is."""
+    for step in trail_of(project, function).back(value):
+        if step.did is not Did.OPAQUE:
+            yield step
+            continue
+        given = _reshaped_by(step.node, project, function)
+        if given is not None:
+            yield from _steps_behind(given, project, function)
+        return
+
+
+def _reshaped_by(node: ast.AST, project: Project, function: Function) -> ast.expr | None:
+    """What a method of the class is given that does nothing but give it another shape."""
+    callee = callee_of(project, function, node) if isinstance(node, ast.Call) else None
+    if callee is None or not isinstance(node, ast.Call) or not node.args:
+        return None
+    ways = [way for one in callee.returned for way in ways_of(one, callee, shaped_from)]
+    first = callee.parameter_names[0] if callee.parameter_names else ""
+    plain = bool(ways) and all(way.argument == first for way in ways)
+    return node.args[0] if plain and first else None
+
+
 def _scaled(given: ast.expr, call: ast.Call, visit: Visit) -> Step | None:
     """The step that scales a value on every way to the call."""
     flow = visit.flow
     if flow is None:
         return None
-    for step in trail_of(visit.project, flow).back(given):
-        if step.did is Did.OPAQUE:
-            return None
+    for step in _steps_behind(given, visit.project, flow):
         if _is_scale(step, visit.project, flow) and _always_before(step.node, call, flow):
             return step
     return None
@@ -70,7 +121,9 @@ def _is_scale(step: Step, project: Project, function: Function) -> bool:
         kept = kept_in(project, function, value.attr)
         value, where = kept if kept is not None else (value, where)
     pattern = FACTOR if step.did is Did.MULTIPLIED else DIVISOR
-    return bool(pattern.match(text_of(value)))
+    text = text_of(value)
+    # A fourth root on either side makes one root of both.
+    return bool(pattern.match(text)) and not _FOURTH.search(text)
 
 
 def _always_before(node: ast.AST, call: ast.Call, function: Function) -> bool:
@@ -107,8 +160,9 @@ DEFECT = Defect(
     explanation=(
         "`scaled_dot_product_attention` divides by the square root of the width by itself, unless "
         "it is given `scale=`. Queries or keys that were divided by it before, as a product by "
-        "hand needs it, make scores that are too small. A learned scale, one that stands in "
-        "another branch, and a call with `scale=` are not meant."
+        "hand needs it, make scores that are too small; so do scores that are divided by it before "
+        "their softmax though the queries were already. A learned scale, a fourth root on either "
+        "side, one that stands in another branch, and a call with `scale=` are not meant."
     ),
     harm=(
         "The softmax is nearly even at the start, so that the attention looks at everything alike, "
@@ -121,5 +175,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace(" * parts.shape[-1] ** -0.5", ""),
-    suspects={calls("scaled_dot_product_attention"): see_attention},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
+    },
 )

@@ -18,6 +18,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.symmetry import SymmetricParameter, Symmetry
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.constant_parameters import constant_matrices, filled_layers, may_be_constant
 from gptdoctor.source.constant_weights import FILLS, fills_all
 
 CODE = "GD906"
@@ -39,6 +40,46 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
+
+
+def see_fills(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A call that fills weights with one number: of all layers in a loop, or of one by one."""
+    yield from _suspect(node, visit)
+    yield from see_fill(node, visit)
+
+
+def see_parameter(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A parameter that is a matrix of one number, as all of its class are."""
+    if not may_be_constant(node):
+        return  # as most, by their own form
+    flow, owner = visit.flow, visit.owner
+    if flow is None or owner is None or flow.name != "__init__" or not flow.method:
+        return
+    if node in constant_matrices(owner, flow) and visit.project.is_network(owner):
+        yield _of_one_number(node, visit)
+
+
+def see_fill(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A weight that is filled with one number, as those of all linear layers of the class are."""
+    flow, owner = visit.flow, visit.owner
+    if flow is None or owner is None or not flow.method:
+        return
+    if node in filled_layers(owner, flow) and visit.project.is_network(owner):
+        yield _of_one_number(node, visit)
+
+
+def _of_one_number(node: ast.AST, visit: Visit) -> Suspicion:
+    location = visit.module.location(node)
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"`{ast.unparse(node)}` is of one number, as all weights of the class are: its units "
+            "learn the same"
+        ),
+        extent=(location.line, location.end_line),
+    )
 
 
 def read_symmetry(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -142,7 +183,8 @@ DEFECT = Defect(
         "gradients: no step ever makes two of them differ. Or two factors of one product both "
         "start at zero, and neither gets a gradient. In text: a function given to `apply`, or a "
         "loop over all modules or parameters, that fills the weights of all linear layers with "
-        "one number, and their biases if they have any, in a class that draws nothing. One "
+        "one number, and their biases if they have any, in a class that draws nothing; the same "
+        "layer by layer, and parameters that are matrices of ones, zeros or another number. One "
         "projection, gate or adapter that starts at zero beside others that do not is healthy: it "
         "differs after a step."
     ),
@@ -154,7 +196,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("constant_(layer.weight, 0.02)", "normal_(layer.weight, std=0.02)"),
-    suspects={calls(*FILLS): _suspect},
+    suspects={calls(*FILLS): see_fills, calls("Parameter"): see_parameter},
     confidence=Confidence.MEDIUM,
     convicts={"symmetry": read_symmetry},
     explains=("GD903",),

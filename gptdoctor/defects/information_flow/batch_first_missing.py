@@ -7,13 +7,14 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.batch_order import batch_comes_first, source_of
-from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role, text_of
-from gptdoctor.source.mask_uses import own_calls
+from gptdoctor.source.batch_order import batch_comes_first, is_said_batch_first, source_of
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.project import Project
+from gptdoctor.source.result_order import begins_with_rows_of, results_have_batch_first
+from gptdoctor.source.spread_options import keywords_of
 
 CODE = "GD817"
 LAYERS = (
@@ -25,8 +26,6 @@ LAYERS = (
     "GRU",
     "RNN",
 )
-_STACKS = frozenset({"torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder"})
-_LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.Sequential"})
 # Where batch_first stands among the arguments by position: none gets there by chance.
 _LONGEST = 7
 
@@ -36,12 +35,11 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or visit.owner is None or visit.flow is None:
         return
     layer = visit.module.names.called(node) or ""
-    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node):
+    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node, visit.flow):
         return
-    name = _kept_as(visit)
-    for call, function in _calls_of(visit, visit.owner, name) if name else ():
-        found = source_of(visit.project, function, call.args[0]) if call.args else None
-        if found is not None and batch_comes_first(function, found[0]):
+    name = kept_as(visit.parents, visit.flow)
+    for call, function in calls_of(visit.project, visit.owner, name) if name else ():
+        if call.args and _has_batch_first(visit.project, function, call):
             told = (
                 f"`{text_of(node.func)}` takes (time, batch, channels) without batch_first=True, "
                 f"and `{text_of(call.args[0])}` of line {call.lineno} has the batch first: the "
@@ -51,68 +49,27 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             return
 
 
-def _is_time_first(call: ast.Call) -> bool:
+def _has_batch_first(project: Project, function: Function, call: ast.Call) -> bool:
+    """Whether the text says of what a layer is given, or of what it gives, that it is [B, T, C]."""
+    passed: list[ast.expr] = []
+    found = source_of(project, function, call.args[0], passed)
+    if found is not None and batch_comes_first(function, found[0]):
+        return True
+    if any(is_said_batch_first(one, function) for one in passed):
+        return True
+    if found is not None and begins_with_rows_of(call, found[0], function):
+        return True
+    return results_have_batch_first(project, call, function)
+
+
+def _is_time_first(call: ast.Call, function: Function) -> bool:
     if len(call.args) > _LONGEST or any(isinstance(one, ast.Starred) for one in call.args):
         return False
-    named = {one.arg: one.value for one in call.keywords}
-    if None in named:
+    named = keywords_of(call, function)
+    if named is None:
         return False
     given = named.get("batch_first")
     return given is None or (isinstance(given, ast.Constant) and given.value is False)
-
-
-def _kept_as(visit: Visit) -> str | None:
-    """The attribute that holds the layer, itself or in a stack or list of its like."""
-    statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
-    if not isinstance(statement, ast.Assign | ast.AnnAssign) or visit.flow is None:
-        return None
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
-    between = visit.parents[visit.parents.index(statement) + 1 :]
-    names = visit.module.names
-    made = [names.called(one) for one in between if isinstance(one, ast.Call)]
-    if any(one not in _STACKS | _LISTS for one in made):
-        return None
-    own = self_attribute(target)
-    if own is not None:
-        return own
-    if isinstance(target, ast.Name) and not between:
-        return _stacked_as(target.id, visit.flow)
-    return None
-
-
-def _stacked_as(name: str, function: Function) -> str | None:
-    """The attribute whose stack is made of a layer that a local name holds."""
-    for node in own_nodes(function.node):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            first = node.value.args[0] if node.value.args else None
-            stack = function.module.names.called(node.value) in _STACKS
-            if stack and isinstance(first, ast.Name) and first.id == name:
-                return self_attribute(node.targets[0])
-    return None
-
-
-def _calls_of(visit: Visit, owner: ClassInfo, name: str) -> Iterator[tuple[ast.Call, Function]]:
-    """The calls of an attribute, and of the elements of a list in a loop over it."""
-    yield from own_calls(visit.project, owner).get(name, [])
-    functions = functions_of(visit.project, owner.module)
-    for method in owner.methods.values():
-        loops = [node for node in own_nodes(method) if isinstance(node, ast.For)]
-        if not any(_loops_over(one, name) for one in loops):
-            continue
-        for node in own_nodes(method):
-            if isinstance(node, ast.Call) and _element_of(node, functions[method]) == name:
-                yield node, functions[method]
-
-
-def _element_of(call: ast.Call, function: Function) -> str | None:
-    """The attribute whose element, in a loop over it, is called."""
-    bound = function.reaching(call.func) if isinstance(call.func, ast.Name) else []
-    value = bound[0].value if len(bound) == 1 and bound[0].role is Role.ELEMENT else None
-    return None if value is None else self_attribute(value)
-
-
-def _loops_over(loop: ast.For, name: str) -> bool:
-    return any(self_attribute(node) == name for node in every_node(loop.iter))
 
 
 SICK = """\
@@ -145,8 +102,10 @@ DEFECT = Defect(
         "`nn.MultiheadAttention`, the Transformer layers, `nn.LSTM`, `nn.GRU` and `nn.RNN` take "
         "(time, batch, channels) unless they are made with `batch_first=True`. Reported is a layer "
         "whose class says that its input is (batch, time, ...), by `B, T = ids.shape`, by "
-        "positions as many as dimension 1 is long, or by a mask over it, and turns nothing on the "
-        "way. A model that has time first throughout is not meant."
+        "positions as many as dimension 1 is long, by a mask over it, by a first state of as many "
+        "rows as dimension 0, or in a comment; or that takes the last position of its result by "
+        "`out[:, -1]` or a mean over dimension 1; and that turns nothing on the way. A model that "
+        "has time first throughout is not meant."
     ),
     harm=(
         "The layer attends, or remembers, along the batch: rows read each other, and no position "

@@ -10,39 +10,83 @@ from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.attention_text import scores_behind
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.mask_forms import Kind
-from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use
-from gptdoctor.source.misplaced_masks import fault_of, use_suspicion
+from gptdoctor.source.layer_calls import calls_of, kept_as
+from gptdoctor.source.mask_uses import (
+    SDPA,
+    Use,
+    attribute_made,
+    given_masks,
+    layer_uses,
+    padding_masks_of,
+    sdpa_mask,
+    sdpa_use,
+)
+from gptdoctor.source.misplaced_masks import fault_of, suspicion, takes_opposite, use_suspicion
+from gptdoctor.source.padding_masks import PaddingReader
 
 CODE = "GD812"
 PROBE = "causality"
-_MEANS: Mapping[str, str] = {
-    "sdpa": "is True where a position may not look, and scaled_dot_product_attention takes True "
-    "for what it may see",
-    "layer": "is True where a position may look, and the attention layers of torch.nn take True "
-    "for what is hidden",
+_TAKES: Mapping[str, str] = {
+    "sdpa": "scaled_dot_product_attention takes True for what it may see",
+    "layer": "the attention layers of torch.nn take True for what is hidden",
 }
+_MEANS: Mapping[str, str] = {
+    "sdpa": f"is True where a position may not look, and {_TAKES['sdpa']}",
+    "layer": f"is True where a position may look, and {_TAKES['layer']}",
+}
+
+
+def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A mask of padding that scores are filled by."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    for step in scores_behind(visit.project, visit.flow, node):
+        for given, how in given_masks(step, visit.flow):
+            if how == "filled" and _marks_tokens(given, visit.flow, visit) is True:
+                told = f"`{text_of(given)}` is True for the tokens, and they are what is hidden"
+                yield suspicion(CODE, step.node, visit.flow, told)
 
 
 def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The mask of a call of torch's attention."""
-    if isinstance(node, ast.Call) and visit.flow is not None:
-        use = sdpa_use(visit.project, visit.flow, node)
-        yield from _suspect(use) if use is not None else ()
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    use = sdpa_use(visit.project, visit.flow, node)
+    yield from _suspect(use) if use is not None else ()
+    given = sdpa_mask(node) if visit.module.names.called(node) == SDPA else None
+    if given is not None and _marks_tokens(given, visit.flow, visit) is False:
+        told = f"`{text_of(given)}` is True for padding, and {_TAKES['sdpa']}"
+        yield suspicion(CODE, node, visit.flow, told)
 
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks that a layer of torch's is called with."""
-    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
-    if name is not None and layer is not None and visit.owner is not None:
+    layer = visit.module.names.called(node)
+    if not isinstance(node, ast.Call) or layer is None or visit.owner is None or visit.flow is None:
+        return
+    name = attribute_made(visit.parents)
+    if name is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
+    name = kept_as(visit.parents, visit.flow) if layer.startswith("torch.nn.") else None
+    for call, function in calls_of(visit.project, visit.owner, name) if name else ():
+        for given in padding_masks_of(call, layer):
+            if _marks_tokens(given, function, visit) is True:
+                told = f"`{text_of(given)}` is True for the tokens, and {_TAKES['layer']}"
+                yield suspicion(CODE, call, function, told)
+
+
+def _marks_tokens(given: ast.expr, function: Function, visit: Visit) -> bool | None:
+    return PaddingReader(visit.project).marks_tokens(given, function)
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
-    if use.mask.kind is Kind.BOOL and fault_of(use.hidden) == "past":
+    if fault_of(use.hidden) == "past" and takes_opposite(use):
         yield use_suspicion(CODE, use, f"`{text_of(use.given)}` {_MEANS[use.how]}")
 
 
@@ -94,8 +138,9 @@ DEFECT = Defect(
     explanation=(
         "`scaled_dot_product_attention` takes True for what a position may see; "
         "`nn.MultiheadAttention` and the Transformer layers take True for what is hidden. A mask "
-        "that is made for one and given to the other hides the past and shows the future. Masks of "
-        "numbers, which are added, mean the same to both."
+        "that is made for one and given to the other hides the past and shows the future, or hides "
+        "the tokens and shows the padding (`ids != pad_id` as a `key_padding_mask`, or as what "
+        "`masked_fill` hides). Masks of numbers, which are added, mean the same to both."
     ),
     harm=(
         "Each position predicts the next token from the tokens that come after it, and without "
@@ -110,8 +155,12 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("attn_mask=later", "attn_mask=~later"),
     suspects={
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+        calls("Transformer", "TransformerDecoder", "TransformerDecoderLayer"): see_layer,
     },
     convicts={PROBE: read_causality},
     explains=("GD801", "GD803", "GD804", "GD805", "GD806", "GD902"),

@@ -6,15 +6,19 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of
-from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import Position, text_of
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
+from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of, scores_behind
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function, loads_of
+from gptdoctor.source.flow_targets import Position, start, text_of
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
+from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import number_of
+from gptdoctor.source.text_values import kept_in, number_of
 
 CODE = "GD814"
 # e to the power of -30 is 1e-13: among scaled scores, what is filled with less counts for nothing
@@ -28,43 +32,101 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks of an attention."""
     if visit.flow is None:
         return
-    for attention in attentions_of(visit.project, visit.flow):
-        if attention.softmax is node:
-            yield from _suspect(attention, visit.project, visit.flow)
+    found = [one for one in attentions_of(visit.project, visit.flow) if one.softmax is node]
+    for attention in found:
+        yield from _suspect(attention, visit.project, visit.flow)
+    if not found and isinstance(node, ast.Call):
+        yield from _suspect_pooling(node, visit.project, visit.flow)
+
+
+def _suspect_pooling(
+    softmax: ast.Call, project: Project, function: Function
+) -> Iterator[Suspicion]:
+    """Scores of a pooling, which no product of matrices made, that hide padding by a number."""
+    steps = scores_behind(project, function, softmax)
+    hiding = [one for one in steps if one.did in (Did.FILLED, Did.WRITTEN, Did.ADDED, Did.CUT)]
+    step = hiding[0] if len(hiding) == 1 and hiding[0].did is Did.FILLED else None
+    given = filled_with(step.node, function) if step and isinstance(step.node, ast.Call) else None
+    if step is None or given is None or not _is_mask(given[0], project, function):
+        return
+    value = _filling(step, project, function)
+    names = {one.id for one in every_node(given[0]) if isinstance(one, ast.Name)}
+    again = (one for name in names for one in loads_of(function).get(name, ()))
+    if value is None or not STILL_COUNTS < value <= LARGEST:
+        return
+    if not any(start(one) > _end(softmax) for one in again):  # it may hide them once more
+        yield suspicion(CODE, step.node, function, _told(step, value), [softmax])
+
+
+def _told(step: Step, value: float) -> str:
+    return (
+        f"`{text_of(step.node)}` hides scores by {value:g}: after the softmax they still have a "
+        "weight, as any score near it"
+    )
 
 
 def _suspect(attention: Attention, project: Project, function: Function) -> Iterator[Suspicion]:
     for step in attention.scores:
-        if not _nothing_else_hides(attention, function, step):
+        if not _nothing_else_hides(attention, project, function, step):
             continue
-        value = _filling(step, function)
+        value = _written(step, project, function)
+        value = _filling(step, project, function) if value is None else value
         if value is not None and STILL_COUNTS < value <= LARGEST:
-            told = (
-                f"`{text_of(step.node)}` hides scores by {value:g}: after the softmax they still "
-                "have a weight, as any score near it"
-            )
-            yield suspicion(CODE, step.node, function, told, [attention.softmax])
-        elif _multiplies_by_mask(step, project, function):
+            yield suspicion(CODE, step.node, function, _told(step, value), [attention.softmax])
+        elif step.did is Did.CUT or _multiplies_by_mask(step, project, function):
             told = (
                 f"`{text_of(step.node)}` makes the hidden scores 0, and a softmax gives 0 a weight"
             )
             yield suspicion(CODE, step.node, function, told, [attention.softmax])
 
 
-def _nothing_else_hides(attention: Attention, function: Function, step: Step) -> bool:
+def _nothing_else_hides(
+    attention: Attention, project: Project, function: Function, step: Step
+) -> bool:
     """Whether no other step can take to nothing what these leave, before the softmax or after.
 
     What was added before a place was filled is gone there: sums count that come later.
     """
-    later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE)
+    later = (Did.MULTIPLIED, Did.FILLED, Did.WRITTEN, Did.DIVIDED, Did.OPAQUE, Did.CUT)
     if any(one.did in later for one in attention.weights):
         return False
     return not any(
-        one.did in (Did.WRITTEN, Did.OPAQUE)
-        or (one.did is Did.ADDED and not _is_filled_over(one, step))
-        or (one.did is Did.FILLED and (_filling(one, function) or 0.0) <= STILL_COUNTS)
+        one.did is Did.OPAQUE
+        or (one.did is Did.WRITTEN and one is not step)
+        or (one.did is Did.ADDED and one is not step and not _is_filled_over(one, step))
+        or (one.did is Did.FILLED and (_filling(one, project, function) or 0.0) <= STILL_COUNTS)
         for one in attention.scores
     )
+
+
+def _written(step: Step, project: Project, function: Function) -> float | None:
+    """What is written over the hidden scores, or added to them: a number that is too small.
+
+    `scores[mask] = 0.0`, `scores + (1 - mask) * -1e-9`.
+    """
+    node, other = step.node, step.other
+    if step.did is Did.WRITTEN and isinstance(node, ast.Assign):
+        target = node.targets[0]
+        index = target.slice if isinstance(target, ast.Subscript) else None
+        masked = index is not None and _is_mask(index, project, function)
+        return number_of(node.value, function) if masked else None
+    if step.did is not Did.ADDED or not isinstance(other, ast.BinOp):
+        return None
+    if not isinstance(other.op, ast.Mult):
+        return None
+    for factor, mask in ((other.right, other.left), (other.left, other.right)):
+        value = number_of(factor, function)
+        if value is not None and value < 0.0 and _is_mask(mask, project, function):
+            return value
+    return None
+
+
+def _is_mask(value: ast.expr, project: Project, function: Function) -> bool:
+    """Whether a value is a mask of pairs of positions, or one of padding."""
+    mask = MaskReader(project).read(value, function)
+    if mask is not None and mask.region is not None:
+        return True
+    return PaddingReader(project).marks_tokens(value, function) is not None
 
 
 def _is_filled_over(added: Step, step: Step) -> bool:
@@ -77,7 +139,7 @@ def _end(node: ast.AST) -> Position:
     return line, column
 
 
-def _filling(step: Step, function: Function) -> float | None:
+def _filling(step: Step, project: Project, function: Function) -> float | None:
     """What the hidden scores are filled with; minus infinity where that is not written down."""
     call = step.node
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
@@ -87,15 +149,19 @@ def _filling(step: Step, function: Function) -> float | None:
         known = [one for one in values if one is not None]
         return known[0] if len(known) == 1 else float("-inf")
     given = filled_with(call, function)
-    found = number_of(given[1], function) if given is not None else None
+    if given is None:
+        return float("-inf")
+    found, name = number_of(given[1], function), self_attribute(given[1])
+    kept = kept_in(project, function, name) if name else None
+    if kept is not None:
+        found = number_of(*kept)
     return float("-inf") if found is None else found
 
 
 def _multiplies_by_mask(step: Step, project: Project, function: Function) -> bool:
-    if step.did is not Did.MULTIPLIED or step.other is None:
+    if step.did is not Did.MULTIPLIED or step.other is None or is_over_rows(step.other):
         return False
-    mask = MaskReader(project).read(step.other, function)
-    return mask is not None and mask.region is not None
+    return _is_mask(step.other, project, function)
 
 
 SICK = """\
@@ -136,5 +202,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("-1e-9", "-1e9"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )

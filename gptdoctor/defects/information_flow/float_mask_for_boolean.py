@@ -6,18 +6,25 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.attention_text import Did, scores_behind
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import (
+    SDPA,
     Use,
     attribute_made,
     fill_use,
     layer_uses,
+    padding_masks_of,
+    sdpa_mask,
     sdpa_use,
     softmax_uses,
 )
-from gptdoctor.source.misplaced_masks import use_suspicion
+from gptdoctor.source.misplaced_masks import suspicion, use_suspicion
+from gptdoctor.source.padding_masks import PaddingReader
 
 CODE = "GD811"
 _HARM = {
@@ -33,6 +40,12 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         for use in softmax_uses(visit.project, visit.flow, node):
             yield from _suspect(use)
+        reader = PaddingReader(visit.project)
+        for step in scores_behind(visit.project, visit.flow, node):
+            given = step.other if step.did is Did.ADDED else None
+            if given is not None and reader.is_plain_numbers(given, visit.flow):
+                told = f"`{text_of(given)}` {_HARM['added']}"
+                yield suspicion(CODE, step.node, visit.flow, told)
 
 
 def see_fill(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -47,6 +60,9 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         use = sdpa_use(visit.project, visit.flow, node)
         yield from _suspect(use) if use is not None else ()
+        given = sdpa_mask(node) if visit.module.names.called(node) == SDPA else None
+        if given is not None and PaddingReader(visit.project).is_plain_numbers(given, visit.flow):
+            yield suspicion(CODE, node, visit.flow, f"`{text_of(given)}` {_HARM['sdpa']}")
 
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -55,6 +71,20 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name, padding=True):
             yield from _suspect(use)
+    yield from see_padding(node, visit)
+
+
+def see_padding(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The masks of padding that a layer of torch's is called with."""
+    flow, owner, layer = visit.flow, visit.owner, visit.module.names.called(node) or ""
+    if flow is None or owner is None or not layer.startswith("torch.nn."):
+        return
+    name = kept_as(visit.parents, flow)
+    for call, function in calls_of(visit.project, owner, name) if name else ():
+        for given in padding_masks_of(call, layer):
+            if PaddingReader(visit.project).is_plain_numbers(given, function):
+                told = f"`{text_of(given)}` {_HARM['layer']}"
+                yield suspicion(CODE, call, function, told)
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
@@ -107,9 +137,11 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("x.shape[1], device", "x.shape[1], dtype=torch.bool, device"),
     suspects={
-        calls("softmax", "attend"): see_softmax,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
         calls("masked_fill", "masked_fill_"): see_fill,
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
     },
 )

@@ -11,10 +11,21 @@ from gptdoctor.core.measurements.causality import Causality, FutureRun
 from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.layer_calls import kept_as
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
+from gptdoctor.source.leaking_layers import (
+    POOLING,
+    gives_mean_to_all,
+    may_be_over_time,
+    may_shift,
+    pads_both_sides,
+    reads_both_ways,
+    shifts_back,
+)
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
 from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, suspicion
 from gptdoctor.source.unmasked_attention import calls_without_mask, shows_all
@@ -43,11 +54,58 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call):
         return
     name, layer = attribute_made(visit.parents), visit.module.names.called(node)
-    if name is not None and layer is not None and visit.owner is not None:
+    if layer is None or visit.owner is None or visit.flow is None:
+        return
+    if name is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
-        for call, function in calls_without_mask(visit.project, visit.owner, node, name):
-            yield _without_mask(call, function)
+    name = kept_as(visit.parents, visit.flow)
+    for call, function in calls_without_mask(visit.project, visit.owner, node, name or ""):
+        yield _without_mask(call, function)
+
+
+def see_convolution(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A convolution over time that is padded on both sides."""
+    flow, owner = visit.flow, visit.owner
+    if not isinstance(node, ast.Call) or flow is None or owner is None:
+        return
+    if pads_both_sides(visit.project, owner, node, flow):
+        told = (
+            f"`{text_of(node)}` is padded alike on both sides: a position sees half a kernel of "
+            "tokens that come after it"
+        )
+        yield suspicion(CODE, node, flow, told)
+
+
+def see_recurrence(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A recurrent layer that reads backwards as well."""
+    flow, owner = visit.flow, visit.owner
+    if not isinstance(node, ast.Call) or flow is None or owner is None:
+        return
+    if reads_both_ways(visit.project, owner, node):
+        told = (
+            f"`{text_of(node.func)}` reads the text backwards as well: a position sees the very "
+            "token that it is to tell"
+        )
+        yield suspicion(CODE, node, flow, told)
+
+
+def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A mean over the whole text that each position is given."""
+    if not isinstance(node, ast.Call) or not may_be_over_time(node) or visit.flow is None:
+        return
+    if gives_mean_to_all(visit.project, visit.flow, node):
+        told = f"`{text_of(node)}` is of all tokens of the text, and each position is given it"
+        yield suspicion(CODE, node, visit.flow, told)
+
+
+def see_shift(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A shift of the text that gives each position the one after it."""
+    if not isinstance(node, ast.Call) or not may_shift(node) or visit.flow is None:
+        return
+    if shifts_back(visit.project, visit.flow, node):
+        told = f"`{text_of(node)}` gives each position what stands at the next one"
+        yield suspicion(CODE, node, visit.flow, told)
 
 
 def _suspect(use: Use) -> Iterator[Suspicion]:
@@ -190,9 +248,15 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("triu(2)", "triu(1)"),
     suspects={
-        calls("softmax", "attend"): see_softmax,
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+        calls("Conv1d"): see_convolution,
+        calls("LSTM", "GRU", "RNN"): see_recurrence,
+        calls(*POOLING): see_mean,
+        calls("cat", "concat", "roll"): see_shift,
     },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),

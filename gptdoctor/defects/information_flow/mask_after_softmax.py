@@ -7,20 +7,34 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of, trail_of
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
+from gptdoctor.source.attention_text import (
+    Attention,
+    Did,
+    Step,
+    attentions_of,
+    scores_behind,
+    trail_of,
+)
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.mask_forms import HIDING, Kind
+from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
+from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import number_of
 
 CODE = "GD813"
 # What may hide something from a softmax before it.
-_MASKING = (Did.FILLED, Did.WRITTEN, Did.ADDED, Did.OPAQUE)
+_MASKING = (Did.FILLED, Did.WRITTEN, Did.ADDED, Did.CUT, Did.OPAQUE)
+# Weights of a softmax are set to 0 by one of these.
+_MAY_MASK = re.compile(r"masked_fill|\*")
+# How a class looks that makes weights sum to 1 again, or may.
+_SUMMED = re.compile(r"/=? *\(?[\w.]*(sum|norm|total|denom|z\b)|\bdiv_?\(|normali[sz]e|renorm")
 # What an argument is called that is added to scores.  Nothing else that is added to the weights of
 # an attention, such as a bias, is called so.
 MASK = re.compile(r"(^|_)mask$", re.IGNORECASE)
@@ -33,9 +47,58 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The steps between a softmax and its values."""
     if visit.flow is None:
         return
-    for attention in attentions_of(visit.project, visit.flow):
-        if attention.softmax is node:
-            yield from _suspect(attention, visit.project, visit.flow)
+    found = [one for one in attentions_of(visit.project, visit.flow) if one.softmax is node]
+    for attention in found:
+        yield from _suspect(attention, visit.project, visit.flow)
+    if not found and isinstance(node, ast.Call):
+        yield from _suspect_alone(node, visit.project, visit.flow)
+
+
+def _suspect_alone(softmax: ast.Call, project: Project, function: Function) -> Iterator[Suspicion]:
+    """Weights that no product in sight takes: those of a pooling, or of a helper."""
+    owner = function.owner
+    if owner is None or not _MAY_MASK.search(function.text) or _SUMMED.search(owner.text):
+        return
+    if any(one.did in _MASKING[:-1] for one in scores_behind(project, function, softmax)):
+        return
+    for node in own_nodes(function.node):
+        taken = _zeroed(node, function)
+        if taken is None:
+            continue
+        base, mask = taken
+        before = list(trail_of(project, function).back(base, until_softmax=True))
+        plain = not any(one.did in (Did.PRODUCT, Did.OPAQUE, Did.DIVIDED) for one in before)
+        if plain and any(one.node is softmax for one in before) and _hides(mask, project, function):
+            yield suspicion(CODE, node, function, _told(node), [softmax])
+
+
+def _zeroed(node: ast.AST, function: Function) -> tuple[ast.expr, ast.expr] | None:
+    """What is set to 0 in part, and the mask that says where: `w.masked_fill(m, 0)`, `w * m`."""
+    if isinstance(node, ast.Call) and called_name(node) in ("masked_fill", "masked_fill_"):
+        base, given = operand(node, function), filled_with(node, function)
+        zero = given is not None and number_of(given[1], function) == 0.0
+        return (base, given[0]) if base is not None and given is not None and zero else None
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
+        return node.left, node.right
+    return None
+
+
+def _hides(mask: ast.expr, project: Project, function: Function) -> bool:
+    """Whether a mask hides later positions, or padding that is looked at."""
+    read = MaskReader(project).read(mask, function)
+    if read is not None and read.region is not None:
+        return True
+    return not is_over_rows(mask) and (
+        PaddingReader(project).marks_tokens(mask, function) is not None
+        or PaddingReader(project).is_plain_numbers(mask, function)
+    )
+
+
+def _told(node: ast.AST) -> str:
+    return (
+        f"`{text_of(node)}` comes after the softmax: the weights no longer sum to 1, and what is "
+        "hidden has taken part in their sum"
+    )
 
 
 def _suspect(attention: Attention, project: Project, function: Function) -> Iterator[Suspicion]:
@@ -47,11 +110,7 @@ def _suspect(attention: Attention, project: Project, function: Function) -> Iter
             )
             yield suspicion(CODE, step.node, function, told, [attention.softmax])
         elif _is_the_only_mask(step, attention, project, function):
-            told = (
-                f"`{text_of(step.node)}` comes after the softmax: the weights no longer sum to 1, "
-                "and what is hidden has taken part in their sum"
-            )
-            yield suspicion(CODE, step.node, function, told, [attention.softmax])
+            yield suspicion(CODE, step.node, function, _told(step.node), [attention.softmax])
         elif _adds_a_mask(step, attention, project, function):
             told = (
                 f"`{text_of(step.node)}` comes after the softmax: what is hidden took part in the "
@@ -76,15 +135,24 @@ def _fills(step: Step, function: Function) -> bool:
 def _is_the_only_mask(
     step: Step, attention: Attention, project: Project, function: Function
 ) -> bool:
-    """Whether weights are multiplied by a causal mask, which nothing else makes up for."""
-    if step.did is not Did.MULTIPLIED or step.other is None:
-        return False
+    """Whether weights are set to 0 by a mask, which nothing else makes up for."""
     if any(one.did in _MASKING for one in attention.scores):
         return False
     if any(one.did in (Did.DIVIDED, Did.OPAQUE, Did.ADDED) for one in attention.weights):
         return False  # made to sum to 1 again
-    mask = MaskReader(project).read(step.other, function)
-    return mask is not None and mask.region is not None
+    if step.did is Did.CUT:
+        return True
+    if step.did is Did.MULTIPLIED and step.other is not None:
+        return _hides(step.other, project, function)
+    node = step.node
+    if step.did is Did.WRITTEN and isinstance(node, ast.Assign):
+        target = node.targets[0]
+        zero = number_of(node.value, function) == 0.0
+        return (
+            zero and isinstance(target, ast.Subscript) and _hides(target.slice, project, function)
+        )
+    taken = _zeroed(node, function) if step.did is Did.FILLED else None
+    return taken is not None and _hides(taken[1], project, function)
 
 
 def _adds_a_mask(step: Step, attention: Attention, project: Project, function: Function) -> bool:
@@ -180,10 +248,10 @@ DEFECT = Defect(
     summary="A mask is applied to the weights of attention, after the softmax.",
     explanation=(
         "Between the softmax and the values the weights are filled with minus infinity, get a mask "
-        "added that is meant for the scores, or are "
-        "multiplied by a causal mask although nothing hid the future before. Weights that are "
-        "divided by their sum afterwards are not meant, nor zeros in rows that are hidden whole, "
-        "where the scores were masked as well."
+        "added that is meant for the scores, or are set to 0 by a mask of later positions or of "
+        "padding although nothing hid these before. Weights that are divided by their sum "
+        "afterwards are not meant, nor zeros in rows that are hidden whole, where the scores were "
+        "masked as well."
     ),
     harm=(
         "A weight of minus infinity makes the output minus infinity or NaN. Weights that are "
@@ -196,5 +264,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )

@@ -6,11 +6,17 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, attention_names
+from gptdoctor.source.callees import callee_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of, sdpa_mask
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.project import Project
+from gptdoctor.source.spread_options import keywords_of
+from gptdoctor.source.text_values import bound_to, kept_in
 
 CODE = "GD816"
 
@@ -21,9 +27,11 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if visit.module.names.called(node) != SDPA:
         return
-    causal, mask = argument_of(node, "is_causal", 5), sdpa_mask(node)
-    told = isinstance(causal, ast.Constant) and causal.value is True
-    if told and mask is not None and _is_there(mask, visit.flow):
+    named = keywords_of(node, visit.flow) or {}
+    causal = named.get("is_causal") or argument_of(node, "is_causal", 5)
+    mask = named.get("attn_mask") or sdpa_mask(node)
+    told = causal is not None and _is_true(causal, visit.project, visit.flow)
+    if told and mask is not None and _is_there(mask, visit.project, visit.flow):
         yield suspicion(
             CODE,
             node,
@@ -33,10 +41,32 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         )
 
 
-def _is_there(mask: ast.expr, function: Function) -> bool:
+def _is_true(value: ast.expr, project: Project, function: Function) -> bool:
+    """Whether a value is True, written there or under a name or an attribute that is set once."""
+    if isinstance(value, ast.Name):
+        value = bound_to(value, function) or value
+    elif (name := self_attribute(value)) is not None:
+        kept = kept_in(project, function, name)
+        value = value if kept is None else kept[0]
+    return isinstance(value, ast.Constant) and value.value is True
+
+
+def _is_there(mask: ast.expr, project: Project, function: Function) -> bool:
     """Whether a mask is made here, and so is never None."""
-    if not isinstance(mask, ast.Name):
-        return _makes(mask)
+    if isinstance(mask, ast.Call) and (callee := callee_of(project, function, mask)) is not None:
+        returned = callee.returned
+        return bool(returned) and all(
+            _makes(one) or (isinstance(one, ast.Name) and _is_named(one, callee))
+            for one in returned
+        )
+    if (name := self_attribute(mask)) is not None:
+        kept = kept_in(project, function, name)
+        return kept is not None and _makes(kept[0])
+    return _is_named(mask, function) if isinstance(mask, ast.Name) else _makes(mask)
+
+
+def _is_named(mask: ast.Name, function: Function) -> bool:
+    """Whether all that a name may stand for makes a tensor."""
     found = function.reaching(mask)
     return bool(found) and all(
         one.role is Role.CHANGED
@@ -97,5 +127,8 @@ DEFECT = Defect(
         "        before = torch.ones(n, n, dtype=torch.bool, device=x.device).tril()\n"
         "        shown = padding[:, None, None, :] & before",
     ).replace(", is_causal=True", ""),
-    suspects={calls("scaled_dot_product_attention"): see_attention},
+    suspects={
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
+    },
 )

@@ -10,47 +10,66 @@ from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.kept import kept
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_text import MaskReader
 from gptdoctor.source.misplaced_masks import suspicion
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.statements import own_statements
+from gptdoctor.source.unread_masks import unread_attribute, unread_calls, unread_name
 
 CODE = "GD815"
 PROBE = "causality"
-# What reads local names without writing them.
-_READERS = frozenset({"locals", "vars", "eval", "exec"})
 
 
 def see_triangle(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A triangle that is given to a name of a network's method, which nobody reads."""
+    """A triangle that is given to a name or an attribute of a network, which nobody reads."""
     flow, owner = visit.flow, visit.owner
-    if flow is None or owner is None or not visit.project.is_network(owner):
-        return
-    if flow.name == "__init__" or not flow.method:
+    if flow is None:
         return
     statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
-    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+    if isinstance(statement, ast.Return):
+        for call, function in unread_calls(visit.project, flow):
+            if visit.module is function.module and _is_mask(statement.value, visit):
+                told = f"`{text_of(call)}` makes a causal mask that nothing reads"
+                yield suspicion(CODE, call, function, told)
+    if owner is None or statement is None or not visit.project.is_network(owner):
         return
-    target = statement.targets[0]
-    if not isinstance(target, ast.Name) or _read_in(flow.node) & {target.id, *_READERS}:
-        return
-    mask = MaskReader(visit.project).read(statement.value, flow)
-    if mask is not None and mask.region is not None:
-        told = f"`{target.id}` is made of `{text_of(statement.value)}` and never used"
-        yield suspicion(CODE, statement, flow, told)
+    if flow.name == "__init__":
+        name = unread_attribute(visit.project, owner, statement, node)
+        if name and visit.module.text.count(f"class {owner.name}") == 1:
+            told = f"`self.{name}` is a causal mask that nothing reads, and the attention has none"
+            yield suspicion(CODE, statement, flow, told)
+    elif flow.method and (found := unread_name(statement, flow)) is not None:
+        name, value = found
+        if _is_mask(value, visit):
+            told = f"`{name}` is made of `{text_of(value)}` and never used"
+            yield suspicion(CODE, statement, flow, told)
 
 
-@kept(64)
-def _read_in(function: FunctionNode) -> frozenset[str]:
-    """The names that a function reads, inner functions included."""
-    return frozenset(
-        node.id
-        for node in every_node(function)
-        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store)
-    )
+def see_positions(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A comparison of two ranges of positions that nobody reads."""
+    function = visit.function
+    if function is None or function.name == "__init__":
+        return
+    text = visit.module.lines_of(function)
+    if not any(map(text.__contains__, (" < ", " > ", " <= ", " >= "))):
+        return
+    flow, owner = visit.flow, visit.owner
+    if flow is None or owner is None or not flow.method:
+        return
+    for statement in own_statements(flow.node):
+        compares = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Compare)
+        found = unread_name(statement, flow) if compares else None
+        if found is not None and visit.project.is_network(owner) and _is_mask(found[1], visit):
+            told = f"`{found[0]}` is made of `{text_of(found[1])}` and never used"
+            yield suspicion(CODE, statement, flow, told)
+
+
+def _is_mask(value: ast.expr | None, visit: Visit) -> bool:
+    if value is None or visit.flow is None:
+        return False
+    mask = MaskReader(visit.project).read(value, visit.flow)
+    return mask is not None and mask.region is not None
 
 
 def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -124,8 +143,9 @@ DEFECT = Defect(
     summary="A causal mask is made in the forward pass and never used.",
     explanation=(
         "A `tril`, a `triu` or a comparison of positions is given to a name of a network's method "
-        "that nothing in the method reads. Masks that a constructor keeps are not meant: others "
-        "may read them."
+        "that nothing in the method reads, or a constructor keeps it in an attribute that no line "
+        "of the file reads, of a class whose attention has no other mask. Others that a "
+        "constructor keeps are not meant."
     ),
     harm=(
         "Somebody meant to hide the future, and it is not hidden: the model learns to copy the "
@@ -137,7 +157,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("(q, k, v)\n", "(q, k, v, attn_mask=shown)\n"),
-    suspects={calls("tril", "triu", "generate_square_subsequent_mask"): see_triangle},
+    suspects={
+        calls("tril", "triu", "tril_", "triu_", "generate_square_subsequent_mask"): see_triangle,
+        calls("arange"): see_positions,
+    },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),
     explains=("GD801",),

@@ -10,12 +10,17 @@ from gptdoctor.core.measurements.causality import AttentionView, Causality
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
-from gptdoctor.source.mask_forms import Kind
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
-from gptdoctor.source.misplaced_masks import border_suspicion, fault_of, use_suspicion
+from gptdoctor.source.misplaced_masks import (
+    border_suspicion,
+    fault_of,
+    takes_opposite,
+    use_suspicion,
+)
 
 CODE = "GD806"
 PROBE = "causality"
@@ -56,7 +61,7 @@ def _suspect(use: Use) -> Iterator[Suspicion]:
     fault = fault_of(use.hidden)
     if not use.works or fault not in _FAULTS:
         return
-    if fault == "past" and use.how in ("sdpa", "layer") and use.mask.kind is Kind.BOOL:
+    if fault == "past" and takes_opposite(use):
         return  # the convention was mistaken: GD812
     told = f"`{text_of(use.given)}` {_FAULTS[fault]}"
     yield border_suspicion(CODE, use, told) if fault == "itself" else use_suspicion(CODE, use, told)
@@ -177,8 +182,10 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace(".triu()", ".tril()"),
     suspects={
-        calls("softmax", "attend"): see_softmax,
-        calls("scaled_dot_product_attention"): see_attention,
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+        calls(ATTENTION): see_attention,
+        NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
     },
     convicts={PROBE: read_causality},

@@ -10,10 +10,12 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
-from gptdoctor.defect import Defect, Proof, Visit, calls
-from gptdoctor.source.dropout_text import DROPOUTS, always_drops, asks_for_the_mode
+from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import ATTENTION, attention_names
+from gptdoctor.source.dropout_text import DROPOUTS, MODULES, always_drops, asks_for_the_mode
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.noise_text import CHOICES, NOISES, always_added, always_left_out
 
 CODE = "GD808"
 PROBE = "repeated-calls"
@@ -28,6 +30,21 @@ def see_dropout(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         told = (
             f"`{text_of(node.func)}` drops in evaluation too (p is {rate}): nothing tells it "
             "whether the model is in training"
+        )
+        yield suspicion(CODE, node, visit.flow, told)
+
+
+def see_noise(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """Noise that is added in every mode."""
+    if not isinstance(node, ast.Call) or visit.flow is None:
+        return
+    if always_left_out(visit.project, visit.flow, node):
+        told = f"`{text_of(node)}` leaves something out by chance in evaluation too"
+        yield suspicion(CODE, node, visit.flow, told)
+    elif always_added(visit.project, visit.flow, node):
+        told = (
+            f"`{text_of(node)}` is drawn and added in evaluation too: nothing asks whether the "
+            "model is in training"
         )
         yield suspicion(CODE, node, visit.flow, told)
 
@@ -98,7 +115,8 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="The outputs in evaluation depend on chance.",
     explanation=(
-        "`F.dropout(x, p)` drops in evaluation too, unless it is given `training=self.training`; "
+        "`F.dropout(x, p)` drops in evaluation too, unless it is given `training=self.training`, "
+        "and so does a dropout that is made anew in each call, for a new module is in training; "
         "so does noise that a router or an embedding draws without asking for the mode. Sampling "
         "of tokens is not meant: it is asked for by another method."
     ),
@@ -113,7 +131,11 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("x, 0.1)", "x, 0.1, self.training)"),
-    suspects={calls(*DROPOUTS, "scaled_dot_product_attention"): see_dropout},
+    suspects={
+        calls(*DROPOUTS, *(one.rpartition(".")[2] for one in MODULES), ATTENTION): see_dropout,
+        calls(*sorted({*NOISES, *CHOICES})): see_noise,
+        NamedIn(ast.Call, attention_names): see_dropout,
+    },
     convicts={PROBE: read_calls},
     explains=("GD903",),  # a layer that is drawn anew in each pass learns nothing
     proof=Proof(

@@ -6,8 +6,11 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, NamedIn, Visit, calls
+from gptdoctor.source.attention_names import SOFTMAX, softmax_names
+from gptdoctor.source.attention_ranks import least_rank
 from gptdoctor.source.attention_text import Attention, Did, attentions_of
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.matrix_products import equation_of, sides
@@ -15,6 +18,7 @@ from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
+from gptdoctor.source.text_values import kept_in
 
 CODE = "GD818"
 
@@ -27,7 +31,16 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         if attention.softmax is node and _is_plain(attention):
             fault = _fault(attention, visit.project, visit.flow)
             if fault:
-                yield suspicion(CODE, node, visit.flow, f"`{text_of(node)}` {fault}")
+                made, where = _maker(node, visit.project, visit.flow)
+                yield suspicion(CODE, made, where, f"`{text_of(node)}` {fault}")
+
+
+def _maker(call: ast.Call, project: Project, function: Function) -> tuple[ast.expr, Function]:
+    """Where the dimension of a softmax is written: a layer has it where it is made."""
+    name = self_attribute(call.func)
+    kept = kept_in(project, function, name) if name else None
+    # One of a base may be right for what other classes make of it.
+    return kept if kept is not None and kept[1].owner is function.owner else (call, function)
 
 
 def _is_plain(attention: Attention) -> bool:
@@ -56,7 +69,7 @@ def _fault(attention: Attention, project: Project, function: Function) -> str | 
         # [B, Q, K] at least, in what is trained: a dimension 0 is none of the keys'.
         if axis == 0 and (rank > 2 or (keys == -1 and rank == 0 and _is_batched(attention))):
             return "runs over the batch, and not over the keys"
-        least = _least_rank(attention, function)
+        least = _least_rank(attention, project, function)
         rank = rank or (least if axis < least - 1 else 0)
         if rank < 3 or axis >= rank:
             return None
@@ -66,11 +79,16 @@ def _fault(attention: Attention, project: Project, function: Function) -> str | 
     return "runs over another dimension than that of the keys, along which the values are summed"
 
 
-def _least_rank(attention: Attention, function: Function) -> int:
-    """The fewest dimensions that the scores must have: `k.transpose(2, 3)` takes four."""
-    given = (side for product in attention.products for side in sides(product))
+def _least_rank(attention: Attention, project: Project, function: Function) -> int:
+    """The fewest dimensions that the scores must have: `k.transpose(2, 3)` takes four.
+
+    Those of queries and keys may be told by the method that splits the heads.
+    """
+    products = [one for one in attention.products if equation_of(one) is None]
+    given = [side for product in products for side in sides(product)]
     turns = (turned(side, function) for side in given)
-    return max((turn.least_rank for turn in turns if turn is not None), default=0)
+    needed = max((turn.least_rank for turn in turns if turn is not None), default=0)
+    return max([needed, *(least_rank(project, side, function) for side in given)])
 
 
 def _keys_from_the_end(attention: Attention) -> int | None:
@@ -131,5 +149,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("dim=-2)\n        return", "dim=-1)\n        return"),
-    suspects={calls("softmax"): see_softmax},
+    suspects={
+        calls(*SOFTMAX): see_softmax,
+        NamedIn(ast.Call, softmax_names): see_softmax,
+    },
 )

@@ -10,9 +10,12 @@ from gptdoctor.core.measurements.information import SEEDS, place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import KeptState, RepeatedCalls
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Named, Proof, Visit, calls
+from gptdoctor.source.carried_states import carried_states
+from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.grown_states import growth, is_left_over
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.written_attributes import may_leave
 
 CODE = "GD807"
 PROBE = "repeated-calls"
@@ -35,6 +38,23 @@ def see_joined(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             "text is read behind this one"
         )
         yield suspicion(CODE, found.statement, function, told)
+
+
+def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A state that is read, and set from what was given, at each call."""
+    if not isinstance(node, ast.FunctionDef) or not may_leave(node):
+        return
+    owner = visit.owner
+    if owner is None or visit.parent is not owner.node:
+        return
+    function = functions_of(visit.project, visit.module)[node]
+    for found in carried_states(visit.project, function):
+        if visit.project.is_network(owner):
+            told = (
+                f"`self.{found.attribute}` is left as this call has set it, in evaluation too, and "
+                "nothing puts it back: the next call begins with what this text was"
+            )
+            yield suspicion(CODE, found.node, function, told)
 
 
 def read_calls(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -118,9 +138,11 @@ DEFECT = Defect(
     summary="A call in evaluation leaves a state behind that moves the next call.",
     explanation=(
         "The forward pass writes to an attribute, a buffer or a list of the model, and reads it in "
-        "the next call. Tables that are built at the first call and do not change the result are "
-        "not meant, nor caches and states that the model promises to reset by a method "
-        "(`reset_cache`, `init_hidden`, `setup_caches`)."
+        "the next call: what a recurrent layer ended with, statistics that are moved in evaluation "
+        "too, what was read so far. Tables that are built at the first call and do not change the "
+        "result are not meant, nor what is written in training alone, nor caches and states that "
+        "the model promises to reset by a method (`reset_cache`, `init_hidden`, `setup_caches`) or "
+        "begins anew in each call."
     ),
     harm=(
         "What the model says of a text depends on the texts before it: evaluations cannot be "
@@ -134,7 +156,10 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        self.past = torch.cat([self.past, last.detach()[0]])\n", ""),
-    suspects={calls("cat", "concat", "hstack", "vstack"): see_joined},
+    suspects={
+        calls("cat", "concat", "hstack", "vstack"): see_joined,
+        Named(ast.FunctionDef, ("forward",)): see_forward,
+    },
     convicts={PROBE: read_calls},
     proof=Proof(
         measures=("probes.instruments.steady:relative_change", "probes.instruments.weights:jitter"),

@@ -1,0 +1,60 @@
+"""What the callers of a function give for one of its parameters that is a mask."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+from gptdoctor.source.classes import parameters
+from gptdoctor.source.flow_calls import callers_here
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+
+Given = tuple[ast.expr, Function]
+_MASK = re.compile(r"mask|causal|visible|hidden_pos|bias", re.IGNORECASE)
+# How a file looks that makes masks of its own; asked word by word, which is the fastest.
+_MAKING = (
+    *("tril(", "triu(", "tril_(", "triu_(", "square_subsequent", "attention_mask[:, None"),
+    *("= self.pad", "= PAD", "= pad", ".ne(", ".eq(", "ids != 0", "ids == 0", "src != 0"),
+    *("src == 0", "tokens != 0", "tokens == 0", "< lengths", ">= lengths"),
+)
+MOST = 8  # calls: more are a library's
+
+
+def given_for(project: Project, name: ast.Name, function: Function) -> tuple[Given, ...]:
+    """What the calls in a function's own file give for the parameter that a name is.
+
+    Nothing where it is none, or a call gives what is out of sight.
+    """
+    if _MASK.search(name.id) is None:
+        return ()
+    found = function.reaching(name)
+    if len(found) != 1 or found[0].role is not Role.ARGUMENT or function.outer is not None:
+        return ()
+    return _given(project, function, name.id)
+
+
+@kept(8)
+def _makes_masks(module: SourceModule) -> bool:
+    return any(map(module.text.__contains__, _MAKING))
+
+
+@kept(64)
+def _given(project: Project, function: Function, name: str) -> tuple[Given, ...]:
+    if not _makes_masks(function.module):
+        return ()
+    if name not in {one.arg for one in parameters(function.node)}:
+        return ()
+    sites = callers_here(project, function)
+    if not 0 < len(sites) <= MOST:
+        return ()
+    given: list[Given] = []
+    for site in sites:
+        value = site.argument(function, name)
+        if value is None or any(one.arg is None for one in site.node.keywords):
+            return ()
+        given.append((value, site.function))
+    return tuple(given)
