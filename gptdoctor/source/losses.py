@@ -11,9 +11,9 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.handmade_losses import WORDS, handmade_loss
 from gptdoctor.source.kept import kept_by
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
@@ -182,7 +182,7 @@ def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0)
 # Without one of these no name in a text is a sign, and most texts have none.
 _HINTS = re.compile(
     r"loss|criteri|nll|xent|perplex|objective|entropy|kl_div|_step|on_batch|label|target|next_|"
-    r"y_true|log_softmax|logsumexp",
+    rf"y_true|{'|'.join(map(re.escape, WORDS))}",
     re.IGNORECASE,
 )
 
@@ -239,28 +239,9 @@ def _signs_of_function(function: FunctionNode) -> Iterator[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
     yield from (arg.arg for arg in parameters(function) if arg.arg in LABELS & read)
-    calls = [node for node in every_node(function) if isinstance(node, ast.Call)]
-    logs = {called_name(call) for call in calls} & {"log_softmax", "logsumexp"}
-    if logs and any(_picks_likelihood(call, function) for call in calls):
-        yield "gather"
-
-
-def _picks_likelihood(call: ast.Call, function: FunctionNode) -> bool:
-    """Whether a call gathers from what log_softmax gave, or from logits beside a logsumexp."""
-    if called_name(call) != "gather" or not isinstance(call.func, ast.Attribute):
-        return False
-    source = call.func.value
-    if getattr(source, "id", "") == "torch" and call.args:
-        source = call.args[0]
-    logs = {"log_softmax", "logsumexp"}
-    if called_name(source) in logs:
-        return True
-    assigned = (node for node in every_node(function) if isinstance(node, ast.Assign))
-    return any(
-        called_name(node.value) in logs and getattr(target, "id", "") == getattr(source, "id", None)
-        for node in assigned
-        for target in node.targets
-    )
+    sign = handmade_loss(function)
+    if sign is not None:
+        yield sign
 
 
 def _helper(

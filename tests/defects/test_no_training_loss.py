@@ -47,6 +47,12 @@ REPORTED = {
         logp = F.log_softmax(logits, -1)
         return logits.gather(-1, index) + logp.exp().sum()
 """,
+    "the entropy of its own guesses": """
+    def doubt(self, ids):
+        logp = self(ids).log_softmax(-1)
+        p = logp.exp()
+        return -(p * logp).sum(-1)
+""",
 }
 
 HEADS = {
@@ -79,6 +85,26 @@ WITH_LOSS = {
     def score(self, ids):
         logp = self(ids).log_softmax(-1)
         return -logp.gather(-1, ids[..., None]).mean()
+""",
+    "targets that are smoothed by hand": """
+    def score(self, ids, goal):
+        z = self(ids)
+        q = torch.full_like(z, 0.1 / z.size(-1)).scatter_(-1, goal[..., None], 0.9)
+        return -(q * z.log_softmax(-1)).sum(-1).mean()
+""",
+    "likelihoods that an index picks": """
+    def score(self, ids, goal):
+        logp = F.log_softmax(self(ids).flatten(0, 1), dim=-1)
+        return -logp[torch.arange(len(goal)), goal].mean()
+""",
+    "the logarithm of a picked probability": """
+    def score(self, ids):
+        p = self(ids).softmax(-1)
+        return -torch.log(p.gather(-1, ids[..., None])).mean()
+""",
+    "a distribution's own likelihood": """
+    def score(self, ids, goal):
+        return -torch.distributions.Categorical(logits=self(ids)).log_prob(goal).mean()
 """,
     "a likelihood by logsumexp": """
     def score(self, z, ids):
@@ -284,3 +310,45 @@ def test_a_loss_refutes(returned: bool, methods: tuple[str, ...]) -> None:
     """Returned by the entry, or given by another method."""
     (found,) = convictions(returned=returned, methods=methods)
     assert found.status is Status.REFUTED
+
+
+RECOMMENDERS = {
+    "tables by the places of their sizes": """
+        class Net(nn.Module):
+            def __init__(self, sizes, width):
+                super().__init__()
+                self.tables = nn.ModuleList([nn.Embedding(n, width) for n in sizes])
+                self.first = nn.Embedding(sizes[0], 1)
+                self.second = nn.Embedding(sizes[1], 1)
+                self.score = nn.Linear(width, 1)
+
+            def forward(self, x):
+                return self.score(self.tables[0](x[0])) + self.first(x[0]) + self.second(x[1])
+    """,
+    "a score for each item": """
+        class Net(nn.Module):
+            def __init__(self, n_users, n_items, width):
+                super().__init__()
+                self.user_emb = nn.Embedding(n_users, width)
+                self.item_emb = nn.Embedding(n_items, width)
+
+            def forward(self, user):
+                return self.user_emb(user) @ self.item_emb.weight.T
+    """,
+    "one score of a table of one": """
+        class Net(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.start = nn.Embedding(1, width)
+                self.score = nn.Linear(width, 1)
+
+            def forward(self, x):
+                return self.score(self.start(x))
+    """,
+}
+
+
+@pytest.mark.parametrize("text", RECOMMENDERS.values(), ids=RECOMMENDERS)
+def test_what_looks_other_things_up_is_no_language_model(text: str) -> None:
+    """Users and items are no tokens, and one score is no vocabulary."""
+    assert lines_of("GD601", HEAD + plain(text)) == []
