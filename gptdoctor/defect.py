@@ -19,6 +19,7 @@ from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
+from gptdoctor.source.scripts import script_of
 
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None
@@ -99,6 +100,11 @@ class Visit:
         if self._flow is None:
             self._flow = (self._find_flow(),)
         return self._flow[0]
+
+    @property
+    def scope(self) -> Function:
+        """The same, or the statements of the script where no function is around the node."""
+        return self.flow or script_of(self.module)
 
     def _find_flow(self) -> Function | None:
         function = self.function

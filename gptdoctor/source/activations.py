@@ -29,7 +29,7 @@ def activation(value: ast.expr, function: Function) -> tuple[str, ast.expr | Non
     if not isinstance(value, ast.Call):
         return None
     built = _built(value.func, function)
-    kinds = {_kind(one, function) for one in built}
+    kinds = {layer_kind(one, function) for one in built}
     kind = kinds.pop() if len(kinds) == 1 else ""
     inner = value.args[0] if value.args and not any(map(_is_stack, built)) else None
     return (kind, inner) if kind else None
@@ -45,9 +45,11 @@ def _built(called: ast.expr, function: Function) -> list[ast.expr]:
     return function.owner.attributes.get(name, [])
 
 
-def _kind(built: ast.expr, function: Function) -> str:
+def layer_kind(built: ast.expr, function: Function) -> str:
+    """The operation of a layer of torch's, or of the last one of a Sequential; "" for others."""
     if _is_stack(built) and isinstance(built, ast.Call) and built.args:
-        return "" if isinstance(built.args[-1], ast.Starred) else _kind(built.args[-1], function)
+        last = built.args[-1]
+        return "" if isinstance(last, ast.Starred) else layer_kind(last, function)
     return LAYERS.get(function.module.names.called(built) or "", "")
 
 

@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.built_values import SAME
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.handed_losses import calls_of_name
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
+from gptdoctor.source.scripts import script_of
 from gptdoctor.source.statements import any_between
 from gptdoctor.source.value_ways import keyword
 
@@ -97,16 +100,27 @@ def losses_at(
 ) -> Iterator[LossCall]:
     """The loss that a call is; or, of a loss module's constructor, the calls of that module."""
     if isinstance(node, ast.Call) and function is not None:
-        yield from _losses_of(node, project, function, parents[-1])
+        yield from _losses_of(node, project, function, *_moved(node, parents))
+
+
+def _moved(node: ast.Call, parents: tuple[ast.AST, ...]) -> tuple[ast.Call, ast.AST]:
+    """A constructor's call with what moves it, `CrossEntropyLoss().to(device)`, and its parent."""
+    around = list(parents)
+    while len(around) > 2 and isinstance(around[-1], ast.Attribute) and around[-1].attr in SAME:
+        call = around[-2]
+        if not isinstance(call, ast.Call) or call.func is not around[-1]:
+            break
+        node, around = call, around[:-2]
+    return node, around[-1]
 
 
 @kept(16)  # several rules ask of one call, one after the other
 def _losses_of(
-    node: ast.Call, project: Project, function: Function, parent: ast.AST
+    node: ast.Call, project: Project, function: Function, built: ast.Call, parent: ast.AST
 ) -> tuple[LossCall, ...]:
     kind = _module_kind(node, function)
     if kind:
-        calls = list(_calls_of(node, project, function, parent))
+        calls = list(_calls_of(built, project, function, parent))
         return tuple(one for where, call in calls for one in _loss(kind, call, node, where))
     kind = _function_kind(node, function)
     return tuple(_loss(kind, node, node, function)) if kind else ()
@@ -119,14 +133,26 @@ def loss_of(call: ast.Call, function: Function) -> LossCall | None:
     built = function.owner.attributes.get(own, []) if own and function.owner else [call.func]
     if isinstance(call.func, ast.Name):
         built = _built(call.func, function)
-    if len(built) == 1 and isinstance(built[0], ast.Call):
-        kind, settings = _module_kind(built[0], function), built[0]
+    made = _unmoved(built[0]) if len(built) == 1 else None
+    if isinstance(made, ast.Call):
+        kind, settings = _module_kind(made, function), made
     return next(_loss(kind, call, settings, function), None) if kind else None
 
 
+def _unmoved(built: ast.expr) -> ast.expr:
+    """What a module was built by, without what moves it to a device."""
+    while isinstance(built, ast.Call) and isinstance(built.func, ast.Attribute):
+        if built.func.attr not in SAME or not isinstance(built.func.value, ast.Call):
+            break
+        built = built.func.value
+    return built
+
+
 def _built(name: ast.Name, function: Function) -> list[ast.expr]:
-    """What a local name that is called was made by; the name itself, where it is none."""
+    """What a name that is called was made by, a script's too; the name itself, if by nothing."""
     bindings = function.reaching(name)
+    if not bindings and says_loss(function.module):
+        bindings = script_of(function.module).bindings.by_name.get(name.id, [])
     made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
     return (made if len(made) == len(bindings) else []) if bindings else [name]
 
@@ -165,24 +191,18 @@ def _calls_of(
     """The calls of a module, where what it was assigned to holds nothing else."""
     if isinstance(parent, ast.Call) and parent.func is built:
         yield function, parent
-    if not isinstance(parent, ast.Assign) or len(parent.targets) != 1:
+    if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
+        target = parent.targets[0]
+    elif isinstance(parent, ast.AnnAssign):
+        target = parent.target
+    else:
         return
-    target, owner = parent.targets[0], function.owner
+    owner = function.owner
     own = self_attribute(target)
     if own and owner is not None and function.method and len(owner.attributes.get(own, [])) == 1:
         yield from calls_on_self(project, owner).get(own, ())
     elif isinstance(target, ast.Name):
-        yield from _calls_of_name(target.id, built, function)
-
-
-def _calls_of_name(
-    name: str, built: ast.Call, function: Function
-) -> Iterator[tuple[Function, ast.Call]]:
-    for node in own_nodes(function.node):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-            bindings = function.reaching(node.func)
-            if all(one.role is Role.WHOLE and one.value is built for one in bindings):
-                yield function, node
+        yield from calls_of_name(target.id, built, function, project)
 
 
 @kept(32)

@@ -26,7 +26,7 @@ PROBE = "labels"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         paired = pairing(loss) if loss.kind in ("cross_entropy", "nll_loss") else None
         if paired is None or paired.labels.flat is None or paired.scores.flat is None:
             continue

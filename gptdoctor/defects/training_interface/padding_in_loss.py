@@ -29,7 +29,7 @@ LEFT_OUT = -100  # by torch's losses, unless they are told another number
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         told = loss.setting("ignore_index")
         ignored = LEFT_OUT if told is None else number_of(told, loss.function)
         plain = loss.kind in KINDS and ignored is not None

@@ -30,7 +30,7 @@ _LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         paired = pairing(loss) if loss.kind in _LOSSES else None
         if paired is not None and _is_wrong(paired, loss, visit):
             yield _suspicion(paired, loss)
