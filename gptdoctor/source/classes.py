@@ -110,7 +110,10 @@ def _inner(node: ast.If | ast.Try) -> Iterator[ast.stmt]:
 
 
 def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
-    """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text."""
+    """`self.NAME = value` and `self.NAME: T = value` of a method, in the order of the text.
+
+    Of `self.a, self.b = x, y` each gets its own.
+    """
     for node in statements_below(method):
         if isinstance(node, ast.Assign):
             targets = node.targets
@@ -119,9 +122,21 @@ def self_assignments(method: FunctionNode) -> Iterator[tuple[str, ast.expr]]:
         else:
             continue
         for target in targets:
-            name = self_attribute(target)
-            if name and node.value is not None:
-                yield name, node.value
+            for one, value in _pairs(target, node.value):
+                name = self_attribute(one)
+                if name:
+                    yield name, value
+
+
+def _pairs(target: ast.expr, value: ast.expr | None) -> list[tuple[ast.expr, ast.expr]]:
+    """A target and its value; of two tuples as long, their items."""
+    if value is None:
+        return []
+    if target.__class__ is ast.Attribute or not isinstance(target, ast.Tuple):
+        return [(target, value)]
+    given = value.elts if isinstance(value, ast.Tuple) else []
+    starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *given))
+    return [] if starred or len(given) != len(target.elts) else list(zip(target.elts, given, strict=True))
 
 
 def self_attribute(node: ast.AST) -> str | None:

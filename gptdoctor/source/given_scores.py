@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -13,8 +12,7 @@ from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.frames import Frame
-from gptdoctor.source.kept import kept
-from gptdoctor.source.module import SourceModule
+from gptdoctor.source.lone_networks import NETWORK, lone_network
 from gptdoctor.source.project import Project
 from gptdoctor.source.scores import Scores, scores_of
 from gptdoctor.source.scripts import sites_of
@@ -23,8 +21,6 @@ from gptdoctor.source.value_ways import Way, shaped_from, ways_of
 
 DEEPEST = 4  # calls followed from function to function
 ONLY = "forward"  # what runs where a network is called
-# A function that is given its network, by nobody in sight: the only one of its file is meant.
-NETWORK = re.compile(r"^(model|net|network)$")
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,24 +118,29 @@ def _callees(call: ast.Call, function: Function, project: Project) -> Iterator[F
             yield from _of_network(func.value, func.attr, function, project)
 
 
+def networks_called(
+    value: ast.expr, function: Function, project: Project
+) -> list[ClassInfo]:
+    """The networks that a called value may be, where all are in sight."""
+    built = built_by(value, function, project)
+    found = [_class_of(one, project) for one in built]
+    name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+    if not built and NETWORK.search(name):
+        found = [lone_network(project, function.module)]
+    return [one for one in found if one is not None]
+
+
 def _of_network(
     value: ast.expr, method: str, function: Function, project: Project
 ) -> Iterator[Function]:
     """A method of the network that a value is, where it is in sight."""
-    built = built_by(value, function, project)
-    for one in built:
-        yield from _of_class(one, method, project)
-    name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
-    if not built and NETWORK.search(name):
-        alone = only_network(project, function.module)
-        yield from () if alone is None else _method(alone, method, project)
-
-
-def _of_class(built: Built, method: str, project: Project) -> Iterator[Function]:
-    module = built.function.module
-    info = project.class_named(module.names.called(built.call) or "", module)
-    if info is not None:
+    for info in networks_called(value, function, project):
         yield from _method(info, method, project)
+
+
+def _class_of(built: Built, project: Project) -> ClassInfo | None:
+    module = built.function.module
+    return project.class_named(module.names.called(built.call) or "", module)
 
 
 def _method(info: ClassInfo, name: str, project: Project) -> Iterator[Function]:
@@ -147,16 +148,6 @@ def _method(info: ClassInfo, name: str, project: Project) -> Iterator[Function]:
     for link in links:
         yield functions_of(project, link.module)[link.methods[name]]
         return
-
-
-@kept(64)
-def only_network(project: Project, module: SourceModule) -> ClassInfo | None:
-    """The one network of a file that is no part of another, where there is just one."""
-    networks = [one for one in project.classes(module).values() if project.is_network(one)]
-    parts = {part for one in networks for part in project.parts(one)}
-    bases = {base for one in networks for base in project.bases(one)}
-    free = [one for one in networks if one not in parts and one not in bases]
-    return free[0] if len(free) == 1 else None
 
 
 def _part(placed: Placed, way: Way) -> Placed | None:

@@ -13,6 +13,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.handmade_losses import WORDS, handmade_loss
 from gptdoctor.source.kept import kept_by
+from gptdoctor.source.lone_networks import NETWORK, lone_network
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.outlines import Sketch
@@ -142,22 +143,35 @@ def _inherits_loss(project: Project, info: ClassInfo) -> bool:
 
 
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
-    """A sign in a class or function of the module that says it takes such a model."""
+    """A sign in what works with such a model in its own file: by its word, or as it makes one."""
+    makes = f"{info.name}("
+    script = [one for one in info.module.tree.body if not isinstance(one, _USERS)]
+    made = any(makes in info.module.lines_of(one) for one in script)
     for user in info.module.tree.body:
-        if isinstance(user, _USERS) and user is not info.node and _takes(info, user):
-            sign = _sign(project, info.module, user)
-            if sign is not None:
-                return sign
+        if user is info.node or (isinstance(user, ast.Import | ast.ImportFrom)):
+            continue
+        takes = _takes(project, info, user) if isinstance(user, _USERS) else made
+        sign = _sign(project, info.module, user) if takes else None
+        if sign is not None:
+            return sign
     return None
 
 
 _USERS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _takes(info: ClassInfo, user: ast.stmt) -> bool:
-    """Whether a class or function says that an argument is such a model."""
+def _takes(project: Project, info: ClassInfo, user: ast.stmt) -> bool:
+    """Whether a class or function is given such a model, by its annotations or as the only one.
+
+    A function that makes one itself trains it, where it speaks of a loss.
+    """
     text = info.module.lines_of(user)
-    return info.name in text and info.name in _annotations(user)
+    if info.name in text and info.name in _annotations(user):
+        return True
+    if not isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef):
+        return False
+    given = any(NETWORK.match(one.arg) for one in parameters(user))
+    return f"{info.name}(" in text or (given and lone_network(project, info.module) is info)
 
 
 def _annotations(user: ast.AST) -> Iterator[str]:

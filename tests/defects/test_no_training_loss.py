@@ -128,6 +128,23 @@ class Trainer(nn.Module):
     def forward(self, ids):
         return F.cross_entropy(self.net(ids[:, :-1]).mT, ids[:, 1:])
 """,
+    "a function that takes the only model of the file": """
+
+def step(model, ids):
+    return F.cross_entropy(model(ids[:, :-1]).mT, ids[:, 1:])
+""",
+    "a function that makes the model": """
+
+def main(batches):
+    reader = Net(90, 64)
+    for ids in batches:
+        F.cross_entropy(reader(ids[:, :-1]).mT, ids[:, 1:]).backward()
+""",
+    "a script that makes the model": """
+
+reader = Net(90, 64)
+loss = F.cross_entropy(reader(torch.zeros(1, 8).long()).mT, torch.zeros(1, 8).long())
+""",
     "a function that says what it takes": """
 
 def learn(model: "Net", ids):
@@ -161,6 +178,15 @@ def model(base: str = "nn.Module") -> str:
 def test_a_model_without_a_loss_is_reported(methods: str) -> None:
     """On the line of the class, and only there."""
     assert lines_of("GD601", model() + methods) == [7]
+
+
+def test_a_loss_for_another_model_of_the_file_is_none_of_this_one() -> None:
+    """Of several models a function takes we do not know which; one that only runs it has none."""
+    other = MODEL.format(base="nn.Module").replace("class Net", "class Other")
+    step = "\ndef step(model, ids):\n    return F.cross_entropy(model(ids).mT, ids)\n"
+    assert lines_of("GD601", f"{model()}\n\n{other}\n{step}") == [7, 17]
+    shown = "\nif __name__ == '__main__':\n    print(Net(90, 64)(torch.zeros(1, 8).long()).shape)\n"
+    assert lines_of("GD601", model() + shown) == [7]
 
 
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)

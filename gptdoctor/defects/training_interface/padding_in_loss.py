@@ -18,9 +18,12 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.counted_padding import mean_of_all
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.label_marks import Marking, number_of
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, watched
+from gptdoctor.source.trained_padding import padding_trained
 
 CODE = "GD605"
 PROBE = "labels"
@@ -36,19 +39,48 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         marks = Marking(visit.project).of(loss.targets, loss.function) if plain else None
         wrong = sorted(one for one in marks or () if one != ignored)
         if wrong and ignored is not None:
-            yield _of_other_mark(loss, wrong[0], ignored, visit)
+            yield _of_other_mark(loss, wrong[0], ignored)
+        elif loss.kind in KINDS:
+            yield from _of_padding(loss, visit)
 
 
-def _of_other_mark(loss: LossCall, mark: int, ignored: int, visit: Visit) -> Suspicion:
+def _of_padding(loss: LossCall, visit: Visit) -> Iterator[Suspicion]:
+    """Padding that is left out and counted all the same, or trained on."""
+    mean = mean_of_all(loss)
+    if mean is not None:
+        yield _suspicion(
+            loss,
+            mean,
+            f"`{text_of(mean)}` divides by the number of all positions, those included that the "
+            "loss leaves out as padding",
+        )
+        return
+    padding = padding_trained(loss, visit.project)
+    if padding:
+        yield _suspicion(
+            loss,
+            loss.call,
+            f"The table of tokens has `padding_idx={padding}`, and this loss trains positions to "
+            f"tell that token: it takes `ignore_index={padding}`",
+        )
+
+
+def _suspicion(loss: LossCall, place: ast.Call, message: str) -> Suspicion:
     return Suspicion(
         rule=CODE,
-        location=visit.module.location(loss.call),
+        location=loss.function.module.location(place),
         symbol=loss.function.symbol,
-        message=(
-            f"`{ast.unparse(loss.targets)}` marks what is no target with {mark}, and this loss "
-            f"leaves out {ignored}: a label of {mark} is no token"
-        ),
-        extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+        message=message,
+        extent=(place.lineno, place.end_lineno or place.lineno),
+    )
+
+
+def _of_other_mark(loss: LossCall, mark: int, ignored: int) -> Suspicion:
+    return _suspicion(
+        loss,
+        loss.call,
+        f"`{ast.unparse(loss.targets)}` marks what is no target with {mark}, and this loss "
+        f"leaves out {ignored}: a label of {mark} is no token",
     )
 
 
