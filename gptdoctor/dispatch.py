@@ -84,7 +84,6 @@ class Dispatch:
         kinds = {*plain, *named}
         return Table(kinds={kind: (plain.get(kind, ()), named.get(kind, {})) for kind in kinds})
 
-
     @staticmethod
     def _renamed(module: SourceModule, known: ByName) -> ByName:
         """Calls by the names that a module gives torch's functions: `cross_entropy as ce`."""
@@ -95,6 +94,9 @@ class Dispatch:
                 more = [one for one in known[last] if one not in known.get(bound, ())]
                 own[bound] = (*known.get(bound, ()), *more)
         return {**known, **own} if own else known
-() -> Dispatch:
+
+
+@cache
+def all_rules() -> Dispatch:
     """The triggers of all defects."""
     return Dispatch(all_defects())
