@@ -16,10 +16,9 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import FixPromise
 from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode
-from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_functions import Function, functions_of, script_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
-from gptdoctor.source.scripts import script_of
 
 # A node and those around it, innermost first, as pairs: (function, (class, (module, None))).
 Chain = tuple[ast.AST, "Chain"] | None

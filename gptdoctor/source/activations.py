@@ -6,6 +6,8 @@ import ast
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.names import called_name
 from gptdoctor.source.value_ways import operation
 
 # Layers of torch.nn, and the function that each of them is.
@@ -15,6 +17,7 @@ LAYERS = {
     "torch.nn.Sigmoid": "sigmoid",
     "torch.nn.LogSigmoid": "logsigmoid",
 }
+_MOVING = frozenset({"to", "cuda", "cpu", "float", "half", "double"})
 FUNCTIONS = frozenset({"softmax", "log_softmax", "sigmoid", "logsigmoid", "exp", "log"})
 
 
@@ -28,21 +31,34 @@ def activation(value: ast.expr, function: Function) -> tuple[str, ast.expr | Non
         return made if made[0] in FUNCTIONS else None
     if not isinstance(value, ast.Call):
         return None
-    built = _built(value.func, function)
+    built = built_at(value.func, function)
     kinds = {layer_kind(one, function) for one in built}
     kind = kinds.pop() if len(kinds) == 1 else ""
     inner = value.args[0] if value.args and not any(map(_is_stack, built)) else None
     return (kind, inner) if kind else None
 
 
-def _built(called: ast.expr, function: Function) -> list[ast.expr]:
+def built_at(called: ast.expr, function: Function) -> list[ast.expr]:
     """What may have been built where a layer is called: the call itself, or an attribute's."""
     if isinstance(called, ast.Call):
         return [called]
+    if isinstance(called, ast.Name):
+        bindings = function.reaching(called)
+        made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
+        return [_moved(one) for one in made] if len(made) == len(bindings) else []
     name = self_attribute(called)
     if name is None or function.owner is None:
         return []
-    return function.owner.attributes.get(name, [])
+    return [_moved(one) for one in function.owner.attributes.get(name, [])]
+
+
+def _moved(built: ast.expr) -> ast.expr:
+    """What is built where a layer goes to a device as well: `nn.Linear(8, 1).to(device)`."""
+    while called_name(built) in _MOVING and isinstance(built, ast.Call):
+        if not isinstance(built.func, ast.Attribute):
+            break
+        built = built.func.value
+    return built
 
 
 def layer_kind(built: ast.expr, function: Function) -> str:

@@ -6,14 +6,14 @@ import ast
 import re
 from dataclasses import dataclass
 
+from gptdoctor.source.all_call_sites import sites_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.scripts import script_of, sites_of
 
 # Methods that give back the module they are called on.
 SAME = frozenset({"to", "cuda", "cpu", "half", "float", "bfloat16", "double", "train", "eval"})

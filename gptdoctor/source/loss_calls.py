@@ -8,15 +8,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gptdoctor.source.built_values import SAME
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import ClassInfo, self_attribute
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import Role
-from gptdoctor.source.handed_losses import calls_of_name
+from gptdoctor.source.handed_losses import calls_in_class
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
-from gptdoctor.source.scripts import script_of
 from gptdoctor.source.statements import any_between
 from gptdoctor.source.value_ways import keyword
 
@@ -120,8 +120,9 @@ def _losses_of(
 ) -> tuple[LossCall, ...]:
     kind = _module_kind(node, function)
     if kind:
-        calls = list(_calls_of(built, project, function, parent))
-        return tuple(one for where, call in calls for one in _loss(kind, call, node, where))
+        # A loss that is handed on several times is called once all the same.
+        calls = {call: where for where, call in _calls_of(built, project, function, parent)}
+        return tuple(one for call, where in calls.items() for one in _loss(kind, call, node, where))
     kind = _function_kind(node, function)
     return tuple(_loss(kind, node, node, function)) if kind else ()
 
@@ -202,7 +203,61 @@ def _calls_of(
     if own and owner is not None and function.method and len(owner.attributes.get(own, [])) == 1:
         yield from calls_on_self(project, owner).get(own, ())
     elif isinstance(target, ast.Name):
-        yield from calls_of_name(target.id, built, function, project)
+        yield from _calls_of_name(target.id, built, project, function)
+
+
+def _calls_of_name(
+    name: str, built: ast.Call, project: Project, function: Function
+) -> Iterator[tuple[Function, ast.Call]]:
+    """The calls of a local name, and of the parameters that it is handed to as an argument."""
+    for node in own_nodes(function.node):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Name) and node.func.id == name:
+            bindings = function.reaching(node.func)
+            if all(one.role is Role.WHOLE and one.value is built for one in bindings):
+                yield function, node
+        elif any(isinstance(one, ast.Name) and one.id == name for one in _arguments(node)):
+            yield from _calls_within(name, node, project, function)
+            yield from calls_in_class(name, node, project, function)
+    if function.node is script_of(function.module).node:
+        yield from _calls_of_global(name, project, function.module)
+
+
+def _calls_within(
+    name: str, call: ast.Call, project: Project, function: Function
+) -> Iterator[tuple[Function, ast.Call]]:
+    """The calls of the parameter that a function in sight gets a loss as."""
+    callee = callee_of(project, function, call)
+    given = {} if callee is None else dict(zip(callee.parameter_names, call.args, strict=False))
+    given |= {one.arg: one.value for one in call.keywords if one.arg}
+    for parameter, value in given.items():
+        if callee is not None and isinstance(value, ast.Name) and value.id == name:
+            yield from _calls_of_free(parameter, Role.ARGUMENT, callee)
+
+
+def _calls_of_global(
+    name: str, project: Project, module: SourceModule
+) -> Iterator[tuple[Function, ast.Call]]:
+    """The calls, in functions, of a name that the module itself binds once."""
+    if len(script_of(module).bindings.by_name.get(name, [])) == 1:
+        for function in functions_of(project, module).values():
+            if name in function.text:
+                yield from _calls_of_free(name, None, function)
+
+
+def _calls_of_free(
+    name: str, role: Role | None, function: Function
+) -> Iterator[tuple[Function, ast.Call]]:
+    """The calls of a name in a function, where all that binds it has a role, or nothing does."""
+    for node in own_nodes(function.node):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
+            if {one.role for one in function.reaching(node.func)} == ({role} if role else set()):
+                yield function, node
+
+
+def _arguments(call: ast.Call) -> list[ast.expr]:
+    return [*call.args, *(one.value for one in call.keywords)]
 
 
 @kept(32)

@@ -13,7 +13,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.handmade_losses import WORDS, handmade_loss
 from gptdoctor.source.kept import kept_by
-from gptdoctor.source.lone_networks import NETWORK, lone_network
+from gptdoctor.source.known_networks import only_network
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.outlines import Sketch
@@ -157,6 +157,8 @@ def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
     return None
 
 
+# What a function calls the network that it is given.
+_NETWORK = re.compile(r"^(model|net|network)$")
 _USERS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
@@ -170,8 +172,8 @@ def _takes(project: Project, info: ClassInfo, user: ast.stmt) -> bool:
         return True
     if not isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef):
         return False
-    given = any(NETWORK.match(one.arg) for one in parameters(user))
-    return f"{info.name}(" in text or (given and lone_network(project, info.module) is info)
+    given = any(_NETWORK.match(one.arg) for one in parameters(user))
+    return f"{info.name}(" in text or (given and only_network(project, info.module) is info)
 
 
 def _annotations(user: ast.AST) -> Iterator[str]:

@@ -9,8 +9,8 @@ from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.given_scores import networks_called
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.known_networks import network_at
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node
@@ -33,12 +33,11 @@ def padding_trained(loss: LossCall, project: Project) -> str:
     owner = loss.function.owner
     networks = [owner] if owner is not None and project.is_network(owner) else []
     networks = networks or [
-        one
+        network_at(way.source.func, loss.function, project)
         for way in ways_of(loss.scores, loss.function, shaped_from)
         if isinstance(way.source, ast.Call)
-        for one in networks_called(way.source.func, loss.function, project)
     ]
-    told = {_padding(one) for one in networks}
+    told = {"" if one is None else _padding(one) for one in networks}
     padding = told.pop() if len(told) == 1 else ""
     return "" if ENDS.search(padding) else padding
 

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Named, Visit
+from gptdoctor.defect import Defect, Named, Visit, calls
+from gptdoctor.source.callees import callee_of
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import end, start, text_of
@@ -42,52 +44,118 @@ NAMES = (
     "_evaluate",
     "_validate",
     "valid",
+    *("run_test", "test_loop", "val_loop", "validation_loop", "evaluation_loop", "do_eval"),
+    *("validation_epoch", "evaluate_epoch", "val_one_epoch", "valid_one_epoch", "test_one_epoch"),
+    *("check_accuracy", "calculate_accuracy", "calc_accuracy", "get_accuracy", "accuracy"),
+    *("evaluate_accuracy", "test_model", "eval_fn", "valid_fn", "val_fn", "test_fn"),
+    *("perplexity", "compute_perplexity", "validation_loss", "compute_val_loss", "get_val_loss"),
 )
 # A function with these words makes gradients, or says that it makes none.
 GRADIENTS = re.compile(r"backward|grad\b|no_grad|inference|grad_enabled|\.step\(|requires_grad")
 # What these open has nothing to do with gradients.
 NO_MODE = re.compile(r"autocast|tqdm|open\(|progress|profil|record_function|alive_bar")
-MODEL_NAME = re.compile(r"^(self\.)?(model|net|network|classifier|encoder)$")
+MODEL_NAME = re.compile(r"^(self\.)?(_?model|net|network|classifier|encoder|lm|gpt|module)$")
+# Numbers are taken of results: nothing goes back through them.
+NUMBERS = re.compile(r"\.item\(\)|\.tolist\(\)|(?<![\w.])(?:float|int)\(")
+CHOICES = re.compile(r"argmax\(|\.max\(|\.topk\(")
+# Libraries run these with gradients switched off.
+HOOKS = re.compile(r"^on_|_step$|^forward$")
+LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.GeneratorExp | ast.SetComp
+DRAWS = re.compile(r"multinomial|Categorical|generate|\bcat\(|append\(int")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef):
+    function = functions_of(visit.project, visit.module).get(node)  # type: ignore[call-overload]
+    if function is not None:
+        yield from _judge(function, visit)
+
+
+def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`model.eval()` in a function of any name, which then goes through its data."""
+    function = visit.flow
+    if function is None or not isinstance(node, ast.Call) or node.args or function.name in NAMES:
         return
-    function = functions_of(visit.project, visit.module).get(node)
-    if function is None or node.decorator_list or GRADIENTS.search(source_of(function)):
+    if not HOOKS.search(function.name) and not DRAWS.search(function.text):
+        yield from _judge(function, visit)
+
+
+def _judge(function: Function, visit: Visit) -> Iterator[Suspicion]:
+    node = function.node
+    if node.decorator_list or GRADIENTS.search(source_of(function)):
         return
-    call = _evaluated(node)
-    if call is None or _switched_off_outside(function, visit):
+    found = _evaluated(function, visit)
+    if found is None or _switched_off_outside(function, visit):
         return
+    call, where = found
     yield Suspicion(
         rule=CODE,
-        location=visit.module.location(call),
-        symbol=function.symbol,
+        location=where.module.location(call),
+        symbol=where.symbol,
         message=(
             f"`{text_of(call)}` makes a graph that `{node.name}` never uses: nothing switches "
             "gradients off"
         ),
-        extent=(node.lineno, node.end_lineno or node.lineno),
+        extent=(where.node.lineno, where.node.end_lineno or where.node.lineno),
     )
 
 
-def _evaluated(function: ast.FunctionDef) -> ast.Call | None:
-    """The call of a model in a loop that only adds up numbers of it."""
-    given = {one.arg for one in [*function.args.args, *function.args.kwonlyargs]}
-    for loop in own_nodes(function):
-        if not isinstance(loop, ast.For | ast.AsyncFor):
+def _evaluated(function: Function, visit: Visit) -> tuple[ast.Call, Function] | None:
+    """The call of a model in a loop that only adds up numbers of it, there or in a helper."""
+    for loop in own_nodes(function.node):
+        if not isinstance(loop, LOOPS):
             continue
-        if ".item()" not in text_of(loop) and not _fills_numbers(loop, function):
-            continue
+        counts = _takes_numbers(loop, function)
+        for node in own_nodes(loop) if counts else ():
+            if isinstance(node, ast.Call) and _is_model(node, function):
+                return None if _in_a_mode(node, function.node) else (node, function)
         for node in own_nodes(loop):
-            called = text_of(node.func) if isinstance(node, ast.Call) else ""
-            known = called in given or called.startswith("self.")
-            if known and MODEL_NAME.match(called) and isinstance(node, ast.Call):
-                return None if _in_a_mode(node, function) else node
+            helper = callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            call = None if helper is None else _measured(helper, visit)
+            if call is not None and helper is not None and isinstance(node, ast.Call):
+                return None if _in_a_mode(node, function.node) else (call, helper)
     return None
 
 
-def _fills_numbers(loop: ast.For | ast.AsyncFor, function: ast.FunctionDef) -> bool:
+def _takes_numbers(loop: ast.AST, function: Function) -> bool:
+    text = text_of(loop)
+    if NUMBERS.search(text) or (CHOICES.search(text) and "loss" not in function.text):
+        return True
+    return isinstance(loop, ast.For | ast.AsyncFor) and _fills_numbers(loop, function.node)
+
+
+def _measured(helper: Function, visit: Visit) -> ast.Call | None:
+    """The call of a model in a helper that returns numbers of it, and trains nobody."""
+    if helper.module is not visit.module or helper.node.decorator_list:
+        return None
+    if GRADIENTS.search(helper.text) or not any(
+        NUMBERS.search(text_of(one)) for one in helper.returned
+    ):
+        return None
+    for node in own_nodes(helper.node):
+        if isinstance(node, ast.Call) and _is_model(node, helper):
+            return None if _in_a_mode(node, helper.node) else node
+    return None
+
+
+def _is_model(call: ast.Call, function: Function) -> bool:
+    """Whether a call is of a model that a function is given or an object keeps.
+
+    By its name, or because it is put into evaluation mode there.
+    """
+    called = text_of(call.func)
+    own = self_attribute(call.func) is not None
+    if not own and called not in function.parameter_names:
+        return False
+    owner = function.owner if own else None
+    text = function.text if owner is None else owner.text
+    if own and "requires_grad" in text:
+        return False  # what is frozen makes no graph
+    if MODEL_NAME.match(called):
+        return True
+    return f"{called}.eval()" in text or f"{called} = {called.removeprefix('self.')}.eval()" in text
+
+
+def _fills_numbers(loop: ast.For | ast.AsyncFor, function: FunctionNode) -> bool:
     """Whether a loop writes each batch's number into a tensor that was made for them.
 
     There they do not even let go of their graphs: the tensor holds all of them.
@@ -108,7 +176,7 @@ def _fills_numbers(loop: ast.For | ast.AsyncFor, function: ast.FunctionDef) -> b
     )
 
 
-def _in_a_mode(call: ast.Call, function: ast.FunctionDef) -> bool:
+def _in_a_mode(call: ast.Call, function: FunctionNode) -> bool:
     """Whether a `with` around the call may switch gradients off: `with eval_mode(model):`."""
     return any(
         not NO_MODE.search(text_of(item.context_expr))
@@ -155,9 +223,10 @@ DEFECT = Defect(
     explanation=(
         "`model.eval()` changes dropout and batch norm; the graph for a backward pass is made all "
         "the same, unless `torch.no_grad()` or `torch.inference_mode()` is around it. Looked at: "
-        "functions named for evaluation that call their model in a loop, add up `.item()`s or fill "
-        "a tensor of zeros with their numbers, and never run backward. Not meant: "
-        "functions whose callers switch gradients off."
+        "functions named for evaluation, or that put a model into evaluation mode, which call it "
+        "in a loop, themselves or in a helper, take numbers of its results by `.item()` or fill a "
+        "tensor of zeros with them, and never run backward. Not meant: functions whose callers "
+        "switch gradients off; models without gradients; hooks of libraries, which do so."
     ),
     harm=(
         "Each batch keeps all its activations until its loss is gone: evaluation takes several "
@@ -169,6 +238,6 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("def evaluate", "@torch.no_grad()\ndef evaluate"),
-    suspects={Named(ast.FunctionDef, NAMES): _suspect},
+    suspects={Named(ast.FunctionDef, NAMES): _suspect, calls("eval"): _suspect_mode},
     confidence=Confidence.MEDIUM,
 )

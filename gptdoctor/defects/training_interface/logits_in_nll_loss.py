@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_functions import script_of
 from gptdoctor.source.loss_calls import losses_at, names_of
 from gptdoctor.source.scores import RAW, scores_of
 
@@ -14,8 +15,9 @@ CODE = "GD640"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
-        scores = scores_of(loss.scores, loss.function) if loss.kind == "nll_loss" else None
+    function = visit.flow or script_of(visit.module)
+    for loss in losses_at(node, visit.project, function, visit.parents):
+        scores = scores_of(loss.scores, loss.function, visit.project) if loss.kind == "nll_loss" else None
         if scores is not None and scores.kind == RAW:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(

@@ -41,7 +41,7 @@ def _suspicion(loss: LossCall, found: Given) -> Suspicion:
     made, text, home = found.scores.made, text_of(found.scores.made), found.function
     place = made if found.here else loss.call
     first, last = sorted((place.lineno, loss.call.end_lineno or loss.call.lineno))
-    where = "" if found.here else f" in `{home.symbol or home.module.path}`"
+    where = "" if home == loss.function else f" in `{home.symbol or home.module.path}`"
     return Suspicion(
         rule=CODE,
         location=loss.function.module.location(place),

@@ -1,4 +1,4 @@
-"""The statements of a script as a function of their own: notebooks and scripts train without one."""
+"""The calls of a function, those of a script and of constructors included."""
 
 from __future__ import annotations
 
@@ -6,27 +6,14 @@ import ast
 from collections.abc import Iterator
 
 from gptdoctor.source.flow_calls import CallSite, callers
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.kept import kept
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
 
-@kept(64)
-def script_of(module: SourceModule) -> Function:
-    """The module's own statements, as a function without a name and without arguments."""
-    arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
-    node = ast.FunctionDef(
-        name="", args=arguments, body=module.tree.body, decorator_list=[], returns=None
-    )
-    node.lineno, node.col_offset = 1, 0
-    node.end_lineno, node.end_col_offset = len(module.lines), 0
-    return Function(module, node, "", None, False, None)
-
-
 def sites_of(project: Project, function: Function) -> list[CallSite]:
-    """The calls of a function, those of a script and of a class's constructor included."""
+    """The call sites of a function; of a constructor, where its class is called."""
     owner, module = function.owner, function.module
     if function.name == "__init__" and owner is not None:
         return [
