@@ -56,6 +56,7 @@ class Pairing:
 
     offset: int  # position t is trained on token t + offset of the same text, or of the labels
     own: bool  # of the very tokens that were read: only 1 is right; else 0 is right as well
+    argument: str  # the parameter that the labels are, or ""
     place: ast.expr  # the slice that is wrong, or the loss
     scores: Cut
     labels: Cut
@@ -80,7 +81,14 @@ def _pairing(
     offset = told.start - made.start - (read or 0)
     slices = [*told.slices, *made.slices]
     place: ast.expr = slices[0] if slices else call
-    return Pairing(offset=offset, own=read is not None, place=place, scores=made, labels=told)
+    return Pairing(
+        offset=offset,
+        own=read is not None,
+        argument=labels[0].argument,
+        place=place,
+        scores=made,
+        labels=told,
+    )
 
 
 def cut_of(way: Way, function: Function) -> Cut | None:

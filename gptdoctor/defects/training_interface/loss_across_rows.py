@@ -20,6 +20,7 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.label_offsets import pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
+from gptdoctor.source.rolled_rows import rolled_across
 
 CODE = "GD607"
 PROBE = "labels"
@@ -27,7 +28,13 @@ PROBE = "labels"
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for loss in losses_at(node, visit.project, visit.scope, visit.parents):
-        paired = pairing(loss) if loss.kind in ("cross_entropy", "nll_loss") else None
+        if loss.kind not in ("cross_entropy", "nll_loss"):
+            continue
+        rolled = rolled_across(loss)
+        if rolled is not None:
+            yield _suspicion(loss, rolled, loss.call)
+            continue
+        paired = pairing(loss)
         if paired is None or paired.labels.flat is None or paired.scores.flat is None:
             continue
         # As many as were cut off the front of the labels were cut off the end of the scores.
@@ -35,7 +42,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(loss, paired.labels.flat, paired.scores.flat)
 
 
-def _suspicion(loss: LossCall, labels: ast.Subscript, scores: ast.Subscript) -> Suspicion:
+def _suspicion(loss: LossCall, labels: ast.expr, scores: ast.expr) -> Suspicion:
     lines = [labels.lineno, scores.lineno, loss.call.lineno, loss.call.end_lineno or 0]
     return Suspicion(
         rule=CODE,
@@ -129,8 +136,10 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="Rows are shifted after they were flattened: the end of one is trained on the next.",
     explanation=(
-        "Labels or logits are put behind one another first and shifted then, so that the last "
-        "position of each row is paired with the first token of the next row."
+        "Labels or logits are put behind one another first and shifted then, by a slice or by "
+        "`roll`, so that the last position of each row is paired with the first token of the next "
+        "row. `roll` without a dimension does so by itself. Not meant: labels in which the ends of "
+        "rows are marked afterwards."
     ),
     harm=(
         "One position in each row learns to tell what has nothing to do with it: noise in the "

@@ -20,6 +20,7 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.label_offsets import Pairing, is_aimed, is_causal, pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
+from gptdoctor.source.next_tokens import given_next_tokens
 
 CODE = "GD603"
 PROBE = "labels"
@@ -32,8 +33,12 @@ _LOSSES = ("cross_entropy", "nll_loss")
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         paired = pairing(loss) if loss.kind in _LOSSES else None
-        if paired is not None and _is_wrong(paired, loss, visit):
-            yield _suspicion(paired, loss)
+        if paired is None:
+            continue
+        if _is_wrong(paired, loss, visit):
+            yield _suspicion(paired, loss, paired.offset)
+        elif _is_shifted_again(paired, loss, visit):
+            yield _suspicion(paired, loss, paired.offset + 1)
 
 
 def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
@@ -48,7 +53,14 @@ def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     return wrong and not is_aimed(loss)
 
 
-def _suspicion(paired: Pairing, loss: LossCall) -> Suspicion:
+def _is_shifted_again(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
+    """Whether a loss shifts labels that are the next tokens where its model is called."""
+    if paired.own or paired.offset != 1 or not paired.argument or paired.labels.flat:
+        return False
+    return given_next_tokens(loss, paired.argument, visit.project) and not is_aimed(loss)
+
+
+def _suspicion(paired: Pairing, loss: LossCall, offset: int) -> Suspicion:
     module = loss.function.module
     lines = [loss.call.lineno, *(one.lineno for one in paired.labels.slices + paired.scores.slices)]
     return Suspicion(
@@ -57,9 +69,9 @@ def _suspicion(paired: Pairing, loss: LossCall) -> Suspicion:
         symbol=loss.function.symbol,
         message=(
             f"In `{ast.unparse(loss.call.func)}` each position is trained on "
-            f"{_words(paired.offset)}"
+            f"{_words(offset)}"
         ),
-        details={"offset": paired.offset, "own": paired.own},
+        details={"offset": offset, "own": paired.own},
         extent=(min(lines), max(loss.call.end_lineno or 0, *lines)),
     )
 
@@ -207,7 +219,8 @@ DEFECT = Defect(
         "in the user's own files, docstrings and names show decides which it is, or the label for "
         "whose sake the loss leaves a position out; where nothing does, both count as right. The "
         "text alone shows it where ids that a causal network reads are its own targets in place, "
-        "and where slices leave neither. Not "
+        "where slices leave neither, and where a file gives its model the next tokens as labels, "
+        "which its loss shifts once more. Not "
         "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
