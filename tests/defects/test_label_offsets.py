@@ -138,12 +138,20 @@ ACROSS = {
     "both in the call": "return F.cross_entropy(z.view(-1, 9)[:-1], y.view(-1)[1:])",
     "one name each": "flat = z.flatten(0, 1)\n    goal = y.reshape(-1)\n"
     "    return F.cross_entropy(flat[:-1], goal[1:])",
+    "rolled as one row": "return F.cross_entropy(z.view(-1, 9), y.flatten().roll(-1))",
+    "rolled without a dimension": "return F.cross_entropy(z.flatten(0, 1), torch.roll(y, -1).flatten())",
+    "joined again": "flat, goal = z.flatten(0, 1), y.view(-1)\n"
+    "    return F.cross_entropy(flat, torch.cat([goal[1:], goal[:1]]))",
     "changed in type": "flat, goal = z.flatten(0, 1), y.flatten()\n"
     "    return F.cross_entropy(flat[:-1].float(), goal[1:].long())",
 }
 KEPT = {
     "shifted first": "return F.cross_entropy(z[:, :-1].flatten(0, 1), y[:, 1:].flatten())",
     "as many rows of both": "return F.cross_entropy(z.view(-1, 9)[:-1], y.view(-1)[:-1])",
+    "rolled by row": "return F.cross_entropy(z.view(-1, 9), y.roll(-1, dims=1).flatten())",
+    "no rows that are rolled": "return F.cross_entropy(z, y.roll(-1))",
+    "rolled, and the ends of rows marked": "goal = y.flatten().roll(-1)\n"
+    "    goal[7::8] = -100\n    return F.cross_entropy(z.flatten(0, 1), goal)",
     "no rows at all": "return F.cross_entropy(z[:-1], y[1:])",
     "those that count": "return F.cross_entropy(z.view(-1, 9)[mask], y.view(-1)[mask])",
 }
@@ -152,12 +160,116 @@ KEPT = {
 @pytest.mark.parametrize("body", ACROSS.values(), ids=ACROSS)
 def test_a_shift_of_flattened_rows_is_seen(body: str) -> None:
     """Where the labels are cut."""
-    text = plain("import torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    text = plain("import torch\nimport torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
     assert lines_of("GD607", text) == [text.count("\n")]
 
 
 @pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
 def test_rows_that_are_kept_apart_are_left_alone(body: str) -> None:
     """The order of cutting and flattening decides."""
-    text = plain("import torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    text = plain("import torch\nimport torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
     assert lines_of("GD607", text) == []
+
+
+SHIFTING = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Reader(nn.Module):
+    def __init__(self, vocab, width):
+        super().__init__()
+        self.wte = nn.Embedding(vocab, width)
+        self.mix = nn.GRU(width, width, batch_first=True)
+        self.head = nn.Linear(width, vocab)
+
+    def forward(self, ids, targets=None):
+        z = self.head(self.mix(self.wte(ids))[0])
+        if targets is None:
+            return z, None
+        loss = F.cross_entropy(z[:, :-1].flatten(0, 1), targets[:, 1:].flatten())  # here
+        return z, loss
+
+
+"""
+TWICE = {
+    "pairs of a data set": """
+        class Chunks:
+            def __getitem__(self, i):
+                return self.text[i : i + 8], self.text[i + 1 : i + 9]
+
+        def fit(model: Reader, loader):
+            for x, y in loader:
+                _, loss = model(x, targets=y)
+        """,
+    "a batch of stacked pieces": """
+        def batch(text, size):
+            starts = torch.randint(len(text) - 9, (size,))
+            x = torch.stack([text[i : i + 8] for i in starts])
+            y = torch.stack([text[i + 1 : i + 9] for i in starts])
+            if torch.cuda.is_available():
+                x, y = x.pin_memory().to("cuda"), y.pin_memory().to("cuda")
+            return x, y
+
+        def fit(text):
+            model = Reader(90, 64)
+            x, y = batch(text, 4)
+            x, y = x.long(), y.long()
+            return model(x, y)[1]
+        """,
+    "slices in the call": """
+        model = Reader(90, 64)
+        for ids in loader:
+            _, loss = model(ids[:, :-1], ids[:, 1:])
+        """,
+}
+ONCE = {
+    "ids that are their own labels": """
+        def fit(model: Reader, loader):
+            for ids in loader:
+                _, loss = model(ids, ids)
+        """,
+    "pairs that are not shifted": """
+        class Chunks:
+            def __getitem__(self, i):
+                return self.text[i : i + 8], self.marked[i : i + 8]
+
+        def fit(model: Reader, loader):
+            for x, y in loader:
+                _, loss = model(x, targets=y)
+        """,
+    "one of two calls": """
+        def fit(loader):
+            model = Reader(90, 64)
+            for ids in loader:
+                model(ids[:, :-1], ids[:, 1:])
+                model(ids, ids)
+        """,
+    "pairs of two kinds": """
+        class Chunks:
+            def __getitem__(self, i):
+                return self.text[i : i + 8], self.text[i + 1 : i + 9]
+
+        class Marked:
+            def __getitem__(self, i):
+                return self.text[i : i + 8], self.marked[i : i + 8]
+
+        def fit(model: Reader, loader):
+            for x, y in loader:
+                _, loss = model(x, targets=y)
+        """,
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_labels_that_are_shifted_before_and_in_the_loss_are_seen(name: str) -> None:
+    """Where the loss shifts them once more."""
+    text = SHIFTING + plain(TWICE[name])
+    assert lines_of("GD603", text) == marked(text)
+
+
+@pytest.mark.parametrize("name", ONCE)
+def test_labels_that_the_loss_alone_shifts_are_left_alone(name: str) -> None:
+    """Or of which some calls give others."""
+    assert lines_of("GD603", SHIFTING + plain(ONCE[name])) == []
