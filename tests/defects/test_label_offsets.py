@@ -8,6 +8,7 @@ from tests.defects.marks import marked, plain
 from tests.defects.scanning import lines_of
 
 HEAD = """\
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -46,6 +47,31 @@ COPIES = {
         z = self(ids)
         return F.cross_entropy(z.flatten(0, 1), ids.flatten())  # here
     """,
+    "an item of a batch": """
+    def training_step(self, batch):
+        return F.cross_entropy(self(batch[0]).mT, batch[0])  # here
+    """,
+    "rolled the wrong way": """
+    def forward(self, ids):
+        z = self.head(self.mix(self.wte(ids))[0])
+        goal = ids.roll(1, dims=1)  # here
+        return F.cross_entropy(z.mT, goal)
+    """,
+    "rolled, and shifted after that": """
+    def training_step(self, ids):
+        goal = torch.roll(ids, shifts=-1, dims=-1)
+        return F.cross_entropy(self(ids)[:, :-1].mT, goal[:, 1:])  # here
+    """,
+    "joined again, and shifted after that": """
+    def training_step(self, ids):
+        goal = torch.cat([ids[:, 1:], ids[:, :1]], dim=1)  # here
+        return F.cross_entropy(self(ids)[:, :-1].mT, goal[:, 1:])
+    """,
+    "the tokens before, joined again": """
+    def training_step(self, ids):
+        goal = torch.cat([ids[:, :1], ids[:, :-1]], 1)  # here
+        return F.cross_entropy(self(ids).mT, goal)
+    """,
     "shifted twice": """
     def loss(self, z, labels):
         labels = labels[:, 1:]  # here
@@ -64,6 +90,27 @@ COPIES = {
     """,
 }
 RIGHT = {
+    "another item of a batch": """
+    def training_step(self, batch):
+        return F.cross_entropy(self(batch[0]).mT, batch[1])
+    """,
+    "rolled by one": """
+    def forward(self, ids):
+        z = self.head(self.mix(self.wte(ids))[0])
+        goal = ids.roll(-1, dims=1)
+        goal[:, -1] = -100
+        return F.cross_entropy(z.mT, goal)
+    """,
+    "joined again": """
+    def training_step(self, ids):
+        goal = torch.cat([ids[:, 1:], torch.full_like(ids[:, :1], -100)], dim=1)
+        return F.cross_entropy(self(ids).mT, goal)
+    """,
+    "inputs that are one behind": """
+    def training_step(self, ids):
+        read = torch.cat([torch.zeros_like(ids[:, :1]), ids[:, :-1]], dim=1)
+        return F.cross_entropy(self(read).mT, ids)
+    """,
     "labels from outside": """
     def loss(self, z, labels):
         return F.cross_entropy(z.flatten(0, 1), labels.flatten())

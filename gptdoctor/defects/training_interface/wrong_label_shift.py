@@ -48,7 +48,7 @@ def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     if paired.own and paired.offset == 0:
         return not is_aimed(loss) and is_causal(loss, visit.project)
     # Where only one side is cut, a prefix may have been put before the other.
-    both = bool(paired.scores.slices and paired.labels.slices)
+    both = paired.own or bool(paired.scores.slices and paired.labels.slices)
     wrong = paired.offset > 1 or (paired.offset < 0 and both)
     return wrong and not is_aimed(loss)
 
