@@ -110,6 +110,83 @@ SICK = {
                 scaler.update()
         """,
     ),
+    "the given model cleared before the given optimizer's step": (
+        "GD613",
+        """
+        def fit(model, loader, optimizer, loss_fn):
+            for x, y in loader:
+                loss_fn(model(x), y).backward()
+                model.zero_grad()  # here
+                optimizer.step()
+        """,
+    ),
+    "a loss by another name": (
+        "GD614",
+        """
+        import torch
+        from torch import nn
+
+        def fit(net, loader):
+            optimizer = torch.optim.Adam(net.parameters())
+            criterion = nn.CrossEntropyLoss().to("cuda")
+            for x, y in loader:
+                optimizer.zero_grad()
+                err = criterion(net(x), y) + 0.1 * net.penalty()
+                optimizer.step()  # here
+                print(err.item())
+        """,
+    ),
+    "a method that is one step": (
+        "GD614",
+        """
+        import torch
+        import torch.nn.functional as F
+
+        class Engine:
+            def __init__(self, net):
+                self.net = net
+                self.optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+            def step(self, x, y):
+                self.optimizer.zero_grad()
+                loss = F.mse_loss(self.net(x), y)
+                self.optimizer.step()  # here
+                return loss.item()
+        """,
+    ),
+    "a scaler's step": (
+        "GD614",
+        """
+        import torch
+        import torch.nn.functional as F
+
+        def fit(net, loader, optimizer):
+            scaler = torch.amp.GradScaler("cuda")
+            for x, y in loader:
+                optimizer.zero_grad()
+                loss = F.mse_loss(net(x), y)
+                scaler.step(optimizer)  # here
+                scaler.update()
+        """,
+    ),
+    "a script beside functions that train": (
+        "GD614",
+        """
+        import torch
+        import torch.nn.functional as F
+        from data import loader, net
+
+        def train(batch, optimizer):
+            optimizer.zero_grad()
+            net(batch).mean().backward()
+            optimizer.step()
+
+        optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+        for x, y in loader:
+            loss = F.mse_loss(net(x), y)
+            optimizer.step()  # here
+        """,
+    ),
     "a model that the loop runs through a helper": (
         "GD618",
         """
@@ -183,6 +260,42 @@ HEALTHY = {
                 self.head(self.net(batch)).mean().backward()
                 self.net.zero_grad()
                 self.optimizer.step()
+        """,
+    "a model of which only a part is stepped": """
+        def fit(encoder, head, loader, optimizer, loss_fn):
+            for x, y in loader:
+                loss_fn(head(encoder(x)), y).backward()
+                encoder.zero_grad()
+                optimizer.step()
+        """,
+    "a step whose loss is the caller's": """
+        import torch
+        import torch.nn.functional as F
+
+        class Engine:
+            def __init__(self, net):
+                self.net = net
+                self.optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+            def turn(self, x, y):
+                loss = F.mse_loss(self.net(x), y)
+                self.optimizer.step()
+                return loss
+        """,
+    "a step in which the loss is handed on": """
+        import torch
+        import torch.nn.functional as F
+
+        class Engine:
+            def __init__(self, net, plan):
+                self.net, self.plan = net, plan
+                self.optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+            def turn(self, x, y):
+                loss = F.mse_loss(self.net(x), y)
+                self.plan.spread(loss)
+                self.optimizer.step()
+                return loss.item()
         """,
     "a limit in the units of the scale": """
         import torch

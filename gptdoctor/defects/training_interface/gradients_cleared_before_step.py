@@ -19,6 +19,8 @@ MAKES_GRADIENTS = (Kind.BACKWARD, Kind.GRADIENTS, Kind.FOREIGN)
 QUIET = re.compile(
     r"^(print|len|item|float|int|range|append|mean|format|info|log|time|parameters|synchronize)$"
 )
+# What everyone calls the network that an optimizer is for, where both are given.
+NETWORK = re.compile(r"^(self\.)?(model|net|network)$")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -66,10 +68,20 @@ def _clears(clear: Event, step: Event, stretch: Stretch) -> bool:
     if len({one.subject for one in stretch.of(Kind.STEP)}) > 1:
         return False
     made = [text_of(one) for one in _makers(step.subject, stretch.frame)]
+    if not made:  # both are given: one optimizer, and the model by its plain name
+        return NETWORK.search(clear.subject) is not None and not _is_made(clear, stretch)
     cleared = [f"{name}.parameters()" for name in _names_of(clear.subject, stretch.frame)]
     # An optimizer of two models still steps the other by what it has learned.
     single = all(text.count(".parameters()") == 1 for text in made)
-    return bool(made) and single and all(any(one in text for one in cleared) for text in made)
+    return single and all(any(one in text for one in cleared) for text in made)
+
+
+def _is_made(clear: Event, stretch: Stretch) -> bool:
+    """Whether the model that is cleared is one that the function makes beside the optimizer."""
+    name = clear.subject
+    return name.isidentifier() and any(
+        one.role is not Role.ARGUMENT for one in stretch.frame.bound(name)[1]
+    )
 
 
 def _makers(optimizer: str, frame: Frame) -> list[ast.expr]:
