@@ -113,6 +113,8 @@ SICK = {
     "the given model cleared before the given optimizer's step": (
         "GD613",
         """
+        import torch
+
         def fit(model, loader, optimizer, loss_fn):
             for x, y in loader:
                 loss_fn(model(x), y).backward()
@@ -185,6 +187,23 @@ SICK = {
         for x, y in loader:
             loss = F.mse_loss(net(x), y)
             optimizer.step()  # here
+        """,
+    ),
+    "gradients that are unscaled and stepped by unasked": (
+        "GD617",
+        """
+        import torch
+
+        def fit(net, loader):
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            scaler = torch.amp.GradScaler("cuda")
+            for batch in loader:
+                optimizer.zero_grad()
+                scaler.scale(net(batch).mean()).backward()
+                scaler.unscale_(optimizer)
+                torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+                optimizer.step()  # here
+                scaler.update()
         """,
     ),
     "a model that the loop runs through a helper": (
@@ -262,6 +281,8 @@ HEALTHY = {
                 self.optimizer.step()
         """,
     "a model of which only a part is stepped": """
+        import torch
+
         def fit(encoder, head, loader, optimizer, loss_fn):
             for x, y in loader:
                 loss_fn(head(encoder(x)), y).backward()
@@ -296,6 +317,21 @@ HEALTHY = {
                 self.plan.spread(loss)
                 self.optimizer.step()
                 return loss.item()
+        """,
+    "gradients that are unscaled and looked at before the step": """
+        import torch
+
+        def fit(net, loader):
+            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+            scaler = torch.amp.GradScaler("cuda")
+            for batch in loader:
+                optimizer.zero_grad()
+                scaler.scale(net(batch).mean()).backward()
+                scaler.unscale_(optimizer)
+                norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+                if torch.isfinite(norm):
+                    optimizer.step()
+                scaler.update()
         """,
     "a limit in the units of the scale": """
         import torch
