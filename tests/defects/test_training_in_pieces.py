@@ -189,23 +189,6 @@ SICK = {
             optimizer.step()  # here
         """,
     ),
-    "gradients that are unscaled and stepped by unasked": (
-        "GD617",
-        """
-        import torch
-
-        def fit(net, loader):
-            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-            scaler = torch.amp.GradScaler("cuda")
-            for batch in loader:
-                optimizer.zero_grad()
-                scaler.scale(net(batch).mean()).backward()
-                scaler.unscale_(optimizer)
-                torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-                optimizer.step()  # here
-                scaler.update()
-        """,
-    ),
     "a model that the loop runs through a helper": (
         "GD618",
         """
@@ -317,21 +300,6 @@ HEALTHY = {
                 self.plan.spread(loss)
                 self.optimizer.step()
                 return loss.item()
-        """,
-    "gradients that are unscaled and looked at before the step": """
-        import torch
-
-        def fit(net, loader):
-            optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
-            scaler = torch.amp.GradScaler("cuda")
-            for batch in loader:
-                optimizer.zero_grad()
-                scaler.scale(net(batch).mean()).backward()
-                scaler.unscale_(optimizer)
-                norm = torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-                if torch.isfinite(norm):
-                    optimizer.step()
-                scaler.update()
         """,
     "a limit in the units of the scale": """
         import torch

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.training_events import Event, Kind, source_of
+from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import (
     Stretch,
     exclude,
@@ -19,8 +18,6 @@ from gptdoctor.source.training_loops import (
 )
 
 CODE = "GD617"
-# Who says one of these looks for gradients that overflowed by himself.
-OVERFLOW = re.compile(r"isfinite|isinf|isnan|found_inf|overflow|error_if_nonfinite|nan_to_num")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -40,23 +37,18 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _wrong_pair(stretch: Stretch, step: Event) -> str:
     """What is wrong with a backward pass and its step, of which only one knows the scale."""
-    backward, unscaled = _backward_before(stretch, step)
+    backward = _backward_before(stretch, step)
     if backward is None or backward.wrapped:
         return ""
     if backward.scaler and not step.scaler:
         other = any(one.scaler and not exclude(one, step) for one in stretch.of(Kind.STEP))
         if other or not step.sure:
             return ""
-        if unscaled:
-            return "" if _asks_for_overflow(step) else (
-                f"`{text_of(step.node)}` steps by gradients that may have overflowed under the "
-                f"scale: only `{backward.scaler}.step({step.subject})` leaves such a step out"
-            )
         return (
             f"`{text_of(step.node)}` uses the gradients of `{text_of(backward.node)}` with the "
             f"scale still in them: it takes `{backward.scaler}.step({step.subject})`"
         )
-    if step.scaler and not backward.scaler and not unscaled:
+    if step.scaler and not backward.scaler:
         if any(one.scaler and not exclude(one, step) for one in stretch.of(Kind.BACKWARD)):
             return ""
         return (
@@ -66,25 +58,16 @@ def _wrong_pair(stretch: Stretch, step: Event) -> str:
     return ""
 
 
-def _backward_before(stretch: Stretch, step: Event) -> tuple[Event | None, bool]:
-    """The last backward pass, if it always runs before a step; whether it is unscaled since."""
-    unscaled = False
+def _backward_before(stretch: Stretch, step: Event) -> Event | None:
+    """The last backward pass before a step, if it always runs before it."""
     for event in reversed(stretch.before(step)):
         if exclude(event, step):
             continue
-        if event.kind in (Kind.GRADIENTS, Kind.FOREIGN):
-            return None, unscaled
-        unscaled = unscaled or event.kind is Kind.UNSCALE
+        if event.kind in (Kind.UNSCALE, Kind.GRADIENTS, Kind.FOREIGN):
+            return None
         if event.kind is Kind.BACKWARD:
-            return (event if leads_to(event, step) else None), unscaled
-    return None, unscaled
-
-
-def _asks_for_overflow(step: Event) -> bool:
-    """Whether the step is taken behind a question for infinite gradients, in whatever words."""
-    function = step.frame.function
-    text = step.frame.module.text if function is None else source_of(function)
-    return OVERFLOW.search(text) is not None
+            return event if leads_to(event, step) else None
+    return None
 
 
 def _never_updated(stretch: Stretch, step: Event) -> str:
@@ -138,8 +121,7 @@ DEFECT = Defect(
     explanation=(
         "The three belong together: `scaler.scale(loss).backward()`, `scaler.step(optimizer)`, "
         "`scaler.update()`. Reported: a scaled loss whose gradients `optimizer.step()` uses "
-        "directly, or unscaled without a question whether they are finite; `scaler.step` after the "
-        "backward pass of a "
+        "directly, without `scaler.unscale_` before; `scaler.step` after the backward pass of a "
         "loss that was not scaled; a loop with `scaler.step` and no `update` in the whole file. "
         "Not meant: branches with and without a scaler; scalers that are handed to other code."
     ),
