@@ -136,7 +136,11 @@ def _pairs(target: ast.expr, value: ast.expr | None) -> list[tuple[ast.expr, ast
         return [(target, value)]
     given = value.elts if isinstance(value, ast.Tuple) else []
     starred = any(isinstance(one, ast.Starred) for one in (*target.elts, *given))
-    return [] if starred or len(given) != len(target.elts) else list(zip(target.elts, given, strict=True))
+    return (
+        []
+        if starred or len(given) != len(target.elts)
+        else list(zip(target.elts, given, strict=True))
+    )
 
 
 def self_attribute(node: ast.AST) -> str | None:

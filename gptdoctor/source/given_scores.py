@@ -69,9 +69,7 @@ def _stacked(call: ast.expr, function: Function, project: Project) -> Given | No
     return Given(Scores(kind=kind, made=built[0].call), built[0].function) if kind else None
 
 
-def _brought(
-    way: Way, function: Function, project: Project
-) -> Iterator[tuple[ast.expr, Function]]:
+def _brought(way: Way, function: Function, project: Project) -> Iterator[tuple[ast.expr, Function]]:
     """What the callers give for an argument."""
     for site in sites_of(project, function):
         given = site.argument(function, way.argument)

@@ -72,9 +72,7 @@ def network_at(
     return _agreed([_bound(one, function, project, depth) for one in bindings])
 
 
-def _made(
-    call: ast.Call, function: Function, project: Project, depth: int
-) -> ClassInfo | None:
+def _made(call: ast.Call, function: Function, project: Project, depth: int) -> ClassInfo | None:
     """The network that a call makes, or gives back."""
     name, func = called_name(call), call.func
     if name in _SAME and isinstance(func, ast.Attribute):
@@ -86,9 +84,7 @@ def _made(
     return info if info is not None and project.is_network(info) else None
 
 
-def _bound(
-    binding: Binding, function: Function, project: Project, depth: int
-) -> ClassInfo | None:
+def _bound(binding: Binding, function: Function, project: Project, depth: int) -> ClassInfo | None:
     if binding.role is Role.ARGUMENT:
         return _given(binding.name, function, project, depth)
     if binding.role is not Role.WHOLE or binding.value is None:

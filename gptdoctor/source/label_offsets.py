@@ -14,8 +14,8 @@ from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall
-from gptdoctor.source.moved_rows import moved_from, rows_moved
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.moved_rows import moved_from, rows_moved
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project

@@ -40,9 +40,9 @@ def unread_labels(function: Function) -> tuple[str, ...]:
                 continue
             if name.id in HANDED_ON:
                 return ()
-            if name.id in LABELS and name.id not in used and not _is_asked(name, parent):
-                if _is_given(name, function):
-                    used.add(name.id)
+            fresh = name.id in LABELS and name.id not in used
+            if fresh and not _is_asked(name, parent) and _is_given(name, function):
+                used.add(name.id)
     return tuple(name for name in given if name not in used)
 
 

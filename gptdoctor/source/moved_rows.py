@@ -63,13 +63,17 @@ def _in_time(call: ast.Call, index: int) -> bool:
 def _begins(value: ast.expr) -> bool:
     """`ids[:, 1:]`"""
     cut = _time_of(value)
-    return cut is not None and cut.upper is None and cut.lower is not None and number(cut.lower) == 1
+    return (
+        cut is not None and cut.upper is None and cut.lower is not None and number(cut.lower) == 1
+    )
 
 
 def _ends(value: ast.expr) -> bool:
     """`ids[:, :-1]`"""
     cut = _time_of(value)
-    return cut is not None and cut.lower is None and cut.upper is not None and number(cut.upper) == -1
+    return (
+        cut is not None and cut.lower is None and cut.upper is not None and number(cut.upper) == -1
+    )
 
 
 def _time_of(value: ast.expr) -> ast.Slice | None:

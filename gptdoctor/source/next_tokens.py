@@ -59,9 +59,7 @@ def _pair(call: ast.Call, labels: str, index: int) -> tuple[ast.expr, ast.expr] 
     return (call.args[0], given) if call.args and given is not None else None
 
 
-def _is_shifted(
-    inputs: ast.expr, labels: ast.expr, function: Function, project: Project
-) -> bool:
+def _is_shifted(inputs: ast.expr, labels: ast.expr, function: Function, project: Project) -> bool:
     """Whether labels are the tokens behind the inputs: sliced so here, or where both are made."""
     if _follows(_slice_of(inputs, function), _slice_of(labels, function)):
         return True
@@ -81,7 +79,7 @@ def _unpacked(value: ast.expr, function: Function) -> Binding | None:
 
 @kept(16)
 def makes_next_tokens(project: Project, module: SourceModule) -> bool:
-    """Whether all pairs of slices that a file's functions return are of tokens and the next ones."""
+    """Whether all pairs of slices that functions of a file return are tokens and the next ones."""
     pairs = [
         [_slice_of(one, function) for one in value.elts]
         for function in functions_of(project, module).values()

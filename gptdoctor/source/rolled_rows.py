@@ -21,9 +21,9 @@ def rolled_across(loss: LossCall) -> ast.expr | None:
         return None  # whether there is more than one row is not told
     for way in ways_of(loss.targets, loss.function, shaped_from):
         source = way.source if way.binding is None else None
-        if isinstance(source, ast.Call) and _moves(source, loss.function):
-            if not _ends_are_marked(way, loss.function):
-                return source
+        moves = isinstance(source, ast.Call) and _moves(source, loss.function)
+        if moves and not _ends_are_marked(way, loss.function):
+            return source
     return None
 
 
@@ -77,9 +77,9 @@ def _ends_are_marked(way: Way, function: Function) -> bool:
     for node in own_nodes(function.node):
         targets = node.targets if isinstance(node, ast.Assign) else []
         for target in targets:
-            if isinstance(target, ast.Subscript) and _root(target) in names:
-                if number(target.slice) != -1:
-                    return True
+            written = isinstance(target, ast.Subscript) and _root(target) in names
+            if written and isinstance(target, ast.Subscript) and number(target.slice) != -1:
+                return True
     return False
 
 

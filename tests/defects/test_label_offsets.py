@@ -186,7 +186,7 @@ ACROSS = {
     "one name each": "flat = z.flatten(0, 1)\n    goal = y.reshape(-1)\n"
     "    return F.cross_entropy(flat[:-1], goal[1:])",
     "rolled as one row": "return F.cross_entropy(z.view(-1, 9), y.flatten().roll(-1))",
-    "rolled without a dimension": "return F.cross_entropy(z.flatten(0, 1), torch.roll(y, -1).flatten())",
+    "rolled without a dimension": "return F.cross_entropy(z.view(-1, 9), torch.roll(y, -1).view(-1))",
     "joined again": "flat, goal = z.flatten(0, 1), y.view(-1)\n"
     "    return F.cross_entropy(flat, torch.cat([goal[1:], goal[:1]]))",
     "changed in type": "flat, goal = z.flatten(0, 1), y.flatten()\n"
@@ -207,14 +207,20 @@ KEPT = {
 @pytest.mark.parametrize("body", ACROSS.values(), ids=ACROSS)
 def test_a_shift_of_flattened_rows_is_seen(body: str) -> None:
     """Where the labels are cut."""
-    text = plain("import torch\nimport torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    text = (
+        plain("import torch\nimport torch.nn.functional as F\n")
+        + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    )
     assert lines_of("GD607", text) == [text.count("\n")]
 
 
 @pytest.mark.parametrize("body", KEPT.values(), ids=KEPT)
 def test_rows_that_are_kept_apart_are_left_alone(body: str) -> None:
     """The order of cutting and flattening decides."""
-    text = plain("import torch\nimport torch.nn.functional as F\n") + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    text = (
+        plain("import torch\nimport torch.nn.functional as F\n")
+        + f"\n\ndef loss(z, y, mask):\n    {body}\n"
+    )
     assert lines_of("GD607", text) == []
 
 

@@ -1,4 +1,4 @@
-"""The rules that read training loops, where training is cut into helpers, methods and attributes."""
+"""The rules that read training loops, where these are cut into helpers and attributes."""
 
 from __future__ import annotations
 

@@ -175,8 +175,8 @@ DEFECT = Defect(
     explanation=(
         "The loss is computed of the inputs, of an auxiliary term alone, or of logits and nothing "
         "else, such as their own argmax. Labels that mark prompts or padding as no targets have no "
-        "effect either. In text: a function that takes labels, looks at no value of them, and computes a "
-        "loss. Not meant: a method that takes a whole batch and makes its labels of the "
+        "effect either. In text: a function that takes labels, looks at no value of them, and "
+        "computes a loss. Not meant: a method that takes a whole batch and makes its labels of the "
         "ids in it, a term that sharpens what another loss teaches, and a loss that tells the "
         "rows of a batch from one another."
     ),

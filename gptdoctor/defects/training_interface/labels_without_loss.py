@@ -117,7 +117,9 @@ def _of_lost_step(node: ast.FunctionDef, visit: Visit) -> Suspicion:
         rule=CODE,
         location=replace(begin, end_line=begin.line, end_column=width),
         symbol=f"{visit.symbol}.{node.name}",
-        message=f"`{node.name}` computes a loss and returns nothing: its trainer has no loss to step by",
+        message=(
+            f"`{node.name}` computes a loss and returns nothing: its trainer has none to step by"
+        ),
         extent=(node.lineno, node.end_lineno or node.lineno),
     )
 

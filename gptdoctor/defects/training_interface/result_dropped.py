@@ -33,10 +33,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return  # as nearly all
     if _is_tried(visit) or _in_a_test(visit):
         return
-    frame = Frame(visit.project, visit.module, visit.flow)
-    if is_copying(value, frame, in_network=_in_network(visit)):
-        yield _suspicion(value, visit, f"`{text_of(value)}` gives a new tensor, which is dropped")
-    elif layer and is_idle_layer(value, frame) and _in_network(visit):
+    frame, inside = Frame(visit.project, visit.module, visit.flow), _in_network(visit)
+    idle = layer and inside and is_idle_layer(value, frame)
+    if idle or is_copying(value, frame, in_network=inside):
         yield _suspicion(value, visit, f"`{text_of(value)}` gives a new tensor, which is dropped")
 
 

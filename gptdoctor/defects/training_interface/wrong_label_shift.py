@@ -68,8 +68,7 @@ def _suspicion(paired: Pairing, loss: LossCall, offset: int) -> Suspicion:
         location=module.location(paired.place),
         symbol=loss.function.symbol,
         message=(
-            f"In `{ast.unparse(loss.call.func)}` each position is trained on "
-            f"{_words(offset)}"
+            f"In `{ast.unparse(loss.call.func)}` each position is trained on {_words(offset)}"
         ),
         details={"offset": offset, "own": paired.own},
         extent=(min(lines), max(loss.call.end_lineno or 0, *lines)),
