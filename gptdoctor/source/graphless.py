@@ -216,7 +216,7 @@ def _makes_loss(value: ast.expr, frame: Frame) -> bool:
 
 
 def _is_function_of_torch(call: ast.Call, frame: Frame) -> bool:
-    """Whether a call is a function of torch's: its result has a graph where what it is given has."""
+    """Whether a call is a function of torch's, whose result has a graph if what it is given has."""
     name = frame.module.names.called(call) or ""
     return name.startswith("torch.") and name.rpartition(".")[2][:1].islower()
 

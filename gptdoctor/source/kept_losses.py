@@ -1,4 +1,4 @@
-"""Losses that a loop adds to what was there before it: as they are, with the graphs they came from."""
+"""Losses that a loop adds to what was there before, with the graphs that they came from."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class Losses:
             if binding.role not in (Role.WHOLE, Role.CHANGED) or value is None:
                 continue
             for node in [value, *every_node(value)] if _is_sum(value) else [value]:
-                if isinstance(node, ast.Name) and _TERMS.search(node.id):
-                    if self._has_graph(node):
-                        yield node
+                named = isinstance(node, ast.Name) and _TERMS.search(node.id)
+                if named and isinstance(node, ast.Name) and self._has_graph(node):
+                    yield node
 
     def _has_graph(self, name: ast.Name) -> bool:
         """Whether a term is computed here, with its graph."""
@@ -139,7 +139,9 @@ class Losses:
         return any(
             isinstance(one, ast.With)
             and start(one) <= start(node) <= end(one)
-            and any("no_grad" in text_of(item) or "inference" in text_of(item) for item in one.items)
+            and any(
+                "no_grad" in text_of(item) or "inference" in text_of(item) for item in one.items
+            )
             for one in own_nodes(self.turn)
         )
 
@@ -156,9 +158,9 @@ def _added(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
             yield _plain(rest[0]), target
     call = node.value if isinstance(node, ast.Expr) else None
     func = call.func if isinstance(call, ast.Call) else None
-    if isinstance(call, ast.Call) and isinstance(func, ast.Attribute) and call.args:
-        if func.attr == "append":
-            yield from ((one, func.value) for one in _appended(call.args[0]))
+    grows = isinstance(func, ast.Attribute) and func.attr == "append"
+    if grows and isinstance(func, ast.Attribute) and isinstance(call, ast.Call) and call.args:
+        yield from ((one, func.value) for one in _appended(call.args[0]))
 
 
 def _appended(value: ast.expr) -> list[ast.expr]:
@@ -174,9 +176,9 @@ def _plain(value: ast.expr) -> ast.expr:
     """The loss in `loss`, `loss * n`, `loss / n` and `loss.mean()`."""
     while True:
         inner = _factored(value)
-        if isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute):
-            if inner.func.attr in _KEEPING and not isinstance(inner.func.value, ast.Attribute):
-                inner = inner.func.value
+        func = inner.func if isinstance(inner, ast.Call) else None
+        if isinstance(func, ast.Attribute) and func.attr in _KEEPING:
+            inner = inner if isinstance(func.value, ast.Attribute) else func.value
         if inner is value:
             return value
         value = inner

@@ -71,9 +71,7 @@ def network_at(
     return _agreed([_bound(one, function, project, depth) for one in bindings])
 
 
-def _made(
-    call: ast.Call, function: Function, project: Project, depth: int
-) -> ClassInfo | None:
+def _made(call: ast.Call, function: Function, project: Project, depth: int) -> ClassInfo | None:
     """The network that a call makes, or gives back."""
     name, func = called_name(call), call.func
     if name in _SAME and isinstance(func, ast.Attribute):
@@ -85,9 +83,7 @@ def _made(
     return info if info is not None and project.is_network(info) else None
 
 
-def _bound(
-    binding: Binding, function: Function, project: Project, depth: int
-) -> ClassInfo | None:
+def _bound(binding: Binding, function: Function, project: Project, depth: int) -> ClassInfo | None:
     if binding.role is Role.ARGUMENT:
         return _given(binding.name, function, project, depth)
     if binding.role is not Role.WHOLE or binding.value is None:
@@ -128,8 +124,9 @@ def _annotated(name: str, function: Function, project: Project) -> ClassInfo | N
     for one in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         if one.arg == name and one.annotation is not None:
             note = one.annotation
-            quoted = isinstance(note, ast.Constant) and isinstance(note.value, str)
-            named = str(note.value) if quoted else function.module.names.qualified(note)
+            named = function.module.names.qualified(note)
+            if isinstance(note, ast.Constant) and isinstance(note.value, str):
+                named = note.value
             info = project.class_named(named, function.module) if named else None
             return info if info is not None and project.is_network(info) else None
     return None

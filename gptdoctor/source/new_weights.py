@@ -43,7 +43,7 @@ def change_of(statement: ast.stmt, model: str, function: Function, project: Proj
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return ""
     for part in unpack(statement.targets[0], statement.value):
-        if part.value is None or not brings_weights(part.value, function, project):
+        if not brings_weights(part.value, function, project):
             continue
         name = text_of(part.target)
         kept = isinstance(part.target, ast.Attribute | ast.Subscript)
@@ -106,7 +106,9 @@ def brings_weights(value: ast.expr, function: Function, project: Project) -> boo
         return False
     called = function.module.names.called(value) or ""
     if CONTAINERS.match(called):
-        return any(_is_new(one, function, project) for one in calls_below(value) if one is not value)
+        return any(
+            _is_new(one, function, project) for one in calls_below(value) if one is not value
+        )
     return _is_new(value, function, project)
 
 

@@ -73,8 +73,11 @@ class _Search:
             others = call.args if made[0] in _OF_BOTH else []
             return any(self.value(one, function) for one in (made[1], *others))
         run = function_run(call, function, self.project)
-        return run is not None and bool(run.returned) and "yield" not in run.text and all(
-            self.value(one, run) for one in run.returned
+        return (
+            run is not None
+            and bool(run.returned)
+            and "yield" not in run.text
+            and all(self.value(one, run) for one in run.returned)
         )
 
 

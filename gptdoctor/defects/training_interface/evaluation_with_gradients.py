@@ -109,7 +109,9 @@ def _evaluated(function: Function, visit: Visit) -> tuple[ast.Call, Function] | 
             if isinstance(node, ast.Call) and _is_model(node, function):
                 return None if _in_a_mode(node, function.node) else (node, function)
         for node in own_nodes(loop):
-            helper = callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            helper = (
+                callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            )
             call = None if helper is None else _measured(helper, visit)
             if call is not None and helper is not None and isinstance(node, ast.Call):
                 return None if _in_a_mode(node, function.node) else (call, helper)

@@ -163,8 +163,9 @@ DEFECT = Defect(
     explanation=(
         "`retain_graph=True` keeps the activations for another backward pass through the same "
         "graph. Looked at: a loop that steps, or a function that is one step, with one backward "
-        "pass, of a loss that the same turn computes. Not meant: two losses over one graph, penalties on gradients, and a state that "
-        "goes from turn to turn, though there `detach()` is mostly what was wanted."
+        "pass, of a loss that the same turn computes. Not meant: two losses over one graph, "
+        "penalties on gradients, and a state that goes from turn to turn, though there "
+        "`detach()` is mostly what was wanted."
     ),
     harm=(
         "The activations of a turn stay in memory while the next one runs, up to twice the memory; "

@@ -17,7 +17,11 @@ CODE = "GD640"
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow or script_of(visit.module)
     for loss in losses_at(node, visit.project, function, visit.parents):
-        scores = scores_of(loss.scores, loss.function, visit.project) if loss.kind == "nll_loss" else None
+        scores = (
+            scores_of(loss.scores, loss.function, visit.project)
+            if loss.kind == "nll_loss"
+            else None
+        )
         if scores is not None and scores.kind == RAW:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(

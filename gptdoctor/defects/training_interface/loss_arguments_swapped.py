@@ -87,11 +87,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 loss.call, visit, "gives the labels first: the loss takes the scores first"
             )
     given = node.args
-    if len(given) > 1 and _swapped(given[0], given[1], function):
-        if _takes_scores_first(node, called, visit):
-            yield _suspicion(
-                node, visit, "gives the labels first: the loss takes the scores first"
-            )
+    swapped = len(given) > 1 and _swapped(given[0], given[1], function)
+    if swapped and _takes_scores_first(node, called, visit):
+        yield _suspicion(node, visit, "gives the labels first: the loss takes the scores first")
 
 
 def _suspicion(node: ast.Call, visit: Visit, what: str) -> Suspicion:
@@ -177,12 +175,13 @@ def _name(value: ast.expr) -> str:
     """The name that tells what a value is: "logits" of `out.logits[:, :-1].flatten(0, 1)`."""
     while True:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-            if value.func.attr in ACTIVATIONS and value.args and _is_word(value.func.value):
+            method, receiver = value.func.attr, value.func.value
+            if method in ACTIVATIONS and value.args and _is_word(receiver):
                 value = value.args[0]  # torch.sigmoid(scores)
                 continue
-            if value.func.attr not in SHAPING | ACTIVATIONS:
+            if method not in SHAPING | ACTIVATIONS:
                 return ""
-            value = value.func.value
+            value = receiver
         elif isinstance(value, ast.Attribute) and value.attr in SHAPING:
             value = value.value
         elif isinstance(value, ast.Attribute):
@@ -217,9 +216,9 @@ DEFECT = Defect(
     explanation=(
         "`cross_entropy(scores, labels)` and its like take the scores first, then what they should "
         "have been. `nn.CrossEntropyLoss(scores, labels)` makes a loss and takes a weight for each "
-        "class; the data goes to what it makes. Told by the names of both sides, which must agree, or "
-        "by what a model in sight of the call gives. "
-        "Not meant: losses that are the same both ways, divergences whose order is a choice."
+        "class; the data goes to what it makes. Told by the names of both sides, which must agree, "
+        "or by what a model gives in the same function. Not meant: losses that are the same both "
+        "ways, divergences whose order is a choice."
     ),
     harm=(
         "Mostly torch refuses the call. Where both sides are floating numbers of one shape it does "

@@ -114,9 +114,9 @@ DEFECT = Defect(
     explanation=(
         "A loss is a tensor with the graph that made it. `total += loss` and `losses.append(loss)` "
         "keep the graphs of all turns, of which the report needs the numbers alone: "
-        "`loss.item()`, or `loss.detach()` where a wait for the device costs too much. The keeper may "
-        "be a name, an attribute or an entry of a table, and the loss a term of the one that goes "
-        "backward, or what a helper returns. Not meant: "
+        "`loss.item()`, or `loss.detach()` where a wait for the device costs too much. The keeper "
+        "may be a name, an attribute or an entry of a table, and the loss a term of the one that "
+        "goes backward, or what a helper returns. Not meant: "
         "sums on which `backward` is called; sums made without gradients."
     ),
     harm=(

@@ -22,7 +22,11 @@ Found = tuple[ast.stmt, str, Function]
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     optimizer = _optimizer_of(node, visit)
-    if optimizer is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    if (
+        optimizer is None
+        or not isinstance(node, ast.Call)
+        or not isinstance(node.func, ast.Attribute)
+    ):
         return
     made = text_of(optimizer.targets[0])
     model, function = text_of(node.func.value), visit.flow or script_of(visit.module)

@@ -18,7 +18,9 @@ _LOSS = "binary_cross_entropy_with_logits"
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow or script_of(visit.module)
     for loss in losses_at(node, visit.project, function, visit.parents):
-        scores = scores_of(loss.scores, loss.function, visit.project) if loss.kind == _LOSS else None
+        scores = (
+            scores_of(loss.scores, loss.function, visit.project) if loss.kind == _LOSS else None
+        )
         if scores is not None and scores.kind in PROBABILITIES:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(

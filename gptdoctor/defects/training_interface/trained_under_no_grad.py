@@ -28,9 +28,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(loss, backward.node, _made_off(loss, stretch.frame), visit)
 
 
-def _suspicion(
-    loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: Visit
-) -> Suspicion:
+def _suspicion(loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: Visit) -> Suspicion:
     """At what made the loss without a graph; where its parts were made so, at the backward pass."""
     what, place = f"`{text_of(loss)}` is made of what was", backward
     if made is not None:
