@@ -21,12 +21,16 @@ DEEPEST = 4  # from name to name, and from caller to caller
 # They give back what they are called on, or given, as a network of the same results.
 _SAME = frozenset({"to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16"})
 _WRAPPERS = frozenset({"compile", "DataParallel", "DistributedDataParallel", "prepare_model"})
+# Nothing of the project's stands behind these, which is said before anything is looked up.
+_OTHERS = ("torch.", "math.", "numpy.", "einops.")
 # Under these names a function gets the model of its file, where that has a single one.
 _MODEL_NAME = re.compile(r"^(model|net|network|classifier|student|policy|module|m)$")
 
 
 def function_run(call: ast.Call, function: Function, project: Project) -> Function | None:
     """The function that a call runs: of the project, a method, or `forward` of a network."""
+    if (function.module.names.called(call) or "").startswith(_OTHERS):
+        return None
     known = callee_of(project, function, call)
     if known is not None:
         return known
@@ -65,6 +69,8 @@ def network_at(
         owner = function.owner
         return owner if owner is not None and project.is_network(owner) else None
     bindings = function.reaching(value)
+    if not bindings and value.id in function.module.names.aliases:
+        return None
     if not bindings and function.node is not script_of(function.module).node:
         function = script_of(function.module)
         bindings = function.bindings.by_name.get(value.id, [])

@@ -12,7 +12,7 @@ from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.loss_calls import losses_at
-from gptdoctor.source.value_ways import operation
+from gptdoctor.source.value_ways import keyword, operation
 
 CODE = "GD625"
 DEEPEST = 8  # from name to name, and from operation to operation
@@ -41,6 +41,7 @@ INSTANCES = (
 )
 TARGETS = re.compile(r"label|target|goal|truth|y_true|^ys?$|^tgt|^gt_", re.IGNORECASE)
 SCORES = re.compile(r"logit|pred|output|score|prob|y_hat|^outs?$|energ", re.IGNORECASE)
+_SWAPPED = "gives the labels first: the loss takes the scores first"
 # What is no data: flags of older constructors.
 FLAGS = re.compile(r"average|reduc|weight|margin|^None$", re.IGNORECASE)
 # What only reshapes a value, or picks a part of it.
@@ -75,21 +76,29 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     called = visit.module.names.called(node) or ""
     home, _, last = called.rpartition(".")
+    if home == "torch.nn" and last in ALL_CLASSES:
+        yield from _of_constructor(node, visit)
+        return
+    first = node.args[0] if node.args else keyword(node, "input")
+    second = node.args[1] if len(node.args) > 1 else keyword(node, "target")
+    if first is None or second is None or not TARGETS.search(_name(first)):
+        return  # nearly all
     function = visit.flow or script_of(visit.module)
-    if home == "torch.nn" and last in ALL_CLASSES and _is_given_data(node, function):
+    if _swapped(first, second, function) and _takes_scores_first(node, called, visit):
+        yield _suspicion(node, visit, _SWAPPED)
+
+
+def _of_constructor(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
+    """A constructor that is given data, and the calls of the module that it makes."""
+    function = visit.flow or script_of(visit.module)
+    if _is_given_data(node, function):
         yield _suspicion(
             node, visit, "gives its data to the constructor of the loss: it takes a second call"
         )
         return
     for loss in losses_at(node, visit.project, function, visit.parents):
         if loss.kind != "kl_div" and _swapped(loss.scores, loss.targets, loss.function):
-            yield _suspicion(
-                loss.call, visit, "gives the labels first: the loss takes the scores first"
-            )
-    given = node.args
-    swapped = len(given) > 1 and _swapped(given[0], given[1], function)
-    if swapped and _takes_scores_first(node, called, visit):
-        yield _suspicion(node, visit, "gives the labels first: the loss takes the scores first")
+            yield _suspicion(loss.call, visit, _SWAPPED)
 
 
 def _suspicion(node: ast.Call, visit: Visit, what: str) -> Suspicion:
