@@ -204,6 +204,7 @@ def is_loss(call: ast.Call, frame: Frame) -> bool:
     made = frame.attribute_values(func)
     if isinstance(func, ast.Name):
         made = [one.value for one in frame.bound(func.id)[1] if one.value is not None]
+    made = [one for one in made if not isinstance(one, ast.Name)]  # an argument of the constructor
     if made:
         return all(_makes_loss(one, frame) for one in made)
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")

@@ -6,6 +6,7 @@ import ast
 import re
 from collections.abc import Iterator
 
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of, unpack
@@ -49,7 +50,8 @@ def change_of(statement: ast.stmt, model: str, function: Function, project: Proj
         kept = isinstance(part.target, ast.Attribute | ast.Subscript)
         if kept and name.startswith((f"{model}.", f"{model}[")):
             return f"the new weights of `{name}`"
-        if name == model and model not in re.findall(r"[\w.]+", text_of(part.value)):
+        stacked = CONTAINERS.match(function.module.names.called(part.value) or "")
+        if name == model and (stacked or model not in re.findall(r"[\w.]+", text_of(part.value))):
             return f"the weights of the new `{model}`"
     return ""
 
@@ -58,7 +60,9 @@ def _by_call(call: ast.Call, model: str, function: Function, project: Project) -
     """What `model.layers.append(...)`, `setattr(model, ...)` or a method of the model adds."""
     func, name = call.func, called_name(call)
     if isinstance(func, ast.Name):
-        given = call.args[2] if name == "setattr" and len(call.args) > 2 else None
+        if name != "setattr":
+            return _by_helper(call, model, function, project)
+        given = call.args[2] if len(call.args) > 2 else None
         adds = given is not None and text_of(call.args[0]) == model
         brings = given is not None and adds and brings_weights(given, function, project)
         return f"the new weights of `{text_of(call)}`" if brings else ""
@@ -72,6 +76,21 @@ def _by_call(call: ast.Call, model: str, function: Function, project: Project) -
         brings = any(brings_weights(one, function, project) for one in call.args)
         return f"the new weights of `{text_of(call)}`" if brings else ""
     return _by_method(call, func, model, function, project) if receiver == model else ""
+
+
+def _by_helper(call: ast.Call, model: str, function: Function, project: Project) -> str:
+    """What a function in sight adds to the model that it is given."""
+    callee = callee_of(project, function, call)
+    names = () if callee is None else callee.parameter_names
+    for name, given in zip(names, call.args, strict=False):
+        if callee is not None and text_of(given) == model:
+            adds = any(
+                isinstance(one, ast.Assign) and change_of(one, name, callee, project)
+                for statement in callee.node.body
+                for one in inner_statements(statement)
+            )
+            return f"the weights that `{text_of(call)}` makes" if adds else ""
+    return ""
 
 
 def _by_method(

@@ -61,6 +61,8 @@ class _Search:
         if source is None or (binding is not None and binding.role is not Role.ITEM):
             return None
         item = None if binding is None else binding.index
+        if binding is not None and isinstance(source, ast.GeneratorExp | ast.ListComp):
+            source, binding, item = source.elt, None, None  # p, q = (softmax(t) for t in (a, b))
         kind = _kind(source, function) if binding is None else ""
         kind = kind or self._returned(source, item, function) or self._scaled(source, function)
         return Scores(kind=kind, made=source) if kind else None
@@ -120,6 +122,8 @@ def _is_raw(value: ast.expr, function: Function) -> bool:
     """Whether a value is what a layer without an activation gives, alone or last in a stack."""
     if function.module.names.called(value) == "torch.nn.functional.linear":
         return True
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
+        return ".weight" in ast.unparse(value.right)  # a head that is tied to the embedding
     built = built_at(value.func, function) if isinstance(value, ast.Call) else []
     return bool(built) and all(_ends_linear(one, function) for one in built)
 

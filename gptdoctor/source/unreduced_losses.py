@@ -24,6 +24,8 @@ EACH = frozenset(
 )
 # Of these another tensor is made, of the same form or a larger one, of both that they are given.
 _OF_BOTH = frozenset({"mul", "div", "add", "sub"})
+# Along a dimension behind the first they leave a number for each row.
+_REDUCING = frozenset({"sum", "mean", "amax", "max", "logsumexp", "nansum", "nanmean"})
 _HOMES = frozenset({"torch.nn", "torch.nn.modules.loss"})
 
 
@@ -69,6 +71,8 @@ class _Search:
         if settings is not None:
             return _says_none(settings)
         made = operation(call, function)
+        if made is not None and made[0] in _REDUCING:
+            return _keeps_rows(call) and self.value(made[1], function)
         if made is not None and made[0] in SHAPING | EACH:
             others = call.args if made[0] in _OF_BOTH else []
             return any(self.value(one, function) for one in (made[1], *others))
@@ -79,6 +83,22 @@ class _Search:
             and "yield" not in run.text
             and all(self.value(one, run) for one in run.returned)
         )
+
+
+def _keeps_rows(call: ast.Call) -> bool:
+    """Whether a reduction is told dimensions, and not the first: `.sum(1)`, `.mean(dim=(1, 2))`.
+
+    The last one may be the first.
+    """
+    method = isinstance(call.func, ast.Attribute) and len(call.args) > 0
+    given = keyword(call, "dim", "axis")
+    if given is None and method:
+        given = call.args[-1]
+    dims = given.elts if isinstance(given, ast.Tuple | ast.List) else [given]
+    return all(
+        isinstance(one, ast.Constant) and isinstance(one.value, int) and one.value >= 1
+        for one in dims
+    )
 
 
 def _is_several(index: ast.expr) -> bool:

@@ -129,12 +129,26 @@ def _carries(turn: Stretch) -> bool:
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             return True
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if _is_detached(node, own):
+                continue
             known = bindings.by_name.get(node.id, [])
             inside = [one for one in known if start(own) <= one.since <= _last(own)]
             before = [one for one in bindings.reaching(node.id, start(node)) if one not in inside]
             if any(one.role is not Role.CHANGED and one.value for one in inside) and before:
                 return True
     return False
+
+
+def _is_detached(state: ast.Name, turn: ast.AST) -> bool:
+    """Whether a state is cut off its graph in every turn: `h = h.detach()`."""
+    body = getattr(turn, "body", [])
+    return any(
+        isinstance(one, ast.Assign)
+        and re.search(r"\.detach\(", text_of(one.value)) is not None
+        and text_of(one.targets[0]) == state.id
+        and re.search(rf"\b{state.id}\b", text_of(one.value)) is not None
+        for one in body
+    )
 
 
 def _last(loop: ast.stmt) -> tuple[int, int]:

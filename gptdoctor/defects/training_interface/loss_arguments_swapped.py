@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.activations import built_at
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
@@ -173,11 +175,20 @@ def _is_of_model(value: ast.expr, function: Function, depth: int = 0) -> bool:
         return value.attr in (*SHAPING, "logits") and _is_of_model(value.value, function, depth + 1)
     if not isinstance(value, ast.Call):
         return False
-    if MODELS.match(text_of(value.func)):
+    if MODELS.match(text_of(value.func)) or _is_layer(value.func, function):
         return True
     made = operation(value, function)
     through = made is not None and made[0] in SHAPING | ACTIVATIONS
     return through and made is not None and _is_of_model(made[1], function, depth + 1)
+
+
+def _is_layer(called: ast.expr, function: Function) -> bool:
+    """Whether what is called is a layer of torch's that the class keeps."""
+    built = built_at(called, function) if self_attribute(called) else []
+    names = [function.module.names.called(one) or "" for one in built]
+    return bool(names) and all(
+        one.startswith("torch.nn.") and not one.endswith("Loss") for one in names
+    )
 
 
 def _name(value: ast.expr) -> str:
@@ -185,7 +196,7 @@ def _name(value: ast.expr) -> str:
     while True:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
             method, receiver = value.func.attr, value.func.value
-            if method in ACTIVATIONS and value.args and _is_word(receiver):
+            if method in ACTIVATIONS and value.args and not _is_dimension(value.args[0]):
                 value = value.args[0]  # torch.sigmoid(scores)
                 continue
             if method not in SHAPING | ACTIVATIONS:
@@ -203,9 +214,9 @@ def _name(value: ast.expr) -> str:
             return value.id if isinstance(value, ast.Name) else ""
 
 
-def _is_word(value: ast.expr) -> bool:
-    """Whether functions stand behind it: `torch`, `F`, `nn.functional`."""
-    return text_of(value) in ("torch", "F", "nn.functional", "torch.nn.functional", "functional")
+def _is_dimension(value: ast.expr) -> bool:
+    """Whether an argument is a number: `scores.softmax(-1)`."""
+    return isinstance(value, ast.Constant | ast.UnaryOp)
 
 
 SICK = """\

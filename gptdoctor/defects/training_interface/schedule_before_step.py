@@ -107,8 +107,8 @@ DEFECT = Defect(
     summary="A schedule of torch's steps before the optimizer: its first learning rate is skipped.",
     explanation=(
         "Since torch 1.1 a schedule sets the first learning rate when it is made, and its `step` "
-        "sets the next: it belongs behind `optimizer.step()`. Looked at: a loop, or a function that "
-        "is one step, in which a schedule of `torch.optim.lr_scheduler` steps each time before the "
+        "sets the next: it belongs behind `optimizer.step()`. Looked at: a loop, or a function "
+        "that is one step, in which a schedule of `torch.optim.lr_scheduler` steps each time before the "
         "only optimizer. Not meant: schedules of other libraries, some of which have to step first."
     ),
     harm=(
