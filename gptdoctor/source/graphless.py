@@ -9,9 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
+from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.names import called_name
 from gptdoctor.source.training_events import source_of
 from gptdoctor.source.value_ways import SHAPING
@@ -151,8 +153,9 @@ class _Search:
         name = called_name(call)
         if name in CUTTING or (isinstance(call.func, ast.Name) and name in PLAIN_BUILTINS):
             return Graph.DATA
-        if frame.called(call) is not None:
-            made = self._helper(call, frame)
+        callee = _run(call, frame)
+        if callee is not None:
+            made = self._helper(callee, call, frame)
         elif is_loss(call, frame) or _is_function_of_torch(call, frame):
             made = self._all(_given(call, frame), frame)
         else:
@@ -170,14 +173,19 @@ class _Search:
             return received
         return _joined([received, self._all(call.args, frame)])
 
-    def _helper(self, call: ast.Call, frame: Frame) -> Graph:
+    def _helper(self, callee: Function, call: ast.Call, frame: Frame) -> Graph:
         """What a helper in sight returns."""
-        callee = frame.called(call)
-        if callee is None or frame.depth >= MOST_HELPERS or frame.runs(callee.node):
+        if frame.depth >= MOST_HELPERS or frame.runs(callee.node):
             return Graph.MAYBE
         if SWITCHES_ON.search(source_of(callee)) or not callee.returned:
             return Graph.MAYBE
         return self._all(callee.returned, frame.enter(callee, call))
+
+
+def _run(call: ast.Call, frame: Frame) -> Function | None:
+    """The function that a call runs: a helper, or a method of a model in sight."""
+    function = frame.function or script_of(frame.module)
+    return frame.called(call) or function_run(call, function, frame.project)
 
 
 def computes(value: ast.AST) -> bool:

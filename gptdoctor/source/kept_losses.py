@@ -30,7 +30,7 @@ _TABLES = ast.Dict | ast.DictComp
 class KeptLoss:
     """One statement that keeps a loss with its graph."""
 
-    place: ast.stmt
+    place: ast.stmt | ast.ListComp
     given: ast.expr
     keeper: str
 
@@ -41,14 +41,18 @@ class Losses:
 
     turn: ast.AST  # the loop; or the function, of which others make one
     frame: Frame
-    names: tuple[ast.Name, ...]  # the loss, where it goes backward
+    names: tuple[ast.expr, ...]  # the loss, where it goes backward: a name, or `output.loss`
     calls: tuple[ast.AST, ...]  # the functions that go backward, and return their loss
     trained: str  # all that goes backward, as a text
 
     def kept(self) -> Iterator[KeptLoss]:
         """The statements that add a loss itself to what was there before the turn."""
-        known = [*self.names, *(one for name in self.names for one in self._terms(name))]
+        plain = [one for one in self.names if isinstance(one, ast.Name)]
+        known = [*self.names, *(one for name in plain for one in self._terms(name))]
         for node in own_nodes(self.turn):
+            # A list of what the steps return: `[train_step(x, y) for x, y in loader]`.
+            if isinstance(node, ast.ListComp) and self._is_loss(node.elt, []):
+                yield KeptLoss(place=node, given=node.elt, keeper=text_of(node))
             for given, keeper in _added(node):
                 if not isinstance(node, ast.stmt) or not self._is_loss(given, known):
                     continue
@@ -63,7 +67,14 @@ class Losses:
     def _text(self) -> str:
         return text_of(self.turn)
 
-    def _is_loss(self, given: ast.expr, known: list[ast.Name]) -> bool:
+    def _is_loss(self, given: ast.expr, known: list[ast.expr]) -> bool:
+        root = _root(given)
+        if root is not None and root is not given:
+            own = self._bindings(root)
+            return any(
+                text_of(one) == text_of(given) and self._bindings(_root(one) or root) == own
+                for one in known
+            )
         if isinstance(given, ast.Call):
             return self.frame.called(given) is not None and any(
                 self._runs(given, one) for one in self.calls
@@ -71,7 +82,8 @@ class Losses:
         if not isinstance(given, ast.Name):
             return False
         own = self._bindings(given)
-        if any(one.id == given.id and self._bindings(one) == own for one in known):
+        names = [one for one in known if isinstance(one, ast.Name) and one.id == given.id]
+        if any(self._bindings(one) == own for one in names):
             return True
         return bool(own) and all(
             one.role is Role.WHOLE
@@ -144,6 +156,13 @@ class Losses:
             )
             for one in own_nodes(self.turn)
         )
+
+
+def _root(value: ast.expr) -> ast.Name | None:
+    """The name of a result that a loss is part of: `output` of `output.loss`, `out["loss"]`."""
+    while isinstance(value, ast.Attribute | ast.Subscript):
+        value = value.value
+    return value if isinstance(value, ast.Name) else None
 
 
 def _added(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:

@@ -46,7 +46,7 @@ def _losses(stretch: Stretch, backward: Event) -> Losses | None:
     own = backward.frame is frame
     within = (one.loop for one in loops_around(stretch, backward))
     loop = next((one for one in within if one is not None and _is_in(one, frame)), None)
-    turn = loop or (frame.function.node if frame.function is not None and own else None)
+    turn = loop or (None if frame.function is None else frame.function.node)
     if turn is None or loss is None:
         return None
     return Losses(
@@ -64,30 +64,32 @@ def _is_in(loop: ast.stmt, frame: Frame) -> bool:
     return any(one is loop for one in own_nodes(node))
 
 
-def _returning(loss: ast.Name, backward: Event) -> tuple[ast.AST, ...]:
+def _returning(loss: ast.expr, backward: Event) -> tuple[ast.AST, ...]:
     """The helper of a backward pass, if it is the loss that it returns, with its graph."""
     function = backward.frame.function
     given = [] if function is None else function.returned
-    plain = bool(given) and all(isinstance(one, ast.Name) and one.id == loss.id for one in given)
+    plain = bool(given) and all(text_of(one) == text_of(loss) for one in given)
     return (function.node,) if plain and function is not None else ()
 
 
-def _loss(backward: Event) -> ast.Name | None:
-    """The name of the loss: of `loss.backward()`, `(loss / n).backward()`, and the scaled ones."""
+def _loss(backward: Event) -> ast.expr | None:
+    """The loss of `loss.backward()`, `(loss / n).backward()`, and the scaled ones.
+
+    A name, or a part of a named result: `output.loss`.
+    """
     call = backward.node
-    if not isinstance(call, ast.Call):
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Attribute):
         return None
-    value: ast.expr = call.args[0] if call.args else call.func
-    while not isinstance(value, ast.Name):
-        if isinstance(value, ast.Attribute):
-            value = value.value
-        elif isinstance(value, ast.BinOp):
+    value = call.args[0] if call.args else call.func.value
+    while True:
+        if isinstance(value, ast.BinOp):
             value = value.left
         elif isinstance(value, ast.Call) and value.args:
             value = value.args[0]  # scaler.scale(loss)
+        elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
+            value = value.func.value  # loss.mean()
         else:
-            return None
-    return value
+            return value if isinstance(value, ast.Name | ast.Attribute | ast.Subscript) else None
 
 
 SICK = """\

@@ -108,8 +108,9 @@ DEFECT = Defect(
     explanation=(
         "Since torch 1.1 a schedule sets the first learning rate when it is made, and its `step` "
         "sets the next: it belongs behind `optimizer.step()`. Looked at: a loop, or a function "
-        "that is one step, in which a schedule of `torch.optim.lr_scheduler` steps each time before the "
-        "only optimizer. Not meant: schedules of other libraries, some of which have to step first."
+        "that is one step, in which a schedule of `torch.optim.lr_scheduler` steps each time "
+        "before the only optimizer. Not meant: schedules of other libraries, some of which have "
+        "to step first."
     ),
     harm=(
         "The whole schedule is one step early: the first rate is never used, decays come too soon. "
