@@ -52,7 +52,7 @@ def _is_statement(node: ast.Attribute, visit: Visit) -> bool:
     """Whether nothing is done with a value: `model.train if training else model.eval`."""
     if isinstance(visit.parent, ast.IfExp):
         around = visit.parents
-        chosen = node is not visit.parent.test
+        chosen = node is visit.parent.body  # told once
         return chosen and len(around) > 1 and isinstance(around[-2], ast.Expr)
     return isinstance(visit.parent, ast.Expr)
 
