@@ -30,7 +30,8 @@ DATA = re.compile(
 )
 # Who gives batches: a loader, an iterator over one, a helper that fetches the next.
 FETCHES = re.compile(
-    r"loader|batch|dataset|sampl|fetch|^(next|iter|data|zip|range|rand\w*|zeros|ones|arange)$"
+    r"^(get|next|load|sample|fetch|draw|make|prepare|random)_?\w*(batch\w*|data|samples?)$"
+    r"|^\w*(loader|dataset)$|^(next|iter|data|zip|range|rand\w*|zeros|ones|arange|sample)$"
     r"|^(tqdm|enumerate|split|chunk)$",
     re.IGNORECASE,
 )
@@ -156,6 +157,8 @@ class _Search:
         callee = _run(call, frame)
         if callee is not None:
             made = self._helper(callee, call, frame)
+        elif name[:1].isupper() and not FETCHES.search(name):
+            return Graph.MAYBE  # a layer or a weight that is made here
         elif is_loss(call, frame) or _is_function_of_torch(call, frame):
             made = self._all(_given(call, frame), frame)
         else:

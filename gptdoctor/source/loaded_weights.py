@@ -129,6 +129,9 @@ class _Search:
             return []
         if name in _LOOKS:
             return []
+        grown = call.func.value if isinstance(call.func, ast.Attribute) else None
+        if name == "update" and isinstance(grown, ast.Name):
+            return self._reads(grown.id, function)
         return [(call, function)] if name in _TABLES else None
 
     def _bound(

@@ -25,6 +25,10 @@ WEIGHTS = re.compile(
 CONTAINERS = re.compile(r"^torch\.nn\.(Sequential|ModuleList|ModuleDict)$")
 RESIZES = frozenset(["resize_token_embeddings", "resize_position_embeddings", "add_adapter"])
 _ADDS = frozenset({"add_module", "register_module", "register_parameter", "append", "extend"})
+# Networks beside the one that is trained: averages of it, what it is compared with.
+_NOT_TRAINED = re.compile(
+    r"(^|_)(ema|target|teacher|best|swa|avg|old|frozen|ref)(_|$)", re.IGNORECASE
+)
 _MOVING = frozenset({"to", "cuda", "cpu", "float", "half", "double", "train", "eval"})
 
 
@@ -47,6 +51,8 @@ def change_of(statement: ast.stmt, model: str, function: Function, project: Proj
         if not brings_weights(part.value, function, project):
             continue
         name = text_of(part.target)
+        if _NOT_TRAINED.search(name.rpartition(".")[2]):
+            continue
         kept = isinstance(part.target, ast.Attribute | ast.Subscript)
         if kept and name.startswith((f"{model}.", f"{model}[")):
             return f"the new weights of `{name}`"

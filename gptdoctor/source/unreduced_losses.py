@@ -12,7 +12,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.loss_calls import FUNCTIONAL
 from gptdoctor.source.project import Project
-from gptdoctor.source.value_ways import SHAPING, keyword, operation, ways_of
+from gptdoctor.source.value_ways import SHAPING, Way, keyword, operation, ways_of
 
 DEEPEST = 12  # operations, names and helpers, one behind the other
 # What is done to each number by itself.
@@ -58,12 +58,24 @@ class _Search:
 
     def _name(self, name: ast.Name, function: Function) -> bool:
         ways = ways_of(name, function, lambda *_: [], scaled=True)
-        return bool(ways) and all(
-            one.binding is None
-            and one.source is not None
-            and not isinstance(one.source, ast.Name)
-            and self.value(one.source, function)
-            for one in ways
+        return bool(ways) and all(self._way(one, function) for one in ways)
+
+    def _way(self, way: Way, function: Function) -> bool:
+        source, binding = way.source, way.binding
+        if source is None or isinstance(source, ast.Name):
+            return False
+        if binding is None:
+            return self.value(source, function)
+        if binding.role is not Role.ITEM or not isinstance(source, ast.Call):
+            return False
+        run, index = function_run(source, function, self.project), binding.index or 0
+        items = [] if run is None else run.returned
+        return bool(items) and all(
+            isinstance(one, ast.Tuple)
+            and len(one.elts) == binding.among
+            and run is not None
+            and self.value(one.elts[index], run)
+            for one in items
         )
 
     def _call(self, call: ast.Call, function: Function) -> bool:

@@ -632,6 +632,104 @@ def f(model, loader):
         nn.functional.mse_loss(model(x), y).backward()
         opt.step()
 """,
+    "GD622 average healthy": """\
+import torch
+from torch import nn
+class M(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(2, 3)
+        self.opt = torch.optim.SGD(self.parameters(), lr=0.1)
+    def start_average(self):
+        self.ema_fc = nn.Linear(2, 3)
+    def step(self, x, y):
+        self.opt.zero_grad()
+        nn.functional.cross_entropy(self.fc(x), y).backward()
+        self.opt.step()
+""",
+    "GD629 with open": """\
+import io
+import torch
+from torch import nn
+def from_bytes(model: nn.Module, blob: bytes):
+    buffer = io.BytesIO(blob)
+    weights = torch.load(buffer, weights_only=False, map_location=torch.device("cpu"))  # here
+    own = model.state_dict()
+    own.update({k: v for k, v in weights.items() if k in own})
+    model.load_state_dict(own)
+    return model
+""",
+    "GD629 ema attr": """\
+import torch
+class T:
+    def resume(self, path):
+        ck = torch.load(path, map_location=self.device, weights_only=False)  # here
+        self.model.load_state_dict(ck["model_state_dict"])
+        self.opt.load_state_dict(ck["optimizer_state_dict"])
+        self.start_epoch = ck["epoch"] + 1
+""",
+    "GD622 lora": """\
+import torch
+from torch import nn
+class LoRA(nn.Module):
+    def __init__(self, base, r):
+        super().__init__()
+        self.base = base
+        self.a = nn.Linear(base.in_features, r)
+        self.b = nn.Linear(r, base.out_features)
+    def forward(self, x):
+        return self.base(x) + self.b(self.a(x))
+def main(model, loader):
+    trainable = filter(lambda p: p.requires_grad, model.parameters())
+    optimizer = torch.optim.AdamW(trainable, lr=1e-4)
+    model.attn.proj = LoRA(model.attn.proj, 8)  # here
+    for x, y in loader:
+        optimizer.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        optimizer.step()
+""",
+    "GD622 unfreeze emb": """\
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM, AutoTokenizer
+def main(name, loader):
+    tok = AutoTokenizer.from_pretrained(name)
+    model = AutoModelForCausalLM.from_pretrained(name)
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-5)
+    tok.add_special_tokens({"pad_token": "<pad>"})
+    model.resize_token_embeddings(len(tok))  # here
+    for batch in loader:
+        model(**batch).loss.backward()
+        opt.step()
+        opt.zero_grad()
+""",
+    "GD622 scheduler between": """\
+import torch
+from torch import nn, optim
+from torchvision import models
+def build(n):
+    net = models.resnet50(weights="IMAGENET1K_V2")
+    opt = optim.SGD(net.parameters(), lr=0.01)
+    sched = optim.lr_scheduler.StepLR(opt, 7)
+    net.fc = nn.Linear(net.fc.in_features, n)  # here
+    return net, opt, sched
+""",
+    "GD624 warmup in loop helper": """\
+import torch
+from torch.optim.lr_scheduler import LinearLR
+class Engine:
+    def __init__(self, model):
+        self.model = model
+        self.optimizer = torch.optim.AdamW(model.parameters())
+        self.warmup = LinearLR(self.optimizer, 0.1, total_iters=100)
+    def run(self, loader):
+        for batch in loader:
+            self.warmup.step()  # here
+            loss = self.model(batch).mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+""",
 }
 
 

@@ -552,6 +552,120 @@ class T:
     def epoch(self, loader):
         return sum([self.step(x, y).item() for x, y in loader])
 """,
+    "GD621 rl": """\
+import torch
+from torch.distributions import Categorical
+def reinforce(policy, env, opt, episodes):
+    history = {"loss": [], "return": []}
+    for ep in range(episodes):
+        logps, rewards = [], []
+        s, done = env.reset(), False
+        while not done:
+            dist = Categorical(logits=policy(s))
+            a = dist.sample()
+            logps.append(dist.log_prob(a))
+            s, r, done, _ = env.step(a.item())
+            rewards.append(r)
+        policy_loss = -(torch.stack(logps) * torch.tensor(rewards)).sum()
+        opt.zero_grad()
+        policy_loss.backward()
+        opt.step()
+        history["loss"].append(policy_loss)  # here
+        history["return"].append(sum(rewards))
+    return history
+""",
+    "GD621 gan both": """\
+import torch
+import torch.nn.functional as F
+def train(G, D, loader, optG, optD):
+    g_losses, d_losses = [], []
+    for real in loader:
+        fake = G(torch.randn(len(real), 10))
+        errD = -(D(real).log().mean() + (1 - D(fake.detach())).log().mean())
+        optD.zero_grad()
+        errD.backward()
+        optD.step()
+        errG = -D(fake).log().mean()
+        optG.zero_grad()
+        errG.backward()
+        optG.step()
+        g_losses.append(errG)  # here
+        d_losses.append(errD.item())
+    return g_losses, d_losses
+""",
+    "GD621 amp accel": """\
+import torch
+import torch.nn.functional as F
+def train(model, loader, opt, accelerator):
+    model.train()
+    epoch_loss = torch.tensor(0.0)
+    for x, y in loader:
+        with accelerator.accumulate(model):
+            loss = F.cross_entropy(model(x), y)
+            accelerator.backward(loss)
+            opt.step()
+            opt.zero_grad()
+        epoch_loss += loss  # here
+    return epoch_loss / len(loader)
+""",
+    "GD621 self total": """\
+import torch
+import torch.nn.functional as F
+class Trainer:
+    def __init__(self, m, opt):
+        self.m, self.opt = m, opt
+        self.running_loss = 0.0
+    def train_batch(self, x, y):
+        self.opt.zero_grad()
+        loss = F.cross_entropy(self.m(x), y)
+        loss.backward()
+        self.opt.step()
+        self.running_loss += loss  # here
+""",
+    "GD645 dpo like": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class T:
+    def loss(self, batch):
+        logits = self.model(batch["ids"])
+        nll = F.cross_entropy(logits.transpose(1, 2), batch["labels"], reduction="none")
+        return nll * batch["mask"]
+    def train_step(self, batch):
+        self.optimizer.zero_grad()
+        loss = self.loss(batch)
+        loss.backward()  # here
+        self.optimizer.step()
+""",
+    "GD645 tuple": """\
+import torch
+import torch.nn.functional as F
+def compute(model, x, y):
+    out = model(x)
+    return F.cross_entropy(out, y, reduction="none"), out
+def step(model, x, y, opt):
+    loss, out = compute(model, x, y)
+    opt.zero_grad()
+    loss.backward()  # here
+    opt.step()
+    return out
+""",
+    "GD626 vae": """\
+import torch
+from torch import nn
+def fit(vae, data, epochs):
+    optim = torch.optim.Adam(vae.parameters())
+    step = 0
+    for epoch in range(epochs):
+        for x in data:
+            recon, mu, logvar = vae(x)
+            bce = nn.functional.binary_cross_entropy(recon, x, reduction="sum")
+            kld = -0.5 * torch.sum(1 + logvar - mu.pow(2) - logvar.exp())
+            optim.zero_grad()
+            (bce + kld).backward(retain_graph=True)  # here
+            optim.step()
+            step += 1
+""",
 }
 
 

@@ -135,6 +135,135 @@ from torch.nn import functional as fn
 def loss(net, x, targets):
     return fn.nll_loss(targets, fn.log_softmax(net(x), dim=1))  # here
 """,
+    "GD625 lit": """\
+import torch
+import pytorch_lightning as pl
+from torch import nn
+class L(pl.LightningModule):
+    def __init__(self, net):
+        super().__init__()
+        self.net = net
+        self.loss = nn.BCEWithLogitsLoss()
+    def forward(self, x):
+        return self.net(x)
+    def training_step(self, batch, idx):
+        x, y = batch
+        y_hat = self(x)
+        return self.loss(y.float(), y_hat)  # here
+""",
+    "GD625 kw constructor": """\
+import torch
+from torch import nn
+def f(model, batch):
+    out = model(batch["x"])
+    return nn.CrossEntropyLoss(out, batch["y"])  # here
+""",
+    "GD641 lit": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class L(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(d, 4), nn.ReLU(), nn.Linear(4, 1))
+    def forward(self, x):
+        return torch.sigmoid(self.net(x)).squeeze(-1)
+    def loss(self, x, y):
+        y_hat = self.forward(x)
+        return F.binary_cross_entropy_with_logits(input=y_hat, target=y)  # here
+""",
+    "GD641 helper": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class L(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.enc = nn.Linear(d, 4)
+    def score(self, a, b):
+        return (self.enc(a) * self.enc(b)).sum(-1).sigmoid()
+    def forward(self, a, b, y):
+        s = self.score(a, b)
+        return nn.BCEWithLogitsLoss()(s, y)  # here
+""",
+    "GD640 crf": """\
+import torch
+from torch import nn, Tensor
+class Seg(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 8, 3, padding=1)
+        self.classify = nn.Conv2d(8, 5, 1)
+    def forward(self, img):
+        return self.classify(torch.relu(self.body(img)))
+def step(net: Seg, batch, opt):
+    img, mask = batch
+    loss = nn.functional.nll_loss(net(img), mask)  # here
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+""",
+    "GD640 dict output": """\
+import torch
+from torch import nn
+from torch.nn import functional as F
+class C(nn.Module):
+    def __init__(self, d, k):
+        super().__init__()
+        self.p = nn.Linear(d, k)
+    def forward(self, x):
+        return {"logits": self.p(x)}
+def step(model: C, x, y):
+    out = model(x)
+    return F.nll_loss(out["logits"], y)  # here
+""",
+    "GD644 class layer": """\
+import torch
+from torch import nn
+class P(nn.Module):
+    def __init__(self, d, k):
+        super().__init__()
+        self.net = nn.Sequential(nn.Linear(d, 32), nn.Tanh(), nn.Linear(32, k), nn.Softmax(dim=-1))
+    def act(self, s):
+        return self.net(s)
+def update(pi, opt, s, a, adv):
+    p = pi.act(s)
+    logp = torch.log(p[torch.arange(len(a)), a])  # here
+    loss = -(logp * adv).mean()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+def main(env, s, a, adv):
+    pi = P(4, 2)
+    update(pi, torch.optim.Adam(pi.parameters()), s, a, adv)
+""",
+    "GD642 swapped": """\
+import torch
+from torch import nn
+from torch.nn import functional as fn
+class KD(nn.Module):
+    def __init__(self, student, teacher):
+        super().__init__()
+        self.student, self.teacher = student, teacher
+    def forward(self, x):
+        log_s = fn.log_softmax(self.student(x), dim=-1)
+        with torch.no_grad():
+            p_t = fn.softmax(self.teacher(x), dim=-1)
+        return fn.kl_div(p_t, log_s, reduction="batchmean")  # here
+""",
+    "GD643 weights": """\
+import torch
+from torch import nn
+class KD(nn.Module):
+    def __init__(self, student, teacher, T=2.0):
+        super().__init__()
+        self.student, self.teacher, self.T = student, teacher, T
+        self.criterion = nn.KLDivLoss()  # here
+    def forward(self, x):
+        log_s = (self.student(x) / self.T).log_softmax(-1)
+        p_t = (self.teacher(x) / self.T).softmax(-1).detach()
+        return self.T ** 2 * self.criterion(log_s, p_t)
+""",
     "GD640 script criterion": """\
 import torch
 from torch import nn, optim

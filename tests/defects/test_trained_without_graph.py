@@ -534,6 +534,125 @@ def fit(net, train, val, opt, crit):
             total += crit(net(x), y).item()  # here
         print(total)
 """,
+    "GD627 a weight behind frozen features healthy": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+def probe(model, loader):
+    w = nn.Parameter(torch.zeros(8, 3))
+    opt = torch.optim.SGD([w], lr=0.1)
+    for x, y in loader:
+        with torch.no_grad():
+            f = model(x)
+        loss = F.cross_entropy(f @ w, y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 reparametrised healthy": """\
+import torch
+import torch.nn.functional as F
+def fit(posterior, decoder, x, opt):
+    with torch.no_grad():
+        base = decoder(x)
+    z = posterior.rsample()
+    loss = F.mse_loss(base, z)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+""",
+    "GD627 val copy paste": """\
+import torch
+from torch import nn
+class Exp:
+    def __init__(self, net, device):
+        self.net = net.to(device)
+        self.device = device
+        self.optimizer = torch.optim.Adam(self.net.parameters())
+        self.loss_fn = nn.CrossEntropyLoss()
+    def _forward(self, batch):
+        with torch.no_grad():
+            inputs, labels = batch["image"].to(self.device), batch["label"].to(self.device)
+            outputs = self.net(inputs)
+        return outputs, labels
+    def train_epoch(self, loader):
+        for batch in loader:
+            outputs, labels = self._forward(batch)
+            loss = self.loss_fn(outputs, labels)
+            self.optimizer.zero_grad()
+            loss.backward()  # here
+            self.optimizer.step()
+""",
+    "GD627 global switch": """\
+import torch
+from torch import nn
+def evaluate(model, loader):
+    torch.set_grad_enabled(False)
+    return [model(x) for x in loader]
+def fit(model, loader, val, opt):
+    for epoch in range(3):
+        for x, y in loader:
+            loss = nn.functional.mse_loss(model(x), y)
+            loss.backward()
+            opt.step()
+        evaluate(model, val)
+""",
+    "GD627 nested function with decorator": """\
+import torch
+from torch import nn
+def fit(model, loader, opt):
+    @torch.no_grad()
+    def compute_loss(x, y):
+        pred = model(x)
+        return nn.functional.mse_loss(pred, y)
+    for x, y in loader:
+        opt.zero_grad()
+        loss = compute_loss(x, y)
+        loss.backward()  # here
+        opt.step()
+""",
+    "GD627 accumulated in block": """\
+import torch
+from torch import nn
+def fit(model, loader, opt):
+    for batch in loader:
+        total = 0.0
+        with torch.no_grad():
+            for x, y in batch:
+                total = total + nn.functional.mse_loss(model(x), y)
+        opt.zero_grad()
+        (total / len(batch)).backward()  # here
+        opt.step()
+""",
+    "GD628 lm": """\
+import math
+import torch
+import torch.nn.functional as F
+def eval_ppl(gpt, tokens, ctx):
+    gpt.eval()
+    nlls = []
+    for i in range(0, len(tokens) - 1, ctx):
+        x = tokens[i:i + ctx][None]
+        logits = gpt(x)[:, :-1]  # here
+        nlls.append(F.cross_entropy(logits.flatten(0, 1), x[:, 1:].flatten()).item())
+    return math.exp(sum(nlls) / len(nlls))
+""",
+    "GD628 hf eval": """\
+import torch
+class Runner:
+    def __init__(self, model, loader):
+        self.model = model
+        self.loader = loader
+    def run_eval(self):
+        self.model.eval()
+        loss, n = 0.0, 0
+        for batch in self.loader:
+            out = self.model(**batch)  # here
+            loss += out.loss.item()
+            n += 1
+        self.model.train()
+        return loss / n
+""",
 }
 
 

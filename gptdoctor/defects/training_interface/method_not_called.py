@@ -21,7 +21,7 @@ STATEMENTS = (
 OF_NAMED = {"update": re.compile(r"scaler$"), "cuda": re.compile(r"model|net$|^self$|loss|crit")}
 # Numbers and tables that are taken of tensors and models.
 VALUES = ("item", "tolist", "numpy")
-NUMBERED = re.compile(r"loss|acc|correct|err|metric|norm$|total", re.IGNORECASE)
+NUMBERED = re.compile(r"loss|(^|_)acc(uracy)?$|correct|metric|perplexity", re.IGNORECASE)
 TAKES_NUMBERS = frozenset({"append", "print", "write", "log", "info", "add_scalar", "update"})
 KEEPERS = re.compile(
     r"model|net$|network|policy|actor|critic|optim|opt$|sched|encoder|decoder|head$|scaler$"

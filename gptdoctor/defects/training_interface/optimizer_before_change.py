@@ -16,6 +16,8 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import bodies_of
 
 CODE = "GD622"
+# What is loaded is mostly used, and not trained any further.
+_LOADS = re.compile(r"load|restore|from_|predict|eval")
 # The statement that changes a model, what it adds, and where it stands.
 Found = tuple[ast.stmt, str, Function]
 
@@ -80,7 +82,7 @@ def _changed_by_method(made: str, model: str, init: Function, visit: Visit) -> F
         return None  # it is made anew somewhere
     functions = functions_of(visit.project, visit.module)
     for name, node in owner.methods.items():
-        if name == "__init__" or _runs_early(name, owner):
+        if name == "__init__" or _LOADS.search(name) or _runs_early(name, owner):
             continue
         method = functions[node]
         for one in (inner for statement in node.body for inner in inner_statements(statement)):
