@@ -85,7 +85,8 @@ class _Search:
         made = operation(call, function)
         if made is not None and made[0] in _REDUCING:
             return _keeps_rows(call) and self.value(made[1], function)
-        if made is not None and made[0] in SHAPING | EACH:
+        single = made is not None and made[0] == "squeeze" and not (call.args or call.keywords)
+        if made is not None and made[0] in SHAPING | EACH and not single:
             others = call.args if made[0] in _OF_BOTH else []
             return any(self.value(one, function) for one in (made[1], *others))
         run = function_run(call, function, self.project)

@@ -109,7 +109,7 @@ class L:
     "GD620 groups": """\
 import torch
 def run(backbone, head, loader):
-    opt = torch.optim.SGD([{"params": backbone.parameters}, {"params": head.parameters()}], 0.1)  # here
+    opt = torch.optim.SGD([{"params": backbone.parameters}, {"params": head}], 0.1)  # here
     for x in loader:
         opt.zero_grad()
         head(backbone(x)).mean().backward()
@@ -646,6 +646,18 @@ class M(nn.Module):
         self.opt.zero_grad()
         nn.functional.cross_entropy(self.fc(x), y).backward()
         self.opt.step()
+""",
+    "GD622 told by hand healthy": """\
+import torch
+from torch import nn
+def grow(model, loader):
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.fc = nn.Linear(3, 4)
+    opt.param_groups[0]["params"] = list(model.parameters())
+    for x, y in loader:
+        opt.zero_grad()
+        nn.functional.mse_loss(model(x), y).backward()
+        opt.step()
 """,
     "GD629 with open": """\
 import io

@@ -552,6 +552,14 @@ class T:
     def epoch(self, loader):
         return sum([self.step(x, y).item() for x, y in loader])
 """,
+    "GD645 one target healthy": """\
+import torch.nn.functional as F
+def learn(model, x, y, opt):
+    loss = F.cross_entropy(model(x)[None], y[None], reduction="none").squeeze()
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+""",
     "GD621 rl": """\
 import torch
 from torch.distributions import Categorical

@@ -16,6 +16,8 @@ from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import bodies_of
 
 CODE = "GD622"
+# An optimizer is told of more weights.
+_TELLS = re.compile(r"add_param_group|\[['\"]params['\"]\]")
 # What is loaded is mostly used, and not trained any further.
 _LOADS = re.compile(r"load|restore|from_|predict|eval")
 # The statement that changes a model, what it adds, and where it stands.
@@ -76,7 +78,7 @@ def _behind(statement: ast.stmt, inner: ast.stmt) -> list[ast.stmt]:
 def _changed_by_method(made: str, model: str, init: Function, visit: Visit) -> Found | None:
     """The statement of another method that gives the model new weights, once all is made."""
     owner = init.owner
-    if owner is None or "add_param_group" in owner.text or f"{made}.step" not in owner.text:
+    if owner is None or _TELLS.search(owner.text) or f"{made}.step" not in owner.text:
         return None
     if len(owner.attributes.get(made.removeprefix("self."), [])) != 1:
         return None  # it is made anew somewhere
@@ -147,9 +149,7 @@ def _makes_optimizer(statement: ast.stmt, optimizer: str, model: str) -> bool:
     for node in every_node(statement):
         if isinstance(node, ast.Assign) and optimizer in map(text_of, node.targets):
             return True
-        if isinstance(node, ast.Attribute) and node.attr == "add_param_group":
-            return True
-    return False
+    return _TELLS.search(text_of(statement)) is not None
 
 
 def _goes_on(later: list[ast.stmt], optimizer: str, model: str) -> bool:
