@@ -63,8 +63,8 @@ DEFECT = Defect(
     summary="An nll_loss is given logits, of which nothing has taken the log_softmax.",
     explanation=(
         "nll_loss takes the number at each target and turns its sign; it normalises nothing. Seen "
-        "where the scores come from a linear layer of the class, or from `.logits` of an output, "
-        "and only their shape is changed. Not meant: a network that ends in log_softmax, and "
+        "where the scores come from a linear layer, or from `.logits` of an output, in the same "
+        "function or in a helper or a model in sight, and only their shape is changed. Not meant: a network that ends in log_softmax, and "
         "cross_entropy, which takes it itself."
     ),
     harm=(

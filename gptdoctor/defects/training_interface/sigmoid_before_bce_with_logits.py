@@ -64,7 +64,8 @@ DEFECT = Defect(
     summary="A binary cross-entropy with logits is given probabilities in place of logits.",
     explanation=(
         "binary_cross_entropy_with_logits takes the sigmoid itself. Given a sigmoid, or a softmax, "
-        "it takes that of a number between 0 and 1. Not meant: binary_cross_entropy, which wants "
+        "it takes that of a number between 0 and 1. Seen in the same function, and where a helper "
+        "or a model in sight ends in the sigmoid. Not meant: binary_cross_entropy, which wants "
         "probabilities."
     ),
     harm=(
