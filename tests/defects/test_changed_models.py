@@ -742,6 +742,25 @@ class Engine:
             loss.backward()
             self.optimizer.step()
 """,
+    "GD620 parameters of a space healthy": """\
+import torch
+class Space:
+    def __init__(self):
+        self.parameters = [torch.zeros(3, requires_grad=True)]
+    def fit(self):
+        opt = torch.optim.Adam(self.parameters, lr=0.1)
+        return opt
+""",
+    "GD620 decorated healthy": """\
+import torch
+class M:
+    @property
+    def step(self):
+        return 3
+    @torch.no_grad
+    def look(self):
+        print(f"{self.step} {self.loss}")
+""",
 }
 
 

@@ -674,6 +674,61 @@ def fit(vae, data, epochs):
             optim.step()
             step += 1
 """,
+    "GD621 buffer healthy": """\
+import torch
+import torch.nn.functional as F
+def train(model, loader, opt, k):
+    buffer = []
+    for x, y in loader:
+        loss = F.mse_loss(model(x), y)
+        buffer.append(loss)
+        if len(buffer) == k:
+            opt.zero_grad()
+            torch.stack(buffer).mean().backward()
+            opt.step()
+            buffer.clear()
+""",
+    "GD621 eval list healthy": """\
+import torch
+import torch.nn.functional as F
+def train(model, loader, val, opt):
+    vals = []
+    for x, y in loader:
+        loss = F.mse_loss(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        with torch.no_grad():
+            loss = F.mse_loss(model(val[0]), val[1])
+        vals.append(loss)
+    return vals
+""",
+    "GD621 counts healthy": """\
+import torch
+import torch.nn.functional as F
+def train(model, loader, opt):
+    n, beta_sum, reg_weights = 0, 0.0, []
+    for x, y, reg_weight in loader:
+        aux = model.aux_weight(x)
+        main_loss = F.mse_loss(model(x), y)
+        loss = main_loss + reg_weight * aux.mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        n += len(x)
+        reg_weights.append(reg_weight)
+    return n
+""",
+    "GD626 callback healthy": """\
+import torch
+def f(model, loader, opt):
+    for x in loader:
+        a, b = model(x)
+        opt.zero_grad()
+        a.mean().backward(retain_graph=True)
+        b.mean().backward()
+        opt.step()
+""",
 }
 
 

@@ -264,6 +264,56 @@ class KD(nn.Module):
         p_t = (self.teacher(x) / self.T).softmax(-1).detach()
         return self.T ** 2 * self.criterion(log_s, p_t)
 """,
+    "GD640 wrapped healthy": """\
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 4)
+    def forward(self, x):
+        return self.fc(x)
+def train(model, loader):
+    for x, y in loader:
+        nn.functional.nll_loss(model(x), y).backward()
+def main(loader):
+    model = nn.Sequential(Net(), nn.LogSoftmax(1))
+    train(model, loader)
+""",
+    "GD640 two models healthy": """\
+import torch
+from torch import nn
+class Raw(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 4)
+    def forward(self, x):
+        return self.fc(x)
+class Logs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(3, 4)
+    def forward(self, x):
+        return self.fc(x).log_softmax(-1)
+def train(model, loader):
+    for x, y in loader:
+        nn.functional.nll_loss(model(x), y).backward()
+""",
+    "GD641 gate healthy": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class G(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.g = nn.Linear(3, 3)
+        self.o = nn.Linear(3, 1)
+    def forward(self, x):
+        return self.o(torch.sigmoid(self.g(x)) * x)
+    def loss(self, x, y):
+        out = self(x)
+        return F.binary_cross_entropy_with_logits(out, y) + 0.1 * torch.sigmoid(out).mean()
+""",
     "GD640 script criterion": """\
 import torch
 from torch import nn, optim

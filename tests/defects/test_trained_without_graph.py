@@ -653,6 +653,165 @@ class Runner:
         self.model.train()
         return loss / n
 """,
+    "GD627 ddpg healthy": """\
+import torch
+import torch.nn.functional as F
+class Agent:
+    def __init__(self, actor, critic, target):
+        self.actor, self.critic, self.target = actor, critic, target
+        self.opt = torch.optim.Adam(critic.parameters())
+    @torch.no_grad()
+    def td_target(self, r, s2, d):
+        return r + 0.99 * (1 - d) * self.target(s2, self.actor(s2))
+    def update(self, batch):
+        s, a, r, s2, d = batch
+        y = self.td_target(r, s2, d)
+        q = self.critic(s, a)
+        loss = F.mse_loss(q, y)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+""",
+    "GD627 moco healthy": """\
+import torch
+import torch.nn.functional as F
+def train(enc_q, enc_k, queue, loader, opt, T=0.07):
+    for a, b in loader:
+        q = F.normalize(enc_q(a), dim=1)
+        with torch.no_grad():
+            k = F.normalize(enc_k(b), dim=1)
+        pos = (q * k).sum(1, keepdim=True)
+        neg = q @ queue.t()
+        logits = torch.cat([pos, neg], 1) / T
+        loss = F.cross_entropy(logits, torch.zeros(len(a), dtype=torch.long))
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 frozen encoder list healthy": """\
+import torch
+import torch.nn.functional as F
+def train(enc, heads, loader, opt):
+    for x, ys in loader:
+        with torch.no_grad():
+            z = enc(x)
+        losses = []
+        for head, y in zip(heads, ys):
+            losses.append(F.cross_entropy(head(z), y))
+        loss = torch.stack(losses).mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 prompt tuning healthy": """\
+import torch
+import torch.nn.functional as F
+class P(torch.nn.Module):
+    def __init__(self, lm, n, d):
+        super().__init__()
+        self.lm = lm
+        self.prompt = torch.nn.Parameter(torch.randn(n, d))
+def train(p, loader):
+    opt = torch.optim.Adam([p.prompt])
+    for ids, y in loader:
+        with torch.no_grad():
+            e = p.lm.embed(ids)
+        e = torch.cat([p.prompt.expand(len(ids), -1, -1), e], 1)
+        loss = F.cross_entropy(p.lm(e), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 weights by attribute healthy": """\
+import torch
+import torch.nn.functional as F
+def train(p, loader, opt):
+    for x, y in loader:
+        with torch.no_grad():
+            f = p.backbone(x)
+        loss = F.mse_loss(f * p.scale, y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 eval in the same loop healthy": """\
+import torch
+import torch.nn.functional as F
+def train(model, loader, val, opt):
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        with torch.no_grad():
+            loss = F.cross_entropy(model(x), y)
+            print(loss.item())
+""",
+    "GD627 grad checkpoint healthy": """\
+import torch
+import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
+def train(model, loader, opt):
+    for x, y in loader:
+        with torch.no_grad():
+            h = model.stem(x)
+        out = checkpoint(model.body, h)
+        F.cross_entropy(out, y).backward()
+        opt.step()
+""",
+    "GD627 input gradient healthy": """\
+import torch
+import torch.nn.functional as F
+def dream(model, img, opt, target):
+    img.requires_grad_()
+    with torch.no_grad():
+        goal = model(target)
+    for _ in range(3):
+        loss = F.mse_loss(img, goal)
+        loss.backward()
+        opt.step()
+""",
+    "GD627 gradient cache healthy": """\
+import torch
+import torch.nn.functional as F
+def step(enc, chunks, opt):
+    with torch.no_grad():
+        reps = [enc(c) for c in chunks]
+    reps = torch.cat(reps).detach().requires_grad_()
+    loss = (reps @ reps.t()).log_softmax(1).diag().neg().mean()
+    loss.backward()
+    opt.step()
+""",
+    "GD627 gradient cache in two names healthy": """\
+import torch
+import torch.nn.functional as F
+def step(enc, chunks, opt):
+    with torch.no_grad():
+        raw = torch.cat([enc(c) for c in chunks])
+    leaf = raw.clone()
+    leaf.requires_grad = True
+    loss = F.mse_loss(leaf, leaf.flip(0))
+    loss.backward()
+    opt.step()
+""",
+    "GD628 tta healthy": """\
+import torch
+def adapt_all(model, loader):
+    model.eval()
+    out = []
+    for x in loader:
+        p = model(x).softmax(-1)
+        ent = -(p * p.clamp_min(1e-9).log()).sum(-1).mean()
+        torch.autograd.grad(ent, list(model.parameters()))
+        out.append(ent.item())
+    return out
+""",
+    "GD628 returns features healthy": """\
+import torch
+def features(model, loader):
+    model.eval()
+    return torch.cat([model(x) for x in loader])
+""",
 }
 
 

@@ -64,8 +64,8 @@ DEFECT = Defect(
     explanation=(
         "nll_loss takes the number at each target and turns its sign; it normalises nothing. Seen "
         "where the scores come from a linear layer, or from `.logits` of an output, in the same "
-        "function or in a helper or a model in sight, and only their shape is changed. Not meant: a "
-        "network that ends in log_softmax, and cross_entropy, which takes it itself."
+        "function or in a helper or a model in sight, and only their shape is changed. Not meant: "
+        "a network that ends in log_softmax, and cross_entropy, which takes it itself."
     ),
     harm=(
         "The loss falls without end while the logits of all targets grow: nothing is learned of "
