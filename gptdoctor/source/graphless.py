@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from gptdoctor.source.flow_bindings import Binding
@@ -19,6 +19,7 @@ from gptdoctor.source.training_events import source_of
 from gptdoctor.source.value_ways import SHAPING
 
 DEEPEST = 16  # from name to name, from operation to operation, and into helpers
+MOST = 600  # expressions of one loss: sums of sums in loops have no end
 MOST_HELPERS = 3  # helpers of helpers of helpers
 # What is handed to a step of training under these names is its batch, and no network's result.
 DATA = re.compile(
@@ -68,12 +69,14 @@ def graph_of(value: ast.expr, frame: Frame) -> Graph:
 class _Search:
     depth: int = 0
     seen: frozenset[Binding] = frozenset()
+    asked: list[ast.expr] = field(default_factory=list)  # by all that belong to one question
 
     def value(self, value: ast.expr, frame: Frame) -> Graph:
         """Whether an expression has a graph."""
-        if self.depth > DEEPEST:
+        self.asked.append(value)
+        if self.depth > DEEPEST or len(self.asked) > MOST:
             return Graph.MAYBE
-        further = _Search(self.depth + 1, self.seen)
+        further = replace(self, depth=self.depth + 1)
         made = computes(value) and called_name(value) not in _KEEPING
         if made and is_off(value, frame) and not switches_on(value, frame):
             return Graph.NONE
@@ -103,7 +106,7 @@ class _Search:
         fresh = [one for one in found if one not in self.seen]
         if not found:
             return self._outer(name, frame)
-        further = _Search(self.depth, self.seen | set(fresh))
+        further = replace(self, seen=self.seen | set(fresh))
         return _joined(further._bound(one, frame) for one in fresh) if fresh else Graph.DATA
 
     def _outer(self, name: ast.Name, frame: Frame) -> Graph:
@@ -114,7 +117,7 @@ class _Search:
         if home is frame or not found:
             return Graph.MAYBE
         fresh = [one for one in found if one not in self.seen]
-        further = _Search(self.depth, self.seen | set(fresh))
+        further = replace(self, seen=self.seen | set(fresh))
         return _joined(further._bound(one, home) for one in fresh) if fresh else Graph.DATA
 
     def _bound(self, binding: Binding, frame: Frame) -> Graph:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_calls import callers_here
@@ -15,6 +15,7 @@ from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import SHAPING, Way, keyword, operation, ways_of
 
 DEEPEST = 12  # operations, names and helpers, one behind the other
+MOST = 300  # expressions of one loss
 # What is done to each number by itself.
 EACH = frozenset(
     {
@@ -38,12 +39,14 @@ def is_unreduced(value: ast.expr, function: Function, project: Project) -> bool:
 class _Search:
     project: Project
     depth: int = 0
+    asked: list[ast.expr] = field(default_factory=list)  # by all that belong to one question
 
     def value(self, value: ast.expr, function: Function) -> bool:
         """Whether an expression has a number for each target."""
-        if self.depth > DEEPEST:
+        self.asked.append(value)
+        if self.depth > DEEPEST or len(self.asked) > MOST:
             return False
-        further = _Search(self.project, self.depth + 1)
+        further = replace(self, depth=self.depth + 1)
         if isinstance(value, ast.Name):
             return further._name(value, function)
         if isinstance(value, ast.BinOp):
