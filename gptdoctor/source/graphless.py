@@ -5,18 +5,21 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
+from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.names import called_name
 from gptdoctor.source.training_events import source_of
 from gptdoctor.source.value_ways import SHAPING
 
 DEEPEST = 16  # from name to name, from operation to operation, and into helpers
+MOST = 600  # expressions of one loss: sums of sums in loops have no end
 MOST_HELPERS = 3  # helpers of helpers of helpers
 # What is handed to a step of training under these names is its batch, and no network's result.
 DATA = re.compile(
@@ -28,7 +31,8 @@ DATA = re.compile(
 )
 # Who gives batches: a loader, an iterator over one, a helper that fetches the next.
 FETCHES = re.compile(
-    r"loader|batch|dataset|sampl|fetch|^(next|iter|data|zip|range|rand\w*|zeros|ones|arange)$"
+    r"^(get|next|load|sample|fetch|draw|make|prepare|random)_?\w*(batch\w*|data|samples?)$"
+    r"|^\w*(loader|dataset)$|^(next|iter|data|zip|range|rand\w*|zeros|ones|arange|sample)$"
     r"|^(tqdm|enumerate|split|chunk)$",
     re.IGNORECASE,
 )
@@ -65,12 +69,14 @@ def graph_of(value: ast.expr, frame: Frame) -> Graph:
 class _Search:
     depth: int = 0
     seen: frozenset[Binding] = frozenset()
+    asked: list[ast.expr] = field(default_factory=list)  # by all that belong to one question
 
     def value(self, value: ast.expr, frame: Frame) -> Graph:
         """Whether an expression has a graph."""
-        if self.depth > DEEPEST:
+        self.asked.append(value)
+        if self.depth > DEEPEST or len(self.asked) > MOST:
             return Graph.MAYBE
-        further = _Search(self.depth + 1, self.seen)
+        further = replace(self, depth=self.depth + 1)
         made = computes(value) and called_name(value) not in _KEEPING
         if made and is_off(value, frame) and not switches_on(value, frame):
             return Graph.NONE
@@ -100,7 +106,7 @@ class _Search:
         fresh = [one for one in found if one not in self.seen]
         if not found:
             return self._outer(name, frame)
-        further = _Search(self.depth, self.seen | set(fresh))
+        further = replace(self, seen=self.seen | set(fresh))
         return _joined(further._bound(one, frame) for one in fresh) if fresh else Graph.DATA
 
     def _outer(self, name: ast.Name, frame: Frame) -> Graph:
@@ -111,7 +117,7 @@ class _Search:
         if home is frame or not found:
             return Graph.MAYBE
         fresh = [one for one in found if one not in self.seen]
-        further = _Search(self.depth, self.seen | set(fresh))
+        further = replace(self, seen=self.seen | set(fresh))
         return _joined(further._bound(one, home) for one in fresh) if fresh else Graph.DATA
 
     def _bound(self, binding: Binding, frame: Frame) -> Graph:
@@ -151,8 +157,11 @@ class _Search:
         name = called_name(call)
         if name in CUTTING or (isinstance(call.func, ast.Name) and name in PLAIN_BUILTINS):
             return Graph.DATA
-        if frame.called(call) is not None:
-            made = self._helper(call, frame)
+        callee = _run(call, frame)
+        if callee is not None:
+            made = self._helper(callee, call, frame)
+        elif name[:1].isupper() and not FETCHES.search(name):
+            return Graph.MAYBE  # a layer or a weight that is made here
         elif is_loss(call, frame) or _is_function_of_torch(call, frame):
             made = self._all(_given(call, frame), frame)
         else:
@@ -170,14 +179,19 @@ class _Search:
             return received
         return _joined([received, self._all(call.args, frame)])
 
-    def _helper(self, call: ast.Call, frame: Frame) -> Graph:
+    def _helper(self, callee: Function, call: ast.Call, frame: Frame) -> Graph:
         """What a helper in sight returns."""
-        callee = frame.called(call)
-        if callee is None or frame.depth >= MOST_HELPERS or frame.runs(callee.node):
+        if frame.depth >= MOST_HELPERS or frame.runs(callee.node):
             return Graph.MAYBE
         if SWITCHES_ON.search(source_of(callee)) or not callee.returned:
             return Graph.MAYBE
         return self._all(callee.returned, frame.enter(callee, call))
+
+
+def _run(call: ast.Call, frame: Frame) -> Function | None:
+    """The function that a call runs: a helper, or a method of a model in sight."""
+    function = frame.function or script_of(frame.module)
+    return frame.called(call) or function_run(call, function, frame.project)
 
 
 def computes(value: ast.AST) -> bool:
@@ -204,6 +218,7 @@ def is_loss(call: ast.Call, frame: Frame) -> bool:
     made = frame.attribute_values(func)
     if isinstance(func, ast.Name):
         made = [one.value for one in frame.bound(func.id)[1] if one.value is not None]
+    made = [one for one in made if not isinstance(one, ast.Name)]  # an argument of the constructor
     if made:
         return all(_makes_loss(one, frame) for one in made)
     name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
@@ -216,7 +231,7 @@ def _makes_loss(value: ast.expr, frame: Frame) -> bool:
 
 
 def _is_function_of_torch(call: ast.Call, frame: Frame) -> bool:
-    """Whether a call is a function of torch's: its result has a graph where what it is given has."""
+    """Whether a call is a function of torch's, whose result has a graph if what it is given has."""
     name = frame.module.names.called(call) or ""
     return name.startswith("torch.") and name.rpartition(".")[2][:1].islower()
 

@@ -22,12 +22,16 @@ DEEPEST = 4  # from name to name, and from caller to caller
 # They give back what they are called on, or given, as a network of the same results.
 _SAME = frozenset({"to", "cuda", "cpu", "eval", "train", "half", "float", "double", "bfloat16"})
 _WRAPPERS = frozenset({"compile", "DataParallel", "DistributedDataParallel", "prepare_model"})
+# Nothing of the project's stands behind these, which is said before anything is looked up.
+_OTHERS = ("torch.", "math.", "numpy.", "einops.")
 # Under these names a function gets the model of its file, where that has a single one.
 _MODEL_NAME = re.compile(r"^(model|net|network|classifier|student|policy|module|m)$")
 
 
 def function_run(call: ast.Call, function: Function, project: Project) -> Function | None:
     """The function that a call runs: of the project, a method, or `forward` of a network."""
+    if (function.module.names.called(call) or "").startswith(_OTHERS):
+        return None
     known = callee_of(project, function, call)
     if known is not None:
         return known
@@ -66,6 +70,8 @@ def network_at(
         owner = function.owner
         return owner if owner is not None and project.is_network(owner) else None
     bindings = function.reaching(value)
+    if not bindings and value.id in function.module.names.aliases:
+        return None
     if not bindings and function.node is not script_of(function.module).node:
         function = script_of(function.module)
         bindings = function.bindings.by_name.get(value.id, [])
@@ -127,8 +133,9 @@ def _annotated(name: str, function: Function, project: Project) -> ClassInfo | N
     for one in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         if one.arg == name and one.annotation is not None:
             note = one.annotation
-            quoted = isinstance(note, ast.Constant) and isinstance(note.value, str)
-            named = str(note.value) if quoted else function.module.names.qualified(note)
+            named = function.module.names.qualified(note)
+            if isinstance(note, ast.Constant) and isinstance(note.value, str):
+                named = note.value
             info = project.class_named(named, function.module) if named else None
             return info if info is not None and project.is_network(info) else None
     return None

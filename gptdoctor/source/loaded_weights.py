@@ -1,4 +1,4 @@
-"""Whether all that is taken of a loaded checkpoint are its weights, as far as they can be followed."""
+"""Whether all that is taken of a loaded checkpoint are its weights."""
 
 from __future__ import annotations
 
@@ -122,15 +122,16 @@ class _Search:
             return self._keyed(call.args[0] if call.args else None, call, function)
         return [(call, function)] if method.attr in _TABLES | _TENSORS else None
 
-    def _given(
-        self, call: ast.Call, function: Function
-    ) -> list[tuple[ast.AST, Function]] | None:
+    def _given(self, call: ast.Call, function: Function) -> list[tuple[ast.AST, Function]] | None:
         name = called_name(call)
         if name in _LOADS | _WRITES:
             self.loads = True
             return []
         if name in _LOOKS:
             return []
+        grown = call.func.value if isinstance(call.func, ast.Attribute) else None
+        if name == "update" and isinstance(grown, ast.Name):
+            return self._reads(grown.id, function)
         return [(call, function)] if name in _TABLES else None
 
     def _bound(

@@ -250,10 +250,13 @@ def _calls_of_free(
     name: str, role: Role | None, function: Function
 ) -> Iterator[tuple[Function, ast.Call]]:
     """The calls of a name in a function, where all that binds it has a role, or nothing does."""
+    wanted = {role} if role else set()
     for node in own_nodes(function.node):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == name:
-            if {one.role for one in function.reaching(node.func)} == ({role} if role else set()):
-                yield function, node
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        own = node.func.id == name
+        if own and {one.role for one in function.reaching(node.func)} == wanted:
+            yield function, node
 
 
 def _arguments(call: ast.Call) -> list[ast.expr]:

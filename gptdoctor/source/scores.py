@@ -60,17 +60,26 @@ class _Search:
         source, binding = way.source, way.binding
         if source is None or (binding is not None and binding.role is not Role.ITEM):
             return None
-        item = None if binding is None else binding.index
+        item = _picked(way) if binding is None else binding.index
+        if binding is not None and isinstance(source, ast.GeneratorExp | ast.ListComp):
+            source, binding, item = source.elt, None, None  # p, q = (softmax(t) for t in (a, b))
         kind = _kind(source, function) if binding is None else ""
-        kind = kind or self._returned(source, item, function) or self._scaled(source, function)
+        unpacked = binding is not None
+        kind = (
+            kind
+            or self._returned(source, item, unpacked, function)
+            or self._scaled(source, function)
+        )
         return Scores(kind=kind, made=source) if kind else None
 
-    def _returned(self, call: ast.expr, item: int | None, function: Function) -> str:
+    def _returned(
+        self, call: ast.expr, item: int | str | None, unpacked: bool, function: Function
+    ) -> str:
         """What the function of the project returns that a call runs, or one item of it."""
         if self.project is None or self.depth >= MOST_CALLS or not isinstance(call, ast.Call):
             return ""
         run = function_run(call, function, self.project)
-        given = [] if run is None else [_item(one, item) for one in run.returned]
+        given = [] if run is None else [_item(one, item, unpacked=unpacked) for one in run.returned]
         if run is None or not given or "yield" in run.text:
             return ""
         found = [
@@ -99,12 +108,25 @@ def _picked_from(value: ast.expr, function: Function) -> list[ast.expr]:
     return [made[1]] if made and made[0] in _PICKING else shaped_from(value, function)
 
 
-def _item(value: ast.expr, item: int | None) -> ast.expr | None:
+def _picked(way: Way) -> int | str | None:
+    """Which item of a tuple or a table a way takes first: "logits" of `model(x)["logits"]`."""
+    taken = [one.slice for one in way.steps if isinstance(one, ast.Subscript)]
+    last = taken[-1] if taken else None
+    key = last.value if isinstance(last, ast.Constant) else None
+    return key if isinstance(key, int | str) else None
+
+
+def _item(value: ast.expr, item: int | str | None, *, unpacked: bool) -> ast.expr | None:
     """What an item of a returned value is, or the whole of it."""
-    if item is None:
-        return None if isinstance(value, ast.Tuple | ast.Dict) else value
-    several = isinstance(value, ast.Tuple) and len(value.elts) > item
-    return value.elts[item] if several and isinstance(value, ast.Tuple) else None
+    if isinstance(value, ast.Dict):
+        pairs = zip(value.keys, value.values, strict=True)
+        named = [one for key, one in pairs if isinstance(key, ast.Constant) and key.value == item]
+        return named[0] if named else None
+    if isinstance(value, ast.Tuple):
+        known = isinstance(item, int) and item < len(value.elts)
+        return value.elts[item] if known and isinstance(item, int) else None
+    # A row of a tensor is of its kind; what a call is unpacked to is not known.
+    return None if unpacked or isinstance(item, str) else value
 
 
 def _kind(source: ast.expr, function: Function) -> str:
@@ -120,6 +142,8 @@ def _is_raw(value: ast.expr, function: Function) -> bool:
     """Whether a value is what a layer without an activation gives, alone or last in a stack."""
     if function.module.names.called(value) == "torch.nn.functional.linear":
         return True
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
+        return ".weight" in ast.unparse(value.right)  # a head that is tied to the embedding
     built = built_at(value.func, function) if isinstance(value, ast.Call) else []
     return bool(built) and all(_ends_linear(one, function) for one in built)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_calls import callers_here
@@ -12,9 +12,10 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.loss_calls import FUNCTIONAL
 from gptdoctor.source.project import Project
-from gptdoctor.source.value_ways import SHAPING, keyword, operation, ways_of
+from gptdoctor.source.value_ways import SHAPING, Way, keyword, operation, ways_of
 
 DEEPEST = 12  # operations, names and helpers, one behind the other
+MOST = 300  # expressions of one loss
 # What is done to each number by itself.
 EACH = frozenset(
     {
@@ -24,6 +25,8 @@ EACH = frozenset(
 )
 # Of these another tensor is made, of the same form or a larger one, of both that they are given.
 _OF_BOTH = frozenset({"mul", "div", "add", "sub"})
+# Along a dimension behind the first they leave a number for each row.
+_REDUCING = frozenset({"sum", "mean", "amax", "max", "logsumexp", "nansum", "nanmean"})
 _HOMES = frozenset({"torch.nn", "torch.nn.modules.loss"})
 
 
@@ -36,12 +39,14 @@ def is_unreduced(value: ast.expr, function: Function, project: Project) -> bool:
 class _Search:
     project: Project
     depth: int = 0
+    asked: list[ast.expr] = field(default_factory=list)  # by all that belong to one question
 
     def value(self, value: ast.expr, function: Function) -> bool:
         """Whether an expression has a number for each target."""
-        if self.depth > DEEPEST:
+        self.asked.append(value)
+        if self.depth > DEEPEST or len(self.asked) > MOST:
             return False
-        further = _Search(self.project, self.depth + 1)
+        further = replace(self, depth=self.depth + 1)
         if isinstance(value, ast.Name):
             return further._name(value, function)
         if isinstance(value, ast.BinOp):
@@ -56,12 +61,24 @@ class _Search:
 
     def _name(self, name: ast.Name, function: Function) -> bool:
         ways = ways_of(name, function, lambda *_: [], scaled=True)
-        return bool(ways) and all(
-            one.binding is None
-            and one.source is not None
-            and not isinstance(one.source, ast.Name)
-            and self.value(one.source, function)
-            for one in ways
+        return bool(ways) and all(self._way(one, function) for one in ways)
+
+    def _way(self, way: Way, function: Function) -> bool:
+        source, binding = way.source, way.binding
+        if source is None or isinstance(source, ast.Name):
+            return False
+        if binding is None:
+            return self.value(source, function)
+        if binding.role is not Role.ITEM or not isinstance(source, ast.Call):
+            return False
+        run, index = function_run(source, function, self.project), binding.index or 0
+        items = [] if run is None else run.returned
+        return bool(items) and all(
+            isinstance(one, ast.Tuple)
+            and len(one.elts) == binding.among
+            and run is not None
+            and self.value(one.elts[index], run)
+            for one in items
         )
 
     def _call(self, call: ast.Call, function: Function) -> bool:
@@ -69,13 +86,35 @@ class _Search:
         if settings is not None:
             return _says_none(settings)
         made = operation(call, function)
-        if made is not None and made[0] in SHAPING | EACH:
+        if made is not None and made[0] in _REDUCING:
+            return _keeps_rows(call) and self.value(made[1], function)
+        single = made is not None and made[0] == "squeeze" and not (call.args or call.keywords)
+        if made is not None and made[0] in SHAPING | EACH and not single:
             others = call.args if made[0] in _OF_BOTH else []
             return any(self.value(one, function) for one in (made[1], *others))
         run = function_run(call, function, self.project)
-        return run is not None and bool(run.returned) and "yield" not in run.text and all(
-            self.value(one, run) for one in run.returned
+        return (
+            run is not None
+            and bool(run.returned)
+            and "yield" not in run.text
+            and all(self.value(one, run) for one in run.returned)
         )
+
+
+def _keeps_rows(call: ast.Call) -> bool:
+    """Whether a reduction is told dimensions, and not the first: `.sum(1)`, `.mean(dim=(1, 2))`.
+
+    The last one may be the first.
+    """
+    method = isinstance(call.func, ast.Attribute) and len(call.args) > 0
+    given = keyword(call, "dim", "axis")
+    if given is None and method:
+        given = call.args[-1]
+    dims = given.elts if isinstance(given, ast.Tuple | ast.List) else [given]
+    return all(
+        isinstance(one, ast.Constant) and isinstance(one.value, int) and one.value >= 1
+        for one in dims
+    )
 
 
 def _is_several(index: ast.expr) -> bool:

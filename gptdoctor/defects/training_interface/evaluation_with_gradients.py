@@ -11,11 +11,12 @@ from gptdoctor.defect import Defect, Named, Visit, calls
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_calls import callers
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
 from gptdoctor.source.names import called_name
+from gptdoctor.source.statements import bodies_of
 from gptdoctor.source.training_events import source_of
 
 CODE = "GD628"
@@ -52,6 +53,9 @@ NAMES = (
 )
 # A function with these words makes gradients, or says that it makes none.
 GRADIENTS = re.compile(r"backward|grad\b|no_grad|inference|grad_enabled|\.step\(|requires_grad")
+TRAINS = re.compile(r"backward\(|\.step\(")
+# These switch gradients off somewhere: which lines they mean is not asked.
+MODES = re.compile(r"set_grad_enabled|requires_grad_\(False|requires_grad = False")
 # What these open has nothing to do with gradients.
 NO_MODE = re.compile(r"autocast|tqdm|open\(|progress|profil|record_function|alive_bar")
 MODEL_NAME = re.compile(r"^(self\.)?(_?model|net|network|classifier|encoder|lm|gpt|module)$")
@@ -72,11 +76,53 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`model.eval()` in a function of any name, which then goes through its data."""
-    function = visit.flow
-    if function is None or not isinstance(node, ast.Call) or node.args or function.name in NAMES:
+    function = visit.flow or script_of(visit.module)
+    if not isinstance(node, ast.Call) or node.args or function.name in NAMES:
         return
-    if not HOOKS.search(function.name) and not DRAWS.search(function.text):
+    if HOOKS.search(function.name) or DRAWS.search(function.text):
+        return
+    if visit.flow is None or TRAINS.search(function.text):
+        yield from _judge_phase(node, function, visit)
+    else:
         yield from _judge(function, visit)
+
+
+def _judge_phase(mode: ast.Call, function: Function, visit: Visit) -> Iterator[Suspicion]:
+    """The loops between `model.eval()` and `model.train()`, where training stands around them."""
+    model = text_of(mode.func.value) if isinstance(mode.func, ast.Attribute) else ""
+    if MODES.search(function.text) or function.node.decorator_list:
+        return
+    for loop in _loops_behind(mode, model, visit):
+        if GRADIENTS.search(text_of(loop)) or not _takes_numbers(loop, function):
+            continue
+        calls = [one for one in own_nodes(loop) if isinstance(one, ast.Call)]
+        call = next((one for one in calls if text_of(one.func) == model), None)
+        if call is not None and not _in_a_mode(call, function.node):
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(call),
+                symbol=function.symbol,
+                message=(
+                    f"`{text_of(call)}` makes a graph that the loop behind `{text_of(mode)}` never "
+                    "uses: nothing switches gradients off"
+                ),
+                extent=(loop.lineno, loop.end_lineno or loop.lineno),
+            )
+            return
+
+
+def _loops_behind(mode: ast.Call, model: str, visit: Visit) -> Iterator[ast.For]:
+    """The loops that follow `model.eval()` in its block, until the model is to train."""
+    statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
+    around = [one for one in visit.parents if one is not statement]
+    bodies = [body for body in bodies_of(around[-1]) if any(one is statement for one in body)]
+    for one in bodies[0] if bodies else []:
+        if start(one) <= start(mode):
+            continue
+        if f"{model}.train()" in text_of(one):
+            return
+        if isinstance(one, ast.For):
+            yield one
 
 
 def _judge(function: Function, visit: Visit) -> Iterator[Suspicion]:
@@ -109,7 +155,9 @@ def _evaluated(function: Function, visit: Visit) -> tuple[ast.Call, Function] | 
             if isinstance(node, ast.Call) and _is_model(node, function):
                 return None if _in_a_mode(node, function.node) else (node, function)
         for node in own_nodes(loop):
-            helper = callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            helper = (
+                callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            )
             call = None if helper is None else _measured(helper, visit)
             if call is not None and helper is not None and isinstance(node, ast.Call):
                 return None if _in_a_mode(node, function.node) else (call, helper)

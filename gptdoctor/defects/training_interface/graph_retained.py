@@ -129,12 +129,26 @@ def _carries(turn: Stretch) -> bool:
         if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store):
             return True
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            if _is_detached(node, own):
+                continue
             known = bindings.by_name.get(node.id, [])
             inside = [one for one in known if start(own) <= one.since <= _last(own)]
             before = [one for one in bindings.reaching(node.id, start(node)) if one not in inside]
             if any(one.role is not Role.CHANGED and one.value for one in inside) and before:
                 return True
     return False
+
+
+def _is_detached(state: ast.Name, turn: ast.AST) -> bool:
+    """Whether a state is cut off its graph in every turn: `h = h.detach()`."""
+    body = getattr(turn, "body", [])
+    return any(
+        isinstance(one, ast.Assign)
+        and re.search(r"\.detach\(", text_of(one.value)) is not None
+        and text_of(one.targets[0]) == state.id
+        and re.search(rf"\b{state.id}\b", text_of(one.value)) is not None
+        for one in body
+    )
 
 
 def _last(loop: ast.stmt) -> tuple[int, int]:
@@ -163,8 +177,9 @@ DEFECT = Defect(
     explanation=(
         "`retain_graph=True` keeps the activations for another backward pass through the same "
         "graph. Looked at: a loop that steps, or a function that is one step, with one backward "
-        "pass, of a loss that the same turn computes. Not meant: two losses over one graph, penalties on gradients, and a state that "
-        "goes from turn to turn, though there `detach()` is mostly what was wanted."
+        "pass, of a loss that the same turn computes. Not meant: two losses over one graph, "
+        "penalties on gradients, and a state that goes from turn to turn, though there "
+        "`detach()` is mostly what was wanted."
     ),
     harm=(
         "The activations of a turn stay in memory while the next one runs, up to twice the memory; "

@@ -87,8 +87,8 @@ DEFECT = Defect(
     explanation=(
         "F.kl_div(input, target) wants input as logarithms of the student's probabilities, and "
         "target as probabilities, or as logarithms with log_target=True. Seen where softmax, "
-        "sigmoid or a linear layer makes the first, or where the second does not fit log_target: in "
-        "the same function, or in helpers and models in sight."
+        "sigmoid or a linear layer makes the first, or where the second does not fit log_target, "
+        "in the same function, or in helpers and models in sight."
     ),
     harm=(
         "What comes out is no divergence: it may be negative, is not smallest where both agree, "

@@ -73,9 +73,9 @@ DEFECT = Defect(
     summary="A logarithm is taken of what softmax gave, in two steps where one is safe.",
     explanation=(
         "softmax comes to 0 for what is some hundred below the largest in float32, and some tens "
-        "in half precision; the logarithm of that is -inf. log_softmax never gets there. Not "
-        "meant: probabilities that are kept away from 0 first, and functions that draw tokens or "
-        "record no gradients."
+        "in half precision; the logarithm of that is -inf. log_softmax never gets there. The "
+        "softmax may be a helper's or a model's in sight. Not meant: probabilities that are kept "
+        "away from 0 first, and functions that draw tokens or record no gradients."
     ),
     harm="One very unlikely target makes the loss infinite, and all weights NaN after the step.",
     confirmed_by=(

@@ -28,9 +28,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(loss, backward.node, _made_off(loss, stretch.frame), visit)
 
 
-def _suspicion(
-    loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: Visit
-) -> Suspicion:
+def _suspicion(loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: Visit) -> Suspicion:
     """At what made the loss without a graph; where its parts were made so, at the backward pass."""
     what, place = f"`{text_of(loss)}` is made of what was", backward
     if made is not None:
@@ -100,10 +98,11 @@ DEFECT = Defect(
     summary="backward is called on a loss that was computed with gradients switched off.",
     explanation=(
         "Under `torch.no_grad()` or `torch.inference_mode()`, as a block or above the function, "
-        "no graph is made, and `loss.backward()` has nothing to go back through. Looked at: a loss "
-        "of which every assignment in the function stands in such a block. Not meant: blocks "
-        "inside that switch gradients on again; losses that are put together outside as well; "
-        "calls that are tried to see them fail."
+        "or behind `torch.set_grad_enabled(False)`, no graph is made, and `loss.backward()` has "
+        "nothing to go back through. Looked at: a loss that is computed there, or that a loss of "
+        "torch's or other operations make of logits from there and of data alone; helpers in sight "
+        "are followed. Not meant: blocks inside that switch gradients on again; losses of which "
+        "any part may have a graph; calls that are tried to see them fail."
     ),
     harm=(
         "torch stops with 'element 0 of tensors does not require grad'; nothing can be trained by "

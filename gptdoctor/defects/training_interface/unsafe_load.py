@@ -81,8 +81,9 @@ DEFECT = Defect(
         "refuses that unless it is told `weights_only=False`; before, it had to be told "
         "`weights_only=True`. Looked at: an explicit False, in the call or in its table of "
         "options, where what is loaded only goes into `load_state_dict`, renamed or not, and "
-        "nothing else is read but counts of epochs and steps. Not meant: a call without the argument, which a present torch makes "
-        "safe; checkpoints that hold more than tensors and plain values."
+        "nothing else is read but counts of epochs and steps. Not meant: a call without the "
+        "argument, which a present torch makes safe; checkpoints that "
+        "hold more than tensors and plain values."
     ),
     harm=(
         "Nothing for training; a checkpoint from elsewhere can do on the machine whatever its "
