@@ -30,16 +30,19 @@ def padding_trained(loss: LossCall, project: Project) -> str:
         return ""
     if not _has_own_targets(loss):
         return ""
-    owner = loss.function.owner
-    networks = [owner] if owner is not None and project.is_network(owner) else []
-    networks = networks or [
-        network_at(way.source.func, loss.function, project)
-        for way in ways_of(loss.scores, loss.function, shaped_from)
-        if isinstance(way.source, ast.Call)
-    ]
-    told = {"" if one is None else _padding(one) for one in networks}
+    told = {"" if one is None else _padding(one) for one in _networks(loss, project)}
     padding = told.pop() if len(told) == 1 else ""
     return "" if ENDS.search(padding) else padding
+
+
+def _networks(loss: LossCall, project: Project) -> list[ClassInfo | None]:
+    """The network whose method computes a loss, or those whose scores it is given."""
+    owner = loss.function.owner
+    if owner is not None and project.is_network(owner):
+        return [owner]
+    ways = ways_of(loss.scores, loss.function, shaped_from)
+    calls = [one.source for one in ways if isinstance(one.source, ast.Call)]
+    return [network_at(one.func, loss.function, project) for one in calls]
 
 
 def _is_kept_apart(loss: LossCall) -> bool:

@@ -186,7 +186,8 @@ ACROSS = {
     "one name each": "flat = z.flatten(0, 1)\n    goal = y.reshape(-1)\n"
     "    return F.cross_entropy(flat[:-1], goal[1:])",
     "rolled as one row": "return F.cross_entropy(z.view(-1, 9), y.flatten().roll(-1))",
-    "rolled without a dimension": "return F.cross_entropy(z.view(-1, 9), torch.roll(y, -1).view(-1))",
+    "rolled without a dimension": "return F.cross_entropy("
+    "z.view(-1, 9), torch.roll(y, -1).view(-1))",
     "joined again": "flat, goal = z.flatten(0, 1), y.view(-1)\n"
     "    return F.cross_entropy(flat, torch.cat([goal[1:], goal[:1]]))",
     "changed in type": "flat, goal = z.flatten(0, 1), y.flatten()\n"

@@ -90,9 +90,10 @@ def _is_promised(labels: str, function: Function, owner: ClassInfo, project: Pro
 def _optional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
     """The parameters that are None unless they are given."""
     arguments = [*node.args.posonlyargs, *node.args.args]
-    defaults = dict(zip(reversed(arguments), reversed(node.args.defaults), strict=False))
-    defaults.update(zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True))
-    return {one.arg for one, value in defaults.items() if is_none(value)}
+    plain = zip(reversed(arguments), reversed(node.args.defaults), strict=False)
+    named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    pairs: list[tuple[ast.arg, ast.expr | None]] = [*plain, *named]
+    return {one.arg for one, value in pairs if value is not None and is_none(value)}
 
 
 def _argument(node: ast.FunctionDef, name: str) -> ast.AST:
