@@ -64,9 +64,23 @@ def _moved(built: ast.expr) -> ast.expr:
 def layer_kind(built: ast.expr, function: Function) -> str:
     """The operation of a layer of torch's, or of the last one of a Sequential; "" for others."""
     if _is_stack(built) and isinstance(built, ast.Call) and built.args:
-        last = built.args[-1]
-        return "" if isinstance(last, ast.Starred) else layer_kind(last, function)
+        last = _last_layer(built.args)
+        return "" if last is None else layer_kind(last, function)
     return LAYERS.get(function.module.names.called(built) or "", "")
+
+
+def _last_layer(given: list[ast.expr]) -> ast.expr | None:
+    """The last layer that a Sequential is given: one by one, as a list, or in a table by name."""
+    last = given[-1]
+    if isinstance(last, ast.Starred):
+        last = last.value
+        layers = last.elts if isinstance(last, ast.List | ast.Tuple) else []
+        return _last_layer(layers) if layers else None
+    if called_name(last) == "OrderedDict" and isinstance(last, ast.Call) and last.args:
+        pairs = last.args[0].elts if isinstance(last.args[0], ast.List | ast.Tuple) else []
+        pair = pairs[-1] if pairs else None
+        return pair.elts[-1] if isinstance(pair, ast.Tuple) and pair.elts else None
+    return last
 
 
 def _is_stack(built: ast.expr) -> bool:

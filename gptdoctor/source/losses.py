@@ -170,10 +170,16 @@ def _takes(project: Project, info: ClassInfo, user: ast.stmt) -> bool:
     text = info.module.lines_of(user)
     if info.name in text and info.name in _annotations(user):
         return True
-    if not isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef):
-        return False
-    given = any(_NETWORK.match(one.arg) for one in parameters(user))
+    given = any(_NETWORK.match(one.arg) for one in _given(user))
     return f"{info.name}(" in text or (given and only_network(project, info.module) is info)
+
+
+def _given(user: ast.stmt) -> list[ast.arg]:
+    """The parameters of a function, or of a class's constructor."""
+    if isinstance(user, ast.ClassDef):
+        makers = (one for one in user.body if getattr(one, "name", "") == "__init__")
+        user = next(makers, user)
+    return parameters(user) if isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef) else []
 
 
 def _annotations(user: ast.AST) -> Iterator[str]:

@@ -189,7 +189,8 @@ def _recognised(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Event
     if name == "zero_grad":
         return Event(Kind.CLEAR, call, frame, subject, path)
     if name in ("eval", "train") and len(call.args) <= 1:
-        off = [one for one in call.args if isinstance(one, ast.Constant) and one.value is False]
+        given = [*call.args, *(one.value for one in call.keywords)]
+        off = [one for one in given if isinstance(one, ast.Constant) and one.value is False]
         kind = Kind.EVAL if name == "eval" or off else Kind.TRAIN
         return Event(kind, call, frame, subject, path)
     if name == "unscale_":

@@ -170,6 +170,8 @@ def _size(call: ast.Call, index: int, keyword: str) -> str | None:
         if not isinstance(value.slice, ast.Constant) or not isinstance(value.slice.value, str):
             return text_of(value)  # sizes[0]: the number is a place, and no size
         value = value.slice
+    if called_name(value) == "len" and isinstance(value, ast.Call) and len(value.args) == 1:
+        return f"{text_of(value.args[0])}()"  # as many as there are letters, whatever their list
     if isinstance(value, ast.Attribute):
         return value.attr
     if isinstance(value, ast.Constant):

@@ -61,6 +61,14 @@ SEEN = {
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters())
     """,
+    "GD608 a step without a loss": """
+    def training_step(self, batch, index):  # here
+        x, y = batch
+        self.log("accuracy", (self.head(x).argmax(-1) == y).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
     "GD608 a placeholder": """
     def forward(self, x, labels=None):
         loss = None
@@ -147,6 +155,13 @@ UNSEEN = {
     def training_step(self, batch, index):
         loss = F.cross_entropy(self.head(batch[0]), batch[1])
         self.manual_backward(loss)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 a step that is there to be overridden": """
+    def training_step(self, batch, index):
+        raise NotImplementedError(self.name())
 
     def configure_optimizers(self):
         return torch.optim.Adam(self.parameters())

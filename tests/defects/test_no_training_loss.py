@@ -59,6 +59,7 @@ HEADS = {
     "an attribute of the configuration": "nn.Linear(c.n_embd, c.vocab_size)",
     "a key of the configuration": 'nn.Linear(c["emb_dim"], c["vocab_size"])',
     "the table's own size": "nn.Linear(64, c.words)",
+    "the length of the table's own list": "nn.Linear(64, len(letters))",
     "a keyword": "nn.Linear(in_features=64, out_features=c.words, bias=False)",
     "another linear layer": "QuantLinear(64, c.vocab_size)",
     "a convolution": "nn.Conv1d(64, c.vocab_size, 1)",
@@ -133,6 +134,15 @@ class Trainer(nn.Module):
 def step(model, ids):
     return F.cross_entropy(model(ids[:, :-1]).mT, ids[:, 1:])
 """,
+    "a class that takes the only model of the file": """
+
+class Coach:
+    def __init__(self, model):
+        self.model = model
+
+    def step(self, ids):
+        return F.cross_entropy(self.model(ids[:, :-1]).mT, ids[:, 1:])
+""",
     "a function that makes the model": """
 
 def main(batches):
@@ -192,11 +202,12 @@ def test_a_loss_for_another_model_of_the_file_is_none_of_this_one() -> None:
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_projections_to_the_vocabulary_are_known(head: str) -> None:
     """By the name of the size, or because a table has as many rows."""
+    size = "len(letters)" if "letters" in head else "c.words"
     text = f"""
         class Net(nn.Module):
             def __init__(self, c):
                 super().__init__()
-                self.wte = nn.Embedding(c.words, 64)
+                self.wte = nn.Embedding({size}, 64)
                 self.out = {head}
 
             def forward(self, ids):

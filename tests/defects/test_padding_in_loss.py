@@ -74,6 +74,23 @@ STEPS = {
             loss = criterion(model(ids[:, :-1]).mT, ids[:, 1:])  # here
         """,
 }
+TOP = "import torch\nfrom torch import nn\n"
+COLLATED = """\
+from torch.nn.utils.rnn import pad_sequence
+
+
+def collate(batch):
+    texts, tags = zip(*batch)
+    tags = pad_sequence([torch.tensor(one) for one in tags], batch_first=True{filling})
+    return pad_sequence([torch.tensor(one) for one in texts], batch_first=True), tags
+
+
+def fit(net, loader):
+    criterion = nn.CrossEntropyLoss()
+    for x, y in loader:
+        loss = criterion(net(x){scores}, y{labels})  # here
+"""
+ROWS = {"filling": "", "scores": ".flatten(0, 1)", "labels": ".view(-1)"}
 RIGHT = {
     "a loss that knows": """
     def loss(self, ids):
@@ -156,3 +173,28 @@ def test_padding_that_ends_a_text_is_to_be_learned() -> None:
     text = HEAD + METHODS["its own ids"].strip("\n") + "\n"
     assert lines_of("GD605", text.replace("padding_idx=pad_id", "padding_idx=eos_id")) == []
     assert lines_of("GD605", text.replace(", padding_idx=pad_id", "")) == []
+
+
+def test_labels_that_are_filled_up_with_a_class_are_seen() -> None:
+    """By `pad_sequence`, which fills up with 0 unless it is told otherwise."""
+    text = TOP + COLLATED.format(**ROWS)
+    assert lines_of("GD605", text) == marked(text)
+    marking = COLLATED.format(**{**ROWS, "filling": ", padding_value=-100"})
+    assert lines_of("GD605", TOP + marking) == []
+    knowing = COLLATED.format(**ROWS).replace("Loss()", "Loss(ignore_index=0)")
+    assert lines_of("GD605", TOP + knowing) == []
+    single = COLLATED.format(**{**ROWS, "scores": "", "labels": ""})
+    assert lines_of("GD605", TOP + single) == []
+
+
+def test_translations_are_their_own_targets() -> None:
+    """Which the model is given beside what it translates."""
+    text = HEAD.replace("def forward(self, ids)", "def forward(self, source, ids)") + plain("""
+        def fit(loader):
+            net = Reader(90, 64)
+            criterion = nn.CrossEntropyLoss()
+            for source, target in loader:
+                out = net(source, target[:, :-1])
+                loss = criterion(out.flatten(0, 1), target[:, 1:].flatten())  # here
+    """)
+    assert lines_of("GD605", text) == marked(text)

@@ -177,6 +177,18 @@ BEHIND = {
             net = nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=-1))
             return F.cross_entropy(net(x), y)  # here
         """,
+    "a stack by name": """
+        from collections import OrderedDict
+
+        def fit(x, y):
+            net = nn.Sequential(OrderedDict([("a", nn.Linear(8, 3)), ("b", nn.Softmax(dim=1))]))
+            return F.cross_entropy(net(x), y)  # here
+        """,
+    "a stack of a list": """
+        def fit(x, y):
+            net = nn.Sequential(*[nn.Linear(8, 3), nn.Softmax(dim=1)])
+            return F.cross_entropy(net(x), y)  # here
+        """,
     "a method that predicts": """
         def fit(x, y):
             return F.cross_entropy(Plain().predict(x), y)  # here

@@ -189,6 +189,19 @@ SICK = {
             optimizer.step()  # here
         """,
     ),
+    "a mode that is set by keyword": (
+        "GD618",
+        """
+        def fit(net, loader, held_out, optimizer, torch):
+            for batch in loader:
+                loss = net(batch).mean()
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                net.train(mode=False)  # here
+                print(net(held_out).mean())
+        """,
+    ),
     "a model that the loop runs through a helper": (
         "GD618",
         """

@@ -19,14 +19,14 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.classes import ClassInfo, parameters
+from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
 from gptdoctor.source.loss_tests import given
 from gptdoctor.source.losses import loss_sign
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.vocabulary import gives_logits
 
@@ -101,14 +101,21 @@ def _argument(node: ast.FunctionDef, name: str) -> ast.AST:
 
 
 def _gives_nothing(node: ast.FunctionDef, visit: Visit) -> bool:
-    """Whether a step that a trainer calls computes a loss, keeps it, and takes no step itself."""
+    """Whether a step that a trainer calls runs the model, gives nothing, and steps not itself."""
     owner, function = visit.owner, functions_of(visit.project, visit.module)[node]
     if owner is None or function.returned or OTHER_WAYS.search(owner.text):
         return False
     if "configure_optimizers" not in owner.methods:  # somebody else may call the step
         return False
-    named = function.bindings.by_name.get("loss", [])
-    return any(losses_in(function)) or any(one.role is Role.WHOLE for one in named)
+    return any(_runs(node, owner) for node in calls_below(node))
+
+
+def _runs(call: ast.Call, owner: ClassInfo) -> bool:
+    """Whether a call runs the model or a layer: a step that is there to be overridden does not."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id == "self"
+    own = self_attribute(call.func)
+    return own is not None and (own in owner.attributes or own == "forward")
 
 
 def _of_lost_step(node: ast.FunctionDef, visit: Visit) -> Suspicion:
@@ -119,7 +126,7 @@ def _of_lost_step(node: ast.FunctionDef, visit: Visit) -> Suspicion:
         location=replace(begin, end_line=begin.line, end_column=width),
         symbol=f"{visit.symbol}.{node.name}",
         message=(
-            f"`{node.name}` computes a loss and returns nothing: its trainer has none to step by"
+            f"`{node.name}` runs the model and returns nothing: its trainer has no loss to step by"
         ),
         extent=(node.lineno, node.end_lineno or node.lineno),
     )
@@ -223,8 +230,8 @@ DEFECT = Defect(
     summary="A call takes labels, or a training step a batch, and no loss comes of it.",
     explanation=(
         "The branch that should compute the loss is empty, a placeholder, or missing, while the "
-        "call returns logits; or Lightning's `training_step` computes a loss and does not return "
-        "it. Not meant: a model "
+        "call returns logits; or Lightning's `training_step` runs the model and returns nothing. "
+        "Not meant: a model "
         "whose loss is another method's, one that feeds its labels to its own decoder, and one "
         "that wants a switch or a second set of labels beside the first, a training step that "
         "goes back by itself, and one that hands the logits on to whoever makes the loss."

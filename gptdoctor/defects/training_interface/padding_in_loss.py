@@ -23,6 +23,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.label_marks import Marking, number_of
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, watched
+from gptdoctor.source.padded_labels import padded_labels
 from gptdoctor.source.trained_padding import padding_trained
 
 CODE = "GD605"
@@ -62,6 +63,15 @@ def _of_padding(loss: LossCall, visit: Visit) -> Iterator[Suspicion]:
             loss.call,
             f"The table of tokens has `padding_idx={padding}`, and this loss trains positions to "
             f"tell that token: it takes `ignore_index={padding}`",
+        )
+        return
+    filling = padded_labels(loss, visit.project)
+    if filling:
+        yield _suspicion(
+            loss,
+            loss.call,
+            f"`pad_sequence` fills labels up with {filling}, and this loss trains positions to "
+            f"tell that class: fill up with {LEFT_OUT}, or ignore what fills up",
         )
 
 
@@ -233,7 +243,10 @@ DEFECT = Defect(
         "itself) are given a token before the loss; or the loss leaves them out of its sum and "
         "divides by the number of all labels. In text: labels that one function marks with a "
         "number below zero, by an assignment, `masked_fill`, `where`, `full` or padding, and hands "
-        "to a loss that ignores another number, both written out. Not meant: a token that ends "
+        "to a loss that ignores another number, both written out; ids that are their own targets "
+        "where the table of tokens has a `padding_idx`; labels that `pad_sequence` fills up with a "
+        "class; and the mean over all of a loss for each position that a mask, or `ignore_index`, "
+        "has set to zero where padding is. Not meant: a token that ends "
         "texts as well, models that leave it to the caller to mark what is no target with -100 "
         "(those of transformers, and those whose text speaks of -100), and a loss that ignores "
         "another number by its own word."
