@@ -9,6 +9,8 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.loss_calls import LossCall
+from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
@@ -24,7 +26,10 @@ def mean_of_all(loss: LossCall) -> ast.Call | None:
         return None
     ignored = loss.setting("ignore_index")
     leaves_out = ignored is not None and not is_none(ignored)
-    for node in own_nodes(loss.function.node):
+    nodes = list(own_nodes(loss.function.node))
+    if any(map(_divides_by_share, nodes)):
+        return None
+    for node in nodes:
         if not isinstance(node, ast.Call):
             continue
         given = _averaged(node, loss.function)
@@ -33,6 +38,13 @@ def mean_of_all(loss: LossCall) -> ast.Call | None:
         if _is_masked(given, loss, 0) or (leaves_out and _is_loss(given, loss)):
             return node
     return None
+
+
+def _divides_by_share(node: ast.AST) -> bool:
+    """Whether something is divided by the share of what is kept: `.mean() / mask.mean()`."""
+    if not isinstance(node, ast.BinOp) or not isinstance(node.op, ast.Div):
+        return False
+    return any(called_name(one) in ("mean", "sum", "numel") for one in calls_below(node.right))
 
 
 def _averaged(call: ast.Call, function: Function) -> ast.expr | None:

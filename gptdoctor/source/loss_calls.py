@@ -98,9 +98,16 @@ def _named_at(module: SourceModule) -> list[int]:
 def losses_at(
     node: ast.AST, project: Project, function: Function | None, parents: tuple[ast.AST, ...]
 ) -> Iterator[LossCall]:
-    """The loss that a call is; or, of a loss module's constructor, the calls of that module."""
+    """The loss that a call is; or, of a loss module's constructor, the calls of that module.
+
+    Of `self.criterion = F.cross_entropy`, the attribute of F, the calls by that other name.
+    """
     if isinstance(node, ast.Call) and function is not None:
         yield from _losses_of(node, project, function, *_moved(node, parents))
+    elif isinstance(node, ast.Attribute) and function is not None:
+        kind = _named_kind(node, function) if isinstance(parents[-1], ast.Assign) else ""
+        for where, call in _calls_of(node, project, function, parents[-1]) if kind else ():
+            yield from _loss(kind, call, call, where)
 
 
 def _moved(node: ast.Call, parents: tuple[ast.AST, ...]) -> tuple[ast.Call, ast.AST]:
@@ -137,6 +144,8 @@ def loss_of(call: ast.Call, function: Function) -> LossCall | None:
     made = _unmoved(built[0]) if len(built) == 1 else None
     if isinstance(made, ast.Call):
         kind, settings = _module_kind(made, function), made
+    elif made is not None and made is not call.func:  # self.criterion = F.cross_entropy
+        kind = _named_kind(made, function)
     return next(_loss(kind, call, settings, function), None) if kind else None
 
 
@@ -160,7 +169,12 @@ def _built(name: ast.Name, function: Function) -> list[ast.expr]:
 
 def _function_kind(call: ast.Call, function: Function) -> str:
     """The loss that a function of torch's is, "" for others."""
-    qualified = function.module.names.called(call) or ""
+    return _named_kind(call.func, function)
+
+
+def _named_kind(called: ast.expr, function: Function) -> str:
+    """The loss that a name of torch's function is, "" for others."""
+    qualified = function.module.names.qualified(called) or ""
     last = qualified.rpartition(".")[2]
     return last if qualified == FUNCTIONAL + last and last in MODULES.values() else ""
 
@@ -187,7 +201,7 @@ def _loss(kind: str, call: ast.Call, settings: ast.Call, function: Function) -> 
 
 
 def _calls_of(
-    built: ast.Call, project: Project, function: Function, parent: ast.AST
+    built: ast.expr, project: Project, function: Function, parent: ast.AST
 ) -> Iterator[tuple[Function, ast.Call]]:
     """The calls of a module, where what it was assigned to holds nothing else."""
     if isinstance(parent, ast.Call) and parent.func is built:
@@ -207,7 +221,7 @@ def _calls_of(
 
 
 def _calls_of_name(
-    name: str, built: ast.Call, project: Project, function: Function
+    name: str, built: ast.expr, project: Project, function: Function
 ) -> Iterator[tuple[Function, ast.Call]]:
     """The calls of a local name, and of the parameters that it is handed to as an argument."""
     for node in own_nodes(function.node):

@@ -123,6 +123,13 @@ RIGHT = {
         keep = (goal != self.pad_id).float()
         return (each * keep).sum() / keep.sum()
     """,
+    "a mean divided by the share of what is kept": """
+    def loss(self, ids):
+        goal = ids[:, 1:]
+        keep = (goal != self.pad_id).float()
+        each = (self.each(self(ids[:, :-1]).mT, goal) * keep).mean()
+        return each / keep.mean()
+    """,
     "a mean of what is picked": """
     def loss(self, ids):
         goal = ids[:, 1:]

@@ -189,6 +189,19 @@ BEHIND = {
             net = nn.Sequential(*[nn.Linear(8, 3), nn.Softmax(dim=1)])
             return F.cross_entropy(net(x), y)  # here
         """,
+    "another name of the function": """
+        class Trainer:
+            def __init__(self):
+                self.model = Sure()
+                self.criterion = F.cross_entropy
+
+            def step(self, x, y):
+                return self.criterion(self.model(x), y)  # here
+
+        def fit(x, y):
+            loss_fn = F.nll_loss
+            return loss_fn(x.softmax(-1), y)  # here
+        """,
     "a method that predicts": """
         def fit(x, y):
             return F.cross_entropy(Plain().predict(x), y)  # here

@@ -299,6 +299,20 @@ HEALTHY = {
                 self.optimizer.step()
                 return loss
         """,
+    "a step that keeps its loss for later": """
+        import torch
+        import torch.nn.functional as F
+
+        class Engine:
+            def __init__(self, net):
+                self.net = net
+                self.optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+
+            def turn(self, x, y):
+                loss = F.mse_loss(self.net(x), y)
+                self.optimizer.step()
+                self.pending = loss
+        """,
     "a step in which the loss is handed on": """
         import torch
         import torch.nn.functional as F

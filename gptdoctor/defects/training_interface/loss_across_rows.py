@@ -16,7 +16,7 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.label_offsets import pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
@@ -24,11 +24,12 @@ from gptdoctor.source.rolled_rows import rolled_across
 
 CODE = "GD607"
 PROBE = "labels"
+_LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for loss in losses_at(node, visit.project, visit.scope, visit.parents):
-        if loss.kind not in ("cross_entropy", "nll_loss"):
+        if loss.kind not in _LOSSES:
             continue
         rolled = rolled_across(loss)
         if rolled is not None:
@@ -153,7 +154,7 @@ DEFECT = Defect(
     healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
-    suspects={calls(*names_of("cross_entropy", "nll_loss")): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

@@ -17,7 +17,7 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.counted_padding import mean_of_all
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.label_marks import Marking, number_of
@@ -266,7 +266,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("goal.flatten())", "goal.flatten(), ignore_index=-1)"),
-    suspects={calls(*names_of(*KINDS)): _suspect},
+    suspects={calls(*names_of(*KINDS)): _suspect, attributes(*KINDS): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=MEASURES, test=_test),
 )

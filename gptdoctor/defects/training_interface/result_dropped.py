@@ -27,8 +27,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if not isinstance(value, ast.Call):
         return
-    own = self_attribute(value.func)
-    layer = own is not None and visit.owner is not None and own in visit.owner.attributes
+    layer = _is_of_class(self_attribute(value.func), visit)
     if called_name(value) not in CALLED and not layer:
         return  # as nearly all
     if _is_tried(visit) or _in_a_test(visit):
@@ -37,6 +36,14 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     idle = layer and inside and is_idle_layer(value, frame)
     if idle or is_copying(value, frame, in_network=inside):
         yield _suspicion(value, visit, f"`{text_of(value)}` gives a new tensor, which is dropped")
+
+
+def _is_of_class(name: str | None, visit: Visit) -> bool:
+    """Whether `self.NAME` is an attribute of the class; constructors run no layer."""
+    function = visit.function if name is not None else None
+    if function is None or function.name == "__init__" or visit.owner is None:
+        return False
+    return name in visit.owner.attributes
 
 
 def _in_network(visit: Visit) -> bool:

@@ -16,7 +16,7 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.given_scores import Given, scores_given
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
@@ -151,7 +151,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
-    suspects={calls(*names_of(*_LOSSES)): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(
         measures=("probes.instruments.loss_watch:are_probabilities", "specimen.outputs:loss_in"),

@@ -84,13 +84,18 @@ def _is_named(name: str, value: ast.expr, frame: Frame) -> bool:
 
 
 def _is_returned(loss: str, frame: Frame) -> bool:
-    """Whether a function gives its loss to the caller, who may run backward."""
+    """Whether a function gives its loss to the caller, who may run backward, or keeps it."""
     function = frame.function
-    return function is None or any(
-        isinstance(one, ast.Name) and one.id == loss
+    if function is None:
+        return True
+    given = [
+        one
         for value in function.returned
         for one in (value.elts if isinstance(value, ast.Tuple) else [value])
-    )
+    ]
+    assigned = (node for node in own_nodes(function.node) if isinstance(node, ast.Assign))
+    given += [one.value for one in assigned if isinstance(one.targets[0], ast.Attribute)]
+    return any(isinstance(one, ast.Name) and one.id == loss for one in given)
 
 
 def _text(frame: Frame) -> str:

@@ -16,7 +16,7 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.label_offsets import Pairing, is_aimed, is_causal, pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
@@ -235,7 +235,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("batch[:, :-1].flatten()", "batch[:, 1:].flatten()"),
-    suspects={calls(*names_of(*_LOSSES)): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )
