@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import Role, end, start, text_of
@@ -53,6 +54,10 @@ class Losses:
             # A list of what the steps return: `[train_step(x, y) for x, y in loader]`.
             if isinstance(node, ast.ListComp) and self._is_loss(node.elt, []):
                 yield KeptLoss(place=node, given=node.elt, keeper=text_of(node))
+            metered = self._metered(node)
+            if isinstance(node, ast.Expr) and metered and self._is_loss(metered[0], known):
+                given, keeper = metered
+                yield KeptLoss(place=node, given=given, keeper=text_of(keeper))
             for given, keeper in _added(node):
                 if not isinstance(node, ast.stmt) or not self._is_loss(given, known):
                     continue
@@ -146,6 +151,30 @@ class Losses:
         before = [one for one in known if one.since < start(self.turn) or home is not self.frame]
         return any(_starts(one.value, table) for one in before)
 
+    def _metered(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+        """`meter.update(loss, n)`, where the meter's class is in sight and adds up what it gets."""
+        call = node.value if isinstance(node, ast.Expr) else None
+        func = call.func if isinstance(call, ast.Call) else None
+        if not isinstance(call, ast.Call) or not isinstance(func, ast.Attribute) or not call.args:
+            return None
+        home, made = self._made(func.value)
+        infos = [home.project.class_named(name, home.module) for name in made]
+        info = infos[0] if len(infos) == 1 else None
+        method = None if info is None else info.methods.get(func.attr)
+        if method is None or info is None or not _adds_up(method):
+            return None
+        return _plain(call.args[0]), func.value
+
+    def _made(self, keeper: ast.expr) -> tuple[Frame, list[str]]:
+        """The names of the classes that a keeper is an instance of, made before the turn."""
+        home, values = self.frame, self.frame.attribute_values(keeper)
+        if isinstance(keeper, ast.Name):
+            home, found = self.frame.bound(keeper.id)
+            begin = start(self.turn)
+            before = [one for one in found if one.since < begin or home is not self.frame]
+            values = [one.value for one in before if one.value is not None]
+        return home, [name for one in values if (name := home.module.names.called(one))]
+
     def _without_graph(self, node: ast.stmt) -> bool:
         """Whether the statement stands in a `with torch.no_grad()`."""
         return any(
@@ -156,6 +185,16 @@ class Losses:
             )
             for one in own_nodes(self.turn)
         )
+
+
+def _adds_up(method: FunctionNode) -> bool:
+    """Whether a method adds its first argument, as it is, to what its object keeps."""
+    names = [one.arg for one in method.args.args[1:2]]
+    for node in own_nodes(method):
+        for given, keeper in _added(node):
+            if isinstance(given, ast.Name) and given.id in names and self_attribute(keeper):
+                return not _CUTS.search(text_of(method))
+    return False
 
 
 def _root(value: ast.expr) -> ast.Name | None:

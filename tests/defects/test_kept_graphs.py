@@ -729,6 +729,56 @@ def f(model, loader, opt):
         b.mean().backward()
         opt.step()
 """,
+    "GD621 meter": """\
+import torch
+import torch.nn.functional as F
+class AverageMeter:
+    def __init__(self):
+        self.reset()
+    def reset(self):
+        self.sum, self.count, self.val = 0, 0, 0
+    def update(self, val, n=1):
+        self.val = val
+        self.sum += val * n
+        self.count += n
+        self.avg = self.sum / self.count
+def train(model, loader, opt):
+    losses = AverageMeter()
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        losses.update(loss, x.size(0))  # here
+    return losses.avg
+""",
+    "GD621 meter healthy": """\
+import torch
+import torch.nn.functional as F
+class AverageMeter:
+    def __init__(self):
+        self.sum, self.count, self.val = 0, 0, 0
+    def update(self, val, n=1):
+        self.val = val
+        self.sum += val * n
+        self.count += n
+class Safe:
+    def __init__(self):
+        self.sum = 0
+    def update(self, val, n=1):
+        val = val.item()
+        self.sum += val * n
+def train(model, loader, opt):
+    losses, safe = AverageMeter(), Safe()
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        losses.update(loss.item(), x.size(0))
+        safe.update(loss)
+    return losses.sum
+""",
 }
 
 

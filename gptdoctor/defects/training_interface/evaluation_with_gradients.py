@@ -69,9 +69,8 @@ DRAWS = re.compile(r"multinomial|Categorical|generate|\bcat\(|append\(int")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    function = functions_of(visit.project, visit.module).get(node)  # type: ignore[call-overload]
-    if function is not None:
-        yield from _judge(function, visit)
+    if isinstance(node, ast.FunctionDef):
+        yield from _judge(functions_of(visit.project, visit.module)[node], visit)
 
 
 def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
