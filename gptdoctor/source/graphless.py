@@ -38,6 +38,8 @@ FETCHES = re.compile(
 )
 # Instances under these names are losses, wherever they were made.
 LOSS_NAME = re.compile(r"^(criterion|crit|loss_?(fn?|func|fct|function|module)|\w*_loss|loss)$")
+# As a part of something: a model's `loss` may well have weights in it.
+LOSS_KEPT = re.compile(r"^(criterion|crit|loss_?(fn?|func|fct|function))$")
 # Of these the targets are numbers of classes, which have no graph.
 COUNTED = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss"})
 # Their results are what they are given, or are made to be learned, whatever the mode is.
@@ -221,8 +223,9 @@ def is_loss(call: ast.Call, frame: Frame) -> bool:
     made = [one for one in made if not isinstance(one, ast.Name)]  # an argument of the constructor
     if made:
         return all(_makes_loss(one, frame) for one in made)
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return LOSS_NAME.search(name) is not None
+    if isinstance(func, ast.Attribute):
+        return LOSS_KEPT.search(func.attr) is not None
+    return isinstance(func, ast.Name) and LOSS_NAME.search(func.id) is not None
 
 
 def _makes_loss(value: ast.expr, frame: Frame) -> bool:
