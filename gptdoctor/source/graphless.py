@@ -48,6 +48,7 @@ _KEEPING = frozenset({"next", "list", "tuple", "dict", "getattr", "get", "pop", 
 _SHAPING = SHAPING | {"mean", "sum", "softmax", "log_softmax", "clamp", "chunk", "split", "argmax"}
 # A function with these words may make a graph wherever it is called.
 SWITCHES_ON = re.compile(r"enable_grad|set_grad_enabled|requires_grad")
+SWITCHES_OFF = re.compile(r"no_grad|inference_mode")
 # What these give is a number, or cut off by itself.
 CUTTING = frozenset({"item", "detach", "numpy", "tolist", "size", "dim", "numel", "argmax"})
 PLAIN_BUILTINS = frozenset({"float", "int", "len", "bool", "str", "round"})
@@ -193,7 +194,10 @@ class _Search:
 def _run(call: ast.Call, frame: Frame) -> Function | None:
     """The function that a call runs: a helper, or a method of a model in sight."""
     function = frame.function or script_of(frame.module)
-    return frame.called(call) or function_run(call, function, frame.project)
+    run = frame.called(call) or function_run(call, function, frame.project)
+    # A model that switches gradients off by itself is another rule's affair.
+    off = run is not None and run.name == "forward" and SWITCHES_OFF.search(run.text)
+    return None if off else run
 
 
 def computes(value: ast.AST) -> bool:

@@ -912,6 +912,23 @@ def train(model, dl, opt, accelerator):
         opt.step()
         opt.zero_grad()
 """,
+    "GD627 a model that is off by itself healthy": """\
+import torch
+from torch import nn
+class Frozen(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Linear(width, width)
+    def forward(self, x):
+        with torch.inference_mode():
+            return self.body(x)
+def fit(net, loader):
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for batch in loader:
+        net(batch).mean().backward()
+        opt.step()
+        opt.zero_grad()
+""",
 }
 
 
