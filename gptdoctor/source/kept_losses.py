@@ -23,6 +23,8 @@ _TERMS = re.compile(
     r"loss|^(kl|kld|rec|recon\w*|nll|ce|bce|mse|reg|aux|adv|penalty|l1|l2)(_|$)", re.IGNORECASE
 )
 _CUTS = re.compile(r"\.(item|detach|tolist|numpy)\(|\.data\b|(?<![\w.])float\(")
+# How many there are, by which a mean is multiplied.
+_SIZES = re.compile(r"^len\(|\.size\(|\.shape\[|batch_size$|^(n|bs|count)$")
 _EMPTY_CALLS = frozenset({"list", "dict", "defaultdict", "Counter", "OrderedDict", "zeros"})
 _TABLES = ast.Dict | ast.DictComp
 
@@ -210,9 +212,10 @@ def _added(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
         items = node.value.elts if isinstance(node.value, ast.List) else [node.value]
         yield from ((_plain(one), node.target) for one in items)
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-        target, sides = node.targets[0], [node.value.left, node.value.right]
+        target, value = node.targets[0], _factored(node.value)  # (total * i + loss) / (i + 1)
+        sides = [value.left, value.right] if isinstance(value, ast.BinOp) else []
         rest = [one for one in sides if text_of(_factored(one)) != text_of(target)]
-        if isinstance(node.value.op, ast.Add) and len(rest) == 1:
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and len(rest) == 1:
             yield _plain(rest[0]), target
     call = node.value if isinstance(node, ast.Expr) else None
     func = call.func if isinstance(call, ast.Call) else None
@@ -245,7 +248,7 @@ def _plain(value: ast.expr) -> ast.expr:
 def _factored(value: ast.expr) -> ast.expr:
     """What a number multiplies or divides."""
     while isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Div):
-        number = isinstance(value.left, ast.Constant)
+        number = isinstance(value.left, ast.Constant) or _SIZES.search(text_of(value.left))
         value = value.right if number and isinstance(value.op, ast.Mult) else value.left
     return value
 

@@ -929,6 +929,31 @@ def fit(net, loader):
         opt.step()
         opt.zero_grad()
 """,
+    "GD628 zip lists": """\
+import torch
+class V:
+    def __init__(self, net, criterion):
+        self.net = net
+        self.criterion = criterion
+    def validate_epoch(self, dl):
+        self.net.eval()
+        losses = []
+        for batch in dl:
+            x, y = batch["x"], batch["y"]
+            yhat = self.net(x)  # here
+            losses.append(self.criterion(yhat, y).item())
+        return sum(losses) / len(losses)
+""",
+    "GD628 model from script global": """\
+import torch
+from net import model, crit
+def validate(loader):
+    model.eval()
+    tot = 0
+    for x, y in loader:
+        tot += crit(model(x), y).item()  # here
+    return tot
+""",
 }
 
 

@@ -192,7 +192,8 @@ def _is_model(call: ast.Call, function: Function) -> bool:
     called = text_of(call.func)
     own = self_attribute(call.func) is not None
     if not own and called not in function.parameter_names:
-        return False
+        # Of the script's, or made here.
+        return isinstance(call.func, ast.Name) and f"{called}.eval()" in function.text
     owner = function.owner if own else None
     text = function.text if owner is None else owner.text
     if own and "requires_grad" in text:
