@@ -38,6 +38,8 @@ FETCHES = re.compile(
 )
 # Instances under these names are losses, wherever they were made.
 LOSS_NAME = re.compile(r"^(criterion|crit|loss_?(fn?|func|fct|function|module)|\w*_loss|loss)$")
+# As a part of something: a model's `loss` may well have weights in it.
+LOSS_KEPT = re.compile(r"^(criterion|crit|loss_?(fn?|func|fct|function))$")
 # Of these the targets are numbers of classes, which have no graph.
 COUNTED = frozenset({"cross_entropy", "nll_loss", "CrossEntropyLoss", "NLLLoss"})
 # Their results are what they are given, or are made to be learned, whatever the mode is.
@@ -46,6 +48,7 @@ _KEEPING = frozenset({"next", "list", "tuple", "dict", "getattr", "get", "pop", 
 _SHAPING = SHAPING | {"mean", "sum", "softmax", "log_softmax", "clamp", "chunk", "split", "argmax"}
 # A function with these words may make a graph wherever it is called.
 SWITCHES_ON = re.compile(r"enable_grad|set_grad_enabled|requires_grad")
+SWITCHES_OFF = re.compile(r"no_grad|inference_mode")
 # What these give is a number, or cut off by itself.
 CUTTING = frozenset({"item", "detach", "numpy", "tolist", "size", "dim", "numel", "argmax"})
 PLAIN_BUILTINS = frozenset({"float", "int", "len", "bool", "str", "round"})
@@ -191,7 +194,10 @@ class _Search:
 def _run(call: ast.Call, frame: Frame) -> Function | None:
     """The function that a call runs: a helper, or a method of a model in sight."""
     function = frame.function or script_of(frame.module)
-    return frame.called(call) or function_run(call, function, frame.project)
+    run = frame.called(call) or function_run(call, function, frame.project)
+    # A model that switches gradients off by itself is another rule's affair.
+    off = run is not None and run.name == "forward" and SWITCHES_OFF.search(run.text)
+    return None if off else run
 
 
 def computes(value: ast.AST) -> bool:
@@ -221,8 +227,9 @@ def is_loss(call: ast.Call, frame: Frame) -> bool:
     made = [one for one in made if not isinstance(one, ast.Name)]  # an argument of the constructor
     if made:
         return all(_makes_loss(one, frame) for one in made)
-    name = func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "")
-    return LOSS_NAME.search(name) is not None
+    if isinstance(func, ast.Attribute):
+        return LOSS_KEPT.search(func.attr) is not None
+    return isinstance(func, ast.Name) and LOSS_NAME.search(func.id) is not None
 
 
 def _makes_loss(value: ast.expr, frame: Frame) -> bool:

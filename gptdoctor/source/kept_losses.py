@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import Role, end, start, text_of
@@ -22,6 +23,8 @@ _TERMS = re.compile(
     r"loss|^(kl|kld|rec|recon\w*|nll|ce|bce|mse|reg|aux|adv|penalty|l1|l2)(_|$)", re.IGNORECASE
 )
 _CUTS = re.compile(r"\.(item|detach|tolist|numpy)\(|\.data\b|(?<![\w.])float\(")
+# How many there are, by which a mean is multiplied.
+_SIZES = re.compile(r"^len\(|\.size\(|\.shape\[|batch_size$|^(n|bs|count)$")
 _EMPTY_CALLS = frozenset({"list", "dict", "defaultdict", "Counter", "OrderedDict", "zeros"})
 _TABLES = ast.Dict | ast.DictComp
 
@@ -53,6 +56,10 @@ class Losses:
             # A list of what the steps return: `[train_step(x, y) for x, y in loader]`.
             if isinstance(node, ast.ListComp) and self._is_loss(node.elt, []):
                 yield KeptLoss(place=node, given=node.elt, keeper=text_of(node))
+            metered = self._metered(node)
+            if isinstance(node, ast.Expr) and metered and self._is_loss(metered[0], known):
+                given, keeper = metered
+                yield KeptLoss(place=node, given=given, keeper=text_of(keeper))
             for given, keeper in _added(node):
                 if not isinstance(node, ast.stmt) or not self._is_loss(given, known):
                     continue
@@ -146,6 +153,30 @@ class Losses:
         before = [one for one in known if one.since < start(self.turn) or home is not self.frame]
         return any(_starts(one.value, table) for one in before)
 
+    def _metered(self, node: ast.AST) -> tuple[ast.expr, ast.expr] | None:
+        """`meter.update(loss, n)`, where the meter's class is in sight and adds up what it gets."""
+        call = node.value if isinstance(node, ast.Expr) else None
+        func = call.func if isinstance(call, ast.Call) else None
+        if not isinstance(call, ast.Call) or not isinstance(func, ast.Attribute) or not call.args:
+            return None
+        home, made = self._made(func.value)
+        infos = [home.project.class_named(name, home.module) for name in made]
+        info = infos[0] if len(infos) == 1 else None
+        method = None if info is None else info.methods.get(func.attr)
+        if method is None or info is None or not _adds_up(method):
+            return None
+        return _plain(call.args[0]), func.value
+
+    def _made(self, keeper: ast.expr) -> tuple[Frame, list[str]]:
+        """The names of the classes that a keeper is an instance of, made before the turn."""
+        home, values = self.frame, self.frame.attribute_values(keeper)
+        if isinstance(keeper, ast.Name):
+            home, found = self.frame.bound(keeper.id)
+            begin = start(self.turn)
+            before = [one for one in found if one.since < begin or home is not self.frame]
+            values = [one.value for one in before if one.value is not None]
+        return home, [name for one in values if (name := home.module.names.called(one))]
+
     def _without_graph(self, node: ast.stmt) -> bool:
         """Whether the statement stands in a `with torch.no_grad()`."""
         return any(
@@ -156,6 +187,16 @@ class Losses:
             )
             for one in own_nodes(self.turn)
         )
+
+
+def _adds_up(method: FunctionNode) -> bool:
+    """Whether a method adds its first argument, as it is, to what its object keeps."""
+    names = [one.arg for one in method.args.args[1:2]]
+    for node in own_nodes(method):
+        for given, keeper in _added(node):
+            if isinstance(given, ast.Name) and given.id in names and self_attribute(keeper):
+                return not _CUTS.search(text_of(method))
+    return False
 
 
 def _root(value: ast.expr) -> ast.Name | None:
@@ -171,9 +212,10 @@ def _added(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
         items = node.value.elts if isinstance(node.value, ast.List) else [node.value]
         yield from ((_plain(one), node.target) for one in items)
     elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-        target, sides = node.targets[0], [node.value.left, node.value.right]
+        target, value = node.targets[0], _factored(node.value)  # (total * i + loss) / (i + 1)
+        sides = [value.left, value.right] if isinstance(value, ast.BinOp) else []
         rest = [one for one in sides if text_of(_factored(one)) != text_of(target)]
-        if isinstance(node.value.op, ast.Add) and len(rest) == 1:
+        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and len(rest) == 1:
             yield _plain(rest[0]), target
     call = node.value if isinstance(node, ast.Expr) else None
     func = call.func if isinstance(call, ast.Call) else None
@@ -206,7 +248,7 @@ def _plain(value: ast.expr) -> ast.expr:
 def _factored(value: ast.expr) -> ast.expr:
     """What a number multiplies or divides."""
     while isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Div):
-        number = isinstance(value.left, ast.Constant)
+        number = isinstance(value.left, ast.Constant) or _SIZES.search(text_of(value.left))
         value = value.right if number and isinstance(value.op, ast.Mult) else value.left
     return value
 

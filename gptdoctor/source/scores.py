@@ -90,10 +90,11 @@ class _Search:
         return kinds.pop() if len(kinds) == 1 else ""
 
     def _scaled(self, value: ast.expr, function: Function) -> str:
-        """Logits that a number divides, or that are added to others, are still logits."""
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div | ast.Mult):
+        """Logits that a number divides, or that something is added to, are still logits."""
+        if isinstance(value, ast.BinOp):
             inner, by = value.left, value.right
             number = isinstance(by, ast.Constant | ast.Name | ast.Attribute)
+            number = number and isinstance(value.op, ast.Div | ast.Mult | ast.Add)
         else:
             made = operation(value, function)
             number = made is not None and made[0] in _WIDE

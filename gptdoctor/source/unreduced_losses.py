@@ -12,7 +12,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.loss_calls import FUNCTIONAL
 from gptdoctor.source.project import Project
-from gptdoctor.source.value_ways import SHAPING, Way, keyword, operation, ways_of
+from gptdoctor.source.value_ways import ORDERING, SHAPING, TURNED, Way, keyword, operation, ways_of
 
 DEEPEST = 12  # operations, names and helpers, one behind the other
 MOST = 300  # expressions of one loss
@@ -57,6 +57,8 @@ class _Search:
             return further.value(value.operand, function)
         if isinstance(value, ast.Subscript):
             return _is_several(value.slice) and further.value(value.value, function)
+        if isinstance(value, ast.Attribute):
+            return value.attr in TURNED and further.value(value.value, function)
         return isinstance(value, ast.Call) and further._call(value, function)
 
     def _name(self, name: ast.Name, function: Function) -> bool:
@@ -88,8 +90,8 @@ class _Search:
         made = operation(call, function)
         if made is not None and made[0] in _REDUCING:
             return _keeps_rows(call) and self.value(made[1], function)
-        single = made is not None and made[0] == "squeeze" and not (call.args or call.keywords)
-        if made is not None and made[0] in SHAPING | EACH and not single:
+        single = made is not None and _may_be_one(made[0], call)
+        if made is not None and made[0] in SHAPING | EACH | ORDERING and not single:
             others = call.args if made[0] in _OF_BOTH else []
             return any(self.value(one, function) for one in (made[1], *others))
         run = function_run(call, function, self.project)
@@ -99,6 +101,13 @@ class _Search:
             and "yield" not in run.text
             and all(self.value(one, run) for one in run.returned)
         )
+
+
+def _may_be_one(name: str, call: ast.Call) -> bool:
+    """Whether an operation may leave a single number: `.squeeze()` of one row, `.topk(1)`."""
+    if name == "squeeze":
+        return not (call.args or call.keywords)
+    return name == "topk" and any(getattr(one, "value", 0) == 1 for one in call.args)
 
 
 def _keeps_rows(call: ast.Call) -> bool:

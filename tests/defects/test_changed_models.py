@@ -761,6 +761,83 @@ class M:
     def look(self):
         print(f"{self.step} {self.loss}")
 """,
+    "GD620 loop closure": """\
+import torch
+class Alg:
+    def learn(self, buffer):
+        for batch in buffer:
+            loss = self.loss(batch)
+            self.actor_optimizer.zero_grad()
+            loss.backward()
+            self.actor_optimizer.step() if self.ok else self.actor_optimizer.step
+            self.lr_scheduler.step  # here
+""",
+    "GD622 setup in train fn": """\
+import torch
+from torch import nn
+from torch.optim import AdamW
+class Net(nn.Module):
+    def __init__(self, d, k):
+        super().__init__()
+        self.body = nn.Linear(d, 16)
+        self.head = nn.Linear(16, k)
+    def forward(self, x):
+        return self.head(self.body(x).relu())
+    def add_class(self):
+        old = self.head
+        new = nn.Linear(16, old.out_features + 1)
+        with torch.no_grad():
+            new.weight[:-1] = old.weight
+            new.bias[:-1] = old.bias
+        self.head = new
+def continual(tasks):
+    net = Net(8, 2)
+    optimizer = AdamW(net.parameters(), lr=1e-3)
+    for loader in tasks:
+        net.add_class()  # here
+        for x, y in loader:
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+""",
+    "GD622 prune": """\
+import torch
+from torch import nn
+def f(model, loader):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    model.embed.weight = nn.Parameter(torch.randn(20, 8))  # here
+    for x, y in loader:
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+""",
+    "GD622 dict head": """\
+import torch
+from torch import nn
+class Multi(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.body = nn.Linear(d, d)
+        self.heads = nn.ModuleDict()
+        self.opt = torch.optim.Adam(self.parameters(), lr=1e-3)
+    def register_task(self, name, k):
+        self.heads[name] = nn.Linear(self.body.out_features, k)  # here
+    def step(self, name, x, y):
+        loss = nn.functional.cross_entropy(self.heads[name](self.body(x)), y)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+""",
+    "GD629 jit": """\
+import torch
+def load_backbone(vit, path):
+    sd = torch.load(path, weights_only=False, map_location="cpu")  # here
+    for k in list(sd.keys()):
+        if k.startswith("head"):
+            del sd[k]
+    vit.load_state_dict(sd, strict=False)
+    return vit
+""",
 }
 
 

@@ -440,6 +440,14 @@ def train(m, x, y, k):
     hard, _ = losses.topk(k)
     hard.mean().backward()
 """,
+    "GD645 topk": """\
+import torch
+import torch.nn.functional as F
+def train(m, x, y, k):
+    losses = F.cross_entropy(m(x), y, reduction="none")
+    hard = losses.topk(k).values
+    hard.backward()  # here
+""",
     "GD645 method on model": """\
 import torch
 from torch import nn
@@ -727,6 +735,158 @@ def f(model, loader, opt):
         opt.zero_grad()
         a.mean().backward(retain_graph=True)
         b.mean().backward()
+        opt.step()
+""",
+    "GD621 meter": """\
+import torch
+import torch.nn.functional as F
+class AverageMeter:
+    def __init__(self):
+        self.reset()
+    def reset(self):
+        self.sum, self.count, self.val = 0, 0, 0
+    def update(self, val, n=1):
+        self.val = val
+        self.sum += val * n
+        self.count += n
+        self.avg = self.sum / self.count
+def train(model, loader, opt):
+    losses = AverageMeter()
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        losses.update(loss, x.size(0))  # here
+    return losses.avg
+""",
+    "GD621 meter healthy": """\
+import torch
+import torch.nn.functional as F
+class AverageMeter:
+    def __init__(self):
+        self.sum, self.count, self.val = 0, 0, 0
+    def update(self, val, n=1):
+        self.val = val
+        self.sum += val * n
+        self.count += n
+class Safe:
+    def __init__(self):
+        self.sum = 0
+    def update(self, val, n=1):
+        val = val.item()
+        self.sum += val * n
+def train(model, loader, opt):
+    losses, safe = AverageMeter(), Safe()
+    for x, y in loader:
+        loss = F.cross_entropy(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+        losses.update(loss.item(), x.size(0))
+        safe.update(loss)
+    return losses.sum
+""",
+    "GD621 nested epochs": """\
+import torch
+from torch import nn
+def fit(model, loader, optim, loss_func, epochs):
+    all_losses = []
+    for _ in range(epochs):
+        epoch_losses = []
+        for xb, yb in loader:
+            pred = model(xb)
+            loss = loss_func(pred, yb)
+            optim.zero_grad()
+            loss.backward()
+            optim.step()
+            epoch_losses.append(loss)  # here
+        all_losses.append(torch.stack(epoch_losses).mean())
+    return all_losses
+""",
+    "GD621 weighted sum with len": """\
+import torch
+def fit(model, loader, optim, loss_func):
+    cum = 0.
+    for i, (xb, yb) in enumerate(loader, 1):
+        loss = loss_func(model(xb), yb)
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        cum += len(xb) * loss  # here
+    return cum
+""",
+    "GD621 clone": """\
+import torch
+def fit(model, loader, optim, loss_func):
+    hist = []
+    for xb, yb in loader:
+        loss = loss_func(model(xb), yb)
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        hist.append(loss.clone())  # here
+    return hist
+""",
+    "GD621 cpu": """\
+import torch
+def fit(model, loader, optim, loss_func):
+    hist = []
+    for xb, yb in loader:
+        loss = loss_func(model(xb), yb)
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        hist.append(loss.cpu())  # here
+    return hist
+""",
+    "GD621 running avg formula": """\
+import torch
+def fit(model, loader, optim, loss_func):
+    avg_loss = 0
+    for i, (xb, yb) in enumerate(loader):
+        loss = loss_func(model(xb), yb)
+        optim.zero_grad()
+        loss.backward()
+        optim.step()
+        avg_loss = (avg_loss * i + loss) / (i + 1)  # here
+    return avg_loss
+""",
+    "GD645 module weight": """\
+import torch
+from torch import nn
+class W:
+    def __init__(self, m):
+        self.m = m
+        self.optim = torch.optim.Adam(m.parameters())
+        self.bce = nn.BCEWithLogitsLoss(reduction="none")
+    def fit_batch(self, x, y, mask):
+        per_label = self.bce(self.m(x), y)
+        per_label = per_label.masked_fill(~mask, 0.0)
+        self.optim.zero_grad()
+        per_label.backward()  # here
+        self.optim.step()
+""",
+    "GD626 accumulate list healthy": """\
+import torch
+def f(model, xs, opt):
+    opt.zero_grad()
+    h = model.encode(xs)
+    for i in range(3):
+        loss = model.head(h, i)
+        loss.backward(retain_graph=True)
+    opt.step()
+""",
+    "GD626 lstm reset": """\
+import torch
+import torch.nn.functional as F
+def train(lstm, head, chunks, opt):
+    for chunk, target in chunks:
+        hidden = (torch.zeros(1, 4, 8), torch.zeros(1, 4, 8))
+        out, hidden = lstm(chunk, hidden)
+        loss = F.mse_loss(head(out), target)
+        opt.zero_grad()
+        loss.backward(retain_graph=True)  # here
         opt.step()
 """,
 }

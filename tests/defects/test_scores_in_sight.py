@@ -314,6 +314,54 @@ class G(nn.Module):
         out = self(x)
         return F.binary_cross_entropy_with_logits(out, y) + 0.1 * torch.sigmoid(out).mean()
 """,
+    "GD640 local head": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+def run(loader, d, k):
+    head = nn.Linear(d, k)
+    opt = torch.optim.SGD(head.parameters(), lr=0.1)
+    for x, y in loader:
+        loss = F.nll_loss(head(x), y)  # here
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD641 module level": """\
+import torch
+from torch import nn
+from data import loader
+model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+loss_fn = nn.BCEWithLogitsLoss()
+opt = torch.optim.Adam(model.parameters())
+for x, y in loader:
+    opt.zero_grad()
+    pred = model(x)
+    loss = loss_fn(pred, y)  # here
+    loss.backward()
+    opt.step()
+""",
+    "GD642 student prob through model": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class S(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.f = nn.Linear(3, 4)
+    def forward(self, x):
+        return F.softmax(self.f(x), dim=1)
+def kd(student: S, teacher_probs, x):
+    return F.kl_div(student(x), teacher_probs, reduction="batchmean")  # here
+""",
+    "GD644 in loss class": """\
+import torch
+from torch import nn
+class SoftCE(nn.Module):
+    def forward(self, logits, soft):
+        p = torch.nn.functional.softmax(logits, dim=1)
+        return torch.mean(torch.sum(-soft * torch.log(p), dim=1))  # here
+""",
     "GD640 script criterion": """\
 import torch
 from torch import nn, optim

@@ -812,6 +812,148 @@ def features(model, loader):
     model.eval()
     return torch.cat([model(x) for x in loader])
 """,
+    "GD627 head with a loss of its own healthy": """\
+import torch
+def train(backbone, head, loader, opt):
+    for x, y in loader:
+        with torch.no_grad():
+            f = backbone(x)
+        loss = head.loss(f, y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 dice in sight": """\
+import torch
+def dice_loss(p, y, eps=1.0):
+    inter = (p * y).sum()
+    return 1 - (2 * inter + eps) / (p.sum() + y.sum() + eps)
+def train(net, loader, opt):
+    for x, mask in loader:
+        with torch.inference_mode():
+            p = net(x).sigmoid()
+        loss = dice_loss(p, mask)
+        opt.zero_grad()
+        loss.backward()  # here
+        opt.step()
+""",
+    "GD627 focal class": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class Focal(nn.Module):
+    def __init__(self, gamma=2.0):
+        super().__init__()
+        self.gamma = gamma
+    def forward(self, logits, target):
+        ce = F.cross_entropy(logits, target, reduction="none")
+        return ((1 - torch.exp(-ce)) ** self.gamma * ce).mean()
+def train(net, loader, opt):
+    criterion = Focal()
+    for x, y in loader:
+        opt.zero_grad()
+        with torch.no_grad():
+            logits = net(x)
+        loss = criterion(logits, y)
+        loss.backward()  # here
+        opt.step()
+""",
+    "GD627 arcface healthy": """\
+import torch
+from torch import nn
+import torch.nn.functional as F
+class Arc(nn.Module):
+    def __init__(self, d, k):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(k, d))
+    def forward(self, f, target):
+        return F.cross_entropy(F.linear(F.normalize(f), F.normalize(self.weight)) * 30, target)
+def train(net, loader):
+    criterion = Arc(3, 4)
+    opt = torch.optim.SGD(criterion.parameters(), lr=0.1)
+    for x, y in loader:
+        opt.zero_grad()
+        with torch.no_grad():
+            f = net(x)
+        loss = criterion(f, y)
+        loss.backward()
+        opt.step()
+""",
+    "GD627 inside the model's own step": """\
+import torch
+import pytorch_lightning as pl
+from torch.nn import functional as F
+class M(pl.LightningModule):
+    def __init__(self, net):
+        super().__init__()
+        self.automatic_optimization = False
+        self.net = net
+    def shared(self, batch):
+        x, y = batch
+        with torch.no_grad():
+            out = self.net(x)
+        return F.cross_entropy(out, y), out
+    def training_step(self, batch, i):
+        opt = self.optimizers()
+        loss, out = self.shared(batch)
+        opt.zero_grad()
+        self.manual_backward(loss)  # here
+        opt.step()
+""",
+    "GD627 accelerate": """\
+import torch
+import torch.nn.functional as F
+def train(model, dl, opt, accelerator):
+    for batch in dl:
+        with torch.no_grad():
+            pred = model(batch["pixel_values"])
+        loss = F.mse_loss(pred.float(), batch["target"].float(), reduction="mean")
+        accelerator.backward(loss)  # here
+        opt.step()
+        opt.zero_grad()
+""",
+    "GD627 a model that is off by itself healthy": """\
+import torch
+from torch import nn
+class Frozen(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.body = nn.Linear(width, width)
+    def forward(self, x):
+        with torch.inference_mode():
+            return self.body(x)
+def fit(net, loader):
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for batch in loader:
+        net(batch).mean().backward()
+        opt.step()
+        opt.zero_grad()
+""",
+    "GD628 zip lists": """\
+import torch
+class V:
+    def __init__(self, net, criterion):
+        self.net = net
+        self.criterion = criterion
+    def validate_epoch(self, dl):
+        self.net.eval()
+        losses = []
+        for batch in dl:
+            x, y = batch["x"], batch["y"]
+            yhat = self.net(x)  # here
+            losses.append(self.criterion(yhat, y).item())
+        return sum(losses) / len(losses)
+""",
+    "GD628 model from script global": """\
+import torch
+from net import model, crit
+def validate(loader):
+    model.eval()
+    tot = 0
+    for x, y in loader:
+        tot += crit(model(x), y).item()  # here
+    return tot
+""",
 }
 
 

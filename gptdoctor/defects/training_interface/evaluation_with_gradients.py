@@ -69,9 +69,8 @@ DRAWS = re.compile(r"multinomial|Categorical|generate|\bcat\(|append\(int")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    function = functions_of(visit.project, visit.module).get(node)  # type: ignore[call-overload]
-    if function is not None:
-        yield from _judge(function, visit)
+    if isinstance(node, ast.FunctionDef):
+        yield from _judge(functions_of(visit.project, visit.module)[node], visit)
 
 
 def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -193,7 +192,8 @@ def _is_model(call: ast.Call, function: Function) -> bool:
     called = text_of(call.func)
     own = self_attribute(call.func) is not None
     if not own and called not in function.parameter_names:
-        return False
+        # Of the script's, or made here.
+        return isinstance(call.func, ast.Name) and f"{called}.eval()" in function.text
     owner = function.owner if own else None
     text = function.text if owner is None else owner.text
     if own and "requires_grad" in text:
