@@ -10,11 +10,15 @@ from gptdoctor.source.activations import layer_kind
 from gptdoctor.source.all_call_sites import sites_of
 from gptdoctor.source.built_values import built_by
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.scores import Scores, scores_of
-from gptdoctor.source.value_ways import Way, shaped_from, ways_of
+from gptdoctor.source.scores import PROBABILITIES, Scores, scores_of
+from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
-DEEPEST = 3  # callers of callers
+DEEPEST = 4  # callers of callers
+# Probabilities are still probabilities after these, or nearly.
+LIMITS = frozenset({"clamp", "clamp_min", "clip", "mean"})
+JOINS = frozenset({"stack", "cat"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +63,22 @@ def _begun(way: Way, function: Function, project: Project, depth: int) -> Given 
     plain = scores_of(way.source, function, project)
     if plain is not None:
         return Given(plain, function)
+    inner = _limited(way.source, function)
+    if inner is not None:
+        found = scores_given(inner, function, project, depth + 1)
+        return found if found is not None and found.scores.kind in PROBABILITIES else None
     return _stacked(way.source, function, project)
+
+
+def _limited(value: ast.expr, function: Function) -> ast.expr | None:
+    """Probabilities that are kept from zero, `p.clamp(min=1e-8)` and `p + 1e-8`, or averaged."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
+        return value.left if isinstance(value.right, ast.Constant) else None
+    if called_name(value) in JOINS and isinstance(value, ast.Call) and value.args:
+        given = value.args[0]
+        return given.elt if isinstance(given, ast.ListComp) else None
+    made = operation(value, function)
+    return made[1] if made is not None and made[0] in LIMITS else None
 
 
 def _stacked(call: ast.expr, function: Function, project: Project) -> Given | None:

@@ -167,9 +167,10 @@ def _lower(one: ast.Slice) -> int | None:
 
 def _read(scores: Way, labels: Way, function: Function) -> int | None:
     """From which position on the tokens are read that the labels are too, or None for others."""
-    call = scores.source
-    if not isinstance(call, ast.Call | ast.Attribute) or scores.binding is not None:
-        return None
+    call, taken = scores.source, scores.binding
+    first = taken is not None and taken.role is Role.ITEM and not taken.index
+    if not isinstance(call, ast.Call | ast.Attribute) or (taken is not None and not first):
+        return None  # of several results the scores are the first
     call = call.value if isinstance(call, ast.Attribute) else call
     if not isinstance(call, ast.Call):
         return None

@@ -1,11 +1,14 @@
-"""Labels that are the next tokens already when a model is given them."""
+"""Which tokens a model is given as labels: the next ones already, or those that it reads."""
 
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gptdoctor.source.flow_bindings import Binding
+from gptdoctor.source.flow_calls import CallSite
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.kept import kept
@@ -18,31 +21,37 @@ from gptdoctor.source.value_ways import SHAPING, operation, shaped_from, ways_of
 
 SEVERAL = 2  # inputs and labels
 Cut = tuple[str, str]  # what is sliced, and from where on
+_CALLED = re.compile(r"\b(model|net|network)\(")
 
 
-def given_next_tokens(loss: LossCall, labels: str, project: Project) -> bool:
-    """Whether all in the file that calls the model of a loss gives it the next tokens as labels.
+@dataclass(frozen=True, eq=False)
+class GivenLabels:
+    """How all in a file that calls a model gives it its labels."""
+
+    ahead: int  # 1: the next tokens; 0: the very tokens that it reads
+    place: ast.expr  # where the first of them are given
+
+
+def labels_given(loss: LossCall, labels: str, project: Project) -> GivenLabels | None:
+    """What the calls of the model that a loss belongs to give it; None where they differ.
 
     `labels` is the argument of the method that computes the loss, which the model itself runs.
     """
     function, module = loss.function, loss.function.module
-    if function.owner is None or labels not in function.parameter_names:
-        return False
-    index = function.parameter_names.index(labels)
-    if not index or function.name != "forward" or not _steps_on(module.text):
-        return False
-    found = [
-        _is_shifted(given[0], given[1], where, project)
+    owner = function.owner
+    if owner is None or function.name != "forward" or labels not in function.parameter_names[1:]:
+        return None
+    if not _CALLED.search(module.text) and module.text.count(owner.name) < SEVERAL:
+        return None  # nothing in sight calls the model
+    pairs = [
+        (*given, where)
         for call, where in _calls(module, project)
-        if (given := _pair(call, labels, index)) is not None
-        and network_at(call.func, where, project) is function.owner
+        if (given := _pair(call, function, labels)) is not None
+        and network_at(call.func, where, project) is owner
     ]
-    return bool(found) and all(found)
-
-
-def _steps_on(text: str) -> bool:
-    """Whether a slice may begin one later than another: no pair is made without."""
-    return any(map(text.replace(" ", "").__contains__, ("+1:", "[1:", ",1:")))
+    ahead = {_ahead(inputs, given, where, project) for inputs, given, where in pairs}
+    known = ahead.pop() if len(ahead) == 1 else None
+    return None if known is None else GivenLabels(known, pairs[0][1])
 
 
 def _calls(module: SourceModule, project: Project) -> Iterator[tuple[ast.Call, Function]]:
@@ -52,21 +61,25 @@ def _calls(module: SourceModule, project: Project) -> Iterator[tuple[ast.Call, F
                 yield node, function
 
 
-def _pair(call: ast.Call, labels: str, index: int) -> tuple[ast.expr, ast.expr] | None:
+def _pair(call: ast.Call, callee: Function, labels: str) -> tuple[ast.expr, ast.expr] | None:
     """What a call gives as its inputs and its labels."""
-    named = {one.arg: one.value for one in call.keywords}
-    given = named.get(labels) or (call.args[index] if len(call.args) > index else None)
-    return (call.args[0], given) if call.args and given is not None else None
+    site = CallSite(callee, call, handed_on=False)
+    inputs = site.argument(callee, callee.parameter_names[0])
+    given = site.argument(callee, labels)
+    return None if inputs is None or given is None else (inputs, given)
 
 
-def _is_shifted(inputs: ast.expr, labels: ast.expr, function: Function, project: Project) -> bool:
-    """Whether labels are the tokens behind the inputs: sliced so here, or where both are made."""
-    if _follows(_slice_of(inputs, function), _slice_of(labels, function)):
-        return True
+def _ahead(inputs: ast.expr, labels: ast.expr, function: Function, project: Project) -> int | None:
+    """How far labels are ahead of inputs: sliced so here, or where both are made."""
+    if text_of(inputs) == text_of(labels):
+        return 0
+    ahead = _between(_slice_of(inputs, function), _slice_of(labels, function))
+    if ahead is not None:
+        return ahead
     one, other = _unpacked(inputs, function), _unpacked(labels, function)
-    if one is None or other is None or one.value is not other.value:
-        return False
-    return makes_next_tokens(project, function.module)
+    if one is None or other is None or one.value is not other.value or one is other:
+        return None
+    return made_ahead(project, function.module)
 
 
 def _unpacked(value: ast.expr, function: Function) -> Binding | None:
@@ -78,16 +91,16 @@ def _unpacked(value: ast.expr, function: Function) -> Binding | None:
 
 
 @kept(16)
-def makes_next_tokens(project: Project, module: SourceModule) -> bool:
-    """Whether all pairs of slices that functions of a file return are tokens and the next ones."""
+def made_ahead(project: Project, module: SourceModule) -> int | None:
+    """How far the second of two slices is ahead, in all pairs that functions of a file return."""
     pairs = [
         [_slice_of(one, function) for one in value.elts]
         for function in functions_of(project, module).values()
         for value in function.returned
         if isinstance(value, ast.Tuple) and len(value.elts) == SEVERAL
     ]
-    sliced = [one for one in pairs if None not in one]
-    return bool(sliced) and all(_follows(*one) for one in sliced)
+    found = {_between(*one) for one in pairs if None not in one}
+    return found.pop() if len(found) == 1 else None
 
 
 def _slice_of(value: ast.expr, function: Function) -> Cut | None:
@@ -116,9 +129,11 @@ def _slices(value: ast.expr) -> tuple[Cut, ...]:
     return tuple(found)
 
 
-def _follows(inputs: Cut | None, labels: Cut | None) -> bool:
-    """Whether one slice of what both are slices of begins one later than the other."""
+def _between(inputs: Cut | None, labels: Cut | None) -> int | None:
+    """How much later one slice of what both are slices of begins than the other: 0, 1 or None."""
     if inputs is None or labels is None or inputs[0] != labels[0]:
-        return False
+        return None
     first, second = inputs[1], labels[1]
-    return second in (f"{first} + 1", f"1 + {first}") or (first, second) == ("0", "1")
+    if second in (f"{first} + 1", f"1 + {first}") or (first, second) == ("0", "1"):
+        return 1
+    return 0 if first == second else None

@@ -47,6 +47,11 @@ COPIES = {
         z = self(ids)
         return F.cross_entropy(z.flatten(0, 1), ids.flatten())  # here
     """,
+    "the first of a model's results": """
+    def training_step(self, ids):
+        z, _ = self(ids)
+        return F.cross_entropy(z.mT, ids)  # here
+    """,
     "an item of a batch": """
     def training_step(self, batch):
         return F.cross_entropy(self(batch[0]).mT, batch[0])  # here
@@ -90,6 +95,11 @@ COPIES = {
     """,
 }
 RIGHT = {
+    "the second of a model's results": """
+    def training_step(self, ids):
+        _, aside = self(ids)
+        return F.cross_entropy(aside.mT, ids)
+    """,
     "another item of a batch": """
     def training_step(self, batch):
         return F.cross_entropy(self(batch[0]).mT, batch[1])
@@ -247,6 +257,27 @@ class Reader(nn.Module):
 
 
 """
+UNSHIFTED = SHIFTING.replace("z[:, :-1]", "z").replace("targets[:, 1:]", "targets")
+UNSHIFTED = UNSHIFTED.replace("  # here", "")
+NEVER = {
+    "ids that are their own labels": """
+        def fit(model: Reader, loader):
+            for ids in loader:
+                _, loss = model(ids, targets=ids)  # here
+        """,
+    "pairs of the same pieces": """
+        def batch(text, size):
+            starts = torch.randint(len(text) - 9, (size,))
+            x = torch.stack([text[i : i + 8] for i in starts])
+            y = torch.stack([text[i : i + 8] for i in starts])
+            return x, y
+
+        def fit(text):
+            model = Reader(90, 64)
+            x, y = batch(text, 4)
+            return model(x, y)[1]  # here
+        """,
+}
 TWICE = {
     "pairs of a data set": """
         class Chunks:
@@ -327,3 +358,18 @@ def test_labels_that_are_shifted_before_and_in_the_loss_are_seen(name: str) -> N
 def test_labels_that_the_loss_alone_shifts_are_left_alone(name: str) -> None:
     """Or of which some calls give others."""
     assert lines_of("GD603", SHIFTING + plain(ONCE[name])) == []
+
+
+@pytest.mark.parametrize("name", NEVER)
+def test_labels_that_nothing_shifts_are_seen(name: str) -> None:
+    """Where the model is given them."""
+    text = UNSHIFTED + plain(NEVER[name])
+    assert lines_of("GD603", text) == marked(text)
+    both = UNSHIFTED.replace("batch_first=True", "batch_first=True, bidirectional=True")
+    assert lines_of("GD603", both + plain(NEVER[name])) == []
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_labels_that_are_shifted_outside_of_the_loss_are_left_alone(name: str) -> None:
+    """As a model of nanoGPT's form is given them."""
+    assert lines_of("GD603", UNSHIFTED + plain(TWICE[name])) == []

@@ -177,6 +177,16 @@ BEHIND = {
             net = nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=-1))
             return F.cross_entropy(net(x), y)  # here
         """,
+    "kept from zero": """
+        def fit(x, y):
+            p = x.softmax(-1).clamp(min=1e-8)
+            return F.cross_entropy(p + 1e-8, y)  # here
+        """,
+    "the mean of several": """
+        def fit(nets, x, y):
+            p = torch.stack([net(x).softmax(-1) for net in nets]).mean(0)
+            return F.cross_entropy(p, y)  # here
+        """,
     "a stack by name": """
         from collections import OrderedDict
 
@@ -254,6 +264,10 @@ OPEN = {
 
         def fit(x, y):
             return distance(x.softmax(-1), y) + distance(x, y)
+        """,
+    "logits that are limited": """
+        def fit(x, y):
+            return F.cross_entropy(Plain()(x).clamp(min=-5) + 1, y)
         """,
     "another loss under the name": """
         def epoch(net, loader, loss_fn):

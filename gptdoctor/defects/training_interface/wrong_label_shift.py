@@ -20,7 +20,7 @@ from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.label_offsets import Pairing, is_aimed, is_causal, pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
-from gptdoctor.source.next_tokens import given_next_tokens
+from gptdoctor.source.next_tokens import GivenLabels, labels_given
 
 CODE = "GD603"
 PROBE = "labels"
@@ -36,9 +36,12 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         if paired is None:
             continue
         if _is_wrong(paired, loss, visit):
-            yield _suspicion(paired, loss, paired.offset)
-        elif _is_shifted_again(paired, loss, visit):
-            yield _suspicion(paired, loss, paired.offset + 1)
+            yield _suspicion(paired, loss, paired.offset, paired.place)
+            continue
+        given = _given(paired, loss, visit)
+        if given is not None and given.ahead + paired.offset != 1:
+            place = paired.place if given.ahead else given.place
+            yield _suspicion(paired, loss, paired.offset + given.ahead, place)
 
 
 def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
@@ -53,19 +56,26 @@ def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     return wrong and not is_aimed(loss)
 
 
-def _is_shifted_again(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
-    """Whether a loss shifts labels that are the next tokens where its model is called."""
-    if paired.own or paired.offset != 1 or not paired.argument or paired.labels.flat:
-        return False
-    return given_next_tokens(loss, paired.argument, visit.project) and not is_aimed(loss)
+def _given(paired: Pairing, loss: LossCall, visit: Visit) -> GivenLabels | None:
+    """How a file gives a model the labels of its own loss, where that tells what is wrong."""
+    if paired.own or not paired.argument or paired.labels.flat or paired.offset not in (0, 1):
+        return None
+    if paired.offset == 0 and not is_causal(loss, visit.project):
+        return None
+    given = labels_given(loss, paired.argument, visit.project)
+    return None if given is None or is_aimed(loss) else given
 
 
-def _suspicion(paired: Pairing, loss: LossCall, offset: int) -> Suspicion:
+def _suspicion(paired: Pairing, loss: LossCall, offset: int, place: ast.expr) -> Suspicion:
     module = loss.function.module
-    lines = [loss.call.lineno, *(one.lineno for one in paired.labels.slices + paired.scores.slices)]
+    lines = [
+        loss.call.lineno,
+        place.lineno,
+        *(one.lineno for one in paired.labels.slices + paired.scores.slices),
+    ]
     return Suspicion(
         rule=CODE,
-        location=module.location(paired.place),
+        location=module.location(place),
         symbol=loss.function.symbol,
         message=(
             f"In `{ast.unparse(loss.call.func)}` each position is trained on {_words(offset)}"
@@ -218,8 +228,9 @@ DEFECT = Defect(
         "in the user's own files, docstrings and names show decides which it is, or the label for "
         "whose sake the loss leaves a position out; where nothing does, both count as right. The "
         "text alone shows it where ids that a causal network reads are its own targets in place, "
-        "where slices leave neither, and where a file gives its model the next tokens as labels, "
-        "which its loss shifts once more. Not "
+        "where slices leave neither, and where all that a file's calls give a model as labels are "
+        "the next tokens, which its loss shifts once more, or the very tokens that it reads, which "
+        "its loss does not shift. Not "
         "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
