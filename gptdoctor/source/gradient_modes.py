@@ -5,9 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gptdoctor.source.flow_functions import own_nodes
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end, start
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.kept import kept
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
+from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.statements import SCOPES, bodies_of
 
 OFF = frozenset(
@@ -18,18 +22,32 @@ OFF = frozenset(
     }
 )
 SETS = frozenset({"torch.set_grad_enabled", "torch.autograd.set_grad_enabled"})
+# No switch is written without one of these.
+WORDS = ("no_grad", "inference_mode", "set_grad_enabled", "enable_grad")
+Switch = tuple[Position, Position, bool]  # from where to where, and whether it switches off
 ON = frozenset({"torch.enable_grad", "torch.autograd.enable_grad"})
 
 
 def is_off(place: ast.AST, frame: Frame) -> bool:
     """Whether no graph is made at a place of a frame: the innermost switch around it says so."""
     around = [
-        (first, off) for first, last, off in _switches(frame) if first <= start(place) <= last
+        (first, off)
+        for first, last, off in _switches(frame.project, frame.module, frame.function)
+        if first <= start(place) <= last
     ]
     return bool(around) and max(around)[1]
 
 
-def _switches(frame: Frame) -> Iterator[tuple[Position, Position, bool]]:
+@kept(64)
+def _switches(
+    project: Project, module: SourceModule, function: Function | None
+) -> tuple[Switch, ...]:
+    """The switches of a function or a script."""
+    said = any(word in module.text for word in WORDS) or is_renamed(module, frozenset(WORDS))
+    return tuple(_found(Frame(project, module, function))) if said else ()
+
+
+def _found(frame: Frame) -> Iterator[Switch]:
     """Where each switch of a frame begins and ends, and whether it switches off."""
     node: ast.AST = frame.module.tree if frame.function is None else frame.function.node
     for decorator in getattr(node, "decorator_list", []):
@@ -45,7 +63,7 @@ def _switches(frame: Frame) -> Iterator[tuple[Position, Position, bool]]:
                     yield end(item.context_expr), end(inner), off
 
 
-def _set(function: ast.AST, frame: Frame) -> Iterator[tuple[Position, Position, bool]]:
+def _set(function: ast.AST, frame: Frame) -> Iterator[Switch]:
     """`torch.set_grad_enabled(False)` as a statement: off to the end of its block, on for good."""
     if "set_grad_enabled" not in frame.module.text:
         return

@@ -269,10 +269,12 @@ def _operands(value: ast.expr) -> list[ast.expr]:
 
 
 def _joined(graphs: Iterable[Graph]) -> Graph:
-    found = set(graphs)
-    if Graph.MAYBE in found:
-        return Graph.MAYBE
-    return Graph.NONE if Graph.NONE in found else Graph.DATA
+    joined = Graph.DATA
+    for one in graphs:
+        if one is Graph.MAYBE:
+            return one  # no other is asked
+        joined = Graph.NONE if one is Graph.NONE else joined
+    return joined
 
 
 def _text(frame: Frame) -> str:

@@ -37,6 +37,8 @@ MODEL_NAME = re.compile(
 
 
 def _suspect_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    if not isinstance(visit.parent, ast.Expr | ast.IfExp):
+        return  # nearly all
     if not isinstance(node, ast.Attribute) or not _is_statement(node, visit):
         return
     # In a `try` it asks whether the attribute is there.

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_functions import script_of
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.unreduced_losses import is_unreduced
 
@@ -21,7 +22,7 @@ _TAKES_LOSS = re.compile(r"accelerat|fabric|autograd", re.IGNORECASE)
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     loss = _loss(node)
-    if loss is None:
+    if loss is None or not _may_say_none(visit.module):
         return
     function = visit.flow or script_of(visit.module)
     if is_unreduced(loss, function, visit.project):
@@ -35,6 +36,15 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(loss.lineno, loss.end_lineno or loss.lineno),
         )
+
+
+def _may_say_none(module: SourceModule) -> bool:
+    """Whether a file tells a loss not to reduce, or has a loss of another file that may."""
+    words = ('"none"', "'none'", "reduce")
+    return any(one in module.text for one in words) or any(
+        "loss" in bound.lower() and not qualified.startswith("torch.")
+        for bound, qualified in module.names.aliases.items()
+    )
 
 
 def _loss(node: ast.AST) -> ast.expr | None:
