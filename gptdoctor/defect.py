@@ -16,7 +16,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import FixPromise
 from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode
-from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_functions import Function, functions_of, script_of
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -100,6 +100,11 @@ class Visit:
             self._flow = (self._find_flow(),)
         return self._flow[0]
 
+    @property
+    def scope(self) -> Function:
+        """The same, or the statements of the script where no function is around the node."""
+        return self.flow or script_of(self.module)
+
     def _find_flow(self) -> Function | None:
         function = self.function
         return None if function is None else functions_of(self.project, self.module)[function]
@@ -146,9 +151,8 @@ class Named:
 
     The name of a call is the last one of what it calls: "softmax" in `F.softmax(x)`, in
     `x.softmax(-1)` and in `softmax(x)`; that of an attribute is its own, and that of a function
-    or class the one that it is defined under; an expression that is a statement bears the name of
-    what is called or read in it.  A file without any of the names is not read for the handler's
-    sake.
+    or class the one that it is defined under.  A file without any of the names is not read for
+    the handler's sake.
     """
 
     kind: type[ast.AST]
@@ -174,11 +178,6 @@ def calls(*names: str) -> Named:
 def attributes(*names: str) -> Named:
     """Attributes of one of these names, read or written."""
     return Named(ast.Attribute, names)
-
-
-def statements(*names: str) -> Named:
-    """Calls and attributes of one of these names that are statements of their own."""
-    return Named(ast.Expr, names)
 
 
 # What a handler is called for.  A kind without names has to be one of statements: expressions are

@@ -74,11 +74,26 @@ class Dispatch:
         named: dict[type[ast.AST], ByName] = dict(self._named)
         for kind, handler, names_of in self._within:
             own = dict.fromkeys(names_of(project, module), (handler,))
+            if not own:
+                continue
             known = named.get(kind, {})
             both = {name: (*known[name], handler) for name in own.keys() & known.keys()}
             named[kind] = {**known, **own, **both}
+        if ast.Call in named:
+            named[ast.Call] = self._renamed(module, named[ast.Call])
         kinds = {*plain, *named}
         return Table(kinds={kind: (plain.get(kind, ()), named.get(kind, {})) for kind in kinds})
+
+    @staticmethod
+    def _renamed(module: SourceModule, known: ByName) -> ByName:
+        """Calls by the names that a module gives torch's functions: `cross_entropy as ce`."""
+        own: dict[str, Handlers] = {}
+        for bound, qualified in module.names.aliases.items():
+            last = qualified.rpartition(".")[2]
+            if bound != last and last in known and qualified.startswith("torch."):
+                more = [one for one in known[last] if one not in known.get(bound, ())]
+                own[bound] = (*known.get(bound, ()), *more)
+        return {**known, **own} if own else known
 
 
 @cache

@@ -102,9 +102,7 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
 
 def _name(node: ast.AST) -> str:
     """The name that a node bears; of a call, the last one of what it calls."""
-    named = node.value if isinstance(node, ast.Expr) else node
-    if isinstance(named, ast.Call):
-        named = named.func
+    named = node.func if isinstance(node, ast.Call) else node
     if isinstance(named, ast.Attribute):
         return named.attr
     return getattr(named, "id", None) or getattr(named, "name", None) or ""

@@ -30,6 +30,7 @@ Count = tuple[ast.expr, ast.expr, bool]  # what counts, up to what, and whether 
 _ENDS = ast.Continue | ast.Return
 # Calls that cut a batch into parts.
 CUTS = frozenset({"chunk", "split", "tensor_split", "array_split"})
+_STEPPED = 3  # arguments of range(0, length, size)
 _PARTS = re.compile(r"accum|micro", re.IGNORECASE)
 _FETCHED = re.compile(r"batch|micro|chunk", re.IGNORECASE)
 # Several losses of one game or text, whose sum is what is meant.
@@ -48,8 +49,8 @@ class Accumulation:
     def words(self) -> frozenset[str]:
         """The last names of how many there are: what a loss would be divided by."""
         counts = [self.batches]
-        if called_name(self.batches) in CUTS and isinstance(self.batches, ast.Call):
-            counts = self.batches.args
+        if called_name(self.batches) in {*CUTS, "range"} and isinstance(self.batches, ast.Call):
+            counts = self.batches.args[:2]  # a size, third of a range, cuts the targets as well
         found = {text_of(one).partition("(")[0].rpartition(".")[2].strip("]'\"") for one in counts}
         return frozenset(one for one in found if one.isidentifier())
 
@@ -231,7 +232,13 @@ def _in_parts(region: Stretch, backward: Event, loop: ast.For) -> ast.expr | Non
         return None
     if called_name(made) in CUTS:
         return made if not _cuts_words(made) else None
-    if text_of(made.func) not in ("range", "trange") or len(made.args) != 1:
+    if called_name(made) == "islice" and 1 < len(made.args) < _STEPPED:  # islice(batches, n)
+        return made.args[1]
+    if text_of(made.func) not in ("range", "trange"):
+        return None
+    if len(made.args) == _STEPPED:  # range(0, len(x), size), by which a batch is cut
+        return made if _cuts_by(loop) else None
+    if len(made.args) != 1:
         return None
     spoken = f"{text_of(loop.target)} {text_of(made)}"
     return made.args[0] if _PARTS.search(spoken) or _fetches(loop) else None
@@ -270,6 +277,18 @@ def _fetches(loop: ast.For) -> bool:
             if by_number or cut:
                 return True
     return False
+
+
+def _cuts_by(loop: ast.For) -> bool:
+    """Whether each turn takes a stretch of a tensor that begins at the loop's own number."""
+    var = text_of(loop.target)
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.slice, ast.Slice)
+        and node.slice.lower is not None
+        and text_of(node.slice.lower) == var
+        for node in every_node(loop)
+    )
 
 
 def _is_one(batches: ast.expr, frame: Frame) -> bool:

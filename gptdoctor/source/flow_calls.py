@@ -53,7 +53,7 @@ class CallSite:
 
 def callers(project: Project, callee: Function) -> list[CallSite]:
     """The call sites of a function: those of its own module, else of the modules beside it."""
-    here = list(_callers_in(project, callee, callee.module))
+    here = callers_here(project, callee)
     if here:
         return here
     return [

@@ -115,6 +115,15 @@ def functions_of(project: Project, module: SourceModule) -> dict[FunctionNode, F
     return {one.node: one for one in _functions(module, module.tree, "", None, classes)}
 
 
+@kept(32)
+def script_of(module: SourceModule) -> Function:
+    """The statements of a module itself, as if they were those of a function without a name."""
+    arguments = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
+    node = ast.FunctionDef(name="", args=arguments, body=module.tree.body, decorator_list=[])
+    node.lineno, node.end_lineno, node.col_offset, node.end_col_offset = 1, len(module.lines), 0, 0
+    return Function(module, node, "", None, method=False, outer=None)
+
+
 def _functions(
     module: SourceModule,
     parent: ast.AST,

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.moved_rows import moved_from, rows_moved
 from gptdoctor.source.nodes import children, every_node
 from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
@@ -56,6 +57,7 @@ class Pairing:
 
     offset: int  # position t is trained on token t + offset of the same text, or of the labels
     own: bool  # of the very tokens that were read: only 1 is right; else 0 is right as well
+    argument: str  # the parameter that the labels are, or ""
     place: ast.expr  # the slice that is wrong, or the loss
     scores: Cut
     labels: Cut
@@ -70,7 +72,7 @@ def pairing(loss: LossCall) -> Pairing | None:
 def _pairing(
     call: ast.Call, scored: ast.expr, targets: ast.expr, function: Function
 ) -> Pairing | None:
-    scores, labels = (ways_of(value, function, shaped_from) for value in (scored, targets))
+    scores, labels = (ways_of(value, function, moved_from) for value in (scored, targets))
     if len(scores) != 1 or len(labels) != 1:
         return None
     made, told = cut_of(scores[0], function), cut_of(labels[0], function)
@@ -80,7 +82,18 @@ def _pairing(
     offset = told.start - made.start - (read or 0)
     slices = [*told.slices, *made.slices]
     place: ast.expr = slices[0] if slices else call
-    return Pairing(offset=offset, own=read is not None, place=place, scores=made, labels=told)
+    if not slices:  # where they are moved, else where they are taken
+        moves = (step for way in (labels[0], scores[0]) for step in way.steps)
+        rolled = (one for one in moves if isinstance(one, ast.Call))
+        place = next((one for one in rolled if rows_moved(one, function)), call)
+    return Pairing(
+        offset=offset,
+        own=read is not None,
+        argument=labels[0].argument,
+        place=place,
+        scores=made,
+        labels=told,
+    )
 
 
 def cut_of(way: Way, function: Function) -> Cut | None:
@@ -100,6 +113,10 @@ def cut_of(way: Way, function: Function) -> Cut | None:
                 flat, flat_start = step, flat_start + begins
             else:
                 start, slices = start + begins, [*slices, step]
+        elif isinstance(step, ast.Call) and (moves := rows_moved(step, function)) is not None:
+            if turned or flattened:
+                return None
+            start += moves
         elif made is not None and made[0] in CUTS:
             return None
         elif made is not None and made[0] in FLATTENS:
@@ -150,9 +167,10 @@ def _lower(one: ast.Slice) -> int | None:
 
 def _read(scores: Way, labels: Way, function: Function) -> int | None:
     """From which position on the tokens are read that the labels are too, or None for others."""
-    call = scores.source
-    if not isinstance(call, ast.Call | ast.Attribute) or scores.binding is not None:
-        return None
+    call, taken = scores.source, scores.binding
+    first = taken is not None and taken.role is Role.ITEM and not taken.index
+    if not isinstance(call, ast.Call | ast.Attribute) or (taken is not None and not first):
+        return None  # of several results the scores are the first
     call = call.value if isinstance(call, ast.Attribute) else call
     if not isinstance(call, ast.Call):
         return None
@@ -174,9 +192,17 @@ def _given(call: ast.Call) -> ast.expr | None:
 
 
 def _begins_alike(one: Way, other: Way) -> bool:
+    if _items(one) != _items(other):  # batch[0] and batch[1]
+        return False
     if one.binding is not None:  # of two items of a batch one may be the other, moved
         return one.binding is other.binding
     return one.source is not None and one.source is other.source
+
+
+def _items(way: Way) -> list[str]:
+    """Which items of a batch are taken on a way, by number or by name."""
+    items = (one for one in way.steps if isinstance(one, ast.Subscript) and _is_item(one))
+    return [text_of(one.slice) for one in items]
 
 
 def _reads_whole(call: ast.Call, argument: str, function: Function) -> bool:

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 
 from gptdoctor.source.classes import FunctionNode, parameter_names
 from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.loss_calls import LossCall, loss_of
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, inner_nodes
 
 LABELS = frozenset({"labels", "targets", "label", "target", "lm_labels"})
@@ -38,9 +40,16 @@ def unread_labels(function: Function) -> tuple[str, ...]:
                 continue
             if name.id in HANDED_ON:
                 return ()
-            if name.id in LABELS and not _is_asked(name, parent):
+            fresh = name.id in LABELS and name.id not in used
+            if fresh and not _is_asked(name, parent) and _is_given(name, function):
                 used.add(name.id)
     return tuple(name for name in given if name not in used)
+
+
+def _is_given(name: ast.Name, function: Function) -> bool:
+    """Whether a name may still hold what was given: `labels = ids` puts something else there."""
+    found = function.reaching(name, carried=True)
+    return not found or any(one.role is not Role.WHOLE for one in found)
 
 
 def losses_in(function: Function) -> Iterator[LossCall]:
@@ -52,9 +61,11 @@ def losses_in(function: Function) -> Iterator[LossCall]:
 
 
 def _is_asked(name: ast.Name, parent: ast.AST) -> bool:
-    """`labels is None`, `if labels:` and `labels.shape`: its values go nowhere."""
+    """`labels is None`, `if labels:`, `labels.shape`, `zeros_like(labels)`: no value is used."""
     if isinstance(parent, ast.Attribute):
         return parent.attr in FORM
+    if isinstance(parent, ast.Call):
+        return called_name(parent).endswith("_like") and parent.args[:1] == [name]
     if isinstance(parent, ast.Compare):
         return all(isinstance(one, ast.Is | ast.IsNot) for one in parent.ops)
     if isinstance(parent, ast.If | ast.IfExp):

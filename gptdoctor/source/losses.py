@@ -11,9 +11,10 @@ from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode, parameters
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.handmade_losses import WORDS, handmade_loss
 from gptdoctor.source.kept import kept_by
+from gptdoctor.source.known_networks import only_network
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node, inner_nodes
 from gptdoctor.source.outlines import Sketch
 from gptdoctor.source.project import Project
@@ -142,22 +143,43 @@ def _inherits_loss(project: Project, info: ClassInfo) -> bool:
 
 
 def _sign_of_users(project: Project, info: ClassInfo) -> str | None:
-    """A sign in a class or function of the module that says it takes such a model."""
+    """A sign in what works with such a model in its own file: by its word, or as it makes one."""
+    makes = f"{info.name}("
+    script = [one for one in info.module.tree.body if not isinstance(one, _USERS)]
+    made = any(makes in info.module.lines_of(one) for one in script)
     for user in info.module.tree.body:
-        if isinstance(user, _USERS) and user is not info.node and _takes(info, user):
-            sign = _sign(project, info.module, user)
-            if sign is not None:
-                return sign
+        if user is info.node or (isinstance(user, ast.Import | ast.ImportFrom)):
+            continue
+        takes = _takes(project, info, user) if isinstance(user, _USERS) else made
+        sign = _sign(project, info.module, user) if takes else None
+        if sign is not None:
+            return sign
     return None
 
 
+# What a function calls the network that it is given.
+_NETWORK = re.compile(r"^(model|net|network)$")
 _USERS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-def _takes(info: ClassInfo, user: ast.stmt) -> bool:
-    """Whether a class or function says that an argument is such a model."""
+def _takes(project: Project, info: ClassInfo, user: ast.stmt) -> bool:
+    """Whether a class or function is given such a model, by its annotations or as the only one.
+
+    A function that makes one itself trains it, where it speaks of a loss.
+    """
     text = info.module.lines_of(user)
-    return info.name in text and info.name in _annotations(user)
+    if info.name in text and info.name in _annotations(user):
+        return True
+    given = any(_NETWORK.match(one.arg) for one in _given(user))
+    return f"{info.name}(" in text or (given and only_network(project, info.module) is info)
+
+
+def _given(user: ast.stmt) -> list[ast.arg]:
+    """The parameters of a function, or of a class's constructor."""
+    if isinstance(user, ast.ClassDef):
+        makers = (one for one in user.body if getattr(one, "name", "") == "__init__")
+        user = next(makers, user)
+    return parameters(user) if isinstance(user, ast.FunctionDef | ast.AsyncFunctionDef) else []
 
 
 def _annotations(user: ast.AST) -> Iterator[str]:
@@ -182,7 +204,7 @@ def _sign(project: Project, module: SourceModule, node: ast.AST, depth: int = 0)
 # Without one of these no name in a text is a sign, and most texts have none.
 _HINTS = re.compile(
     r"loss|criteri|nll|xent|perplex|objective|entropy|kl_div|_step|on_batch|label|target|next_|"
-    r"y_true|log_softmax|logsumexp",
+    rf"y_true|{'|'.join(map(re.escape, WORDS))}",
     re.IGNORECASE,
 )
 
@@ -242,28 +264,9 @@ def _signs_of_function(function: FunctionNode) -> Iterator[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
     }
     yield from (arg.arg for arg in parameters(function) if arg.arg in LABELS & read)
-    calls = [node for node in every_node(function) if isinstance(node, ast.Call)]
-    logs = {called_name(call) for call in calls} & {"log_softmax", "logsumexp"}
-    if logs and any(_picks_likelihood(call, function) for call in calls):
-        yield "gather"
-
-
-def _picks_likelihood(call: ast.Call, function: FunctionNode) -> bool:
-    """Whether a call gathers from what log_softmax gave, or from logits beside a logsumexp."""
-    if called_name(call) != "gather" or not isinstance(call.func, ast.Attribute):
-        return False
-    source = call.func.value
-    if getattr(source, "id", "") == "torch" and call.args:
-        source = call.args[0]
-    logs = {"log_softmax", "logsumexp"}
-    if called_name(source) in logs:
-        return True
-    assigned = (node for node in every_node(function) if isinstance(node, ast.Assign))
-    return any(
-        called_name(node.value) in logs and getattr(target, "id", "") == getattr(source, "id", None)
-        for node in assigned
-        for target in node.targets
-    )
+    sign = handmade_loss(function)
+    if sign is not None:
+        yield sign
 
 
 def _helper(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 # Sizes with these in their names count tokens.
 VOCABULARY = re.compile(r"vocab|n_?tokens?$|num_tokens|dictionary|num_embeddings|n_?words")
 # Tables of these are indexed by something else than tokens.
-NO_VOCABULARY = re.compile(r"expert|pos|len|ctx|block|type|segment|layer|context")
+NO_VOCABULARY = re.compile(r"expert|pos|len|ctx|block|type|segment|layer|context|user|item|movie")
 
 # No name is a size of tokens where a text has none of them.
 _COUNTS = (

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import FunctionNode
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_bindings import Binding
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_training import is_off_limits
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.loss_calls import LossCall, loss_of, may_call_losses
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.summed_losses import addends
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
@@ -53,6 +54,29 @@ def cut_losses(function: Function) -> Iterator[CutLoss]:
         return
     # One loss may be returned in several forms: as a tuple, and as an object.
     yield from {cut.place: cut for _, cut in found if cut is not None}.values()
+
+
+def helpers_returned(function: Function, project: Project) -> Iterator[Function]:
+    """The methods for losses whose results a function returns, where these may cut them off."""
+    owner, module = function.owner, function.module
+    methods = {} if owner is None else owner.methods
+    cutting = {
+        name
+        for name, node in methods.items()
+        if "loss" in name and f"self.{name}(" in function.text and may_cut(node, module)
+    }
+    given = [one for value in function.returned for one in _parts(value)] if cutting else []
+    found: set[str] = set()
+    for value in given:
+        ways = ways_of(value, function, shaped_from)
+        calls = [one.source for one in ways if isinstance(one.source, ast.Call)]
+        named = {self_attribute(one.func) or "" for one in calls} & cutting
+        if not named and _hears(value, function):
+            return  # another loss, which can be trained
+        found |= named
+    for name in sorted(found):
+        if methods[name] is not function.node:
+            yield functions_of(project, module)[methods[name]]
 
 
 def may_cut(node: FunctionNode, module: SourceModule) -> bool:

@@ -8,6 +8,7 @@ import re
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.names import called_name
 
 DEEPEST = 5  # from name to name
 # Functions of torch's that give one tensor, whatever they are given.
@@ -68,6 +69,7 @@ INPUTS = frozenset(["x", "q", "k", "v", "query", "key", "value", "hidden_states"
 LAYER = re.compile(
     r"^torch\.nn\.(Linear|Embedding|LayerNorm|RMSNorm|Dropout|Conv[123]d|BatchNorm\dd|GELU|ReLU)$"
 )
+PARAMETERS = frozenset({"torch.nn.Parameter", "torch.nn.parameter.Parameter"})
 LOADER_NAME = re.compile(r"loader|dataset|batches|_dl$|_iter$|^data$", re.IGNORECASE)
 # Names of things in a batch that are no tensors, or that move in place.
 NO_TENSOR_NAME = re.compile(
@@ -88,11 +90,21 @@ def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
         if by_key:
             return isinstance(value.value, ast.Name) and _from_loader(value.value, frame)
         return is_tensor(value.value, frame, depth + 1)
+    if isinstance(value, ast.Attribute):
+        return _is_kept(value, frame, depth)
     if not isinstance(value, ast.Name):
         return False
     home, bindings = frame.bound(value.id)
     known = [one for one in bindings if one.role is not Role.CHANGED]
     return bool(known) and all(_is_tensor(one, home, depth) for one in known)
+
+
+def _is_kept(value: ast.Attribute, frame: Frame, depth: int) -> bool:
+    """A parameter of the class, and what `.data` or `.grad` of a tensor is."""
+    if value.attr in ("data", "grad"):
+        return is_tensor(value.value, frame, depth + 1)
+    made = [frame.module.names.called(one) or "" for one in frame.attribute_values(value)]
+    return bool(made) and all(one in PARAMETERS for one in made)
 
 
 def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:
@@ -103,9 +115,32 @@ def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:
         return False
     if binding.role is Role.WHOLE:
         return is_tensor(binding.value, home, depth + 1)
-    named = NO_TENSOR_NAME.search(binding.name) is not None
-    unpacked = binding.role is Role.ELEMENT and _among_several(binding, home)
-    return unpacked and not named and LOADER_NAME.search(text_of(binding.value)) is not None
+    if NO_TENSOR_NAME.search(binding.name) is not None:
+        return False
+    if binding.role is Role.ITEM:
+        return _unpacked(binding.value, home)
+    if binding.role is not Role.ELEMENT:
+        return False
+    if _is_entry(binding, home):
+        return True
+    unpacked = _among_several(binding, home)
+    return unpacked and LOADER_NAME.search(text_of(binding.value)) is not None
+
+
+def _unpacked(value: ast.expr, home: Frame) -> bool:
+    """Whether a value is one batch of a loader: `x, y = batch`, `x, y = next(iter(loader))`."""
+    if isinstance(value, ast.Name):
+        return _from_loader(value, home)
+    first = called_name(value) == "next" and isinstance(value, ast.Call) and bool(value.args)
+    return first and "loader" in text_of(value)
+
+
+def _is_entry(binding: Binding, home: Frame) -> bool:
+    """Whether a name is what a batch of a loader holds under a key: `for k, v in batch.items()`."""
+    if not isinstance(binding.value, ast.Name) or not _from_loader(binding.value, home):
+        return False
+    keys = (one for known in home.bindings.by_name.values() for one in known)
+    return any(one.role is Role.COUNTER and one.since == binding.since for one in keys)
 
 
 def _among_several(binding: Binding, home: Frame) -> bool:

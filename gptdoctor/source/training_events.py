@@ -174,7 +174,7 @@ def _call(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Iterator[Ev
 
 def _recognised(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Event | None:
     name = called_name(call)
-    if name in CLIPS:
+    if name in CLIPS and frame.called(call) is None:  # a helper in sight is read instead
         return _clip(call, frame, path)
     if FUNCTIONAL.match(frame.module.names.called(call) or ""):
         return Event(Kind.GRADIENTS, call, frame, "", path)
@@ -189,7 +189,8 @@ def _recognised(call: ast.Call, frame: Frame, path: tuple[Branch, ...]) -> Event
     if name == "zero_grad":
         return Event(Kind.CLEAR, call, frame, subject, path)
     if name in ("eval", "train") and len(call.args) <= 1:
-        off = [one for one in call.args if isinstance(one, ast.Constant) and one.value is False]
+        given = [*call.args, *(one.value for one in call.keywords)]
+        off = [one for one in given if isinstance(one, ast.Constant) and one.value is False]
         kind = Kind.EVAL if name == "eval" or off else Kind.TRAIN
         return Event(kind, call, frame, subject, path)
     if name == "unscale_":
@@ -220,9 +221,9 @@ def _backward(call: ast.Call, receiver: ast.expr, frame: Frame, path: tuple[Bran
         by = frame.text(scaler) if known else "?"
         return Event(Kind.BACKWARD, call, frame, loss, path, by, not known, again=again)
     if not call.args:
-        by = "?" if _is_scaled(receiver, frame) else ""
+        by = _scaled_by(receiver, frame)
         loss = frame.text(receiver)
-        return Event(Kind.BACKWARD, call, frame, loss, path, by, bool(by), again=again)
+        return Event(Kind.BACKWARD, call, frame, loss, path, by, by == "?", again=again)
     loss = frame.text(call.args[0])
     own = called_name(call) == "manual_backward"
     if own or WRAPPER_NAME.search(text_of(receiver).rpartition(".")[2]):
@@ -232,11 +233,26 @@ def _backward(call: ast.Call, receiver: ast.expr, frame: Frame, path: tuple[Bran
     return Event(Kind.FOREIGN, call, frame, frame.text(receiver), path)
 
 
-def _is_scaled(loss: ast.expr, frame: Frame) -> bool:
-    """Whether a loss went through `scaler.scale` before, or through amp's `scale_loss`."""
-    values = [one.value for one in frame.bound(loss.id)[1]] if isinstance(loss, ast.Name) else []
-    made = [one for one in [loss, *values] if isinstance(one, ast.Call)]
-    return any(called_name(one) in ("scale", "scale_loss") for one in made)
+def _scaled_by(loss: ast.expr, frame: Frame) -> str:
+    """What multiplied a loss before: a scaler, "?" for something unknown, "" for nothing."""
+    if isinstance(loss, ast.Call):
+        return _scale_of(loss, frame)
+    if not isinstance(loss, ast.Name):
+        return ""
+    if loss.id in frame.given and frame.caller is not None:
+        return _scaled_by(frame.given[loss.id], frame.caller)
+    values = [one.value for one in frame.bound(loss.id)[1]]
+    found = {_scale_of(one, frame) if isinstance(one, ast.Call) else "" for one in values}
+    return found.pop() if len(found) == 1 else "?" * any(found)
+
+
+def _scale_of(call: ast.Call, frame: Frame) -> str:
+    """The scaler of `scaler.scale(loss)`, "?" for amp's `scale_loss` and the like."""
+    if called_name(call) not in ("scale", "scale_loss"):
+        return ""
+    by = call.func.value if isinstance(call.func, ast.Attribute) else None
+    known = by is not None and thing(by, frame) is Thing.SCALER
+    return frame.text(by) if known and by is not None else "?"
 
 
 def _step(

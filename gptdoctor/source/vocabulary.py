@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.lineage import Link
 from gptdoctor.source.mentions import family_by_words
 from gptdoctor.source.names import called_name
@@ -168,11 +169,15 @@ def _size(call: ast.Call, index: int, keyword: str) -> str | None:
     if value is None and len(call.args) > index:
         value = call.args[index]
     if isinstance(value, ast.Subscript):
+        if not isinstance(value.slice, ast.Constant) or not isinstance(value.slice.value, str):
+            return text_of(value)  # sizes[0]: the number is a place, and no size
         value = value.slice
+    if called_name(value) == "len" and isinstance(value, ast.Call) and len(value.args) == 1:
+        return f"{text_of(value.args[0])}()"  # as many as there are letters, whatever their list
     if isinstance(value, ast.Attribute):
         return value.attr
     if isinstance(value, ast.Constant):
-        return str(value.value)
+        return None if value.value == 1 else str(value.value)  # one score, and no vocabulary
     return value.id if isinstance(value, ast.Name) else None
 
 

@@ -32,6 +32,43 @@ SEEN = {
     def forward(self, x, ids, targets):
         return F.cross_entropy(self.head(x), ids)  # here
     """,
+    "GD602 overwritten before they are read": """
+    def forward(self, x, ids, labels=None):
+        if labels is not None:
+            labels = ids[:, 1:]
+            return F.cross_entropy(self.head(x)[:, :-1].mT, labels)  # here
+    """,
+    "GD602 of no more use than their form": """
+    def forward(self, x, targets):
+        return F.cross_entropy(self.head(x), torch.zeros_like(targets))  # here
+    """,
+    "GD602 guesses, in a helper": """
+    def loss_of(self, logits, targets):
+        guesses = logits.argmax(dim=-1)
+        return F.cross_entropy(logits, guesses.flatten())  # here
+    """,
+    "GD608 labels of logits that go nowhere": """
+    def forward(self, x, labels=None):  # here
+        logits = self.head(x)
+        return {"logits": logits}
+    """,
+    "GD608 a step that keeps its loss": """
+    def training_step(self, batch, index):  # here
+        x, y = batch
+        loss = F.cross_entropy(self.head(x), y)
+        self.log("loss", loss)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 a step without a loss": """
+    def training_step(self, batch, index):  # here
+        x, y = batch
+        self.log("accuracy", (self.head(x).argmax(-1) == y).float().mean())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
     "GD608 a placeholder": """
     def forward(self, x, labels=None):
         loss = None
@@ -99,6 +136,65 @@ UNSEEN = {
     @with_labels
     def forward(self, x, ids, labels=None):
         return F.cross_entropy(self.head(x), ids)
+    """,
+    "GD602 filled in where they are missing": """
+    def forward(self, x, ids, labels=None):
+        if labels is None:
+            labels = ids
+        return F.cross_entropy(self.head(x), labels)
+    """,
+    "GD602 changed before they are used": """
+    def forward(self, x, ids, labels=None):
+        labels = labels.flatten()
+        return F.cross_entropy(self.head(x), labels)
+    """,
+    "GD602 as many as rows": """
+    def forward(self, x, labels=None):
+        z = self.head(x)
+        return F.cross_entropy(z @ z.mT, torch.arange(len(x)))
+    """,
+    "GD602 of an unknown helper": """
+    def losses(self, x, labels):
+        return F.cross_entropy(self.head(x), self.kept)
+    """,
+    "GD608 a step that goes back by itself": """
+    def training_step(self, batch, index):
+        loss = F.cross_entropy(self.head(batch[0]), batch[1])
+        self.manual_backward(loss)
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 a step that is there to be overridden": """
+    def training_step(self, batch, index):
+        raise NotImplementedError(self.name())
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 a step that gives its loss": """
+    def training_step(self, batch, index):
+        return {"loss": F.cross_entropy(self.head(batch[0]), batch[1])}
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 a step that evaluates": """
+    def validation_step(self, batch, index):
+        self.log("loss", F.cross_entropy(self.head(batch[0]), batch[1]))
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.parameters())
+    """,
+    "GD608 the label of a picture": """
+    def forward(self, x, label=None):
+        logits = self.head(x)
+        return logits
+    """,
+    "GD608 labels that have to be given": """
+    def forward(self, x, labels):
+        logits = self.head(x)
+        return logits
     """,
     "GD608 made by another method": """
     def forward(self, x, labels=None):

@@ -32,8 +32,8 @@ SEEN = {
     "        return self.nll(s, y)  # here",
     "GD640 an output's logits": "return self.nll(model(x).logits[:, -1], y)  # here",
     "GD641 in the call": "return F.binary_cross_entropy_with_logits(z.sigmoid(), y)  # here",
-    "GD641 by a name": "p = torch.sigmoid(self.head(x)).squeeze(-1)  # here\n"
-    "        return self.bce(p, y.float())",
+    "GD641 by a name": "p = torch.sigmoid(self.head(x)).squeeze(-1)\n"
+    "        return self.bce(p, y.float())  # here",
     "GD641 a softmax": "return nn.BCEWithLogitsLoss()(F.softmax(z, 1), y)  # here",
     "GD642 the first": "return F.kl_div(F.softmax(z, -1), y, reduction='batchmean')  # here",
     "GD642 the first, raw": "return self.kl(self.head(x), y)  # here",

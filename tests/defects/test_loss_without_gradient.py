@@ -21,6 +21,17 @@ class Net(nn.Module):
 
 """
 CUT = {
+    "in the helper that makes it": """
+    def _loss(self, z, y):
+        return F.cross_entropy(z, y).detach()  # here
+
+    def forward(self, x, y=None):
+        z = self.head(x)
+        loss = None
+        if y is not None:
+            loss = self._loss(z, y)
+        return {"logits": z, "loss": loss}
+    """,
     "added up as numbers": """
     def forward(self, x, y):
         total = 0.0
@@ -95,6 +106,21 @@ CUT = {
     """,
 }
 WHOLE = {
+    "a helper for the eye": """
+    def report_loss(self, z, y):
+        return F.cross_entropy(z, y).item()
+
+    def forward(self, x, y):
+        z = self.head(x)
+        return F.cross_entropy(z, y), self.report_loss(z, y)
+    """,
+    "a helper that evaluation calls": """
+    def held_out_loss(self, x, y):
+        return F.cross_entropy(self.head(x), y).item()
+
+    def validate(self, x, y):
+        return self.held_out_loss(x, y)
+    """,
     "added up with their graphs": """
     def forward(self, x, y):
         total, shown = 0.0, 0.0

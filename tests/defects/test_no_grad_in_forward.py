@@ -103,6 +103,11 @@ BLOCKS = {
         "torch.set_grad_enabled(False)\nw = self.a(x)\ntorch.set_grad_enabled(True)\nreturn x * w",
         [0],
     ),
+    "the weight of a loss of something else": (
+        "nll = F.cross_entropy(self.b(x), x.argmax(1), reduction='none')\n"
+        "with torch.no_grad():\n    w = self.a(x).mean(-1)\nreturn (w * nll).mean()",
+        [1],
+    ),
     "only while training": (
         "w = 0\nif self.training:\n    with torch.no_grad():\n        w = self.a(x)\nreturn x * w",
         [2],
@@ -171,6 +176,10 @@ LEFT_ALONE = {
     "one-step gradient": (
         "z = x\nwith torch.no_grad():\n    for _ in range(5):\n        z = self.a(z)\n"
         "return self.a(z)"
+    ),
+    "the weight of a loss": (
+        "y = self.a(x)\nnll = F.cross_entropy(y, x.argmax(1), reduction='none')\n"
+        "with torch.no_grad():\n    p = y.softmax(-1).amax(-1)\nreturn ((1 - p) ** 2 * nll).mean()"
     ),
     "bound anew before its use": (
         "with torch.no_grad():\n    w = self.a(x)\nw = self.b(x)\nreturn x * w"

@@ -47,12 +47,19 @@ REPORTED = {
         logp = F.log_softmax(logits, -1)
         return logits.gather(-1, index) + logp.exp().sum()
 """,
+    "the entropy of its own guesses": """
+    def doubt(self, ids):
+        logp = self(ids).log_softmax(-1)
+        p = logp.exp()
+        return -(p * logp).sum(-1)
+""",
 }
 
 HEADS = {
     "an attribute of the configuration": "nn.Linear(c.n_embd, c.vocab_size)",
     "a key of the configuration": 'nn.Linear(c["emb_dim"], c["vocab_size"])',
     "the table's own size": "nn.Linear(64, c.words)",
+    "the length of the table's own list": "nn.Linear(64, len(letters))",
     "a keyword": "nn.Linear(in_features=64, out_features=c.words, bias=False)",
     "another linear layer": "QuantLinear(64, c.vocab_size)",
     "a convolution": "nn.Conv1d(64, c.vocab_size, 1)",
@@ -80,6 +87,26 @@ WITH_LOSS = {
         logp = self(ids).log_softmax(-1)
         return -logp.gather(-1, ids[..., None]).mean()
 """,
+    "targets that are smoothed by hand": """
+    def score(self, ids, goal):
+        z = self(ids)
+        q = torch.full_like(z, 0.1 / z.size(-1)).scatter_(-1, goal[..., None], 0.9)
+        return -(q * z.log_softmax(-1)).sum(-1).mean()
+""",
+    "likelihoods that an index picks": """
+    def score(self, ids, goal):
+        logp = F.log_softmax(self(ids).flatten(0, 1), dim=-1)
+        return -logp[torch.arange(len(goal)), goal].mean()
+""",
+    "the logarithm of a picked probability": """
+    def score(self, ids):
+        p = self(ids).softmax(-1)
+        return -torch.log(p.gather(-1, ids[..., None])).mean()
+""",
+    "a distribution's own likelihood": """
+    def score(self, ids, goal):
+        return -torch.distributions.Categorical(logits=self(ids)).log_prob(goal).mean()
+""",
     "a likelihood by logsumexp": """
     def score(self, z, ids):
         return (z.logsumexp(-1) - torch.logsumexp(z, -1).gather(-1, ids)).mean()
@@ -101,6 +128,32 @@ class Trainer(nn.Module):
 
     def forward(self, ids):
         return F.cross_entropy(self.net(ids[:, :-1]).mT, ids[:, 1:])
+""",
+    "a function that takes the only model of the file": """
+
+def step(model, ids):
+    return F.cross_entropy(model(ids[:, :-1]).mT, ids[:, 1:])
+""",
+    "a class that takes the only model of the file": """
+
+class Coach:
+    def __init__(self, model):
+        self.model = model
+
+    def step(self, ids):
+        return F.cross_entropy(self.model(ids[:, :-1]).mT, ids[:, 1:])
+""",
+    "a function that makes the model": """
+
+def main(batches):
+    reader = Net(90, 64)
+    for ids in batches:
+        F.cross_entropy(reader(ids[:, :-1]).mT, ids[:, 1:]).backward()
+""",
+    "a script that makes the model": """
+
+reader = Net(90, 64)
+loss = F.cross_entropy(reader(torch.zeros(1, 8).long()).mT, torch.zeros(1, 8).long())
 """,
     "a function that says what it takes": """
 
@@ -137,14 +190,24 @@ def test_a_model_without_a_loss_is_reported(methods: str) -> None:
     assert lines_of("GD601", model() + methods) == [7]
 
 
+def test_a_loss_for_another_model_of_the_file_is_none_of_this_one() -> None:
+    """Of several models a function takes we do not know which; one that only runs it has none."""
+    other = MODEL.format(base="nn.Module").replace("class Net", "class Other")
+    step = "\ndef step(model, ids):\n    return F.cross_entropy(model(ids).mT, ids)\n"
+    assert lines_of("GD601", f"{model()}\n\n{other}\n{step}") == [7, 17]
+    shown = "\nif __name__ == '__main__':\n    print(Net(90, 64)(torch.zeros(1, 8).long()).shape)\n"
+    assert lines_of("GD601", model() + shown) == [7]
+
+
 @pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
 def test_projections_to_the_vocabulary_are_known(head: str) -> None:
     """By the name of the size, or because a table has as many rows."""
+    size = "len(letters)" if "letters" in head else "c.words"
     text = f"""
         class Net(nn.Module):
             def __init__(self, c):
                 super().__init__()
-                self.wte = nn.Embedding(c.words, 64)
+                self.wte = nn.Embedding({size}, 64)
                 self.out = {head}
 
             def forward(self, ids):
@@ -284,3 +347,45 @@ def test_a_loss_refutes(returned: bool, methods: tuple[str, ...]) -> None:
     """Returned by the entry, or given by another method."""
     (found,) = convictions(returned=returned, methods=methods)
     assert found.status is Status.REFUTED
+
+
+RECOMMENDERS = {
+    "tables by the places of their sizes": """
+        class Net(nn.Module):
+            def __init__(self, sizes, width):
+                super().__init__()
+                self.tables = nn.ModuleList([nn.Embedding(n, width) for n in sizes])
+                self.first = nn.Embedding(sizes[0], 1)
+                self.second = nn.Embedding(sizes[1], 1)
+                self.score = nn.Linear(width, 1)
+
+            def forward(self, x):
+                return self.score(self.tables[0](x[0])) + self.first(x[0]) + self.second(x[1])
+    """,
+    "a score for each item": """
+        class Net(nn.Module):
+            def __init__(self, n_users, n_items, width):
+                super().__init__()
+                self.user_emb = nn.Embedding(n_users, width)
+                self.item_emb = nn.Embedding(n_items, width)
+
+            def forward(self, user):
+                return self.user_emb(user) @ self.item_emb.weight.T
+    """,
+    "one score of a table of one": """
+        class Net(nn.Module):
+            def __init__(self, width):
+                super().__init__()
+                self.start = nn.Embedding(1, width)
+                self.score = nn.Linear(width, 1)
+
+            def forward(self, x):
+                return self.score(self.start(x))
+    """,
+}
+
+
+@pytest.mark.parametrize("text", RECOMMENDERS.values(), ids=RECOMMENDERS)
+def test_what_looks_other_things_up_is_no_language_model(text: str) -> None:
+    """Users and items are no tokens, and one score is no vocabulary."""
+    assert lines_of("GD601", HEAD + plain(text)) == []

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.defects.scanning import lines_of
+from tests.defects.marks import marked, plain
+from tests.defects.scanning import lines_of, scan_files
 
 HEAD = """\
 import torch
@@ -80,3 +81,242 @@ def test_probabilities_behind_a_name_are_seen_where_they_are_made() -> None:
 def test_what_may_be_logits_is_left_alone(lines: str) -> None:
     """Only what is plainly a softmax counts."""
     assert lines_of("GD604", f"{HEAD}        {lines}\n") == []
+
+
+NETWORKS = """\
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Sure(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=1))
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+class Plain(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.out = nn.Linear(8, 3)
+
+    def forward(self, x):
+        return self.out(x)
+
+    def predict(self, x):
+        return self(x).softmax(-1)
+
+    def both(self, x):
+        z = self(x)
+        return z, z.softmax(-1)
+
+
+"""
+BEHIND = {
+    "a network made here": """
+        def fit(loader):
+            model = Sure().to("cuda")
+            criterion = nn.CrossEntropyLoss()
+            for x, y in loader:
+                out = model(x)
+                loss = criterion(out, y)  # here
+        """,
+    "a network and a loss that a function is given": """
+        def epoch(net, loader, loss_fn):
+            for x, y in loader:
+                loss_fn(net(x), y)  # here
+
+        def main(loader):
+            model = nn.DataParallel(Sure())
+            criterion = nn.CrossEntropyLoss().cuda()
+            epoch(model, loader, loss_fn=criterion)
+            epoch(model, loader, criterion)
+        """,
+    "a network and a loss that a class keeps": """
+        class Trainer:
+            def __init__(self, model, criterion):
+                self.model, self.device = model, "cuda"
+                self.criterion = nn.CrossEntropyLoss().to(self.device)
+
+            def step(self, x, y):
+                return self.criterion(self.model(x), y)  # here
+
+        Trainer(Sure(), None)
+        """,
+    "a loss that a class is given": """
+        class Trainer:
+            def __init__(self, criterion):
+                self.model = Sure()
+                self.criterion = criterion
+
+            def step(self, x, y):
+                return self.criterion(self.model(x), y)  # here
+
+        def main():
+            loss = nn.CrossEntropyLoss()
+            return Trainer(loss)
+        """,
+    "a script": """
+        model = Sure()
+        criterion = nn.CrossEntropyLoss()
+        for x, y in loader:
+            loss = criterion(model(x), y)  # here
+        """,
+    "globals of a script": """
+        model = Sure()
+        criterion: nn.Module = nn.CrossEntropyLoss()
+
+        def step(x, y):
+            return criterion(model(x), y)  # here
+        """,
+    "a stack without a class": """
+        def fit(x, y):
+            net = nn.Sequential(nn.Linear(8, 3), nn.Softmax(dim=-1))
+            return F.cross_entropy(net(x), y)  # here
+        """,
+    "kept from zero": """
+        def fit(x, y):
+            p = x.softmax(-1).clamp(min=1e-8)
+            return F.cross_entropy(p + 1e-8, y)  # here
+        """,
+    "the mean of several": """
+        def fit(nets, x, y):
+            p = torch.stack([net(x).softmax(-1) for net in nets]).mean(0)
+            return F.cross_entropy(p, y)  # here
+        """,
+    "a stack by name": """
+        from collections import OrderedDict
+
+        def fit(x, y):
+            net = nn.Sequential(OrderedDict([("a", nn.Linear(8, 3)), ("b", nn.Softmax(dim=1))]))
+            return F.cross_entropy(net(x), y)  # here
+        """,
+    "a stack of a list": """
+        def fit(x, y):
+            net = nn.Sequential(*[nn.Linear(8, 3), nn.Softmax(dim=1)])
+            return F.cross_entropy(net(x), y)  # here
+        """,
+    "another name of the function": """
+        class Trainer:
+            def __init__(self):
+                self.model = Sure()
+                self.criterion = F.cross_entropy
+
+            def step(self, x, y):
+                return self.criterion(self.model(x), y)  # here
+
+        def fit(x, y):
+            loss_fn = F.nll_loss
+            return loss_fn(x.softmax(-1), y)  # here
+        """,
+    "a method that predicts": """
+        def fit(x, y):
+            return F.cross_entropy(Plain().predict(x), y)  # here
+        """,
+    "one of two results": """
+        def fit(x, y):
+            net = Plain()
+            _, p = net.both(x)
+            return F.cross_entropy(p, y)  # here
+        """,
+    "a helper that is given probabilities": """
+        def distance(p, y):
+            return F.cross_entropy(p, y)  # here
+
+        def fit(x, y):
+            return distance(x.softmax(-1), y)
+        """,
+}
+OPEN = {
+    "a network that gives logits": """
+        def fit(x, y):
+            return F.cross_entropy(Plain()(x), y)
+        """,
+    "the other one of two results": """
+        def fit(x, y):
+            net = Plain()
+            z, p = net.both(x)
+            return F.cross_entropy(z, y)
+        """,
+    "one of two networks": """
+        def fit(x, y, sure):
+            net = Sure() if sure else Plain()
+            return F.cross_entropy(net(x), y)
+        """,
+    "a network that a caller chooses": """
+        def fit(net, x, y):
+            return F.cross_entropy(net(x), y)
+
+        def main(x, y):
+            fit(Sure(), x, y)
+            fit(Plain(), x, y)
+        """,
+    "a network of which there are several": """
+        def fit(model, x, y):
+            return F.cross_entropy(model(x), y)
+        """,
+    "a helper that is given both": """
+        def distance(p, y):
+            return F.cross_entropy(p, y)
+
+        def fit(x, y):
+            return distance(x.softmax(-1), y) + distance(x, y)
+        """,
+    "logits that are limited": """
+        def fit(x, y):
+            return F.cross_entropy(Plain()(x).clamp(min=-5) + 1, y)
+        """,
+    "another loss under the name": """
+        def epoch(net, loader, loss_fn):
+            for x, y in loader:
+                loss_fn(net(x), y)
+
+        def main(loader):
+            epoch(Sure(), loader, nn.MSELoss())
+        """,
+    "probabilities in evaluation alone": """
+        class Either(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.out = nn.Linear(8, 3)
+
+            def forward(self, x):
+                return self.out(x) if self.training else self.out(x).softmax(-1)
+
+        def fit(x, y):
+            return F.cross_entropy(Either()(x), y)
+        """,
+}
+
+
+@pytest.mark.parametrize("name", BEHIND)
+def test_probabilities_behind_a_call_are_seen(name: str) -> None:
+    """At the loss, for the softmax is somewhere else."""
+    text = NETWORKS + plain(BEHIND[name])
+    assert lines_of("GD604", text) == marked(text)
+
+
+@pytest.mark.parametrize("name", OPEN)
+def test_calls_that_may_give_logits_are_left_alone(name: str) -> None:
+    """All that may be called has to give probabilities."""
+    assert lines_of("GD604", NETWORKS + plain(OPEN[name])) == []
+
+
+def test_the_only_network_of_a_file_is_the_one_that_is_trained() -> None:
+    """Where the function that is given it is called by nobody in sight."""
+    first = NETWORKS.partition("class Plain")[0]
+    text = f"{first}def fit(model, x, y):\n    return F.cross_entropy(model(x), y)  # here\n"
+    assert lines_of("GD604", text) == marked(text)
+    assert lines_of("GD604", text.replace("model", "teacher")) == []
+
+
+def test_a_network_of_another_file_is_read() -> None:
+    """Where it is imported from the project."""
+    text = (
+        "import torch.nn.functional as F\nfrom net import Sure\n\n\n"
+        "def fit(x, y):\n    model = Sure()\n    return F.cross_entropy(model(x), y)\n"
+    )
+    assert ("GD604", 7) in scan_files({"net.py": NETWORKS, "fit.py": text})

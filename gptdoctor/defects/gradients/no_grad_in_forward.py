@@ -31,6 +31,7 @@ from gptdoctor.source.flow_switches import (
 )
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
+from gptdoctor.source.flow_weighed import weighed
 from gptdoctor.source.kept import kept
 from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
 from gptdoctor.source.module import SourceModule
@@ -118,6 +119,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         for escape in leaving
         if learned(lost := training.own_origins(escape.sources, function))
         and not set(learned(lost)) <= reapplied(escape.name, escapes)
+        and not set(learned(lost)) <= weighed(escape.name, escapes)
         and (escape.name or result_goes_on(function, training, gradients))
     }
     if found:

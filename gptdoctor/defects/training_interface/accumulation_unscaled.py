@@ -52,7 +52,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _message(loss: ast.expr, found: Accumulation) -> str:
     number, step = text_of(found.batches), text_of(found.step.node)
-    cut = called_name(found.batches) in CUTS
+    cut = called_name(found.batches) in {*CUTS, "range"}
     batches = f"all parts of `{number}`" if cut else f"`{number}` batches"
     return (
         f"`{step}` follows the sum of the gradients of {batches}: `{text_of(loss)}` is nowhere "

@@ -7,18 +7,17 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.clip_limits import only_measures
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.training_events import CLIPS, Event, Kind
 from gptdoctor.source.training_loops import Stretch, exclude, leads_to, training_of
 
 CODE = "GD615"
 MAKES_GRADIENTS = (Kind.BACKWARD, Kind.GRADIENTS, Kind.FOREIGN)
-# No gradient is as long as this: the call is there for the norm that it returns.
-ENDLESS = 1e5
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or _only_measures(node):
+    if not isinstance(node, ast.Call) or only_measures(node):
         return
     for stretch, clip in training_of(visit.project, visit.module).at(node, Kind.CLIP):
         step = _step_before(stretch, clip)
@@ -34,17 +33,6 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
-
-
-def _only_measures(call: ast.Call) -> bool:
-    """Whether the limit is so high that the call only tells the norm."""
-    limits = [*call.args[1:2], *(one.value for one in call.keywords if "max" in (one.arg or ""))]
-    return any("inf" in text_of(one) or _is_endless(one) for one in limits)
-
-
-def _is_endless(limit: ast.expr) -> bool:
-    number = limit.value if isinstance(limit, ast.Constant) else None
-    return isinstance(number, int | float) and number >= ENDLESS
 
 
 def _step_before(stretch: Stretch, clip: Event) -> Event | None:

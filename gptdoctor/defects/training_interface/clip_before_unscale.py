@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.clip_limits import limit_says, only_measures
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.training_events import CLIPS, Event, Kind
 from gptdoctor.source.training_loops import Stretch, exclude, training_of
@@ -15,11 +16,13 @@ CODE = "GD616"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call) or only_measures(node):
         return
     for stretch, clip in training_of(visit.project, visit.module).at(node, Kind.CLIP):
         backward = None if clip.wrapped else _scaled_before(stretch, clip)
         if backward is None or not _steps_scaled(stretch, clip, backward):
+            continue
+        if limit_says(clip, "scale"):  # scaler.get_scale(): the limit is in the same units
             continue
         yield Suspicion(
             rule=CODE,
@@ -83,7 +86,7 @@ DEFECT = Defect(
         "at first, and `scaler.step(optimizer)` divides by it. A clip in between compares the "
         "multiplied ones with its limit, unless `scaler.unscale_(optimizer)` stands before it. "
         "Not meant: accelerate's and Lightning's own clips, which unscale; a loss that is not "
-        "scaled."
+        "scaled; a limit that is multiplied by the scale as well, or that is endless."
     ),
     harm=(
         "A limit of 1.0 acts as 1/65,536: all gradients are cut to almost nothing, and by how "

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.training_events import Event, Kind, bodies
+from gptdoctor.source.frames import Frame
+from gptdoctor.source.nodes import calls_below
+from gptdoctor.source.training_events import MOST_CALLS, Event, Kind, bodies
 from gptdoctor.source.training_loops import Stretch, loops_around, training_of
 
 CODE = "GD618"
@@ -57,12 +59,21 @@ def _trains(loop: Stretch, switch: Event) -> bool:
 
 
 def _runs(event: Event, model: str) -> bool:
+    """Whether a call runs the model, by itself or in the helper that it calls."""
     call = event.node
-    return (
-        event.kind is Kind.CALL
-        and isinstance(call, ast.Call)
-        and event.frame.text(call.func) in (model, f"{model}.forward")
-    )
+    if event.kind is not Kind.CALL or not isinstance(call, ast.Call):
+        return False
+    return _calls(call, event.frame, (model, f"{model}.forward"))
+
+
+def _calls(call: ast.Call, frame: Frame, names: tuple[str, ...]) -> bool:
+    if frame.text(call.func) in names:
+        return True
+    callee = frame.called(call) if frame.depth < MOST_CALLS else None
+    if callee is None or frame.runs(callee.node):
+        return False
+    inner = frame.enter(callee, call)
+    return any(_calls(one, inner, names) for one in calls_below(callee.node))
 
 
 def _stays(loop: Stretch, switch: Event) -> bool:

@@ -7,13 +7,16 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Named, Visit
+from gptdoctor.defect import Defect, Named, Visit, calls
+from gptdoctor.source.callees import callee_of
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_calls import callers
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
 from gptdoctor.source.names import called_name
+from gptdoctor.source.statements import bodies_of
 from gptdoctor.source.training_events import source_of
 
 CODE = "GD628"
@@ -42,52 +45,165 @@ NAMES = (
     "_evaluate",
     "_validate",
     "valid",
+    *("run_test", "test_loop", "val_loop", "validation_loop", "evaluation_loop", "do_eval"),
+    *("validation_epoch", "evaluate_epoch", "val_one_epoch", "valid_one_epoch", "test_one_epoch"),
+    *("check_accuracy", "calculate_accuracy", "calc_accuracy", "get_accuracy", "accuracy"),
+    *("evaluate_accuracy", "test_model", "eval_fn", "valid_fn", "val_fn", "test_fn"),
+    *("perplexity", "compute_perplexity", "validation_loss", "compute_val_loss", "get_val_loss"),
 )
 # A function with these words makes gradients, or says that it makes none.
 GRADIENTS = re.compile(r"backward|grad\b|no_grad|inference|grad_enabled|\.step\(|requires_grad")
+TRAINS = re.compile(r"backward\(|\.step\(")
+# These switch gradients off somewhere: which lines they mean is not asked.
+MODES = re.compile(r"set_grad_enabled|requires_grad_\(False|requires_grad = False")
 # What these open has nothing to do with gradients.
 NO_MODE = re.compile(r"autocast|tqdm|open\(|progress|profil|record_function|alive_bar")
-MODEL_NAME = re.compile(r"^(self\.)?(model|net|network|classifier|encoder)$")
+MODEL_NAME = re.compile(r"^(self\.)?(_?model|net|network|classifier|encoder|lm|gpt|module)$")
+# Numbers are taken of results: nothing goes back through them.
+NUMBERS = re.compile(r"\.item\(\)|\.tolist\(\)|(?<![\w.])(?:float|int)\(")
+CHOICES = re.compile(r"argmax\(|\.max\(|\.topk\(")
+# Libraries run these with gradients switched off.
+HOOKS = re.compile(r"^on_|_step$|^forward$")
+LOOPS = ast.For | ast.AsyncFor | ast.While | ast.ListComp | ast.GeneratorExp | ast.SetComp
+DRAWS = re.compile(r"multinomial|Categorical|generate|\bcat\(|append\(int")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef):
+    if isinstance(node, ast.FunctionDef):
+        yield from _judge(functions_of(visit.project, visit.module)[node], visit)
+
+
+def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`model.eval()` in a function of any name, which then goes through its data."""
+    function = visit.flow or script_of(visit.module)
+    if not isinstance(node, ast.Call) or node.args or function.name in NAMES:
         return
-    function = functions_of(visit.project, visit.module).get(node)
-    if function is None or node.decorator_list or GRADIENTS.search(source_of(function)):
+    if HOOKS.search(function.name) or DRAWS.search(function.text):
         return
-    call = _evaluated(node)
-    if call is None or _switched_off_outside(function, visit):
+    if visit.flow is None or TRAINS.search(function.text):
+        yield from _judge_phase(node, function, visit)
+    else:
+        yield from _judge(function, visit)
+
+
+def _judge_phase(mode: ast.Call, function: Function, visit: Visit) -> Iterator[Suspicion]:
+    """The loops between `model.eval()` and `model.train()`, where training stands around them."""
+    model = text_of(mode.func.value) if isinstance(mode.func, ast.Attribute) else ""
+    if MODES.search(function.text) or function.node.decorator_list:
         return
+    for loop in _loops_behind(mode, model, visit):
+        if GRADIENTS.search(text_of(loop)) or not _takes_numbers(loop, function):
+            continue
+        calls = [one for one in own_nodes(loop) if isinstance(one, ast.Call)]
+        call = next((one for one in calls if text_of(one.func) == model), None)
+        if call is not None and not _in_a_mode(call, function.node):
+            yield Suspicion(
+                rule=CODE,
+                location=visit.module.location(call),
+                symbol=function.symbol,
+                message=(
+                    f"`{text_of(call)}` makes a graph that the loop behind `{text_of(mode)}` never "
+                    "uses: nothing switches gradients off"
+                ),
+                extent=(loop.lineno, loop.end_lineno or loop.lineno),
+            )
+            return
+
+
+def _loops_behind(mode: ast.Call, model: str, visit: Visit) -> Iterator[ast.For]:
+    """The loops that follow `model.eval()` in its block, until the model is to train."""
+    statement = next((one for one in reversed(visit.parents) if isinstance(one, ast.stmt)), None)
+    around = [one for one in visit.parents if one is not statement]
+    bodies = [body for body in bodies_of(around[-1]) if any(one is statement for one in body)]
+    for one in bodies[0] if bodies else []:
+        if start(one) <= start(mode):
+            continue
+        if f"{model}.train()" in text_of(one):
+            return
+        if isinstance(one, ast.For):
+            yield one
+
+
+def _judge(function: Function, visit: Visit) -> Iterator[Suspicion]:
+    node = function.node
+    if node.decorator_list or GRADIENTS.search(source_of(function)):
+        return
+    found = _evaluated(function, visit)
+    if found is None or _switched_off_outside(function, visit):
+        return
+    call, where = found
     yield Suspicion(
         rule=CODE,
-        location=visit.module.location(call),
-        symbol=function.symbol,
+        location=where.module.location(call),
+        symbol=where.symbol,
         message=(
             f"`{text_of(call)}` makes a graph that `{node.name}` never uses: nothing switches "
             "gradients off"
         ),
-        extent=(node.lineno, node.end_lineno or node.lineno),
+        extent=(where.node.lineno, where.node.end_lineno or where.node.lineno),
     )
 
 
-def _evaluated(function: ast.FunctionDef) -> ast.Call | None:
-    """The call of a model in a loop that only adds up numbers of it."""
-    given = {one.arg for one in [*function.args.args, *function.args.kwonlyargs]}
-    for loop in own_nodes(function):
-        if not isinstance(loop, ast.For | ast.AsyncFor):
+def _evaluated(function: Function, visit: Visit) -> tuple[ast.Call, Function] | None:
+    """The call of a model in a loop that only adds up numbers of it, there or in a helper."""
+    for loop in own_nodes(function.node):
+        if not isinstance(loop, LOOPS):
             continue
-        if ".item()" not in text_of(loop) and not _fills_numbers(loop, function):
-            continue
+        counts = _takes_numbers(loop, function)
+        for node in own_nodes(loop) if counts else ():
+            if isinstance(node, ast.Call) and _is_model(node, function):
+                return None if _in_a_mode(node, function.node) else (node, function)
         for node in own_nodes(loop):
-            called = text_of(node.func) if isinstance(node, ast.Call) else ""
-            known = called in given or called.startswith("self.")
-            if known and MODEL_NAME.match(called) and isinstance(node, ast.Call):
-                return None if _in_a_mode(node, function) else node
+            helper = (
+                callee_of(visit.project, function, node) if isinstance(node, ast.Call) else None
+            )
+            call = None if helper is None else _measured(helper, visit)
+            if call is not None and helper is not None and isinstance(node, ast.Call):
+                return None if _in_a_mode(node, function.node) else (call, helper)
     return None
 
 
-def _fills_numbers(loop: ast.For | ast.AsyncFor, function: ast.FunctionDef) -> bool:
+def _takes_numbers(loop: ast.AST, function: Function) -> bool:
+    text = text_of(loop)
+    if NUMBERS.search(text) or (CHOICES.search(text) and "loss" not in function.text):
+        return True
+    return isinstance(loop, ast.For | ast.AsyncFor) and _fills_numbers(loop, function.node)
+
+
+def _measured(helper: Function, visit: Visit) -> ast.Call | None:
+    """The call of a model in a helper that returns numbers of it, and trains nobody."""
+    if helper.module is not visit.module or helper.node.decorator_list:
+        return None
+    if GRADIENTS.search(helper.text) or not any(
+        NUMBERS.search(text_of(one)) for one in helper.returned
+    ):
+        return None
+    for node in own_nodes(helper.node):
+        if isinstance(node, ast.Call) and _is_model(node, helper):
+            return None if _in_a_mode(node, helper.node) else node
+    return None
+
+
+def _is_model(call: ast.Call, function: Function) -> bool:
+    """Whether a call is of a model that a function is given or an object keeps.
+
+    By its name, or because it is put into evaluation mode there.
+    """
+    called = text_of(call.func)
+    own = self_attribute(call.func) is not None
+    if not own and called not in function.parameter_names:
+        # Of the script's, or made here.
+        return isinstance(call.func, ast.Name) and f"{called}.eval()" in function.text
+    owner = function.owner if own else None
+    text = function.text if owner is None else owner.text
+    if own and "requires_grad" in text:
+        return False  # what is frozen makes no graph
+    if MODEL_NAME.match(called):
+        return True
+    return f"{called}.eval()" in text or f"{called} = {called.removeprefix('self.')}.eval()" in text
+
+
+def _fills_numbers(loop: ast.For | ast.AsyncFor, function: FunctionNode) -> bool:
     """Whether a loop writes each batch's number into a tensor that was made for them.
 
     There they do not even let go of their graphs: the tensor holds all of them.
@@ -108,7 +224,7 @@ def _fills_numbers(loop: ast.For | ast.AsyncFor, function: ast.FunctionDef) -> b
     )
 
 
-def _in_a_mode(call: ast.Call, function: ast.FunctionDef) -> bool:
+def _in_a_mode(call: ast.Call, function: FunctionNode) -> bool:
     """Whether a `with` around the call may switch gradients off: `with eval_mode(model):`."""
     return any(
         not NO_MODE.search(text_of(item.context_expr))
@@ -155,9 +271,10 @@ DEFECT = Defect(
     explanation=(
         "`model.eval()` changes dropout and batch norm; the graph for a backward pass is made all "
         "the same, unless `torch.no_grad()` or `torch.inference_mode()` is around it. Looked at: "
-        "functions named for evaluation that call their model in a loop, add up `.item()`s or fill "
-        "a tensor of zeros with their numbers, and never run backward. Not meant: "
-        "functions whose callers switch gradients off."
+        "functions named for evaluation, or that put a model into evaluation mode, which call it "
+        "in a loop, themselves or in a helper, take numbers of its results by `.item()` or fill a "
+        "tensor of zeros with them, and never run backward. Not meant: functions whose callers "
+        "switch gradients off; models without gradients; hooks of libraries, which do so."
     ),
     harm=(
         "Each batch keeps all its activations until its loss is gone: evaluation takes several "
@@ -169,6 +286,6 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("def evaluate", "@torch.no_grad()\ndef evaluate"),
-    suspects={Named(ast.FunctionDef, NAMES): _suspect},
+    suspects={Named(ast.FunctionDef, NAMES): _suspect, calls("eval"): _suspect_mode},
     confidence=Confidence.MEDIUM,
 )

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.frames import Frame
 from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import Stretch, exclude, leads_to, training_of
 
@@ -18,6 +19,8 @@ MAKES_GRADIENTS = (Kind.BACKWARD, Kind.GRADIENTS, Kind.FOREIGN)
 QUIET = re.compile(
     r"^(print|len|item|float|int|range|append|mean|format|info|log|time|parameters|synchronize)$"
 )
+# What everyone calls the network that an optimizer is for, where both are given.
+NETWORK = re.compile(r"^(self\.)?(model|net|network)$")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -62,12 +65,44 @@ def _clears(clear: Event, step: Event, stretch: Stretch) -> bool:
     """Whether what is cleared is what the step uses: the optimizer's, or its model's."""
     if clear.subject == step.subject:
         return True
-    name = step.subject
-    if not name.isidentifier() or len({one.subject for one in stretch.of(Kind.STEP)}) > 1:
+    if len({one.subject for one in stretch.of(Kind.STEP)}) > 1:
         return False
-    _, bindings = stretch.frame.bound(name)
-    made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
-    return bool(made) and all(f"{clear.subject}.parameters()" in text_of(one) for one in made)
+    made = [text_of(one) for one in _makers(step.subject, stretch.frame)]
+    if not made:  # both are given: one optimizer, and the model by its plain name
+        return NETWORK.search(clear.subject) is not None and not _is_made(clear, stretch)
+    cleared = [f"{name}.parameters()" for name in _names_of(clear.subject, stretch.frame)]
+    # An optimizer of two models still steps the other by what it has learned.
+    single = all(text.count(".parameters()") == 1 for text in made)
+    return single and all(any(one in text for one in cleared) for text in made)
+
+
+def _is_made(clear: Event, stretch: Stretch) -> bool:
+    """Whether the model that is cleared is one that the function makes beside the optimizer."""
+    name = clear.subject
+    return name.isidentifier() and any(
+        one.role is not Role.ARGUMENT for one in stretch.frame.bound(name)[1]
+    )
+
+
+def _makers(optimizer: str, frame: Frame) -> list[ast.expr]:
+    """What an optimizer was made by, that a name or an attribute of `self` holds."""
+    if optimizer.isidentifier():
+        _, bindings = frame.bound(optimizer)
+        return [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
+    return _assigned(optimizer, frame)
+
+
+def _names_of(model: str, frame: Frame) -> list[str]:
+    """A model's name, and the constructor's own for what it keeps: `self.net = net`."""
+    return [model, *(one.id for one in _assigned(model, frame) if isinstance(one, ast.Name))]
+
+
+def _assigned(attribute: str, frame: Frame) -> list[ast.expr]:
+    """What `self.NAME` is assigned in the class, of its name as text."""
+    owner, _, name = attribute.partition(".")
+    if owner != "self" or not name.isidentifier():
+        return []
+    return frame.attribute_values(ast.Attribute(ast.Name(owner), name))
 
 
 def _backward_before(stretch: Stretch, clear: Event) -> Event | None:

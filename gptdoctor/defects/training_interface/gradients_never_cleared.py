@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_targets import names_in, text_of
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.optimizers import Thing, made_by
 from gptdoctor.source.training_events import Event, Kind
@@ -43,7 +43,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             symbol=visit.symbol,
             message=(
                 f"`{text_of(backward.node)}` adds to the gradients of every turn before, and "
-                f"nothing clears them before or after `{text_of(node)}`"
+                f"nothing in the loop clears them before or after `{text_of(node)}`"
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
@@ -54,12 +54,17 @@ def _accumulates(stretch: Stretch, loop: Stretch, step: Event) -> bool:
     first = loop.of(Kind.STEP)[0]
     if first is not step or not step.sure or loop.once or loop.loop is None:
         return False
-    if stretch.of(Kind.CLEAR, Kind.GRADIENTS, Kind.FOREIGN):
+    if stretch.of(Kind.GRADIENTS, Kind.FOREIGN) or loop.of(Kind.CLEAR):
+        return False
+    # Cleared before the loop, or once an epoch, they add up over its turns all the same; unless
+    # the one step is that of the last turn.
+    if stretch.of(Kind.CLEAR) and not loop.always(step):
         return False
     return not (
         HOOKS.search(step.frame.module.text)
         or CLEARING.search(text_of(loop.loop))
         or _made_in(loop.loop, step.subject)
+        or _taken_by(loop.loop, step.subject)
         or any(_may_clear(one, step.subject) for one in stretch.of(Kind.CALL))
     )
 
@@ -68,6 +73,13 @@ def _made_in(loop: ast.stmt, optimizer: str) -> bool:
     """Whether the loop makes the optimizer, and with it a model without gradients."""
     root = optimizer.partition("[")[0]
     return any(text_of(target) == root for node in every_node(loop) for target in _targets(node))
+
+
+def _taken_by(loop: ast.stmt, optimizer: str) -> bool:
+    """Whether each turn has another optimizer: `for net, opt in zip(nets, opts)`, `opts[i]`."""
+    target = getattr(loop, "target", None)
+    names = () if target is None else (one.id for one in names_in(target))
+    return not set(re.findall(r"\w+", optimizer)).isdisjoint(names)
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:
@@ -140,10 +152,12 @@ DEFECT = Defect(
     explanation=(
         "`backward` adds to what the gradients hold. A loop that runs it and `optimizer.step()` "
         "has to clear them once a step: `optimizer.zero_grad()`, `model.zero_grad()`, or "
-        "`p.grad = None`. Looked for in the loop, in the code around it and in the functions of "
-        "the project that the loop calls. Not meant: gradients that are added up over several "
-        "batches and cleared after the step; an optimizer that the loop makes anew; a loop that "
-        "is left after its first turn; an optimizer that is handed to code out of sight."
+        "`p.grad = None`. Looked for in the innermost loop that does both, and in the functions "
+        "of the project that it calls: cleared once an epoch, gradients add up over the batches. "
+        "Not meant: gradients that are added up over several batches and cleared after the step, "
+        "or stepped by in the last turn alone; an optimizer that the loop makes anew, or of which "
+        "each turn has another; a loop that is left after its first turn; an optimizer that is "
+        "handed to code out of sight."
     ),
     harm=(
         "Each step follows the sum of all gradients since the beginning: as momentum that never "

@@ -7,15 +7,18 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_functions import script_of
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
+from gptdoctor.source.project import Project
 from gptdoctor.source.scores import LOGARITHMS, PROBABILITIES, RAW, scores_of
 
 CODE = "GD642"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
-        wrong = _wrong(loss) if loss.kind == "kl_div" else None
+    function = visit.flow or script_of(visit.module)
+    for loss in losses_at(node, visit.project, function, visit.parents):
+        wrong = _wrong(loss, visit.project) if loss.kind == "kl_div" else None
         if wrong is not None:
             argument, told = wrong
             yield Suspicion(
@@ -30,14 +33,16 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             )
 
 
-def _wrong(loss: LossCall) -> tuple[ast.expr, str] | None:
+def _wrong(loss: LossCall, project: Project) -> tuple[ast.expr, str] | None:
     """The argument that is of the wrong kind, and what is wrong with it."""
-    scores = scores_of(loss.scores, loss.function)
+    scores = scores_of(loss.scores, loss.function, project)
     if scores is not None and scores.kind in (*PROBABILITIES, RAW):
         return loss.scores, "wants its first argument as logarithms of probabilities"
-    targets, logarithms = scores_of(loss.targets, loss.function), _log_target(loss)
+    targets, logarithms = scores_of(loss.targets, loss.function, project), _log_target(loss)
     if targets is None or logarithms is None:
         return None
+    if targets.kind == RAW:
+        return loss.targets, "wants probabilities as its targets, and gets scores"
     if logarithms and targets.kind in PROBABILITIES:
         return loss.targets, "is told that its targets are logarithms, and they are probabilities"
     if not logarithms and targets.kind in LOGARITHMS:
@@ -82,7 +87,8 @@ DEFECT = Defect(
     explanation=(
         "F.kl_div(input, target) wants input as logarithms of the student's probabilities, and "
         "target as probabilities, or as logarithms with log_target=True. Seen where softmax, "
-        "sigmoid or a linear layer makes the first, or where the second does not fit log_target."
+        "sigmoid or a linear layer makes the first, or where the second does not fit log_target, "
+        "in the same function, or in helpers and models in sight."
     ),
     harm=(
         "What comes out is no divergence: it may be negative, is not smallest where both agree, "

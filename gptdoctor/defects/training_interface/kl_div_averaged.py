@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.loss_calls import losses_at, names_of
+from gptdoctor.source.flow_functions import own_nodes, script_of
+from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 
 CODE = "GD643"
+_SIZES = re.compile(r"size\((-1|1|dim)|shape\[(-1|1)|class|vocab", re.IGNORECASE)
 _TENSORS = 2  # scores and targets; what follows says how they are reduced
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    function = visit.flow or script_of(visit.module)
+    if not isinstance(node, ast.Call):
+        return
+    for loss in losses_at(node, visit.project, function, visit.parents):
         reduction = loss.setting("reduction")
         mean = isinstance(reduction, ast.Constant) and reduction.value == "mean"
         # Older torch was told by size_average and reduce, in whatever place.
         plain = reduction is None and len(loss.settings.args) <= _TENSORS
         starred = any(one.arg in (None, "size_average", "reduce") for one in loss.settings.keywords)
-        if loss.kind == "kl_div" and (mean or plain) and not starred:
+        if loss.kind == "kl_div" and (mean or plain) and not (starred or _multiplied(loss)):
             yield Suspicion(
                 rule=CODE,
-                location=visit.module.location(loss.call),
-                symbol=loss.function.symbol,
+                location=visit.module.location(loss.settings),
+                symbol=visit.symbol,
                 message=(
                     f"`{ast.unparse(loss.settings.func)}` takes the mean over classes too: the "
                     'divergence is reduction="batchmean"'
                 ),
-                extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+                extent=(node.lineno, node.end_lineno or node.lineno),
             )
+            return  # all calls of a module are wrong by its one setting
+
+
+def _multiplied(loss: LossCall) -> bool:
+    """Whether the loss is multiplied by a number of classes, which makes the sum of its mean."""
+    return any(
+        isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.Mult)
+        and any(side is loss.call for side in (node.left, node.right))
+        and any(_SIZES.search(ast.unparse(side)) for side in (node.left, node.right))
+        for node in own_nodes(loss.function.node)
+    )
 
 
 SICK = """\

@@ -16,15 +16,20 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
-from gptdoctor.source.loss_calls import says_loss
+from gptdoctor.source.loss_calls import WORDS, LossCall, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
+from gptdoctor.source.names import called_name
+from gptdoctor.source.project import Project
+from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
 CODE = "GD602"
 PROBE = "labels"
 _TAUGHT = ("labels", "inputs")
+ENTRIES = ("forward", "compute_loss")
+_NUMBERS = frozenset({"arange", "eye", "range", "randperm"})
 _INSTEAD = {
     "inputs": ": it is made of the inputs instead",
     "guesses": ": it compares the logits with their own likeliest tokens",
@@ -34,14 +39,15 @@ _INSTEAD = {
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
         return
-    owner = visit.owner
-    if owner is None or not says_loss(visit.module):
+    if not says_loss(visit.module):
         return
     function = functions_of(visit.project, visit.module)[node]
-    names = unread_labels(function) if function.method else ()
-    if not names or not visit.project.is_network(owner):
+    names = unread_labels(function)
+    losses = list(losses_in(function)) if names else []
+    if not losses or any(map(_tells_apart, losses)):
         return
-    for loss in list(losses_in(function))[:1]:
+    loss = losses[0]
+    if _is_of_network(function, visit.project) or all(map(_is_of_given, losses)):
         yield Suspicion(
             rule=CODE,
             location=visit.module.location(loss.call),
@@ -52,6 +58,30 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
         )
+
+
+def _is_of_network(function: Function, project: Project) -> bool:
+    """Whether the labels of a function are those of a model's own loss."""
+    if function.name not in ENTRIES or not function.method or function.owner is None:
+        return False
+    return project.is_network(function.owner)
+
+
+def _tells_apart(loss: LossCall) -> bool:
+    """Whether a loss tells the rows of a batch from one another, which takes no labels."""
+    ways = ways_of(loss.targets, loss.function, shaped_from)
+    return any(one.source is not None and called_name(one.source) in _NUMBERS for one in ways)
+
+
+def _is_of_given(loss: LossCall) -> bool:
+    """Whether a loss is surely made of other arguments, of guesses, or of numbers of a form."""
+    ways = ways_of(loss.targets, loss.function, shaped_from)
+    return bool(ways) and all(one.argument or _is_no_label(one.source, loss) for one in ways)
+
+
+def _is_no_label(source: ast.expr | None, loss: LossCall) -> bool:
+    made = None if source is None else operation(source, loss.function)
+    return made is not None and (made[0] == "argmax" or made[0].endswith("_like"))
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -145,8 +175,10 @@ DEFECT = Defect(
     explanation=(
         "The loss is computed of the inputs, of an auxiliary term alone, or of logits and nothing "
         "else, such as their own argmax. Labels that mark prompts or padding as no targets have no "
-        "effect either. Not meant: a method that takes a whole batch and makes its labels of the "
-        "ids in it, and a term that sharpens what another loss teaches."
+        "effect either. In text: a function that takes labels, looks at no value of them, and "
+        "computes a loss. Not meant: a method that takes a whole batch and makes its labels of the "
+        "ids in it, a term that sharpens what another loss teaches, and a loss that tells the "
+        "rows of a batch from one another."
     ),
     harm=(
         "The model is trained on another task than the one that it is given, and the loss shows "
@@ -161,7 +193,8 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
-    suspects={Named(ast.FunctionDef, ("forward", "compute_loss")): _suspect},
+    suspects={ast.FunctionDef: _suspect},
+    words=tuple(sorted(WORDS)),
     convicts={PROBE: _convict},
     explains=("GD903",),
     proof=Proof(measures=MEASURES, test=_test),

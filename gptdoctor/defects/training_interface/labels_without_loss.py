@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import (
     Conviction,
@@ -17,21 +19,33 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
 from gptdoctor.source.loss_tests import given
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.losses import loss_sign
+from gptdoctor.source.nodes import calls_below, every_node
+from gptdoctor.source.project import Project
+from gptdoctor.source.vocabulary import gives_logits
 
 CODE = "GD608"
 PROBE = "training-interface"
+STEP = "training_step"  # what Lightning calls for the loss of a batch
+# A class that says one of these goes backward by itself.
+OTHER_WAYS = re.compile(r"automatic_optimization|backward\(|super\(\)\.training_step")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
-        return
     owner = visit.owner
-    if owner is None or not node.args.args:
+    if not isinstance(node, ast.FunctionDef) or owner is None or not node.args.args:
+        return
+    if node.name == STEP:
+        if _gives_nothing(node, visit) and visit.project.is_network(owner):
+            yield _of_lost_step(node, visit)
+        return
+    if not takes_labels(node):
         return
     function = functions_of(visit.project, visit.module)[node]
     names = unread_labels(function) if function.method else ()
@@ -46,6 +60,76 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             message=f"`{function.symbol}` takes `{names[0]}` and returns None for its loss",
             extent=(empty[0].lineno, empty[-1].end_lineno or empty[-1].lineno),
         )
+    elif not empty and _is_promised(names[0], function, owner, visit.project):
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(_argument(node, names[0])),
+            symbol=function.symbol,
+            message=(
+                f"`{function.symbol}` takes `{names[0]}`, reads them nowhere and returns no loss"
+            ),
+            extent=(node.lineno, node.end_lineno or node.lineno),
+        )
+
+
+def _is_promised(labels: str, function: Function, owner: ClassInfo, project: Project) -> bool:
+    """Whether labels that may be left out are for a loss: what is returned are scores for them.
+
+    A picture's label may be what a model of pictures is to paint.
+    """
+    if labels not in _optional(function.node) or labels == "label":
+        return False
+    if not project.is_network(owner) or not function.returned:
+        return False
+    if loss_sign(project, owner) is not None:
+        return False
+    said = any("logits" in text_of(value) for value in function.returned)
+    return said or gives_logits(project, owner)
+
+
+def _optional(node: ast.FunctionDef | ast.AsyncFunctionDef) -> set[str]:
+    """The parameters that are None unless they are given."""
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    plain = zip(reversed(arguments), reversed(node.args.defaults), strict=False)
+    named = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    pairs: list[tuple[ast.arg, ast.expr | None]] = [*plain, *named]
+    return {one.arg for one, value in pairs if value is not None and is_none(value)}
+
+
+def _argument(node: ast.FunctionDef, name: str) -> ast.AST:
+    return next((one for one in parameters(node) if one.arg == name), node)
+
+
+def _gives_nothing(node: ast.FunctionDef, visit: Visit) -> bool:
+    """Whether a step that a trainer calls runs the model, gives nothing, and steps not itself."""
+    owner, function = visit.owner, functions_of(visit.project, visit.module)[node]
+    if owner is None or function.returned or OTHER_WAYS.search(owner.text):
+        return False
+    if "configure_optimizers" not in owner.methods:  # somebody else may call the step
+        return False
+    return any(_runs(node, owner) for node in calls_below(node))
+
+
+def _runs(call: ast.Call, owner: ClassInfo) -> bool:
+    """Whether a call runs the model or a layer: a step that is there to be overridden does not."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id == "self"
+    own = self_attribute(call.func)
+    return own is not None and (own in owner.attributes or own == "forward")
+
+
+def _of_lost_step(node: ast.FunctionDef, visit: Visit) -> Suspicion:
+    begin = visit.module.location(node)
+    width = len(visit.module.lines[begin.line - 1].rstrip()) + 1
+    return Suspicion(
+        rule=CODE,
+        location=replace(begin, end_line=begin.line, end_column=width),
+        symbol=f"{visit.symbol}.{node.name}",
+        message=(
+            f"`{node.name}` runs the model and returns nothing: its trainer has no loss to step by"
+        ),
+        extent=(node.lineno, node.end_lineno or node.lineno),
+    )
 
 
 def _empty_losses(function: Function) -> list[ast.Assign]:
@@ -145,7 +229,9 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="A call takes labels, or a training step a batch, and no loss comes of it.",
     explanation=(
-        "The branch that should compute the loss is empty, or a placeholder. Not meant: a model "
+        "The branch that should compute the loss is empty, a placeholder, or missing, while the "
+        "call returns logits; or Lightning's `training_step` runs the model and returns nothing. "
+        "Not meant: a model "
         "whose loss is another method's, one that feeds its labels to its own decoder, and one "
         "that wants a switch or a second set of labels beside the first, a training step that "
         "goes back by itself, and one that hands the logits on to whoever makes the loss."
@@ -168,7 +254,7 @@ DEFECT = Defect(
         "            loss = None\n",
         "            loss = F.cross_entropy(logits[:, :-1].mT, labels[:, 1:])\n",
     ),
-    suspects={Named(ast.FunctionDef, ("forward",)): _suspect},
+    suspects={Named(ast.FunctionDef, ("forward", STEP)): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=("specimen.outputs:loss_in",), test=_test),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.draws import draw_at
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, own_nodes, script_of
 from gptdoctor.source.generating import switched_off
 from gptdoctor.source.scores import scores_of
 from gptdoctor.source.value_ways import operation
@@ -17,13 +17,13 @@ CODE = "GD644"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    function = visit.flow
-    if not isinstance(node, ast.Call) or function is None:
+    function = visit.flow or script_of(visit.module)
+    if not isinstance(node, ast.Call):
         return
     made = operation(node, function)
     if made is None or made[0] != "log":
         return
-    scores = scores_of(made[1], function)
+    scores = scores_of(made[1], function, visit.project)
     if scores is None or scores.kind != "softmax" or _only_draws(function):
         return
     yield Suspicion(
@@ -73,9 +73,9 @@ DEFECT = Defect(
     summary="A logarithm is taken of what softmax gave, in two steps where one is safe.",
     explanation=(
         "softmax comes to 0 for what is some hundred below the largest in float32, and some tens "
-        "in half precision; the logarithm of that is -inf. log_softmax never gets there. Not "
-        "meant: probabilities that are kept away from 0 first, and functions that draw tokens or "
-        "record no gradients."
+        "in half precision; the logarithm of that is -inf. log_softmax never gets there. The "
+        "softmax may be a helper's or a model's in sight. Not meant: probabilities that are kept "
+        "away from 0 first, and functions that draw tokens or record no gradients."
     ),
     harm="One very unlikely target makes the loss infinite, and all weights NaN after the step.",
     confirmed_by=(

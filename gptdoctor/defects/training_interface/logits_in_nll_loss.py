@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_functions import script_of
 from gptdoctor.source.loss_calls import losses_at, names_of
 from gptdoctor.source.scores import RAW, scores_of
 
@@ -14,8 +15,13 @@ CODE = "GD640"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
-        scores = scores_of(loss.scores, loss.function) if loss.kind == "nll_loss" else None
+    function = visit.flow or script_of(visit.module)
+    for loss in losses_at(node, visit.project, function, visit.parents):
+        scores = (
+            scores_of(loss.scores, loss.function, visit.project)
+            if loss.kind == "nll_loss"
+            else None
+        )
         if scores is not None and scores.kind == RAW:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(
@@ -57,9 +63,9 @@ DEFECT = Defect(
     summary="An nll_loss is given logits, of which nothing has taken the log_softmax.",
     explanation=(
         "nll_loss takes the number at each target and turns its sign; it normalises nothing. Seen "
-        "where the scores come from a linear layer of the class, or from `.logits` of an output, "
-        "and only their shape is changed. Not meant: a network that ends in log_softmax, and "
-        "cross_entropy, which takes it itself."
+        "where the scores come from a linear layer, or from `.logits` of an output, in the same "
+        "function or in a helper or a model in sight, and only their shape is changed. Not meant: "
+        "a network that ends in log_softmax, and cross_entropy, which takes it itself."
     ),
     harm=(
         "The loss falls without end while the logits of all targets grow: nothing is learned of "

@@ -16,18 +16,26 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.label_offsets import pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
+from gptdoctor.source.rolled_rows import rolled_across
 
 CODE = "GD607"
 PROBE = "labels"
+_LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
-        paired = pairing(loss) if loss.kind in ("cross_entropy", "nll_loss") else None
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
+        if loss.kind not in _LOSSES:
+            continue
+        rolled = rolled_across(loss)
+        if rolled is not None:
+            yield _suspicion(loss, rolled, loss.call)
+            continue
+        paired = pairing(loss)
         if paired is None or paired.labels.flat is None or paired.scores.flat is None:
             continue
         # As many as were cut off the front of the labels were cut off the end of the scores.
@@ -35,7 +43,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(loss, paired.labels.flat, paired.scores.flat)
 
 
-def _suspicion(loss: LossCall, labels: ast.Subscript, scores: ast.Subscript) -> Suspicion:
+def _suspicion(loss: LossCall, labels: ast.expr, scores: ast.expr) -> Suspicion:
     lines = [labels.lineno, scores.lineno, loss.call.lineno, loss.call.end_lineno or 0]
     return Suspicion(
         rule=CODE,
@@ -129,8 +137,10 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="Rows are shifted after they were flattened: the end of one is trained on the next.",
     explanation=(
-        "Labels or logits are put behind one another first and shifted then, so that the last "
-        "position of each row is paired with the first token of the next row."
+        "Labels or logits are put behind one another first and shifted then, by a slice or by "
+        "`roll`, so that the last position of each row is paired with the first token of the next "
+        "row. `roll` without a dimension does so by itself. Not meant: labels in which the ends of "
+        "rows are marked afterwards."
     ),
     harm=(
         "One position in each row learns to tell what has nothing to do with it: noise in the "
@@ -144,7 +154,7 @@ DEFECT = Defect(
     healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
-    suspects={calls(*names_of("cross_entropy", "nll_loss")): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

@@ -8,10 +8,16 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.activations import built_at
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.loss_calls import losses_at
+from gptdoctor.source.value_ways import keyword, operation
 
 CODE = "GD625"
+DEEPEST = 8  # from name to name, and from operation to operation
 FUNCTIONS = frozenset(
     f"torch.nn.functional.{name}"
     for name in (
@@ -24,12 +30,22 @@ FUNCTIONS = frozenset(
 CLASSES = frozenset(
     f"torch.nn.{name}" for name in ("CrossEntropyLoss", "NLLLoss", "BCELoss", "BCEWithLogitsLoss")
 )
-# Of these both sides are alike, but data does not belong into their constructors either.
-SYMMETRIC = frozenset({"torch.nn.MSELoss", "torch.nn.L1Loss", "torch.nn.SmoothL1Loss"})
+# All of torch's losses: data does not belong into the constructor of any.
+ALL_CLASSES = (
+    *("CrossEntropyLoss", "NLLLoss", "BCELoss", "BCEWithLogitsLoss", "MSELoss", "L1Loss"),
+    *("SmoothL1Loss", "HuberLoss", "KLDivLoss", "PoissonNLLLoss", "SoftMarginLoss"),
+    *("MultiLabelSoftMarginLoss", "MultiMarginLoss", "MultiLabelMarginLoss"),
+)
 # Names under which instances of them are called.
-INSTANCES = ("criterion", "loss_fn", "loss_fct", "loss_func", "ce_loss", "ce", "loss_function")
+INSTANCES = (
+    *("criterion", "crit", "loss_fn", "loss_fct", "loss_func", "lossfn", "loss_f", "loss", "lossf"),
+    *("ce_loss", "ce", "bce", "bce_loss", "nll", "loss_function", "objective", "cost"),
+)
 TARGETS = re.compile(r"label|target|goal|truth|y_true|^ys?$|^tgt|^gt_", re.IGNORECASE)
 SCORES = re.compile(r"logit|pred|output|score|prob|y_hat|^outs?$|energ", re.IGNORECASE)
+_SWAPPED = "gives the labels first: the loss takes the scores first"
+# What is no data: flags of older constructors.
+FLAGS = re.compile(r"average|reduc|weight|margin|^None$", re.IGNORECASE)
 # What only reshapes a value, or picks a part of it.
 SHAPING = frozenset(
     {
@@ -50,19 +66,41 @@ SHAPING = frozenset(
         "detach",
     }
 )
+# What a model's scores go through before some losses.
+ACTIVATIONS = frozenset({"sigmoid", "softmax", "log_softmax"})
+MODELS = re.compile(
+    r"^(self|(self\.)?_?(model|net|network|classifier|head|lm|gpt|fc|out|lm_head|clf))$"
+)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call):
         return
     called = visit.module.names.called(node) or ""
-    if called in CLASSES | SYMMETRIC:
-        if _is_given_data(node):
-            yield _suspicion(
-                node, visit, "gives its data to the constructor of the loss: it takes a second call"
-            )
-    elif _swapped(node) and _takes_scores_first(node, called, visit):
-        yield _suspicion(node, visit, "gives the labels first: the loss takes the scores first")
+    home, _, last = called.rpartition(".")
+    if home == "torch.nn" and last in ALL_CLASSES:
+        yield from _of_constructor(node, visit)
+        return
+    first = node.args[0] if node.args else keyword(node, "input")
+    second = node.args[1] if len(node.args) > 1 else keyword(node, "target")
+    if first is None or second is None or not TARGETS.search(_name(first)):
+        return  # nearly all
+    function = visit.flow or script_of(visit.module)
+    if _swapped(first, second, function) and _takes_scores_first(node, called, visit):
+        yield _suspicion(node, visit, _SWAPPED)
+
+
+def _of_constructor(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
+    """A constructor that is given data, and the calls of the module that it makes."""
+    function = visit.flow or script_of(visit.module)
+    if _is_given_data(node, function):
+        yield _suspicion(
+            node, visit, "gives its data to the constructor of the loss: it takes a second call"
+        )
+        return
+    for loss in losses_at(node, visit.project, function, visit.parents):
+        if loss.kind != "kl_div" and _swapped(loss.scores, loss.targets, loss.function):
+            yield _suspicion(loss.call, visit, _SWAPPED)
 
 
 def _suspicion(node: ast.Call, visit: Visit, what: str) -> Suspicion:
@@ -75,12 +113,20 @@ def _suspicion(node: ast.Call, visit: Visit, what: str) -> Suspicion:
     )
 
 
-def _is_given_data(call: ast.Call) -> bool:
+def _is_given_data(call: ast.Call, function: Function) -> bool:
     """Whether scores and labels stand where a constructor takes a weight and old flags."""
-    if len(call.args) != 2 or any(isinstance(one, ast.Constant | ast.Starred) for one in call.args):
+    if {one.arg for one in call.keywords} & {"input", "target"}:
+        return True
+    plain = ast.Constant | ast.Starred | ast.Compare | ast.BoolOp
+    if len(call.args) != 2 or any(isinstance(one, plain) for one in call.args):
         return False
+    first, second = call.args
     names = [_name(one) for one in call.args]
-    return any(SCORES.search(one) for one in names) and any(TARGETS.search(one) for one in names)
+    if any(SCORES.search(one) for one in names) and any(TARGETS.search(one) for one in names):
+        return True
+    if FLAGS.search(text_of(second)) or FLAGS.search(text_of(first)):
+        return False
+    return SCORES.search(names[0]) is not None or _is_of_model(first, function)
 
 
 def _takes_scores_first(call: ast.Call, called: str, visit: Visit) -> bool:
@@ -97,23 +143,65 @@ def _takes_scores_first(call: ast.Call, called: str, visit: Visit) -> bool:
     return bool(made) and all(home.module.names.called(one) in CLASSES for one in made)
 
 
-def _swapped(call: ast.Call) -> bool:
-    """Whether the names say so of both sides, and neither says the opposite as well."""
-    if len(call.args) < 2:
+def _swapped(first: ast.expr, second: ast.expr, function: Function) -> bool:
+    """Whether the labels come first, by their names, and the scores second, by what they are.
+
+    Neither may say the opposite as well.
+    """
+    label, score = _name(first), _name(second)
+    labels_first = TARGETS.search(label) and not SCORES.search(label)
+    if not labels_first or _is_of_model(first, function):
         return False
-    first, second = (_name(one) for one in call.args[:2])
-    labels_first = TARGETS.search(first) and not SCORES.search(first)
-    scores_second = SCORES.search(second) and not TARGETS.search(second)
-    return bool(labels_first and scores_second)
+    if SCORES.search(score):
+        return not TARGETS.search(score)
+    return _is_of_model(second, function)
+
+
+def _is_of_model(value: ast.expr, function: Function, depth: int = 0) -> bool:
+    """Whether a value is what a model gives, reshaped or activated: `model(x)`, or a name of it."""
+    if depth > DEEPEST:
+        return False
+    if isinstance(value, ast.Name):
+        bindings = function.reaching(value)
+        return bool(bindings) and all(
+            one.role is Role.WHOLE
+            and one.value is not None
+            and _is_of_model(one.value, function, depth + 1)
+            for one in bindings
+        )
+    if isinstance(value, ast.Subscript):
+        return _is_of_model(value.value, function, depth + 1)
+    if isinstance(value, ast.Attribute):
+        return value.attr in (*SHAPING, "logits") and _is_of_model(value.value, function, depth + 1)
+    if not isinstance(value, ast.Call):
+        return False
+    if MODELS.match(text_of(value.func)) or _is_layer(value.func, function):
+        return True
+    made = operation(value, function)
+    through = made is not None and made[0] in SHAPING | ACTIVATIONS
+    return through and made is not None and _is_of_model(made[1], function, depth + 1)
+
+
+def _is_layer(called: ast.expr, function: Function) -> bool:
+    """Whether what is called is a layer of torch's that the class keeps."""
+    built = built_at(called, function) if self_attribute(called) else []
+    names = [function.module.names.called(one) or "" for one in built]
+    return bool(names) and all(
+        one.startswith("torch.nn.") and not one.endswith("Loss") for one in names
+    )
 
 
 def _name(value: ast.expr) -> str:
     """The name that tells what a value is: "logits" of `out.logits[:, :-1].flatten(0, 1)`."""
     while True:
         if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):
-            if value.func.attr not in SHAPING:
+            method, receiver = value.func.attr, value.func.value
+            if method in ACTIVATIONS and value.args and not _is_dimension(value.args[0]):
+                value = value.args[0]  # torch.sigmoid(scores)
+                continue
+            if method not in SHAPING | ACTIVATIONS:
                 return ""
-            value = value.func.value
+            value = receiver
         elif isinstance(value, ast.Attribute) and value.attr in SHAPING:
             value = value.value
         elif isinstance(value, ast.Attribute):
@@ -124,6 +212,11 @@ def _name(value: ast.expr) -> str:
             value = value.value
         else:
             return value.id if isinstance(value, ast.Name) else ""
+
+
+def _is_dimension(value: ast.expr) -> bool:
+    """Whether an argument is a number: `scores.softmax(-1)`."""
+    return isinstance(value, ast.Constant | ast.UnaryOp)
 
 
 SICK = """\
@@ -143,8 +236,9 @@ DEFECT = Defect(
     explanation=(
         "`cross_entropy(scores, labels)` and its like take the scores first, then what they should "
         "have been. `nn.CrossEntropyLoss(scores, labels)` makes a loss and takes a weight for each "
-        "class; the data goes to what it makes. Told by the names of both sides, which must agree. "
-        "Not meant: losses that are the same both ways, divergences whose order is a choice."
+        "class; the data goes to what it makes. Told by the names of both sides, which must agree, "
+        "or by what a model gives in the same function. Not meant: losses that are the same both "
+        "ways, divergences whose order is a choice."
     ),
     harm=(
         "Mostly torch refuses the call. Where both sides are floating numbers of one shape it does "
@@ -162,7 +256,8 @@ DEFECT = Defect(
     ),
     suspects={
         calls(
-            *sorted(name.rpartition(".")[2] for name in FUNCTIONS | CLASSES | SYMMETRIC),
+            *sorted(name.rpartition(".")[2] for name in FUNCTIONS),
+            *ALL_CLASSES,
             *INSTANCES,
         ): _suspect
     },

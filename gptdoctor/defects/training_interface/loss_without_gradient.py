@@ -17,10 +17,11 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.flow_functions import functions_of
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.loss_calls import methods_may_call_losses, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
-from gptdoctor.source.returned_losses import cut_losses, may_cut
+from gptdoctor.source.returned_losses import cut_losses, helpers_returned, may_cut
 
 CODE = "GD606"
 PROBE = "labels"
@@ -44,16 +45,32 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not says_loss(visit.module):
         return
     owner = visit.owner
-    if owner is None or not methods_may_call_losses(owner) or not may_cut(node, visit.module):
+    if owner is None or not methods_may_call_losses(owner):
+        return
+    own = may_cut(node, visit.module)
+    if not own and not _has_helper(owner):
         return
     function = functions_of(visit.project, visit.module).get(node)
     if function is None or not function.method or not visit.project.is_network(owner):
         return
+    if own:
+        yield from _suspicions(function)
+    for helper in helpers_returned(function, visit.project):
+        if helper.name not in _TRAINING:  # those are asked by themselves
+            yield from _suspicions(helper)
+
+
+def _has_helper(owner: ClassInfo) -> bool:
+    """Whether a method of another name makes a loss that forward may return."""
+    return any("loss" in name and name not in _TRAINING for name in owner.methods)
+
+
+def _suspicions(function: Function) -> Iterator[Suspicion]:
     for cut in cut_losses(function):
         loss, place = cut.loss.call, cut.place
         yield Suspicion(
             rule=CODE,
-            location=visit.module.location(place),
+            location=function.module.location(place),
             symbol=function.symbol,
             message=(
                 f"The loss that `{function.symbol}` returns {_HOW.get(cut.word, _COPIED)}: no "

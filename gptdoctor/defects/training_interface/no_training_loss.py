@@ -152,7 +152,8 @@ DEFECT = Defect(
         "labels, or has a method such as compute_loss or training_step. Losses that only keep a "
         "router or a codebook in order do not count. Not meant: backbones that return hidden "
         "states, classes whose bases come from a package that may bring the loss, and models for "
-        "which a class or function of the same file, annotated with the model, has the loss."
+        "which something in the same file has the loss: a class or function annotated with the "
+        "model, one that is given the only model of the file, or one that makes it."
     ),
     harm=(
         "A trainer cannot use the model as it is, and each script that supplies a loss can get "

@@ -8,54 +8,128 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.flow_functions import Function, functions_of, script_of
+from gptdoctor.source.flow_targets import start, text_of
+from gptdoctor.source.new_weights import change_of, inner_statements
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import bodies_of
 
 CODE = "GD622"
-# Layers with weights of their own.
-WEIGHTS = re.compile(
-    r"^torch\.nn\.(Linear|Bilinear|Conv\w+|Embedding\w*|LayerNorm|RMSNorm|GroupNorm|BatchNorm\w+"
-    r"|LSTM|GRU|RNN|MultiheadAttention|Transformer\w*|Parameter|Sequential|ModuleList)$"
-)
-RESIZES = frozenset(["resize_token_embeddings", "resize_position_embeddings", "add_adapter"])
+# An optimizer is told of more weights.
+_TELLS = re.compile(r"add_param_group|\[['\"]params['\"]\]")
+# What is loaded is mostly used, and not trained any further.
+_LOADS = re.compile(r"load|restore|from_|predict|eval")
+# The statement that changes a model, what it adds, and where it stands.
+Found = tuple[ast.stmt, str, Function]
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    made = _optimizer_of(node, visit)
-    if made is None or not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+    optimizer = _optimizer_of(node, visit)
+    if (
+        optimizer is None
+        or not isinstance(node, ast.Call)
+        or not isinstance(node.func, ast.Attribute)
+    ):
         return
-    model = text_of(node.func.value)
-    later = list(_after(visit))
+    made = text_of(optimizer.targets[0])
+    model, function = text_of(node.func.value), visit.flow or script_of(visit.module)
+    found = _changed_after(optimizer, model, function, visit)
+    if found is None and function.name == "__init__" and made.startswith("self."):
+        found = _changed_by_method(made, model, function, visit)
+    if found is not None:
+        statement, change, where = found
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(statement),
+            symbol=where.symbol,
+            message=(
+                f"`{made}` was made in line {node.lineno} from `{text_of(node)}`: it never "
+                f"moves {change}"
+            ),
+            extent=(statement.lineno, statement.end_lineno or statement.lineno),
+        )
+
+
+def _changed_after(
+    optimizer: ast.Assign, model: str, function: Function, visit: Visit
+) -> Found | None:
+    """The first statement behind the optimizer's that gives the model new weights."""
+    made = text_of(optimizer.targets[0])
+    later = [one for one in _after(visit) if start(one) > start(optimizer)]
     for index, statement in enumerate(later):
         if _makes_optimizer(statement, made, model):
-            return
-        change = _change(statement, model, visit)
-        if change and _goes_on(later[index + 1 :], made, model):
-            yield Suspicion(
-                rule=CODE,
-                location=visit.module.location(statement),
-                symbol=visit.symbol,
-                message=(
-                    f"`{made}` was made in line {node.lineno} from `{text_of(node)}`: it never "
-                    f"moves {change}"
-                ),
-                extent=(statement.lineno, statement.end_lineno or statement.lineno),
-            )
-            return
+            return None
+        for one in inner_statements(statement):
+            change = change_of(one, model, function, visit.project)
+            rest = [*_behind(statement, one), *later[index + 1 :]]
+            if change and _goes_on(rest, made, model):
+                return one, change, function
+            if change:
+                return None
+    return None
 
 
-def _optimizer_of(node: ast.AST, visit: Visit) -> str | None:
-    """The name of the optimizer that is made from `model.parameters()`."""
-    if len(visit.parents) < 2:
+def _behind(statement: ast.stmt, inner: ast.stmt) -> list[ast.stmt]:
+    """The statements of a block that come after one of them."""
+    return [one for one in inner_statements(statement) if start(one) > start(inner)]
+
+
+def _changed_by_method(made: str, model: str, init: Function, visit: Visit) -> Found | None:
+    """The statement of another method that gives the model new weights, once all is made."""
+    owner = init.owner
+    if owner is None or _TELLS.search(owner.text) or f"{made}.step" not in owner.text:
         return None
-    call, statement = visit.parents[-1], visit.parents[-2]
-    called = visit.module.names.called(call) or ""
-    known = called.startswith("torch.optim.") and "lr_scheduler" not in called
-    if not known or not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
+    if len(owner.attributes.get(made.removeprefix("self."), [])) != 1:
+        return None  # it is made anew somewhere
+    functions = functions_of(visit.project, visit.module)
+    for name, node in owner.methods.items():
+        if name == "__init__" or _LOADS.search(name) or _runs_early(name, owner):
+            continue
+        method = functions[node]
+        for one in (inner for statement in node.body for inner in inner_statements(statement)):
+            change = change_of(one, model, method, visit.project)
+            if change:
+                return one, change, method
+    return None
+
+
+def _runs_early(name: str, owner: ClassInfo) -> bool:
+    """Whether the constructor runs a method, itself or by another one."""
+    reached, queue = {"__init__"}, ["__init__"]
+    while queue:
+        node = owner.methods.get(queue.pop())
+        text = "" if node is None else owner.module.lines_of(node)
+        fresh = {one for one in owner.methods if f"self.{one}(" in text} - reached
+        reached |= fresh
+        queue += fresh
+    return name in reached
+
+
+def _optimizer_of(node: ast.AST, visit: Visit) -> ast.Assign | None:
+    """The statement that makes an optimizer from `model.parameters()`, or a list of these."""
+    around = reversed(visit.parents)
+    statement = next((one for one in around if isinstance(one, ast.stmt)), None)
+    if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
         return None
     target = statement.targets[0]
-    return text_of(target) if isinstance(target, ast.Name | ast.Attribute) else None
+    if isinstance(target, ast.Name) and not _is_optimizer(statement.value, visit):
+        later = (one for one in _after(visit) if isinstance(one, ast.Assign))
+        using = (one for one in later if _takes(one.value, target.id, visit))
+        statement = next(using, statement)
+    named = isinstance(statement.targets[0], ast.Name | ast.Attribute)
+    return statement if named and _is_optimizer(statement.value, visit) else None
+
+
+def _is_optimizer(value: ast.expr, visit: Visit) -> bool:
+    called = visit.module.names.called(value) or ""
+    return called.startswith("torch.optim.") and "lr_scheduler" not in called
+
+
+def _takes(value: ast.expr, name: str, visit: Visit) -> bool:
+    """Whether an optimizer is made of a list of this name."""
+    first = value.args[0] if isinstance(value, ast.Call) and value.args else None
+    return isinstance(first, ast.Name) and first.id == name and _is_optimizer(value, visit)
 
 
 def _after(visit: Visit) -> Iterator[ast.stmt]:
@@ -70,34 +144,12 @@ def _after(visit: Visit) -> Iterator[ast.stmt]:
             return
 
 
-def _change(statement: ast.stmt, model: str, visit: Visit) -> str:
-    """What a statement adds to the model, in words; "" for nothing."""
-    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
-        func = statement.value.func
-        resizes = isinstance(func, ast.Attribute) and func.attr in RESIZES
-        if resizes and isinstance(func, ast.Attribute) and text_of(func.value) == model:
-            return f"the weights that `{text_of(statement.value)}` puts in their place"
-    if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
-        return ""
-    target, called = statement.targets[0], visit.module.names.called(statement.value) or ""
-    name = text_of(target)
-    if isinstance(target, ast.Attribute | ast.Subscript) and name.startswith(f"{model}."):
-        return f"the new weights of `{name}`" if WEIGHTS.match(called) else ""
-    if name != model or model in re.findall(r"[\w.]+", text_of(statement.value)):
-        return ""
-    owner = visit.project.class_named(called, visit.module)
-    network = owner is not None and visit.project.is_network(owner)
-    return f"the weights of the new `{model}`" if network or WEIGHTS.match(called) else ""
-
-
 def _makes_optimizer(statement: ast.stmt, optimizer: str, model: str) -> bool:
     """Whether a statement makes the optimizer anew, or tells it of more weights."""
     for node in every_node(statement):
         if isinstance(node, ast.Assign) and optimizer in map(text_of, node.targets):
             return True
-        if isinstance(node, ast.Attribute) and node.attr == "add_param_group":
-            return True
-    return False
+    return _TELLS.search(text_of(statement)) is not None
 
 
 def _goes_on(later: list[ast.stmt], optimizer: str, model: str) -> bool:
@@ -132,7 +184,8 @@ DEFECT = Defect(
     explanation=(
         "An optimizer keeps the tensors that `model.parameters()` gave when it was made. A layer "
         "that is put in afterwards, embeddings that are resized, or a model that is built anew "
-        "have weights that it never moves. Not meant: an optimizer that is made again or told by "
+        "have weights that it never moves, in the same function or by another method of the object "
+        "that keeps both. Not meant: an optimizer that is made again or told by "
         "`add_param_group`; layers without weights; wrappers around the same model."
     ),
     harm=(

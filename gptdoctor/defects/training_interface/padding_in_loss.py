@@ -17,10 +17,14 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.counted_padding import mean_of_all
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.label_marks import Marking, number_of
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, watched
+from gptdoctor.source.padded_labels import padded_labels
+from gptdoctor.source.trained_padding import padding_trained
 
 CODE = "GD605"
 PROBE = "labels"
@@ -29,26 +33,64 @@ LEFT_OUT = -100  # by torch's losses, unless they are told another number
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         told = loss.setting("ignore_index")
         ignored = LEFT_OUT if told is None else number_of(told, loss.function)
         plain = loss.kind in KINDS and ignored is not None
         marks = Marking(visit.project).of(loss.targets, loss.function) if plain else None
         wrong = sorted(one for one in marks or () if one != ignored)
         if wrong and ignored is not None:
-            yield _of_other_mark(loss, wrong[0], ignored, visit)
+            yield _of_other_mark(loss, wrong[0], ignored)
+        elif loss.kind in KINDS:
+            yield from _of_padding(loss, visit)
 
 
-def _of_other_mark(loss: LossCall, mark: int, ignored: int, visit: Visit) -> Suspicion:
+def _of_padding(loss: LossCall, visit: Visit) -> Iterator[Suspicion]:
+    """Padding that is left out and counted all the same, or trained on."""
+    mean = mean_of_all(loss)
+    if mean is not None:
+        yield _suspicion(
+            loss,
+            mean,
+            f"`{text_of(mean)}` divides by the number of all positions, those included that the "
+            "loss leaves out as padding",
+        )
+        return
+    padding = padding_trained(loss, visit.project)
+    if padding:
+        yield _suspicion(
+            loss,
+            loss.call,
+            f"The table of tokens has `padding_idx={padding}`, and this loss trains positions to "
+            f"tell that token: it takes `ignore_index={padding}`",
+        )
+        return
+    filling = padded_labels(loss, visit.project)
+    if filling:
+        yield _suspicion(
+            loss,
+            loss.call,
+            f"`pad_sequence` fills labels up with {filling}, and this loss trains positions to "
+            f"tell that class: fill up with {LEFT_OUT}, or ignore what fills up",
+        )
+
+
+def _suspicion(loss: LossCall, place: ast.Call, message: str) -> Suspicion:
     return Suspicion(
         rule=CODE,
-        location=visit.module.location(loss.call),
+        location=loss.function.module.location(place),
         symbol=loss.function.symbol,
-        message=(
-            f"`{ast.unparse(loss.targets)}` marks what is no target with {mark}, and this loss "
-            f"leaves out {ignored}: a label of {mark} is no token"
-        ),
-        extent=(loss.call.lineno, loss.call.end_lineno or loss.call.lineno),
+        message=message,
+        extent=(place.lineno, place.end_lineno or place.lineno),
+    )
+
+
+def _of_other_mark(loss: LossCall, mark: int, ignored: int) -> Suspicion:
+    return _suspicion(
+        loss,
+        loss.call,
+        f"`{ast.unparse(loss.targets)}` marks what is no target with {mark}, and this loss "
+        f"leaves out {ignored}: a label of {mark} is no token",
     )
 
 
@@ -201,7 +243,10 @@ DEFECT = Defect(
         "itself) are given a token before the loss; or the loss leaves them out of its sum and "
         "divides by the number of all labels. In text: labels that one function marks with a "
         "number below zero, by an assignment, `masked_fill`, `where`, `full` or padding, and hands "
-        "to a loss that ignores another number, both written out. Not meant: a token that ends "
+        "to a loss that ignores another number, both written out; ids that are their own targets "
+        "where the table of tokens has a `padding_idx`; labels that `pad_sequence` fills up with a "
+        "class; and the mean over all of a loss for each position that a mask, or `ignore_index`, "
+        "has set to zero where padding is. Not meant: a token that ends "
         "texts as well, models that leave it to the caller to mark what is no target with -100 "
         "(those of transformers, and those whose text speaks of -100), and a loss that ignores "
         "another number by its own word."
@@ -221,7 +266,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("goal.flatten())", "goal.flatten(), ignore_index=-1)"),
-    suspects={calls(*names_of(*KINDS)): _suspect},
+    suspects={calls(*names_of(*KINDS)): _suspect, attributes(*KINDS): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=MEASURES, test=_test),
 )

@@ -7,56 +7,14 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, statements
+from gptdoctor.defect import Defect, Visit
+from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.copying_calls import CALLED, is_copying, is_idle_layer
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.names import called_name
-from gptdoctor.source.tensors import is_tensor
 
 CODE = "GD619"
-# Methods that modules have as well, where they work in place: the receiver must be a tensor.
-SHARED = frozenset(["to", "cuda", "cpu", "float", "half", "bfloat16", "double", "type"])
-# Methods of tensors alone.  What takes time to compute is left out: it may be timed.
-OWN = frozenset(
-    {
-        "masked_fill",
-        "masked_scatter",
-        "index_fill",
-        "unsqueeze",
-        "contiguous",
-        "requires_grad",
-        "detach",
-        "view",
-        "reshape",
-        "permute",
-        "transpose",
-        "clamp",
-        "clip",
-        "squeeze",
-        "expand",
-        "fill_diagonal",
-        "swapaxes",
-        "flatten",
-        "index_copy",
-        "index_add",
-        "scatter",
-        "scatter_add",
-        "clamp_min",
-        "clamp_max",
-        "nan_to_num",
-        "long",
-        "bool",
-        "int",
-    }
-)
-# Methods whose name says of what they are, so that the receiver need not be known.
-UNMISTAKEN = frozenset(["masked_fill", "masked_scatter", "index_fill", "unsqueeze"])
-FUNCTIONS = re.compile(
-    r"^torch\.(clamp|clip|masked_fill|unsqueeze|squeeze|transpose|permute|reshape|flatten|where"
-    r"|nan_to_num|detach|swapaxes|movedim|index_fill|masked_scatter)$"
-)
-NAMES = SHARED | OWN | {"where", "movedim"}
-CALLED = NAMES - {"requires_grad"}
 # In these a call is made to see whether it fails, or how long it takes.
 TRIES = re.compile(r"raises|warns|assert|profile|timer|record|subTest|suppress", re.IGNORECASE)
 
@@ -67,12 +25,31 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         if value.attr == "requires_grad" and not _is_tried(visit):
             yield _suspicion(value, visit, f"`{text_of(value)}` is read here and not set")
         return
-    if not isinstance(value, ast.Call) or called_name(value) not in CALLED:
+    if not isinstance(value, ast.Call):
         return
+    layer = _is_of_class(self_attribute(value.func), visit)
+    if called_name(value) not in CALLED and not layer:
+        return  # as nearly all
     if _is_tried(visit) or _in_a_test(visit):
         return
-    if _drops(value, Frame(visit.project, visit.module, visit.flow)):
+    frame, inside = Frame(visit.project, visit.module, visit.flow), _in_network(visit)
+    idle = layer and inside and is_idle_layer(value, frame)
+    if idle or is_copying(value, frame, in_network=inside):
         yield _suspicion(value, visit, f"`{text_of(value)}` gives a new tensor, which is dropped")
+
+
+def _is_of_class(name: str | None, visit: Visit) -> bool:
+    """Whether `self.NAME` is an attribute of the class; constructors run no layer."""
+    function = visit.function if name is not None else None
+    if function is None or function.name == "__init__" or visit.owner is None:
+        return False
+    return name in visit.owner.attributes
+
+
+def _in_network(visit: Visit) -> bool:
+    """Whether a statement is of a network's own method, where nothing is timed."""
+    method = visit.flow is not None and visit.flow.method and visit.owner is not None
+    return method and visit.owner is not None and visit.project.is_network(visit.owner)
 
 
 def _suspicion(node: ast.expr, visit: Visit, found: str) -> Suspicion:
@@ -83,20 +60,6 @@ def _suspicion(node: ast.expr, visit: Visit, found: str) -> Suspicion:
         message=f"{found}: the statement does nothing",
         extent=(node.lineno, node.end_lineno or node.lineno),
     )
-
-
-def _drops(call: ast.Call, frame: Frame) -> bool:
-    """Whether a call leaves what it is given as it was, and gives a tensor."""
-    if any(one.arg in ("out", "inplace") for one in call.keywords):
-        return False
-    if FUNCTIONS.match(frame.module.names.called(call) or ""):
-        return True
-    if not isinstance(call.func, ast.Attribute):
-        return False
-    name, receiver = call.func.attr, call.func.value
-    if name in UNMISTAKEN and call.args:
-        return frame.module.names.called(call) != f"torch.{name}"
-    return name in NAMES and is_tensor(receiver, frame)
 
 
 def _is_tried(visit: Visit) -> bool:
@@ -138,9 +101,11 @@ DEFECT = Defect(
     explanation=(
         "Methods of tensors work on a copy, unless their name ends in `_`: `x.to(device)`, "
         "`x.masked_fill(mask, value)`, `x.clamp(0)`, `x.detach()` leave `x` as it was. As a "
-        "statement of its own such a call does nothing. Not meant: modules, whose `to`, `cuda` and "
+        "statement of its own such a call does nothing; in a network's methods the same goes for "
+        "torch's functions and for layers without a state, `F.relu(x)` and `self.dropout(x)`. "
+        "Not meant: modules, whose `to`, `cuda` and "
         "`half` work in place; batches of libraries that move themselves; calls that are tried or "
-        "timed."
+        "timed, or told to work in place."
     ),
     harm=(
         "What the line was written for does not happen: the tensor stays on the wrong device or "
@@ -154,6 +119,6 @@ DEFECT = Defect(
     healed=SICK.replace("        images.to(device)", "        images = images.to(device)"),
     # Statements, and not the calls of these names: a hundred of them stand in other statements for
     # each that is one by itself.
-    suspects={statements(*sorted(NAMES)): _suspect},
+    suspects={ast.Expr: _suspect},
     confidence=Confidence.HIGH,
 )

@@ -25,8 +25,10 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or node.args or node.keywords or _is_meant(visit):
         return
     for stretch, schedule in training_of(visit.project, visit.module).at(node, Kind.SCHEDULE):
-        loop = next(loops_around(stretch, schedule), None)
-        step = None if loop is None else _step_after(loop, schedule)
+        turn = next(loops_around(stretch, schedule), None)
+        if turn is None and stretch.frame.function is not None and stretch.of(Kind.BACKWARD):
+            turn = stretch  # one step by itself, of which others make a loop
+        step = None if turn is None else _step_after(turn, schedule)
         if step is None or not _is_torchs(schedule):
             continue
         yield Suspicion(
@@ -51,12 +53,12 @@ def _is_meant(visit: Visit) -> bool:
     )
 
 
-def _step_after(loop: Stretch, schedule: Event) -> Event | None:
+def _step_after(turn: Stretch, schedule: Event) -> Event | None:
     """The step of the only optimizer that follows in the same turn, where none came before."""
-    steps = loop.of(Kind.STEP)
-    if not steps or len(optimizers_in(loop)) > 1 or loop.of(Kind.FOREIGN) or loop.once:
+    steps = turn.of(Kind.STEP)
+    if not steps or len(optimizers_in(turn)) > 1 or turn.of(Kind.FOREIGN) or turn.once:
         return None
-    behind = all(one in loop.after(schedule) for one in steps)
+    behind = all(one in turn.after(schedule) for one in steps)
     return steps[0] if behind and leads_to(schedule, steps[0]) else None
 
 
@@ -105,9 +107,10 @@ DEFECT = Defect(
     summary="A schedule of torch's steps before the optimizer: its first learning rate is skipped.",
     explanation=(
         "Since torch 1.1 a schedule sets the first learning rate when it is made, and its `step` "
-        "sets the next: it belongs behind `optimizer.step()`. Looked at: a loop in which a "
-        "schedule of `torch.optim.lr_scheduler` steps each time before the only optimizer. Not "
-        "meant: schedules of other libraries, some of which have to step first."
+        "sets the next: it belongs behind `optimizer.step()`. Looked at: a loop, or a function "
+        "that is one step, in which a schedule of `torch.optim.lr_scheduler` steps each time "
+        "before the only optimizer. Not meant: schedules of other libraries, some of which have "
+        "to step first."
     ),
     harm=(
         "The whole schedule is one step early: the first rate is never used, decays come too soon. "

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.source.flow_functions import script_of
 from gptdoctor.source.loss_calls import losses_at, names_of
 from gptdoctor.source.scores import PROBABILITIES, scores_of
 
@@ -15,13 +16,16 @@ _LOSS = "binary_cross_entropy_with_logits"
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
-        scores = scores_of(loss.scores, loss.function) if loss.kind == _LOSS else None
+    function = visit.flow or script_of(visit.module)
+    for loss in losses_at(node, visit.project, function, visit.parents):
+        scores = (
+            scores_of(loss.scores, loss.function, visit.project) if loss.kind == _LOSS else None
+        )
         if scores is not None and scores.kind in PROBABILITIES:
             lines = [scores.made.lineno, loss.call.lineno, loss.call.end_lineno or 0]
             yield Suspicion(
                 rule=CODE,
-                location=loss.function.module.location(scores.made),
+                location=loss.function.module.location(loss.call),
                 symbol=loss.function.symbol,
                 message=(
                     f"`{ast.unparse(scores.made)}` gives probabilities, and "
@@ -60,7 +64,8 @@ DEFECT = Defect(
     summary="A binary cross-entropy with logits is given probabilities in place of logits.",
     explanation=(
         "binary_cross_entropy_with_logits takes the sigmoid itself. Given a sigmoid, or a softmax, "
-        "it takes that of a number between 0 and 1. Not meant: binary_cross_entropy, which wants "
+        "it takes that of a number between 0 and 1. Seen in the same function, and where a helper "
+        "or a model in sight ends in the sigmoid. Not meant: binary_cross_entropy, which wants "
         "probabilities."
     ),
     harm=(

@@ -16,10 +16,11 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.given_scores import Given, scores_given
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import given, loss_of
-from gptdoctor.source.scores import scores_of
 
 CODE = "GD604"
 PROBE = "labels"
@@ -28,22 +29,25 @@ _LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         if loss.kind in _LOSSES:
-            scores = scores_of(loss.scores, loss.function)
-            if scores is not None and scores.kind == "softmax":
-                yield _suspicion(loss, scores.made)
+            found = scores_given(loss.scores, loss.function, visit.project)
+            if found is not None and found.scores.kind == "softmax":
+                yield _suspicion(loss, found)
 
 
-def _suspicion(loss: LossCall, made: ast.expr) -> Suspicion:
-    text = ast.unparse(made)
-    first, last = sorted((made.lineno, loss.call.end_lineno or loss.call.lineno))
+def _suspicion(loss: LossCall, found: Given) -> Suspicion:
+    """At the softmax; at the loss, where a network, a helper or a caller makes the softmax."""
+    made, text, home = found.scores.made, text_of(found.scores.made), found.function
+    place = made if found.here else loss.call
+    first, last = sorted((place.lineno, loss.call.end_lineno or loss.call.lineno))
+    where = "" if home == loss.function else f" in `{home.symbol or home.module.path}`"
     return Suspicion(
         rule=CODE,
-        location=loss.function.module.location(made),
+        location=loss.function.module.location(place),
         symbol=loss.function.symbol,
         message=(
-            f"`{text}` gives probabilities, and `{ast.unparse(loss.call.func)}` wants "
+            f"`{text}`{where} gives probabilities, and `{text_of(loss.call.func)}` wants "
             "logits, or logarithms: the loss hardly moves"
         ),
         details={"softmax": text},
@@ -147,7 +151,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        probs = logits.softmax(dim=-1)\n", "").replace("probs", "logits"),
-    suspects={calls(*names_of(*_LOSSES)): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(
         measures=("probes.instruments.loss_watch:are_probabilities", "specimen.outputs:loss_in"),

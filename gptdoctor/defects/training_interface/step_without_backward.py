@@ -11,6 +11,7 @@ from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.surely_losses import is_surely_loss
 from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import Stretch, loops_around, training_of
 
@@ -34,11 +35,12 @@ REPORTS = re.compile(
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or node.args:
+    if not isinstance(node, ast.Call):
         return
     for stretch, step in training_of(visit.project, visit.module).at(node, Kind.STEP):
-        loop = next(loops_around(stretch, step), None)
-        loss = None if loop is None else _unused_loss(stretch, loop, step)
+        if bool(node.args) != bool(step.scaler):
+            continue  # a closure, which may run backward
+        loss = _unused_loss(stretch, _turn(stretch, step), step)
         if loss is None:
             continue
         yield Suspicion(
@@ -53,26 +55,55 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         )
 
 
-def _unused_loss(stretch: Stretch, loop: Stretch, step: Event) -> str | None:
-    """The loss that the loop computes and only reports, if no gradients are in sight."""
-    if not step.sure or step.frame is not stretch.frame or stretch.of(*MAKES_GRADIENTS):
+def _turn(stretch: Stretch, step: Event) -> Stretch:
+    """The body of the loop around a step, or the function that is one step."""
+    return next(loops_around(stretch, step), stretch)
+
+
+def _unused_loss(stretch: Stretch, turn: Stretch, step: Event) -> str | None:
+    """The loss that a turn computes and only reports, if no gradients are in sight."""
+    frame = stretch.frame
+    if not step.sure or step.frame is not frame or stretch.of(*MAKES_GRADIENTS):
         return None
-    if OTHER_WAYS.search(_text(stretch.frame)) or loop.loop is None or loop.once:
+    if OTHER_WAYS.search(_text(frame)) or turn.once:
         return None
-    if any(_is_given(one, step.subject) for one in loop.of(Kind.CALL)):
+    if any(_is_given(one, step.subject) for one in turn.of(Kind.CALL)):
         return None
-    for node in own_nodes(loop.loop):
+    around = turn.loop or (None if frame.function is None else frame.function.node)
+    for node in () if around is None else own_nodes(around):
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             name = node.targets[0].id
-            made = LOSS_NAME.search(name) and _is_loss(node.value, stretch.frame)
-            if made and node.lineno < _line(step) and not _goes_on(name, loop):
-                return name
+            made = _is_named(name, node.value, frame) or is_surely_loss(node.value, frame)
+            if made and node.lineno < _line(step) and not _goes_on(name, turn):
+                return None if turn.loop is None and _is_returned(name, frame) else name
     return None
 
 
+def _is_named(name: str, value: ast.expr, frame: Frame) -> bool:
+    return LOSS_NAME.search(name) is not None and _is_loss(value, frame)
+
+
+def _is_returned(loss: str, frame: Frame) -> bool:
+    """Whether a function gives its loss to the caller, who may run backward, or keeps it."""
+    function = frame.function
+    if function is None:
+        return True
+    given = [
+        one
+        for value in function.returned
+        for one in (value.elts if isinstance(value, ast.Tuple) else [value])
+    ]
+    assigned = (node for node in own_nodes(function.node) if isinstance(node, ast.Assign))
+    given += [one.value for one in assigned if isinstance(one.targets[0], ast.Attribute)]
+    return any(isinstance(one, ast.Name) and one.id == loss for one in given)
+
+
 def _text(frame: Frame) -> str:
-    """The code of a function, or of the whole file for a script, without comments."""
-    return text_of(frame.module.tree if frame.function is None else frame.function.node)
+    """The code of a function, or of a script's own statements, without comments."""
+    if frame.function is not None:
+        return text_of(frame.function.node)
+    own = (one for one in frame.body if not isinstance(one, ast.FunctionDef | ast.ClassDef))
+    return "\n".join(map(text_of, own))
 
 
 def _is_loss(value: ast.expr, frame: Frame) -> bool:
@@ -129,10 +160,10 @@ DEFECT = Defect(
     summary="A loop computes a loss and steps, and nothing runs the backward pass.",
     explanation=(
         "`optimizer.step()` moves weights by their gradients, and only `loss.backward()` makes "
-        "them. Looked at: a loop with a loss that is at most printed or logged, a step of an "
-        "optimizer of torch's, and in the whole function no `backward`, no `torch.autograd`, no "
-        "`.grad`. Not meant: a loss that is handed to code out of sight; closures; other "
-        "frameworks."
+        "them. Looked at: a loop, or a function for one step, with a loss that is at most printed "
+        "or logged, a step of an optimizer of torch's, by a scaler or not, and in the whole "
+        "function no `backward`, no `torch.autograd`, no `.grad`. Not meant: a loss that is handed "
+        "to code out of sight, or back to the caller of the step; closures; other frameworks."
     ),
     harm="The weights stay as they were initialised, whatever the loss says.",
     confirmed_by=(

@@ -8,15 +8,14 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_targets import Role, start, text_of
+from gptdoctor.source.flow_targets import Role, end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
-from gptdoctor.source.training_events import Event, Kind, source_of
+from gptdoctor.source.graphless import Graph, computes, graph_of
+from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import training_of
 
 CODE = "GD627"
-# A function with these words may make a graph wherever it is called.
-SWITCHES_ON = re.compile(r"enable_grad|set_grad_enabled|requires_grad")
 TRIES = re.compile(r"raises|assertRaises", re.IGNORECASE)
 
 
@@ -25,19 +24,24 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         loss = _loss(backward)
         if loss is None or backward.frame is not stretch.frame or _is_tried(visit):
             continue
-        made = _made_off(loss, stretch.frame)
-        if made is None:
-            continue
-        yield Suspicion(
-            rule=CODE,
-            location=visit.module.location(made),
-            symbol=visit.symbol,
-            message=(
-                f"`{text_of(made)}` is computed with gradients switched off: "
-                f"`{text_of(backward.node)}` finds no graph"
-            ),
-            extent=(made.lineno, made.end_lineno or made.lineno),
-        )
+        if graph_of(loss, stretch.frame) is Graph.NONE:
+            yield _suspicion(loss, backward.node, _made_off(loss, stretch.frame), visit)
+
+
+def _suspicion(loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: Visit) -> Suspicion:
+    """At what made the loss without a graph; where its parts were made so, at the backward pass."""
+    what, place = f"`{text_of(loss)}` is made of what was", backward
+    if made is not None:
+        what, place = f"`{text_of(made)}` is", made
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(place),
+        symbol=visit.symbol,
+        message=(
+            f"{what} computed with gradients switched off: `{text_of(backward)}` finds no graph"
+        ),
+        extent=(start(place)[0], end(place)[0]),
+    )
 
 
 def _loss(backward: Event) -> ast.expr | None:
@@ -54,37 +58,13 @@ def _loss(backward: Event) -> ast.expr | None:
 
 
 def _made_off(loss: ast.expr, frame: Frame) -> ast.expr | None:
-    """The expression that made the loss, if each that may have made it stands without gradients."""
-    if isinstance(loss, ast.Call):
-        return loss if is_off(loss, frame) and not _switches_on(loss, frame) else None
+    """The expression that made the loss here, if each that may have made it stands in a block."""
     if not isinstance(loss, ast.Name):
-        return None
+        return loss if is_off(loss, frame) else None
     bindings = frame.bindings.reaching(loss.id, start(loss), carried=True)
     values = [one.value for one in bindings if one.role in (Role.WHOLE, Role.CHANGED)]
-    if not values or len(values) != len(bindings) or _asks_for_gradient(loss, frame):
-        return None
-    off = [one for one in values if one is not None and is_off(one, frame) and _makes(one, frame)]
-    return off[-1] if len(off) == len(values) else None
-
-
-def _makes(value: ast.expr, frame: Frame) -> bool:
-    """Whether a value is computed here and not only kept: a call, an operation, an attribute."""
-    if isinstance(value, ast.Call):
-        return not _switches_on(value, frame)
-    return isinstance(value, ast.BinOp | ast.Attribute)
-
-
-def _switches_on(call: ast.Call, frame: Frame) -> bool:
-    """Whether a call runs code that may make a graph all the same."""
-    callee = frame.called(call)
-    words = text_of(call) + ("" if callee is None else source_of(callee))
-    return SWITCHES_ON.search(words) is not None
-
-
-def _asks_for_gradient(loss: ast.Name, frame: Frame) -> bool:
-    """`loss.requires_grad_()` makes a leaf of it: another rule's affair."""
-    text = frame.module.text if frame.function is None else source_of(frame.function)
-    return f"{loss.id}.requires_grad" in text
+    off = [one for one in values if one is not None and computes(one) and is_off(one, frame)]
+    return off[-1] if off and len(off) == len(bindings) else None
 
 
 def _is_tried(visit: Visit) -> bool:
@@ -118,10 +98,11 @@ DEFECT = Defect(
     summary="backward is called on a loss that was computed with gradients switched off.",
     explanation=(
         "Under `torch.no_grad()` or `torch.inference_mode()`, as a block or above the function, "
-        "no graph is made, and `loss.backward()` has nothing to go back through. Looked at: a loss "
-        "of which every assignment in the function stands in such a block. Not meant: blocks "
-        "inside that switch gradients on again; losses that are put together outside as well; "
-        "calls that are tried to see them fail."
+        "or behind `torch.set_grad_enabled(False)`, no graph is made, and `loss.backward()` has "
+        "nothing to go back through. Looked at: a loss that is computed there, or that a loss of "
+        "torch's or other operations make of logits from there and of data alone; helpers in sight "
+        "are followed. Not meant: blocks inside that switch gradients on again; losses of which "
+        "any part may have a graph; calls that are tried to see them fail."
     ),
     harm=(
         "torch stops with 'element 0 of tensors does not require grad'; nothing can be trained by "

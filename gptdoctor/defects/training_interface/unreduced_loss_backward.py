@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.loss_calls import LossCall, loss_of
-from gptdoctor.source.value_ways import shaped_from, ways_of
+from gptdoctor.source.flow_functions import script_of
+from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import called_name
+from gptdoctor.source.unreduced_losses import is_unreduced
 
 CODE = "GD645"
+# What backward may be told beside what it begins with.
+_MANNERS = frozenset({"retain_graph", "create_graph"})
+# Objects whose backward is given the loss.
+_TAKES_LOSS = re.compile(r"accelerat|fabric|autograd", re.IGNORECASE)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    function = visit.flow
-    if not isinstance(node, ast.Call) or function is None or node.args or node.keywords:
+    loss = _loss(node)
+    if loss is None or not _may_say_none(visit.module):
         return
-    if not isinstance(node.func, ast.Attribute):
-        return
-    ways = ways_of(node.func.value, function, shaped_from)
-    made = [one.source for one in ways if one.binding is None]
-    losses = [loss_of(one, function) if isinstance(one, ast.Call) else None for one in made]
-    if losses and len(losses) == len(ways) and all(map(_is_unreduced, losses)):
+    function = visit.flow or script_of(visit.module)
+    if is_unreduced(loss, function, visit.project):
         yield Suspicion(
             rule=CODE,
             location=visit.module.location(node),
             symbol=visit.symbol,
             message=(
-                f"`{ast.unparse(node.func.value)}` has a number for each target, for its "
+                f"`{ast.unparse(loss)}` has a number for each target, for its "
                 'reduction is "none": backward wants one number'
             ),
-            extent=(node.lineno, node.end_lineno or node.lineno),
+            extent=(loss.lineno, loss.end_lineno or loss.lineno),
         )
 
 
-def _is_unreduced(loss: LossCall | None) -> bool:
-    reduction = None if loss is None else loss.setting("reduction")
-    return isinstance(reduction, ast.Constant) and reduction.value == "none"
+def _may_say_none(module: SourceModule) -> bool:
+    """Whether a file tells a loss not to reduce, or has a loss of another file that may."""
+    words = ('"none"', "'none'", "reduce")
+    return any(one in module.text for one in words) or any(
+        "loss" in bound.lower() and not qualified.startswith("torch.")
+        for bound, qualified in module.names.aliases.items()
+    )
+
+
+def _loss(node: ast.AST) -> ast.expr | None:
+    """What a backward pass begins with that is not told what each number counts."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+        return None
+    if any(one.arg not in _MANNERS for one in node.keywords):
+        return None
+    if node.args:  # accelerator.backward(loss), or gradients for loss.backward(weights)
+        root = node.func.value
+        by = node.func.attr == "manual_backward" or _TAKES_LOSS.search(ast.unparse(root))
+        return node.args[0] if by and len(node.args) == 1 else None
+    value = node.func.value
+    if isinstance(value, ast.Call) and called_name(value) == "scale" and len(value.args) == 1:
+        return value.args[0]
+    return value
 
 
 SICK = """\
@@ -70,7 +93,8 @@ DEFECT = Defect(
     summary="Backward is called on a loss that has a number for each target.",
     explanation=(
         'A loss with reduction "none" keeps one number for each target, and backward is called '
-        "on it as it is. Not meant: a loss that is summed, averaged or masked in between, or a "
+        "on it as it is, or weighed number by number; it may come from a helper in sight. Not "
+        "meant: a loss that is summed, averaged or masked in between, or a "
         "backward that is given what each number counts."
     ),
     harm="torch raises an error at the first step, unless a batch has a single target.",
@@ -80,5 +104,5 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("loss.backward()", "loss.mean().backward()"),
-    suspects={calls("backward"): _suspect},
+    suspects={calls("backward", "manual_backward"): _suspect},
 )

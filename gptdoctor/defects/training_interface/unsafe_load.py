@@ -7,19 +7,19 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_targets import Role, text_of
-from gptdoctor.source.frames import Frame
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.flow_functions import Function, script_of
+from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.loaded_weights import only_weights
+from gptdoctor.source.names import called_name
 
 CODE = "GD629"
-# What a checkpoint of plain weights is used for.
-WEIGHT_KEYS = frozenset({"state_dict", "model", "model_state_dict", "weights", "module"})
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or visit.module.names.called(node) != "torch.load":
         return
-    if not _asks_for_all(node) or not _only_weights(node, visit):
+    function = visit.flow or script_of(visit.module)
+    if not _asks_for_all(node, function) or not only_weights(node, function, visit.project):
         return
     yield Suspicion(
         rule=CODE,
@@ -33,53 +33,33 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     )
 
 
-def _asks_for_all(call: ast.Call) -> bool:
-    return any(
-        one.arg == "weights_only"
-        and isinstance(one.value, ast.Constant)
-        and one.value.value is False
-        for one in call.keywords
-    )
+def _asks_for_all(call: ast.Call, function: Function) -> bool:
+    """Whether a call says `weights_only=False`, by itself or in a table of options."""
+    for one in call.keywords:
+        if one.arg == "weights_only":
+            return isinstance(one.value, ast.Constant) and one.value.value is False
+        if one.arg is None and _has_false(one.value, function):
+            return True
+    return False
 
 
-def _only_weights(call: ast.Call, visit: Visit) -> bool:
-    """Whether what is loaded goes straight into `load_state_dict`."""
-    above: ast.AST = call
-    for parent in reversed(visit.parents):
-        if isinstance(parent, ast.Call):
-            return _loads_weights(parent)
-        if isinstance(parent, ast.Assign) and isinstance(parent.targets[0], ast.Name):
-            return _is_loaded(parent.targets[0].id, visit)
-        if not isinstance(parent, ast.Subscript) or not _is_weight_key(parent):
-            return False
-        above = parent
-    return above is not call
-
-
-def _loads_weights(call: ast.Call) -> bool:
-    return isinstance(call.func, ast.Attribute) and call.func.attr == "load_state_dict"
-
-
-def _is_weight_key(value: ast.Subscript) -> bool:
-    return isinstance(value.slice, ast.Constant) and value.slice.value in WEIGHT_KEYS
-
-
-def _is_loaded(name: str, visit: Visit) -> bool:
-    """Whether the name is only read to give its weights to `load_state_dict`."""
-    frame = Frame(visit.project, visit.module, visit.flow)
-    bindings = frame.bindings.by_name.get(name, [])
-    if len(bindings) != 1 or bindings[0].role is not Role.WHOLE:
+def _has_false(options: ast.expr, function: Function) -> bool:
+    """Whether a table of options, as it is written down, holds `weights_only` as False."""
+    if isinstance(options, ast.Name):
+        bindings = function.reaching(options)
+        script = script_of(function.module)
+        bindings = bindings or script.bindings.by_name.get(options.id, [])
+        made = bindings[0].value if len(bindings) == 1 else None
+        return made is not None and not isinstance(made, ast.Name) and _has_false(made, function)
+    if isinstance(options, ast.Call) and called_name(options) == "dict":
+        pairs: list[tuple[object, ast.expr]] = [(one.arg, one.value) for one in options.keywords]
+    elif isinstance(options, ast.Dict):
+        keys = [getattr(one, "value", None) for one in options.keys]
+        pairs = list(zip(keys, options.values, strict=True))
+    else:
         return False
-    body: ast.AST = visit.function or visit.module.tree
-    loads = 0
-    for node in every_node(body):
-        if isinstance(node, ast.Name) and node.id == name and isinstance(node.ctx, ast.Load):
-            loads += 1
-        if isinstance(node, ast.Call) and _loads_weights(node) and node.args:
-            given = node.args[0]
-            given = given.value if isinstance(given, ast.Subscript) else given
-            loads -= isinstance(given, ast.Name) and given.id == name
-    return loads == 0
+    values = [value for key, value in pairs if key == "weights_only"]
+    return any(isinstance(one, ast.Constant) and one.value is False for one in values)
 
 
 SICK = """\
@@ -99,9 +79,11 @@ DEFECT = Defect(
     explanation=(
         "A checkpoint is a pickle, and a pickle may run any code. Since torch 2.6 `torch.load` "
         "refuses that unless it is told `weights_only=False`; before, it had to be told "
-        "`weights_only=True`. Looked at: an explicit False where what is loaded only goes into "
-        "`load_state_dict`. Not meant: a call without the argument, which a present torch makes "
-        "safe; checkpoints that hold more than tensors and plain values."
+        "`weights_only=True`. Looked at: an explicit False, in the call or in its table of "
+        "options, where what is loaded only goes into `load_state_dict`, renamed or not, and "
+        "nothing else is read but counts of epochs and steps. Not meant: a call without the "
+        "argument, which a present torch makes safe; checkpoints that "
+        "hold more than tensors and plain values."
     ),
     harm=(
         "Nothing for training; a checkpoint from elsewhere can do on the machine whatever its "

@@ -16,7 +16,8 @@ from gptdoctor.core.findings import (
 from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.given_labels import GivenLabels, labels_given
 from gptdoctor.source.label_offsets import Pairing, is_aimed, is_causal, pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
@@ -30,10 +31,17 @@ _LOSSES = ("cross_entropy", "nll_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    for loss in losses_at(node, visit.project, visit.flow, visit.parents):
+    for loss in losses_at(node, visit.project, visit.scope, visit.parents):
         paired = pairing(loss) if loss.kind in _LOSSES else None
-        if paired is not None and _is_wrong(paired, loss, visit):
-            yield _suspicion(paired, loss)
+        if paired is None:
+            continue
+        if _is_wrong(paired, loss, visit):
+            yield _suspicion(paired, loss, paired.offset, paired.place)
+            continue
+        given = _given(paired, loss, visit)
+        if given is not None and given.ahead + paired.offset != 1:
+            place = paired.place if given.ahead else given.place
+            yield _suspicion(paired, loss, paired.offset + given.ahead, place)
 
 
 def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
@@ -43,23 +51,36 @@ def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
     if paired.own and paired.offset == 0:
         return not is_aimed(loss) and is_causal(loss, visit.project)
     # Where only one side is cut, a prefix may have been put before the other.
-    both = bool(paired.scores.slices and paired.labels.slices)
+    both = paired.own or bool(paired.scores.slices and paired.labels.slices)
     wrong = paired.offset > 1 or (paired.offset < 0 and both)
     return wrong and not is_aimed(loss)
 
 
-def _suspicion(paired: Pairing, loss: LossCall) -> Suspicion:
+def _given(paired: Pairing, loss: LossCall, visit: Visit) -> GivenLabels | None:
+    """How a file gives a model the labels of its own loss, where that tells what is wrong."""
+    if paired.own or not paired.argument or paired.labels.flat or paired.offset not in (0, 1):
+        return None
+    if paired.offset == 0 and not is_causal(loss, visit.project):
+        return None
+    given = labels_given(loss, paired.argument, visit.project)
+    return None if given is None or is_aimed(loss) else given
+
+
+def _suspicion(paired: Pairing, loss: LossCall, offset: int, place: ast.expr) -> Suspicion:
     module = loss.function.module
-    lines = [loss.call.lineno, *(one.lineno for one in paired.labels.slices + paired.scores.slices)]
+    lines = [
+        loss.call.lineno,
+        place.lineno,
+        *(one.lineno for one in paired.labels.slices + paired.scores.slices),
+    ]
     return Suspicion(
         rule=CODE,
-        location=module.location(paired.place),
+        location=module.location(place),
         symbol=loss.function.symbol,
         message=(
-            f"In `{ast.unparse(loss.call.func)}` each position is trained on "
-            f"{_words(paired.offset)}"
+            f"In `{ast.unparse(loss.call.func)}` each position is trained on {_words(offset)}"
         ),
-        details={"offset": paired.offset, "own": paired.own},
+        details={"offset": offset, "own": paired.own},
         extent=(min(lines), max(loss.call.end_lineno or 0, *lines)),
     )
 
@@ -207,7 +228,9 @@ DEFECT = Defect(
         "in the user's own files, docstrings and names show decides which it is, or the label for "
         "whose sake the loss leaves a position out; where nothing does, both count as right. The "
         "text alone shows it where ids that a causal network reads are its own targets in place, "
-        "and where slices leave neither. Not "
+        "where slices leave neither, and where all that a file's calls give a model as labels are "
+        "the next tokens, which its loss shifts once more, or the very tokens that it reads, which "
+        "its loss does not shift. Not "
         "meant: models that see the whole text, and decoders that "
         "are given their labels one place to the right."
     ),
@@ -223,7 +246,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("batch[:, :-1].flatten()", "batch[:, 1:].flatten()"),
-    suspects={calls(*names_of(*_LOSSES)): _suspect},
+    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )
