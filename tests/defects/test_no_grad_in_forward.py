@@ -108,6 +108,14 @@ BLOCKS = {
         "with torch.no_grad():\n    w = self.a(x).mean(-1)\nreturn (w * nll).mean()",
         [1],
     ),
+    "a goal that other layers make": (
+        "with torch.no_grad():\n    goal = self.a(x)\nreturn F.mse_loss(self.b(x), goal)",
+        [0],
+    ),
+    "added beside": (
+        "y = self.a(x)\nwith torch.no_grad():\n    z = self.a(x + 1)\nreturn self.b(y + z)",
+        [1],
+    ),
     "only while training": (
         "w = 0\nif self.training:\n    with torch.no_grad():\n        w = self.a(x)\nreturn x * w",
         [2],
@@ -180,6 +188,10 @@ LEFT_ALONE = {
     "the weight of a loss": (
         "y = self.a(x)\nnll = F.cross_entropy(y, x.argmax(1), reduction='none')\n"
         "with torch.no_grad():\n    p = y.softmax(-1).amax(-1)\nreturn ((1 - p) ** 2 * nll).mean()"
+    ),
+    "a goal of the same layers": (
+        "with torch.no_grad():\n    goal = self.a(x)\n"
+        "return F.kl_div(self.a(x + 1).log_softmax(-1), goal.softmax(-1))"
     ),
     "bound anew before its use": (
         "with torch.no_grad():\n    w = self.a(x)\nw = self.b(x)\nreturn x * w"
