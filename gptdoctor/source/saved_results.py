@@ -73,6 +73,9 @@ def _in_place_layers(function: Function) -> frozenset[str]:
 
 def _works_in_place(value: ast.expr) -> bool:
     keywords = value.keywords if isinstance(value, ast.Call) else []
+    rate = value.args[0] if isinstance(value, ast.Call) and value.args else None
+    if "Dropout" in called_name(value) and not (isinstance(rate, ast.Constant) and rate.value):
+        return False  # with a rate of zero it writes nothing
     return any(one.arg == "inplace" and _is_true(one.value) for one in keywords)
 
 

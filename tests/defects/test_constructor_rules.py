@@ -457,6 +457,18 @@ MADE_ANEW = {
     "set by hand": "a = nn.Linear(3, 3)\na.weight.data = x\nreturn a(x)",
     "of a class without weights": "return Bare()(x)",
     "handed on": "return run(nn.Sequential(nn.Linear(3, 3)), x)",
+    "a list of them": (
+        "a = [nn.Linear(3, 3) for _ in x]  # here\nreturn sum(b(y) for b, y in zip(a, x))"
+    ),
+    "a module list": (
+        "a = nn.ModuleList([nn.Linear(3, 3), nn.ReLU()])  # here\n"
+        "for b in a:\n    x = b(x)\nreturn x"
+    ),
+    "moved in between": "a = nn.GRU(3, 3)  # here\nif x.is_cuda:\n    a = a.cuda()\nreturn a(x)",
+    "a list that is handed on": "a = [nn.Linear(3, 3) for _ in x]\nreturn run(a, x)",
+    "a list that is set by hand": (
+        "a = [nn.Linear(3, 3) for _ in x]\nfor b in a:\n    b.weight.data = x\n    x = b(x)"
+    ),
 }
 MAKERS = """
 def mix(x):
@@ -497,10 +509,14 @@ AGAIN = {
     "repeated": "self.a = nn.ModuleList(itertools.repeat(nn.Linear(dim, dim), 3))  # here",
     "several in a list": "self.a = nn.Sequential(*[nn.Linear(dim, dim), nn.ReLU()] * 3)  # here",
     "named twice": "a = nn.Linear(dim, dim)\nself.a = nn.Sequential(a, nn.ReLU(), a)  # here",
-    "an attribute": "self.b = nn.GRU(dim, dim)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
+    "an attribute": "self.b = nn.GRU(dim, 3)\nself.a = nn.ModuleList([self.b for _ in x])  # here",
     "by a helper": "self.a = clones(nn.Linear(dim, dim), 3)",
     "weightless by a helper": "self.a = clones(nn.ReLU(), 3)",
     "weightless twice": "a = nn.ReLU()\nself.a = nn.Sequential(a, nn.Linear(dim, dim), a)",
+    "in a dictionary": (
+        "a = nn.Linear(dim, dim)\nself.a = nn.ModuleDict({n: a for n in 'ab'})  # here"
+    ),
+    "each its own": "self.a = nn.ModuleDict({n: nn.Linear(dim, dim) for n in 'ab'})",
     "two": "a, b = nn.Linear(dim, dim), nn.Linear(dim, dim)\nself.a = nn.Sequential(a, b)",
     "classes": "self.a = make(nn.Linear, dim, 3)",
 }
@@ -629,6 +645,10 @@ LISTED = {
     "grown": ("self.a = []  # here\nself.a += [nn.Linear(dim, dim)]", "a(x) for a in self.a"),
     "grown by many": (
         "self.a = []  # here\nself.a.extend(nn.Linear(dim, dim) for _ in range(3))",
+        "a(x) for a in self.a",
+    ),
+    "by map": (
+        "self.a = list(map(lambda n: nn.Linear(n, n), (dim, dim)))  # here",
         "a(x) for a in self.a",
     ),
     "known": ("self.a = pile(dim)\nself.b = nn.ModuleList(self.a)", "a(x) for a in self.a"),

@@ -156,6 +156,43 @@ def test_parameters_that_are_made_of_themselves(body: str, method: str) -> None:
     assert lines_of("GD104", text) == marked(text)
 
 
+IN_PLACE = {
+    "an activation": ("nn.ReLU(inplace=True)", True),
+    "a dropout with a rate": ("nn.Dropout(0.1, inplace=True)", True),
+    "a dropout with any rate": ("nn.Dropout(dim, inplace=True)", False),
+    "a copy": ("nn.ReLU()", False),
+    "a copy by a setting": ("nn.ReLU(inplace=False)", False),
+}
+
+
+@pytest.mark.parametrize(("layer", "writes"), IN_PLACE.values(), ids=IN_PLACE)
+def test_layers_that_write_into_what_they_are_given(layer: str, writes: bool) -> None:
+    """A result that backward needs must not be given to them."""
+    text = net("y = torch.tanh(self.a(x))\nz = self.act(y)  # here\nreturn z")
+    text = text.replace("nn.ReLU()", layer)
+    assert lines_of("GD105", text) == (marked(text) if writes else [])
+    plain_input = text.replace("torch.tanh(self.a(x))", "self.a(x)")
+    assert lines_of("GD105", plain_input) == []
+
+
+PRODUCTS = {
+    "a factor": "y = self.a(x)\nz = y * self.b(x)\ny += 1  # here\nreturn y + z",
+    "of a matrix product": "y = self.a(x)\nz = y @ self.b(x)\ny *= 2  # here\nreturn y + z",
+    "with a number": "y = self.a(x)\nz = y * 3\ny += 1\nreturn y + z",
+    "a summand": "y = self.a(x)\nz = y + self.b(x)\ny += 1\nreturn y + z",
+    "with what learns nothing": "y = self.a(x)\nz = y * torch.arange(3)\ny += 1\nreturn y + z",
+}
+
+
+@pytest.mark.parametrize("body", PRODUCTS.values(), ids=PRODUCTS)
+def test_factors_that_are_written_over(body: str) -> None:
+    """The gradient of the other factor is computed from this one."""
+    text = net(body).replace(
+        "        self.act", "        self.b = nn.Linear(dim, dim)\n        self.act"
+    )
+    assert lines_of("GD105", text) == marked(text)
+
+
 GIVEN = {
     "after a norm": "x = x + 1\nx += self.mix(self.norm(x))  # here\nreturn x",
     "after a layer": "y = self.a(x)\nx[:, 0] = 0  # here\nreturn y + x",

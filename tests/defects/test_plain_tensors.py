@@ -89,6 +89,25 @@ def test_random_numbers_are_weights() -> None:
     assert lines_of("GD109", text.replace("self.t", "self.noise")) == []
 
 
+LOSSES = "return F.cross_entropy(h, h.argmax(-1), weight=self.t)"
+
+
+def test_weights_of_a_loss_stay_behind() -> None:
+    """A table that a loss is given meets the logits there."""
+    text = net("torch.tensor([1.0, 2.0])", LOSSES)
+    assert lines_of("GD115", text) == marked(text)
+    assert lines_of("GD115", text.replace("weight=self.t", "weight=self.t.to(h)")) == []
+
+
+def test_zeros_are_weights_beside_tokens_and_as_summands() -> None:
+    """By the names that such weights have."""
+    text = net("torch.zeros(1, 1, dim)", "return torch.cat([self.t.expand(3, -1, -1), h], 1)")
+    for name in ("self.cls", "self.query", "self.b"):
+        named = text.replace("self.t", name)
+        assert lines_of("GD109", named) == marked(named)
+    assert lines_of("GD109", text.replace("self.t", "self.seen")) == []
+
+
 def test_ones_are_weights_by_their_name() -> None:
     """A scale of ones is a weight; ones under another name may be anything."""
     text = net("torch.ones(dim)", "return h * self.t")
