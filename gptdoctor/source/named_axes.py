@@ -217,6 +217,8 @@ def is_mixed(project: Project, call: ast.Call, function: Function, depth: int = 
     if after is None or base is None or after[0] != "batch":
         return False
     before = _without_ones(axes_of(project, base, function, depth + 1))
+    if before is not None and len(after) >= len(before):
+        before = tuple(one for one in before if one != "any")  # it may be a single one
     if before is None or not has_both(before) or before[0] != "batch":
         return False
     return (before.index("time") == 1) is not (after.index("time") == 1)

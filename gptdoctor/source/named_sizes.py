@@ -18,7 +18,8 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import own_statements
 
-# For each dimension: "batch", "time", "one" for one of a single number, or "" for any other.
+# For each dimension: "batch", "time", "one" for one of a single number, "any" for one that nobody
+# names, or "" for any other.
 Axes = tuple[str, ...]
 # Between the batch and the channels of `B, N, C = x.shape` these count positions as well.
 SECOND = frozenset({"n", "m", "p", "num_patches", "n_patches", "num_tokens", "nq", "nk", "n_pos"})
@@ -76,20 +77,23 @@ def parameter_axes(function: Function) -> dict[str, Axes]:
     found: dict[str, list[str]] = {}
     for name, (parameter, kind, count) in named_sizes(function).items():
         axes = found.setdefault(parameter, [""] * count)
-        place = 0 if kind == "batch" else _place_in_shape(name, parameter, count, function)
-        axes[place] = kind
+        words = _words_of(parameter, count, function)
+        if len(words) > 3 and words[1] == "_":
+            axes[1] = "any"  # heads, or one row of numbers for all heads
+        place = words.index(name) if name in words else 1
+        axes[0 if kind == "batch" else place] = kind
     return {name: tuple(axes) for name, axes in found.items() if has_both(tuple(axes))}
 
 
-def _place_in_shape(name: str, parameter: str, count: int, function: Function) -> int:
-    """Which of the names that a shape is unpacked to one is; 1 where each is asked for alone."""
+def _words_of(parameter: str, count: int, function: Function) -> list[str]:
+    """The names that a shape is unpacked to; none where each size is asked for alone."""
     for node in own_statements(function.node):
         target = node.targets[0] if isinstance(node, ast.Assign) else None
         if isinstance(target, ast.Tuple) and isinstance(node, ast.Assign):
             words = [one.id if isinstance(one, ast.Name) else "" for one in target.elts]
-            if shape_of(node.value) == parameter and len(words) == count and name in words:
-                return words.index(name)
-    return 1
+            if shape_of(node.value) == parameter and len(words) == count:
+                return words
+    return []
 
 
 @kept(64)

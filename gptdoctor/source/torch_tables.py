@@ -123,9 +123,9 @@ glu: input, dim?
 """
 # What functions take that are built in; they know the names that NumPy uses as well.
 _BUILT_IN = """
-torch.softmax: input?, dim?, dtype?, axis?, x?, out?
-torch.log_softmax: input?, dim?, dtype?, axis?, x?, out?
-torch.argmax: input?, dim?, keepdim?, axis?, keepdims?, x?, out?
+torch.softmax: input?, dim?, dtype?, axis?, a?, x?, x1?, out?
+torch.log_softmax: input?, dim?, dtype?, axis?, a?, x?, x1?, out?
+torch.argmax: input?, dim?, keepdim?, axis?, keepdims?, a?, x?, x1?, out?
 torch.topk: input, k, dim?, largest?, sorted?, axis?, out?
 torch.multinomial: input, num_samples, replacement?, *, generator?, out?
 torch.nn.functional.gelu: input, approximate?

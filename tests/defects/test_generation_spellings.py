@@ -513,6 +513,10 @@ def sample(net, ids, steps):
         ids = torch.cat([ids, net(ids)[:, -1].softmax(-1).multinomial(1)], 1)
     return ids
 """,
+    "GD408 put back, and changed by a decorator": method(DRAW)
+    .replace("    @torch.no_grad()", "    @evaluating")
+    .replace("        for", "        was = self.training\n        for")
+    .replace("        return", "        self.train(was)\n        return"),
     "GD408 put back after another call": method(DRAW)
     .replace("        for", "        was = self.training\n        self.train(False)\n        for")
     .replace("        return", "        self.train(was)\n        return"),

@@ -209,6 +209,11 @@ HEALTHY = {
         batch_size, _, seq_length, size = x.size()
         return x.transpose(1, 2).reshape(batch_size, seq_length, self.heads * size)
 """,
+    "GD306 four sizes, one of which may be one": """
+    def expand(self, x):
+        batch_size, _, seq_length, _ = x.shape
+        return self.q(x).view(batch_size, seq_length, -1, 2 * self.size).transpose(1, 2)
+""",
     "GD306 four sizes of another order": """
     def combine(self, x):
         batch_size, seq_length, _, size = x.size()

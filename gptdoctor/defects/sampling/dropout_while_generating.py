@@ -15,7 +15,7 @@ from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, start
-from gptdoctor.source.generating import Step, steps_in
+from gptdoctor.source.generating import WITHOUT_GRADIENTS, Step, steps_in
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.model_calls import helper_called
 from gptdoctor.source.names import called_name
@@ -78,7 +78,10 @@ def _restored(node: ast.Call, function: Function) -> Iterator[Suspicion]:
 
 
 def _never_evaluates(function: Function) -> bool:
-    """Whether nothing in a function may switch a mode but one call."""
+    """Whether nothing in a function, or around it, may switch a mode but one call."""
+    marks = [ast.unparse(one) for one in function.node.decorator_list]
+    if not all(WITHOUT_GRADIENTS.search(one) for one in marks):
+        return False
     calls = [one for one in own_nodes(function.node) if isinstance(one, ast.Call)]
     switches = [one for one in calls if called_name(one) in ("eval", "train", "apply")]
     return len(switches) == 1 and not any(
