@@ -23,7 +23,11 @@ from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, number_of
 
 _PADDING = re.compile(r"pad", re.IGNORECASE)
-_LENGTHS = re.compile(r"len(gth)?s?$|^n_?tokens$|^sizes$", re.IGNORECASE)
+# How long a text is; up to where it was read or may be written is another matter.
+_LENGTHS = re.compile(
+    r"^(?!.*(min|max|prompt|prefix|start|past|cache|cur|step)).*(len(gth)?s?$|^n_?tokens$|^sizes$)",
+    re.IGNORECASE,
+)
 # The mask that tokenizers give with the ids: 1 for a token, 0 for padding.
 _TOLD = "attention_mask"
 _BESIDE = re.compile(r"^(input_?)?(ids|tokens)$|^input_ids$")
