@@ -15,7 +15,8 @@ from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
 DEEPEST = 6  # names followed one after another
-TRUTHS = frozenset({"ne", "gt", "ge", "lt", "not_equal"})
+# What tells padding from targets; whether a target is above 0 may be a weight like others.
+TRUTHS = frozenset({"ne", "eq", "not_equal"})
 # Names that are given to a function and say which positions are padding.
 PADDING_NAME = re.compile(r"pad|attention_mask", re.IGNORECASE)
 
@@ -101,7 +102,7 @@ def _tells(source: ast.expr | None, argument: str, loss: LossCall) -> bool:
         return _of_targets(made[1], loss)
     if not isinstance(source, ast.Compare) or len(source.ops) != 1:
         return False
-    equal = isinstance(source.ops[0], ast.Eq | ast.NotEq | ast.Gt | ast.GtE)
+    equal = isinstance(source.ops[0], ast.Eq | ast.NotEq)
     return equal and _of_targets(source.left, loss)
 
 

@@ -141,6 +141,11 @@ RIGHT = {
         each = F.cross_entropy(self(ids).mT, labels, reduction="none")
         return (each * weights).mean()
     """,
+    "a weight by what the labels are": """
+    def loss(self, ids, labels):
+        each = F.cross_entropy(self(ids).mT, labels, reduction="none")
+        return (each * (labels > 0)).mean()
+    """,
     "a weight by confidence": """
     def loss(self, ids, labels):
         z = self(ids)
