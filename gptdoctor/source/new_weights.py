@@ -25,6 +25,11 @@ WEIGHTS = re.compile(
 CONTAINERS = re.compile(r"^torch\.nn\.(Sequential|ModuleList|ModuleDict)$")
 RESIZES = frozenset(["resize_token_embeddings", "resize_position_embeddings", "add_adapter"])
 _ADDS = frozenset({"add_module", "register_module", "register_parameter", "append", "extend"})
+_VALUE = 2  # the place of the value in setattr(owner, name, value)
+# These put adapters into the model that they are given.
+_ADAPTS = frozenset({"get_peft_model", "inject_adapter_in_model"})
+# A weight becomes two others, its length and its direction.
+_PARTED = frozenset({"torch.nn.utils.weight_norm", "torch.nn.utils.parametrizations.weight_norm"})
 # Networks beside the one that is trained: averages of it, what it is compared with.
 _NOT_TRAINED = re.compile(
     r"(^|_)(ema|target|teacher|best|swa|avg|old|frozen|ref)(_|$)", re.IGNORECASE
@@ -43,6 +48,15 @@ def inner_statements(statement: ast.stmt) -> Iterator[ast.stmt]:
 
 def change_of(statement: ast.stmt, model: str, function: Function, project: Project) -> str:
     """What a statement adds to the model of a name, in words; "" for nothing."""
+    told = _added(statement, model, function, project)
+    value = statement.value if isinstance(statement, ast.Expr | ast.Assign) else None
+    if told or not isinstance(value, ast.Call):
+        return told
+    return _by_library(value, model, function) or _by_function(value, model, function, project)
+
+
+def _added(statement: ast.stmt, model: str, function: Function, project: Project) -> str:
+    """The same of what the statement says by itself."""
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         return _by_call(statement.value, model, function, project)
     if not isinstance(statement, ast.Assign) or len(statement.targets) != 1:
@@ -54,7 +68,7 @@ def change_of(statement: ast.stmt, model: str, function: Function, project: Proj
         if _NOT_TRAINED.search(name.rpartition(".")[2]):
             continue
         kept = isinstance(part.target, ast.Attribute | ast.Subscript)
-        if kept and name.startswith((f"{model}.", f"{model}[")):
+        if kept and _is_part(part.target, model, function):
             return f"the new weights of `{name}`"
         stacked = CONTAINERS.match(function.module.names.called(part.value) or "")
         if name == model and (stacked or model not in re.findall(r"[\w.]+", text_of(part.value))):
@@ -62,15 +76,31 @@ def change_of(statement: ast.stmt, model: str, function: Function, project: Proj
     return ""
 
 
+def _is_part(value: ast.expr, model: str, function: Function) -> bool:
+    """Whether a value is a part of a model: `model.head`, or a layer of a loop over its layers."""
+    if text_of(value).startswith((f"{model}.", f"{model}[")):
+        return True
+    root = value
+    while isinstance(root, ast.Attribute | ast.Subscript):
+        root = root.value
+    if not isinstance(root, ast.Name) or root.id in ("self", model):
+        return False
+    looped = [one for one in function.reaching(root) if one.role is not Role.CHANGED]
+    return bool(looped) and all(
+        one.role is Role.ELEMENT
+        and one.value is not None
+        and text_of(one.value).startswith(f"{model}.")
+        for one in looped
+    )
+
+
 def _by_call(call: ast.Call, model: str, function: Function, project: Project) -> str:
-    """What `model.layers.append(...)`, `setattr(model, ...)` or a method of the model adds."""
+    """What `model.layers.append(...)`, `setattr(model, ...)` or a resize adds."""
     func, name = call.func, called_name(call)
-    if isinstance(func, ast.Name):
-        if name != "setattr":
-            return _by_helper(call, model, function, project)
-        given = call.args[2] if len(call.args) > 2 else None
-        adds = given is not None and text_of(call.args[0]) == model
-        brings = given is not None and adds and brings_weights(given, function, project)
+    if isinstance(func, ast.Name) and name == "setattr" and len(call.args) > _VALUE:
+        owner = call.args[0]
+        adds = text_of(owner) == model or _is_part(owner, model, function)
+        brings = adds and brings_weights(call.args[_VALUE], function, project)
         return f"the new weights of `{text_of(call)}`" if brings else ""
     if not isinstance(func, ast.Attribute):
         return ""
@@ -81,22 +111,37 @@ def _by_call(call: ast.Call, model: str, function: Function, project: Project) -
     if name in _ADDS and (receiver == model or receiver.startswith(f"{model}.")):
         brings = any(brings_weights(one, function, project) for one in call.args)
         return f"the new weights of `{text_of(call)}`" if brings else ""
-    return _by_method(call, func, model, function, project) if receiver == model else ""
+    return ""
 
 
-def _by_helper(call: ast.Call, model: str, function: Function, project: Project) -> str:
-    """What a function in sight adds to the model that it is given."""
-    callee = callee_of(project, function, call)
+def _by_library(call: ast.Call, model: str, function: Function) -> str:
+    """What functions of libraries add to the model, or to the part of it, that they are given."""
+    given = text_of(call.args[0]) if call.args else ""
+    own = given == model or given.startswith(f"{model}.")
+    known = called_name(call) in _ADAPTS or (function.module.names.called(call) or "") in _PARTED
+    return f"the weights that `{text_of(call)}` makes" if own and known else ""
+
+
+def _by_function(call: ast.Call, model: str, function: Function, project: Project) -> str:
+    """What a function in sight, or a method of the model, adds to it."""
+    func = call.func
+    if isinstance(func, ast.Attribute) and text_of(func.value) == model:
+        return _by_method(call, func, model, function, project)
+    callee = callee_of(project, function, call) if isinstance(func, ast.Name) else None
     names = () if callee is None else callee.parameter_names
     for name, given in zip(names, call.args, strict=False):
-        if callee is not None and text_of(given) == model:
-            adds = any(
-                isinstance(one, ast.Assign) and change_of(one, name, callee, project)
-                for statement in callee.node.body
-                for one in inner_statements(statement)
-            )
-            return f"the weights that `{text_of(call)}` makes" if adds else ""
+        if callee is not None and text_of(given) == model and _all_added(callee, name, project):
+            return f"the weights that `{text_of(call)}` makes"
     return ""
+
+
+def _all_added(callee: Function, name: str, project: Project) -> bool:
+    """Whether a function gives new weights to what it knows by a name."""
+    return any(
+        _added(one, name, callee, project)
+        for statement in callee.node.body
+        for one in inner_statements(statement)
+    )
 
 
 def _by_method(
@@ -106,11 +151,7 @@ def _by_method(
     method = None if info is None else method_of(info, func.attr, project)
     if method is None or model == "self":  # a method of self's is looked at by itself
         return ""
-    adds = any(
-        change_of(one, "self", method, project)
-        for statement in method.node.body
-        for one in inner_statements(statement)
-    )
+    adds = _all_added(method, "self", project)
     return f"the weights that `{text_of(call)}` makes" if adds else ""
 
 

@@ -838,6 +838,90 @@ def load_backbone(vit, path):
     vit.load_state_dict(sd, strict=False)
     return vit
 """,
+    "GD622 peft": """\
+import torch
+from peft import LoraConfig, get_peft_model
+def main(model, loader):
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    model = get_peft_model(model, LoraConfig(r=8))  # here
+    for batch in loader:
+        loss = model(**batch).loss
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+""",
+    "GD622 peft first healthy": """\
+import torch
+from peft import LoraConfig, get_peft_model
+def main(model, loader):
+    model = get_peft_model(model, LoraConfig(r=8))
+    opt = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    for batch in loader:
+        loss = model(**batch).loss
+        loss.backward()
+        opt.step()
+        opt.zero_grad()
+""",
+    "GD622 weight norm": """\
+import torch
+from torch import nn
+def main(net, loader):
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    nn.utils.weight_norm(net.fc)  # here
+    for x, y in loader:
+        loss = nn.functional.mse_loss(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD622 loop over layers": """\
+import torch
+from torch import nn
+def main(net, loader):
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    for block in net.blocks:
+        block.norm = nn.LayerNorm(16)  # here
+    for x, y in loader:
+        loss = nn.functional.mse_loss(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD622 lora helper": """\
+import torch
+from torch import nn
+class Lora(nn.Module):
+    def __init__(self, base):
+        super().__init__()
+        self.base, self.down = base, nn.Linear(base.in_features, 4)
+    def forward(self, x):
+        return self.base(x)
+def add_lora(net):
+    for block in net.blocks:
+        block.proj = Lora(block.proj)
+    return net
+def main(net, loader):
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    net = add_lora(net)  # here
+    for x, y in loader:
+        loss = nn.functional.mse_loss(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD622 other networks in a loop healthy": """\
+import torch
+from torch import nn
+def main(net, others, loader):
+    opt = torch.optim.AdamW(net.parameters(), lr=1e-4)
+    for other in others:
+        other.norm = nn.LayerNorm(16)
+    for x, y in loader:
+        loss = nn.functional.mse_loss(net(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
 }
 
 

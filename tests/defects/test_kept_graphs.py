@@ -889,6 +889,47 @@ def train(lstm, head, chunks, opt):
         loss.backward(retain_graph=True)  # here
         opt.step()
 """,
+    "GD621 train eval branches healthy": """\
+import torch
+from torch import nn
+def main(model, train, test, opt, crit):
+    history = []
+    for epoch in range(3):
+        total = 0.0
+        for x, y in train:
+            loss = crit(model(x), y)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+            total += loss.item()
+        history.append(total / len(train))
+    return history
+""",
+    "GD645 mean later healthy": """\
+import torch
+import torch.nn.functional as F
+def weighted(logits, y, w):
+    ce = F.cross_entropy(logits, y, reduction="none")
+    return (ce * w).sum() / w.sum()
+def step(model, x, y, w, opt):
+    loss = weighted(model(x), y, w)
+    opt.zero_grad()
+    loss.backward()
+    opt.step()
+""",
+    "GD645 reduce switch healthy": """\
+import torch
+import torch.nn.functional as F
+class L:
+    def loss(self, x, y, reduce=True):
+        l = F.mse_loss(self.m(x), y, reduction="none")
+        return l.mean() if reduce else l
+    def step(self, x, y):
+        loss = self.loss(x, y)
+        self.opt.zero_grad()
+        loss.backward()
+        self.opt.step()
+""",
 }
 
 

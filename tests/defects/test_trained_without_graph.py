@@ -954,6 +954,115 @@ def validate(loader):
         tot += crit(model(x), y).item()  # here
     return tot
 """,
+    "GD628 script with cat elsewhere": """\
+import torch
+from torch import nn
+from data import train_loader, test_loader
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(3, 2), nn.Linear(3, 2)
+    def forward(self, x):
+        return torch.cat([self.a(x), self.b(x)], -1)
+net = Net()
+opt = torch.optim.SGD(net.parameters(), lr=0.1)
+for x, y in train_loader:
+    opt.zero_grad()
+    nn.functional.cross_entropy(net(x), y).backward()
+    opt.step()
+net.eval()
+correct = 0
+for x, y in test_loader:
+    correct += (net(x).argmax(-1) == y).sum().item()  # here
+print(correct)
+""",
+    "GD628 main function": """\
+import torch
+from torch import nn
+from net import Net, loaders
+def main():
+    train, test = loaders()
+    model = Net()
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        for x, y in train:
+            opt.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            opt.step()
+        model.eval()
+        hits = 0
+        for x, y in test:
+            hits += (model(x).argmax(-1) == y).sum().item()  # here
+        print(hits)
+        model.train()
+""",
+    "GD628 main function healthy": """\
+import torch
+from torch import nn
+from net import Net, loaders
+def main():
+    train, test = loaders()
+    model = Net()
+    opt = torch.optim.SGD(model.parameters(), lr=0.1)
+    for epoch in range(3):
+        for x, y in train:
+            opt.zero_grad()
+            nn.functional.cross_entropy(model(x), y).backward()
+            opt.step()
+        model.eval()
+        hits = 0
+        for x, y in test:
+            with torch.no_grad():
+                hits += (model(x).argmax(-1) == y).sum().item()
+        print(hits)
+        model.train()
+""",
+    "GD627 eval phase healthy": """\
+import torch
+from torch import nn
+def main(model, train, test, opt, crit):
+    for epoch in range(3):
+        for split, loader in (("train", train), ("test", test)):
+            total = 0.0
+            for x, y in loader:
+                if split == "train":
+                    loss = crit(model(x), y)
+                    opt.zero_grad()
+                    loss.backward()
+                    opt.step()
+                else:
+                    with torch.no_grad():
+                        loss = crit(model(x), y)
+                total += loss.item()
+""",
+    "GD627 contextlib": """\
+import torch
+from torch import nn
+from contextlib import nullcontext
+def run(model, loader, opt, crit, amp):
+    ctx = torch.autocast("cuda") if amp else nullcontext()
+    for x, y in loader:
+        with ctx:
+            loss = crit(model(x), y)
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+""",
+    "GD627 flagged step": """\
+import torch
+class T:
+    def _step(self, batch, train):
+        x, y = batch
+        with torch.set_grad_enabled(train):
+            loss = self.crit(self.model(x), y)
+        return loss
+    def fit(self, dl):
+        for batch in dl:
+            loss = self._step(batch, True)
+            self.opt.zero_grad()
+            loss.backward()
+            self.opt.step()
+""",
 }
 
 

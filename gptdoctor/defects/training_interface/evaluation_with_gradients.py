@@ -78,11 +78,11 @@ def _suspect_mode(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow or script_of(visit.module)
     if not isinstance(node, ast.Call) or node.args or function.name in NAMES:
         return
-    if HOOKS.search(function.name) or DRAWS.search(function.text):
+    if HOOKS.search(function.name):
         return
     if visit.flow is None or TRAINS.search(function.text):
         yield from _judge_phase(node, function, visit)
-    else:
+    elif not DRAWS.search(function.text):
         yield from _judge(function, visit)
 
 
@@ -92,7 +92,8 @@ def _judge_phase(mode: ast.Call, function: Function, visit: Visit) -> Iterator[S
     if MODES.search(function.text) or function.node.decorator_list:
         return
     for loop in _loops_behind(mode, model, visit):
-        if GRADIENTS.search(text_of(loop)) or not _takes_numbers(loop, function):
+        said = text_of(loop)
+        if GRADIENTS.search(said) or DRAWS.search(said) or not _takes_numbers(loop, function):
             continue
         calls = [one for one in own_nodes(loop) if isinstance(one, ast.Call)]
         call = next((one for one in calls if text_of(one.func) == model), None)
