@@ -118,7 +118,14 @@ def _is_setting(value: ast.expr) -> bool:
     return isinstance(value, ast.Name | ast.Constant)
 
 
-def asks_for_the_mode(parents: tuple[ast.AST, ...]) -> bool:
-    """Whether a test around a node asks whether the module is in training."""
-    tests = (parent.test for parent in parents if isinstance(parent, ast.If | ast.IfExp))
+def asks_for_the_mode(node: ast.AST, function: Function, parents: tuple[ast.AST, ...]) -> bool:
+    """Whether a test decides by the mode whether a node runs: around it, or by leaving before it."""
+    tests = [parent.test for parent in parents if isinstance(parent, ast.If | ast.IfExp)]
+    if "return" in function.text and "if " in function.text:
+        tests += [
+            one.test
+            for _, earlier in function.statements_around(node)
+            for one in earlier
+            if isinstance(one, ast.If) and isinstance(one.body[-1], ast.Return | ast.Raise)
+        ]
     return any("train" in text_of(test) or "eval" in text_of(test) for test in tests)

@@ -14,9 +14,12 @@ from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
+from gptdoctor.source.softmax_dimension import softmax_dimension
 from gptdoctor.source.text_values import number_of
 
 SDPA = "torch.nn.functional.scaled_dot_product_attention"
+# The dimension of a softmax over scores whose rows are keys and whose columns are queries.
+KEYS_IN_ROWS = -2
 # Layers of torch.nn, and which arguments of their calls are masks over pairs: True hides.
 LAYER_MASKS = {
     "torch.nn.MultiheadAttention": {"attn_mask": 5},
@@ -63,7 +66,9 @@ class Use:
 # Four rules ask of one call after the other.
 @kept(8)
 def softmax_uses(project: Project, function: Function, call: ast.Call) -> tuple[Use, ...]:
-    """The masks that the scores of a softmax have met."""
+    """The masks that the scores of a softmax have met, of which each row is a query."""
+    if softmax_dimension(call, project, function) == KEYS_IN_ROWS:
+        return ()
     steps = scores_behind(project, function, call)
     return tuple(use for step in steps for use in step_uses(project, function, step))
 

@@ -91,6 +91,14 @@ MASKS = {
         return scores.masked_fill(far, -torch.inf).softmax(-1) @ v
         """,
     ),
+    "keys in rows, queries in columns": (
+        "GD806",
+        """
+        scores = k @ q.mT / math.sqrt(q.size(-1))
+        scores = scores.masked_fill(self.seen[:T, :T] == 1, -math.inf)
+        return scores.softmax(dim=-2).mT @ v
+        """,
+    ),
     "ahead": (
         "GD801",
         """
@@ -472,6 +480,16 @@ DROPS = {
         if self.training:
             x = F.dropout(x, 0.1)
         return x
+    """,
+    "by what left before": """
+        if not self.training:
+            return x
+        return F.dropout(x, 0.1)
+    """,
+    "left before for another reason": """
+        if x.numel() == 0:
+            return x
+        return F.dropout(x, 0.1)  # here
     """,
     "by the rate": """
         rate = self.rate if self.training else 0.0

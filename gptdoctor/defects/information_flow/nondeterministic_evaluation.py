@@ -23,7 +23,10 @@ PROBE = "repeated-calls"
 
 def see_dropout(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A dropout in a network's method that nothing switches off in evaluation."""
-    if not isinstance(node, ast.Call) or visit.flow is None or asks_for_the_mode(visit.parents):
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    if asks_for_the_mode(node, function, visit.parents):
         return
     rate = always_drops(visit.project, visit.flow, node)
     if rate is not None:
