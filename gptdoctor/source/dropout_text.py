@@ -119,7 +119,7 @@ def _is_setting(value: ast.expr) -> bool:
 
 
 def asks_for_the_mode(node: ast.AST, function: Function, parents: tuple[ast.AST, ...]) -> bool:
-    """Whether a test decides by the mode whether a node runs: around it, or by leaving before it."""
+    """Whether a test of the mode decides if a node runs: around it, or by leaving before it."""
     tests = [parent.test for parent in parents if isinstance(parent, ast.If | ast.IfExp)]
     if "return" in function.text and "if " in function.text:
         tests += [

@@ -28,13 +28,13 @@ def see_dropout(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if asks_for_the_mode(node, function, visit.parents):
         return
-    rate = always_drops(visit.project, visit.flow, node)
+    rate = always_drops(visit.project, function, node)
     if rate is not None:
         told = (
             f"`{text_of(node.func)}` drops in evaluation too (p is {rate}): nothing tells it "
             "whether the model is in training"
         )
-        yield suspicion(CODE, node, visit.flow, told)
+        yield suspicion(CODE, node, function, told)
 
 
 def see_noise(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
