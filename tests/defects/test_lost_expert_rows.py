@@ -60,6 +60,10 @@ def test_sums_into_a_copy() -> None:
     assert lines_of("GD202", COPIED) == marked(COPIED)
     masked = COPIED.replace("out[rows]", "out[(chosen == number).any(-1)]")
     assert lines_of("GD202", masked) == marked(masked)
+    dropped = COPIED.replace("out[rows].add_(", "out.index_add(0, rows, ")
+    assert lines_of("GD202", dropped) == marked(dropped)
+    kept = dropped.replace("out.index_add", "out = out.index_add")
+    assert lines_of("GD202", kept) == []
 
 
 @pytest.mark.parametrize("change", WRITTEN.values(), ids=WRITTEN)

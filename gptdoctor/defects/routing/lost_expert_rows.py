@@ -10,6 +10,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_membership import membership
 from gptdoctor.source.flow_overwrites import elements
 from gptdoctor.source.flow_targets import text_of
@@ -19,6 +20,8 @@ from gptdoctor.source.routing_tests import ROWS_MEASURES, all_rows_count
 
 CODE = "GD202"
 PROBE = "routed-experts"
+# What puts rows into a tensor and gives that back, unlike `index_add_`.
+GIVING_BACK = frozenset({"index_add", "index_put", "index_copy", "scatter_add", "scatter"})
 
 
 def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -36,9 +39,12 @@ def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """`out[mask].add_(...)`: what a mask or row numbers pick is a copy."""
+    """`out[mask].add_(...)`, where the mask picks a copy, and `out.index_add(...)` for nobody."""
     called = node.value if isinstance(node, ast.Expr) else None
     if not isinstance(called, ast.Call) or not isinstance(called.func, ast.Attribute):
+        return
+    if called.func.attr in GIVING_BACK and visit.flow is not None:
+        yield from _dropped(node, called, visit.flow)
         return
     method, part = called.func.attr, called.func.value
     in_place = method.endswith("_") and not method.endswith("__")
@@ -49,6 +55,16 @@ def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         told = (
             f"`{text_of(part)}` is a copy of the rows of one expert: what `{method}` writes into "
             "it never reaches the buffer"
+        )
+        yield suspicion(CODE, node, function, told)
+
+
+def _dropped(node: ast.AST, call: ast.Call, function: Function) -> Iterator[Suspicion]:
+    """A sum at the rows of one expert that is given back, and kept by nobody."""
+    if any(membership(one, function) is not None for one in call.args):
+        told = (
+            f"`{text_of(call.func)}` gives the sum back and leaves the buffer as it is: what the "
+            "expert made is lost; use the method that ends in an underscore"
         )
         yield suspicion(CODE, node, function, told)
 
@@ -137,9 +153,9 @@ DEFECT = Defect(
         "whose result nobody keeps (`out.index_add(...)` without the underscore), or written by "
         "numbers that repeat (`out[rows] += ...`, which keeps one of them). Results that another "
         "expert's are written over are GD201. A token that an expert has no room for, a weight of "
-        "zero and a row that merely fills a tray are right. The text shows a copy where a "
-        "mask or numbers of one expert pick it, and numbers that repeat where they are those of "
-        "the tokens, once for each expert that topk chose."
+        "zero and a row that merely fills a tray are right. The text shows the first two where a "
+        "mask or numbers of one expert pick the rows, and numbers that repeat where they are those "
+        "of the tokens, once for each expert that topk chose."
     ),
     harm=(
         "The chosen experts are computed for nothing: the block gives the same output without "
