@@ -124,7 +124,8 @@ def _shape_of_made(project: Project, built: ast.expr, module: SourceModule) -> S
     if name in PASSED:
         return _shape(PASSED[name])
     info = project.classes(module).get(name)
-    if info is None and name[:6] != "torch." and name.partition(".")[0] in module.names.roots:
+    foreign = name[:6] != "torch." and name.rpartition(".")[2][:1].isupper()
+    if info is None and foreign and name.partition(".")[0] in module.names.roots:
         info = project.class_named(name, module)
     forward = info.methods.get("forward") if info is not None else None
     if info is None or forward is None or info.node.decorator_list:
