@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import CallSite
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
@@ -21,7 +21,7 @@ from gptdoctor.source.value_ways import SHAPING, operation, shaped_from, ways_of
 
 SEVERAL = 2  # inputs and labels
 Cut = tuple[str, str]  # what is sliced, and from where on
-_CALLED = re.compile(r"\b(model|net|network)\(")
+_NETWORKS = frozenset({"model", "net", "network"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,8 +41,8 @@ def labels_given(loss: LossCall, labels: str, project: Project) -> GivenLabels |
     owner = function.owner
     if owner is None or function.name != "forward" or labels not in function.parameter_names[1:]:
         return None
-    if not _CALLED.search(module.text) and module.text.count(owner.name) < SEVERAL:
-        return None  # nothing in sight calls the model
+    if not _is_in_use(owner, project):
+        return None
     pairs = [
         (*given, where)
         for call, where in _calls(module, project)
@@ -52,6 +52,15 @@ def labels_given(loss: LossCall, labels: str, project: Project) -> GivenLabels |
     ahead = {_ahead(inputs, given, where, project) for inputs, given, where in pairs}
     known = ahead.pop() if len(ahead) == 1 else None
     return None if known is None else GivenLabels(known, pairs[0][1])
+
+
+def _is_in_use(owner: ClassInfo, project: Project) -> bool:
+    """Whether a file may call a network of its own: it makes one, or a function is given one."""
+    module = owner.module
+    if module.text.count(f"{owner.name}(") >= SEVERAL:  # the definition is one of them
+        return True
+    functions = functions_of(project, module).values()
+    return any(not _NETWORKS.isdisjoint(one.parameter_names) for one in functions)
 
 
 def _calls(module: SourceModule, project: Project) -> Iterator[tuple[ast.Call, Function]]:

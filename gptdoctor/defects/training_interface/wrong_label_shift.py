@@ -60,10 +60,11 @@ def _given(paired: Pairing, loss: LossCall, visit: Visit) -> GivenLabels | None:
     """How a file gives a model the labels of its own loss, where that tells what is wrong."""
     if paired.own or not paired.argument or paired.labels.flat or paired.offset not in (0, 1):
         return None
-    if paired.offset == 0 and not is_causal(loss, visit.project):
-        return None
     given = labels_given(loss, paired.argument, visit.project)
-    return None if given is None or is_aimed(loss) else given
+    if given is None or is_aimed(loss):
+        return None
+    # Asked last: whether a class reads from left to right may take a parse of its bases.
+    return given if paired.offset or is_causal(loss, visit.project) else None
 
 
 def _suspicion(paired: Pairing, loss: LossCall, offset: int, place: ast.expr) -> Suspicion:
