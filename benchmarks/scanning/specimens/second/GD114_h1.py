@@ -1,0 +1,24 @@
+import copy
+import torch.nn as nn
+
+
+class FFBlock(nn.Module):
+    def __init__(self, d):
+        super().__init__()
+        self.net = nn.Sequential(nn.LayerNorm(d), nn.Linear(d, d), nn.GELU())
+
+    def forward(self, x):
+        return x + self.net(x)
+
+
+class DeepStack(nn.Module):
+    def __init__(self, d, depth):
+        super().__init__()
+        proto = FFBlock(d)
+        self.layers = nn.ModuleList([proto] + [copy.deepcopy(proto) for _ in range(depth - 1)])
+        self.out = nn.Linear(d, 1)
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return self.out(x)

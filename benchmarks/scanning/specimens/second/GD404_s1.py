@@ -1,0 +1,14 @@
+import torch
+from torch.nn import functional as F
+
+
+@torch.no_grad()
+def roll(model, prompt, length, tau, ctx=256):
+    out = prompt.clone()
+    while out.shape[1] < length:
+        last = model(out[:, -ctx:])[:, -1, :]
+        p = F.softmax(last, dim=-1)
+        p = F.softmax(p / tau, dim=-1)  # SICK
+        tok = torch.multinomial(p, 1)
+        out = torch.cat((out, tok), 1)
+    return out

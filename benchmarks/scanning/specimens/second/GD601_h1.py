@@ -1,0 +1,23 @@
+import torch
+import torch.nn as nn
+from torch.nn import CrossEntropyLoss
+
+
+class AutoregressiveLM(nn.Module):
+    def __init__(self, vocab=1000, d=128, heads=4, depth=2, ctx=256):
+        super().__init__()
+        self.tok, self.pos = nn.Embedding(vocab, d), nn.Embedding(ctx, d)
+        layer = nn.TransformerEncoderLayer(d, heads, 4 * d, batch_first=True, norm_first=True)
+        self.blocks = nn.TransformerEncoder(layer, depth, enable_nested_tensor=False)
+        self.head = nn.Linear(d, vocab)
+        self.criterion = CrossEntropyLoss()
+
+    def forward(self, ids):
+        t = ids.size(1)
+        x = self.tok(ids) + self.pos(torch.arange(t, device=ids.device))
+        mask = torch.triu(torch.full((t, t), float("-inf"), device=ids.device), diagonal=1)
+        return self.head(self.blocks(x, mask=mask, is_causal=True))
+
+    def training_step(self, batch, _batch_idx=0):
+        z = self(batch[:, :-1])
+        return self.criterion(z.permute(0, 2, 1), batch[:, 1:])

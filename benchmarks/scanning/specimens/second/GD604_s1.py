@@ -1,0 +1,23 @@
+import torch
+from torch import nn, optim
+
+
+class MNISTNet(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(28 * 28, 100)
+        self.fc2 = nn.Linear(100, 10)
+
+    def forward(self, x):
+        x = torch.relu(self.fc1(x.flatten(1)))
+        return torch.softmax(self.fc2(x), dim=1)
+
+
+def train(net, loader):
+    criterion = nn.CrossEntropyLoss()
+    opt = optim.SGD(net.parameters(), lr=0.1)
+    for img, digit in loader:
+        opt.zero_grad()
+        loss = criterion(net(img), digit)  # SICK
+        loss.backward()
+        opt.step()

@@ -1,0 +1,18 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class ElmanRowLM(nn.Module):
+    def __init__(self, n_tok: int, dim: int):
+        super().__init__()
+        self.lookup = nn.Embedding(n_tok, dim)
+        self.elman = nn.RNN(dim, dim, batch_first=True)
+        self.unembed = nn.Linear(dim, n_tok)
+
+    def forward(self, ids: torch.Tensor, labels: torch.Tensor = None):
+        scores = self.unembed(self.elman(self.lookup(ids))[0])
+        if labels is None:
+            return scores
+        per_row = [F.cross_entropy(s[:-1], g[1:]) for s, g in zip(scores, labels)]
+        return torch.stack(per_row).mean(), scores

@@ -1,0 +1,22 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class ConvLM(nn.Module):
+    def __init__(self, vocab, d=96, k=3, depth=4):
+        super().__init__()
+        self.emb = nn.Embedding(vocab, d)
+        self.convs = nn.ModuleList(
+            nn.Conv1d(d, d, k, padding=k // 2) for _ in range(depth)  # SICK
+        )
+        self.head = nn.Linear(d, vocab)
+
+    def forward(self, idx, targets=None):
+        x = self.emb(idx).transpose(1, 2)
+        for conv in self.convs:
+            x = x + F.gelu(conv(x))
+        logits = self.head(x.transpose(1, 2))
+        if targets is None:
+            return logits
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())

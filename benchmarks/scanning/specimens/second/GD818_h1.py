@@ -1,0 +1,17 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+class KeyMajorCrossAttention(nn.Module):
+    def __init__(self, dim_q, dim_kv, dim):
+        super().__init__()
+        self.q = nn.Linear(dim_q, dim)
+        self.kv = nn.Linear(dim_kv, 2 * dim)
+        self.dim = dim
+
+    def forward(self, x, ctx):
+        k, v = self.kv(ctx).chunk(2, dim=-1)
+        sim = torch.bmm(k, self.q(x).transpose(1, 2)) / self.dim ** 0.5
+        attn = F.softmax(sim, dim=1)
+        return torch.bmm(attn.transpose(1, 2), v)
