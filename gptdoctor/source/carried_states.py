@@ -25,7 +25,9 @@ _MODE = re.compile(
     r"|increment"
 )
 # Classes that are asked while a model is trained alone, or that measure and do not model.
-_ELSE = re.compile(r"loss|criteri|metric|meter|track|stat(e_?ful|istic)|stream|online|cache", re.I)
+_ELSE = re.compile(
+    r"loss|penalt|regulari|criteri|metric|meter|track|stat(e_?ful|istic)|stream|online|cache", re.I
+)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -6,6 +6,7 @@ import ast
 import re
 
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.tensors import is_tensor
 
@@ -27,6 +28,7 @@ UNMISTAKEN = frozenset(
         *("log_softmax", "softmax"),
     }
 )
+NAMED = frozenset({"softmax", "log_softmax"})  # of these, networks have methods of their own
 # What a network works with: in its own methods nothing is timed.
 COMPUTING = frozenset(
     {
@@ -60,10 +62,17 @@ def is_copying(call: ast.Call, frame: Frame, *, in_network: bool) -> bool:
     if not isinstance(call.func, ast.Attribute):
         return False
     name, receiver = call.func.attr, call.func.value
+    if name in NAMED and isinstance(receiver, ast.Name | ast.Attribute) and _is_own(receiver):
+        return is_tensor(receiver, frame)  # `self.ctc.softmax(x)` is a method of somebody's
     if name in UNMISTAKEN and call.args:
         return frame.module.names.called(call) != f"torch.{name}"
     known = name in NAMES or (in_network and name in COMPUTING)
     return known and is_tensor(receiver, frame)
+
+
+def _is_own(receiver: ast.expr) -> bool:
+    """`self`, or something that it holds."""
+    return text_of(receiver).partition(".")[0] == "self"
 
 
 def is_idle_layer(call: ast.Call, frame: Frame) -> bool:

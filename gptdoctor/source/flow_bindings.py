@@ -60,7 +60,7 @@ class Binding:
     index: int | None = None  # of ITEM, or within an ELEMENT that is taken apart
     blocks: tuple[Block, ...] = ()  # around it, outermost first
     until: Position = END  # where a comprehension's names end
-    among: int = 1  # of how many items it is one
+    among: int = 1  # of how many items it is one; 0: its item is taken apart again
 
 
 @dataclass(eq=False)

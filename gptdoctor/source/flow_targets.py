@@ -41,7 +41,7 @@ class Part:
     role: Role
     value: ast.expr
     index: int | None = None  # of an ITEM, or within an ELEMENT that is taken apart
-    among: int = 1  # of how many items
+    among: int = 1  # of how many items; 0: its item is taken apart again
 
 
 def text_of(node: ast.AST) -> str:
@@ -86,8 +86,8 @@ def unzip(target: ast.expr, iterable: ast.expr) -> Iterator[Part]:
         yield Part(target=target, role=Role.ELEMENT, value=_receiver(iterable))
     elif pair:  # an element that is taken apart
         for index, one in enumerate(pair):
+            among = 0 if isinstance(one, _SEVERAL) else len(pair)
             for name in names_in(one):
-                among = len(pair)
                 yield Part(target=name, role=Role.ELEMENT, value=iterable, index=index, among=among)
     else:
         for name in names_in(target):
@@ -118,13 +118,14 @@ def unpack(target: ast.expr, value: ast.expr) -> Iterator[Part]:
             several = isinstance(one, ast.Starred)
             inner = one.value if isinstance(one, ast.Starred) else one
             # An item may be taken apart again: `out, (h, c) = lstm(x)`.
+            among = 0 if isinstance(inner, _SEVERAL) else len(target.elts)
             for part in _names_apart(inner):
                 yield Part(
                     target=part,
                     role=Role.REST if several else Role.ITEM,
                     value=value,
                     index=index,
-                    among=len(target.elts),
+                    among=among,
                 )
 
 

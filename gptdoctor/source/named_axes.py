@@ -217,11 +217,13 @@ def is_mixed(project: Project, call: ast.Call, function: Function, depth: int = 
     if after is None or base is None or after[0] != "batch":
         return False
     before = _without_ones(axes_of(project, base, function, depth + 1))
-    if before is not None and len(after) >= len(before):
-        before = tuple(one for one in before if one != "any")  # it may be a single one
     if before is None or not has_both(before) or before[0] != "batch":
         return False
-    return (before.index("time") == 1) is not (after.index("time") == 1)
+    forms = [before]
+    if len(after) >= len(before):
+        # A dimension that nobody names may be a single one, or several that the view parts.
+        forms.append(tuple(one for one in before if one != "any"))
+    return all((one.index("time") == 1) is not (after.index("time") == 1) for one in forms)
 
 
 def _without_ones(axes: Axes | None) -> Axes | None:

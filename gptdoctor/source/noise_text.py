@@ -19,6 +19,8 @@ _LEAVES_OUT = re.compile(r"drop|keep_?prob|surviv", re.IGNORECASE)
 _OF_CHOICE = re.compile(
     r"train|mask_(ratio|rate|prob|token)|mc_?drop|eval|augment|sampl|corrupt", re.IGNORECASE
 )
+# Files and classes that change data before a model sees it, or make sounds of noise.
+_BY_DESIGN = re.compile(r"augment|transforms|nois|perturb|corrupt|generator", re.IGNORECASE)
 DEEPEST = 3  # names between a product and the draw
 
 # Models whose results are drawn by design, or that are given noise on purpose.
@@ -52,7 +54,7 @@ def always_left_out(project: Project, function: Function, call: ast.Call) -> boo
         return False
     if _LEAVES_OUT.search(owner.text) is None:
         return False
-    if _OF_CHOICE.search(owner.text):
+    if _OF_CHOICE.search(owner.text) or _BY_DESIGN.search(f"{owner.module.path}:{owner.name}"):
         return False
     products = [
         side

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.made_of_input import is_made_of_input
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import own_statements
 
 # In place, and of what was there as well; what is copied over it leaves nothing of that.
 _MOVING = re.compile(r"^(lerp|add|sub|mul|div|addcmul|addcdiv|index_add|scatter_add)_$")
 _GROWING = frozenset({"append", "extend", "appendleft"})
+_ELSEWHERE = frozenset({"to", "cuda", "cpu", "type", "type_as", "float", "half"})
 
 
 def may_leave(node: ast.FunctionDef) -> bool:
@@ -44,13 +46,22 @@ def written_by(statement: ast.stmt, function: Function) -> Iterator[str]:
 def _settings(statement: ast.stmt) -> tuple[list[str], list[ast.expr]]:
     """The attributes that a statement sets or moves, and what it gives them."""
     if isinstance(statement, ast.Assign):
-        return [name for one in statement.targets for name in _in_target(one)], [statement.value]
+        names = [name for one in statement.targets for name in _in_target(one)]
+        return ([] if _is_same(statement.value, names) else names), [statement.value]
     if isinstance(statement, ast.AugAssign):
         name = self_attribute(statement.target)
         return [name] if name else [], [statement.value]
     call = statement.value if isinstance(statement, ast.Expr) else None
     name = moved(call) if isinstance(call, ast.Call) else None
     return ([name], list(every_argument(call))) if name and isinstance(call, ast.Call) else ([], [])
+
+
+def _is_same(value: ast.expr, names: list[str]) -> bool:
+    """Whether an attribute is given what it held, on another device or as another type."""
+    called = [node for node in every_node(value) if isinstance(node, ast.Call)]
+    moves = all(called_name(one) in _ELSEWHERE for one in called)
+    computed = any(isinstance(node, ast.BinOp) for node in every_node(value))
+    return bool(called) and moves and not computed and not reads_in(value).isdisjoint(names)
 
 
 def _in_target(target: ast.expr) -> Iterator[str]:
@@ -81,6 +92,8 @@ def moved(call: ast.Call) -> str | None:
     called: ast.expr = call
     methods: list[str] = []
     while isinstance(called, ast.Call) and isinstance(called.func, ast.Attribute):
+        if called.func.attr in _GROWING and len(called.args) != 1:
+            return None  # no list's: `stack.append(step, x)` tells the stack where it begins
         methods.append(called.func.attr)
         called = called.func.value
     if isinstance(called, ast.Attribute) and called.attr == "data":

@@ -40,6 +40,8 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     method = visit.function
     if not isinstance(node, ast.Call) or method is None or method.name == "__init__":
         return  # where nearly all layers are made
+    if method.decorator_list and method.name != "forward":
+        return  # it may run once, and hand out what it made from then on
     if not _is_layer(node, visit) or not _runs(method, visit):
         return
     if not (_is_only_called(node, visit) or _replaces(node, visit)) or _is_cached(visit):

@@ -35,7 +35,9 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.Call) or visit.owner is None or visit.flow is None:
         return
     layer = visit.module.names.called(node) or ""
-    if layer.removeprefix("torch.nn.") not in LAYERS or not _is_time_first(node, visit.flow):
+    if not layer.startswith("torch.nn.") or layer.removeprefix("torch.nn.") not in LAYERS:
+        return
+    if not _is_time_first(node, visit.flow):
         return
     name = kept_as(visit.parents, visit.flow)
     for call, function in calls_of(visit.project, visit.owner, name) if name else ():

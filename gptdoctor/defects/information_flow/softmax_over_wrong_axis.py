@@ -93,6 +93,8 @@ def _least_rank(attention: Attention, project: Project, function: Function) -> i
 
 def _keys_from_the_end(attention: Attention) -> int | None:
     """Where the keys are among the dimensions of the weights, counted from the end."""
+    if any(self_attribute(side) for side in sides(attention.product)):
+        return None  # heads that are mixed by a weight of the module's: these are no values
     equation = equation_of(attention.product)
     if isinstance(attention.product, ast.Call) and equation is None:
         called = text_of(attention.product.func).rpartition(".")[2]

@@ -22,6 +22,7 @@ from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
 from gptdoctor.source.loss_calls import WORDS, LossCall, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
@@ -70,7 +71,9 @@ def _is_of_network(function: Function, project: Project) -> bool:
 def _tells_apart(loss: LossCall) -> bool:
     """Whether a loss tells the rows of a batch from one another, which takes no labels."""
     ways = ways_of(loss.targets, loss.function, shaped_from)
-    return any(one.source is not None and called_name(one.source) in _NUMBERS for one in ways)
+    sources = [one.source for one in ways if one.source is not None]
+    # `torch.arange(n) * width + first`: numbers of rows, whatever is reckoned with them.
+    return any(called_name(node) in _NUMBERS for one in sources for node in every_node(one))
 
 
 def _is_of_given(loss: LossCall) -> bool:
