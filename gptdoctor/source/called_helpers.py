@@ -8,8 +8,8 @@ import re
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 
-# `self.NAME = self.helper(...)` and `self.NAME = helper(...)`; classes begin with a capital.  With
-# plain letters first, which are found three times as fast as a boundary of words.
+# `self.NAME = self.helper(...)` and `self.NAME = helper(...)`; classes begin with a capital.  It
+# starts with plain letters: after a boundary of words, each place in the text would be tried.
 HELPED = re.compile(r"self\.\w+(?:: ?[^=\n]+)? = (?:self\.)?([a-z_]\w*)\(")
 
 

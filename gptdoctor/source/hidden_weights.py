@@ -104,9 +104,9 @@ def _makes_container(node: FunctionNode) -> bool:
     Most constructors have none: what they set need not be listed to say so.
     """
     for one in every_statement(node):
-        if isinstance(one, ASSIGNMENTS) and one.value.__class__ in _MAKING:
-            if one.value is not None and container_of(one.value):
-                return True
+        value = one.value if isinstance(one, ASSIGNMENTS) else None
+        if value is not None and value.__class__ in _MAKING and container_of(value):
+            return True
     return False
 
 
