@@ -25,7 +25,6 @@ from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_targets import Role, start
 from gptdoctor.source.flow_uses import Uses
-from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
@@ -39,10 +38,8 @@ MAP = re.compile(r"attn|attention")
 # What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
 ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
-
 # How all that `cut_value` knows is written.
 _CUTTING = re.compile(r"(?:detach|item|tolist|numpy|float|tensor)[\s\\)]*\(|\.\s*data\b")
-_CUTS = frozenset({ast.Attribute, ast.Call})
 
 
 def cut_value(node: ast.AST) -> ast.expr | None:
@@ -148,8 +145,11 @@ class Cuts:
 
     def _other_cuts(self, value: ast.expr) -> list[ast.expr]:
         """What else leaves the graph in this function, in the order of the text."""
-        others = [one for one in _cut_values(self.function) if one is not value]
-        return others if len(others) < MOST_CUTS else []
+        if len(_CUTTING.findall(self.function.text)) < 2:
+            return []  # the one that is asked about
+        found = (cut_value(node) for node in own_nodes(self.function.node))
+        others = [one for one in found if one is not None and one is not value]
+        return sorted(others, key=start) if len(others) < MOST_CUTS else []
 
     def _may_hold_layers(self, value: ast.expr) -> bool:
         """Whether the value names an attribute, or what may have been made of one.
@@ -285,15 +285,6 @@ class Cuts:
             not text.endswith("self", 0, found.start())
             for found in re.finditer(rf"\.{name}\b{method}", text)
         )
-
-
-@kept(8)  # asked for each of them in turn
-def _cut_values(function: Function) -> list[ast.expr]:
-    """What leaves the graph in a function, in the order of the text where it is not one alone."""
-    if len(_CUTTING.findall(function.text)) < 2:
-        return []  # the one that is asked about
-    found = (cut_value(node) for node in own_nodes(function.node) if node.__class__ in _CUTS)
-    return sorted((one for one in found if one is not None), key=start)
 
 
 def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:
