@@ -8,8 +8,9 @@ import re
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 
-# `self.NAME = self.helper(...)` and `self.NAME = helper(...)`; classes begin with a capital.
-HELPED = re.compile(r"\bself\.\w+(?:: ?[^=\n]+)? = (?:self\.)?([a-z_]\w*)\(")
+# `self.NAME = self.helper(...)` and `self.NAME = helper(...)`; classes begin with a capital.  It
+# starts with plain letters: after a boundary of words, each place in the text would be tried.
+HELPED = re.compile(r"self\.\w+(?:: ?[^=\n]+)? = (?:self\.)?([a-z_]\w*)\(")
 
 
 @kept(8)  # several rules ask it of one constructor, one after the other

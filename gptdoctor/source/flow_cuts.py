@@ -38,6 +38,8 @@ MAP = re.compile(r"attn|attention")
 # What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
 ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
+# How all that `cut_value` knows is written.
+_CUTTING = re.compile(r"(?:detach|item|tolist|numpy|float|tensor)[\s\\)]*\(|\.\s*data\b")
 
 
 def cut_value(node: ast.AST) -> ast.expr | None:
@@ -143,6 +145,8 @@ class Cuts:
 
     def _other_cuts(self, value: ast.expr) -> list[ast.expr]:
         """What else leaves the graph in this function, in the order of the text."""
+        if len(_CUTTING.findall(self.function.text)) < 2:
+            return []  # the one that is asked about
         found = (cut_value(node) for node in own_nodes(self.function.node))
         others = [one for one in found if one is not None and one is not value]
         return sorted(others, key=start) if len(others) < MOST_CUTS else []

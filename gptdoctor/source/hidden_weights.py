@@ -103,11 +103,11 @@ def _makes_container(node: FunctionNode) -> bool:
 
     Most constructors have none: what they set need not be listed to say so.
     """
-    return any(
-        one.value.__class__ in _MAKING and one.value is not None and container_of(one.value)
-        for one in every_statement(node)
-        if isinstance(one, ASSIGNMENTS)
-    )
+    for one in every_statement(node):
+        value = one.value if isinstance(one, ASSIGNMENTS) else None
+        if value is not None and value.__class__ in _MAKING and container_of(value):
+            return True
+    return False
 
 
 def _may_fill(setting: Setting, settings: tuple[Setting, ...]) -> bool:

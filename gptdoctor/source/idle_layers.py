@@ -15,13 +15,16 @@ _WORKING = frozenset({ast.Call, ast.BinOp, ast.Subscript, ast.Tuple, ast.ListCom
 
 
 def idle_statements(node: ast.FunctionDef, module: SourceModule) -> Iterator[ast.Assign]:
-    """The assignments of a method whose names stand nowhere else in it; most methods have none."""
+    """The assignments of a method that may call a layer, and whose names it says nowhere else.
+
+    Most methods have none.
+    """
     text = module.lines_of(node)
     for statement in node.body:
         if not isinstance(statement, ast.Assign) or statement.value.__class__ not in _WORKING:
             continue
-        if len(statement.targets) != 1:
-            continue
+        if len(statement.targets) != 1 or "self." not in module.lines_of(statement):
+            continue  # no layer works in it
         target = statement.targets[0]
         plain = isinstance(target, ast.Name | ast.Tuple)
         names = [one.id for one in names_in(target)] if plain else []

@@ -13,9 +13,11 @@ from gptdoctor.source.flow_attributes import PARAMETERLESS, PARAMETERS, Learns, 
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import Names, called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.statements import every_statement, own_statements
 
 # Functions that hand back what they are given, or anything at all.
@@ -35,6 +37,32 @@ class Replacement:
     statement: ast.Assign
     target: str  # as it is written
     kind: str  # "tensor", "parameter" or "layer"; "refused": a tensor, and nothing was deleted
+
+
+# `self.NAME = value` and `self.NAME.weight = value`, in what comes before the value.
+SETS_OWN = re.compile(r"self\.\w+(?:\.(?:weight|bias))?[\s\\)]*=(?!=)")
+# Of what follows one stands in every function that gives anything to a weight of a layer.
+SETS_WEIGHT = (".weight", ".bias", "setattr")
+
+
+def may_set(node: FunctionNode, text: str) -> bool:
+    """Whether a method, of this text, may give anything to `self.NAME`, or to a layer's weight.
+
+    What a constructor gives to `self.NAME` itself is what makes it, and replaces nothing.
+    """
+    own = node.name != "__init__" and SETS_OWN.search(text) is not None
+    return own or sets_weight(text)
+
+
+def sets_weight(text: str) -> bool:
+    """Whether a text may give anything to a layer's weight, or to a name that is computed."""
+    return any(map(text.__contains__, SETS_WEIGHT))
+
+
+@kept(8)
+def names_parameter(info: ClassInfo) -> bool:
+    """Whether a class may make a parameter: else there are weights of its layers alone."""
+    return "Parameter" in info.text or is_renamed(info.module, PARAMETERS)
 
 
 def may_replace(node: FunctionNode) -> bool:

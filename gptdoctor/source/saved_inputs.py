@@ -28,6 +28,9 @@ from gptdoctor.source.statements import own_statements
 # Layers of torch.nn whose weights get their gradient from the input as it was.
 KEEPING = re.compile(r"^(Linear|Bilinear|Conv\d+d|ConvTranspose\d+d|LayerNorm|RMSNorm|GroupNorm)$")
 _WRITES = ("+= ", "] = ", "*= ", "-= ", "/= ")
+# `self.layer(x)` and `self.layer(x[rows])`; `x[rows] * y`.
+_TO_LAYERS = re.compile(r"self\.(\w+)\((\w+)[)\[]")
+_ITEM_FACTOR = re.compile(r"\][\s\\]*[*@](?![*=])")
 _INDEX = (ast.Constant, ast.Slice, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load)
 _INDEX_OPERATORS = (ast.operator, ast.unaryop)
 
@@ -47,12 +50,7 @@ def _may_write_in(text: str) -> bool:
     """Whether a text has `x += y`, `x[rows] = y` or `x.add_(y)`; no `__init__(`."""
     if any(map(text.__contains__, _WRITES)):
         return True
-    at = text.find("_(")
-    while at >= 0:
-        if text[at - 1 : at] != "_":
-            return True
-        at = text.find("_(", at + 2)
-    return False
+    return text.count("_(") > text.count("__(")
 
 
 def may_write(statement: ast.AST) -> ast.Name | None:
@@ -94,18 +92,23 @@ class SavedInputs:
                 yield statement, kept
 
     def _is_given(self, name: str) -> bool:
-        """Whether some call or product takes a name, by the text: asked before it is followed."""
+        """Whether such a layer, or a product, takes a name by the text: asked first."""
         text = self.function.text
-        ways = (
-            f"({name})",
-            f"({name}[",
-            f"{name} *",
-            f"* {name}",
-            f"{name} @",
-            f"@ {name}",
-            f"{name}[",
-        )
-        return any(way in text for way in ways)
+        ways = (f"{name} *", f"* {name}", f"{name} @", f"@ {name}")
+        if any(map(text.__contains__, ways)) or name in self._kept_by_layers:
+            return True
+        return self._multiplies_items and f"{name}[" in text
+
+    @cached_property
+    def _kept_by_layers(self) -> frozenset[str]:
+        """The names that the method's text gives to a layer that keeps its input."""
+        found = _TO_LAYERS.findall(self.function.text)
+        return frozenset(name for layer, name in found if self._is_keeping(layer))
+
+    @cached_property
+    def _multiplies_items(self) -> bool:
+        """Whether the method's text multiplies an item of anything, as in `x[rows] * y`."""
+        return _ITEM_FACTOR.search(self.function.text) is not None
 
     def _switched_off(self, statement: ast.stmt) -> bool:
         around = (one for one, _ in self.function.statements_around(statement))
@@ -192,10 +195,13 @@ class SavedInputs:
 
     def _keeps(self, call: ast.Call) -> bool:
         """Whether a call is of an attribute that is such a layer."""
-        name, owner = self_attribute(call.func), self.function.owner
-        if name is None or owner is None:
-            return False
-        made = list(owner.attribute_called(name))
+        name = self_attribute(call.func)
+        return name is not None and self._is_keeping(name)
+
+    def _is_keeping(self, name: str) -> bool:
+        """Whether an attribute is such a layer, whatever is made of it."""
+        owner = self.function.owner
+        made = list(owner.attribute_called(name)) if owner is not None else []
         homes = (one.rpartition(".") for one in made)
         return bool(made) and all(
             home == "torch.nn" and KEEPING.match(last) is not None for home, _, last in homes

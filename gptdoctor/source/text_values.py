@@ -55,12 +55,10 @@ def _settings(project: Project, info: ClassInfo, attribute: str) -> list[Kept]:
             continue  # as most bases do, which are large
         for method in link.methods.values():
             lines = link.module.lines_of(method)
-            if not registers and not _says(lines, attribute):
-                continue
-            buffers = _buffers(method) if registers else []
-            values = [
-                value for name, value in [*self_assignments(method), *buffers] if name == attribute
-            ]
+            pairs = [*self_assignments(method)] if _says(lines, attribute) else []
+            if registers and "register_buffer" in lines:
+                pairs += _buffers(method)
+            values = [value for name, value in pairs if name == attribute]
             if values:
                 setting = functions_of(project, link.module)[method]
                 found.extend((value, setting) for value in values)

@@ -30,11 +30,12 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`.cuda()`, `.to("cuda")` or `device="cuda"` in a forward."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
-    method, owner = visit.function, visit.owner
-    if method is None or owner is None or not _may_tell(node, method):
+    method = visit.function
+    if method is None or not _may_tell(node, method):
         return
-    function = visit.flow if runs_in_forward(method, owner) else None
-    if function is None:
+    owner = visit.owner
+    function = visit.flow if owner is not None and runs_in_forward(method, owner) else None
+    if owner is None or function is None:
         return
     told = device_of(visit.project, node, function)
     if told is None or not is_first(told, node, function):

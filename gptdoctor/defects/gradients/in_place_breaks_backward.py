@@ -73,8 +73,10 @@ def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if owner is None or owner.methods.get("forward") is not node:
         return
     for method in methods_that_write(owner):
+        if not _is_trained(method, visit):
+            continue
         function = functions_of(visit.project, visit.module)[method]
-        if _is_trained(method, visit) and not decorator_switch(function):
+        if not decorator_switch(function):
             saved = SavedInputs(function, gradients_of(visit.project))
             for statement, layer in saved.written_over():
                 if _is_of_network(visit) and not is_off_limits(function, statement):

@@ -29,7 +29,7 @@ _LAST_NAMES = frozenset(name.rpartition(".")[2] for name in HOLDING)
 
 def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A list or dictionary of layers that the class calls."""
-    if not isinstance(node, ast.FunctionDef) or not _names_one(visit.module):
+    if not isinstance(node, ast.FunctionDef):
         return
     if not _may_make_one(lines_in(visit.module, node), visit.module):
         return
@@ -62,10 +62,11 @@ def _names_one(module: SourceModule) -> bool:
 
 def _may_make_one(text: str, module: SourceModule) -> bool:
     """Whether a constructor's text names a container, a class that is one, or a helper."""
-    named = any(map(text.__contains__, _LAST_NAMES)) or is_renamed(module, _LAST_NAMES)
-    if named or any(map(text.__contains__, _subclasses(module))):
+    if any(map(text.__contains__, _LAST_NAMES)):
         return True
-    return bool(helpers_called(text, module))
+    if not helpers_called(text, module) and not is_renamed(module, _LAST_NAMES):
+        return any(map(text.__contains__, _subclasses(module)))
+    return _names_one(module)  # the whole text of a file is searched where little else is left
 
 
 def _maybe_called(
@@ -131,7 +132,6 @@ def _is_item(statement: ast.AST) -> bool:
 def _calls(names: frozenset[str], constructor: Constructor) -> Iterator[tuple[ast.Call, str, str]]:
     """The calls of one of these attributes, or of an item of it, that are of a container."""
     info, project = constructor.info, constructor.project
-    inherited = {name for link in [info, *project.bases(info)] for name in link.methods}
     functions = functions_of(project, info.module)
     for method in info.methods.values():
         for node in own_nodes(method):
@@ -141,11 +141,16 @@ def _calls(names: frozenset[str], constructor: Constructor) -> Iterator[tuple[as
             alias = (
                 isinstance(node.func, ast.Name) and node.func.id not in info.module.names.aliases
             )
-            if not alias and (name not in names or name in inherited):
+            if not alias and (name not in names or _is_method(name, info, project)):
                 continue
             kinds = {_held(one, project) for one in made_as(project, node.func, functions[method])}
             if len(kinds) == 1 and "" not in kinds:
                 yield node, name or text_of(node.func), kinds.pop()
+
+
+def _is_method(name: str, info: ClassInfo, project: Project) -> bool:
+    """Whether a class or one of its bases, which may have to be parsed, defines a method."""
+    return name in info.methods or any(name in link.methods for link in project.bases(info))
 
 
 def _whole(value: ast.expr) -> ast.expr:

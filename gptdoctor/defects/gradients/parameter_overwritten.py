@@ -16,7 +16,10 @@ from gptdoctor.source.replaced_parameters import (
     Replacement,
     given_to_layers,
     may_replace,
+    may_set,
+    names_parameter,
     replacements,
+    sets_weight,
 )
 
 CODE = "GD104"
@@ -34,13 +37,22 @@ REPLACED = {
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """An assignment in forward that replaces a parameter of the constructor's."""
-    if isinstance(node, ast.FunctionDef) and may_replace(node):
+    if not isinstance(node, ast.FunctionDef) or not may_set(node, visit.module.lines_of(node)):
+        return
+    if may_replace(node):
         yield from _suspect(node, visit)
 
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """An assignment elsewhere that torch refuses."""
-    if not isinstance(node, ast.FunctionDef) or node.name == "forward" or not may_replace(node):
+    if not isinstance(node, ast.FunctionDef) or node.name == "forward":
+        return
+    text = visit.module.lines_of(node)
+    if not sets_weight(text):
+        info = None if node.name == "__init__" else visit.owner
+        if info is None or not names_parameter(info) or not may_set(node, text):
+            return
+    if not may_replace(node):
         return
     yield from _suspect(node, visit)
     if node.name == "__init__":
