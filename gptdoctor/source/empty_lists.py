@@ -37,7 +37,8 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
     if not any_between(places, start, end):  # as most
-        handed = any_between(_handed(module), start, end)
+        given = _handed(module)
+        handed = bool(given) and any_between(given, start, end)
         return handed and any(map(module.text[start:end].__contains__, _MINDING))
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):

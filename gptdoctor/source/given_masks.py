@@ -18,11 +18,13 @@ Given = tuple[ast.expr, Function]
 _MASK = re.compile(r"mask|causal|visible|hidden_pos|bias", re.IGNORECASE)
 # How a file looks that makes masks of its own; asked word by word, which is the fastest.
 _MAKING = (
-    *("tril(", "triu(", "tril_(", "triu_(", "square_subsequent", "attention_mask[:, None"),
+    *("square_subsequent", "attention_mask[:, None"),
     *("= self.pad", "= PAD", "= pad", ".ne(", ".eq("),
 )
 # The same, each by a shorter text that all of them say and few files do.
-_COMPARING = {
+_VARIED = {
+    "tril": ("tril(", "tril_("),
+    "triu": ("triu(", "triu_("),
     "!= 0": ("ids != 0", "src != 0", "tokens != 0"),
     "== 0": ("ids == 0", "src == 0", "tokens == 0"),
     "= lengths": (">= lengths",),
@@ -48,7 +50,7 @@ def given_for(project: Project, name: ast.Name, function: Function) -> tuple[Giv
 def _makes_masks(module: SourceModule) -> bool:
     says = module.text.__contains__
     return any(map(says, _MAKING)) or any(
-        says(short) and any(map(says, words)) for short, words in _COMPARING.items()
+        says(short) and any(map(says, words)) for short, words in _VARIED.items()
     )
 
 
