@@ -18,8 +18,8 @@ Given = tuple[ast.expr, Function]
 _MASK = re.compile(r"mask|causal|visible|hidden_pos|bias", re.IGNORECASE)
 # How a file looks that makes masks of its own; asked word by word, which is the fastest.
 _MAKING = (
-    *("square_subsequent", "attention_mask[:, None"),
-    *("= self.pad", "= PAD", "= pad", ".ne(", ".eq("),
+    *("= pad", ".ne(", "= self.pad", ".eq(", "attention_mask[:, None"),  # the usual ones first
+    *("square_subsequent", "= PAD"),
 )
 # The same, each by a shorter text that all of them say and few files do.
 _VARIED = {

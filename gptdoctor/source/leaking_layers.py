@@ -45,6 +45,7 @@ _CLASSIFIES = re.compile(
 )
 _ALL_ROUND = re.compile(r"encod|prefix|backward", re.IGNORECASE)  # names of classes
 _ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "silu", "gelu", "softmax"})
+_LITERALS = (ast.Constant, ast.UnaryOp)
 DEEPEST = 8
 
 
@@ -66,8 +67,9 @@ def reads_both_ways(project: Project, info: ClassInfo, made: ast.Call) -> bool:
 
 def may_be_over_time(call: ast.Call) -> bool:
     """Whether a call names the dimension of time, as few do."""
-    given = (*call.args, *(one.value for one in call.keywords))
-    return any(number(one) in (1, -2) for one in given)
+    named = (one.value for one in call.keywords) if call.keywords else ()
+    literals = (one for one in (*call.args, *named) if one.__class__ in _LITERALS)
+    return any(number(one) in (1, -2) for one in literals)
 
 
 def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> bool:

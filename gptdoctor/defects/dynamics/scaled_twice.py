@@ -29,6 +29,7 @@ DIVISOR = re.compile(rf"^{_ROOT}$")
 _FOURTH = re.compile(r"sqrt\(.*(sqrt|\*\*)|sqrt\(.*\*\*|\*\*.*\*\*")
 # What a product or a quotient is written with, of which `matmul` and `**` are none.
 _SCALING = re.compile(r"(?<!\*)\*(?!\*)|/|\b(?:mul|div)_?\b")
+_ROOTS = re.compile(r"sqrt|\*\*[\s\\]*[-(\d.]")
 _SKIPPING = ast.If | ast.For | ast.While | ast.Try | ast.Match
 
 
@@ -80,7 +81,12 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _multiplies_twice(function: Function) -> bool:
-    """Whether the lines of a function may multiply or divide twice: nothing else scales."""
+    """Whether the lines of a function may multiply or divide by a root twice.
+
+    A root that a function of no class scales by is taken in its own lines.
+    """
+    if function.owner is None and not _ROOTS.search(function.text):
+        return False
     found = _SCALING.finditer(function.text)
     return next(found, None) is not None and next(found, None) is not None
 
