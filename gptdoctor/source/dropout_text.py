@@ -35,11 +35,15 @@ MEANT = re.compile(
 )
 
 
-def always_drops(project: Project, function: Function, call: ast.Call) -> str | None:
+def always_drops(
+    project: Project, function: Function, call: ast.Call, parents: tuple[ast.AST, ...]
+) -> str | None:
     """What a call drops with in every mode, "0.1" or "self.dropout"; None where it may not."""
-    # Whether it is a network may have to be looked up in other files, and is asked last.
     rate, owner = _dropped(project, function, call), function.owner
-    return rate if rate and owner is not None and project.is_network(owner) else None
+    if not rate or owner is None or _asks_for_the_mode(call, function, parents):
+        return None
+    # Whether it is a network may have to be looked up in other files, and is asked last.
+    return rate if project.is_network(owner) else None
 
 
 def _dropped(project: Project, function: Function, call: ast.Call) -> str | None:
@@ -118,7 +122,7 @@ def _is_setting(value: ast.expr) -> bool:
     return isinstance(value, ast.Name | ast.Constant)
 
 
-def asks_for_the_mode(node: ast.AST, function: Function, parents: tuple[ast.AST, ...]) -> bool:
+def _asks_for_the_mode(node: ast.AST, function: Function, parents: tuple[ast.AST, ...]) -> bool:
     """Whether a test of the mode decides if a node runs: around it, or by leaving before it."""
     tests = [parent.test for parent in parents if isinstance(parent, ast.If | ast.IfExp)]
     if "return" in function.text and "if " in function.text:

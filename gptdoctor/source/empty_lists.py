@@ -24,6 +24,8 @@ _MINDING = (
     *("[0]", "[-1]", "(["),
 )
 _COUNTING = (re.compile(r"\+=? ?1\b"),)
+# What a method gives that a name is set to: `= self.collect(`.
+_GIVEN = re.compile(r"= self\.(\w+)\(")
 
 Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one behind, in order
 
@@ -35,7 +37,8 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
         return False
     start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
     if not any_between(places, start, end):  # as most
-        handed = any_between(_handed(module), start, end)
+        given = _handed(module)
+        handed = bool(given) and any_between(given, start, end)
         return handed and any(map(module.text[start:end].__contains__, _MINDING))
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
@@ -49,12 +52,15 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
 @kept(8)
 def _handed(module: SourceModule) -> list[int]:
     """Where a method of a file's class is called for a list that it begins: `= self.collect(`."""
-    text, names = module.text, set[str]()
-    for first, _ in _stretches(module)[0]:
+    text, begins = module.text, _stretches(module)[0]
+    called = [(one[1], one.start()) for one in _GIVEN.finditer(text)] if begins else []
+    if not called:
+        return []
+    names = set[str]()
+    for first, _ in begins:
         at = text.rfind("def ", 0, first)
         names.add(text[at + 4 : text.find("(", at)] if at >= 0 else "")
-    called = (f"= self.{name}(" for name in names if name and not name.startswith("__"))
-    return sorted(found.start() for one in called for found in re.finditer(re.escape(one), text))
+    return [place for name, place in called if name in names and not name.startswith("__")]
 
 
 def _takes_anything(function: FunctionNode) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from gptdoctor.source.called_places import places_called
 from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function
@@ -17,10 +18,18 @@ Given = tuple[ast.expr, Function]
 _MASK = re.compile(r"mask|causal|visible|hidden_pos|bias", re.IGNORECASE)
 # How a file looks that makes masks of its own; asked word by word, which is the fastest.
 _MAKING = (
-    *("tril(", "triu(", "tril_(", "triu_(", "square_subsequent", "attention_mask[:, None"),
-    *("= self.pad", "= PAD", "= pad", ".ne(", ".eq(", "ids != 0", "ids == 0", "src != 0"),
-    *("src == 0", "tokens != 0", "tokens == 0", "< lengths", ">= lengths"),
+    *("= pad", ".ne(", "= self.pad", ".eq(", "attention_mask[:, None"),  # the usual ones first
+    *("square_subsequent", "= PAD"),
 )
+# The same, each by a shorter text that all of them say and few files do.
+_VARIED = {
+    "tril": ("tril(", "tril_("),
+    "triu": ("triu(", "triu_("),
+    "!= 0": ("ids != 0", "src != 0", "tokens != 0"),
+    "== 0": ("ids == 0", "src == 0", "tokens == 0"),
+    "= lengths": (">= lengths",),
+    "< lengths": ("< lengths",),
+}
 MOST = 8  # calls: more are a library's
 
 
@@ -39,14 +48,31 @@ def given_for(project: Project, name: ast.Name, function: Function) -> tuple[Giv
 
 @kept(8)
 def _makes_masks(module: SourceModule) -> bool:
-    return any(map(module.text.__contains__, _MAKING))
+    says = module.text.__contains__
+    return any(map(says, _MAKING)) or any(
+        says(short) and any(map(says, words)) for short, words in _VARIED.items()
+    )
+
+
+def _may_be_called(function: Function) -> bool:
+    """Whether a file calls a function or hands it on, other than in its own definition.
+
+    Of one that is called as its object is, the class has to be named besides.
+    """
+    text, owner = function.module.text, function.owner
+    if not function.name.isascii() or (owner is not None and not owner.name.isascii()):
+        return True  # Python reads some letters as others
+    if len(places_called(function.name, text)) > 1:
+        return True
+    as_object = function.name in ("forward", "__call__") and owner is not None
+    return as_object and owner is not None and text.count(owner.name) > 1
 
 
 @kept(64)
 def _given(project: Project, function: Function, name: str) -> tuple[Given, ...]:
-    if not _makes_masks(function.module):
-        return ()
     if name not in {one.arg for one in parameters(function.node)}:
+        return ()
+    if not _may_be_called(function) or not _makes_masks(function.module):
         return ()
     sites = callers_here(project, function)
     if not 0 < len(sites) <= MOST:

@@ -15,6 +15,7 @@ from gptdoctor.source.float_values import is_float
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_uses import argument_of
 from gptdoctor.source.names import called_name
@@ -44,6 +45,7 @@ _CLASSIFIES = re.compile(
 )
 _ALL_ROUND = re.compile(r"encod|prefix|backward", re.IGNORECASE)  # names of classes
 _ACTIVATIONS = frozenset({"sigmoid", "tanh", "relu", "silu", "gelu", "softmax"})
+_LITERALS = (ast.Constant, ast.UnaryOp)
 DEEPEST = 8
 
 
@@ -51,7 +53,7 @@ def pads_both_sides(project: Project, info: ClassInfo, made: ast.Call, function:
     """Whether a convolution over the time of a text sees ahead, and nothing cuts what it saw."""
     if function.module.names.called(made) != CONVOLUTION or not _is_even(made, function):
         return False
-    return not _is_mended(info) and tells_next(project, info.module)
+    return tells_next(project, info.module) and not _is_mended(info)
 
 
 def reads_both_ways(project: Project, info: ClassInfo, made: ast.Call) -> bool:
@@ -65,8 +67,9 @@ def reads_both_ways(project: Project, info: ClassInfo, made: ast.Call) -> bool:
 
 def may_be_over_time(call: ast.Call) -> bool:
     """Whether a call names the dimension of time, as few do."""
-    given = (*call.args, *(one.value for one in call.keywords))
-    return any(number(one) in (1, -2) for one in given)
+    named = (one.value for one in call.keywords) if call.keywords else ()
+    literals = (one for one in (*call.args, *named) if one.__class__ in _LITERALS)
+    return any(number(one) in (1, -2) for one in literals)
 
 
 def gives_mean_to_all(project: Project, function: Function, call: ast.Call) -> bool:
@@ -168,16 +171,17 @@ def _comes_of(value: ast.expr, call: ast.Call, function: Function) -> bool:
     return False
 
 
+@kept(16)
 def _sees_all(owner: ClassInfo) -> bool:
     """Whether a class says that it is to see the whole text."""
     named = _ALL_ROUND.search(owner.name), _CLASSIFIES.search(owner.text)
     return any(one is not None for one in named)
 
 
+@kept(16)
 def _is_mended(info: ClassInfo) -> bool:
     """Whether a class cuts, shifts or hides something, or reads all round by design."""
-    plain = _PLAIN.sub("", info.text)
-    return _MENDED.search(plain) is not None or _sees_all(info)
+    return _sees_all(info) or _MENDED.search(_PLAIN.sub("", info.text)) is not None
 
 
 def _is_even(made: ast.Call, function: Function) -> bool:

@@ -13,7 +13,7 @@ from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, names_in
-from gptdoctor.source.lost_residuals import CARRYING, Layer, lone_replacement
+from gptdoctor.source.lost_residuals import Layer, carries, lone_replacement
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
@@ -23,7 +23,7 @@ from gptdoctor.source.streams import Came, Reading, Value, adds, is_plain
 def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[ast.Call, ast.Call]]:
     """The calls in loops whose results take the stream's place, each with one that is added."""
     owner = function.owner
-    if owner is None or CARRYING.search(owner.text):
+    if owner is None or carries(owner):
         return
     for loop in own_statements(function.node):
         if not isinstance(loop, ast.For) or not adds(loop.body):
@@ -40,6 +40,11 @@ def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[as
             )
             if found is not None:
                 yield found
+
+
+def loops(node: ast.FunctionDef) -> bool:
+    """Whether a function has a loop at its top, whatever is in it."""
+    return any(one.__class__ is ast.For for one in node.body)
 
 
 def has_loop(node: ast.FunctionDef) -> bool:

@@ -13,6 +13,7 @@ from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of, unpack
+from gptdoctor.source.kept import kept
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
@@ -28,7 +29,7 @@ ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 # A class with these may carry the stream by itself.
-CARRYING = re.compile(r"resid|shortcut|skip|highway|identity|bypass|carry", re.IGNORECASE)
+CARRYING = ("resid", "shortcut", "skip", "highway", "identity", "bypass", "carry")
 # What a sublayer may be handed beside the stream.
 BESIDE = re.compile(
     r"mask|pos|freq|cos|sin|cache|past|rope|rotary|causal|weights|bias|layer|head|train|seq|len",
@@ -53,11 +54,17 @@ def replaced_streams(project: Project, function: Function) -> Iterator[tuple[ast
     """The calls whose results take the stream's place, each with one that is added to it."""
     owner = function.owner
     result = None if owner is None else stream_of(function)
-    if owner is None or result is None or CARRYING.search(owner.text):
+    if owner is None or result is None or carries(owner):
         return
     found = lone_replacement(project, result, function, partial(_own_layer, project, owner))
     if found is not None and not _added_outside(project, function):
         yield found
+
+
+@kept(64)
+def carries(info: ClassInfo) -> bool:
+    """Whether a class may carry the stream by itself, by the words of its lines."""
+    return any(map(info.text.lower().__contains__, CARRYING))
 
 
 def lone_replacement(
@@ -160,7 +167,7 @@ def _holds_networks(made: ast.Call) -> bool:
 
 def _adds_its_input(project: Project, info: ClassInfo, depth: int = 0) -> bool:
     """Whether a sublayer's class adds what it was given to what it makes, or may do so."""
-    if CARRYING.search(info.text) or depth > DEEPEST:
+    if carries(info) or depth > DEEPEST:
         return True
     attributes = attributes_of(project, info)
     forward = attributes.methods.get("forward")

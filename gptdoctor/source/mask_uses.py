@@ -15,7 +15,7 @@ from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
-from gptdoctor.source.text_values import number_of
+from gptdoctor.source.text_values import bound_to, number_of
 
 SDPA = "torch.nn.functional.scaled_dot_product_attention"
 # The dimension of a softmax over scores whose rows are keys and whose columns are queries.
@@ -128,11 +128,20 @@ def sdpa_use(project: Project, function: Function, call: ast.Call) -> Use | None
     return None if mask is None or given is None else Use(call, function, mask, "sdpa", given)
 
 
+def _is_truth(value: ast.expr, function: Function) -> bool:
+    """Whether a mask is plainly made of truth values: a comparison, `~mask`."""
+    made = bound_to(value, function) if isinstance(value, ast.Name) else value
+    inverts = isinstance(made, ast.UnaryOp) and isinstance(made.op, ast.Invert)
+    return inverts or isinstance(made, ast.Compare)
+
+
 def fill_use(project: Project, function: Function, call: ast.Call) -> Use | None:
-    """The mask of a masked_fill, whatever it fills with."""
+    """The mask of a masked_fill that may hold numbers, whatever it fills with."""
     given = filled_with(call, function)
-    mask = None if given is None else MaskReader(project).read(given[0], function)
-    return None if mask is None or given is None else Use(call, function, mask, "filled", given[0])
+    if given is None or _is_truth(given[0], function):
+        return None  # who asks about numbers need not know which positions are compared
+    mask = MaskReader(project).read(given[0], function)
+    return None if mask is None else Use(call, function, mask, "filled", given[0])
 
 
 @kept(8)

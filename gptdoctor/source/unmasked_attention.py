@@ -61,8 +61,11 @@ def shows_all(project: Project, function: Function, call: ast.Call) -> bool:
     # A method that is given one value beside itself makes queries and keys of that one.
     if own is None or function.outer is not None:
         return False
+    count = len(parameters(function.node))
+    if count - len(_left_out(function)) > 1:
+        return False  # as most: who calls them need not be looked for
     masks = never_given(project, function)
-    if len(parameters(function.node)) - len(masks) != 1:
+    if count - len(masks) != 1:
         return False
     if not _may_leak(project, own):
         return False
@@ -80,19 +83,20 @@ def shows_all(project: Project, function: Function, call: ast.Call) -> bool:
 @kept(16)
 def never_given(project: Project, function: Function) -> frozenset[str]:
     """The masks that a method may be given, and that no call of it in its file gives."""
-    masks = {
-        one.arg
-        for one, default in zip(
-            reversed(function.node.args.args), reversed(function.node.args.defaults), strict=False
-        )
-        if "mask" in one.arg and is_none(default)
-    }
+    masks = _left_out(function)
     sites = callers_here(project, function) if masks else []
     if not sites or any(_spreads(site.node) for site in sites):
         return frozenset()
     return frozenset(
         name for name in masks if all(site.argument(function, name) is None for site in sites)
     )
+
+
+def _left_out(function: Function) -> set[str]:
+    """The masks that a function may be called without."""
+    arguments = function.node.args
+    with_defaults = zip(reversed(arguments.args), reversed(arguments.defaults), strict=False)
+    return {one.arg for one, default in with_defaults if "mask" in one.arg and is_none(default)}
 
 
 def _spreads(call: ast.Call) -> bool:
@@ -128,8 +132,9 @@ def _hides_nothing(given: ast.keyword) -> bool:
 
 def _may_leak(project: Project, info: ClassInfo) -> bool:
     """Whether the text of a class hides nothing, and its file tells the next token."""
-    if _ORDER.search(_PADDING.sub("", _text_that_runs(project, info))):
-        return False
+    # Once for a file, and most files say soon that they read something else.
     if not tells_next(project, info.module):
+        return False
+    if _ORDER.search(_PADDING.sub("", _text_that_runs(project, info))):
         return False
     return not any(_ORDER.search(base.text) for base in project.bases(info))

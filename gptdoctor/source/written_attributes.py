@@ -26,8 +26,10 @@ def may_leave(node: ast.FunctionDef) -> bool:
 
 def _may_set(statement: ast.AST) -> bool:
     if isinstance(statement, ast.Assign):
-        kinds = (one for one in statement.targets if one.__class__ is not ast.Name)
-        return any(True for one in kinds for _ in _in_target(one))
+        for one in statement.targets:
+            if one.__class__ is not ast.Name and any(_in_target(one)):
+                return True
+        return False
     if isinstance(statement, ast.AugAssign):
         return self_attribute(statement.target) is not None
     call = statement.value if isinstance(statement, ast.Expr) else None

@@ -21,7 +21,7 @@ from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.depth_tests import deep_streams
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.looped_streams import has_loop, replaced_in_loops
+from gptdoctor.source.looped_streams import has_loop, loops, replaced_in_loops
 from gptdoctor.source.lost_residuals import names_both, replaced_streams
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.streams import is_straight
@@ -34,9 +34,9 @@ LEAST_IDENTITY = 0.08
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A block that adds what one of its sublayers makes, and puts another's in its place."""
-    if not isinstance(node, ast.FunctionDef) or not (is_straight(node) or has_loop(node)):
+    if not isinstance(node, ast.FunctionDef) or not (is_straight(node) or loops(node)):
         return
-    if not names_both(visit.module.lines_of(node)):
+    if not names_both(visit.module.lines_of(node)) or not (is_straight(node) or has_loop(node)):
         return
     function = functions_of(visit.project, visit.module).get(node)
     if function is None or not function.method:

@@ -27,6 +27,9 @@ _ROOT = rf"((\w+\.)*sqrt\([^()*]*(\([^()]*\))?[^()*]*\)|{_BASE} ?\*\* ?0\.5)"
 FACTOR = re.compile(rf"^(1(\.0)? / \(?{_ROOT}\)?|{_BASE} ?\*\* ?\(?-0\.5\)?)$")
 DIVISOR = re.compile(rf"^{_ROOT}$")
 _FOURTH = re.compile(r"sqrt\(.*(sqrt|\*\*)|sqrt\(.*\*\*|\*\*.*\*\*")
+# What a product or a quotient is written with, of which `matmul` and `**` are none.
+_SCALING = re.compile(r"(?<!\*)\*(?!\*)|/|\b(?:mul|div)_?\b")
+_ROOTS = re.compile(r"sqrt|\*\*[\s\\]*[-(\d.]")
 _SKIPPING = ast.If | ast.For | ast.While | ast.Try | ast.Match
 
 
@@ -55,7 +58,7 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """Scores that are scaled twice, or whose queries or keys were scaled before them."""
     flow = visit.flow
-    if flow is None or not isinstance(node, ast.Call):
+    if flow is None or not isinstance(node, ast.Call) or not _multiplies_twice(flow):
         return
     for attention in attentions_of(visit.project, flow):
         if attention.softmax is not node or len(attention.products) != 1:
@@ -75,6 +78,17 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 "divided by it before"
             )
             yield suspicion(CODE, last, flow, told, [first, node])
+
+
+def _multiplies_twice(function: Function) -> bool:
+    """Whether the lines of a function may multiply or divide by a root twice.
+
+    A root that a function of no class scales by is taken in its own lines.
+    """
+    if function.owner is None and not _ROOTS.search(function.text):
+        return False
+    found = _SCALING.finditer(function.text)
+    return next(found, None) is not None and next(found, None) is not None
 
 
 def _steps_behind(value: ast.expr, project: Project, function: Function) -> Iterator[Step]:

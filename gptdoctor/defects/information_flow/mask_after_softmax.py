@@ -32,7 +32,7 @@ CODE = "GD813"
 # What may hide something from a softmax before it.
 _MASKING = (Did.FILLED, Did.WRITTEN, Did.ADDED, Did.CUT, Did.OPAQUE)
 # Weights of a softmax are set to 0 by one of these.
-_MAY_MASK = re.compile(r"masked_fill|\*")
+_MAY_MASK = re.compile(r"masked_fill|(?<!\*)\*(?!\*)")
 # How a class looks that makes weights sum to 1 again, or may.
 _SUMMED = re.compile(r"/=? *\(?[\w.]*(sum|norm|total|denom|z\b)|\bdiv_?\(|normali[sz]e|renorm")
 # What an argument is called that is added to scores.  Nothing else that is added to the weights of
@@ -57,9 +57,11 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def _suspect_alone(softmax: ast.Call, project: Project, function: Function) -> Iterator[Suspicion]:
     """Weights that no product in sight takes: those of a pooling, or of a helper."""
     owner = function.owner
-    if owner is None or not _MAY_MASK.search(function.text) or _SUMMED.search(owner.text):
+    if owner is None or not _MAY_MASK.search(function.text):
         return
     if any(one.did in _MASKING[:-1] for one in scores_behind(project, function, softmax)):
+        return
+    if _SUMMED.search(owner.text):  # after what other rules ask as well: a class is long
         return
     for node in own_nodes(function.node):
         taken = _zeroed(node, function)

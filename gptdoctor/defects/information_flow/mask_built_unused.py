@@ -10,7 +10,9 @@ from gptdoctor.core.measurements.causality import Causality
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.kept import kept
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_text import MaskReader
 from gptdoctor.source.misplaced_masks import suspicion
@@ -57,12 +59,19 @@ def see_positions(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     flow, owner = visit.flow, visit.owner
     if flow is None or owner is None or not flow.method:
         return
-    for statement in own_statements(flow.node):
-        compares = isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Compare)
-        found = unread_name(statement, flow) if compares else None
+    for statement in _comparisons(flow):
+        found = unread_name(statement, flow)
         if found is not None and visit.project.is_network(owner) and _is_mask(found[1], visit):
             told = f"`{found[0]}` is made of `{text_of(found[1])}` and never used"
             yield suspicion(CODE, statement, flow, told)
+
+
+@kept(8)  # asked for each range of a function
+def _comparisons(function: Function) -> list[ast.Assign]:
+    """The statements of a function that give the result of a comparison to something."""
+    statements = own_statements(function.node)
+    assigned = [one for one in statements if isinstance(one, ast.Assign)]
+    return [one for one in assigned if one.value.__class__ is ast.Compare]
 
 
 def _is_mask(value: ast.expr | None, visit: Visit) -> bool:

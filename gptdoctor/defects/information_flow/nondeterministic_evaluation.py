@@ -12,7 +12,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.repeated_calls import RepeatedCalls
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, attention_names
-from gptdoctor.source.dropout_text import DROPOUTS, MODULES, always_drops, asks_for_the_mode
+from gptdoctor.source.dropout_text import DROPOUTS, MODULES, always_drops
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.noise_text import CHOICES, NOISES, always_added, always_left_out
@@ -26,9 +26,7 @@ def see_dropout(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
-    if asks_for_the_mode(node, function, visit.parents):
-        return
-    rate = always_drops(visit.project, function, node)
+    rate = always_drops(visit.project, function, node, visit.parents)
     if rate is not None:
         told = (
             f"`{text_of(node.func)}` drops in evaluation too (p is {rate}): nothing tells it "
