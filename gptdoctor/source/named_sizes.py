@@ -30,6 +30,7 @@ WIDTH = re.compile(
     r"|all_head_size|inner_?dim|width|channels)$",
     re.I,
 )
+_BY_NAME = (ast.Name, ast.Starred)
 
 
 @kept(64)
@@ -112,10 +113,10 @@ def sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
 def may_name_axes(call: ast.Call) -> bool:
     """Whether a view may name a batch and a time, by its text alone: most name none."""
     given = call.args
-    if len(given) == 1 and isinstance(given[0], ast.Name | ast.Starred):
-        return True
-    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
-        given = given[0].elts
+    if len(given) == 1:
+        if isinstance(given[0], _BY_NAME):
+            return True
+        given = given[0].elts if isinstance(given[0], ast.Tuple | ast.List) else []
     first = given[0] if len(given) > 2 else None
     if isinstance(first, ast.BinOp):
         first = first.left
@@ -124,7 +125,7 @@ def may_name_axes(call: ast.Call) -> bool:
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name | ast.Starred)
+    by_name = len(call.args) == 1 and isinstance(call.args[0], _BY_NAME)
     if by_name and not (named_sizes(function) or sizes_given(function)):
         return None  # what the name is bound to need not be looked up
     sizes = sizes_of(call, function)
