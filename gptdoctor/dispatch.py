@@ -72,13 +72,14 @@ class Dispatch:
                     continue
             plain[kind] = (*plain.get(kind, ()), handler)
         named: dict[type[ast.AST], ByName] = dict(self._named)
+        copied: dict[type[ast.AST], dict[str, Handlers]] = {}  # of this module, one for each kind
         for kind, handler, names_of in self._within:
-            own = dict.fromkeys(names_of(project, module), (handler,))
-            if not own:
-                continue
-            known = named.get(kind, {})
-            both = {name: (*known[name], handler) for name in own.keys() & known.keys()}
-            named[kind] = {**known, **own, **both}
+            own = names_of(project, module)
+            if own and kind not in copied:
+                named[kind] = copied[kind] = dict(self._named.get(kind, {}))
+            for name in own:
+                known = copied[kind].get(name)
+                copied[kind][name] = (handler,) if known is None else (*known, handler)
         if ast.Call in named:
             named[ast.Call] = self._renamed(module, named[ast.Call])
         kinds = {*plain, *named}

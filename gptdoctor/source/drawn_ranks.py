@@ -9,6 +9,7 @@ from gptdoctor.source.draws import draw_at, mapped_from
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.temperature import last_name
 from gptdoctor.source.token_choice import JOINING
+from gptdoctor.source.token_cuts import draws
 from gptdoctor.source.value_ways import ways_of
 
 # Hand the rank on as it is.
@@ -17,7 +18,7 @@ KEEPING = frozenset({"sample", "squeeze", "unsqueeze", "view", "reshape", "long"
 
 def ranks_taken(order: ast.Call, function: Function) -> Iterator[ast.Call]:
     """The draws from what `order`, a topk or a sort, gives that are joined to a text as ranks."""
-    for node in own_nodes(function.node):
+    for node in own_nodes(function.node) if draws(function) else ():
         draw = draw_at(node, function)
         if draw is None or not _comes_of(draw.given, order, function):
             continue

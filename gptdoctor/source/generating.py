@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from gptdoctor.core.findings import Location
-from gptdoctor.source.classes import (
-    parameters,
-)
+from gptdoctor.source.classes import ClassInfo, FunctionNode, parameters
 from gptdoctor.source.draws import draw_at
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.kept import kept
 from gptdoctor.source.model_calls import helper_called, runs_model
+from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.statements import own_statements
 from gptdoctor.source.temperature import last_name
@@ -64,11 +63,22 @@ def _says_choice(function: Function) -> bool:
     text, module, owner = function.text, function.module, function.owner
     if any(map(text.__contains__, CHOOSING)):
         return True
-    helpers = {**module.functions, **(owner.methods if owner is not None else {})}
-    return any(
-        name in text and any(map(module.lines_of(node).__contains__, CHOOSING))
-        for name, node in helpers.items()
-    )
+    takers = _takers(module, owner)
+    return any(map(text.__contains__, takers))
+
+
+@kept(32)
+def _takers(module: SourceModule, owner: ClassInfo | None) -> tuple[str, ...]:
+    """The functions of a file, and the methods of a class, with a word that takes a token."""
+    if owner is None:
+        return tuple(_saying_choice(module, module.functions))
+    return (*_takers(module, None), *_saying_choice(module, owner.methods))
+
+
+def _saying_choice(module: SourceModule, helpers: Mapping[str, FunctionNode]) -> Iterator[str]:
+    for name, node in helpers.items():
+        if any(map(module.lines_of(node).__contains__, CHOOSING)):
+            yield name
 
 
 def is_step(choice: ast.Call, function: Function) -> bool:

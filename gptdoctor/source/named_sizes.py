@@ -30,6 +30,7 @@ WIDTH = re.compile(
     r"|all_head_size|inner_?dim|width|channels)$",
     re.I,
 )
+_BY_NAME = (ast.Name, ast.Starred)
 
 
 @kept(64)
@@ -112,29 +113,37 @@ def sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
 def may_name_axes(call: ast.Call) -> bool:
     """Whether a view may name a batch and a time, by its text alone: most name none."""
     given = call.args
-    if len(given) == 1 and isinstance(given[0], ast.Name | ast.Starred):
-        return True
-    if len(given) == 1 and isinstance(given[0], ast.Tuple | ast.List):
-        given = given[0].elts
-    first = given[0] if len(given) > 2 else None
-    if isinstance(first, ast.BinOp):
-        first = first.left
-    return isinstance(first, ast.Name) and BATCH.match(first.id) is not None
+    if len(given) == 1:
+        if isinstance(given[0], _BY_NAME):
+            return True
+        given = given[0].elts if isinstance(given[0], ast.Tuple | ast.List) else []
+    return len(given) > 2 and _may_name_both(_apart(given))
+
+
+def _apart(sizes: list[ast.expr]) -> list[ast.expr]:
+    """Of `batch * heads` both: as they lie, the heads behind the batch."""
+    first = sizes[0] if sizes else None
+    return [first.left, first.right, *sizes[1:]] if _with_heads(first) else sizes
+
+
+def _may_name_both(sizes: list[ast.expr]) -> bool:
+    """Whether sizes may be those of a batch and a time, whatever the function calls these."""
+    first = sizes[0] if sizes else None
+    if not isinstance(first, ast.Name) or not BATCH.match(first.id):
+        return False
+    named = (one.id for one in sizes[1:] if isinstance(one, ast.Name))
+    timed = any(TIME.match(one) or one.lower() in SECOND for one in named)
+    return timed or _may_leave_time(sizes)
 
 
 def viewed(call: ast.Call, function: Function) -> Axes | None:
     """What a view takes its dimensions for, where both names stand there by themselves."""
-    by_name = len(call.args) == 1 and isinstance(call.args[0], ast.Name | ast.Starred)
+    by_name = len(call.args) == 1 and isinstance(call.args[0], _BY_NAME)
     if by_name and not (named_sizes(function) or sizes_given(function)):
         return None  # what the name is bound to need not be looked up
-    sizes = sizes_of(call, function)
-    first = sizes[0] if sizes else None
-    if sizes is not None and _with_heads(first):
-        # B * heads: as they lie, the heads behind the batch
-        sizes, first = [first.left, first.right, *sizes[1:]], first.left
-    # Most views name no batch, whatever the names of the function are.
-    if sizes is None or not isinstance(first, ast.Name) or not BATCH.match(first.id):
-        return None
+    sizes = _apart(sizes_of(call, function) or [])
+    if not _may_name_both(sizes):
+        return None  # as most views
     names = named_sizes(function) or sizes_given(function)
     if not names:
         return None
@@ -164,6 +173,14 @@ def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:
 
     `view(B, self.heads, -1, self.head_dim)`, `reshape(B, -1, self.heads * self.head_dim)`.
     """
+    if not _may_leave_time(sizes):
+        return False
+    width = [_word(one) for one in sizes[1:] if number(one) != -1 and WIDTH.match(_word(one))]
+    return len(sizes) == 4 or not width or not _is_part(width[0], function)
+
+
+def _may_leave_time(sizes: list[ast.expr]) -> bool:
+    """The same, where a width may yet be that of one head."""
     rest = [one for one in sizes[1:] if number(one) != -1]
     if len(sizes) == 4 and len(rest) == 2:
         return sum(HEADS.match(_word(one)) is not None for one in rest) == 1
@@ -172,8 +189,7 @@ def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:
     parts = [joined.left, joined.right] if isinstance(joined, ast.BinOp) and product else []
     if any(HEADS.match(_word(one)) for one in parts):
         return True
-    whole = joined is not None and WIDTH.match(_word(joined)) is not None
-    return whole and not _is_part(_word(joined) if joined else "", function)
+    return joined is not None and WIDTH.match(_word(joined)) is not None
 
 
 def _is_part(word: str, function: Function) -> bool:

@@ -34,6 +34,8 @@ class Names:
         """
         if node.__class__ is ast.Name and isinstance(node, ast.Name):  # as most are
             return self.aliases.get(node.id, node.id)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):  # as most others
+            return f"{self.aliases.get(node.value.id, node.value.id)}.{node.attr}"
         parts: list[str] = []
         while isinstance(node, ast.Attribute):
             parts.insert(0, node.attr)

@@ -28,6 +28,8 @@ PLACING = frozenset({"scatter", "scatter_", "gather"})
 # What may put tokens into another order.
 SORTING = frozenset({"sort", "topk", "argsort", "gather", "take_along_dim", "index_select", "flip"})
 DEEPEST = 8
+# One of these is part of the name of whatever draws.
+DRAWN = ("multinomial", "Categorical", "Multinomial", "Bernoulli")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,17 +61,18 @@ class Filling:
 
 def cuts_in(function: Function) -> Iterator[TokenCut]:
     """The comparisons by which a function that draws tokens, or filters them, shuts some out."""
-    nodes = list(own_nodes(function.node))
-    if not is_filter(function):
-        if not _says_draw(function.module):
-            return
-        if not any(draw_at(node, function) is not None for node in nodes):
-            return
-    for node in nodes:
+    if not may_cut(function):
+        return
+    for node in own_nodes(function.node):
         filling = filling_at(node, function)
         cut = None if filling is None else _cut(filling, function)
         if cut is not None:
             yield cut
+
+
+def may_cut(function: Function) -> bool:
+    """Whether a function draws tokens or filters them: in others no cut is looked for."""
+    return is_filter(function) or (_says_draw(function.module) and draws(function))
 
 
 @kept(32)
@@ -77,6 +80,14 @@ def is_filter(function: Function) -> bool:
     """Whether a function's name, or that of a parameter, says that it filters tokens."""
     named = (function.name, *(one.arg for one in parameters(function.node)))
     return any(FILTER.search(one) for one in named)
+
+
+@kept(32)
+def draws(function: Function) -> bool:
+    """Whether a function draws tokens itself."""
+    if not any(map(function.module.text.__contains__, DRAWN)):
+        return False
+    return any(draw_at(node, function) is not None for node in own_nodes(function.node))
 
 
 @kept(8)

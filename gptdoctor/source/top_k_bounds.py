@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.draws import draw_at, mapped_from, scaling_of
+from gptdoctor.source.draws import mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.names import called_name
 from gptdoctor.source.text_values import bound_to
-from gptdoctor.source.token_cuts import descends, filling_at, is_filter
+from gptdoctor.source.token_cuts import descends, draws, filling_at, is_filter
 from gptdoctor.source.value_ways import Way, keyword, operation, ways_of
 
 
@@ -94,16 +94,18 @@ def from_the_wrong_end(bound: ast.expr, sort: ast.Call, function: Function) -> b
 
 def is_left(topk: ast.Call, function: Function) -> bool:
     """Whether nothing reads what topk gives, in a function that filters tokens and draws."""
+    if not is_filter(function):
+        return False  # as most: their bindings need not be collected
     names = function.bindings.names_given.get(topk, [])
     if not names or any(loads_of(function).get(name) for name in names):
         return False
-    return is_filter(function) and any(
-        draw_at(node, function) is not None for node in own_nodes(function.node)
-    )
+    return draws(function)
 
 
 def marks_likeliest(topk: ast.Call, function: Function) -> ast.expr | None:
     """Where the places that topk tells are shut out: `z.masked_fill(mask, -inf)`."""
+    if function.outer is None and "scatter" not in function.text:
+        return None  # no mask is made of places
     for node in own_nodes(function.node):
         filling = filling_at(node, function)
         if filling is None or filling.kept or not isinstance(filling.condition, ast.Name):

@@ -60,11 +60,9 @@ def own_names(project: Project, module: SourceModule) -> frozenset[str]:
     return frozenset(found)
 
 
-def refusal_of_own(project: Project, owner: ClassInfo, call: ast.Call) -> str | None:
+def refusal_of_own(project: Project, owner: ClassInfo, name: str, call: ast.Call) -> str | None:
     """Why a method or a layer of the class seems not to accept to be called so: a first look."""
-    name = self_attribute(call.func)
-    shape = _shape_of_own(project, owner, name) if name is not None else None
-    return _refused(shape, call)
+    return _refused(_shape_of_own(project, owner, name), call)
 
 
 def is_surely_own(project: Project, function: Function, call: ast.Call) -> bool:

@@ -52,7 +52,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     why = refusal(visit.project, visit.module, node)
     if why is not None and serves_networks(visit.project, visit.module):
         yield from _suspicion(node, why, visit)
-    yield from _of_made(node, visit)
+    if called_name(node)[:1].isupper():  # what is called otherwise is a function, as most
+        yield from _of_made(node, visit)
 
 
 def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -62,14 +63,17 @@ def _suspect_torch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     why = refusal_of_torch(visit.module, node)
     if why is not None:
         yield from _suspicion(node, why, visit)
-    yield from _of_made(node, visit)
+    if called_name(node)[:1].isupper():
+        yield from _of_made(node, visit)
 
 
 def _suspect_own(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A method, or a layer, that the class has itself."""
-    if not isinstance(node, ast.Call) or not self_attribute(node.func) or visit.owner is None:
+    name = self_attribute(node.func) if isinstance(node, ast.Call) else None
+    owner = visit.owner if name is not None else None
+    if name is None or owner is None or not isinstance(node, ast.Call):
         return
-    why = refusal_of_own(visit.project, visit.owner, node)
+    why = refusal_of_own(visit.project, owner, name, node)
     if why is not None and visit.flow and is_surely_own(visit.project, visit.flow, node):
         yield from _suspicion(node, why, visit)
 
@@ -83,8 +87,6 @@ def _suspect_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _of_made(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
     """The calls further down of a network that a call makes: `net = Net().to(device)`."""
-    if not called_name(node)[:1].isupper():
-        return  # a function, as most
     made = visit.parent
     if isinstance(made, ast.Attribute):
         made = next((one for one in visit.parents[::-1] if isinstance(one, ast.stmt)), None)

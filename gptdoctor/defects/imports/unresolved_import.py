@@ -45,10 +45,11 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             continue
         # Where the name is defined, and what is declared, is asked of the whole project.
         visit.project.footprints.wide.add(visit.module.file)
+        if _is_note(visit, lack):
+            continue  # who imports this file, and what for, is dearer to tell
         # A package that a script wants and that is not there is for its user to install.
         runs = lack.lack is not Lack.PACKAGE and runs_networks(visit.module)
-        served = runs or serves_networks(visit.project, visit.module)
-        if served and not _is_note(visit, lack):
+        if runs or serves_networks(visit.project, visit.module):
             yield _suspicion(visit, site, lack)
 
 

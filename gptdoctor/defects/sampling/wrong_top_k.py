@@ -120,7 +120,7 @@ def _wrong(
 
 def _filled_up(topk: ast.Call, visit: Visit, function: Function) -> ast.Call | None:
     """`zeros_like(z)` that the values of topk are scattered into, where a softmax comes next."""
-    for node in own_nodes(function.node):
+    for node in own_nodes(function.node) if "scatter" in function.text else ():
         if not isinstance(node, ast.Call) or called_name(node) not in ("scatter", "scatter_"):
             continue
         made = operation(node, function)

@@ -16,7 +16,7 @@ from gptdoctor.source.draws import raw_ways
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
-from gptdoctor.source.token_cuts import TokenCut, cuts_in, descends, made_by, sorts_behind
+from gptdoctor.source.token_cuts import TokenCut, cuts_in, descends, made_by, may_cut, sorts_behind
 from gptdoctor.source.token_filters import PROBE, read_filters
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
@@ -43,7 +43,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _wrongs(summed: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str, int]]:
     """Where a nucleus of running sums goes wrong, what it does, and where it is cut."""
-    made = operation(summed, function)
+    made = operation(summed, function) if may_cut(function) else None
     sort = made_by(made[1], "sort", function) if made is not None else None
     if made is None or sort is None:
         return
