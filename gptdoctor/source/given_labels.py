@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import CallSite
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
+from gptdoctor.source.flow_functions import Function, functions_of, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.known_networks import network_at
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, scope_inner_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import SHAPING, operation, shaped_from, ways_of
 
@@ -68,7 +68,7 @@ def _calls(module: SourceModule, project: Project) -> tuple[tuple[ast.Call, Func
     return tuple(
         (node, function)
         for function in (*functions_of(project, module).values(), script_of(module))
-        for node in own_nodes(function.node)
+        for node in scope_inner_nodes(function.node)
         if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) >= SEVERAL
         if not isinstance(node.func, ast.Attribute) or self_attribute(node.func)
     )

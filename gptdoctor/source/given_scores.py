@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.activations import layer_kind
+from gptdoctor.source.activations import LAYERS, layer_kind
 from gptdoctor.source.all_call_sites import sites_of
 from gptdoctor.source.built_values import SAME, WRAPPERS, built_by
 from gptdoctor.source.classes import self_attribute
@@ -103,8 +103,8 @@ def _is_kept_otherwise(called: ast.expr, function: Function) -> bool:
     built = function.owner.attributes.get(own, []) if own and function.owner else []
     inside = (*SAME, "Sequential")  # what these are made of is looked at further on
     plain = [one for one in built if called_name(one) not in inside]
-    names = [function.module.names.called(one) or "torch." for one in plain]
-    return any(not one.startswith("torch.") and not WRAPPERS.search(one) for one in names)
+    names = [name for one in plain if (name := function.module.names.called(one))]
+    return any(name not in LAYERS and not WRAPPERS.search(name) for name in names)
 
 
 def _brought(way: Way, function: Function, project: Project) -> Iterator[tuple[ast.expr, Function]]:
