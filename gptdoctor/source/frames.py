@@ -80,7 +80,8 @@ class Frame:
         owner = None if self.function is None else self.function.owner
         if name is None or owner is None:
             return []
-        links = [owner, *bases_saying(self.project, owner, name)]
+        # With its dot: a base may say the word, and assign no such attribute.
+        links = [owner, *bases_saying(self.project, owner, f".{name}")]
         return [value for link in links for value in link.attributes.get(name, [])]
 
     def called(self, call: ast.Call) -> Function | None:

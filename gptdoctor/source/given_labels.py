@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import CallSite
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
+from gptdoctor.source.flow_functions import Function, functions_of, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.known_networks import network_at
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import every_node
+from gptdoctor.source.nodes import every_node, scope_inner_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import SHAPING, operation, shaped_from, ways_of
 
@@ -63,11 +62,16 @@ def _is_in_use(owner: ClassInfo, project: Project) -> bool:
     return any(not _NETWORKS.isdisjoint(one.parameter_names) for one in functions)
 
 
-def _calls(module: SourceModule, project: Project) -> Iterator[tuple[ast.Call, Function]]:
-    for function in (*functions_of(project, module).values(), script_of(module)):
-        for node in own_nodes(function.node):
-            if isinstance(node, ast.Call):
-                yield node, function
+@kept(4)  # a file with one loss has several
+def _calls(module: SourceModule, project: Project) -> tuple[tuple[ast.Call, Function], ...]:
+    """The calls of a file that may be of a network, as `network_at` knows one."""
+    return tuple(
+        (node, function)
+        for function in (*functions_of(project, module).values(), script_of(module))
+        for node in scope_inner_nodes(function.node)
+        if isinstance(node, ast.Call) and len(node.args) + len(node.keywords) >= SEVERAL
+        if not isinstance(node.func, ast.Attribute) or self_attribute(node.func)
+    )
 
 
 def _pair(call: ast.Call, callee: Function, labels: str) -> tuple[ast.expr, ast.expr] | None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.activations import layer_kind
+from gptdoctor.source.activations import LAYERS, layer_kind
 from gptdoctor.source.all_call_sites import sites_of
-from gptdoctor.source.built_values import built_by
+from gptdoctor.source.built_values import SAME, WRAPPERS, built_by
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
@@ -41,23 +42,26 @@ def scores_given(
     if behind is not None:
         return Given(behind, function)
     ways = ways_of(value, function, shaped_from) if depth <= DEEPEST else []
-    return _agreed([_begun(one, function, project, depth) for one in ways])
+    return _agreed(_begun(one, function, project, depth) for one in ways)
 
 
-def _agreed(found: list[Given | None]) -> Given | None:
-    known = [one for one in found if one is not None]
-    kinds = {one.scores.kind for one in known}
-    return known[0] if known and len(known) == len(found) and len(kinds) == 1 else None
+def _agreed(found: Iterable[Given | None]) -> Given | None:
+    """The first of all, where they are of one kind; after one that is not, none is looked for."""
+    first = None
+    for one in found:
+        if one is None or (first is not None and one.scores.kind != first.scores.kind):
+            return None
+        first = first or one
+    return first
 
 
 def _begun(way: Way, function: Function, project: Project, depth: int) -> Given | None:
     """What a way begins as: an argument, or a call of a stack that was built somewhere else."""
     if way.argument:
-        given = [
+        return _agreed(
             scores_given(one, where, project, depth + 1)
             for one, where in _brought(way, function, project)
-        ]
-        return _agreed(given)
+        )
     if way.binding is not None or way.source is None:
         return None
     plain = scores_of(way.source, function, project)
@@ -82,10 +86,25 @@ def _limited(value: ast.expr, function: Function) -> ast.expr | None:
 
 
 def _stacked(call: ast.expr, function: Function, project: Project) -> Given | None:
-    built = built_by(call.func, function, project) if isinstance(call, ast.Call) else []
+    if not isinstance(call, ast.Call) or _is_kept_otherwise(call.func, function):
+        return None
+    built = built_by(call.func, function, project)
     kinds = {layer_kind(one.call, one.function) for one in built}
     kind = kinds.pop() if len(kinds) == 1 else ""
     return Given(Scores(kind=kind, made=built[0].call), built[0].function) if kind else None
+
+
+def _is_kept_otherwise(called: ast.expr, function: Function) -> bool:
+    """Whether a class builds one of its layers as what gives no such scores.
+
+    Asked before its bases are looked up, of which nothing that is said could change that.
+    """
+    own = self_attribute(called)
+    built = function.owner.attributes.get(own, []) if own and function.owner else []
+    inside = (*SAME, "Sequential")  # what these are made of is looked at further on
+    plain = [one for one in built if called_name(one) not in inside]
+    names = [name for one in plain if (name := function.module.names.called(one))]
+    return any(name not in LAYERS and not WRAPPERS.search(name) for name in names)
 
 
 def _brought(way: Way, function: Function, project: Project) -> Iterator[tuple[ast.expr, Function]]:

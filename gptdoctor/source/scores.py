@@ -42,10 +42,13 @@ def scores_of(
 
     With a project, what its functions and the models in sight return counts as well.
     """
-    search = _Search(project, depth)
-    found = [search.scores(one, function) for one in ways_of(value, function, _picked_from)]
-    kinds = {"" if one is None else one.kind for one in found}
-    return found[0] if len(kinds) == 1 and kinds != {""} else None
+    search, first = _Search(project, depth), None
+    for way in ways_of(value, function, _picked_from):
+        found = search.scores(way, function)
+        if found is None or (first is not None and found.kind != first.kind):
+            return None  # whatever the other ways are
+        first = first or found
+    return first
 
 
 @dataclass(frozen=True)

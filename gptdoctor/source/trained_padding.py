@@ -28,6 +28,10 @@ def padding_trained(loss: LossCall, project: Project) -> str:
     """The padding, as the table of tokens is told it, that a loss trains on; "" where none is."""
     if loss.setting("ignore_index") or loss.setting("weight") or _is_kept_apart(loss):
         return ""
+    # Most networks that compute a loss keep no such table: said before their values are followed.
+    owner = loss.function.owner
+    if owner is not None and "padding_idx" not in owner.text and project.is_network(owner):
+        return ""
     if not _has_own_targets(loss):
         return ""
     told = {"" if one is None else _padding(one) for one in _networks(loss, project)}

@@ -176,6 +176,8 @@ def _augmented(function: Function) -> dict[Position, ast.AugAssign]:
 @kept(32)
 def changed_without_value(function: Function) -> frozenset[str]:
     """The names that a method without an argument changes in place: `p.exp_()`, `p.zero_()`."""
+    if "_(" not in function.text:  # as most: no call of such a method is written in it
+        return frozenset()
     return frozenset(
         node.func.value.id
         for node in own_nodes(function.node)

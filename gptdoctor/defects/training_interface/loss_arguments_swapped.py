@@ -139,8 +139,16 @@ def _takes_scores_first(call: ast.Call, called: str, visit: Visit) -> bool:
         made = [one.value for one in bindings if one.role is Role.WHOLE and one.value]
         made = made if len(made) == len(bindings) else []
     else:
-        home, made = frame, frame.attribute_values(call.func)
+        may = _may_keep(call.func, frame)
+        home, made = frame, frame.attribute_values(call.func) if may else []
     return bool(made) and all(home.module.names.called(one) in CLASSES for one in made)
+
+
+def _may_keep(called: ast.expr, frame: Frame) -> bool:
+    """Whether the class itself keeps nothing else there: asked before its bases are."""
+    name, owner = self_attribute(called), frame.function.owner if frame.function else None
+    own = owner.attributes.get(name, []) if name and owner else []
+    return all(frame.module.names.called(one) in CLASSES for one in own)
 
 
 def _swapped(first: ast.expr, second: ast.expr, function: Function) -> bool:

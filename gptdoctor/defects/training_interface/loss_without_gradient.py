@@ -17,7 +17,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
-from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.classes import FUNCTIONS, ClassInfo
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.loss_calls import methods_may_call_losses, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
@@ -42,7 +42,7 @@ _TRAINING = ("forward", "training_step", "compute_loss")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or not says_loss(visit.module):
+    if not isinstance(node, FUNCTIONS) or not says_loss(visit.module):
         return
     owner = visit.owner
     if owner is None or not methods_may_call_losses(owner):
