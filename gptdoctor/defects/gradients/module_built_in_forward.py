@@ -64,11 +64,9 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def own_layers(_: Project, module: SourceModule) -> frozenset[str]:
-    """The classes of a file whose text makes layers that draw their weights."""
-    if not _DRAWN_CALL.search(module.text):
-        return frozenset()
-    heads = (node for node in module.tree.body if isinstance(node, ast.ClassDef) and node.bases)
-    return frozenset(node.name for node in heads if _DRAWN_CALL.search(module.lines_of(node)))
+    """The classes of a file that may be networks; most are made in constructors alone."""
+    body = module.tree.body
+    return frozenset(node.name for node in body if isinstance(node, ast.ClassDef) and node.bases)
 
 
 def _is_layer(call: ast.Call, visit: Visit) -> bool:
@@ -77,7 +75,8 @@ def _is_layer(call: ast.Call, visit: Visit) -> bool:
     if qualified.startswith("torch.nn."):
         return qualified.rpartition(".")[2] in DRAWN.split()
     info = visit.project.classes(visit.module).get(qualified)
-    return info is not None and visit.project.is_network(info)
+    drawn = info is not None and _DRAWN_CALL.search(info.text) is not None
+    return drawn and info is not None and visit.project.is_network(info)
 
 
 def _runs(method: FunctionNode, visit: Visit) -> bool:
