@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_turns import number
@@ -24,16 +25,33 @@ def rows_moved(call: ast.Call, function: Function) -> int | None:
     if name in JOINS:
         parts = _joined(call)
         return None if parts is None or not _in_time(call, 1) else -int(_ends(parts[1]))
-    made = operation(call, function) if name == "roll" else None
+    roll = rolled(call, function)
+    places = None if roll is None or roll.shift is None else number(roll.shift)
+    if roll is None or places is None:
+        return None
+    return -places if roll.dimension is not None and number(roll.dimension) in TIME else None
+
+
+@dataclass(frozen=True, eq=False)
+class Roll:
+    """What a roll is given."""
+
+    tensor: ast.expr
+    shift: ast.expr | None
+    dimension: ast.expr | None
+
+
+def rolled(call: ast.Call, function: Function) -> Roll | None:
+    """`ids.roll(-1, 1)` or `torch.roll(ids, -1, dims=1)`; None where nothing is rolled."""
+    made = operation(call, function) if called_name(call) == "roll" else None
     if made is None:
         return None
     further = [one for one in call.args if one is not made[1]]
-    shift = keyword(call, "shifts") or (further[0] if further else None)
-    dimension = keyword(call, "dims") or (further[1] if len(further) > 1 else None)
-    places = None if shift is None else number(shift)
-    if places is None or dimension is None or number(dimension) not in TIME:
-        return None
-    return -places
+    return Roll(
+        tensor=made[1],
+        shift=keyword(call, "shifts") or (further[0] if further else None),
+        dimension=keyword(call, "dims") or (further[1] if len(further) > 1 else None),
+    )
 
 
 def moved_from(value: ast.expr, function: Function) -> list[ast.expr]:

@@ -14,7 +14,7 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.kept import kept
 from gptdoctor.source.memory_order import sizes_of
-from gptdoctor.source.names import called_name
+from gptdoctor.source.names import called_name, last_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import own_statements
 
@@ -165,7 +165,9 @@ def viewed(call: ast.Call, function: Function) -> Axes | None:
 def _with_heads(size: ast.expr | None) -> TypeGuard[ast.BinOp]:
     """`batch * heads`."""
     product = isinstance(size, ast.BinOp) and isinstance(size.op, ast.Mult)
-    return product and isinstance(size, ast.BinOp) and HEADS.match(_word(size.right)) is not None
+    return (
+        product and isinstance(size, ast.BinOp) and HEADS.match(last_name(size.right)) is not None
+    )
 
 
 def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:
@@ -175,7 +177,9 @@ def _leaves_time(sizes: list[ast.expr], function: Function) -> bool:
     """
     if not _may_leave_time(sizes):
         return False
-    width = [_word(one) for one in sizes[1:] if number(one) != -1 and WIDTH.match(_word(one))]
+    width = [
+        last_name(one) for one in sizes[1:] if number(one) != -1 and WIDTH.match(last_name(one))
+    ]
     return len(sizes) == 4 or not width or not _is_part(width[0], function)
 
 
@@ -183,13 +187,13 @@ def _may_leave_time(sizes: list[ast.expr]) -> bool:
     """The same, where a width may yet be that of one head."""
     rest = [one for one in sizes[1:] if number(one) != -1]
     if len(sizes) == 4 and len(rest) == 2:
-        return sum(HEADS.match(_word(one)) is not None for one in rest) == 1
+        return sum(HEADS.match(last_name(one)) is not None for one in rest) == 1
     joined = rest[0] if len(sizes) == 3 and len(rest) == 1 else None
     product = isinstance(joined, ast.BinOp) and isinstance(joined.op, ast.Mult)
     parts = [joined.left, joined.right] if isinstance(joined, ast.BinOp) and product else []
-    if any(HEADS.match(_word(one)) for one in parts):
+    if any(HEADS.match(last_name(one)) for one in parts):
         return True
-    return joined is not None and WIDTH.match(_word(joined)) is not None
+    return joined is not None and WIDTH.match(last_name(joined)) is not None
 
 
 def _is_part(word: str, function: Function) -> bool:
@@ -200,11 +204,7 @@ def _is_part(word: str, function: Function) -> bool:
         if isinstance(node, ast.Call) and called_name(node) in ("view", "reshape", "unflatten")
     )
     sizes = (sizes_of(view, function) or [] for view in views)
-    return any(len(given) > 3 and _word(given[-1]) == word for given in sizes)
-
-
-def _word(value: ast.expr) -> str:
-    return value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
+    return any(len(given) > 3 and last_name(given[-1]) == word for given in sizes)
 
 
 def has_both(axes: Axes) -> bool:

@@ -49,6 +49,11 @@ class Names:
         return self.qualified(node.func) if isinstance(node, ast.Call) else None
 
 
+def last_name(node: ast.AST | None) -> str:
+    """`eval` of `self.teacher.eval`, `model` of `model`; "" for what is no name."""
+    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
+
+
 def called_name(node: ast.AST | None) -> str:
     """The last name of what a call calls: `eval` of `self.teacher.eval()`; "" for no call."""
     function = node.func if isinstance(node, ast.Call) else None

@@ -8,8 +8,9 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.label_offsets import FLATTENS
 from gptdoctor.source.loss_calls import LossCall
+from gptdoctor.source.moved_rows import rolled
 from gptdoctor.source.names import called_name
-from gptdoctor.source.value_ways import Way, keyword, operation, shaped_from, ways_of
+from gptdoctor.source.value_ways import Way, shaped_from, ways_of
 
 JOINS = frozenset({"cat", "concat", "concatenate", "hstack"})
 
@@ -35,16 +36,11 @@ def _moves(call: ast.Call, function: Function) -> bool:
         first = parts.elts[0] if isinstance(parts, ast.List | ast.Tuple) and parts.elts else None
         begins = isinstance(first, ast.Subscript) and _begins_later(first.slice)
         return begins and isinstance(first, ast.Subscript) and _is_flat(first.value, function)
-    made = operation(call, function) if name == "roll" else None
-    if made is None:
-        return False
-    further = [one for one in call.args if one is not made[1]]
-    shift = keyword(call, "shifts") or (further[0] if further else None)
-    dimension = keyword(call, "dims") or (further[1] if len(further) > 1 else None)
-    if shift is None or (number(shift) or 0) >= 0:
+    roll = rolled(call, function)
+    if roll is None or roll.shift is None or (number(roll.shift) or 0) >= 0:
         return False
     # Without a dimension all of a tensor is rolled as one row.
-    return dimension is None or _is_flat(made[1], function)
+    return roll.dimension is None or _is_flat(roll.tensor, function)
 
 
 def _begins_later(index: ast.expr) -> bool:

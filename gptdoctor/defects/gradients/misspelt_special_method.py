@@ -44,18 +44,8 @@ def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if own_text(info).uses(node.name) or not _does_the_work(node, meant) or _is_looked_up(node):
         return
-    location = visit.module.location(node)
-    yield Suspicion(
-        rule=CODE,
-        location=location,
-        symbol=info.symbol,
-        message=(
-            f"{info.name} defines `{node.name}`, which nothing calls, and no `{meant}`: "
-            f"{_harm(meant)}."
-        ),
-        details={"name": node.name, "meant": meant},
-        extent=(location.line, location.end_line),
-    )
+    told = f"{info.name} defines `{node.name}`, which nothing calls, and no `{meant}`"
+    yield _suspicion(node, info, told, node.name, meant)
 
 
 def see_nested(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -71,16 +61,20 @@ def see_nested(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return  # it is put somewhere
     if not _is_missing("forward", visit.project, info) or not visit.project.is_network(info):
         return
-    location = visit.module.location(node)
-    yield Suspicion(
+    told = f"`forward` is defined inside of {around.name}, and {info.name} has none"
+    yield _suspicion(node, info, told, f"{around.name}.forward", "forward")
+
+
+def _suspicion(
+    node: ast.FunctionDef, info: ClassInfo, told: str, name: str, meant: str
+) -> Suspicion:
+    location = info.module.location(node)
+    return Suspicion(
         rule=CODE,
         location=location,
         symbol=info.symbol,
-        message=(
-            f"`forward` is defined inside of {around.name}, and {info.name} has none: "
-            f"{_harm('forward')}."
-        ),
-        details={"name": f"{around.name}.forward", "meant": "forward"},
+        message=f"{told}: {_harm(meant)}.",
+        details={"name": name, "meant": meant},
         extent=(location.line, location.end_line),
     )
 
