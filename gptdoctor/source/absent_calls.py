@@ -18,6 +18,7 @@ from gptdoctor.source.absent_values import (
     number,
     unknown,
 )
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import Names
 
 # Functions of torch and numpy that need at least one tensor in the list they are given.
@@ -68,7 +69,7 @@ class Calls(ABC):
             receiver = self.there(self.value(node.func.value, state))
             if receiver.kind is Kind.ITEMS:
                 return self._method(node, node.func.attr, receiver, state)
-            key = key_of(node.args[0]) if len(node.args) == 1 else None
+            key = written_text(node.args[0]) if len(node.args) == 1 else None
             if receiver.kind is Kind.KEYED and node.func.attr == "get" and key:
                 return Value(kind=Kind.ABSENT, origins=(key,))
         arguments = [self.value(one, state) for one in node.args]
@@ -210,11 +211,6 @@ class Calls(ABC):
         inner.names[name] = each
         call = ast.Call(func=test, args=[ast.Name(id=name, ctx=ast.Load())], keywords=[])
         return self.value(call, inner)
-
-
-def key_of(node: ast.expr) -> str | None:
-    """The text of a key that is written out."""
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 BUILTINS = COPYING - {"copy"} | frozenset(

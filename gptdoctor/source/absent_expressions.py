@@ -6,7 +6,7 @@ import ast
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 
-from gptdoctor.source.absent_calls import Calls, key_of
+from gptdoctor.source.absent_calls import Calls
 from gptdoctor.source.absent_values import (
     PRESENT,
     UNKNOWN,
@@ -20,6 +20,7 @@ from gptdoctor.source.absent_values import (
     number,
     unknown,
 )
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import Names
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
@@ -220,7 +221,7 @@ class Expressions(Calls, ABC):
         if len(node.ops) > 1:
             return unknown(left, right)
         if isinstance(node.ops[0], ast.In | ast.NotIn) and right.kind is Kind.KEYED:
-            key = key_of(node.left)
+            key = written_text(node.left)
             return number(isinstance(node.ops[0], ast.NotIn), (key,)) if key else UNKNOWN
         known = _compared(left, node.ops[0], right, state)
         why = (*state.why(left), *state.why(right))

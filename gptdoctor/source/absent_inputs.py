@@ -6,7 +6,6 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.absent_calls import key_of
 from gptdoctor.source.absent_statements import Statements
 from gptdoctor.source.absent_values import (
     PRESENT,
@@ -23,6 +22,7 @@ from gptdoctor.source.classes import parameters
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import Names
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
@@ -119,7 +119,7 @@ def _mappings(function: Function) -> set[str]:
         for node in _tests(function.node)
         if isinstance(node, ast.Compare)
         and isinstance(node.ops[0], ast.In | ast.NotIn)
-        and key_of(node.left)
+        and written_text(node.left)
     }
     return got | (asked & {one.arg for one in parameters(function.node)})
 

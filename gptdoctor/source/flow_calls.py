@@ -195,7 +195,7 @@ def _callers_of_module(
         names = [name for name in attributes.assigned if owner in attributes.classes(name)]
         for name in names:
             for site in sites.named(name):
-                own = self_attribute(_without_subscript(_called(site)))
+                own = self_attribute(without_subscripts(_called(site)))
                 if own and site.function.owner is user:
                     yield site
         if names:
@@ -212,7 +212,8 @@ def _looped(project: Project, owner: ClassInfo, user: ClassInfo) -> Iterator[Cal
                 yield CallSite(function, node, False)
 
 
-def _without_subscript(value: ast.expr) -> ast.expr:
+def without_subscripts(value: ast.expr) -> ast.expr:
+    """`totals` of `totals["loss"][0]`."""
     while isinstance(value, ast.Subscript):
         value = value.value
     return value
@@ -220,7 +221,7 @@ def _without_subscript(value: ast.expr) -> ast.expr:
 
 def networks_at(project: Project, value: ast.expr, function: Function) -> frozenset[ClassInfo]:
     """The project's networks that a receiver may be: `self.x`, `self.x[i]`, a loop's name."""
-    value = _without_subscript(value)
+    value = without_subscripts(value)
     own = self_attribute(value)
     if own and function.owner:
         return attributes_of(project, function.owner).classes(own)
@@ -230,7 +231,7 @@ def networks_at(project: Project, value: ast.expr, function: Function) -> frozen
     for binding in function.reaching(value):
         source = binding.value
         element = binding.role in (Role.ELEMENT, Role.WHOLE)
-        if element and source is not None and self_attribute(_without_subscript(source)):
+        if element and source is not None and self_attribute(without_subscripts(source)):
             found |= networks_at(project, source, function)
     return found
 

@@ -10,6 +10,7 @@ from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.nodes import children, every_node
 
 DEEPEST = 6  # from name to name
@@ -145,5 +146,4 @@ def _holding(items: list[ast.expr], value: ast.expr) -> bool:
 
 def _text_key(target: ast.expr) -> bool:
     """metrics["entropy"]: a table for a log."""
-    index = target.slice if isinstance(target, ast.Subscript) else None
-    return isinstance(index, ast.Constant) and isinstance(index.value, str)
+    return isinstance(target, ast.Subscript) and written_text(target.slice) is not None

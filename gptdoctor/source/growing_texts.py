@@ -15,6 +15,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
+from gptdoctor.source.literals import takes_all, written_text
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
@@ -123,8 +124,7 @@ def _beginning(argument: ast.expr) -> ast.Attribute | ast.Name | None:
     if not isinstance(index, ast.Tuple) or len(index.elts) != 2:
         return None
     rows, tokens = index.elts
-    whole = isinstance(rows, ast.Slice) and rows.lower is None and rows.upper is None
-    if not whole or not isinstance(tokens, ast.Slice) or tokens.lower is not None:
+    if not takes_all(rows) or not isinstance(tokens, ast.Slice) or tokens.lower is not None:
         return None
     return tokens.upper if isinstance(tokens.upper, ast.Attribute | ast.Name) else None
 
@@ -171,9 +171,7 @@ def _given_to_class(project: Project, called: ast.expr, function: Function) -> f
 
 
 def _annotated(project: Project, kind: ast.expr, function: Function) -> frozenset[ClassInfo]:
-    name = function.module.names.qualified(kind)
-    if isinstance(kind, ast.Constant) and isinstance(kind.value, str):
-        name = kind.value
+    name = written_text(kind) or function.module.names.qualified(kind)
     info = project.class_named(name, function.module) if name else None
     return frozenset() if info is None else frozenset({info})
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 from gptdoctor.source.classes import FUNCTIONS
 from gptdoctor.source.module import SourceModule
+from gptdoctor.source.names import last_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.statements import BLOCKS, blocks_of, holds_line
 
@@ -146,14 +147,14 @@ def catches_import_errors(handler: ast.ExceptHandler) -> bool:
     if handler.type is None:
         return True
     kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
-    return any(_last_name(kind) in IMPORT_ERRORS for kind in kinds)
+    return any(last_name(kind) in IMPORT_ERRORS for kind in kinds)
 
 
 def _suppresses(statement: ast.With | ast.AsyncWith) -> bool:
     return any(
         isinstance(call := item.context_expr, ast.Call)
-        and _last_name(call.func) == "suppress"
-        and any(_last_name(kind) in IMPORT_ERRORS for kind in call.args)
+        and last_name(call.func) == "suppress"
+        and any(last_name(kind) in IMPORT_ERRORS for kind in call.args)
         for item in statement.items
     )
 
@@ -162,7 +163,7 @@ def _stops(body: list[ast.stmt]) -> bool:
     """Whether a handler leaves: it raises, returns or ends the program."""
     last = body[-1]
     if isinstance(last, ast.Expr) and isinstance(last.value, ast.Call):
-        return _last_name(last.value.func) in ("exit", "_exit", "skip")
+        return last_name(last.value.func) in ("exit", "_exit", "skip")
     return isinstance(last, ast.Raise | ast.Return | ast.Continue)
 
 
@@ -192,7 +193,3 @@ def _exits_before(function: ast.AST, inner: ast.AST) -> bool:
 def is_none(node: ast.AST | None) -> bool:
     """Whether `node` is the constant None."""
     return isinstance(node, ast.Constant) and node.value is None
-
-
-def _last_name(node: ast.AST) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")

@@ -13,6 +13,7 @@ from gptdoctor.source.flow_calls import CallSite, callers_here
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
@@ -133,9 +134,7 @@ def _annotated(name: str, function: Function, project: Project) -> ClassInfo | N
     for one in [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]:
         if one.arg == name and one.annotation is not None:
             note = one.annotation
-            named = function.module.names.qualified(note)
-            if isinstance(note, ast.Constant) and isinstance(note.value, str):
-                named = note.value
+            named = written_text(note) or function.module.names.qualified(note)
             info = project.class_named(named, function.module) if named else None
             return info if info is not None and project.is_network(info) else None
     return None

@@ -11,6 +11,7 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Position, Role, end
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import changed_without_value, keyword, operation
@@ -65,7 +66,7 @@ class Marking:
         if isinstance(value, ast.Name):
             return self._name(value, function, depth)
         if isinstance(value, ast.Subscript):
-            if isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str):
+            if written_text(value.slice) is not None:
                 return NONE
             return self.of(value.value, function, depth + 1) if _is_slice(value.slice) else None
         if isinstance(value, ast.Attribute):

@@ -13,6 +13,7 @@ from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import takes_all
 from gptdoctor.source.loss_calls import LossCall
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.moved_rows import moved_from, rows_moved
@@ -137,12 +138,12 @@ def _begin(node: ast.Subscript) -> int | None:
     """Where a slice of [B, T] or [B, T, V] begins in time."""
     index = node.slice.elts if isinstance(node.slice, ast.Tuple) else []
     first = index[0] if index else None
-    whole = isinstance(first, ast.Slice) and _plain(first)
+    whole = takes_all(first)
     rest = isinstance(first, ast.Constant) and first.value is Ellipsis
     if not whole and not rest:
         return None
     tail = index[1:]
-    vocabulary = len(tail) > 1 and isinstance(tail[-1], ast.Slice) and _plain(tail[-1])
+    vocabulary = len(tail) > 1 and takes_all(tail[-1])
     time = tail[0] if len(tail) == 1 or (len(tail) == 2 and vocabulary) else None
     # [..., :-1] cuts time of labels, and the vocabulary of scores.
     return _lower(time) if isinstance(time, ast.Slice) else None
@@ -150,10 +151,6 @@ def _begin(node: ast.Subscript) -> int | None:
 
 def _begin_flat(node: ast.Subscript) -> int | None:
     return _lower(node.slice) if isinstance(node.slice, ast.Slice) else None
-
-
-def _plain(one: ast.Slice) -> bool:
-    return one.lower is None and one.upper is None and one.step is None
 
 
 def _lower(one: ast.Slice) -> int | None:

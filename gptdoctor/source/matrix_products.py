@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import called_name
 
 PRODUCTS = frozenset({"matmul", "bmm", "einsum", "baddbmm"})
@@ -44,7 +45,7 @@ def sides(product: ast.expr) -> list[ast.expr]:
 
 def is_equation(value: ast.expr) -> bool:
     """Whether an argument of einsum is its equation."""
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return written_text(value) is not None
 
 
 def equation_of(product: ast.expr) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import start, text_of
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in
@@ -103,8 +104,8 @@ def _of_module(name: ast.Name, function: Function, depth: int) -> NamedDevice | 
     value = _constants(function.module).get(name.id)
     if isinstance(value, ast.Call) and function.module.names.called(value) == "torch.device":
         value = value.args[0] if value.args else None
-    known = isinstance(value, ast.Constant) and isinstance(value.value, str)
-    if value is None or not known or not NAMED.match(ast.literal_eval(value)):
+    text = written_text(value)
+    if value is None or text is None or not NAMED.match(text):
         return None
     return NamedDevice(text_of(value), value, None)
 

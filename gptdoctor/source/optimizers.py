@@ -10,6 +10,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import called_name
 
 # Modules whose classes are optimizers with torch's own manners: a step clears nothing.
@@ -65,10 +66,8 @@ def thing(value: ast.expr, frame: Frame, depth: int = 0) -> Thing:
 def named(value: ast.expr) -> Thing:
     """What the name of a value, or the key it is kept under, says that it is."""
     while isinstance(value, ast.Subscript):
-        if isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str):
-            value = ast.Name(value.slice.value)
-        else:
-            value = value.value
+        key = written_text(value.slice)
+        value = value.value if key is None else ast.Name(key)
     name = value.attr if isinstance(value, ast.Attribute) else getattr(value, "id", "")
     if SCHEDULER_NAME.search(name):
         return Thing.SCHEDULER

@@ -15,6 +15,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number, turn_of
+from gptdoctor.source.literals import takes_all
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
@@ -106,14 +107,9 @@ def _reads_time(node: ast.AST, call: ast.Call, project: Project, function: Funct
     """Whether a node takes one position of a result, or goes over all, along dimension 1."""
     if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Tuple):
         places = node.slice.elts
-        rest = all(isinstance(one, ast.Slice) and _is_whole(one) for one in places[2:])
+        rest = all(takes_all(one) for one in places[2:])
         first = places[0]
-        one_position = (
-            len(places) in (2, 3)
-            and isinstance(first, ast.Slice)
-            and _is_whole(first)
-            and number(places[1]) in (0, -1)
-        )
+        one_position = len(places) in (2, 3) and takes_all(first) and number(places[1]) in (0, -1)
         return rest and one_position and _is_of(node.value, call, project, function)
     if isinstance(node, ast.Call) and called_name(node) in _POOLING:
         base = operand(node, function)
@@ -165,7 +161,3 @@ def _dimension(call: ast.Call, place: int) -> int | None:
     named = [one.value for one in call.keywords if one.arg in ("dim", "axis", "start_dim")]
     given = named[0] if named else call.args[place] if len(call.args) > place else None
     return None if given is None else number(given)
-
-
-def _is_whole(one: ast.Slice) -> bool:
-    return one.lower is None and one.upper is None and one.step is None

@@ -21,6 +21,7 @@ from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_switches import block_switch
 from gptdoctor.source.flow_targets import Position, Role, end, start
 from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.saved_results import written_name
 from gptdoctor.source.statements import own_statements
@@ -57,17 +58,12 @@ def may_write(statement: ast.AST) -> ast.Name | None:
     """The local name that a statement may write into in place; most statements write nowhere."""
     if isinstance(statement, ast.Assign):
         part = statement.targets[0]
-        plain = isinstance(part, ast.Subscript) and not _is_key(part.slice)
+        plain = isinstance(part, ast.Subscript) and written_text(part.slice) is None
         return written_name(statement) if plain else None
     if isinstance(statement, ast.Expr):
         called = statement.value.__class__ is ast.Call
         return written_name(statement.value) if called else None
     return written_name(statement) if isinstance(statement, ast.AugAssign) else None
-
-
-def _is_key(index: ast.AST) -> bool:
-    """Whether an index is a text: what has such keys is a dictionary, and no tensor."""
-    return isinstance(index, ast.Constant) and isinstance(index.value, str)
 
 
 class SavedInputs:
@@ -189,7 +185,9 @@ class SavedInputs:
                 counters = [one.role is Role.COUNTER for one in self.function.reaching(node)]
                 if not counters or not all(counters):
                     return False
-            elif _is_key(node) or not isinstance(node, (*_INDEX, *_INDEX_OPERATORS)):
+            elif written_text(node) is not None:
+                return False  # what has such keys is a dictionary, and no tensor
+            elif not isinstance(node, (*_INDEX, *_INDEX_OPERATORS)):
                 return False
         return True
 

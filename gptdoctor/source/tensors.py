@@ -8,6 +8,7 @@ import re
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import called_name
 
 DEEPEST = 5  # from name to name
@@ -86,8 +87,7 @@ def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
     if isinstance(value, ast.BinOp):
         return is_tensor(value.left, frame, depth + 1) or is_tensor(value.right, frame, depth + 1)
     if isinstance(value, ast.Subscript):
-        by_key = isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str)
-        if by_key:
+        if written_text(value.slice) is not None:
             return isinstance(value.value, ast.Name) and _from_loader(value.value, frame)
         return is_tensor(value.value, frame, depth + 1)
     if isinstance(value, ast.Attribute):

@@ -11,6 +11,7 @@ from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 from gptdoctor.source.unparsed import bases_saying
@@ -77,10 +78,10 @@ def _buffers(method: ast.AST) -> list[tuple[str, ast.expr]]:
         if self_attribute(node.func) != "register_buffer":
             continue
         named = {one.arg: one.value for one in node.keywords}
-        name = node.args[0] if node.args else named.get("name")
+        name = written_text(node.args[0] if node.args else named.get("name"))
         value = node.args[1] if len(node.args) > 1 else named.get("tensor")
-        if isinstance(name, ast.Constant) and isinstance(name.value, str) and value is not None:
-            found.append((name.value, value))
+        if name is not None and value is not None:
+            found.append((name, value))
     return found
 
 
@@ -121,10 +122,10 @@ def _called(call: ast.Call, function: Function, depth: int) -> float | None:
     """`float("-inf")`, `torch.tensor(-1e9)`."""
     called = function.module.names.called(call)
     first = call.args[0] if call.args else None
-    if called == "float" and isinstance(first, ast.Constant) and isinstance(first.value, str):
-        words = first.value.strip().lower()
+    text = written_text(first) if called == "float" else None
+    if text is not None:
         signs = {"-inf": -math.inf, "-infinity": -math.inf, "inf": math.inf}
-        return signs.get(words)
+        return signs.get(text.strip().lower())
     if called in ("float", "int", "torch.tensor", "torch.as_tensor", "torch.scalar_tensor"):
         return number_of(first, function, depth + 1)
     return None

@@ -15,6 +15,7 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.imports import is_none
+from gptdoctor.source.literals import takes_all
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 
@@ -170,9 +171,7 @@ def _sized(value: ast.expr) -> ast.expr | None:
 
 def _keeps_all(part: ast.expr) -> bool:
     """`:`, `None` and `...` in an index."""
-    if isinstance(part, ast.Slice):
-        return part.lower is None and part.upper is None and part.step is None
-    return isinstance(part, ast.Constant) and part.value in (None, ...)
+    return takes_all(part) or (isinstance(part, ast.Constant) and part.value in (None, ...))
 
 
 def _items(holder: ast.expr, key: str) -> Iterator[ast.expr]:

@@ -10,6 +10,7 @@ from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.kept import kept
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
@@ -104,6 +105,5 @@ def _kept(statement: ast.stmt) -> tuple[str, ast.expr | None]:
     if isinstance(call, ast.Call) and self_attribute(call.func) == "register_buffer":
         first = call.args[0] if call.args else None
         second = call.args[1] if len(call.args) > 1 else None
-        if isinstance(first, ast.Constant) and isinstance(first.value, str):
-            return first.value, second
+        return written_text(first) or "", second
     return "", None

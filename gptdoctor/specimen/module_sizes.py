@@ -83,7 +83,7 @@ def _of_module(
             keys.setdefault(node.value.id, set()).add(_key(node))
     known = vars(module)
     given = {name: Written(one.value, one.code) for name, one in given_in(module).items()}
-    chosen = given | shrink({name: known[name] for name in names if name in known})
+    chosen = given | shrink({name: known[name] for name in sorted(names) if name in known})
     if chosen:
         witness = next((one.name for one in classes if one.name in known), None)
         # by a class of the module, so that it holds where the code is pasted as well

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
+from gptdoctor.source.flow_calls import without_subscripts
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.module import SourceModule
@@ -85,7 +86,7 @@ def _shared(arguments: ast.arguments, module: SourceModule) -> Iterator[tuple[as
 def _changed(name: str, function: Function) -> ast.AST | None:
     """Where the default itself is changed, and not what the name holds by then."""
     for node in own_nodes(function.node):
-        read = _root(_receiver(node))
+        read = _changed_by(node)
         if isinstance(read, ast.Name) and read.id == name:
             place = (read.lineno, read.col_offset)
             bindings = function.bindings.reaching(name, place)
@@ -109,17 +110,16 @@ def _changed_later(name: str, function: Function) -> ast.AST | None:
     kept = {one for one in kept if len(owner.attributes.get(one, [])) == 1}
     for method in owner.methods.values() if kept else ():
         for node in own_nodes(method):
-            changed = _root(_receiver(node))
+            changed = _changed_by(node)
             if changed is not None and self_attribute(changed) in kept:
                 return node
     return None
 
 
-def _root(target: ast.expr | None) -> ast.expr | None:
-    """`totals` of `totals["loss"]`: what is in a table is left there with it."""
-    while isinstance(target, ast.Subscript):
-        target = target.value
-    return target
+def _changed_by(node: ast.AST) -> ast.expr | None:
+    """What a node changes; what is in a table is left there with it: `totals["loss"] += 1`."""
+    receiver = _receiver(node)
+    return None if receiver is None else without_subscripts(receiver)
 
 
 def _receiver(node: ast.AST) -> ast.expr | None:
@@ -128,10 +128,7 @@ def _receiver(node: ast.AST) -> ast.expr | None:
         method = node.func.attr
         in_place = method.endswith("_") and not method.endswith("__")
         return node.func.value if method in _CHANGING or in_place else None
-    if isinstance(node, ast.Assign):
-        cut = [one for one in node.targets if isinstance(one, ast.Subscript)]
-        return cut[0] if cut else None
-    if isinstance(node, ast.Delete):
+    if isinstance(node, ast.Assign | ast.Delete):
         cut = [one for one in node.targets if isinstance(one, ast.Subscript)]
         return cut[0] if cut else None
     return node.target if isinstance(node, ast.AugAssign) else None

@@ -13,6 +13,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, script_of
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
+from gptdoctor.source.literals import written_text
 from gptdoctor.source.loss_calls import losses_at
 from gptdoctor.source.value_ways import keyword, operation
 
@@ -215,8 +216,9 @@ def _name(value: ast.expr) -> str:
         elif isinstance(value, ast.Attribute):
             return value.attr
         elif isinstance(value, ast.Subscript):
-            if isinstance(value.slice, ast.Constant) and isinstance(value.slice.value, str):
-                return value.slice.value
+            key = written_text(value.slice)
+            if key is not None:
+                return key
             value = value.value
         else:
             return value.id if isinstance(value, ast.Name) else ""
