@@ -58,6 +58,8 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
     )
     if not hears:
         return with_cut(reading, first)
+    if own.classes:  # labels that are no tokens tell nothing of where tokens belong
+        return reading
     if own.labels and own.relabelled is not None:
         reading = replace(reading, moved_by_labels=first.distance(second))
     if reading.moved_by_labels and first.watch.roots and not first.logits_hear:

@@ -183,10 +183,14 @@ def _asking_for_loss(recipes: list[Recipe]) -> list[Recipe]:
 
 
 def _with_labels(model: nn.Module, trial: Trial, seed: int) -> Trial:
-    """The same call with labels, for a model that else gives less than it could, or refuses."""
+    """The same call with labels, for a model that else gives less than it could, or refuses.
+
+    At another than the usual shape labels [B, T] fit a classifier's scores [B, C] by chance.
+    """
+    by_chance = trial.runs and (trial.batch, trial.length) != SHAPES[0]
     refused = trial.error is None or isinstance(trial.error, AssertionError | ValueError)
     labels = next((slot.name for slot in trial.recipe.slots if slot.kind == "labels"), None)
-    if labels is None or not refused:
+    if labels is None or by_chance or not refused:
         return trial
     recipe = replace(trial.recipe, labels=labels)
     again = attempt(model, recipe, trial.batch, trial.length, seed)
@@ -211,7 +215,7 @@ def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:
     known = {
         slot.name: width
         for slot in recipe.slots
-        if slot.kind == "ids" and slot.name in recipe.forms and not slot.spread
+        if _may_be_looked_up(slot, recipe) and not slot.spread
         for width in [_vocabulary(model, recipe, slot.name, seed)]
         if width is not None
     }
@@ -234,6 +238,13 @@ def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:
         ids_sure=recipe.ids in known or fits or names_ids(recipe.ids),
         vocabularies=frozenset({below, recipe.ids_below, *(w for w in heads if w >= below)}),
     )
+
+
+def _may_be_looked_up(slot: Slot, recipe: Recipe) -> bool:
+    """Whether an input may be rows of an embedding: ids, and whatever else is whole numbers."""
+    form = recipe.forms.get(slot.name)
+    numbers = form is not None and form.shape == ("B", "T") and form.below is not None
+    return form is not None and (slot.kind == "ids" or (slot.kind == "other" and numbers))
 
 
 def _vocabulary(model: nn.Module, recipe: Recipe, name: str, seed: int) -> int | None:

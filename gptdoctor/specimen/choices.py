@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from gptdoctor.specimen.class_labels import CLASS_FORMS
 from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.roles import MODALITIES, Slot
 
@@ -71,7 +72,7 @@ def _choices(model: nn.Module, slot: Slot, ids_form: Form) -> tuple[Form, ...]:
     if slot.kind == "flag":
         return (Form(shape=None, constant=_FLAG_VALUES.get(slot.annotation)),)
     if slot.kind == "labels":
-        return (_NOTHING, ids_form)
+        return (_NOTHING, ids_form, *CLASS_FORMS)
     if slot.kind == "positions" and any(word in slot.name for word in ("start", "offset", "step")):
         return (Form(shape=None, constant=0),)
     return _CHOICES[slot.kind]

@@ -33,7 +33,7 @@ class Promised:
         return f"model.{self.method}({', '.join(given)})"
 
 
-# Masks by name: how they are made for a shape, and the code that makes them.
+# Masks and labels by name: how they are made for a shape, and the code that makes them.
 _FILLS: Mapping[str, tuple[Callable[[tuple[int, ...]], Tensor], str]] = {
     "ones": (lambda s: torch.ones(s, dtype=torch.long), "torch.ones(({}), dtype=torch.long)"),
     "true": (lambda s: torch.ones(s, dtype=torch.bool), "torch.ones(({}), dtype=torch.bool)"),
@@ -50,6 +50,10 @@ _FILLS: Mapping[str, tuple[Callable[[tuple[int, ...]], Tensor], str]] = {
         lambda s: torch.ones(s, dtype=torch.long).tril(),
         "torch.ones(({}), dtype=torch.long).tril()",
     ),
+    "classes": (  # two of them: not ids, which name no class
+        lambda s: torch.arange(math.prod(s)).view(s) % 2,
+        "torch.randint(2, ({}))",
+    ),
     "added": (lambda s: torch.full(s, -torch.inf).triu(1), "torch.full(({}), -torch.inf).triu(1)"),
 }
 
@@ -59,7 +63,7 @@ class Form:
     """What is given for one parameter: a tensor whose shape may name B, T and N, or a constant.
 
     `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "arange" or
-    names one of the masks below where the numbers are not to be random.  `wrap`: a class of the
+    names one of those above where the numbers are not to be random.  `wrap`: a class of the
     user's that holds the tensor.  `made_by`: what the model is to make instead.  `first`: the id
     that begins each row and is nowhere else, in the place of which a picture is put.
     """

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from gptdoctor.specimen.class_labels import CLASS_LABELS, ClassLabels
 from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
@@ -114,9 +115,38 @@ def own_losses(
         elif value is not None and (own.asked or own.promised):
             silent.setdefault(own.name, replace(own, heard=False))
     if not heard:
+        heard = _heard_of_classes(model, recipe, inputs, root)
+    if not heard:
         silent |= _silent_functions(model, recipe, inputs, root)
     found = (*heard.values(), *silent.values())
     return tuple(_with_conventions(own, model, recipe, root) for own in found)
+
+
+def _heard_of_classes(
+    model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any], root: str
+) -> dict[str, OwnLoss]:
+    """The losses that come of labels which are classes, the first form of each that is taken."""
+    found: dict[str, OwnLoss] = {}
+    for labels in () if recipe.time_first else CLASS_LABELS:
+        for own in _offers_of_classes(model, recipe, root, labels):
+            value = None if own.name in found else _value(model, own.run, inputs)
+            if value is not None and value.requires_grad:
+                found[own.name] = own
+    return found
+
+
+def _offers_of_classes(
+    model: nn.Module, recipe: Recipe, root: str, labels: ClassLabels
+) -> Iterator[OwnLoss]:
+    """The entry and the methods that might give a loss for labels of one such form."""
+    for name in label_parameters(recipe):
+        run = _entry_given(recipe, name, lambda inputs: labels.of(text_of(recipe, inputs)))
+        yield OwnLoss(name=name, run=run, labels=name, classes=labels.code)
+    for name, method in loss_methods(model, root):
+        for call in method_calls(name, method, recipe, labels) if name != recipe.entry else ():
+            if call.labelled:
+                run = partial(call.run, recipe)
+                yield OwnLoss(name=name, run=run, promised=promises_loss(name), classes=labels.code)
 
 
 def _silent_functions(
@@ -238,10 +268,20 @@ def _left_behind(recipe: Recipe) -> Loss:
 
 
 def _entry_with_labels(recipe: Recipe, labels: str, labels_of: LabelsOf = labels_for) -> Loss:
+    def made(inputs: Mapping[str, Any]) -> Tensor:
+        tokens = labels_of(labels, text_of(recipe, inputs))
+        return tokens.t().contiguous() if recipe.time_first else tokens.view_as(inputs[recipe.ids])
+
+    return _entry_given(recipe, labels, made)
+
+
+def _entry_given(
+    recipe: Recipe, labels: str, made: Callable[[Mapping[str, Any]], Tensor]
+) -> Loss:
+    """What the entry returns as its loss for labels that are `made` of the inputs."""
+
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-        made = labels_of(labels, text_of(recipe, inputs))
-        made = made.t().contiguous() if recipe.time_first else made.view_as(inputs[recipe.ids])
-        given = {**inputs, labels: made}
+        given = {**inputs, labels: made(inputs)}
         value = recipe.call(model, given).loss
         if value is None:
             raise ValueError(f"{recipe.entry} returned no loss for its {labels}")

@@ -116,8 +116,8 @@ def arrange(tensor: Tensor, layout: Layout) -> Tensor | None:
             return tensor[:, -length:]  # what stands before the text belongs to other inputs
         if tensor.dim() == 2 and tensor.shape[0] == batch * length:
             return _unflatten(tensor, layout)
-        if tensor.dim() == 2 and tensor.shape[0] == batch:
-            return tensor.unsqueeze(1)  # [B, V]
+        if tensor.dim() == 2 and tensor.shape[0] == batch and tensor.shape[1] != length:
+            return tensor.unsqueeze(1)  # [B, V], and no number for each token
     transposed = tensor.dim() == 3 and tensor.shape[1] in layout.vocabularies
     if transposed and tensor.shape[0] == batch and tensor.shape[2] == length:
         return tensor.transpose(1, 2)  # [B, V, T], as cross_entropy takes it

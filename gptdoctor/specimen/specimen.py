@@ -53,6 +53,8 @@ class OwnLoss:
     promised: bool = False  # by the name of a method that is given labels, or a batch of them
     # The call for `ids` and `labels`, as a test writes it; "": it has no short form.
     call: str = ""
+    # Code that makes its labels of `ids` where they are classes; "": they are tokens.
+    classes: str = ""
     # What the labels of each name stand for, as far as anything tells.
     conventions: Mapping[str, Convention] = field(default_factory=dict)
 

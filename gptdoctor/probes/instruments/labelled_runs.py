@@ -153,6 +153,8 @@ class Labeller:
         if recipe is not None:
             self._below = min(self._below, recipe.ids_below)
             widths |= recipe.vocabularies
+        if own.classes:
+            widths |= _scores(specimen)
         self._widths = frozenset(widths)
 
     def run(self, seed: int, change: Change | None = None) -> LabelledRun:
@@ -228,6 +230,12 @@ class Labeller:
         if rows is None or tokens is None or forces is None:
             return None
         return rows, tokens[..., 0], forces[..., 0]
+
+
+def _scores(specimen: Specimen) -> set[int]:
+    """The number of classes that a model without logits gives scores for."""
+    features = specimen.call(specimen.copy(), specimen.inputs()).features
+    return set() if features is None else {features.shape[-1]}
 
 
 def _heard(watch: LossWatch, loss: Tensor) -> list[_Pull]:
