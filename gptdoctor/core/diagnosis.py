@@ -38,6 +38,7 @@ class SpecimenFacts:
     loss: str = ""  # how the loss of its own is read from it, "" where the entry gives none
     loss_labels: str = ""  # the parameter that has to be given labels for that
     labels_are_next: bool = False  # the labels are the ids shifted by one, and not the ids
+    classes: str = ""  # code that makes its labels of `ids` where they are classes, no tokens
     own_lines: str = ""  # a statement on `model` with which it runs its class's own lines
 
 

@@ -36,6 +36,7 @@ def specimen_of(record: ModelRecord) -> SpecimenFacts | None:
         loss=construction.loss,
         loss_labels=construction.loss_labels,
         labels_are_next=construction.labels_are_next,
+        classes=construction.classes,
         own_lines=construction.own_lines,
     )
 

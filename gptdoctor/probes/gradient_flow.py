@@ -20,6 +20,7 @@ from gptdoctor.probes.instruments.in_place_writes import write_behind
 from gptdoctor.probes.instruments.learnt_numbers import learnt_numbers
 from gptdoctor.probes.instruments.lost_gradients import lost_gradients
 from gptdoctor.probes.instruments.lost_rows import dark_rows, lost_rows
+from gptdoctor.probes.instruments.no_grad_uses import with_no_grad_uses
 from gptdoctor.probes.instruments.own_experts import with_own_experts
 from gptdoctor.probes.instruments.requirements import require_known_call
 from gptdoctor.probes.instruments.unreached_stops import LAYERS, deeper, has_unreached
@@ -115,7 +116,8 @@ def _flow(specimen: Specimen) -> GradientFlow:
     if run.crash is None and _lacking(run):
         jittered = moved_run(specimen, batches=BATCHES)
     if run.cuts:
-        cuts = with_uses(specimen, tuple(Counterfactuals(specimen).of(run.cuts)))
+        cuts = tuple(Counterfactuals(specimen).of(run.cuts))
+        cuts = with_no_grad_uses(specimen, with_uses(specimen, cuts))
     parameters = _parameter_gradients(run, jittered)
     lacking = [one.name for one in parameters if one.state in ("none", "zero")]
     lost: tuple[LostGradient, ...] = ()

@@ -89,6 +89,8 @@ def descend(
         if not loss.requires_grad:
             break  # nothing that is trained has a part in it
         loss.backward()  # type: ignore[no-untyped-call]
+        if all(parameter.grad is None for parameter in adam.parameters):
+            break  # it is a leaf of its own: `torch.tensor(x, requires_grad=True)`
         adam.step()
         seconds.append(perf_counter() - before)
     finite = [loss for loss in losses if math.isfinite(loss)]

@@ -174,7 +174,10 @@ def _vectors(specimen: SpecimenFacts) -> Iterator[str]:
 
 def _labels_of(specimen: SpecimenFacts) -> Iterator[str]:
     yield "def labels_of(ids):"
-    if specimen.labels_are_next:
+    if specimen.classes:
+        yield '    """A class for each row or each token of ids [B, T]: two of them, in turn."""'
+        yield f"    return {specimen.classes}"
+    elif specimen.labels_are_next:
         yield '    """The token after each one, which is what the model wants for labels."""'
         yield "    return ids.roll(-1, dims=1)"
     else:

@@ -110,6 +110,7 @@ def _specimen(node: Node) -> SpecimenFacts:
         loss=node.text("loss", ""),
         loss_labels=node.text("loss_labels", ""),
         labels_are_next=node.flag("labels_are_next", False),
+        classes=node.text("classes", ""),
         own_lines=node.text("own_lines", ""),
     )
 

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import ast
 import linecache
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from types import FrameType
+from typing import TypeVar
+
+Place = TypeVar("Place")  # whatever names an argument
 
 _FLIPPED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Eq: ast.NotEq,
@@ -136,3 +140,34 @@ def _called(test: ast.Call, wanted: bool) -> Iterator[Demand]:
         yield from (demand for each in arguments for demand in _demands(each, True))
     elif name == "all" and isinstance(arguments[0], ast.List | ast.Tuple):
         yield from (demand for each in arguments[0].elts for demand in _demands(each, True))
+
+
+def holds(kind: str, left: int, right: int) -> bool | None:
+    """Whether a comparison of this kind holds; None: it is no comparison."""
+    if kind == "multiple":
+        return right != 0 and left % right == 0
+    known = {"above": left > right, "at least": left >= right, "equal": left == right}
+    return known.get(kind)
+
+
+def numbers(
+    kind: str, left: int, right: int, place: Place, other: Place
+) -> Iterator[tuple[Place, int]]:
+    """Numbers that would satisfy a comparison, each with the argument to be given it.
+
+    What is to be less is made less before what is to be more is made more: small is cheap.
+    """
+    if kind == "multiple":
+        if math.gcd(left, right) > 1:
+            yield other, math.gcd(left, right)
+        yield place, right * max(1, left // right)
+        yield other, left
+    elif kind == "equal":
+        yield other, left
+        yield place, right
+    elif kind == "above":
+        yield other, left // 2
+        yield place, 2 * right if right > 0 else 1
+    elif kind == "at least":
+        yield other, left
+        yield place, right

@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-import math
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +18,8 @@ from typing import Any
 
 from torch import nn
 
-from gptdoctor.specimen.demands import Demand, demands_of
+from gptdoctor.specimen.demands import Demand, demands_of, holds, numbers
+from gptdoctor.specimen.misjudged import misjudged, other_kind
 from gptdoctor.specimen.values import Written, literal
 
 _Made = Callable[..., Any]
@@ -66,6 +66,9 @@ class Lessons:
     def learn(self, error: BaseException) -> bool:
         """Take the lesson of a refusal; False where it teaches nothing new."""
         frames = list(walk_tb(error.__traceback__))[::-1]  # innermost first
+        return self._learn_refusal(error, frames) or self._learn_kind(error, frames)
+
+    def _learn_refusal(self, error: BaseException, frames: list[tuple[FrameType, int]]) -> bool:
         key = missing_key(error)
         if key is not None:
             return self._learn_key(key, frames)
@@ -82,6 +85,19 @@ class Lessons:
             checked = any(self._satisfy(demand, frame, frames) for demand in wanted)
             return checked or self._learn_named(str(error), frames)
         return False
+
+    def _learn_kind(self, error: BaseException, frames: list[tuple[FrameType, int]]) -> bool:
+        """Give a list or a tensor for a number that the code takes for one."""
+        place = misjudged(error, frames, self.given)
+        if place is None:
+            return False
+        self.guessed = True  # whatever is given in its place
+        other = other_kind(error, self.given[place[0]][place[1]])
+        known = self.values.get(place)
+        if other is None or (known is not None and known.code == other.code):
+            return False
+        self.values[place] = other
+        return True
 
     def lacks(self, error: BaseException) -> bool:
         """Whether a part whose class we chose may lack what the code wants of it."""
@@ -143,9 +159,9 @@ class Lessons:
             return self._set(place, demand.kind == "true")
         if not all(isinstance(each, int) for each in (left, right)):
             return False
-        return _holds(demand.kind, left, right) is False and any(
+        return holds(demand.kind, left, right) is False and any(
             where is not None and 0 < number <= _LARGEST and self._set(where, number)
-            for where, number in _numbers(demand.kind, left, right, place, other)
+            for where, number in numbers(demand.kind, left, right, place, other)
         )
 
     def _place(
@@ -264,36 +280,3 @@ def _kinds(value: Any) -> tuple[type, ...]:
     """The classes that the second argument of `isinstance` names."""
     several = value if isinstance(value, tuple) else (value,)
     return tuple(each for each in several if isinstance(each, type))
-
-
-def _holds(kind: str, left: int, right: int) -> bool | None:
-    if kind == "multiple":
-        return right != 0 and left % right == 0
-    known = {"above": left > right, "at least": left >= right, "equal": left == right}
-    return known.get(kind)
-
-
-_Place = tuple[_Made, str] | None
-
-
-def _numbers(
-    kind: str, left: int, right: int, place: _Place, other: _Place
-) -> Iterator[tuple[_Place, int]]:
-    """Numbers that would satisfy a comparison, each with the argument to be given it.
-
-    What is to be less is made less before what is to be more is made more: small is cheap.
-    """
-    if kind == "multiple":
-        if math.gcd(left, right) > 1:
-            yield other, math.gcd(left, right)
-        yield place, right * max(1, left // right)
-        yield other, left
-    elif kind == "equal":
-        yield other, left
-        yield place, right
-    elif kind == "above":
-        yield other, left // 2
-        yield place, 2 * right if right > 0 else 1
-    elif kind == "at least":
-        yield other, left
-        yield place, right

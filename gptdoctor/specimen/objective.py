@@ -275,9 +275,7 @@ def _entry_with_labels(recipe: Recipe, labels: str, labels_of: LabelsOf = labels
     return _entry_given(recipe, labels, made)
 
 
-def _entry_given(
-    recipe: Recipe, labels: str, made: Callable[[Mapping[str, Any]], Tensor]
-) -> Loss:
+def _entry_given(recipe: Recipe, labels: str, made: Callable[[Mapping[str, Any]], Tensor]) -> Loss:
     """What the entry returns as its loss for labels that are `made` of the inputs."""
 
     def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from gptdoctor.specimen.called import Called
+from gptdoctor.specimen.class_labels import CLASS_LABELS
 from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.failures import FAILURES
+from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.labels import labels_for, names_next, text_of
 from gptdoctor.specimen.objective import label_parameters
 from gptdoctor.specimen.outputs import Layout, Path, features_at, logits_in, loss_at
+from gptdoctor.specimen.specimen import OwnLoss
 
 OUTPUT = "output"  # the name of what the call returned
 _TIME_FIRST = ".transpose(0, 1)"
 
 
 def readings(best: Called) -> dict[str, Any]:
-    """The fields `logits`, `vectors`, `loss`, `loss_labels` and `labels_are_next`."""
+    """The fields that say how logits and a loss are read, and which labels it wants."""
     trial, model = best.trial, best.instance.model
     if trial is None or trial.outputs is None or model is None:
         return {}
@@ -35,15 +39,25 @@ def readings(best: Called) -> dict[str, Any]:
     if own is None or recipe.time_first:  # labels that are turned as well have no short code
         return found
     labels = own.labels
-    if labels:
-        inputs[labels] = labels_for(labels, text_of(recipe, inputs)).view_as(inputs[recipe.ids])
+    given = labelled(own, recipe, inputs) if labels else inputs
     try:
         with torch.no_grad():
-            raw = recipe.run(duplicate_to_train(model), inputs)
+            raw = recipe.run(duplicate_to_train(model), given)
     except FAILURES:
         return found
     loss = {"loss": loss_code(raw, layout), "loss_labels": labels}
-    return found | loss | {"labels_are_next": names_next(labels)}
+    told = {"classes": own.classes} if own.classes else {"labels_are_next": names_next(labels)}
+    return found | loss | told
+
+
+def labelled(own: OwnLoss, recipe: Recipe, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of the entry with the labels that its loss wants."""
+    text = text_of(recipe, inputs)
+    if own.classes:
+        made = next(one for one in CLASS_LABELS if one.code == own.classes).of(text)
+    else:
+        made = labels_for(own.labels, text).view_as(inputs[recipe.ids])
+    return {**inputs, own.labels: made}
 
 
 def logits_code(raw: Any, layout: Layout) -> str:

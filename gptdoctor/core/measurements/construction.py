@@ -70,6 +70,7 @@ class Construction(Measurement):
     loss: str = ""  # how the loss of its own is read from it, "" where the entry gives none
     loss_labels: str = ""  # the parameter that has to be given labels for that
     labels_are_next: bool = False  # the labels are the ids shifted by one, and not the ids
+    classes: str = ""  # code that makes its labels of `ids` where they are classes, no tokens
     # A statement on `model` with which it runs the class's own lines; "": it does by itself.
     own_lines: str = ""
     read: tuple[str, ...] = ()  # the user's tests that were asked how it is built, by path

@@ -36,8 +36,9 @@ class GradientCut:
     # Each parameter that works here does the same work with gradients in the same pass: rounds of
     # a loop of which the last ones alone are trained through.
     repeated: bool = False
-    # Of a detach that changes gradients, what its value is for: "straight-through", "target",
-    # "statistic", "side", "kept"; "": it goes on as data.  None: not looked at.
+    # Of what changes gradients and takes none away, what its value is for: "straight-through",
+    # "target", "statistic", "side", "kept", "weight" (of a loss); "": it goes on as data.  None:
+    # not looked at.
     use: str | None = None
     code: str = ""  # the text of the line, with the comments above it
     build: str = ""  # a deeper instance that comes to this place; "": the specimen does

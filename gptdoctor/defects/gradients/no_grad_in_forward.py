@@ -39,9 +39,15 @@ from gptdoctor.source.project import Project
 
 CODE = "GD101"
 PROBE = "gradient-flow"
-# Two runs in float32 differ by up to 3.3e-7 of the largest value; a gradient that is really
-# missing changes its parameter by far more than 1e-5.
+# Two runs in float32 differ by up to 3.3e-7 of the largest value; a missing gradient by far more.
 LEAST_CHANGE = 1e-5
+# What is made without gradients on purpose.
+_MEANT = {
+    "weight": "what it makes weighs the loss, which trains the same parameters",
+    "target": "what it makes is what something else is drawn to",
+    "repeated": "all that works in it is trained where it works again with gradients",
+    "": "a comment says that it is meant",
+}
 INTENT = re.compile(
     r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|(not|n't|never) (be )?train\w*)", re.I
 )
@@ -98,9 +104,10 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         return
     if training.is_entry(function) or result_used(function, training, gradients):
         kept.append(result)
-    lost = training.own_origins(_joined(kept), function)
+    joined = _joined(kept)
+    lost = training.own_origins(joined, function)
     if not learned(lost):  # only then does it matter what training brings in
-        lost = training.origins(_joined(kept), function)
+        lost = training.origins(joined, function)
     if learned(lost) or arguments(lost):
         yield _suspicion(switch, lost, (), visit)
 
@@ -190,12 +197,13 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
     changed = cut.parameters_changed if cut.largest_change > LEAST_CHANGE else 0
     gained = len(cut.parameters_gained)
-    harmful = bool(gained or (changed and not cut.repeated))
+    meant = cut.repeated or bool(cut.use) or INTENT.search(cut.code) is not None
+    harmful = bool(gained or (changed and not meant))
     without = f"{gained} parameters get no gradient because of it" if gained else ""
     wrong = f"{changed} get a wrong one" if changed else ""
     told = " and ".join(filter(None, (without, wrong))) or "no gradient changes when it is left out"
-    if cut.repeated and not gained and changed:
-        told = "all that works in it is trained where it works again with gradients"
+    if changed and not harmful:
+        told = _MEANT["repeated" if cut.repeated else cut.use or ""]
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED if harmful else Status.REFUTED,

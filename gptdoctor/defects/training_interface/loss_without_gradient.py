@@ -142,7 +142,9 @@ def _test(values: Mapping[str, Value]) -> str:
     return value and (
         f"{given(value)}"
         f"found = {value}\n"
-        "assert found is not None and found.requires_grad, (\n"
+        "if found is not None and found.requires_grad:\n"
+        "    found.backward()\n"
+        "assert any(one.grad is not None for one in model.parameters()), (\n"
         '    f"no parameter hears of the loss {found}"\n'
         ")\n"
     )

@@ -23,7 +23,7 @@ _FOLLOWED = frozenset({"detach", "tolist"})
 _SUMS = frozenset({"add", "add_", "sub", "sub_", "rsub", "__rsub__", "__radd__"})
 _DIFFERENCES = frozenset({"sub", "sub_", "rsub", "__rsub__"})
 # What changes the form of a tensor, or its kind, and not what it says.
-_SAME = frozenset(
+SAME = frozenset(
     {
         *("view", "reshape", "flatten", "unflatten", "expand", "expand_as", "unsqueeze", "squeeze"),
         *("transpose", "permute", "contiguous", "clone", "to", "float", "type_as", "view_as"),
@@ -38,7 +38,7 @@ _STATISTICS = frozenset(
 )
 _DIVISIONS = frozenset({"div", "div_", "__rtruediv__", "true_divide", "reciprocal", "rsqrt"})
 _DISTANCES = frozenset({"pow", "square", "abs", "norm", "__pow__", "mul"})
-_LOSS = re.compile(r"loss|kl_div|entropy|cosine_similarity|cdist|distance")
+LOSS = re.compile(r"loss|kl_div|entropy|cosine_similarity|cdist|distance")
 _ONLOOKERS = re.compile(
     r"(^|[._])(router|gate|gating|score|scorer|aux\w*|mtp|value|critic|probe|confidence|halt\w*|"
     r"exit|predictor|classifier|reward)([._]|$)",
@@ -84,7 +84,7 @@ def uses_of(specimen: Specimen, places: Iterable[tuple[str, int]]) -> dict[tuple
         return {}
     finally:
         torch._C._set_grad_enabled(True)
-    uses, found = _Uses(trace), dict[tuple[str, int], list[Step]]()
+    uses, found = Uses(trace), dict[tuple[str, int], list[Step]]()
     for step in trace.steps:
         place = place_of(step.line, specimen.root) if step.operation in DETACHING else None
         key = ("", 0) if place is None else (place.path, place.line or 0)
@@ -113,14 +113,14 @@ def _behind_logits(
     return seen
 
 
-def _origin(step: Step) -> Step:
+def origin(step: Step) -> Step:
     """The step that made a value, before its form was changed."""
-    while step.operation in _SAME and step.parents:
+    while step.operation in SAME and step.parents:
         step = step.parents[0]
     return step
 
 
-class _Uses:
+class Uses:
     """The operations of one pass, each with those that take its result."""
 
     def __init__(self, trace: GradientTrace) -> None:
@@ -142,12 +142,12 @@ class _Uses:
         return "side" if main is not None and not any(id(each) in main for each in steps) else ""
 
     def _of(self, step: Step) -> str:
-        source, users = _origin(step.parents[0]), list(self._users(step))
+        source, users = origin(step.parents[0]), list(self._users(step))
         if not users:
             return "" if self._leaves(step) else "kept"
         if source.operation in _DIFFERENCES or any(self._meets(one, source) for one in users):
             return "straight-through"
-        if any(self._is_distance(one) for one in users):
+        if any(self.is_distance(one) for one in users):
             return "target"
         if source.operation in _STATISTICS or all(_scales(one, step) for one in users):
             return "statistic"
@@ -156,7 +156,7 @@ class _Uses:
     def _users(self, step: Step) -> Iterator[Step]:
         """The operations that take a value, changes of form looked through."""
         for one in self._following.get(id(step), ()):
-            if one.operation in _SAME:
+            if one.operation in SAME:
                 yield from self._users(one)
             else:
                 yield one
@@ -168,7 +168,7 @@ class _Uses:
         """
         following = self._following.get(id(step), ())
         here = id(step) in self._left and not following
-        return here or any(one.operation in _SAME and self._leaves(one) for one in following)
+        return here or any(one.operation in SAME and self._leaves(one) for one in following)
 
     def _meets(self, user: Step, source: Step) -> bool:
         """Whether what was detached is summed up with the very value that it comes from."""
@@ -176,10 +176,11 @@ class _Uses:
             return False
         sums = [user, *(one for one in self._users(user) if one.operation in _SUMS)]
         operands = (parent for one in sums for parent in one.parents if parent.live)
-        return any(_origin(parent) is source for parent in operands)
+        return any(origin(parent) is source for parent in operands)
 
-    def _is_distance(self, user: Step) -> bool:
-        if _LOSS.search(user.operation):
+    def is_distance(self, user: Step) -> bool:
+        """Whether an operation compares what it is given."""
+        if LOSS.search(user.operation):
             return True
         after = self._users(user)
         return user.operation in _DIFFERENCES and any(one.operation in _DISTANCES for one in after)
@@ -196,4 +197,4 @@ def _scales(user: Step, step: Step) -> bool:
     if user.operation in _STATISTICS:
         return True
     first = user.parents[0] if user.parents else step
-    return user.operation in _DIVISIONS and _origin(first) is not step
+    return user.operation in _DIVISIONS and origin(first) is not step

@@ -49,8 +49,17 @@ def end_run(draws: KnownDraws, method: Method) -> EndRun | None:
         return _told(method, goes_on=False)
     second = both[1].tolist()
     # What does not fill it up is its own text, and three tokens of that are due.
-    told = _told(method, goes_on=False, rows_cut=end not in second and second.count(text) < 3)
+    cut = end not in second and second.count(text) < 3
+    if cut and not _writes_rows(draws, method, end, text):
+        return _told(method, goes_on=False)
+    told = _told(method, goes_on=False, rows_cut=cut)
     return _for_a_test(told, draws, method, _TWO_ROWS, script, (end, text, after))
+
+
+def _writes_rows(draws: KnownDraws, method: Method, end: int, text: int) -> bool:
+    """Whether a method goes on with two rows where neither ends: some take the first one alone."""
+    both = _first(draws, method, _TWO_ROWS, ((text, text),), end)
+    return both is not None and len(both) == 2
 
 
 def _told(method: Method, *, goes_on: bool, rows_cut: bool = False) -> EndRun:
