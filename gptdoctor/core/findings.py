@@ -103,6 +103,11 @@ class Suspicion:
     # All lines that belong to the place (a decorated function's body, a with block): when one
     # of them was run, the place was run.  (first, last), 1-based, inclusive.
     extent: tuple[int, int]
+    # Lines elsewhere in the file at which a run shows the same: where a layer is called that the
+    # text shows to be made wrong.
+    also_at: frozenset[int] = frozenset()
+    # False: it rests on code that no model runs as well, such as a data set.
+    refutable: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -111,11 +111,13 @@ def _evidence(defect: Defect, suspicion: Suspicion, one: Judged) -> Evidence:
 def _meets(suspicion: Suspicion, conviction: Conviction, record: ModelRecord) -> bool:
     """Whether both speak of the same thing: rule, and function or class, and line where known.
 
-    A refutation must have run the very place.
+    A refutation must have run the very place, and all that the suspicion rests on.
     """
     if conviction.rule != suspicion.rule:
         return False
-    if conviction.status is Status.REFUTED and not _ran(suspicion, conviction.probe, record):
+    if conviction.status is Status.REFUTED and not (
+        suspicion.refutable and _ran(suspicion, conviction.probe, record)
+    ):
         return False
     place = conviction.place
     if place is None:
@@ -131,7 +133,7 @@ def _meets(suspicion: Suspicion, conviction: Conviction, record: ModelRecord) ->
 
 def _in_extent(suspicion: Suspicion, line: int) -> bool:
     first, last = suspicion.extent
-    return suspicion.location.covers(line) or first <= line <= last
+    return suspicion.location.covers(line) or first <= line <= last or line in suspicion.also_at
 
 
 def _same_symbol(suspected: str, measured: str) -> bool:

@@ -10,6 +10,13 @@ from gptdoctor.source.laid_out import laid_out
 
 # The function that these statements measure with, as `Proof.measures` names it.
 MEASURE = "probes.gradient_flow:gradient_state"
+# What is made without gradients on purpose.
+MEANT = {
+    "weight": "what it makes weighs the loss, which trains the same parameters",
+    "target": "what it makes is what something else is drawn to",
+    "repeated": "all that works in it is trained where it works again with gradients",
+    "": "a comment says that it is meant",
+}
 
 
 def lost_gradients_test(names: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gptdoctor.core.findings import Suspicion
 from gptdoctor.source.flow_functions import Function
@@ -50,9 +51,13 @@ def border_suspicion(rule: str, use: Use, message: str) -> Suspicion:
 
 def use_suspicion(rule: str, use: Use, message: str) -> Suspicion:
     """The suspicion at the place where a mask meets the scores."""
-    border = use.mask.border
-    near = border is not None and use.mask.drawn_in == use.function
-    return suspicion(rule, use.node, use.function, message, [border] if border and near else [])
+    border, drawn = use.mask.border, use.mask.drawn_in
+    if border is None or drawn is None or drawn.module is not use.function.module:
+        return suspicion(rule, use.node, use.function, message)
+    if drawn == use.function:
+        return suspicion(rule, use.node, use.function, message, [border])
+    elsewhere = frozenset({border.lineno})  # in a helper, where a run sees the mask made
+    return replace(suspicion(rule, use.node, use.function, message), also_at=elsewhere)
 
 
 def suspicion(

@@ -20,6 +20,7 @@ from gptdoctor.specimen.hints import (
 )
 from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, from_dictionary, value_for
 from gptdoctor.specimen.lessons import Lessons
+from gptdoctor.specimen.misjudged import OF_TENSORS, word_vectors
 from gptdoctor.specimen.module_sizes import Change, changes
 from gptdoctor.specimen.presets import smallest_preset
 from gptdoctor.specimen.reads import (
@@ -285,13 +286,15 @@ class Maker:
         if is_table(name):
             return self.instance(nn.Embedding, 1)
         reads = reads_of(name, self._classes())
+        if required and reads.keys and reads.keys.keys() <= OF_TENSORS:
+            self.lessons.guessed = True
+            return word_vectors()
         # What holds all sizes has several; one key of what may be left out is a layer's weight.
         if name not in CONFIG_NAMES and len(reads.keys) < (1 if required else 2):
             return None
-        if not reads.subscripted:
-            known = config_class(reads, self._modules())
-            if known is not None:
-                return self.instance(known, 1)
+        known = None if reads.subscripted else config_class(reads, self._modules())
+        if known is not None:
+            return self.instance(known, 1)
         if not reads.keys and not required:
             return None
         return from_dictionary(reads, self._modules(), self.lessons, self.variant)

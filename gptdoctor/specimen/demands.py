@@ -53,11 +53,19 @@ def demands_of(frame: FrameType, line: int) -> tuple[Demand, ...]:
 
 
 @cache
+def parsed(text: str) -> ast.Module | None:
+    """The tree of a file of the user's; None where it is no Python."""
+    try:
+        return ast.parse(text)
+    except (SyntaxError, ValueError):
+        return None
+
+
+@cache
 def _check_at(text: str, line: int) -> tuple[ast.expr, bool] | None:
     """The condition that the statement at `line` checks, and what it should have been."""
-    try:
-        tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    tree = parsed(text)
+    if tree is None:
         return None
     found: tuple[ast.expr, bool] | None = None
     for node in ast.walk(tree):  # outer before inner

@@ -229,6 +229,10 @@ out[:, 0] = False
 z = s.masked_fill(out, -torch.inf).gather(-1, i.argsort(-1))
 new = torch.multinomial(z.softmax(-1), 1)"""
 HEALTHY = {
+    "the first row alone": method(
+        RIGHT + "\nif new[0].item() == eos: break\nidx, new = idx[:1], new[:1]",
+        "temperature=1.0, eos=0",
+    ),
     "multinomial": method(RIGHT),
     **{
         f"one in {share} of the tokens": method(

@@ -309,3 +309,52 @@ def test_a_branch_for_layers_that_the_specimen_lacks(
     assert len(cut.parameters_gained) == gained
     assert "n_layers=6" in cut.build
     assert cut.of_parameters == 3 + 2 * 6
+
+
+WEIGHED = """
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim):
+        super().__init__()
+        self.e, self.out = nn.Embedding(vocab_size, dim), nn.Linear(dim, vocab_size)
+        self.f, self.g = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(self, idx, targets=None):
+        x = self.e(idx)
+        logits = self.out(x + self.f(x))
+        if targets is None:
+            return logits
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none")
+        with torch.no_grad():
+            {}
+"""
+USES = {
+    "a-focal-weight": (
+        "focal = 1 - loss.neg().exp()\n        return (focal * loss).mean()",
+        "weight",
+    ),
+    "a-weight-of-log-shares": (
+        "sure = logits.softmax(-1).amax(-1)\n"
+        "        picked = logits.log_softmax(-1).gather(-1, targets[..., None]).squeeze(-1)\n"
+        "        return -(picked * sure).mean()",
+        "weight",
+    ),
+    "a-goal": (
+        "aim = x.tanh()\n        return loss.mean() + F.mse_loss(x, aim + 1)",
+        "target",
+    ),
+    "data": (
+        "y = x.tanh()\n"
+        "        again = self.out(x + y)\n"
+        "        return F.cross_entropy(again.flatten(0, 1), targets.flatten()) + loss.mean()",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("form", USES)
+def test_what_is_made_without_gradients_is_told_by_its_use(tmp_path: Path, form: str) -> None:
+    """A weight of a loss, or a goal, is why no_grad is there; data is what is lost."""
+    work, use = USES[form]
+    cut = only_cut(PROBE.measure(specimen(tmp_path, WEIGHED.format(work))))
+    assert cut.parameters_changed
+    assert (cut.parameters_gained, cut.use) == ((), use)

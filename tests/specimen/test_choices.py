@@ -59,7 +59,7 @@ SWITCH = """
     ("text", "written"),
     [
         (STATE, "hidden=model.init_hidden(batch_size=3)"),
-        (SEGMENTS, "segment_info=torch.randint(2, (3, 7))"),
+        (SEGMENTS, "segment_info=torch.randint(3, (3, 7))"),
         (TYPED_MASK, "attention_mask=Mask(torch.ones((3, 7), dtype=torch.bool))"),
         (NUMBERS, "x_num=torch.randn(3, 7)"),
     ],

@@ -33,12 +33,13 @@ class ModeUse:
     restores_unchanged: bool = False
     switches: tuple[ModeSwitch, ...] = ()
 
-    def switch(self, training: bool) -> Place | None:
-        """Where the mode was last asked for."""
+    def switch(self, training: bool, *, first: bool = False) -> Place | None:
+        """Where the mode was last asked for, or at `first`."""
         found = [one for one in self.switches if one.training is training]
         if not found:
             return None
-        return Place(path=found[-1].path, symbol=found[-1].symbol, line=found[-1].line)
+        one = found[0 if first else -1]
+        return Place(path=one.path, symbol=one.symbol, line=one.line)
 
 
 @dataclass(frozen=True, kw_only=True)

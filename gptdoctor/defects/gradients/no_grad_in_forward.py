@@ -33,21 +33,19 @@ from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.flow_weighed import weighed
 from gptdoctor.source.kept import kept
-from gptdoctor.source.lost_gradients import MEASURE, enumerated, lost_gradients_test, made_deeper
+from gptdoctor.source.lost_gradients import (
+    MEANT,
+    MEASURE,
+    enumerated,
+    lost_gradients_test,
+    made_deeper,
+)
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
 CODE = "GD101"
 PROBE = "gradient-flow"
-# Two runs in float32 differ by up to 3.3e-7 of the largest value; a missing gradient by far more.
-LEAST_CHANGE = 1e-5
-# What is made without gradients on purpose.
-_MEANT = {
-    "weight": "what it makes weighs the loss, which trains the same parameters",
-    "target": "what it makes is what something else is drawn to",
-    "repeated": "all that works in it is trained where it works again with gradients",
-    "": "a comment says that it is meant",
-}
+LEAST_CHANGE = 1e-5  # two runs in float32 differ by up to 3.3e-7 of the largest value
 INTENT = re.compile(
     r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|(not|n't|never) (be )?train\w*)", re.I
 )
@@ -199,11 +197,11 @@ def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
     gained = len(cut.parameters_gained)
     meant = cut.repeated or bool(cut.use) or INTENT.search(cut.code) is not None
     harmful = bool(gained or (changed and not meant))
-    without = f"{gained} parameters get no gradient because of it" if gained else ""
-    wrong = f"{changed} get a wrong one" if changed else ""
-    told = " and ".join(filter(None, (without, wrong))) or "no gradient changes when it is left out"
+    parts = [f"{gained} parameters get no gradient because of it"] if gained else []
+    parts += [f"{changed} get a wrong one"] if changed else []
+    told = " and ".join(parts) or "no gradient changes when it is left out"
     if changed and not harmful:
-        told = _MEANT["repeated" if cut.repeated else cut.use or ""]
+        told = MEANT["repeated" if cut.repeated else cut.use or ""]
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED if harmful else Status.REFUTED,

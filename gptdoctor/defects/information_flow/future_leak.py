@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.batch_isolation import BatchIsolation
@@ -13,9 +14,10 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.layer_calls import kept_as
+from gptdoctor.source.layer_calls import calls_of, kept_as
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.leaking_layers import (
     POOLING,
@@ -74,7 +76,7 @@ def see_convolution(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             f"`{text_of(node)}` is padded alike on both sides: a position sees half a kernel of "
             "tokens that come after it"
         )
-        yield suspicion(CODE, node, flow, told)
+        yield _of_layer(node, flow, owner, told, visit)
 
 
 def see_recurrence(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -87,7 +89,17 @@ def see_recurrence(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             f"`{text_of(node.func)}` reads the text backwards as well: a position sees the very "
             "token that it is to tell"
         )
-        yield suspicion(CODE, node, flow, told)
+        yield _of_layer(node, flow, owner, told, visit)
+
+
+def _of_layer(
+    made: ast.Call, function: Function, owner: ClassInfo, told: str, visit: Visit
+) -> Suspicion:
+    """The suspicion where a layer is made; a run shows it where the layer is called."""
+    name = kept_as(visit.parents, function)
+    called = calls_of(visit.project, owner, name) if name is not None else ()
+    lines = frozenset(call.lineno for call, _ in called)
+    return replace(suspicion(CODE, made, function, told), also_at=lines)
 
 
 def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:

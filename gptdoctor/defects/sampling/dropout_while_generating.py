@@ -169,7 +169,8 @@ def _conviction(method: GeneratedMethod, mode: ModeUse) -> Conviction:
         rule=CODE,
         status=Status.CONFIRMED if sick else Status.REFUTED,
         probe=PROBE,
-        place=(mode.switch(training=True) if sick else None) or method.place,
+        # The last may be what puts the mode back behind the loop.
+        place=(mode.switch(training=True, first=True) if sick else None) or method.place,
         message=f"`{method.symbol}` {told}",
         values={
             "training_inside": mode.trained_inside,

@@ -17,10 +17,12 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.given_scores import Given, scores_given
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import given, loss_of
+from gptdoctor.source.model_calls import helper_called
 
 CODE = "GD604"
 PROBE = "labels"
@@ -52,7 +54,15 @@ def _suspicion(loss: LossCall, found: Given) -> Suspicion:
         ),
         details={"softmax": text},
         extent=(first, last),
+        also_at=_lines_of(made, home) if home.module is loss.function.module else frozenset(),
     )
+
+
+def _lines_of(made: ast.expr, function: Function) -> frozenset[int]:
+    """Where a run may see the softmax: the lines of what makes it, those of a helper included."""
+    helper = helper_called(made, function) if isinstance(made, ast.Call) else None
+    inside = () if helper is None else range(helper.lineno, (helper.end_lineno or 0) + 1)
+    return frozenset({made.lineno, *inside})
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

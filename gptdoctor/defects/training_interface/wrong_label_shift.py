@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 from gptdoctor.core.findings import (
     Conviction,
@@ -41,7 +42,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         given = _given(paired, loss, visit)
         if given is not None and given.ahead + paired.offset != 1:
             place = paired.place if given.ahead else given.place
-            yield _suspicion(paired, loss, paired.offset + given.ahead, place)
+            found = _suspicion(paired, loss, paired.offset + given.ahead, place)
+            # The model alone is right: with what it is given it is not.
+            yield replace(found, refutable=False)
 
 
 def _is_wrong(paired: Pairing, loss: LossCall, visit: Visit) -> bool:
@@ -118,8 +121,6 @@ def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Convicti
         right = right_offsets(reading)
         if reading.offset is not None and right and reading.targets:
             wrong = reading.offset not in right
-            if not wrong and reading.convention == "open" and not _by_mark(reading):
-                continue  # right for some labels: the text may show those of a data set
             yield _conviction(reading, record, Status.CONFIRMED if wrong else Status.REFUTED)
 
 

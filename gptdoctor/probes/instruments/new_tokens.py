@@ -41,7 +41,8 @@ def _returned(result: Any, prompt: Tensor) -> Tensor | None:
         return None
     if found.dim() == 0 or found.numel() == rows:
         return found.reshape(-1, 1)
-    found = found.reshape(rows, -1) if found.numel() % rows == 0 else found.reshape(1, -1)
+    by_rows = found.numel() % rows == 0 and not (found.dim() == 2 and len(found) == 1)
+    found = found.reshape(rows if by_rows else 1, -1)  # a method may go on with its first row
     length = prompt.shape[-1]
     given = prompt.reshape(rows, -1)[0]
     continued = found.shape[1] >= length and torch.equal(found[0, :length], given.to(found))
