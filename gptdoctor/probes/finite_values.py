@@ -21,6 +21,7 @@ from gptdoctor.probes.instruments.backward_watch import BackwardWatch, spoiler
 from gptdoctor.probes.instruments.definitions import made_at
 from gptdoctor.probes.instruments.fill_watch import filled_in
 from gptdoctor.probes.instruments.forward_spoiler import FiniteWatch
+from gptdoctor.probes.instruments.nan_layers import NanLayers
 from gptdoctor.probes.instruments.operation_log import Operation
 from gptdoctor.probes.instruments.requirements import require_forward
 from gptdoctor.probes.instruments.uninitialised import uninitialised
@@ -67,10 +68,13 @@ class _Case:
     """One way to run the model."""
 
     precision: str
-    moved: bool
+    moved: bool = False
+    evaluating: bool = False
 
     def model(self, specimen: Specimen) -> nn.Module:
         model = specimen.copy()
+        if self.evaluating:
+            return model.eval()
         return moved(model, specimen.seed) if self.moved else model
 
     def context(self, model: nn.Module) -> AbstractContextManager[object]:
@@ -105,6 +109,8 @@ def _not_finite(specimen: Specimen, model: nn.Module, case: _Case) -> tuple[str,
     spoiled = not_finite({name: each.detach() for name, each in parameters.items()})
     if spoiled:
         return "weights", spoiled
+    if case.evaluating:
+        return ("outputs" if _evaluates_to_nothing(specimen, model) else ""), ()
     loss = _loss(specimen, model, case)
     if not_finite({"loss": loss.detach()}):
         return "loss", ()
@@ -112,6 +118,17 @@ def _not_finite(specimen: Specimen, model: nn.Module, case: _Case) -> tuple[str,
         loss.backward()  # type: ignore[no-untyped-call]
     spoiled = not_finite({name: each.grad for name, each in parameters.items()})
     return ("gradients", spoiled) if spoiled else ("", ())
+
+
+def _evaluates_to_nothing(specimen: Specimen, model: nn.Module) -> bool:
+    """Whether outputs of a model that evaluates are NaN; an infinity may shut out a token."""
+    inputs = specimen.inputs()
+    specimen.reseed()
+    with torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch would name our frame for the user's
+        outputs = specimen.call(model, inputs)
+    found = (outputs.logits, outputs.features, outputs.loss)
+    return any(one is not None and bool(one.isnan().any()) for one in found)
 
 
 def _crashed(specimen: Specimen, case: _Case, error: BaseException) -> FiniteCase:
@@ -139,6 +156,7 @@ def _case(
         where=where,
         names=names,
         spoiled=spoiled,
+        evaluating=case.evaluating,
     )
 
 
@@ -156,6 +174,11 @@ def _spoiled(specimen: Specimen, case: _Case, where: str, names: tuple[str, ...]
         loss.backward()  # type: ignore[no-untyped-call]
         found = spoiler(backward)
         return None if found is None else _at(found.place, found.name, "NaN", "slope")
+    if case.evaluating:
+        layers = NanLayers(specimen.root)
+        with layers.watching():
+            _evaluates_to_nothing(specimen, model)
+        return _at(layers.place, layers.layer, "NaN", "value") if layers.layer else None
     forward = FiniteWatch(root=specimen.root)
     with forward:
         _loss(specimen, model, case)
@@ -202,12 +225,13 @@ def _at(place: Place | None, operation: str, result: str, cause: str) -> Spoiled
 
 
 def measure(specimen: Specimen) -> FiniteValues:
-    """As built; only where that is finite, with moved weights and in bfloat16."""
+    """As built; only where that is finite, evaluating, with moved weights and in bfloat16."""
     require_forward(specimen)
-    cases = [_measured(specimen, _Case(precision="float32", moved=False))]
+    cases = [_measured(specimen, _Case(precision="float32"))]
     if not cases[0].where:
+        cases.append(_measured(specimen, _Case(precision="float32", evaluating=True)))
         cases.append(_measured(specimen, _Case(precision="float32", moved=True)))
-        cases.append(_measured(specimen, _Case(precision="bfloat16", moved=False)))
+        cases.append(_measured(specimen, _Case(precision="bfloat16")))
     empty = uninitialised(specimen)
     return FiniteValues(
         objective=specimen.objective,

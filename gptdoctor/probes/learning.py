@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.measurements.learning import Bottleneck, Learning, LearningRun
 from gptdoctor.probes.instruments.backward_watch import BackwardWatch, bottleneck
-from gptdoctor.probes.instruments.requirements import require_known_call
+from gptdoctor.probes.instruments.requirements import has_sure_inputs, require_known_call
 from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.failures import FAILURES
+from gptdoctor.specimen.objective import EXCHANGED
 from gptdoctor.specimen.places import crash_of
 from gptdoctor.specimen.specimen import Specimen
 
@@ -178,6 +179,8 @@ def measure(specimen: Specimen) -> Learning:
     stuck = found.progress is not None and found.progress < LEAST_PROGRESS_OF_ALL
     if stuck and any(own.classes for own in specimen.own_losses[:1]):
         raise Abstention("its loss does not fall on labels that were guessed, and may want others")
+    if stuck and specimen.objective == EXCHANGED and not has_sure_inputs(specimen):
+        raise Abstention("its outputs do not learn, of inputs that nothing says to be token ids")
     return replace(found, bottleneck=_bottleneck(specimen, batch, length)) if stuck else found
 
 

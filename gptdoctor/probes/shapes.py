@@ -26,10 +26,14 @@ from gptdoctor.probes.instruments.head_mixing import PutRight
 from gptdoctor.probes.instruments.last_only import last_only_of
 from gptdoctor.probes.instruments.odd_shapes import first_odd
 from gptdoctor.probes.instruments.relative_shift import ShiftWatch
-from gptdoctor.probes.instruments.requirements import require_any_size, require_known_call
+from gptdoctor.probes.instruments.requirements import (
+    has_sure_inputs,
+    require_any_size,
+    require_known_call,
+)
 from gptdoctor.probes.instruments.shape_trace import ShapeTrace
 from gptdoctor.probes.instruments.weights import jitter
-from gptdoctor.probes.probe import Probe
+from gptdoctor.probes.probe import Abstention, Probe
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.objective import EXCHANGED, OWN
 from gptdoctor.specimen.outputs import LAST_ONLY, tensors_in
@@ -266,6 +270,8 @@ def measure(specimen: Specimen) -> Shapes:
         cases += tuple(_counterfactuals(specimen, cases, traces))
         cases += tuple(_multiples(specimen, cases, traces))
         spread = tuple(_spread(specimen))
+    if any(case.crash is not None for case in cases) and not has_sure_inputs(specimen):
+        raise Abstention("nothing says that its input is token ids [B, T]")
     equal = next(case for case in cases if case.batch == case.length == EQUAL)
     transposes = {where: n for one in traces.values() for where, n in one.transposes.items()}
     apart = traces[APART]

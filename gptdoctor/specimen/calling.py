@@ -18,6 +18,7 @@ from gptdoctor.specimen.activations import with_activations
 from gptdoctor.specimen.batches import Holder, holder_of
 from gptdoctor.specimen.call_order import in_order, what_moves
 from gptdoctor.specimen.choices import required_forms
+from gptdoctor.specimen.fixed_length import with_fixed_length
 from gptdoctor.specimen.forms import Form
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
@@ -27,6 +28,7 @@ from gptdoctor.specimen.roles import (
     Slot,
     asks_for_loss,
     continued,
+    kind_of,
     names_ids,
     signature_of,
     slots_of,
@@ -79,6 +81,8 @@ def _best(
     if trial.works:
         return with_modalities(model, trial, seed)
     richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
+    if richer is None and not trial.runs:
+        richer = with_fixed_length(model, trial, seed)
     if richer is None and not trial.runs:
         others = chain([_asking_for_loss(first)], map(recipes, _with_a_mask(slots, trial.error)))
         tried = (_over_shapes(model, one, seed, deadline) for one in others if one)
@@ -230,7 +234,9 @@ def _with_vocabulary(model: nn.Module, recipe: Recipe, seed: int) -> Recipe:
         if isinstance(module, nn.Linear) and _names_a_head(name)
     ]
     tables = (module for module in model.modules() if isinstance(module, nn.Embedding))
-    fits = any(table.num_embeddings == below for table in tables)
+    # Of a name that says nothing a table as large as the vocabulary may be one of something else.
+    named = kind_of(recipe.ids) == "ids"
+    fits = named and any(table.num_embeddings == below for table in tables)
     return replace(
         recipe,
         forms=forms,

@@ -90,6 +90,24 @@ def test_a_refutation_must_have_run_the_place(
     assert [one.evidence.status for one in found] == [status]
 
 
+def test_a_run_of_a_model_does_not_refute_what_rests_on_its_data(tmp_path: Path) -> None:
+    """The labels that a data set gives are no part of what a probe runs."""
+    of_data = dataclasses.replace(cases.suspicion(), refutable=False)
+    for status in (Status.REFUTED, Status.CONFIRMED):
+        found = joined(tmp_path, [of_data], [cases.conviction(status, place=None)], *ran(9, 10))
+        expected = Status.SUSPECTED if status is Status.REFUTED else status
+        assert [one.evidence.status for one in found] == [expected]
+
+
+def test_a_run_confirms_at_the_other_lines_that_the_text_knows(tmp_path: Path) -> None:
+    """A layer is wrong where it is made, and a run shows it where it is called."""
+    made = dataclasses.replace(cases.suspicion(), also_at=frozenset({12}))
+    called = Place(path=cases.PATH, symbol="Net.other", line=12)
+    shown = cases.conviction(Status.CONFIRMED, place=called)
+    found = joined(tmp_path, [made], [shown], *ran(9, 10, 12))
+    assert [(one.location.line, one.evidence.status) for one in found] == [(9, Status.CONFIRMED)]
+
+
 def test_a_confirmation_outweighs_a_refutation(tmp_path: Path) -> None:
     """One harmful run is enough."""
     both = [cases.conviction(Status.REFUTED, place=None), cases.conviction(Status.CONFIRMED)]

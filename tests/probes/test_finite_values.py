@@ -22,13 +22,14 @@ def measured(folder: Path, text: str) -> FiniteValues:
     return found
 
 
-def test_a_healthy_model_is_run_in_three_ways(tmp_path: Path) -> None:
-    """As built, with moved weights, in bfloat16: all finite, and no weight is left out."""
+def test_a_healthy_model_is_run_in_four_ways(tmp_path: Path) -> None:
+    """As built, evaluating, with moved weights, in bfloat16: all finite, no weight left out."""
     found = measured(tmp_path, TRANSFORMER)
-    assert [(case.precision, case.moved, case.where) for case in found.cases] == [
-        ("float32", False, ""),
-        ("float32", True, ""),
-        ("bfloat16", False, ""),
+    assert [(one.precision, one.evaluating, one.moved, one.where) for one in found.cases] == [
+        ("float32", False, False, ""),
+        ("float32", True, False, ""),
+        ("float32", False, True, ""),
+        ("bfloat16", False, False, ""),
     ]
     assert all(case.measured for case in found.cases)
     assert found.initialisation_seen
@@ -159,7 +160,7 @@ def test_a_positive_weight_stays_positive_where_weights_are_moved(tmp_path: Path
         (LAST, "return self.head(x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + self.eps))"),
         (FEED, FEED),
     )
-    assert [case.where for case in measured(tmp_path, text).cases] == ["", "", ""]
+    assert [case.where for case in measured(tmp_path, text).cases] == ["", "", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -223,3 +224,35 @@ def test_a_frozen_weight_that_nothing_fills_is_there_to_be_loaded(tmp_path: Path
     found = PROBE.measure(specimen(tmp_path, text))
     assert isinstance(found, FiniteValues)
     assert found.uninitialised == ()
+
+
+NAN_WHILE_EVALUATING = """
+class Model(nn.Module):
+    def __init__(self, vocab_size, dim, heads):
+        super().__init__()
+        self.e = nn.Embedding(vocab_size, dim, padding_idx=0)
+        self.attend = nn.MultiheadAttention(dim, heads, batch_first=True)
+        self.norm = nn.LayerNorm(dim)
+        self.out = nn.Linear(dim, 2)
+
+    def forward(self, ids):
+        x, tokens = self.e(ids), {tokens}
+        y, _ = self.attend(x, x, x, key_padding_mask=tokens, need_weights=False)  # here
+        return self.out(self.norm(x + y).mean(1))
+"""
+
+
+@pytest.mark.parametrize(("tokens", "where"), [("ids != 0", "outputs"), ("ids == 0", "")])
+def test_a_layer_that_gives_nan_in_evaluation_mode_alone(
+    tmp_path: Path, tokens: str, where: str
+) -> None:
+    """Torch's attention gives zeros while it trains, and NaN while it evaluates."""
+    made = specimen(tmp_path, NAN_WHILE_EVALUATING.format(tokens=tokens))
+    found = PROBE.measure(made)
+    assert isinstance(found, FiniteValues)
+    case = next(one for one in found.cases if one.evaluating)
+    assert (case.measured, case.where) == (True, where)
+    if where:
+        assert case.spoiled is not None
+        assert case.spoiled.operation == "MultiheadAttention"
+        assert case.spoiled.line == line_of(made, "# here")

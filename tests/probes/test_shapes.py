@@ -166,3 +166,20 @@ def test_rows_that_belong_together_in_twos_are_a_requirement(tmp_path: Path) -> 
     outcomes = {(case.batch, case.length): case.outcome for case in found.cases}
     assert "crash" in outcomes.values()
     assert found.failing_batches() == ()
+
+
+def test_a_crash_with_inputs_that_are_no_token_ids_says_nothing(tmp_path: Path) -> None:
+    """Scores [B, H, T, T] are wanted, and ids [B, T] fit by chance where B is one."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, heads):
+        super().__init__()
+        self.table = nn.Embedding(97, heads)
+
+    def forward(self, scores):
+        t = scores.size(-1)
+        places = torch.arange(t)
+        return scores + self.table(places[None] - places[:, None] + t).permute(2, 0, 1)
+"""
+    with pytest.raises(Abstention, match="nothing says that its input is token ids"):
+        PROBE.measure(specimen(tmp_path, text))

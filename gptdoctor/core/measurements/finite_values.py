@@ -31,20 +31,22 @@ class Uninitialised:
 
 @dataclass(frozen=True, kw_only=True)
 class FiniteCase:
-    """One forward and backward pass of the known call."""
+    """One forward and backward pass of the known call, or one forward pass that evaluates."""
 
     precision: str  # "float32", "bfloat16"
     moved: bool  # the weights were moved by N(0, 0.02)
     measured: bool
     reason: str  # why it was not measured
-    where: str  # what is not finite: "weights", "loss", "gradients", "constant"; "": nothing
+    # What is not finite: "weights", "loss", "gradients", "constant", "outputs"; "": nothing.
+    where: str
     names: tuple[str, ...]  # of the parameters concerned
     spoiled: Spoiled | None
+    evaluating: bool = False  # in evaluation mode, without gradients
 
 
 @dataclass(frozen=True, kw_only=True)
 class FiniteValues(Measurement):
-    """Probe finite-values: as built, with moved weights, and in bfloat16 autocast."""
+    """Probe finite-values: as built, evaluating, with moved weights, and in bfloat16 autocast."""
 
     objective: str  # "own loss", "shifted cross-entropy", "exchanged rows"
     cases: tuple[FiniteCase, ...]

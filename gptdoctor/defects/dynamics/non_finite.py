@@ -85,6 +85,8 @@ def place_of(found: Spoiled | Uninitialised | None, record: ModelRecord) -> Plac
 
 def what_is_spoiled(case: FiniteCase) -> str:
     """What is not finite, in words: "the gradients of a, b and 3 more"."""
+    if case.where == "outputs":
+        return "what the model gives in evaluation mode"
     if case.where not in ("gradients", "weights"):
         return "the loss"
     more = len(case.names) - NAMES_SHOWN
@@ -96,6 +98,7 @@ def _conviction(case: FiniteCase, record: ModelRecord) -> Conviction:
     what, spoiled = what_is_spoiled(case), case.spoiled
     cause = _CAUSES.get(spoiled.cause, "") if spoiled is not None else ""
     weights = "with weights moved by a hair" if case.moved else "with the weights as built"
+    weights += ", in training mode it is finite" if case.evaluating else ""
     return Conviction(
         rule=CODE,
         status=Status.CONFIRMED,
@@ -138,6 +141,12 @@ def _test(values: Mapping[str, Value]) -> str:
             "    model = build()\n"
             "assert not left_empty(model), f\"nothing fills {', '.join(left_empty(model))}\"\n"
         )
+    if values.get("where") == "outputs":
+        return (
+            "with torch.no_grad():\n"
+            "    found = logits(build().eval(), random_ids())\n"
+            'assert not found.isnan().any(), "what it gives in evaluation mode is no number"\n'
+        )
     model = "moved(build(), 0)" if "moved" in str(values.get("weights")) else "build()"
     return (
         f"model = {model}\n"
@@ -179,19 +188,21 @@ DEFECT = Defect(
         "With ordinary inputs the forward or the backward pass in float32 makes NaN or an "
         "infinity of finite numbers: a row of scores that is masked altogether, a logarithm or a "
         "division of zero, an overflow of exp, a root or a norm at zero, whose slope is infinite. "
-        "A weight that was made with `torch.empty` and never given values is meant as well. "
+        "A weight that was made with `torch.empty` and never given values is meant as well, and "
+        "a model whose outputs are NaN in evaluation mode alone. "
         "Infinities in masks are not. The text does not show this; only a run does."
     ),
     harm=(
         "One number that is not finite makes all weights NaN in the first step, and nothing is "
-        "learned after that."
+        "learned after that; outputs that are NaN are of no use."
     ),
     confirmed_by=(
         "The probe finite-values runs forward and backward in float32, with the weights as built "
-        "and with weights moved a little: anything that is not finite confirms it, at the first "
-        "operation that was given finite numbers and made others, or that was told a finite "
-        "gradient and passed on another. The model is built once more where fresh memory reads as "
-        "NaN: a loss that is NaN then confirms a weight without first values."
+        "and with weights moved a little, and forward in evaluation mode: anything that is not "
+        "finite confirms it, at the first operation that was given finite numbers and made "
+        "others, or that was told a finite gradient and passed on another. The model is built once "
+        "more where fresh memory reads as NaN: a loss that is NaN then confirms a weight without "
+        "first values."
     ),
     sick=SICK,
     healed=SICK.replace(".sum(dim=-1, keepdim=True)", ".sum(dim=-1, keepdim=True).add(1e-6)"),

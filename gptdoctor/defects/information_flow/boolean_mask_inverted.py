@@ -5,8 +5,9 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Severity, Status, Suspicion
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion
 from gptdoctor.core.measurements.causality import Causality
+from gptdoctor.core.measurements.finite_values import FiniteValues
 from gptdoctor.core.measurements.information import place_of
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
@@ -110,6 +111,25 @@ def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Co
     )
 
 
+def read_values(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
+    """Convict a mask that hides all tokens of a row: the softmax of its scores is NaN."""
+    if not isinstance(measurement, FiniteValues):
+        return
+    for case in measurement.cases:
+        spoiled = case.spoiled
+        hidden = spoiled is not None and (spoiled.cause == "masked row" or case.evaluating)
+        if spoiled is not None and hidden and spoiled.path:
+            yield Conviction(
+                rule=CODE,
+                status=Status.CONFIRMED,
+                probe="finite-values",
+                place=Place(path=spoiled.path, symbol=spoiled.symbol, line=spoiled.line),
+                message="The mask hides every token of a row, and what it gives is NaN.",
+                values={"where": case.where, "operation": spoiled.operation},
+                alone=False,
+            )
+
+
 SICK = """\
 import torch
 import torch.nn.functional as F
@@ -162,7 +182,7 @@ DEFECT = Defect(
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
         calls("Transformer", "TransformerDecoder", "TransformerDecoderLayer"): see_layer,
     },
-    convicts={PROBE: read_causality},
+    convicts={PROBE: read_causality, "finite-values": read_values},
     explains=("GD801", "GD803", "GD804", "GD805", "GD806", "GD902"),
     explains_elsewhere=("GD902",),
 )

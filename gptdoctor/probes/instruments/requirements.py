@@ -37,6 +37,12 @@ def ids_of(specimen: Specimen) -> str:
     return name
 
 
+def has_sure_inputs(specimen: Specimen) -> bool:
+    """Whether a crash is the code's: not where it was given token ids for want of a better idea."""
+    recipe = specimen.recipe
+    return recipe is None or recipe.ids_sure or recipe.forms[recipe.ids].shape != ("B", "T")
+
+
 def require_any_size(specimen: Specimen) -> None:
     """Abstain where there are inputs of one batch and one length alone."""
     if specimen.only_at:

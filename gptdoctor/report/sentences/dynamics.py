@@ -23,7 +23,8 @@ def _non_finite(values: Values, status: Status) -> str | None:
     if steps is not None:
         return f"{what} is not finite after {count(steps, 'step')} at most"
     operation, result = values.text("operation"), values.text("result")
-    by = f"; the first operation that makes it so is `{operation}` ({result})" if operation else ""
+    made = "layer" if values.text("where") == "outputs" else "operation"
+    by = f"; the first {made} that makes it so is `{operation}` ({result})" if operation else ""
     verb = "are" if what.startswith("the gradients") else "is"
     return f"{values.text('weights') or ''}, {what} {verb} not finite in float32{by}".strip(", ")
 

@@ -112,6 +112,14 @@ def _mask(values: Values, status: Status) -> str | None:
     return "; ".join(parts)
 
 
+def _opposite(values: Values, status: Status) -> str | None:
+    layer = values.text("operation")
+    if layer is None:
+        return None
+    while_evaluating = " in evaluation mode" if values.text("where") == "outputs" else ""
+    return f"nothing is left for a row to see: `{layer}` gives NaN{while_evaluating}"
+
+
 def _state(values: Values, status: Status) -> str | None:
     change = values.number("after_another_call")
     if change is None:
@@ -155,4 +163,5 @@ SENTENCES: Mapping[str, Sentence] = {
     "GD807": _state,
     "GD808": _chance,
     "GD809": _caller,
+    "GD812": _opposite,
 }
