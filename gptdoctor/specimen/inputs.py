@@ -13,7 +13,15 @@ from gptdoctor.core.measurements.construction import InputFact
 from gptdoctor.specimen.batches import Holder
 from gptdoctor.specimen.forms import Form, Promised
 from gptdoctor.specimen.kept_losses import kept_loss
-from gptdoctor.specimen.outputs import Layout, Path, arrange, features_in, logits_in, loss_in
+from gptdoctor.specimen.outputs import (
+    Layout,
+    Path,
+    arrange,
+    features_in,
+    is_shifted,
+    logits_in,
+    loss_in,
+)
 from gptdoctor.specimen.roles import Slot, asks_for_loss, entry_of
 from gptdoctor.specimen.specimen import Outputs
 
@@ -104,6 +112,7 @@ class Recipe:
         )
         # a loss alone needs no labels to be one; a score for each of B = 1 rows is none
         labelled = labelled or (isinstance(raw, Tensor) and raw.dim() == 0)
+        labelled = labelled or (found is None and is_shifted(raw, layout))
         labelled = labelled or any(
             asks_for_loss(slot) and given.get(slot.name) is True for slot in self.slots
         )

@@ -97,7 +97,8 @@ def _likeness(path: Path, tensor: Tensor, layout: Layout) -> int:
     if not tensor.is_floating_point() or tensor.dim() not in (2, 3):
         return 0
     named = any("logit" in str(step[1]).lower() for step in path)
-    if arrange(tensor, layout) is None:
+    arranged = arrange(tensor, layout)
+    if arranged is None or arranged.shape[1] not in (1, layout.length):
         return 0
     exact = tensor.dim() == 3 and tensor.shape[-1] in layout.vocabularies
     return 1 + 2 * exact + 4 * named
@@ -122,6 +123,16 @@ def arrange(tensor: Tensor, layout: Layout) -> Tensor | None:
     if transposed and tensor.shape[0] == batch and tensor.shape[2] == length:
         return tensor.transpose(1, 2)  # [B, V, T], as cross_entropy takes it
     return None
+
+
+def is_shifted(raw: Any, layout: Layout) -> bool:
+    """Whether an output has logits of all positions but one, and a number: a loss of its own.
+
+    Such a model cuts its labels off its input, `logits = self.run(ids[:, :-1])`.
+    """
+    shorter = dataclasses.replace(layout, length=layout.length - 1)
+    number = any(tensor.dim() == 0 for _, tensor in tensors_in(raw))
+    return number and layout.length > 2 and logits_in(raw, shorter) is not None
 
 
 def _unflatten(tensor: Tensor, layout: Layout) -> Tensor:
