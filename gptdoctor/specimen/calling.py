@@ -80,7 +80,7 @@ def _best(
     trial = _over_shapes(model, first, seed, deadline)
     if trial.works:
         return with_modalities(model, trial, seed)
-    richer = all_modalities(model, trial, seed) or _flat(model, trial.recipe, seed)
+    richer = all_modalities(model, trial, seed) or _flat(model, trial, seed)
     if richer is None and not trial.runs:
         richer = with_fixed_length(model, trial, seed)
     if richer is None and not trial.runs:
@@ -165,14 +165,20 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: f
     return working or next((trial for trial in trials if trial.runs), trials[0])
 
 
-def _flat(model: nn.Module, recipe: Recipe, seed: int) -> Trial | None:
-    """A call that works with ids in one dimension: one token for each row, or one row."""
+def _flat(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
+    """A call that works with ids in one dimension: one token for each row, or one row.
+
+    What else must be given is then a number for each row as well, such as a relation.
+    """
+    recipe = trial.recipe
+    needed = [slot.name for slot in recipe.slots if slot.kind == "other" and slot.required]
+    beside = {name: Form(shape=("B",), below=2) for name in needed}
     for shape, batch, length in ((("B",), 3, 1), (("T",), 1, 7)):
         form = Form(shape=shape, below=recipe.ids_below)
-        flat = replace(recipe, forms={**recipe.forms, recipe.ids: form})
-        trial = attempt(model, flat, batch, length, seed)
-        if trial.works:
-            return trial
+        forms = {**recipe.forms, **(beside if shape == ("B",) else {}), recipe.ids: form}
+        flat = attempt(model, replace(recipe, forms=forms), batch, length, seed)
+        if flat.works or (beside and flat.runs and not trial.runs):
+            return flat
     return None
 
 

@@ -31,6 +31,8 @@ _PAIR_MASKS = tuple(
 )
 _TOKEN_MASK = re.compile(r".*(?:pad|key|valid|input_|attention_mask|src_mask).*")
 _BOOLEAN_MASKS = (Form(shape=("B", "T"), fill="true"), Form(shape=("T", "T"), fill="causal"))
+# How many tokens of each row are text: all of them.
+_LENGTHS = re.compile(r"(?:\w+_)?(?:seq_?)?(?:lens?|lengths?)")
 # How a method is called that makes the state a first call starts with.
 _MAKES = r"_?(?:create|init|initial|make|new|get|get_initial|empty|zero|begin|build)_{}s?"
 _CACHE_FLAG = "use_cache"
@@ -64,6 +66,8 @@ def _choices(model: nn.Module, slot: Slot, ids_form: Form) -> tuple[Form, ...]:
         over_tokens = _TOKEN_MASK.fullmatch(slot.name.lower()) is not None
         first, second = (_TOKEN_MASKS, _PAIR_MASKS)[:: 1 if over_tokens else -1]
         return (*first, *second, _NOTHING)
+    if slot.kind == "other" and _LENGTHS.fullmatch(slot.name.lower()):
+        return (Form(shape=("B",), fill="lengths"), *_CHOICES["other"])
     made = _made_by(model, slot.name) if slot.kind == "other" else None
     if made is not None:
         return (Form(shape=None, made_by=made),)

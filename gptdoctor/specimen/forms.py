@@ -62,10 +62,11 @@ _FILLS: Mapping[str, tuple[Callable[[tuple[int, ...]], Tensor], str]] = {
 class Form:
     """What is given for one parameter: a tensor whose shape may name B, T and N, or a constant.
 
-    `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "arange" or
-    names one of those above where the numbers are not to be random.  `wrap`: a class of the
-    user's that holds the tensor.  `made_by`: what the model is to make instead.  `first`: the id
-    that begins each row and is nowhere else, in the place of which a picture is put.
+    `below`: integers from 1 up to this, exclusive; None: normal numbers.  `fill` says "arange",
+    "lengths", which is T for each row, or names one of those above where the numbers are not to be
+    random.  `wrap`: a class of the user's that holds the tensor.  `made_by`: what the model is to
+    make instead.  `first`: the id that begins each row and is nowhere else, in the place of which a
+    picture is put.
     """
 
     shape: tuple[str | int, ...] | None
@@ -88,6 +89,8 @@ class Form:
             return self.made_by
         if self.shape is None:
             return self.constant
+        if self.fill == "lengths":
+            return torch.full((batch,), length)
         tensor = self._tensor(self.sizes(batch, length), generator)
         return tensor if self.wrap is None else self.wrap(tensor)
 
@@ -104,17 +107,19 @@ class Form:
     def code(self, batch: int, length: int, *, turned: bool = False) -> str:
         """Code that makes such a value; `turned`: as [T, B] where it is [B, T]."""
         sizes = [str(size) for size in self.sizes(batch, length)]
-        return self._whole(sizes, str(batch), turned=turned)
+        return self._whole(sizes, str(batch), str(length), turned=turned)
 
     def expression(self, *, turned: bool = False) -> str:
         """The same for the B and T that names stand for."""
         frames = str(_FRAMES[0])
         names = [frames if d == "N" else str(d) for d in self.shape or ()]
-        return self._whole(names, "B", turned=turned)
+        return self._whole(names, "B", "T", turned=turned)
 
-    def _whole(self, sizes: list[str], batch: str, *, turned: bool) -> str:
+    def _whole(self, sizes: list[str], batch: str, length: str, *, turned: bool) -> str:
         if self.made_by is not None:
             return self.made_by.code(batch)
+        if self.fill == "lengths":
+            return f"torch.full(({batch},), {length})"
         written = self._written(sizes, turned=turned)
         return written if self.wrap is None else f"{self.wrap.__name__}({written})"
 

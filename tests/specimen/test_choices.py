@@ -42,6 +42,14 @@ NUMBERS = """
     def forward(self, ids, x_num):
         return self.out(self.e(ids) * x_num.softmax(-1)[..., None])
 """
+LENGTHS = """
+    def forward(self, ids, seq_lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(
+            self.e(ids), seq_lengths, batch_first=True, enforce_sorted=False
+        )
+        states = nn.utils.rnn.pad_packed_sequence(self.mix(packed)[0], batch_first=True)[0]
+        return self.out(states)
+"""
 LABELS = """
     def forward(self, ids, labels=None):
         if labels is None:
@@ -62,8 +70,9 @@ SWITCH = """
         (SEGMENTS, "segment_info=torch.randint(3, (3, 7))"),
         (TYPED_MASK, "attention_mask=Mask(torch.ones((3, 7), dtype=torch.bool))"),
         (NUMBERS, "x_num=torch.randn(3, 7)"),
+        (LENGTHS, "seq_lengths=torch.full((3,), 7)"),
     ],
-    ids=["state", "segments", "mask-of-a-class", "numbers"],
+    ids=["state", "segments", "mask-of-a-class", "numbers", "lengths"],
 )
 def test_what_must_be_given_is_found(tmp_path: Path, text: str, written: str) -> None:
     """And written as code; the probes can run it at other sizes."""
@@ -78,3 +87,16 @@ def test_a_loss_that_must_be_asked_for_is_the_models_own(tmp_path: Path, text: s
     made = specimen(tmp_path, HEAD + text)
     assert made.objective == "own loss"
     assert made.loss(made.copy(), made.inputs()).requires_grad
+
+
+def test_numbers_beside_one_token_a_row_are_one_a_row(tmp_path: Path) -> None:
+    """As of a graph: one entity, one relation and another entity in each row."""
+    text = """
+    def forward(self, head, relation, tail):
+        return (self.e(head) * self.segments(relation) * self.e(tail)).sum(-1)
+"""
+    head = HEAD.replace("nn.Embedding(3, dim)", "nn.Parameter(torch.randn(2, dim, dim))")
+    text = text.replace("self.segments(relation)", "self.segments[relation].sum(-1)")
+    text = text.replace("return (", "assert head.dim() == 1\n        return (")
+    made = specimen(tmp_path, head + text)
+    assert "relation=torch.randint(2, (3,))" in made.construction.call
