@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 
 from gptdoctor.source.absent_calls import Calls, key_of
 from gptdoctor.source.absent_values import (
@@ -21,6 +20,7 @@ from gptdoctor.source.absent_values import (
     unknown,
 )
 from gptdoctor.source.names import Names
+from gptdoctor.source.nodes import children
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
 _METHODS = {one: f"_{one.__name__.lower()}" for one in ast.expr.__subclasses__()}
@@ -45,7 +45,7 @@ class Expressions(Calls, ABC):
         if method is not None:
             result: Value = method(node, state)
             return result
-        parts = [self.value(child, state) for child in _children(node)]
+        parts = [self.value(one, state) for one in children(node) if isinstance(one, ast.expr)]
         return unknown(*parts)
 
     def fails_on(self, node: ast.expr, emptied: ast.expr, origins: Origins) -> PathEnd:
@@ -280,12 +280,6 @@ def _ordered(left: float, op: ast.cmpop, right: float) -> bool | None:
         ast.GtE: left >= right,
     }
     return table.get(type(op))
-
-
-def _children(node: ast.AST) -> Iterator[ast.expr]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr):
-            yield child
 
 
 def meet(states: list[State], into: State) -> bool:
