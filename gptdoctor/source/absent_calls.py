@@ -74,14 +74,16 @@ class Calls(ABC):
                 return Value(kind=Kind.ABSENT, origins=(key,))
         arguments = [self.value(one, state) for one in node.args]
         named = [self.value(one.value, state) for one in node.keywords]
+        everything = [*arguments, *named]
         qualified = self.names().called(node) or ""
         if qualified in BUILTINS:
             return self._builtin(node, qualified, arguments, named, state)
+        if not any(map(_tells, everything)):  # as of most calls
+            return UNKNOWN
         self._fail_if_empty(node, qualified, arguments, state)
         entered = self.enter(node, arguments, named, state)
         if entered is not None:
             return entered
-        everything = [*arguments, *named]
         known = qualified.startswith(("torch.", "numpy.", "math.")) or qualified in HARMLESS
         if not known:
             self._escape(qualified, everything, state)
@@ -103,7 +105,8 @@ class Calls(ABC):
 
     def _escape(self, qualified: str, values: list[Value], state: State) -> None:
         """A function out of sight may fill a list, and may complain about what is missing."""
-        if GUARDING.search(qualified) and (joined(*values) or any(map(state.empty, values))):
+        told = any(value.origins or state.empty(value) for value in values)
+        if told and GUARDING.search(qualified):
             raise PathEnd
         for value in values:
             state.add(value, None)
@@ -211,6 +214,12 @@ class Calls(ABC):
         inner.names[name] = each
         call = ast.Call(func=test, args=[ast.Name(id=name, ctx=ast.Load())], keywords=[])
         return self.value(call, inner)
+
+
+def _tells(value: Value) -> bool:
+    """Whether anything is known of a value but that it is there, or why it is not known."""
+    kind = value.kind
+    return bool(value.origins) or (kind is not Kind.UNKNOWN and kind is not Kind.PRESENT)
 
 
 BUILTINS = COPYING - {"copy"} | frozenset(

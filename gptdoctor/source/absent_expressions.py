@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 
 from gptdoctor.source.absent_calls import Calls
 from gptdoctor.source.absent_values import (
@@ -22,6 +21,7 @@ from gptdoctor.source.absent_values import (
 )
 from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import Names
+from gptdoctor.source.nodes import children
 
 Comprehension = ast.ListComp | ast.SetComp | ast.GeneratorExp
 _METHODS = {one: f"_{one.__name__.lower()}" for one in ast.expr.__subclasses__()}
@@ -46,7 +46,7 @@ class Expressions(Calls, ABC):
         if method is not None:
             result: Value = method(node, state)
             return result
-        parts = [self.value(child, state) for child in _children(node)]
+        parts = [self.value(one, state) for one in children(node) if isinstance(one, ast.expr)]
         return unknown(*parts)
 
     def fails_on(self, node: ast.expr, emptied: ast.expr, origins: Origins) -> PathEnd:
@@ -281,12 +281,6 @@ def _ordered(left: float, op: ast.cmpop, right: float) -> bool | None:
         ast.GtE: left >= right,
     }
     return table.get(type(op))
-
-
-def _children(node: ast.AST) -> Iterator[ast.expr]:
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.expr):
-            yield child
 
 
 def meet(states: list[State], into: State) -> bool:

@@ -26,6 +26,7 @@ from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import Names
 from gptdoctor.source.nodes import every_node, inner_nodes
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import every_statement, lines_at, pieces_on, places_of
 
 # Helpers of helpers of helpers seldom decide whether an input is there.
 DEEPEST_HELPER = 3
@@ -100,7 +101,7 @@ def _variadic(function: Function) -> dict[str, bool]:
         return {}
     sources = [
         node.iter
-        for node in _deciding(function.node)
+        for node in _deciding(function)
         if isinstance(node, ast.For | ast.AsyncFor | ast.comprehension)
     ]
     read = {inner.id for one in sources for inner in every_node(one) if isinstance(inner, ast.Name)}
@@ -116,7 +117,7 @@ def _mappings(function: Function) -> set[str]:
         return got
     asked = {
         getattr(node.comparators[0], "id", "")
-        for node in _tests(function.node)
+        for node in _tests(function)
         if isinstance(node, ast.Compare)
         and isinstance(node.ops[0], ast.In | ast.NotIn)
         and written_text(node.left)
@@ -157,7 +158,7 @@ def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
 
 def _asked(project: Project, function: Function, names: set[str]) -> Iterator[str]:
     """Those of some names that a function compares with None, by itself or by a helper."""
-    for node in _tests(function.node):
+    for node in _tests(function):
         if isinstance(node, ast.Compare) and any(map(is_none, node.comparators)):
             yield getattr(node.left, "id", "")
         elif isinstance(node, ast.Call) and len(node.args) == 1:
@@ -168,7 +169,7 @@ def _asked(project: Project, function: Function, names: set[str]) -> Iterator[st
 
 
 @kept(4)
-def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
+def _tests(function: Function) -> tuple[ast.AST, ...]:
     """What decides and holds something: tests, and what `and`, `or` and `not` combine."""
     tests: list[ast.expr] = []
     for node in _deciding(function):
@@ -180,9 +181,14 @@ def _tests(function: ast.AST) -> tuple[ast.AST, ...]:
 
 
 @kept(4)  # several questions about one function, one after the other
-def _deciding(function: ast.AST) -> tuple[ast.AST, ...]:
+def _deciding(function: Function) -> tuple[ast.AST, ...]:
     """Conditions and loops of a function, found in one walk."""
-    return tuple(node for node in inner_nodes(function) if node.__class__ in _DECIDING)
+    first = function.node.lineno
+    text = function.module.segment(first, function.node.end_lineno or first)
+    # In an expression, nothing decides without one of these words in its lines.
+    lines = lines_at(text, (*places_of(text, "for"), *places_of(text, "if")), first)
+    nodes = (*every_statement(function.node), *inner_nodes(*pieces_on(function.node, lines)))
+    return tuple(node for node in nodes if node.__class__ in _DECIDING)
 
 
 _DECIDING = frozenset({ast.If, ast.IfExp, ast.While, ast.comprehension, ast.For, ast.AsyncFor})

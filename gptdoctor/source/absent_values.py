@@ -170,12 +170,13 @@ def merged(states: list[State]) -> State | None:
     result.last_key = max(state.last_key for state in states)
     for other in others:
         for name in {*result.names, *other.names}:
-            if result.names.get(name) != other.names.get(name):
+            mine, theirs = result.names.get(name), other.names.get(name)
+            if mine is not theirs and mine != theirs:  # mostly neither path set it
                 result.names[name] = UNKNOWN
         for key, items in other.containers.items():
-            mine = result.containers.get(key)
-            if mine is None:
+            known = result.containers.get(key)
+            if known is None:
                 result.containers[key] = items
-            elif mine.elements != items.elements:
-                result.containers[key] = Items(elements=None, mapping=mine.mapping)
+            elif known is not items and known.elements != items.elements:
+                result.containers[key] = Items(elements=None, mapping=known.mapping)
     return result

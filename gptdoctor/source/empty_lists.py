@@ -8,7 +8,7 @@ from bisect import bisect_left
 from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.statements import any_between
+from gptdoctor.source.statements import any_between, lines_at
 
 # Where a list begins that a condition may fill.
 # Each pattern by itself: joined by "|", or led by "\b", they take ten times as long.
@@ -16,7 +16,7 @@ _BEGINNING = (
     re.compile(r"= ?(?:\[\s*\]|\{\s*\}|list\(\)|dict\(\))"),
     re.compile(r"filter\("),
     re.compile(r"for (?<= for )[^\n]+ in [^\n]+ if "),
-    re.compile(r"\n +if [\w .!=()]+\n"),  # of a comprehension over several lines
+    re.compile(r"if (?<=[ \n] if )[\w .!=()]+\n"),  # of a comprehension over several lines
 )
 # What minds an empty list, or hands a new one to a helper.
 _MINDING = (
@@ -32,14 +32,14 @@ Stretches = tuple[tuple[int, int], ...]  # of a text: first position and the one
 
 def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool:
     """Whether a function with inputs begins a list and minds its being empty, or divides by 0."""
-    begins, counts, places = _stretches(module)
-    if not places:
+    lines = _lines(module)
+    last = function.end_lineno or function.lineno
+    if not lines or not any_between(lines, function.lineno, last):  # as most
         return False
-    start, end = module.bounds(function.lineno, function.end_lineno or function.lineno)
-    if not any_between(places, start, end):  # as most
-        given = _handed(module)
-        handed = bool(given) and any_between(given, start, end)
-        return handed and any(map(module.text[start:end].__contains__, _MINDING))
+    begins, counts, places = _stretches(module)
+    start, end = module.bounds(function.lineno, last)
+    if not any_between(places, start, end):  # it is given one
+        return any(map(module.text[start:end].__contains__, _MINDING))
     begun, counted = _within(start, end, begins), _within(start, end, counts)
     if not (begun or counted) or not _takes_anything(function):
         return False
@@ -47,6 +47,13 @@ def may_mind_an_empty_list(function: FunctionNode, module: SourceModule) -> bool
     if counted and "= 0" in text and "/" in text:
         return True
     return begun and any(map(text.__contains__, _MINDING))
+
+
+@kept(8)
+def _lines(module: SourceModule) -> list[int]:
+    """The lines of a file on which a list begins or is handed over, or something is counted."""
+    places = _stretches(module)[2]
+    return lines_at(module.text, (*places, *_handed(module))) if places else []
 
 
 @kept(8)

@@ -58,6 +58,12 @@ def _is_in_use(owner: ClassInfo, project: Project) -> bool:
     module = owner.module
     if module.text.count(f"{owner.name}(") >= SEVERAL:  # the definition is one of them
         return True
+    return _takes_network(module, project)
+
+
+@kept(4)
+def _takes_network(module: SourceModule, project: Project) -> bool:
+    """Whether a function of a file is given what is called as a network is."""
     functions = functions_of(project, module).values()
     return any(not _NETWORKS.isdisjoint(one.parameter_names) for one in functions)
 

@@ -89,10 +89,12 @@ def _grown(joined: ast.Call, statement: ast.AST) -> str | None:
     target = statement.targets[0] if isinstance(statement, ast.Assign) else None
     if not isinstance(first, ast.Name) or not isinstance(target, ast.Name):
         return None
+    if first.id != target.id:
+        return None  # as most
     named = [one.value for one in joined.keywords if one.arg in ("dim", "axis")]
     axes = [ast.unparse(one) for one in (*joined.args[1:2], *named)]
     along = called_name(joined) == "hstack" or any(one in LAST_AXES for one in axes)
-    return first.id if along and first.id == target.id else None
+    return first.id if along else None
 
 
 def _loop_around(statement: ast.AST, function: Function) -> ast.For | ast.While | None:

@@ -44,7 +44,7 @@ def replaced_in_loops(project: Project, function: Function) -> Iterator[tuple[as
 
 def loops(node: ast.FunctionDef) -> bool:
     """Whether a function has a loop at its top, whatever is in it."""
-    return any(one.__class__ is ast.For for one in node.body)
+    return ast.For in map(type, node.body)
 
 
 def has_loop(node: ast.FunctionDef) -> bool:

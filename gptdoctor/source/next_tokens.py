@@ -9,7 +9,7 @@ from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.generating import CHOOSING, steps_in
 from gptdoctor.source.kept import kept
 from gptdoctor.source.label_offsets import pairing
-from gptdoctor.source.loss_calls import loss_of, may_call_losses
+from gptdoctor.source.loss_calls import loss_of, may_call_losses, says_loss
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 
@@ -52,13 +52,15 @@ def tells_next(project: Project, module: SourceModule, *, both_ways: bool = Fals
 
     `both_ways`: a layer that reads both ways is no sign of another task.
     """
+    draws = any(map(module.text.__contains__, CHOOSING))
+    if not draws and not says_loss(module):
+        return False  # neither a draw nor a loss: no word need be weighed
     text = _ARGUMENT.sub("", module.text) if both_ways else module.text
     if _ELSE.search(text) or all(one.search(text) for one in _PAIR):
         return False
     losses = any(map(text.__contains__, _LOSS)) and "Embedding(" in text
     if losses and (_NAMED.search(text) or _pairs_rows(text)):
         return True
-    draws = any(map(text.__contains__, CHOOSING))
     return any(
         (draws and steps_in(function)) or _trains(function)
         for function in functions_of(project, module).values()

@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import FunctionNode, parameter_names, parameters
+from gptdoctor.source.classes import FunctionNode, parameters
 from gptdoctor.source.draws import direction, is_temperature, mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in, start, text_of
@@ -35,7 +35,9 @@ HOTTEST = 10
 
 def takes_temperature(node: FunctionNode) -> bool:
     """Whether a function has a parameter that is called a temperature: few have."""
-    return any(map(is_temperature, parameter_names(node)))
+    given = node.args
+    every = (*given.posonlyargs, *given.args, *given.kwonlyargs)
+    return any(map(is_temperature, [one.arg for one in every]))
 
 
 def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:

@@ -9,6 +9,7 @@ from gptdoctor.source.activations import activation, built_at
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.kept import kept
 from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
@@ -43,12 +44,17 @@ def scores_of(
     With a project, what its functions and the models in sight return counts as well.
     """
     search, first = _Search(project, depth), None
-    for way in ways_of(value, function, _picked_from):
+    for way in _picked_ways(value, function):
         found = search.scores(way, function)
         if found is None or (first is not None and found.kind != first.kind):
             return None  # whatever the other ways are
         first = first or found
     return first
+
+
+@kept(16)  # asked of the function by itself, then with what it calls
+def _picked_ways(value: ast.expr, function: Function) -> tuple[Way, ...]:
+    return tuple(ways_of(value, function, _picked_from))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,8 @@ import ast
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
+from gptdoctor.source.nodes import inner_children
+
 # The fields of a compound statement that hold statements, in the order of the text; all other
 # kinds hold none.  Reading only these is what makes a pass over the statements cheap.
 _PLAIN, _CHOICE = ("body",), ("body", "orelse")
@@ -29,6 +31,7 @@ if hasattr(ast, "TryStar"):  # since Python 3.11
     BLOCKS[ast.TryStar] = BLOCKS[ast.Try]
 
 
+_HELD = (ast.stmt, ast.ExceptHandler, ast.match_case)  # what stands in blocks
 ASSIGNMENTS = (ast.Assign, ast.AnnAssign)
 SCOPES = frozenset({ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef})
 
@@ -70,7 +73,30 @@ def own_statements(tree: ast.AST) -> Iterator[ast.AST]:
 def blocks_of(node: ast.AST) -> list[ast.AST]:
     """The statements directly inside a node, of all its blocks."""
     fields = BLOCKS.get(node.__class__, ())
+    if fields is _PLAIN:  # as of most that hold any
+        return list(getattr(node, fields[0]))
     return [inner for field in fields for inner in getattr(node, field)]
+
+
+def pieces_on(tree: ast.AST, lines: list[int]) -> Iterator[ast.AST]:
+    """What has one of some lines below a node: plain statements, and others without their blocks.
+
+    The lines are in order; a piece may have none of them all the same.
+    """
+    stack = blocks_of(tree)
+    for node in stack:  # it grows on the way
+        if not holds_line(node, lines):
+            continue
+        if node.__class__ in BLOCKS:
+            stack += blocks_of(node)
+            yield from head_of(node)
+        else:
+            yield node
+
+
+def head_of(statement: ast.AST) -> list[ast.AST]:
+    """What a compound statement has beside its blocks: tests, targets, defaults, decorators."""
+    return [one for one in inner_children(statement) if not isinstance(one, _HELD)]
 
 
 def bodies_of(statement: ast.AST) -> list[list[ast.stmt]]:

@@ -82,7 +82,7 @@ def is_straight(node: ast.FunctionDef) -> bool:
     """Whether a function is a straight line of statements, of which one adds something."""
     if node.body[-1].__class__ is not ast.Return:
         return False
-    if any(one.__class__ not in _PLAIN for one in node.body):
+    if not _PLAIN.issuperset(map(type, node.body)):
         return False  # as most, which have a branch or a loop
     return any(map(_adds, node.body))
 

@@ -23,6 +23,17 @@ class Pick:
     keepdim: bool
 
 
+def may_pick(call: ast.Call) -> bool:
+    """Whether a call may make a choice, by what it is given: `x.max()` and a top ten do not."""
+    form, named = last_name(call.func), {one.arg for one in call.keywords}
+    if form == "max":
+        return bool(call.args or named)
+    if form == "topk":
+        given = (*call.args, *(one.value for one in call.keywords))
+        return any(map(_is_one, given))
+    return form not in ("argsort", "sort") or "descending" in named
+
+
 def picks(function: Function) -> Iterator[Pick]:
     """The choices in a function's own text."""
     for node in own_nodes(function.node):

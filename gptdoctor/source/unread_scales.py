@@ -13,9 +13,11 @@ from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import inner_nodes
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import BLOCKS, lines_at, pieces_on, places_of
 
 # What everyone calls the factor of the scores.
 SCALE = re.compile(r"^(attn_|attention_|softmax_|sm_|qk_)?(scale|scaling|scale_factor)$")
+_SCALE = "scal"  # what all of these have in common
 # An attribute of that name may scale anything else; one over the root of a width is for scores.
 ROOT = re.compile(r"\*\* ?\(?-? ?0?\.5|sqrt|\*\* ?\(?-1 / 2")
 
@@ -64,9 +66,14 @@ def _is_unread(project: Project, owner: ClassInfo, name: str) -> bool:
 def _readers(module: SourceModule) -> dict[str, frozenset[str]]:
     """By attribute that may be a scale: the classes that read it of self, "" for any other."""
     found: dict[str, set[str]] = {}
+    text = module.text
+    # Python reads some letters of other scripts as those of ASCII.
+    said = places_of(text, _SCALE if text.isascii() else "\n")
+    lines = lines_at(text, said)
     for statement in module.tree.body:
         own = statement.name if isinstance(statement, ast.ClassDef) else ""
-        for node in inner_nodes(statement):
+        pieces = pieces_on(statement, lines) if statement.__class__ in BLOCKS else (statement,)
+        for node in inner_nodes(*pieces):
             if not isinstance(node, ast.Attribute) or not isinstance(node.ctx, ast.Load):
                 continue
             if SCALE.match(node.attr):

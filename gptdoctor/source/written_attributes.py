@@ -11,7 +11,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.made_of_input import is_made_of_input
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.statements import every_statement
 
 # In place, and of what was there as well; what is copied over it leaves nothing of that.
 _MOVING = re.compile(r"^(lerp|add|sub|mul|div|addcmul|addcdiv|index_add|scatter_add)_$")
@@ -20,8 +20,8 @@ _ELSEWHERE = frozenset({"to", "cuda", "cpu", "type", "type_as", "float", "half"}
 
 
 def may_leave(node: ast.FunctionDef) -> bool:
-    """Whether a statement of a function may leave something behind, by its own form."""
-    return any(map(_may_set, own_statements(node)))
+    """Whether a statement in a function may leave something behind, by its own form."""
+    return any(map(_may_set, every_statement(node)))
 
 
 def _may_set(statement: ast.AST) -> bool:

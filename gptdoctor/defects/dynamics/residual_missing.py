@@ -34,9 +34,12 @@ LEAST_IDENTITY = 0.08
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A block that adds what one of its sublayers makes, and puts another's in its place."""
-    if not isinstance(node, ast.FunctionDef) or not (is_straight(node) or loops(node)):
+    if not isinstance(node, ast.FunctionDef):
         return
-    if not names_both(visit.module.lines_of(node)) or not (is_straight(node) or has_loop(node)):
+    straight = is_straight(node)
+    if not straight and not loops(node):
+        return
+    if not names_both(visit.module.lines_of(node)) or not (straight or has_loop(node)):
         return
     function = functions_of(visit.project, visit.module).get(node)
     if function is None or not function.method:

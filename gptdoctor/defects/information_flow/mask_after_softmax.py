@@ -61,13 +61,14 @@ def _suspect_alone(softmax: ast.Call, project: Project, function: Function) -> I
         return
     if any(one.did in _MASKING[:-1] for one in scores_behind(project, function, softmax)):
         return
-    if _SUMMED.search(owner.text):  # after what other rules ask as well: a class is long
+    zeroed = [
+        (node, *taken)
+        for node in own_nodes(function.node)
+        if (taken := _zeroed(node, function)) is not None
+    ]
+    if not zeroed or _SUMMED.search(owner.text):  # the latter last: a class is long
         return
-    for node in own_nodes(function.node):
-        taken = _zeroed(node, function)
-        if taken is None:
-            continue
-        base, mask = taken
+    for node, base, mask in zeroed:
         before = list(trail_of(project, function).back(base, until_softmax=True))
         plain = not any(one.did in (Did.PRODUCT, Did.OPAQUE, Did.DIVIDED) for one in before)
         if plain and any(one.node is softmax for one in before) and _hides(mask, project, function):

@@ -37,7 +37,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef) or not (node.args.defaults or node.args.kw_defaults):
         return
     # None and numbers are nearly all of them.
-    if all(one.__class__ in _FIXED for one in (*node.args.defaults, *node.args.kw_defaults)):
+    if _FIXED.issuperset(map(type, (*node.args.defaults, *node.args.kw_defaults))):
         return
     shared = list(_shared(node.args, visit.module))
     if not shared:

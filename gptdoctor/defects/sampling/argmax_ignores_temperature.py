@@ -36,6 +36,9 @@ CODE = "GD401"
 PROBE = "sampling"
 # Text without these cannot hold the defect; most functions end here.
 CHOOSING = ("argmax", ".max(", "topk", "sort(")
+# Of these, `x.max()` gives no index, and who sorts has to say that the largest comes first.
+_LARGEST = re.compile(r"\.max\((?!\))")
+PLAIN = ("argmax", "topk", "sort(")
 # Each by itself: joined, they take ten times as long; and a plain word is found first.
 TEMPERATURE = {"temp": re.compile(r"temp(?:erature|s?\b|_)"), "tau": re.compile(r"tau\b")}
 LETTER = re.compile(r"T\s*[:=,)]")
@@ -63,27 +66,28 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _possible(node: ast.FunctionDef | ast.AsyncFunctionDef, visit: Visit) -> bool:
     lines = _choosing(visit.module)
-    if not any_between(lines, node.lineno, node.end_lineno or node.lineno):
-        return False
-    return _says_temperature(visit.module)
+    return any_between(lines, node.lineno, node.end_lineno or node.lineno)
 
 
 @kept(8)
 def _choosing(module: SourceModule) -> list[int]:
-    """The lines of a file with words of a choice on them: searched once, for all functions."""
-    places = [place for word in CHOOSING for place in places_of(module.text, word)]
-    return lines_at(module.text, places)
+    """The lines of a file that may choose a token, where it says anything of a temperature.
 
-
-@kept(8)
-def _says_temperature(module: SourceModule) -> bool:
+    Searched once, for all functions.
+    """
     text = module.text
-    # As it is written first, for that is mostly in small letters.
-    return _names_temperature(text) or _names_temperature(text.lower()) or _takes_letter(text)
+    if not _says_temperature(text):  # first: that it chooses is known of the file
+        return []
+    places = [one.start() for one in _LARGEST.finditer(text)]
+    words = PLAIN if "descending" in text else PLAIN[:-1]
+    places += [place for word in words for place in places_of(text, word)]
+    return lines_at(text, places)
 
 
-def _names_temperature(text: str) -> bool:
-    return any(word in text and pattern.search(text) for word, pattern in TEMPERATURE.items())
+def _says_temperature(text: str) -> bool:
+    small = text.lower()
+    named = any(word in small and pattern.search(small) for word, pattern in TEMPERATURE.items())
+    return named or _takes_letter(text)
 
 
 def _takes_letter(text: str) -> bool:

@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.generation_tests import draws, known
 from gptdoctor.source.promised_draws import greedy_pick, may_promise, promises_of
+from gptdoctor.source.token_picks import may_pick
 
 CODE = "GD405"
 PROBE = "sampling"
@@ -20,7 +21,7 @@ PROBE = "sampling"
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
-    if not isinstance(node, ast.Call) or function is None:
+    if not isinstance(node, ast.Call) or function is None or not may_pick(node):
         return
     if not visit.in_loop and not may_promise(function):
         return  # as nearly all
