@@ -21,6 +21,11 @@ def places_called(name: str, text: str) -> list[int]:
     return _places(name, text, _FOLLOWING)
 
 
+def calls_name(name: str, text: str) -> bool:
+    """Whether a text calls a name, of whatever it is the last one."""
+    return bool(_places(name, text, _OPENING))
+
+
 def _places(name: str, text: str, following: re.Pattern[str]) -> list[int]:
     found: list[int] = []
     for place in places_of(text, name):

@@ -13,7 +13,8 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.classes import ClassInfo, FunctionNode
-from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
+from gptdoctor.source.cut_values import LEAVING, TAKING, cut_value
+from gptdoctor.source.flow_cuts import cuts_in
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_switches import block_switch, decorator_switch
@@ -71,7 +72,7 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not _is_trained(method, owner):
         return
     function = functions_of(visit.project, visit.module)[method]
-    cuts = Cuts(function, gradients_of(visit.project))
+    cuts = cuts_in(function, gradients_of(visit.project))
     lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
     # Whether this is a network may have to be looked up in other files: asked where it matters.
     if (
