@@ -66,10 +66,11 @@ WORDS = {
 
 def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A value that leaves the graph in forward, and takes all that a layer made with it."""
-    value, method, owner = cut_value(node), visit.function, visit.owner
-    if value is None or method is None or owner is None or not isinstance(node, ast.expr):
-        return
-    if not _is_trained(method, owner):
+    value = cut_value(node)
+    if value is None or not isinstance(node, ast.expr):
+        return  # as `x.float()`
+    method, owner = visit.function, visit.owner
+    if method is None or owner is None or not _is_trained(method, owner):
         return
     function = functions_of(visit.project, visit.module)[method]
     cuts = cuts_in(function, gradients_of(visit.project))
@@ -109,9 +110,9 @@ def _operation(node: ast.AST) -> str:
 
 def _is_trained(method: FunctionNode, owner: ClassInfo) -> bool:
     """Whether a method is its class's forward, or one that forward calls."""
-    if INFERENCE_NAME.search(method.name) or STOPPING.search(method.name):
+    if not runs_in_forward(method, owner):
         return False
-    return runs_in_forward(method, owner)
+    return not INFERENCE_NAME.search(method.name) and not STOPPING.search(method.name)
 
 
 def _switched_off(function: Function, visit: Visit) -> bool:
