@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from gptdoctor.source.called_places import calls_name
 from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.kept import kept
@@ -18,17 +16,6 @@ def runs_in_forward(method: FunctionNode, owner: ClassInfo) -> bool:
     if method is forward:
         return True
     return _may_call(owner.module.lines_of(forward), name) and name in _called_by(forward)
-
-
-def methods_in_forward(owner: ClassInfo) -> Iterator[FunctionNode]:
-    """The forward of a class, and the methods of its own that this calls by name."""
-    forward = owner.methods.get("forward")
-    if forward is None:
-        return
-    text = owner.module.lines_of(forward)
-    for name, method in owner.methods.items():
-        if method is forward or (_may_call(text, name) and name in _called_by(forward)):
-            yield method
 
 
 def _may_call(text: str, name: str) -> bool:
