@@ -30,6 +30,11 @@ def places_called(name: str, text: str) -> list[int]:
     ]
 
 
+def calls_name(name: str, text: str) -> bool:
+    """Whether a text calls a name, of whatever it is the last one."""
+    return next(_found(name, text, _OPENING), None) is not None
+
+
 def _may_be_first(place: int, text: str) -> bool:
     """Whether an argument may be the first one, by what stands before it."""
     near = text[max(0, place - _NEAR) : place].rstrip(_BLANKS)
@@ -66,7 +71,7 @@ def may_make(project: Project, user: ClassInfo, made: ClassInfo) -> bool:
         elif _calls(link, made) or (link.module is not module and name in link.module.text):
             return True
     functions = module.functions.values()
-    return any(any(_found(name, module.lines_of(one), _OPENING)) for one in functions)
+    return any(calls_name(name, module.lines_of(one)) for one in functions)
 
 
 def _calls(info: ClassInfo, made: ClassInfo) -> bool:

@@ -199,12 +199,17 @@ def _callers_of_module(
                 if own and site.function.owner is user:
                     yield site
         if names:
-            yield from _looped(project, owner, user)
+            yield from _looped(project, owner, user, names)
 
 
-def _looped(project: Project, owner: ClassInfo, user: ClassInfo) -> Iterator[CallSite]:
+def _looped(
+    project: Project, owner: ClassInfo, user: ClassInfo, names: list[str]
+) -> Iterator[CallSite]:
     for method in user.methods.values():
         function = functions_of(project, user.module)[method]
+        # Python reads some letters as others.
+        if not any(name in function.text or not name.isascii() for name in names):
+            continue
         for node in own_nodes(method):
             if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
                 continue

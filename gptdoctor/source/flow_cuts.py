@@ -9,28 +9,26 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
+from gptdoctor.source.cut_values import Onward, several_cuts
 from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_functions import (
     Function,
     assigned_names,
     functions_of,
     loads_of,
-    own_nodes,
 )
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_targets import Role, start
-from gptdoctor.source.flow_uses import Uses
+from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
-# Methods that take a tensor off the graph, and functions that do so with what they are given.
-LEAVING = ("detach", "item", "tolist", "numpy")
-TAKING = ("float", "tensor", "as_tensor")
 # What sets weights up before training, and what only counts or copies them.
 SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
 # The map of an attention, which is handed out beside its result for whoever looks at it.
@@ -38,40 +36,17 @@ MAP = re.compile(r"attn|attention")
 # What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
 ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
-# How all that `cut_value` knows is written.
-_CUTTING = re.compile(r"(?:detach|item|tolist|numpy|float|tensor)[\s\\)]*\(|\.\s*data\b")
-
-
-def cut_value(node: ast.AST) -> ast.expr | None:
-    """The value that an expression takes off the graph, or None."""
-    if isinstance(node, ast.Attribute):
-        return node.value if node.attr == "data" and isinstance(node.ctx, ast.Load) else None
-    if not isinstance(node, ast.Call):
-        return None
-    if isinstance(node.func, ast.Attribute) and node.func.attr in LEAVING:
-        if node.args:  # torch.detach(x)
-            return node.args[0] if node.func.attr == "detach" else None
-        return node.func.value
-    plain = isinstance(node.func, ast.Name) and node.func.id == "float"
-    torch = isinstance(node.func, ast.Attribute) and node.func.attr in ("tensor", "as_tensor")
-    return node.args[0] if (plain or torch) and node.args else None
-
-
-# What goes on with a number or an array, and what makes a tensor of one again.
-ONWARD = frozenset({"numpy", "tolist", "item", "cpu", "float", "tensor", "as_tensor", "from_numpy"})
 _MADE = frozenset({Role.WHOLE, Role.ITEM, Role.ELEMENT})
 MOST_CUTS = 6  # in one function: with more of them it works on numbers, and not on a model
 
 
-class _Onward(Uses):
-    """Where a value goes that has left the graph: it may go on as a number or an array."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Ending:
+    """What of a method ends in some values that leave the graph."""
 
-    def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
-        if isinstance(parent, ast.Attribute) and parent.attr in ONWARD:
-            return False
-        if isinstance(parent, ast.Call) and called_name(parent) in ONWARD:
-            return False
-        return super()._ends(parent, node)
+    inside: list[ast.expr]  # the values, and those of names that are read in them alone
+    helpers: list[Function]  # that are called there alone
+    names: list[str]  # the attributes of `self` that are used there alone
 
 
 class Cuts:
@@ -79,6 +54,7 @@ class Cuts:
 
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
+        self._endings: dict[frozenset[ast.expr], _Ending] = {}
 
     def lost(self, value: ast.expr) -> list[str]:
         """The layers and parameters of `self` all of whose results end in this cut value.
@@ -87,12 +63,14 @@ class Cuts:
         """
         if self.function.owner is None or not self._may_hold_layers(value):
             return []
-        alone = self._lost_in([value])
-        if alone:
-            return alone
         others = self._other_cuts(value)
-        if not others:
+        # What ends in one cut ends in all of them: this is asked once for a function, and where
+        # nothing does, as in most, no gradient has to be followed.
+        if not self._ending([value, *others]).names:
             return []
+        alone = self._lost_in([value])
+        if alone or not others:
+            return alone
         first = self._reached(value)
         for other in others:
             if start(other) < start(value):
@@ -106,6 +84,28 @@ class Cuts:
 
     def _lost_in(self, values: list[ast.expr]) -> list[str]:
         """What is lost where all of these leave the graph; `learned` by the first of them."""
+        ending, owner = self._ending(values), self.function.owner
+        if owner is None or not ending.names:
+            return []
+        attributes = attributes_of(self.gradients.project, owner)
+        helpers = ending.helpers
+        made = {name for helper in helpers for name in learned(self.gradients.returned(helper))}
+        alone = [
+            name
+            for name in ending.names
+            if (self._works(name, ending.inside) or f"self.{name}" in made)
+            and attributes.learns(name) is Learns.YES
+        ]
+        return alone if alone and learned(self.gradients.of(values[0], self.function)) else []
+
+    def _ending(self, values: list[ast.expr]) -> _Ending:
+        """What of the method ends in some values, in the order of its names."""
+        asked = frozenset(values)
+        if asked not in self._endings:
+            self._endings[asked] = self._find_ending(values)
+        return self._endings[asked]
+
+    def _find_ending(self, values: list[ast.expr]) -> _Ending:
         inside = self._cone(values)
         nodes = [node for part in inside for node in every_node(part)]
         helpers = self._helpers(nodes)
@@ -113,20 +113,16 @@ class Cuts:
         named = {name for node in nodes if (name := self_attribute(node))}
         owner = self.function.owner
         if owner is None or not named:
-            return []
+            return _Ending(inside=inside, helpers=helpers, names=[])
         text = own_text(owner)
         held = {id(node) for node in nodes}
-        attributes = attributes_of(self.gradients.project, owner)
-        made = {name for helper in helpers for name in learned(self.gradients.returned(helper))}
-        alone = [
+        names = [
             name
             for name in sorted(named)
             if not self._named_elsewhere(name)
             and all(id(use.node) in held or self._idle(use) for use in text.uses(name))
-            and (self._works(name, inside) or f"self.{name}" in made)
-            and attributes.learns(name) is Learns.YES
         ]
-        return alone if alone and learned(self.gradients.of(values[0], self.function)) else []
+        return _Ending(inside=inside, helpers=helpers, names=names)
 
     def _helpers(self, nodes: list[ast.AST]) -> list[Function]:
         """The methods that are called here and nowhere else: what they make is made for this."""
@@ -145,11 +141,8 @@ class Cuts:
 
     def _other_cuts(self, value: ast.expr) -> list[ast.expr]:
         """What else leaves the graph in this function, in the order of the text."""
-        if len(_CUTTING.findall(self.function.text)) < 2:
-            return []  # the one that is asked about
-        found = (cut_value(node) for node in own_nodes(self.function.node))
-        others = [one for one in found if one is not None and one is not value]
-        return sorted(others, key=start) if len(others) < MOST_CUTS else []
+        others = [one for one in several_cuts(self.function) if one is not value]
+        return others if len(others) < MOST_CUTS else []
 
     def _may_hold_layers(self, value: ast.expr) -> bool:
         """Whether the value names an attribute, or what may have been made of one.
@@ -169,7 +162,7 @@ class Cuts:
 
     def matters(self, node: ast.expr) -> bool:
         """Whether the model goes on with what left the graph at `node`."""
-        return _Onward(self.function, self.gradients).matters(node)
+        return Onward(self.function, self.gradients).matters(node)
 
     def _cone(self, values: list[ast.expr]) -> list[ast.expr]:
         """The values, and those of names that are read in them and nowhere else."""
@@ -285,6 +278,12 @@ class Cuts:
             not text.endswith("self", 0, found.start())
             for found in re.finditer(rf"\.{name}\b{method}", text)
         )
+
+
+@kept(8)
+def cuts_in(function: Function, gradients: Gradients) -> Cuts:
+    """One analysis for all that leaves the graph in a function."""
+    return Cuts(function, gradients)
 
 
 def _readers(value: ast.expr, function: Function) -> Iterator[ast.Name]:

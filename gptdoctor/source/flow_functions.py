@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node, scope_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of, bodies_of, first_line, own_statements
+
+# Each definition of a function has this word; so may texts in quotes.
+_DEFINING = re.compile(r"def(?<!\wdef)\b")
 
 
 # Not frozen, though nothing changes it: each function of each file gets one, and a frozen one takes
@@ -112,7 +116,11 @@ class Function:
 def functions_of(project: Project, module: SourceModule) -> dict[FunctionNode, Function]:
     """All functions of a module by their node, outer before inner."""
     classes = project.classes(module)
-    return {one.node: one for one in _functions(module, module.tree, "", None, classes)}
+    found = list(_functions(module, module.tree, "", None, classes, nested=False))
+    # Most files have no function in another, and then no body is gone through: all are found.
+    if len(found) < len(_DEFINING.findall(module.text)):
+        found = list(_functions(module, module.tree, "", None, classes, nested=True))
+    return {one.node: one for one in found}
 
 
 @kept(32)
@@ -130,6 +138,8 @@ def _functions(
     prefix: str,
     outer: Function | None,
     classes: dict[str, ClassInfo],
+    *,
+    nested: bool,
 ) -> Iterator[Function]:
     method = isinstance(parent, ast.ClassDef)
     owner = classes.get(prefix.rstrip(".")) if method else (outer.owner if outer else None)
@@ -142,9 +152,13 @@ def _functions(
                 symbol = f"{prefix}{node.name}"
                 function = Function(module, node, symbol, owner, method, outer)
                 yield function
-                yield from _functions(module, node, f"{symbol}.", function, classes)
+                if nested:
+                    yield from _functions(
+                        module, node, f"{symbol}.", function, classes, nested=nested
+                    )
             elif isinstance(node, ast.ClassDef):
-                yield from _functions(module, node, f"{prefix}{node.name}.", outer, classes)
+                inside = f"{prefix}{node.name}."
+                yield from _functions(module, node, inside, outer, classes, nested=nested)
             else:
                 stack.append(node)
 

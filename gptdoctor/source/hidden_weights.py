@@ -104,8 +104,12 @@ def _makes_container(node: FunctionNode) -> bool:
     Most constructors have none: what they set need not be listed to say so.
     """
     for one in every_statement(node):
-        value = one.value if isinstance(one, ASSIGNMENTS) else None
-        if value is not None and value.__class__ in _MAKING and container_of(value):
+        if not isinstance(one, ASSIGNMENTS) or one.value.__class__ not in _MAKING:
+            continue
+        value = one.value
+        if isinstance(value, ast.Call) and value.func.__class__ is ast.Attribute:
+            continue  # `nn.Linear(...)`, as most
+        if value is not None and container_of(value):
             return True
     return False
 

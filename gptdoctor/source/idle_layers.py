@@ -23,13 +23,21 @@ def idle_statements(node: ast.FunctionDef, module: SourceModule) -> Iterator[ast
     for statement in node.body:
         if not isinstance(statement, ast.Assign) or statement.value.__class__ not in _WORKING:
             continue
-        if len(statement.targets) != 1 or "self." not in module.lines_of(statement):
-            continue  # no layer works in it
-        target = statement.targets[0]
-        plain = isinstance(target, ast.Name | ast.Tuple)
-        names = [one.id for one in names_in(target)] if plain else []
-        if names and all(_stands_once(name, text) for name in names):
+        names = _names_given(statement)
+        if not names or not all(_stands_once(name, text) for name in names):
+            continue  # as nearly all
+        if "self" in module.lines_of(statement):  # else no layer works in it
             yield statement
+
+
+def _names_given(statement: ast.Assign) -> list[str]:
+    """The names that an assignment gives something, where it gives nothing else anything."""
+    if len(statement.targets) != 1:
+        return []
+    target = statement.targets[0]
+    if isinstance(target, ast.Name):
+        return [target.id]
+    return [one.id for one in names_in(target)] if isinstance(target, ast.Tuple) else []
 
 
 def _stands_once(name: str, text: str) -> bool:
@@ -37,7 +45,7 @@ def _stands_once(name: str, text: str) -> bool:
     if name.startswith("_") or not name.isascii():
         return False
     found, at = 0, text.find(name)
-    while at >= 0 and found < 2:
+    while at >= 0 and found < 2:  # most are read on one of the next lines
         before, after = text[at - 1 : at], text[at + len(name) : at + len(name) + 1]
         whole = not (before == "." or before == "_" or before.isalnum())
         found += whole and not (after == "_" or after.isalnum())

@@ -40,23 +40,12 @@ class Replacement:
 
 
 # `self.NAME = value` and `self.NAME.weight = value`, in what comes before the value.
-SETS_OWN = re.compile(r"self\.\w+(?:\.(?:weight|bias))?[\s\\)]*=(?!=)")
-# Of what follows one stands in every function that gives anything to a weight of a layer.
-SETS_WEIGHT = (".weight", ".bias", "setattr")
+_SETS_OWN = re.compile(r"self\.\w+(?:\.(?:weight|bias))?[\s\\)]*=(?!=)")
 
 
-def may_set(node: FunctionNode, text: str) -> bool:
-    """Whether a method, of this text, may give anything to `self.NAME`, or to a layer's weight.
-
-    What a constructor gives to `self.NAME` itself is what makes it, and replaces nothing.
-    """
-    own = node.name != "__init__" and SETS_OWN.search(text) is not None
-    return own or sets_weight(text)
-
-
-def sets_weight(text: str) -> bool:
-    """Whether a text may give anything to a layer's weight, or to a name that is computed."""
-    return any(map(text.__contains__, SETS_WEIGHT))
+def sets_own(text: str) -> bool:
+    """Whether a method, of this text, may give anything to `self.NAME`, or by a name in quotes."""
+    return "setattr" in text or _SETS_OWN.search(text) is not None
 
 
 @kept(8)
@@ -67,12 +56,13 @@ def names_parameter(info: ClassInfo) -> bool:
 
 def may_replace(node: FunctionNode) -> bool:
     """Whether a function gives anything to an attribute, as few do but constructors."""
-    return any(
-        one.targets[0].__class__ is ast.Attribute
-        if isinstance(one, ast.Assign)
-        else isinstance(one, ast.Expr) and called_name(one.value) == "setattr"
-        for one in every_statement(node)
-    )
+    for one in every_statement(node):
+        if isinstance(one, ast.Assign):
+            if one.targets[0].__class__ is ast.Attribute:
+                return True
+        elif isinstance(one, ast.Expr) and called_name(one.value) == "setattr":
+            return True
+    return False
 
 
 def replacements(project: Project, info: ClassInfo, node: FunctionNode) -> Iterator[Replacement]:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import cached_property
 
-from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.classes import FunctionNode, self_attribute
 from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_blocks import Block, excludes
@@ -24,34 +24,29 @@ from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.literals import written_text
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.saved_results import written_name
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.statements import every_statement, own_statements
 
 # Layers of torch.nn whose weights get their gradient from the input as it was.
 KEEPING = re.compile(r"^(Linear|Bilinear|Conv\d+d|ConvTranspose\d+d|LayerNorm|RMSNorm|GroupNorm)$")
-_WRITES = ("+= ", "] = ", "*= ", "-= ", "/= ")
 # `self.layer(x)` and `self.layer(x[rows])`; `x[rows] * y`.
 _TO_LAYERS = re.compile(r"self\.(\w+)\((\w+)[)\[]")
 _ITEM_FACTOR = re.compile(r"\][\s\\]*[*@](?![*=])")
+_WRITING = frozenset({ast.AugAssign, ast.Expr})
 _INDEX = (ast.Constant, ast.Slice, ast.Tuple, ast.BinOp, ast.UnaryOp, ast.Name, ast.Load)
 _INDEX_OPERATORS = (ast.operator, ast.unaryop)
 
 
-def methods_that_write(info: ClassInfo) -> Iterator[ast.FunctionDef]:
-    """The methods of a class that may write into anything in place, as their lines tell."""
-    if not _may_write_in(info.text):
-        return
-    for method in info.methods.values():
-        if not isinstance(method, ast.FunctionDef) or method.name == "__init__":
+def writes(method: FunctionNode) -> bool:
+    """Whether a statement of a method may write into a local name; most methods have none."""
+    for statement in every_statement(method):
+        if isinstance(statement, ast.Assign):
+            if statement.targets[0].__class__ is not ast.Subscript:
+                continue  # as nine of ten
+        elif statement.__class__ not in _WRITING:
             continue
-        if _may_write_in(info.module.lines_of(method)):
-            yield method
-
-
-def _may_write_in(text: str) -> bool:
-    """Whether a text has `x += y`, `x[rows] = y` or `x.add_(y)`; no `__init__(`."""
-    if any(map(text.__contains__, _WRITES)):
-        return True
-    return text.count("_(") > text.count("__(")
+        if may_write(statement) is not None:
+            return True
+    return False
 
 
 def may_write(statement: ast.AST) -> ast.Name | None:
@@ -81,30 +76,31 @@ class SavedInputs:
         """The statements that write into what a layer or product before them needs, with it."""
         for statement in own_statements(self.function.node):
             name = may_write(statement)
-            if name is None or not isinstance(statement, ast.stmt) or not self._is_given(name.id):
+            if name is None or not isinstance(statement, ast.stmt):
+                continue
+            if not self._is_given(name.id, self._before(statement)):
                 continue
             kept = self.kept_before(statement, name)
             if kept is not None and not self._switched_off(statement):
                 yield statement, kept
 
-    def _is_given(self, name: str) -> bool:
-        """Whether such a layer, or a product, takes a name by the text: asked first."""
-        text = self.function.text
+    def _before(self, statement: ast.stmt) -> str:
+        """The text of what may run before a statement: all that stands above it, but in a loop."""
+        text, module = self.function.text, self.function.module
+        if "for" in text or "while" in text:
+            return text
+        return module.segment(self.function.node.lineno, statement.end_lineno or statement.lineno)
+
+    def _is_given(self, name: str, text: str) -> bool:
+        """Whether such a layer, or a product, takes a name in a text: asked first."""
         ways = (f"{name} *", f"* {name}", f"{name} @", f"@ {name}")
-        if any(map(text.__contains__, ways)) or name in self._kept_by_layers:
+        if any(map(text.__contains__, ways)):
             return True
-        return self._multiplies_items and f"{name}[" in text
-
-    @cached_property
-    def _kept_by_layers(self) -> frozenset[str]:
-        """The names that the method's text gives to a layer that keeps its input."""
-        found = _TO_LAYERS.findall(self.function.text)
-        return frozenset(name for layer, name in found if self._is_keeping(layer))
-
-    @cached_property
-    def _multiplies_items(self) -> bool:
-        """Whether the method's text multiplies an item of anything, as in `x[rows] * y`."""
-        return _ITEM_FACTOR.search(self.function.text) is not None
+        if any(
+            taken == name and self._is_keeping(layer) for layer, taken in _TO_LAYERS.findall(text)
+        ):
+            return True
+        return f"{name}[" in text and _ITEM_FACTOR.search(text) is not None
 
     def _switched_off(self, statement: ast.stmt) -> bool:
         around = (one for one, _ in self.function.statements_around(statement))

@@ -13,7 +13,8 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.classes import ClassInfo, FunctionNode
-from gptdoctor.source.flow_cuts import LEAVING, TAKING, Cuts, cut_value
+from gptdoctor.source.cut_values import LEAVING, TAKING, cut_value
+from gptdoctor.source.flow_cuts import cuts_in
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_switches import block_switch, decorator_switch
@@ -65,13 +66,14 @@ WORDS = {
 
 def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """A value that leaves the graph in forward, and takes all that a layer made with it."""
-    value, method, owner = cut_value(node), visit.function, visit.owner
-    if value is None or method is None or owner is None or not isinstance(node, ast.expr):
-        return
-    if not _is_trained(method, owner):
+    value = cut_value(node)
+    if value is None or not isinstance(node, ast.expr):
+        return  # as `x.float()`
+    method, owner = visit.function, visit.owner
+    if method is None or owner is None or not _is_trained(method, owner):
         return
     function = functions_of(visit.project, visit.module)[method]
-    cuts = Cuts(function, gradients_of(visit.project))
+    cuts = cuts_in(function, gradients_of(visit.project))
     lost = tuple(f"self.{one}" for one in cuts.lost(value) if not FOLLOWERS.search(f"self.{one}"))
     # Whether this is a network may have to be looked up in other files: asked where it matters.
     if (
@@ -108,9 +110,9 @@ def _operation(node: ast.AST) -> str:
 
 def _is_trained(method: FunctionNode, owner: ClassInfo) -> bool:
     """Whether a method is its class's forward, or one that forward calls."""
-    if INFERENCE_NAME.search(method.name) or STOPPING.search(method.name):
+    if not runs_in_forward(method, owner):
         return False
-    return runs_in_forward(method, owner)
+    return not INFERENCE_NAME.search(method.name) and not STOPPING.search(method.name)
 
 
 def _switched_off(function: Function, visit: Visit) -> bool:

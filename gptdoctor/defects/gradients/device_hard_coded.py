@@ -30,40 +30,43 @@ def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """`.cuda()`, `.to("cuda")` or `device="cuda"` in a forward."""
     if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
         return
+    told = _told(node)
+    if told is not None and not told:
+        return  # as most calls, of which the method need not be looked for
     method = visit.function
-    if method is None or not _may_tell(node, method):
+    if method is None or (told and not any(_may_name(one, method) for one in told)):
         return
     owner = visit.owner
     function = visit.flow if owner is not None and runs_in_forward(method, owner) else None
     if owner is None or function is None:
         return
-    told = device_of(visit.project, node, function)
-    if told is None or not is_first(told, node, function):
+    device = device_of(visit.project, node, function)
+    if device is None or not is_first(device, node, function):
         return
     if _has_asked(visit) or not visit.project.is_network(owner):
         return
-    here = told.function == function  # else the place of the call tells more
-    location = visit.module.location(told.node if here else node)
+    here = device.function == function  # else the place of the call tells more
+    location = visit.module.location(device.node if here else node)
     yield Suspicion(
         rule=CODE,
         location=location,
         symbol=visit.symbol,
         message=(
-            f"`{told.text}` names a device in forward: on any other one, or on a second GPU, the "
+            f"`{device.text}` names a device in forward: on any other one, or on a second GPU, the "
             f"tensors do not meet; take the device of an input or a parameter."
         ),
-        details={"device": told.text},
+        details={"device": device.text},
         extent=(location.line, location.end_line),
     )
 
 
-def _may_tell(call: ast.Call, method: FunctionNode) -> bool:
-    """Whether a call is told anything by which it may name a device: most are not."""
+def _told(call: ast.Call) -> list[ast.expr] | None:
+    """What a call is told by which it may name a device; None where it names one by itself."""
     name = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    if name == "cuda" or name in TYPES:
+        return None
     given = [one.value for one in call.keywords if one.arg in ("device", None)]
-    if name == "to":
-        given += call.args[:1]
-    return name == "cuda" or name in TYPES or any(_may_name(one, method) for one in given)
+    return given + call.args[:1] if name == "to" else given
 
 
 def _may_name(value: ast.expr, method: FunctionNode) -> bool:

@@ -25,7 +25,7 @@ from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
 from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.names import called_name
-from gptdoctor.source.saved_inputs import SavedInputs, may_write, methods_that_write
+from gptdoctor.source.saved_inputs import SavedInputs, may_write, writes
 from gptdoctor.source.saved_results import SAVING, writes_into
 
 CODE = "GD105"
@@ -72,8 +72,9 @@ def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     owner = visit.owner
     if owner is None or owner.methods.get("forward") is not node:
         return
-    for method in methods_that_write(owner):
-        if not _is_trained(method, visit):
+    for method in owner.methods.values():
+        other = isinstance(method, ast.AsyncFunctionDef) or method.name == "__init__"
+        if other or not writes(method) or not _is_trained(method, visit):
             continue
         function = functions_of(visit.project, visit.module)[method]
         if not decorator_switch(function):

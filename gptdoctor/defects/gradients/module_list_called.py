@@ -9,10 +9,15 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit
 from gptdoctor.source.called_helpers import helpers_called
 from gptdoctor.source.classes import ClassInfo, parameter_names, self_attribute
-from gptdoctor.source.constructors import Constructor, constructor_at, lines_in, own_text
+from gptdoctor.source.constructors import (
+    Constructor,
+    constructor_at,
+    lines_in,
+    own_text,
+    settings_of,
+)
 from gptdoctor.source.flow_assigned import Assigned
 from gptdoctor.source.flow_functions import functions_of, own_nodes
-from gptdoctor.source.flow_settings import attributes_set, settings_in
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.held_layers import made_as
 from gptdoctor.source.kept import kept
@@ -74,12 +79,12 @@ def _maybe_called(
 ) -> Iterator[str]:
     """The attributes that may be containers, and that the class's text calls or hands to a name."""
     text = module.lines_of(around) if isinstance(around, ast.ClassDef) else ""
-    for statement in settings_in(node.body):
-        for name, value in attributes_set(statement):
-            if not _may_hold(value, node, module):
-                continue
-            if _is_item(statement) or _holds_more(value) or _is_called(name, text):
-                yield name
+    for setting in settings_of(node):
+        value = setting.value
+        if not _may_hold(value, node, module):
+            continue
+        if _is_item(setting.node) or _holds_more(value) or _is_called(setting.name, text):
+            yield setting.name
 
 
 def _is_called(name: str, text: str) -> bool:

@@ -11,7 +11,7 @@ from gptdoctor.core.measurements.gradient_flow import GradientCut, GradientFlow
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.repairs import Applicability, FixPromise
-from gptdoctor.defect import Defect, Models, Proof, Visit
+from gptdoctor.defect import Defect, Models, Proof, Visit, calls
 from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
@@ -25,7 +25,6 @@ from gptdoctor.source.flow_switches import (
     block_switch,
     decorator_switch,
     may_leave,
-    may_state_switch,
     may_switch,
     statement_switch,
 )
@@ -72,13 +71,11 @@ def see_with(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _judge_block(switch, visit)
 
 
-def see_statement(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """A call of set_grad_enabled(False), after which the training path goes on."""
-    if not isinstance(node, ast.Expr) or not isinstance(node.value, ast.Call):
-        return
-    function = visit.flow if may_state_switch(visit.module) else None
-    if function is not None:
-        switch = statement_switch(node, function)
+def see_call(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A statement that calls set_grad_enabled(False), after which the training path goes on."""
+    function, statement = visit.flow, visit.parent
+    if isinstance(statement, ast.Expr) and function is not None:
+        switch = statement_switch(statement, function)
         if switch:
             yield from _judge_block(switch, visit)
 
@@ -281,7 +278,7 @@ DEFECT = Defect(
         ast.AsyncFunctionDef: see_function,
         ast.With: see_with,
         ast.AsyncWith: see_with,
-        ast.Expr: see_statement,
+        calls("set_grad_enabled"): see_call,
     },
     convicts={PROBE: read_flow},
     explains=("GD102", "GD106", "GD204", "GD606", "GD903"),

@@ -9,17 +9,17 @@ from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspici
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.parameter_registration import Overwritten, ParameterRegistration
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Named, Proof, Visit
+from gptdoctor.defect import Defect, Named, Proof, Visit, attributes, calls
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.replaced_parameters import (
+    OWN,
     Replacement,
     given_to_layers,
     may_replace,
-    may_set,
     names_parameter,
     replacements,
-    sets_weight,
+    sets_own,
 )
 
 CODE = "GD104"
@@ -37,29 +37,35 @@ REPLACED = {
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """An assignment in forward that replaces a parameter of the constructor's."""
-    if not isinstance(node, ast.FunctionDef) or not may_set(node, visit.module.lines_of(node)):
+    if isinstance(node, ast.FunctionDef) and may_replace(node):
+        yield from _suspect(node, visit)
+
+
+def see_method(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """An assignment elsewhere that torch refuses: to a parameter of the class itself."""
+    if not isinstance(node, ast.FunctionDef) or node.name in ("__init__", "forward"):
+        return
+    info = visit.owner
+    if info is None or not names_parameter(info) or not sets_own(visit.module.lines_of(node)):
         return
     if may_replace(node):
         yield from _suspect(node, visit)
 
 
-def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    """An assignment elsewhere that torch refuses."""
-    if not isinstance(node, ast.FunctionDef) or node.name == "forward":
+def see_weight(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The same, to the weight of a layer, or by a name in quotes."""
+    if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load):
+        return  # as most
+    method = visit.function
+    if not isinstance(method, ast.FunctionDef) or method.name == "forward":
         return
-    text = visit.module.lines_of(node)
-    if not sets_weight(text):
-        info = None if node.name == "__init__" else visit.owner
-        if info is None or not names_parameter(info) or not may_set(node, text):
-            return
-    if not may_replace(node):
+    if not may_replace(method):
         return
-    yield from _suspect(node, visit)
-    if node.name == "__init__":
-        return
-    function = functions_of(visit.project, visit.module)[node]
-    for found in given_to_layers(function):
-        yield _suspicion(found, function)
+    yield from _suspect(method, visit)
+    if method.name != "__init__":
+        function = functions_of(visit.project, visit.module)[method]
+        for found in given_to_layers(function):
+            yield _suspicion(found, function)
 
 
 def _suspect(node: ast.FunctionDef, visit: Visit) -> Iterator[Suspicion]:
@@ -174,7 +180,12 @@ DEFECT = Defect(
         "        weight = self.head.weight / self.head.weight.norm()\n"
         "        logits = F.linear(self.tokens(ids), weight, self.head.bias)\n",
     ),
-    suspects={Named(ast.FunctionDef, ("forward",)): see_forward, ast.FunctionDef: see_function},
+    suspects={
+        Named(ast.FunctionDef, ("forward",)): see_forward,
+        ast.FunctionDef: see_method,
+        attributes(*OWN): see_weight,
+        calls("setattr"): see_weight,
+    },
     words=("Parameter(", ".weight =", ".bias ="),
     convicts={PROBE: read_registration},
     explains=("GD903",),

@@ -102,8 +102,14 @@ def _lost(node: ast.FunctionDef, text: str, module: SourceModule) -> Iterator[tu
     asking = "requires_grad" in text
     if not asking and "Parameter" not in text and not is_renamed(module, PARAMETERS):
         return
-    for kept in settings_of(node):
-        setting = Setting(kept.name, _made(kept.value, node), kept.node)
+    settings = settings_of(node)
+    local = _given_once(node) if any(isinstance(one.value, ast.Name) for one in settings) else {}
+    for setting in settings:
+        if isinstance(setting.value, ast.Name):
+            value = local.get(setting.value.id)
+            if value is None:
+                continue
+            setting = Setting(setting.name, value, setting.node)
         how = lost_parameter(setting, module.names)
         if not how and asking and asks_for_gradient(setting, module.names):
             how = "a tensor that asks for a gradient"
@@ -111,17 +117,14 @@ def _lost(node: ast.FunctionDef, text: str, module: SourceModule) -> Iterator[tu
             yield setting, how
 
 
-def _made(value: ast.expr, node: ast.FunctionDef) -> ast.expr:
-    """What a local name was given by the one statement that gives it anything."""
-    if not isinstance(value, ast.Name):
-        return value
-    given = [
-        one.value
-        for one in every_statement(node)
-        if isinstance(one, ast.Assign)
-        and any(isinstance(each, ast.Name) and each.id == value.id for each in one.targets)
-    ]
-    return given[0] if len(given) == 1 else value
+def _given_once(node: ast.FunctionDef) -> dict[str, ast.expr]:
+    """What each local name was given by the one statement that gives it anything."""
+    given: dict[str, list[ast.expr]] = {}
+    for one in every_statement(node):
+        if isinstance(one, ast.Assign):
+            for name in {each.id for each in one.targets if isinstance(each, ast.Name)}:
+                given.setdefault(name, []).append(one.value)
+    return {name: values[0] for name, values in given.items() if len(values) == 1}
 
 
 def _is_used(name: str, constructor: Constructor) -> bool:
