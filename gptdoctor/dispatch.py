@@ -62,28 +62,35 @@ class Dispatch:
 
     def table(self, project: Project, module: SourceModule) -> Table:
         """The handlers for the nodes of this module; those that cannot fire in it are left out."""
-        plain: dict[type[ast.AST], Handlers] = {}
-        told: dict[tuple[str, ...], bool] = {}
-        for kind, handler, words in self._plain:
-            if words and self.filtering:
-                if words not in told:  # one rule has the same words for several kinds
-                    told[words] = any(map(module.text.__contains__, words))
-                if not told[words]:
-                    continue
-            plain[kind] = (*plain.get(kind, ()), handler)
+        plain = self._plain_handlers(module.text)
         named: dict[type[ast.AST], ByName] = dict(self._named)
         copied: dict[type[ast.AST], dict[str, Handlers]] = {}  # of this module, one for each kind
         for kind, handler, names_of in self._within:
             own = names_of(project, module)
             if own and kind not in copied:
                 named[kind] = copied[kind] = dict(self._named.get(kind, {}))
+            alone = (handler,)
             for name in own:
-                known = copied[kind].get(name)
-                copied[kind][name] = (handler,) if known is None else (*known, handler)
+                copied[kind][name] = copied[kind].get(name, ()) + alone
         if ast.Call in named:
             named[ast.Call] = self._renamed(module, named[ast.Call])
         kinds = {*plain, *named}
         return Table(kinds={kind: (plain.get(kind, ()), named.get(kind, {})) for kind in kinds})
+
+    def _plain_handlers(self, text: str) -> dict[type[ast.AST], Handlers]:
+        """The handlers for all nodes of a kind, but those whose words a text lacks."""
+        found: dict[type[ast.AST], Handlers] = {}
+        known: dict[str, bool] = {}  # several rules have a word in common
+
+        def stands(word: str) -> bool:
+            if word not in known:
+                known[word] = word in text
+            return known[word]
+
+        for kind, handler, words in self._plain:
+            if not words or not self.filtering or any(map(stands, words)):
+                found[kind] = (*found.get(kind, ()), handler)
+        return found
 
     @staticmethod
     def _renamed(module: SourceModule, known: ByName) -> ByName:

@@ -32,8 +32,10 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     if name not in shapes:
         shapes[name] = _find_shape(project, module, name)
     shape = shapes[name]
-    way = None if shape is None else way_of(call)
-    if shape is None or way is None or shape.refuses(way) is None:
+    if shape is None or shape.fits_by_number(call):
+        return None
+    way = way_of(call)
+    if way is None or shape.refuses(way) is None:
         return None
     why = _refused_by(project, module, way, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
