@@ -40,15 +40,16 @@ class Dispatch:
         """Without `filtering` every handler is called for all that its triggers say."""
         self.filtering = filtering
         self._plain: list[tuple[type[ast.AST], Handler, tuple[str, ...]]] = []
-        self._within: list[tuple[type[ast.AST], Handler, Names]] = []
         self._named: dict[type[ast.AST], dict[str, Handlers]] = {}
+        within: dict[tuple[type[ast.AST], Names], Handlers] = {}
         for defect in defects:
-            self._add(defect)
+            self._add(defect, within)
+        self._within = [(kind, handlers, names) for (kind, names), handlers in within.items()]
         self.kinds = frozenset(
             [*self._named, *(kind for kind, *_ in (*self._plain, *self._within))]
         )
 
-    def _add(self, defect: Defect) -> None:
+    def _add(self, defect: Defect, within: dict[tuple[type[ast.AST], Names], Handlers]) -> None:
         for trigger, judge in defect.suspects.items():
             handler = Handler(defect.code, judge)
             if isinstance(trigger, Named):
@@ -56,7 +57,9 @@ class Dispatch:
                 for name in trigger.names:
                     by_name[name] = (*by_name.get(name, ()), handler)
             elif isinstance(trigger, NamedIn):
-                self._within.append((trigger.kind, handler, trigger.names))
+                # A module is asked once for names that mean something to several rules.
+                asked = (trigger.kind, trigger.names)
+                within[asked] = (*within.get(asked, ()), handler)
             else:
                 self._plain.append((trigger, handler, defect.words))
 
@@ -65,13 +68,12 @@ class Dispatch:
         plain = self._plain_handlers(module.text)
         named: dict[type[ast.AST], ByName] = dict(self._named)
         copied: dict[type[ast.AST], dict[str, Handlers]] = {}  # of this module, one for each kind
-        for kind, handler, names_of in self._within:
+        for kind, handlers, names_of in self._within:
             own = names_of(project, module)
             if own and kind not in copied:
                 named[kind] = copied[kind] = dict(self._named.get(kind, {}))
-            alone = (handler,)
             for name in own:
-                copied[kind][name] = copied[kind].get(name, ()) + alone
+                copied[kind][name] = copied[kind].get(name, ()) + handlers
         if ast.Call in named:
             named[ast.Call] = self._renamed(module, named[ast.Call])
         kinds = {*plain, *named}
@@ -97,8 +99,8 @@ class Dispatch:
         """Calls by the names that a module gives torch's functions: `cross_entropy as ce`."""
         own: dict[str, Handlers] = {}
         for bound, qualified in module.names.aliases.items():
-            last = qualified.rpartition(".")[2]
-            if bound != last and last in known and qualified.startswith("torch."):
+            last = qualified.rpartition(".")[2] if qualified.startswith("torch.") else bound
+            if bound != last and last in known:
                 more = [one for one in known[last] if one not in known.get(bound, ())]
                 own[bound] = (*known.get(bound, ()), *more)
         return {**known, **own} if own else known

@@ -27,7 +27,8 @@ def takes_labels(node: FunctionNode) -> bool:
     if node.decorator_list:
         return False
     taken = node.args
-    return any(one.arg in LABELS for one in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs))
+    names = [one.arg for one in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+    return not LABELS.isdisjoint(names)
 
 
 @kept(32)

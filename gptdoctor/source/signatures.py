@@ -73,19 +73,12 @@ def _taken_by(function: FunctionNode | None) -> Shape | None:
     return None if function is None else Shape(function, bound=False)
 
 
-_DEFINED: WeakKeyDictionary[SourceModule, Shapes] = WeakKeyDictionary()
-
-
 def _shape_defined(project: Project, home: SourceModule, name: str) -> Shape | None:
-    """The same of what a file defines at its top level: of many that call it, one asks."""
-    known = _DEFINED.setdefault(home, {})
-    if name not in known:
-        info = project.classes(home).get(name)
-        if info is not None:
-            known[name] = _made_by(project, info)
-        else:
-            known[name] = _taken_by(_function_named(project, home, name))
-    return known[name]
+    """The same of what a file defines at its top level."""
+    info = project.classes(home).get(name)
+    if info is not None:
+        return _made_by(project, info)
+    return _taken_by(_function_named(project, home, name))
 
 
 def _made_by(project: Project, info: ClassInfo) -> Shape | None:

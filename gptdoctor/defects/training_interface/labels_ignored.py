@@ -38,10 +38,10 @@ _INSTEAD = {
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    # The words of losses are looked for by `says_loss`, whose answer other rules share.
-    if not says_loss(visit.module):
-        return
     if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
+        return
+    # Here, and not as words of the rule: few functions take labels, and other rules ask it, too.
+    if not says_loss(visit.module):
         return
     function = functions_of(visit.project, visit.module)[node]
     names = unread_labels(function)
