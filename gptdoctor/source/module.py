@@ -153,13 +153,9 @@ def read_module(
             message = f"not readable as UTF-8 or as the encoding it declares ({message})"
             return SourceError(path=path, line=line, kind="encoding-error", message=message)
         return SourceError(path=path, line=line, kind="syntax-error", message=message)
+    dotted = dotted or dotted_name(file)
     return SourceModule(
-        path=path,
-        file=file,
-        dotted=dotted_name(file) if dotted is None else dotted,
-        text=text,
-        tree=tree,
-        notebook=notebook,
+        path=path, file=file, dotted=dotted, text=text, tree=tree, notebook=notebook
     )
 
 
