@@ -9,14 +9,14 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 
-from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, names_in
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.signatures import is_bound_once
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.statements import own_statements, places_of
 from gptdoctor.source.taken_arguments import Shape, way_of
 from gptdoctor.source.text_values import kept_in
 from gptdoctor.source.torch_tables import PASSED, TAKEN
@@ -26,6 +26,7 @@ LEAVING = frozenset({"no_grad", "inference_mode", "staticmethod", "classmethod",
 # What moves a network, or switches its mode, gives the same network back.
 SAME = frozenset({"to", "cuda", "cpu", "eval", "train", "float", "half", "double", "bfloat16"})
 LISTS = frozenset({"torch.nn.ModuleList"})
+_BEFORE_BRACKET = frozenset({"(", ")", "\\", "#", ""})
 
 
 def refusal_of_torch(module: SourceModule, call: ast.Call) -> str | None:
@@ -204,6 +205,9 @@ def refused_later(
     target, built = made.targets[0], unmoved(made.value)
     if not isinstance(target, ast.Name) or not called_name(built)[:1].isupper():
         return
+    text = module.lines_of(scope) if isinstance(scope, FUNCTIONS) else module.text
+    if not _may_be_called(text, target.id):
+        return
     name = module.names.called(built) or ""
     here = name in PASSED or name in project.classes(module)
     # A class of another file may have to be read: for a script that trains it, that is worth it.
@@ -216,6 +220,13 @@ def refused_later(
         once = why is not None and _bindings(scope, target.id) == 1
         if why is not None and once and _is_plain(project, built, module):
             yield node, why
+
+
+def _may_be_called(text: str, name: str) -> bool:
+    """Whether a bracket may follow a name: in a text without, nothing calls it."""
+    ends = (at + len(name) for at in places_of(text, name))
+    # More than spaces may stand between: the end of a line, a comment, the end of `(net)(x)`.
+    return any(text[end : end + 80].lstrip()[:1] in _BEFORE_BRACKET for end in ends)
 
 
 def _bindings(scope: ast.AST, name: str) -> int:
