@@ -76,26 +76,34 @@ def walk(tree: ast.AST, table: Table, ways: Ways) -> list[Hit]:
     every, attributes = asked.get(_ATTRIBUTE, _NOBODY)
     hits: list[Hit] = []
     stack: list[tuple[ast.AST, Chain]] = [(tree, None)]
-    push = stack.append
+    push, pop = stack.append, stack.pop
     while stack:
-        here = stack.pop()  # of what is below the node, it is the chain
+        here = pop()  # of what is below the node, it is the chain
         node, chain = here
         kind = node.__class__
         if kind in asked:
             found, named = asked[kind]
             if named:
-                found += named.get(_name(node), ())
+                name = _name(node)
+                if name in named:
+                    found += named[name]
             if found:
                 hits.append((node, chain, found))
         for value in values[kind](node):
-            if value.__class__ is list:
+            inner = value.__class__
+            if inner in leaves:
+                continue
+            if inner is list:
                 for one in value:
                     if one.__class__ not in leaves:
                         push((one, here))
-            elif value.__class__ is _ATTRIBUTE:  # mostly of a name, and then there is no more in it
-                if value.value.__class__ is not _NAME or value.attr in attributes or every:
-                    push((value, here))
-            elif value.__class__ not in leaves:
+            # An attribute is mostly one of a name, and then there is no more in it.
+            elif (
+                inner is not _ATTRIBUTE
+                or value.value.__class__ is not _NAME
+                or value.attr in attributes
+                or every
+            ):
                 push((value, here))
     return hits
 

@@ -21,21 +21,23 @@ SOFTMAX = frozenset({"softmax", "attend"})  # a layer is most often called so
 _LAYER = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:Log)?Softmax\(")
 
 
-@kept(4)  # several rules ask of one module after the other
 def softmax_names(project: Project, module: SourceModule) -> frozenset[str]:
     """What a softmax is called in a module that gives it a name of its own."""
     del project
-    found = set(_LAYER.findall(module.text)) if "Softmax(" in module.text else set()
-    if "softmax" in module.text:
-        found |= names_of_renamed(module, "softmax")
-    return frozenset(found - SOFTMAX)
+    found = set(_LAYER.findall(module.text)) if may_make_softmax(module) else set()
+    return (names_of_renamed(module, "softmax") | found) - SOFTMAX
 
 
 @kept(4)
+def may_make_softmax(module: SourceModule) -> bool:
+    """Whether a module may make a layer of softmax."""
+    return "Softmax(" in module.text
+
+
 def attention_names(project: Project, module: SourceModule) -> frozenset[str]:
     """What torch's attention is called in a module that knows it by another name."""
     del project
-    return names_of_renamed(module, ATTENTION) if ATTENTION in module.text else frozenset()
+    return names_of_renamed(module, ATTENTION)
 
 
 def is_softmax(call: ast.Call, names: Names) -> bool:

@@ -14,6 +14,7 @@ from gptdoctor.source.statements import first_line, statements_below
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)  # faster to ask for than the type of both
 _BRANCHES = (ast.If, ast.Try)
+_HOLDERS = frozenset({ast.ClassDef, *_BRANCHES})  # statements that may be or hold a class
 
 # Bases from other packages that make a class a module of layers.
 MODULE_BASES = frozenset({"Module", "LightningModule", "PreTrainedModel", "ScriptModule"})
@@ -90,6 +91,8 @@ def classes_of(module: SourceModule) -> list[ClassInfo]:
 
 def _classes(module: SourceModule, body: list[ast.stmt], prefix: str) -> Iterator[ClassInfo]:
     for node in body:
+        if node.__class__ not in _HOLDERS:
+            continue  # nine of ten
         if isinstance(node, ast.ClassDef):
             symbol = f"{prefix}{node.name}"
             yield ClassInfo(module=module, node=node, symbol=symbol)

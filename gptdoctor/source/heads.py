@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-# With the end of the line before, which is what a search finds fastest.
-_HEAD = re.compile(rb"\n(?:(?:class|def|async def)[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]*)?=(?!=))")
+# With the end of the line before, which is what a search finds fastest; most lines are indented.
+_HEAD = re.compile(
+    rb"\n(?![ \n])(?:(?:class|def|async def)[ \t]+(\w+)|(\w+)[ \t]*(?::[^=\n]*)?=(?!=))"
+)
 _WORD = re.compile(r"\w+")
 
 

@@ -24,7 +24,11 @@ def takes_labels(node: FunctionNode) -> bool:
 
     The first question by far: most functions take none.
     """
-    return not node.decorator_list and not LABELS.isdisjoint(parameter_names(node))
+    if node.decorator_list:
+        return False
+    taken = node.args
+    names = [one.arg for one in (*taken.posonlyargs, *taken.args, *taken.kwonlyargs)]
+    return not LABELS.isdisjoint(names)
 
 
 @kept(32)

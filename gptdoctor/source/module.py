@@ -118,11 +118,16 @@ def _definitions(body: list[ast.stmt]) -> list[ast.FunctionDef | ast.AsyncFuncti
 
 
 def read_module(
-    file: Path, root: Path, *, text: str | None = None, data: bytes | None = None
+    file: Path,
+    root: Path,
+    *,
+    text: str | None = None,
+    data: bytes | None = None,
+    dotted: str | None = None,
 ) -> SourceModule | SourceError:
     """Parse `file`, or `text` in its place; a file that cannot be read is an error value.
 
-    `data` is what is in the file, where that is known.
+    `data` is what is in the file, and `dotted` the name it is imported by, where that is known.
     """
     path = file.relative_to(root).as_posix()
     notebook = None
@@ -148,7 +153,7 @@ def read_module(
             message = f"not readable as UTF-8 or as the encoding it declares ({message})"
             return SourceError(path=path, line=line, kind="encoding-error", message=message)
         return SourceError(path=path, line=line, kind="syntax-error", message=message)
-    dotted = dotted_name(file)
+    dotted = dotted or dotted_name(file)
     return SourceModule(
         path=path, file=file, dotted=dotted, text=text, tree=tree, notebook=notebook
     )
@@ -168,7 +173,9 @@ def _cell_error(path: str, cell: Cell) -> SourceError:
 
 def decode(data: bytes) -> str:
     """Source bytes as text with plain line ends, by their coding cookie or as UTF-8."""
-    encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    encoding = "utf-8"
+    if any(b"coding" in line or not line.isascii() for line in data.split(b"\n", 2)[:2]):
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
     return io.IncrementalNewlineDecoder(None, translate=True).decode(
         data.decode(encoding), final=True
     )

@@ -69,23 +69,28 @@ def collect_names(
     aliases: dict[str, str] = {}
     stars: list[str] = []
     for node in import_statements(tree) if imports is None else imports:
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                bound = alias.asname or alias.name.partition(".")[0]
-                aliases[bound] = alias.name if alias.asname else bound
-            continue
-        origin = absolute_module(node, package)
-        for alias in node.names:
-            if alias.name == "*":
-                stars.append(origin)
-            else:
-                aliases[alias.asname or alias.name] = f"{origin}.{alias.name}"
+        aliases.update(bound_by(node, package))
+        if isinstance(node, ast.ImportFrom) and node.names[0].name == "*":
+            stars.append(absolute_module(node, package))
     names = Names(aliases=aliases, stars=tuple(stars))
     for target, value in _renamings(tree):
         qualified = names.qualified(value)
         if qualified is not None and "." in qualified and target not in aliases:
             aliases[target] = qualified
     return names
+
+
+def bound_by(node: ast.Import | ast.ImportFrom, package: str) -> dict[str, str]:
+    """The names that one import binds, and what each of them stands for; `*` tells none."""
+    if isinstance(node, ast.Import):
+        roots = ((alias, alias.name.partition(".")[0]) for alias in node.names)
+        return {alias.asname or root: alias.name if alias.asname else root for alias, root in roots}
+    origin = absolute_module(node, package)
+    return {
+        alias.asname or alias.name: f"{origin}.{alias.name}"
+        for alias in node.names
+        if alias.name != "*"
+    }
 
 
 def import_statements(

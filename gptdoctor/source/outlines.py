@@ -15,7 +15,7 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 from gptdoctor.source.module import decode, dotted_name
-from gptdoctor.source.names import collect_names
+from gptdoctor.source.names import bound_by
 from gptdoctor.source.outer_statements import AT_MARGIN, QUOTES
 
 # A search for a plain word takes a tenth of a look at the beginning of each line.
@@ -232,7 +232,7 @@ def _aliases(text: str, package: str) -> Iterator[tuple[str, str]]:
     """The names that imports bind, each as often as they do."""
     for node in ast.parse(text).body:
         if isinstance(node, _IMPORTS):
-            yield from collect_names(ast.Module([], []), package, [node]).aliases.items()
+            yield from bound_by(node, package).items()
 
 
 def _aliases_if_any(statement: str, package: str) -> Iterator[tuple[str, str]]:

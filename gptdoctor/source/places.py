@@ -85,6 +85,19 @@ class Places:
     )
     _around: dict[str, Outlook] = field(default_factory=dict, repr=False)
     _outlooks: dict[tuple[Path, ...], Outlook] = field(default_factory=dict, repr=False)
+    _packages: dict[str, str] = field(default_factory=dict, repr=False)  # by their folders
+
+    def dotted_name(self, file: Path) -> str:
+        """The name `file` is imported by, as `module.dotted_name`; its folder is asked once."""
+        folder = file.parent
+        near = str(folder)
+        if near not in self._packages:
+            top = self._folders.above_package(near)
+            self._packages[near] = ".".join(folder.parts[len(Path(top).parts) :])
+        package = self._packages[near]
+        if file.name == "__init__.py":
+            return package or folder.name
+        return f"{package}.{file.stem}" if package else file.stem
 
     def find(self, dotted: str, importer: Importer) -> Found:
         """What a dotted name is to a file that imports it, and the folders that say so."""

@@ -64,7 +64,9 @@ class Project:
         """The module in `file`, parsed once; `data` is what is in it, where that is known."""
         if file not in self.trees:
             text = self.overlay.get(self.path_of(file)) if self.overlay else None
-            self.trees.add(file, read_module(file, self._base(file), text=text, data=data))
+            dotted = self.places.dotted_name(file)
+            read = read_module(file, self._base(file), text=text, data=data, dotted=dotted)
+            self.trees.add(file, read)
         return self.trees[file]
 
     def heads(self, file: Path) -> frozenset[str]:
@@ -100,9 +102,7 @@ class Project:
 
         Who goes on to read what was found notes in `footprints` for which names.
         """
-        answers = self._answers.get(importer)
-        if answers is None:
-            answers = self._answers[importer] = {}
+        answers = self._answers.setdefault(importer, {})
         found = answers.get(dotted)
         if found is None:
             found, folders = self.places.find(dotted, importer)

@@ -62,9 +62,9 @@ def _walk(root: Path) -> Iterator[Path]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 if entry.name not in SKIPPED_FOLDERS and not _is_environment(entry.path):
-                    queue.append(Path(entry.path))
+                    queue.append(folder / entry.name)
             elif entry.name.endswith(".py"):
-                yield Path(entry.path)
+                yield folder / entry.name
 
 
 def _is_environment(folder: str) -> bool:

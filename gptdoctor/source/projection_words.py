@@ -39,8 +39,9 @@ _SIZE = re.compile(r"\s*(?:(?:[^\W\d]\w*\s*\.\s*)*([^\W\d]\w*)|(\d+))\s*([^\w\s]
 _NO_SIZE = frozenset("+-*/%=")
 _WEIGHT = re.compile(r"""weight\b(?!["'])""")
 # What stands before the weight of a table; it is no longer than this.
-_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s]*\.\Z")
+_OF_TABLE = re.compile(r"(?i:emb|wte|tok)\w*[)\s\\]*\.\Z")
 _LONGEST_NAME = 100
+_GAP = " \t\n\r\f\v\\"  # a line may end between the parts of a name
 
 
 # Stands for any size: a text does not say it plainly.
@@ -58,7 +59,7 @@ class Words:
 def words_of(text: str) -> Words:
     """What the text of a class says."""
     return Words(
-        projects=_counts_tokens(text) or _names_weight_of_table(text),
+        projects=_counts_tokens(text) or names_weight_of_table(text),
         tables=frozenset(_sizes_of_tables(text)) if "Embedding" in text else frozenset(),
     )
 
@@ -135,9 +136,10 @@ def _size(call: re.Match[str]) -> str | None:
     return name
 
 
-def _names_weight_of_table(text: str) -> bool:
+def names_weight_of_table(text: str) -> bool:
+    """Whether a text may read the weight of a table: `self.wte.weight`."""
     for weight in _WEIGHT.finditer(text):
-        before = text[max(0, weight.start() - _LONGEST_NAME) : weight.start()].rstrip()
+        before = text[max(0, weight.start() - _LONGEST_NAME) : weight.start()].rstrip(_GAP)
         if before.endswith(".") and _OF_TABLE.search(before):
             return True
     return False

@@ -22,6 +22,8 @@ def _renamed(module: SourceModule) -> frozenset[str]:
 
 def names_of_renamed(module: SourceModule, name: str) -> frozenset[str]:
     """The other names by which a module knows something: {"ce"} of `cross_entropy as ce`."""
+    if name not in _renamed(module):
+        return frozenset()
     return frozenset(
         bound
         for bound, qualified in module.names.aliases.items()

@@ -32,8 +32,10 @@ def refusal(project: Project, module: SourceModule, call: ast.Call) -> str | Non
     if name not in shapes:
         shapes[name] = _find_shape(project, module, name)
     shape = shapes[name]
-    way = None if shape is None else way_of(call)
-    if shape is None or way is None or shape.refuses(way) is None:
+    if shape is None or shape.fits_by_number(call):
+        return None
+    way = way_of(call)
+    if way is None or shape.refuses(way) is None:
         return None
     why = _refused_by(project, module, way, name)
     # Whether the names mean one thing is asked last: it takes a look at the whole file.
@@ -71,19 +73,12 @@ def _taken_by(function: FunctionNode | None) -> Shape | None:
     return None if function is None else Shape(function, bound=False)
 
 
-_DEFINED: WeakKeyDictionary[SourceModule, Shapes] = WeakKeyDictionary()
-
-
 def _shape_defined(project: Project, home: SourceModule, name: str) -> Shape | None:
-    """The same of what a file defines at its top level: of many that call it, one asks."""
-    known = _DEFINED.setdefault(home, {})
-    if name not in known:
-        info = project.classes(home).get(name)
-        if info is not None:
-            known[name] = _made_by(project, info)
-        else:
-            known[name] = _taken_by(_function_named(project, home, name))
-    return known[name]
+    """The same of what a file defines at its top level."""
+    info = project.classes(home).get(name)
+    if info is not None:
+        return _made_by(project, info)
+    return _taken_by(_function_named(project, home, name))
 
 
 def _made_by(project: Project, info: ClassInfo) -> Shape | None:

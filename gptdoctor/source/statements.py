@@ -41,12 +41,12 @@ def statements_below(tree: ast.AST) -> Iterator[ast.AST]:
 
     Without recursion: a long chain of `elif` is as deep as it is long.
     """
-    stack = list(reversed(blocks_of(tree)))
+    stack = blocks_of(tree)[::-1]
     while stack:
         node = stack.pop()
         yield node
         if node.__class__ in BLOCKS:
-            stack.extend(reversed(blocks_of(node)))
+            stack += blocks_of(node)[::-1]
 
 
 def every_statement(tree: ast.AST) -> list[ast.AST]:
@@ -61,21 +61,24 @@ def every_statement(tree: ast.AST) -> list[ast.AST]:
 
 def own_statements(tree: ast.AST) -> Iterator[ast.AST]:
     """The same without the statements of functions and classes that are defined below the node."""
-    stack = list(reversed(blocks_of(tree)))
+    stack = blocks_of(tree)[::-1]
     while stack:
         node = stack.pop()
         yield node
         kind = node.__class__
         if kind in BLOCKS and kind not in SCOPES:
-            stack.extend(reversed(blocks_of(node)))
+            stack += blocks_of(node)[::-1]
 
 
 def blocks_of(node: ast.AST) -> list[ast.AST]:
     """The statements directly inside a node, of all its blocks."""
-    fields = BLOCKS.get(node.__class__, ())
-    if fields is _PLAIN:  # as of most that hold any
-        return list(getattr(node, fields[0]))
-    return [inner for field in fields for inner in getattr(node, field)]
+    fields = BLOCKS.get(node.__class__)
+    if fields is None:
+        return []
+    found: list[ast.AST] = list(getattr(node, fields[0]))
+    for field in fields[1:]:
+        found += getattr(node, field)
+    return found
 
 
 def pieces_on(tree: ast.AST, lines: list[int]) -> Iterator[ast.AST]:

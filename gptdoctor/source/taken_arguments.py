@@ -27,17 +27,19 @@ class Shape:
 
     def __init__(self, function: FunctionNode, *, bound: bool) -> None:
         """`bound`: it gets itself first."""
-        taken = function.args
-        named = [one.arg for one in (*taken.posonlyargs, *taken.args)][bound:]
-        only = max(0, len(taken.posonlyargs) - bound)  # so many are not given by name
-        self._more_names, self._more = taken.kwarg is not None, taken.vararg is not None
-        self._named, self._by_name = named, set(named[only:])
-        self._needed = named[: max(0, len(named) - len(taken.defaults))]
-        for one, default in zip(taken.kwonlyargs, taken.kw_defaults, strict=True):
-            self._by_name.add(one.arg)
-            if default is None:
-                self._needed.append(one.arg)
+        self._taken, self._bound = function.args, bound
         self._known: dict[Way, str | None] = {}
+
+    def fits_by_number(self, call: ast.Call) -> bool:
+        """Whether the number of its arguments alone tells that a call fits, as of most.
+
+        One that spreads some of them may fit, too.
+        """
+        taken = self._taken
+        if call.keywords or taken.kwonlyargs:
+            return False
+        most = len(taken.posonlyargs) + len(taken.args) - self._bound
+        return most - len(taken.defaults) <= len(call.args) <= most
 
     def refuses(self, way: Way) -> str | None:
         """Why a call does not fit."""
@@ -46,13 +48,24 @@ class Shape:
         return self._known[way]
 
     def _refuses(self, count: int, given: tuple[str, ...]) -> str | None:
-        strange = [name for name in given if name not in self._by_name]
-        if strange and not self._more_names:
+        taken, bound = self._taken, self._bound
+        named = [one.arg for one in (*taken.posonlyargs, *taken.args)][bound:]
+        only = max(0, len(taken.posonlyargs) - bound)  # so many are not given by name
+        by_name = {*named[only:], *(one.arg for one in taken.kwonlyargs)}
+        strange = [name for name in given if name not in by_name]
+        if strange and taken.kwarg is None:
             return f"it takes no `{strange[0]}`"
-        if count > len(self._named) and not self._more:
-            return f"of {count} positional arguments it takes {len(self._named)}"
-        first = self._named[:count]
+        if count > len(named) and taken.vararg is None:
+            return f"of {count} positional arguments it takes {len(named)}"
+        first = named[:count]
         if twice := set(first).intersection(given):
             return f"it is given `{min(twice)}` twice"
-        missing = [name for name in self._needed if name not in first and name not in given]
+        missing = [name for name in self._needed(named) if name not in first and name not in given]
         return f"it needs `{missing[0]}` as well" if missing else None
+
+    def _needed(self, named: list[str]) -> list[str]:
+        """The names of the arguments without a default."""
+        taken = self._taken
+        pairs = zip(taken.kwonlyargs, taken.kw_defaults, strict=True)
+        needed = named[: max(0, len(named) - len(taken.defaults))]
+        return needed + [one.arg for one, default in pairs if default is None]

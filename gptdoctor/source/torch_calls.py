@@ -9,15 +9,14 @@ import ast
 from collections.abc import Iterator
 from functools import cache
 
-from gptdoctor.source.classes import ClassInfo, FunctionNode, self_attribute
+from gptdoctor.source.classes import FUNCTIONS, ClassInfo, FunctionNode, self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, names_in
-from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.signatures import is_bound_once
-from gptdoctor.source.statements import own_statements
+from gptdoctor.source.statements import own_statements, places_of
 from gptdoctor.source.taken_arguments import Shape, way_of
 from gptdoctor.source.text_values import kept_in
 from gptdoctor.source.torch_tables import PASSED, TAKEN
@@ -27,6 +26,7 @@ LEAVING = frozenset({"no_grad", "inference_mode", "staticmethod", "classmethod",
 # What moves a network, or switches its mode, gives the same network back.
 SAME = frozenset({"to", "cuda", "cpu", "eval", "train", "float", "half", "double", "bfloat16"})
 LISTS = frozenset({"torch.nn.ModuleList"})
+_BEFORE_BRACKET = frozenset({"(", ")", "\\", "#", ""})
 
 
 def refusal_of_torch(module: SourceModule, call: ast.Call) -> str | None:
@@ -46,23 +46,33 @@ def _shape(taken: str) -> Shape:
 
 
 def _refused(shape: Shape | None, call: ast.Call) -> str | None:
-    way = way_of(call) if shape is not None else None
-    return None if shape is None or way is None else shape.refuses(way)
+    if shape is None or shape.fits_by_number(call):
+        return None
+    way = way_of(call)
+    return None if way is None else shape.refuses(way)
 
 
-@kept(8)
 def own_names(project: Project, module: SourceModule) -> frozenset[str]:
     """The methods and layers that the classes of a module may call by `self`."""
     found: set[str] = set()
     for info in project.classes(module).values():
         found.update(info.methods)
-        found.update(name for name in info.attributes if _made_once(info, name) is not None)
+        for name, values in info.attributes.items():
+            if len(values) == 1 and values[0].__class__ is ast.Call:  # as for `_made_once`
+                found.add(name)
     return frozenset(found)
 
 
 def refusal_of_own(project: Project, owner: ClassInfo, name: str, call: ast.Call) -> str | None:
-    """Why a method or a layer of the class seems not to accept to be called so: a first look."""
-    return _refused(_shape_of_own(project, owner, name), call)
+    """Why a method or a layer of the class seems not to accept to be called so: a first look.
+
+    Most are called once in the text, so that nothing is kept of what they take.
+    """
+    method = owner.methods.get(name)
+    if method is not None:
+        return _refused(_of_method(method), call)
+    built = _made_once(owner, name)
+    return None if built is None else _refused(_shape_of_made(project, built, owner.module), call)
 
 
 def is_surely_own(project: Project, function: Function, call: ast.Call) -> bool:
@@ -72,20 +82,11 @@ def is_surely_own(project: Project, function: Function, call: ast.Call) -> bool:
         return False
     if "type: ignore" in function.module.lines[call.lineno - 1]:
         return False  # by such a remark the author means it
-    built = None if name in owner.methods else _made_once(owner, name)
-    return built is None or _is_sure(project, function, name, built)
-
-
-@kept(512)
-def _shape_of_own(project: Project, owner: ClassInfo, name: str) -> Shape | None:
-    """What `self.NAME` takes, a method or a part that the class makes; None: nobody knows."""
     method = owner.methods.get(name)
     if method is not None:
-        others = sum(getattr(one, "name", "") == name for one in owner.node.body) > 1
-        plain = name not in owner.attributes and not others
-        return _of_method(method) if plain and not _is_stub(method) else None
+        return not _is_stub(method) and name not in owner.attributes and _stands_once(owner, name)
     built = _made_once(owner, name)
-    return None if built is None else _shape_of_made(project, built, owner.module)
+    return built is None or _is_sure(project, function, name, built)
 
 
 def _made_once(owner: ClassInfo, name: str) -> ast.Call | None:
@@ -102,6 +103,8 @@ def _is_sure(project: Project, function: Function, name: str, built: ast.Call) -
 
 
 def _of_method(method: FunctionNode) -> Shape | None:
+    if not method.decorator_list:  # as of most
+        return Shape(method, bound=True)
     marks = {_mark(one) for one in method.decorator_list}
     return None if marks - LEAVING else Shape(method, bound="staticmethod" not in marks)
 
@@ -116,6 +119,11 @@ def _is_stub(method: FunctionNode) -> bool:
     return all(isinstance(one, ast.Expr | ast.Pass | ast.Raise) for one in method.body)
 
 
+def _stands_once(owner: ClassInfo, name: str) -> bool:
+    """Whether a class defines a method no more than once: a branch may choose, or an overload."""
+    return len([one for one in owner.node.body if getattr(one, "name", "") == name]) <= 1
+
+
 def _shape_of_made(project: Project, built: ast.expr, module: SourceModule) -> Shape | None:
     """What an instance takes when it is called, by the expression that makes it."""
     name = module.names.called(unmoved(built)) or ""
@@ -128,15 +136,14 @@ def _shape_of_made(project: Project, built: ast.expr, module: SourceModule) -> S
     forward = info.methods.get("forward") if info is not None else None
     if info is None or forward is None or info.node.decorator_list:
         return None
-    several = sum(getattr(one, "name", "") == "forward" for one in info.node.body) > 1
-    return None if several else _of_method(forward)
+    return _of_method(forward)
 
 
 def unmoved(built: ast.expr) -> ast.expr:
     """`Net()` of `Net().to(device)`."""
-    while called_name(built) in SAME and isinstance(built, ast.Call):
-        inner = built.func.value if isinstance(built.func, ast.Attribute) else None
-        if not isinstance(inner, ast.Call):
+    while isinstance(built, ast.Call) and isinstance(built.func, ast.Attribute):
+        inner = built.func.value
+        if built.func.attr not in SAME or not isinstance(inner, ast.Call):
             break
         built = inner
     return built
@@ -149,7 +156,7 @@ def _is_plain(project: Project, built: ast.expr, module: SourceModule) -> bool:
     if info is None:
         return name in PASSED
     own = any("__call__" in one.methods for one in (info, *project.bases(info)))
-    return project.is_network(info) and not own
+    return project.is_network(info) and not own and _stands_once(info, "forward")
 
 
 def refused_in_loop(
@@ -198,17 +205,28 @@ def refused_later(
     target, built = made.targets[0], unmoved(made.value)
     if not isinstance(target, ast.Name) or not called_name(built)[:1].isupper():
         return
+    text = module.lines_of(scope) if isinstance(scope, FUNCTIONS) else module.text
+    if not _may_be_called(text, target.id):
+        return
     name = module.names.called(built) or ""
     here = name in PASSED or name in project.classes(module)
     # A class of another file may have to be read: for a script that trains it, that is worth it.
     known = here or ".backward(" in module.text
     shape = _shape_of_made(project, built, module) if known else None
     for node in own_nodes(scope) if shape is not None else ():
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            why = _refused(shape, node) if node.func.id == target.id else None
-            once = why is not None and _bindings(scope, target.id) == 1
-            if why is not None and once and _is_plain(project, built, module):
-                yield node, why
+        if not isinstance(node, ast.Call) or getattr(node.func, "id", "") != target.id:
+            continue
+        why = _refused(shape, node)
+        once = why is not None and _bindings(scope, target.id) == 1
+        if why is not None and once and _is_plain(project, built, module):
+            yield node, why
+
+
+def _may_be_called(text: str, name: str) -> bool:
+    """Whether a bracket may follow a name: in a text without, nothing calls it."""
+    ends = (at + len(name) for at in places_of(text, name))
+    # More than spaces may stand between: the end of a line, a comment, the end of `(net)(x)`.
+    return any(text[end : end + 80].lstrip()[:1] in _BEFORE_BRACKET for end in ends)
 
 
 def _bindings(scope: ast.AST, name: str) -> int:

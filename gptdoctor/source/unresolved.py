@@ -52,6 +52,15 @@ class Unresolved:
     names: tuple[str, ...] = ()  # NAME: those that are missing; else those asked of the module
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Lead:
+    """Where a relative import leads all files whose import starts from one folder."""
+
+    file: Path
+    folders: frozenset[Path]  # their entries say so
+    lacks: dict[str, bool]
+
+
 @dataclass(eq=False)
 class _Known:
     """What is asked again and again about one project."""
@@ -62,10 +71,8 @@ class _Known:
     runs_models: bool
     editable: frozenset[str]  # packages that are installed so that their files lie elsewhere
     lacks: dict[Path, dict[str, bool]] = field(default_factory=dict)
-    # Where a relative import leads all files of a folder, and the folders whose entries say so.
-    leads: dict[tuple[str, int, str | None], tuple[Path, frozenset[Path]]] = field(
-        default_factory=dict
-    )
+    # By the folder that a relative import starts from, and the module that it names.
+    leads: dict[tuple[str, str | None], _Lead] = field(default_factory=dict)
 
 
 _KNOWN: WeakKeyDictionary[Project, _Known] = WeakKeyDictionary()
@@ -100,23 +107,34 @@ def _asked(node: ast.ImportFrom | None) -> tuple[str, ...]:
 
 def _relative(project: Project, importer: SourceModule, node: ast.ImportFrom) -> Unresolved | None:
     """Relative imports are looked up by folder: namespace packages have no `__init__.py`."""
-    near = str(importer.file).rpartition(os.sep)[0]
-    leads = _known(project).leads
-    known = leads.get((near, node.level, node.module))
-    if known is not None:
-        project.footprints.looked(importer.file, known[1])
-        return _names_missing(project, importer, known[0], node)
-    folder = _above(near, node.level - 1)
-    # One dot in a folder without `__init__.py` works wherever a loader takes the folder for a
-    # package, as the hubs of models do; two dots need a package above it within the project.
-    beyond = node.level > 1 and node.level > len(importer.package.split("."))
-    if beyond and (folder == project.root or not folder.is_relative_to(project.root)):
-        return Unresolved(lack=Lack.PARENT, module=_written(node), names=_asked(node))
-    file, folders = project.beside(importer, str(folder), node.module or "__init__")
-    if file is not None:
-        leads[near, node.level, node.module] = (file, folders)
-        return _names_missing(project, importer, file, node)
-    return _nowhere(project, importer, node, folder)
+    known = _known(project)
+    near = str(importer.file).rpartition(os.sep)[0] or os.sep
+    place = _above(near, node.level - 1)
+    lead = known.leads.get((place, node.module))
+    if _climbs_out(importer, node):
+        folder = Path(place)
+        if folder == project.root or not folder.is_relative_to(project.root):
+            return Unresolved(lack=Lack.PARENT, module=_written(node), names=_asked(node))
+    if lead is not None:
+        project.footprints.looked(importer.file, lead.folders)
+        return _names_missing(project, importer, lead.file, node, lead.lacks)
+    file, folders = project.beside(importer, place, node.module or "__init__")
+    if file is None:
+        return _nowhere(project, importer, node, Path(place))
+    lacks = known.lacks.setdefault(file, {})
+    known.leads[place, node.module] = _Lead(file=file, folders=folders, lacks=lacks)
+    return _names_missing(project, importer, file, node, lacks)
+
+
+def _climbs_out(importer: SourceModule, node: ast.ImportFrom) -> bool:
+    """Whether a relative import starts from above its package.
+
+    One dot in a folder without `__init__.py` works wherever a loader takes the folder for a
+    package, as the hubs of models do; two dots need a package above it within the project.
+    """
+    if node.level == 1 or node.level <= importer.dotted.count("."):  # its package has so many parts
+        return False
+    return node.level > len(importer.package.split("."))
 
 
 def _written(node: ast.ImportFrom) -> str:
@@ -140,9 +158,9 @@ def _nowhere(
 
 
 @lru_cache(maxsize=4096)
-def _above(folder: str, steps: int) -> Path:
+def _above(folder: str, steps: int) -> str:
     """The folder so many steps above one: files that lie together ask for the same few."""
-    return Path(folder) if not steps else _above(folder, steps - 1).parent
+    return str(Path(_above(folder, steps - 1)).parent) if steps else folder
 
 
 def _absolute(
@@ -156,7 +174,8 @@ def _absolute(
         own = found.origin is Origin.PROJECT
         if file is None or not (own or _tells_its_names(file)):
             return None
-        return _names_missing(project, importer, file, node)
+        lacks = _known(project).lacks.setdefault(file, {})
+        return _names_missing(project, importer, file, node, lacks)
     project.footprints.wide.add(importer.file)  # from here on, anywhere is looked
     if _beside(project, importer, dotted):
         return None
@@ -197,11 +216,15 @@ def _tells_its_names(file: Path) -> bool:
 
 
 def _names_missing(
-    project: Project, importer: SourceModule, file: Path, node: ast.ImportFrom
+    project: Project,
+    importer: SourceModule,
+    file: Path,
+    node: ast.ImportFrom,
+    lacks: dict[str, bool],
 ) -> Unresolved | None:
+    """What an import asks of a file in vain; `lacks` has the names that were asked for before."""
     asked = _asked(node)
     project.footprints.note(importer.file, file, (*asked, GETATTR))
-    lacks = _known(project).lacks.setdefault(file, {})
     missing = [name for name in asked if lacks.get(name, True)]
     if missing:
         # Most names are shown by lines, and to see that takes no parse; a file is asked by many.

@@ -20,6 +20,7 @@ from gptdoctor.source.projection_words import (
     Words,
     fit,
     layers_of,
+    names_weight_of_table,
     words_of,
 )
 
@@ -119,7 +120,7 @@ def _projections(info: ClassInfo) -> Projections:
                 size for size in sizes if size and not NO_VOCABULARY.search(size.lower())
             ),
             heads=tuple((size, holders.get(call)) for call, size in layers if size),
-            ties="weight" in info.text and any(map(_ties, nodes)),
+            ties=names_weight_of_table(info.text) and any(map(_ties, nodes)),
         )
     return _CACHE[info]
 

@@ -92,9 +92,11 @@ def _of_made(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:
         made = next((one for one in visit.parents[::-1] if isinstance(one, ast.stmt)), None)
     if not isinstance(made, ast.Assign) or not isinstance(made.targets[0], ast.Name):
         return
+    if unmoved(made.value) is not node:
+        return
     scope = visit.function or visit.module.tree
     in_class = any(one is made for one in getattr(visit.owner and visit.owner.node, "body", ()))
-    if not in_class and unmoved(made.value) is node:
+    if not in_class:
         for call, why in refused_later(visit.project, visit.module, made, scope):
             yield from _suspicion(call, why, visit)
 

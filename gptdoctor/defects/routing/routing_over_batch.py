@@ -11,6 +11,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
+from gptdoctor.source.attention_names import may_make_softmax
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.module import SourceModule
@@ -39,7 +40,7 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def layers_of_softmax(_: Project, module: SourceModule) -> frozenset[str]:
     """The attributes under which a file's classes keep an nn.Softmax, but for those so called."""
-    if "Softmax(" not in module.text:
+    if not may_make_softmax(module):
         return frozenset()
     return frozenset(LAYER.findall(module.text)) - {"softmax"}
 

@@ -19,7 +19,7 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
-from gptdoctor.source.loss_calls import WORDS, LossCall, says_loss
+from gptdoctor.source.loss_calls import LossCall, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
@@ -40,6 +40,7 @@ _INSTEAD = {
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not isinstance(node, ast.FunctionDef) or not takes_labels(node):
         return
+    # Here, and not as words of the rule: few functions take labels, and other rules ask it, too.
     if not says_loss(visit.module):
         return
     function = functions_of(visit.project, visit.module)[node]
@@ -197,7 +198,6 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("input_ids[:, 1:]", "labels[:, 1:]"),
     suspects={ast.FunctionDef: _suspect},
-    words=tuple(sorted(WORDS)),
     convicts={PROBE: _convict},
     explains=("GD903",),
     proof=Proof(measures=MEASURES, test=_test),

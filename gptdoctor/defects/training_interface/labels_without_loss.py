@@ -38,14 +38,15 @@ OTHER_WAYS = re.compile(r"automatic_optimization|backward\(|super\(\)\.training_
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    owner = visit.owner
-    if not isinstance(node, ast.FunctionDef) or owner is None or not node.args.args:
+    if not isinstance(node, ast.FunctionDef) or not node.args.args:
         return
-    if node.name == STEP:
+    step = node.name == STEP
+    owner = visit.owner if step or takes_labels(node) else None
+    if owner is None:
+        return
+    if step:
         if _gives_nothing(node, visit) and visit.project.is_network(owner):
             yield _of_lost_step(node, visit)
-        return
-    if not takes_labels(node):
         return
     function = functions_of(visit.project, visit.module)[node]
     names = unread_labels(function) if function.method else ()

@@ -207,5 +207,4 @@ DEFECT = Defect(
         attributes("state_dict"): _suspect_state,
         ast.With: _suspect_with,
     },
-    words=("no_grad", "inference_mode", "enable_grad"),
 )
