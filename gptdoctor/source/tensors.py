@@ -75,6 +75,8 @@ LOADER_NAME = re.compile(r"loader|dataset|batches|_dl$|_iter$|^data$", re.IGNORE
 NO_TENSOR_NAME = re.compile(
     r"batch|graph|data|sample|inputs|encod|item|meta|example", re.IGNORECASE
 )
+# What people call a tensor of which they know no more.
+ENTRY_NAME = re.compile(r"^(t|v|x|y|val|value|tensor)$")
 
 
 def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
@@ -136,9 +138,14 @@ def _unpacked(value: ast.expr, home: Frame) -> bool:
 
 
 def _is_entry(binding: Binding, home: Frame) -> bool:
-    """Whether a name is what a batch of a loader holds under a key: `for k, v in batch.items()`."""
+    """Whether a name is what a batch of a loader holds under a key: `for k, v in batch.items()`.
+
+    Or one of several that it holds, if it is called as tensors are: `for t in batch`.
+    """
     if not isinstance(binding.value, ast.Name) or not _from_loader(binding.value, home):
         return False
+    if ENTRY_NAME.search(binding.name):
+        return True
     keys = (one for known in home.bindings.by_name.values() for one in known)
     return any(one.role is Role.COUNTER and one.since == binding.since for one in keys)
 

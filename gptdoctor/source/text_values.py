@@ -100,7 +100,7 @@ def number_of(value: ast.expr | None, function: Function, depth: int = 0) -> flo
     if isinstance(value, ast.BinOp):
         return _computed(value, function, depth)
     if isinstance(value, ast.Name):
-        bound = bound_to(value, function)
+        bound = bound_to(value, function) or _constant(value, function)
         if bound is not None:
             return number_of(bound, function, depth + 1)
     if isinstance(value, ast.Call):
@@ -114,20 +114,57 @@ def _named(value: ast.expr, function: Function) -> float | None:
         called = function.module.names.called(value.value)
         if called in ("torch.finfo", "numpy.finfo"):
             return -math.inf if value.attr == "min" else math.inf
+    own = self_attribute(value)
+    if own is not None and function.owner is not None:
+        return number_of(_of_class(function.owner, own), function)
     return math.inf if function.module.names.qualified(value) in INFINITIES else None
 
 
+def _constant(name: ast.Name, function: Function) -> ast.expr | None:
+    """What the module binds a name to, once and for all, that the function does not bind."""
+    made = _written_once(function.module.tree).get(name.id)
+    return None if made is None or function.reaching(name) else made
+
+
+def _of_class(owner: ClassInfo, name: str) -> ast.expr | None:
+    """What the body of a class sets an attribute to that no method sets."""
+    made = _written_once(owner.node).get(name)
+    return None if made is None or name in owner.attributes else made
+
+
+@kept(64)
+def _written_once(scope: ast.Module | ast.ClassDef) -> dict[str, ast.expr]:
+    """The numbers that the statements of a module or class itself bind names to, each once."""
+    found: dict[str, list[ast.expr]] = {}
+    for statement in scope.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        value = getattr(statement, "value", None)
+        for target in targets:
+            if isinstance(target, ast.Name) and value is not None:
+                found.setdefault(target.id, []).append(value)
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
 def _called(call: ast.Call, function: Function, depth: int) -> float | None:
-    """`float("-inf")`, `torch.tensor(-1e9)`."""
+    """`float("-inf")`, `float("-1e9")`, `torch.tensor(-1e9)`."""
     called = function.module.names.called(call)
     first = call.args[0] if call.args else None
     if called == "float" and isinstance(first, ast.Constant) and isinstance(first.value, str):
-        words = first.value.strip().lower()
-        signs = {"-inf": -math.inf, "-infinity": -math.inf, "inf": math.inf}
-        return signs.get(words)
+        return _spelled(first.value)
     if called in ("float", "int", "torch.tensor", "torch.as_tensor", "torch.scalar_tensor"):
         return number_of(first, function, depth + 1)
     return None
+
+
+def _spelled(text: str) -> float | None:
+    """The number that `float` reads in a text; NaN is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(found) else found
 
 
 def _computed(value: ast.BinOp, function: Function, depth: int) -> float | None:
