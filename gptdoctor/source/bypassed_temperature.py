@@ -54,9 +54,9 @@ def _picked_from(value: ast.expr, function: Function) -> list[ast.expr]:
 
 
 def _orders_only(name: str, function: Function) -> bool:
-    """Whether a value is read for the places of its largest numbers alone."""
+    """Whether a value is read for the places of its largest numbers alone, or handed out."""
     loads = loads_of(function).get(name, [])
-    read = set()
+    read = {part for value in function.returned for part in [value, *ast.iter_child_nodes(value)]}
     for node in own_nodes(function.node):
         order = node.value if isinstance(node, ast.Attribute) and node.attr == "indices" else node
         made = operation(order, function) if isinstance(order, ast.Call) else None

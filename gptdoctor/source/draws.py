@@ -136,7 +136,19 @@ def direction(value: ast.expr, function: Function, depth: int = 0) -> tuple[str,
         found_in = (direction(one, function, depth + 1) for one in value.args)
         return next((one for one in found_in if one), None)
     own = self_attribute(value)
-    return (own, 1) if own == "temperature" and _is_given(own, function) else None
+    if own is None and isinstance(value, ast.Attribute):
+        return (value.attr, 1) if _is_setting(value, function) else None
+    known = own is not None and is_temperature(own) and _is_given(own, function)
+    return (own, 1) if own is not None and known else None
+
+
+def _is_setting(value: ast.Attribute, function: Function) -> bool:
+    """Whether a temperature is read of what a caller gave: `args.temperature`."""
+    root = value.value
+    if not isinstance(root, ast.Name) or not is_temperature(value.attr):
+        return False
+    found = function.bindings.reaching(root.id, (root.lineno, root.col_offset))
+    return bool(found) and all(one.role is Role.ARGUMENT for one in found)
 
 
 def _direction_of_name(name: ast.Name, function: Function, depth: int) -> tuple[str, int] | None:
