@@ -15,6 +15,7 @@ from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
+from gptdoctor.source.spread_options import keywords_of
 from gptdoctor.source.text_values import bound_to, number_of
 
 SDPA = "torch.nn.functional.scaled_dot_product_attention"
@@ -173,11 +174,14 @@ def argument_of(call: ast.Call, name: str, place: int) -> ast.expr | None:
     return named or (call.args[place] if len(call.args) > place else None)
 
 
-def padding_masks_of(call: ast.Call, layer: str) -> Iterator[ast.expr]:
-    """The masks over keys that a layer is called with."""
-    for one in call.keywords:
-        if one.arg is not None and one.arg.endswith("key_padding_mask"):
-            yield one.value
+def padding_masks_of(call: ast.Call, layer: str, function: Function) -> Iterator[ast.expr]:
+    """The masks over keys that a layer is called with, by itself or in a table of options."""
+    named = {one.arg: one.value for one in call.keywords if one.arg is not None}
+    if len(named) < len(call.keywords):
+        named = keywords_of(call, function) or named
+    for name, value in named.items():
+        if name.endswith("key_padding_mask"):
+            yield value
     for place in PADDING_MASKS.get(layer, {}).values():
         if len(call.args) > place:
             yield call.args[place]

@@ -75,7 +75,7 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield from _suspect(use)
     name = kept_as(visit.parents, visit.flow) if layer.startswith("torch.nn.") else None
     for call, function in calls_of(visit.project, visit.owner, name) if name else ():
-        for given in padding_masks_of(call, layer):
+        for given in padding_masks_of(call, layer, function):
             if _marks_tokens(given, function, visit) is True:
                 told = f"`{text_of(given)}` is True for the tokens, and {_TAKES['layer']}"
                 yield suspicion(CODE, call, function, told)

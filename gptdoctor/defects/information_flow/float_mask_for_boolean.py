@@ -81,7 +81,7 @@ def see_padding(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     name = kept_as(visit.parents, flow)
     for call, function in calls_of(visit.project, owner, name) if name else ():
-        for given in padding_masks_of(call, layer):
+        for given in padding_masks_of(call, layer, function):
             if PaddingReader(visit.project).is_plain_numbers(given, function):
                 told = f"`{text_of(given)}` {_HARM['layer']}"
                 yield suspicion(CODE, call, function, told)
