@@ -24,7 +24,7 @@ from gptdoctor.source.matrix_products import PRODUCING, is_product, left_side, s
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import own_statements
-from gptdoctor.source.text_values import kept_in, number_of
+from gptdoctor.source.text_values import kept_in, number_throughout
 
 CHANGING = (ast.AugAssign, ast.Assign)
 DEEPEST_SUM = 12  # terms of a sum or product that are looked into
@@ -234,7 +234,8 @@ class Trail:
         if name in ("masked_fill", "masked_fill_"):
             return Step(Did.FILLED, call), [base]
         if name == "where" and len(call.args) == 3 and base is call.args[0]:
-            chosen = [one for one in call.args[1:] if number_of(one, self.function) is None]
+            values = call.args[1:]
+            chosen = [one for one in values if number_throughout(one, self.function) is None]
             return Step(Did.FILLED, call), chosen
         if name in ("mul", "mul_", "div", "div_", "add", "add_"):
             did = {"m": Did.MULTIPLIED, "d": Did.DIVIDED, "a": Did.ADDED}[name[0]]

@@ -16,7 +16,7 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
 from gptdoctor.source.spread_options import keywords_of
-from gptdoctor.source.text_values import bound_to, number_of
+from gptdoctor.source.text_values import bound_to, number_of, number_throughout
 
 SDPA = "torch.nn.functional.scaled_dot_product_attention"
 # The dimension of a softmax over scores whose rows are keys and whose columns are queries.
@@ -99,7 +99,7 @@ def given_masks(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]
 
 def _filling(call: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str]]:
     if called_name(call) == "where":
-        first, second = (number_of(one, function) for one in call.args[1:])
+        first, second = (number_throughout(one, function) for one in call.args[1:])
         if first is not None and first <= HIDING:
             yield call.args[0], "filled"
         elif second is not None and second <= HIDING:

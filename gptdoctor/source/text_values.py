@@ -11,6 +11,7 @@ from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 from gptdoctor.source.unparsed import bases_saying
@@ -19,6 +20,7 @@ Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
 INFINITIES = frozenset(
     {"math.inf", "torch.inf", "numpy.inf", "math.huge", "numpy.Inf", "numpy.infty"}
 )
+_LIKE = {"zeros_like": 0.0, "ones_like": 1.0}
 DEEPEST = 6  # names followed one after another; longer chains are loops
 _WORK: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -106,6 +108,23 @@ def number_of(value: ast.expr | None, function: Function, depth: int = 0) -> flo
     if isinstance(value, ast.Call):
         return _called(value, function, depth)
     return _named(value, function)
+
+
+def number_throughout(value: ast.expr, function: Function) -> float | None:
+    """The number that a value is, or that a tensor made like another one holds everywhere."""
+    if isinstance(value, ast.Call) and value.args:
+        name = called_name(value)
+        given = value.args[1] if len(value.args) > 1 else None
+        if name in _LIKE:
+            return _LIKE[name]
+        if name == "full_like":
+            return number_of(given or keyword_of(value, "fill_value"), function)
+    return number_of(value, function)
+
+
+def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
+    """What a call is given by a name."""
+    return next((one.value for one in call.keywords if one.arg == name), None)
 
 
 def _named(value: ast.expr, function: Function) -> float | None:

@@ -20,7 +20,7 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import bound_to, kept_in, number_of
+from gptdoctor.source.text_values import bound_to, kept_in, number_of, number_throughout
 
 CODE = "GD814"
 # e to the power of -30 is 1e-13: among scaled scores, what is filled with less counts for nothing
@@ -188,7 +188,7 @@ def _filling(step: Step, project: Project, function: Function) -> float | None:
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
         return None
     if called_name(call) == "where":
-        values = [number_of(one, function) for one in call.args[1:]]
+        values = [number_throughout(one, function) for one in call.args[1:]]
         known = [one for one in values if one is not None]
         return known[0] if len(known) == 1 else float("-inf")
     given = filled_with(call, function)
