@@ -75,6 +75,10 @@ LOADER_NAME = re.compile(r"loader|dataset|batches|_dl$|_iter$|^data$", re.IGNORE
 NO_TENSOR_NAME = re.compile(
     r"batch|graph|data|sample|inputs|encod|item|meta|example", re.IGNORECASE
 )
+# What everyone calls a part of a batch that is a tensor: no list and no batch moves by `to`.
+BATCH_NAME = re.compile(
+    r"^(images?|imgs?|labels?|targets?|input_ids|attention_mask|token_ids|pixel_values|logits)$"
+)
 # What people call a tensor of which they know no more.
 ENTRY_NAME = re.compile(r"^(t|v|x|y|val|value|tensor)$")
 
@@ -112,7 +116,8 @@ def _is_kept(value: ast.Attribute, frame: Frame, depth: int) -> bool:
 def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:
     """Whether what a binding gives to its name is a tensor."""
     if binding.role is Role.ARGUMENT:
-        return _annotated(binding.name, home) or _is_input(binding.name, home)
+        named = BATCH_NAME.match(binding.name) is not None and home.function is not None
+        return named or _annotated(binding.name, home) or _is_input(binding.name, home)
     if binding.value is None:
         return False
     if binding.role is Role.WHOLE:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TypeGuard
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, Visit, attributes, calls
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.training_events import Branch, Event, Kind
@@ -24,8 +24,14 @@ QUIET = re.compile(
 NETWORK = re.compile(r"^(self\.)?(model|net|network)$")
 
 
+def _suspect_none(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`p.grad = None`, of each weight in a loop."""
+    if isinstance(visit.parent, ast.Assign) and node in visit.parent.targets:
+        yield from _suspect(visit.parent, visit)
+
+
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call | ast.Assign):
         return
     for stretch, clear in training_of(visit.project, visit.module).at(node, Kind.CLEAR):
         step = _step_after(stretch, clear)
@@ -184,5 +190,5 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        optimizer.zero_grad()\n", "") + "        optimizer.zero_grad()\n",
-    suspects={calls("zero_grad", "zero_"): _suspect},
+    suspects={calls("zero_grad", "zero_"): _suspect, attributes("grad"): _suspect_none},
 )
