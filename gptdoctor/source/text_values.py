@@ -112,19 +112,18 @@ def number_of(value: ast.expr | None, function: Function, depth: int = 0) -> flo
 
 def number_throughout(value: ast.expr, function: Function) -> float | None:
     """The number that a value is, or that a tensor made like another one holds everywhere."""
+    if isinstance(value, ast.Name):
+        bound = bound_to(value, function)
+        value = bound if isinstance(bound, ast.Call) else value
     if isinstance(value, ast.Call) and value.args:
         name = called_name(value)
         given = value.args[1] if len(value.args) > 1 else None
         if name in _LIKE:
             return _LIKE[name]
         if name == "full_like":
-            return number_of(given or keyword_of(value, "fill_value"), function)
+            named = (one.value for one in value.keywords if one.arg == "fill_value")
+            return number_of(given or next(named, None), function)
     return number_of(value, function)
-
-
-def keyword_of(call: ast.Call, name: str) -> ast.expr | None:
-    """What a call is given by a name."""
-    return next((one.value for one in call.keywords if one.arg == name), None)
 
 
 def _named(value: ast.expr, function: Function) -> float | None:
