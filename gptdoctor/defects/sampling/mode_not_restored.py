@@ -32,12 +32,12 @@ _TRAINING = re.compile(r"^_?(on_|log_|train|valid|evaluat|fit)|_(callback|hook|e
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function, owner = visit.flow, visit.owner
-    if not isinstance(node, ast.Call) or function is None or owner is None:
+    if not isinstance(node, ast.Call) or function is None:
         return
     if called_name(node) == "eval" and not node.args:
         yield from _returned_early(node, function)
     mode = _mode(node)
-    if mode is None or not function.method or not visit.project.is_network(owner):
+    if mode is None or owner is None or not function.method or not visit.project.is_network(owner):
         return
     steps = steps_in(function)
     if not steps or _is_guarded(function, node):
