@@ -38,7 +38,7 @@ AS_LONG = frozenset({"arange", "ones", "full", "tril", "triu", "generate_square_
 _ORDER = r"(?:[\w ]*shape[: ]*)?`*[\[(](\w+) ?[,x] ?(\w+)(?: ?[,x] ?[\w.]+)*[\])]"
 _COMMENTS = (
     re.compile(rf"#\s*`*(\w+)`*(?:\.shape)?\s*(?::|==?|is|->)?\s*{_ORDER}"),
-    re.compile(rf"^\s*`*(\w+)`*(?: \([\w.]+\))?(?::| is) *{_ORDER}", re.MULTILINE),
+    re.compile(rf"^\s*(?:[\"']{{3}})?`*(\w+)`*(?: \([\w.]+\))?(?::| is) *{_ORDER}", re.MULTILINE),
 )
 _BEHIND = re.compile(rf"#\s*{_ORDER}")
 DEEPEST = 20

@@ -200,9 +200,24 @@ def own_calls(project: Project, info: ClassInfo) -> dict[str, list[tuple[ast.Cal
     return found
 
 
-def attribute_made(parents: tuple[ast.AST, ...]) -> str | None:
-    """NAME where the innermost statement around is `self.NAME = ...` of the very value."""
+def attribute_made(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
+    """NAME where the innermost statement around is `self.NAME = ...` of the very value.
+
+    Or one of several, `self.NAME, self.OTHER = ...`.
+    """
     parent = parents[-1] if parents else None
+    if isinstance(parent, ast.Tuple) and len(parents) > 1:
+        target = target_beside(node, parent, parents[-2])
+        return None if target is None else self_attribute(target)
     if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
         return self_attribute(parent.targets[0])
     return self_attribute(parent.target) if isinstance(parent, ast.AnnAssign) else None
+
+
+def target_beside(value: ast.AST, values: ast.Tuple, statement: ast.AST) -> ast.expr | None:
+    """The target of one value of several that a statement assigns side by side."""
+    targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    if not isinstance(targets, ast.Tuple) or len(targets.elts) != len(values.elts):
+        return None
+    starred = any(isinstance(one, ast.Starred) for one in (*targets.elts, *values.elts))
+    return None if starred else targets.elts[[id(one) for one in values.elts].index(id(value))]

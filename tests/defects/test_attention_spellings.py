@@ -91,6 +91,35 @@ SICK = {
         return weights @ v
         """
     ),
+    "GD813 a mask that is given": """\
+def attend(q, k, v, mask=None):
+    p = F.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.size(-1)), dim=-1)
+    if mask is not None:
+        p = p.masked_fill(mask == 0, 0.0)  # here
+    return p @ v
+""",
+    "GD813 a mask that is given, as a factor": """\
+def attend(q, k, v, attn_mask):
+    p = F.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.size(-1)), dim=-1)
+    return (p * attn_mask) @ v  # here
+""",
+    "GD814 a mask that is given, as a factor": """\
+def attend(q, k, v, mask=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
+    if mask is not None:
+        scores = scores * mask  # here
+    return F.softmax(scores, dim=-1) @ v
+""",
+    "GD817 a docstring of one line": """\
+class Tagger(nn.Module):
+    def __init__(self, vocab, width):
+        super().__init__()
+        self.words, self.gru = nn.Embedding(vocab, width), nn.GRU(width, width)  # here
+
+    def forward(self, tokens):
+        \'\'\'tokens: (batch, seq)\'\'\'
+        return self.gru(self.words(tokens))[0]
+""",
     "GD818 scores of one feature": """\
 class Pool(nn.Module):
     def __init__(self, width):
@@ -220,6 +249,20 @@ HEALTHY = {
         return weights @ v
         """
     ),
+    "GD813 a mask of heads": """\
+def attend(q, k, v, head_mask=None):
+    p = F.softmax(q @ k.transpose(-2, -1) / math.sqrt(q.size(-1)), dim=-1)
+    if head_mask is not None:
+        p = p * head_mask
+    return p @ v
+""",
+    "GD814 a factor that is no mask": """\
+def attend(q, k, v, gate=None):
+    scores = q @ k.transpose(-2, -1) / math.sqrt(q.size(-1))
+    if gate is not None:
+        scores = scores * gate
+    return F.softmax(scores, dim=-1) @ v
+""",
     "GD818 scores along the text": """\
 class Pool(nn.Module):
     def __init__(self, width):

@@ -82,6 +82,16 @@ SICK = {
             model.train(was)
             return ids
         """,
+    "GD410 chances that are only written down": """
+        def generate(model, ids, n):  # here
+            trace = []
+            for _ in range(n):
+                dist = Categorical(logits=model(ids[:, -9:])[:, -1])
+                drawn = dist.sample()
+                trace.append(dist.log_prob(drawn).tolist())
+                ids = torch.cat([ids, drawn[:, None]], dim=1)
+            return ids, trace
+        """,
     "GD411 rows for tokens": """
         class Writer(nn.Module):
             def __init__(self, vocab, width, ctx=32):
@@ -203,6 +213,16 @@ HEALTHY = {
                     token = self.draw(self.model.forward(ids)[:, -1])
                     ids = torch.cat([ids, token], dim=1)
                 return ids
+        """,
+    "GD410 chances that are learned from": """
+        def generate(model, ids, n):
+            trace = []
+            for _ in range(n):
+                dist = Categorical(logits=model(ids[:, -9:])[:, -1])
+                drawn = dist.sample()
+                trace.append(dist.log_prob(drawn))
+                ids = torch.cat([ids, drawn[:, None]], dim=1)
+            return ids, trace
         """,
     "GD411 a text without rows": """
         @torch.no_grad()

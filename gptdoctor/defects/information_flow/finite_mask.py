@@ -14,6 +14,7 @@ from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_targets import Position, start, text_of
+from gptdoctor.source.given_masks import is_position_mask
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
@@ -204,6 +205,8 @@ def _filling(step: Step, project: Project, function: Function) -> float | None:
 def _multiplies_by_mask(step: Step, project: Project, function: Function) -> bool:
     if step.did is not Did.MULTIPLIED or step.other is None or is_over_rows(step.other):
         return False
+    if isinstance(step.other, ast.Name) and is_position_mask(step.other, function):
+        return True
     return _is_mask(step.other, project, function)
 
 

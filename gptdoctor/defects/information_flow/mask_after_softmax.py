@@ -19,6 +19,7 @@ from gptdoctor.source.attention_text import (
 )
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.given_masks import is_position_mask
 from gptdoctor.source.mask_forms import HIDING, Kind
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_text import MaskReader, filled_with
@@ -157,7 +158,7 @@ def _is_the_only_mask(
     if step.did is Did.CUT:
         return True
     if step.did is Did.MULTIPLIED and step.other is not None:
-        return _hides(step.other, project, function)
+        return _hides(step.other, project, function) or _is_named_mask(step.other, function)
     node = step.node
     if step.did is Did.WRITTEN and isinstance(node, ast.Assign):
         target = node.targets[0]
@@ -182,10 +183,19 @@ def _adds_a_mask(step: Step, attention: Attention, project: Project, function: F
     return (additive or _is_given_mask(step.other, function)) and _follows(step, attention, project)
 
 
+def _is_named_mask(value: ast.expr, function: Function) -> bool:
+    """Whether a value is an argument by a name that masks of positions alone have."""
+    return isinstance(value, ast.Name) and is_position_mask(value, function)
+
+
 def _is_given_mask(value: ast.expr, function: Function, depth: int = 0) -> bool:
     """Whether a value is an argument that is called a mask, in any shape or type."""
     if depth > DEEPEST:
         return False
+    if isinstance(value, ast.Compare) and number_of(value.comparators[0], function) in (0.0, 1.0):
+        return _is_given_mask(value.left, function, depth + 1)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Invert):
+        return _is_given_mask(value.operand, function, depth + 1)
     if isinstance(value, ast.Subscript):
         return _is_given_mask(value.value, function, depth + 1)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):

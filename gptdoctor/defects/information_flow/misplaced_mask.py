@@ -50,7 +50,7 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks that a layer of torch's is called with."""
-    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    name, layer = attribute_made(node, visit.parents), visit.module.names.called(node)
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)

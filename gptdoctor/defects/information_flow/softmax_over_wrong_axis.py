@@ -13,11 +13,12 @@ from gptdoctor.source.attention_text import Attention, Did, attentions_of, softm
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import number
 from gptdoctor.source.matrix_products import equation_of, sides
 from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
-from gptdoctor.source.single_features import is_single, says_single
+from gptdoctor.source.single_features import ends_single, is_single, says_single
 from gptdoctor.source.softmax_dimension import softmax_dimension
 from gptdoctor.source.text_values import kept_in
 
@@ -39,6 +40,21 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             if fault:
                 made, where = _maker(node, visit.project, visit.flow)
                 yield suspicion(CODE, made, where, f"`{text_of(node)}` {fault}")
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`nn.Softmax(dim=-1)` behind a layer of one feature, in a stack."""
+    stack = visit.parent
+    if not isinstance(node, ast.Call) or not isinstance(stack, ast.Call) or visit.flow is None:
+        return
+    place = stack.args.index(node) if node in stack.args else 0
+    if not place or visit.module.names.called(stack) != "torch.nn.Sequential":
+        return
+    last = [*node.args, *(one.value for one in node.keywords)]
+    over_last = len(last) == 1 and number(last[0]) == -1
+    if over_last and ends_single(stack.args[place - 1], visit.flow):
+        told = f"`{text_of(node)}` runs over a dimension of size 1: each weight is 1"
+        yield suspicion(CODE, node, visit.flow, told)
 
 
 def _over_one(call: ast.Call, project: Project, function: Function) -> str:
@@ -173,6 +189,7 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("dim=-2)\n        return", "dim=-1)\n        return"),
     suspects={
+        calls("Softmax"): see_layer,
         calls(*SOFTMAX): see_softmax,
         NamedIn(ast.Call, softmax_names): see_softmax,
     },

@@ -35,6 +35,8 @@ LOOP = 2
 
 # Words of what is differentiated through the tokens that were drawn, or through their shares.
 _LEARNS = re.compile(r"log_?prob|logp|entrop|gumbel|reward|straight_through|backward|requires_grad")
+# What is only written down: `trace.append(dist.log_prob(drawn).tolist())`.
+_WRITTEN = re.compile(r"\.log_prob\([^()\n]*\)(\.\w+\([^()\n]*\))*\.(item|tolist|numpy|detach)\(\)")
 # Probabilities that are handed to NumPy with whatever graph they have; what is drawn has none.
 _ARRAYS = re.compile(
     r"^(?!.*(detach|multinomial|argmax|sample))[^#\n]*(prob|logit|softmax|score).*\.numpy\(\)",
@@ -50,7 +52,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if function.name.startswith("_") or function.name == "forward":
         return
     first, last = function.node.lineno, function.node.end_lineno or function.node.lineno
-    text = "\n".join(visit.module.lines[first - 1 : last])
+    text = _WRITTEN.sub("", "\n".join(visit.module.lines[first - 1 : last]))
     if _LEARNS.search(text) or _by_caller(function, visit) or _leaves_torch(step, function):
         return
     yield Suspicion(
