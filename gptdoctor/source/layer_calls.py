@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, target_beside
 from gptdoctor.source.kept import kept
-from gptdoctor.source.mask_uses import own_calls, target_beside
+from gptdoctor.source.mask_uses import own_calls
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 

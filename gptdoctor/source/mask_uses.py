@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from gptdoctor.source.attention_text import Did, Step, scores_behind
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import target_beside
 from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region
 from gptdoctor.source.mask_text import MaskReader, filled_with
@@ -212,12 +213,3 @@ def attribute_made(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
     if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
         return self_attribute(parent.targets[0])
     return self_attribute(parent.target) if isinstance(parent, ast.AnnAssign) else None
-
-
-def target_beside(value: ast.AST, values: ast.Tuple, statement: ast.AST) -> ast.expr | None:
-    """The target of one value of several that a statement assigns side by side."""
-    targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
-    if not isinstance(targets, ast.Tuple) or len(targets.elts) != len(values.elts):
-        return None
-    starred = any(isinstance(one, ast.Starred) for one in (*targets.elts, *values.elts))
-    return None if starred else targets.elts[[id(one) for one in values.elts].index(id(value))]

@@ -108,9 +108,19 @@ def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
 def _is_kept(value: ast.Attribute, frame: Frame, depth: int) -> bool:
     """A parameter of the class, and what `.data` or `.grad` of a tensor is."""
     if value.attr in ("data", "grad"):
-        return is_tensor(value.value, frame, depth + 1)
+        parameter = isinstance(value.value, ast.Name) and _is_parameter(value.value, frame)
+        return parameter or is_tensor(value.value, frame, depth + 1)
     made = [frame.module.names.called(one) or "" for one in frame.attribute_values(value)]
     return bool(made) and all(one in PARAMETERS for one in made)
+
+
+def _is_parameter(name: ast.Name, frame: Frame) -> bool:
+    """Whether a name is what a loop over a module's parameters gives."""
+    _, bindings = frame.bound(name.id)
+    return bool(bindings) and all(
+        one.role is Role.ELEMENT and called_name(one.value) in ("parameters", "named_parameters")
+        for one in bindings
+    )
 
 
 def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:

@@ -30,6 +30,20 @@ SICK = {
                     ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)  # here
                 return ids, scaled
         """,
+    "GD402 an operation of the object of which nothing is kept": """
+        class Sampler:
+            def __init__(self, model, temperature=1.0):
+                self.model, self.temperature = model, temperature
+
+            @torch.no_grad()
+            def sample(self, ids, n):
+                for _ in range(n):
+                    logits = self.model(ids)[:, -1]
+                    if self.temperature != 1.0:
+                        logits / self.temperature  # here
+                    ids = torch.cat([ids, torch.multinomial(logits.softmax(-1), 1)], 1)
+                return ids
+        """,
     "GD403 the inverse of a setting": """
         @torch.no_grad()
         def dream(model, ids, args):
@@ -68,6 +82,35 @@ SICK = {
                 drawn = Categorical(logits=last).sample()
                 ids = torch.cat([ids, drawn[:, None]], dim=1)
             return ids
+        """,
+    "GD406 marks of the likeliest as truth values": """
+        @torch.no_grad()
+        def generate(model, ids, n, top_k=40):
+            for _ in range(n):
+                probs = torch.softmax(model(ids)[:, -1], -1)
+                _, best = probs.topk(top_k)
+                mask = torch.zeros_like(probs).scatter_(1, best, 1.0).bool()
+                probs = probs.masked_fill(mask, 0.0)  # here
+                ids = torch.cat([ids, torch.multinomial(probs, 1)], 1)
+            return ids
+        """,
+    "GD417 a network that is handed on": """
+        class Actor(nn.Module):
+            def __init__(self, width, actions):
+                super().__init__()
+                self.pi = nn.Linear(width, actions)
+
+            def forward(self, x):
+                return F.softmax(self.pi(x), dim=-1)
+
+
+        def act(actor, x):
+            p = actor(x)
+            return Categorical(logits=p).sample()  # here
+
+
+        actor = Actor(3, 2)
+        act(actor, torch.randn(1, 3))
         """,
     "GD409 an early return": """
         @torch.no_grad()
@@ -148,6 +191,48 @@ HEALTHY = {
                     probs = scaled.softmax(-1)
                     ids = torch.cat([ids, torch.multinomial(probs, 1)], dim=1)
                 return ids, scaled
+        """,
+    "GD402 an operation of the object in place": """
+        class Sampler:
+            def __init__(self, model, temperature=1.0):
+                self.model, self.temperature = model, temperature
+
+            @torch.no_grad()
+            def sample(self, ids, n):
+                for _ in range(n):
+                    logits = self.model(ids)[:, -1]
+                    logits.div_(self.temperature)
+                    ids = torch.cat([ids, torch.multinomial(logits.softmax(-1), 1)], 1)
+                return ids
+        """,
+    "GD406 marks of the likeliest, turned round": """
+        @torch.no_grad()
+        def generate(model, ids, n, top_k=40):
+            for _ in range(n):
+                probs = torch.softmax(model(ids)[:, -1], -1)
+                _, best = probs.topk(top_k)
+                mask = torch.zeros_like(probs).scatter_(1, best, 1.0).bool()
+                probs = probs.masked_fill(~mask, 0.0)
+                ids = torch.cat([ids, torch.multinomial(probs, 1)], 1)
+            return ids
+        """,
+    "GD417 a network that gives logits": """
+        class Actor(nn.Module):
+            def __init__(self, width, actions):
+                super().__init__()
+                self.pi = nn.Linear(width, actions)
+
+            def forward(self, x):
+                return self.pi(x)
+
+
+        def act(actor, x):
+            p = actor(x)
+            return Categorical(logits=p).sample()
+
+
+        actor = Actor(3, 2)
+        act(actor, torch.randn(1, 3))
         """,
     "GD403 a setting that divides": """
         @torch.no_grad()

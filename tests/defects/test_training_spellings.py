@@ -29,6 +29,20 @@ SICK = {
                 x, y = batch
                 return F.cross_entropy(self(x), y)  # here
         """,
+    "GD604 made beside another": """
+        class Net(nn.Module):
+            def __init__(self, d, n):
+                super().__init__()
+                self.fc, self.criterion = nn.Linear(d, n), nn.CrossEntropyLoss()
+
+            def forward(self, x, y):
+                return self.criterion(self.fc(x).softmax(dim=-1), y)  # here
+        """,
+    "GD605 a mask that is given": """
+        def loss(logits, labels, mask):
+            each = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+            return (each * mask).mean()  # here
+        """,
     "GD605 marks that are clamped": """
         class Model(nn.Module):
             def __init__(self, vocab, d):
@@ -62,6 +76,12 @@ SICK = {
             logp = torch.log_softmax(logits, dim=-1).flatten(0, 1)
             flat = labels.view(-1)
             return -logp[:-1].gather(1, flat[1:].unsqueeze(1)).mean()  # here
+        """,
+    "GD607 all columns": """
+        def loss(logits, ids):
+            logits = logits.reshape(-1, logits.size(-1))
+            targets = ids.reshape(-1)
+            return F.cross_entropy(logits[:-1, :], targets[1:])  # here
         """,
     "GD608 a loss that is not returned": """
         class Model(nn.Module):
@@ -112,6 +132,30 @@ SICK = {
                 for value in batch.values():
                     value.to(device)  # here
                 model(batch["x"])
+        """,
+    "GD619 the data of parameters": """
+        def clip(model):
+            for p in model.parameters():
+                p.data.clamp(-0.01, 0.01)  # here
+        """,
+    "GD627 a leaf by hand": """
+        def train(model, opt, loader):
+            for x, y in loader:
+                with torch.no_grad():
+                    loss = F.mse_loss(model(x), y)
+                loss.requires_grad = True  # here
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
+        """,
+    "GD627 a new tensor that wants gradients": """
+        def train(model, opt, loader):
+            for x, y in loader:
+                loss = F.mse_loss(model(x), y)
+                loss = torch.tensor(loss.item(), requires_grad=True)  # here
+                opt.zero_grad()
+                loss.backward()
+                opt.step()
         """,
     "GD619 labels that are given": """
         def step(model, images, labels, device):
@@ -208,6 +252,32 @@ SICK = {
         """,
 }
 HEALTHY = {
+    "GD605 a mask that is given, and counted": """
+        def loss(logits, labels, mask):
+            each = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+            return (each * mask).sum() / mask.sum()
+        """,
+    "GD605 weights that are given": """
+        def loss(logits, labels, weights):
+            each = F.cross_entropy(logits.transpose(1, 2), labels, reduction="none")
+            return (each * weights).mean()
+        """,
+    "GD627 a sum that begins as a leaf": """
+        def train(model, opt, loader):
+            loss = torch.tensor(0.0, requires_grad=True)
+            for x, y in loader:
+                loss = loss + F.mse_loss(model(x), y)
+            opt.zero_grad()
+            loss.backward()
+            opt.step()
+        """,
+    "GD627 inputs that are learned": """
+        def attack(model, x, y):
+            x.requires_grad = True
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return x.grad.sign()
+        """,
     "GD605 marks that are left out afterwards": """
         def loss(logits, labels):
             each = F.cross_entropy(logits.transpose(1, 2), labels.clamp(min=0), reduction="none")
