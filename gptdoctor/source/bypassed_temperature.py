@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.draws import direction, draw_at, mapped_from, scaling_of
+from gptdoctor.source.draws import draw_at, mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.names import called_name
 from gptdoctor.source.temperature import NAME
+from gptdoctor.source.temperature_numbers import direction
 from gptdoctor.source.value_ways import operation, ways_of
 
 # What tells the places of the largest, which no temperature changes.

@@ -14,7 +14,7 @@ from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.bypassed_temperature import scaled_beside
 from gptdoctor.source.classes import self_attribute
-from gptdoctor.source.draws import DRAWING, direction, scaling_of
+from gptdoctor.source.draws import DRAWING, scaling_of
 from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
 from gptdoctor.source.generating import first_step, never_read, steps_in
 from gptdoctor.source.generation_tests import TEMPERATURE_MEASURES, follows_temperature
@@ -23,6 +23,7 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
+from gptdoctor.source.temperature_numbers import direction
 
 CODE = "GD402"
 # Of a vocabulary that is drawn as a whole 0.65 is expected.  Where a filter leaves so few tokens

@@ -10,14 +10,9 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit, calls
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import FunctionNode, self_attribute
+from gptdoctor.source.compared_results import are_compared
 from gptdoctor.source.flow_calls import callers
-from gptdoctor.source.flow_functions import (
-    Function,
-    functions_of,
-    loads_of,
-    own_nodes,
-    script_of,
-)
+from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.gradient_modes import is_off
@@ -175,22 +170,8 @@ def _takes_numbers(loop: ast.AST, function: Function) -> bool:
     if NUMBERS.search(text) or (CHOICES.search(text) and "loss" not in function.text):
         return True
     if isinstance(loop, ast.ListComp):
-        return _are_compared(loop, function)
+        return are_compared(loop, function)
     return isinstance(loop, ast.For | ast.AsyncFor) and _fills_numbers(loop, function.node)
-
-
-def _are_compared(results: ast.ListComp, function: Function) -> bool:
-    """Whether a list of results is read for choices alone: `torch.cat(results) > 0.5`."""
-    names = function.bindings.names_given.get(results, [])
-    reads = [one for name in names for one in loads_of(function).get(name, [])]
-    chosen = [
-        node
-        for node in own_nodes(function.node)
-        if isinstance(node, ast.Compare) or called_name(node) == "argmax"
-    ]
-    return bool(reads) and all(
-        any(start(one) <= start(read) <= end(one) for one in chosen) for read in reads
-    )
 
 
 def _measured(helper: Function, visit: Visit) -> ast.Call | None:

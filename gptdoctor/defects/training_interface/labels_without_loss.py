@@ -51,13 +51,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = functions_of(visit.project, visit.module)[node]
     lost = _lost(function) if node.name == "forward" else None
     if lost is not None and visit.project.is_network(owner):
-        yield Suspicion(
-            rule=CODE,
-            location=visit.module.location(lost),
-            symbol=function.symbol,
-            message=f"`{function.symbol}` computes a loss of its labels and does not return it",
-            extent=(lost.lineno, lost.end_lineno or lost.lineno),
-        )
+        yield _of_lost_loss(lost, function)
     names = unread_labels(function) if function.method else ()
     if not names or any("loss" in name for name in owner.methods) or any(losses_in(function)):
         return
@@ -90,6 +84,16 @@ def _lost(function: Function) -> ast.Call | None:
     names = function.bindings.names_given.get(losses[0], []) if len(losses) == 1 else []
     read = any(loads_of(function).get(name) for name in names)
     return losses[0] if names and not read and "locals()" not in function.text else None
+
+
+def _of_lost_loss(lost: ast.Call, function: Function) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=function.module.location(lost),
+        symbol=function.symbol,
+        message=f"`{function.symbol}` computes a loss of its labels and does not return it",
+        extent=(lost.lineno, lost.end_lineno or lost.lineno),
+    )
 
 
 def _is_promised(labels: str, function: Function, owner: ClassInfo, project: Project) -> bool:
