@@ -6,6 +6,7 @@ import ast
 import re
 
 from gptdoctor.source.activations import built_at
+from gptdoctor.source.classes import ClassInfo
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
@@ -22,9 +23,9 @@ _LAST = (1, 2)  # the place of the size of what a Linear gives, and how many it 
 
 
 @kept(32)
-def says_single(module: SourceModule) -> bool:
-    """Whether a file makes a layer of a single feature: a cheap first answer by its text."""
-    return "Linear" in module.text and _SINGLE.search(module.text) is not None
+def says_single(home: ClassInfo | SourceModule) -> bool:
+    """Whether a class, or a file, makes a layer of a single feature: a first answer by its text."""
+    return "Linear" in home.text and _SINGLE.search(home.text) is not None
 
 
 def is_single(value: ast.expr, function: Function) -> bool:

@@ -13,7 +13,7 @@ from gptdoctor.source.attention_text import Did, Step, attentions_of, trail_of
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import end, start, text_of
+from gptdoctor.source.flow_targets import end, root_name, start, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
@@ -88,10 +88,13 @@ def _scaled_by_caller(
     softmax: ast.Call, function: Function, project: Project
 ) -> Iterator[Suspicion]:
     """Scores that a helper scales, of queries or keys that its only caller has scaled."""
-    if _SCALING.search(function.text) is None or not function.parameter_names:
+    names = function.parameter_names
+    if not names or _SCALING.search(function.text) is None:
         return
     for attention in attentions_of(project, function):
         products = attention.products if attention.softmax is softmax else ()
+        if not any(root_name(one) in names for product in products for one in sides(product)):
+            continue  # as most: they are made here
         inner = [one for one in attention.scores if _is_scale(one, project, function)]
         if len(products) != 1 or len(inner) != 1:
             continue

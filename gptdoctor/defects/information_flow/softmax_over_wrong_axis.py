@@ -29,13 +29,13 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The softmax of an attention, along whatever it goes."""
     if not isinstance(node, ast.Call) or visit.flow is None:
         return
-    single = _over_one(node, visit.project, visit.flow)
+    found = [one for one in attentions_of(visit.project, visit.flow) if one.softmax is node]
+    single = "" if found else _over_one(node, visit.project, visit.flow)
     if single:
         made, where = _maker(node, visit.project, visit.flow)
         yield suspicion(CODE, made, where, f"`{text_of(node)}` {single}")
-        return
-    for attention in attentions_of(visit.project, visit.flow):
-        if attention.softmax is node and _is_plain(attention):
+    for attention in found:
+        if _is_plain(attention):
             fault = _fault(attention, visit.project, visit.flow)
             if fault:
                 made, where = _maker(node, visit.project, visit.flow)
@@ -62,7 +62,10 @@ def _over_one(call: ast.Call, project: Project, function: Function) -> str:
 
     Scores [B, T, 1] of a pooling have their keys in the dimension before.
     """
-    if not says_single(function.module) or softmax_dimension(call, project, function) != -1:
+    if (
+        not says_single(function.owner or function.module)
+        or softmax_dimension(call, project, function) != -1
+    ):
         return ""
     given = softmax_operand(call, function)
     if given is None or not is_single(given, function):
