@@ -60,6 +60,40 @@ SICK = {
         return scores.softmax(-1) @ v
         """
     ),
+    "GD806 the first rows over cached keys": """\
+class Cached(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.register_buffer("seen", torch.ones(64, 64, dtype=torch.bool).tril())
+
+    def forward(self, x, past=None):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        if past is not None:
+            k, v = torch.cat((past[0], k), dim=1), torch.cat((past[1], v), dim=1)
+        new, total = q.size(1), k.size(1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.size(-1))
+        keep = self.seen[:new, :total]  # here
+        scores = scores.masked_fill(~keep, float("-inf"))
+        return scores.softmax(-1) @ v, (k, v)
+""",
+    "GD806 a triangle over cached keys": """\
+class Cached(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.register_buffer("seen", torch.ones(64, 64, dtype=torch.bool).tril())
+
+    def forward(self, x, past=None):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        if past is not None:
+            k, v = torch.cat((past[0], k), dim=1), torch.cat((past[1], v), dim=1)
+        new, total = q.size(1), k.size(1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.size(-1))
+        keep = torch.tril(torch.ones(new, total, device=x.device))  # here
+        scores = scores.masked_fill(keep == 0, float("-inf"))
+        return scores.softmax(-1) @ v, (k, v)
+""",
     "GD814 a constant of the class": attention(
         """
         scores = scores.masked_fill(self.tril[:T, :T] == 0, self.hiding)  # here
@@ -207,6 +241,40 @@ HEALTHY = {
         return scores.softmax(-1) @ v
         """
     ),
+    "GD806 the last rows over cached keys": """\
+class Cached(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.register_buffer("seen", torch.ones(64, 64, dtype=torch.bool).tril())
+
+    def forward(self, x, past=None):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        if past is not None:
+            k, v = torch.cat((past[0], k), dim=1), torch.cat((past[1], v), dim=1)
+        new, total = q.size(1), k.size(1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.size(-1))
+        keep = self.seen[total - new : total, :total]
+        scores = scores.masked_fill(~keep, float("-inf"))
+        return scores.softmax(-1) @ v, (k, v)
+""",
+    "GD806 a triangle that lies higher": """\
+class Cached(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.q, self.k, self.v = (nn.Linear(width, width) for _ in range(3))
+        self.register_buffer("seen", torch.ones(64, 64, dtype=torch.bool).tril())
+
+    def forward(self, x, past=None):
+        q, k, v = self.q(x), self.k(x), self.v(x)
+        if past is not None:
+            k, v = torch.cat((past[0], k), dim=1), torch.cat((past[1], v), dim=1)
+        new, total = q.size(1), k.size(1)
+        scores = q @ k.transpose(1, 2) / math.sqrt(q.size(-1))
+        keep = torch.ones(new, total, device=x.device).tril(total - new)
+        scores = scores.masked_fill(keep == 0, float("-inf"))
+        return scores.softmax(-1) @ v, (k, v)
+""",
     "GD814 a constant that hides": attention(
         """
         scores = scores.masked_fill(self.tril[:T, :T] == 0, HIDDEN)
