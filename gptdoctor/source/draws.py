@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gptdoctor.source.activations import FUNCTIONS, activation
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
 from gptdoctor.source.scores import is_linear
@@ -114,6 +114,8 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
         return [scaling.tensor]
     if _is_processor(value) and isinstance(value, ast.Call):
         return value.args[1:2]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) and _is_moved(value):
+        return [value.left]
     made = operation(value, function)
     if made is None or made[0] not in FILLING or not isinstance(value, ast.Call):
         return []
@@ -121,6 +123,15 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
         return [made[1]] if any(fills(one) for one in value.args) else []
     kept = [one for one in value.args[1:] if not fills(one) and not _is_full(one)]
     return kept if len(kept) < len(value.args[1:]) else []
+
+
+def _is_moved(value: ast.BinOp) -> bool:
+    """Whether scores are moved by one number of their own: `z - z.min(dim=-1).values`."""
+    by = value.right.value if isinstance(value.right, ast.Attribute) else value.right
+    known = called_name(by) in ("min", "amin", "max", "amax", "mean", "logsumexp")
+    func = by.func if known and isinstance(by, ast.Call) else None
+    root = func.value if isinstance(func, ast.Attribute) else None
+    return isinstance(root, ast.Name) and text_of(root) == text_of(value.left)
 
 
 def _is_processor(value: ast.AST) -> bool:

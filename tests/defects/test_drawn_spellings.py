@@ -112,6 +112,23 @@ SICK = {
         actor = Actor(3, 2)
         act(actor, torch.randn(1, 3))
         """,
+    "GD408 the flag of each module": """
+        @torch.no_grad()
+        def generate(model, ids, n):
+            for module in model.modules():
+                module.training = True  # here
+            for _ in range(n):
+                token = model(ids)[:, -1].softmax(-1).multinomial(1)
+                ids = torch.cat([ids, token], dim=1)
+            return ids
+        """,
+    "GD416 logarithms that are moved": """
+        @torch.no_grad()
+        def draw(model, ids):
+            logs = F.log_softmax(model(ids)[:, -1], dim=-1)
+            weights = logs - logs.min(dim=-1, keepdim=True).values
+            return torch.multinomial(weights, 1)  # here
+        """,
     "GD409 an early return": """
         @torch.no_grad()
         def generate(model, ids, n, eos):
@@ -253,6 +270,23 @@ HEALTHY = {
                 drawn = Categorical(logits=last).sample()
                 ids = torch.cat([ids, drawn[:, None]], dim=1)
             return ids
+        """,
+    "GD408 the flag of dropouts, for a mean of many": """
+        @torch.no_grad()
+        def mc_dropout_sample(model, ids, n):
+            for module in model.modules():
+                module.training = True
+            for _ in range(n):
+                token = model(ids)[:, -1].softmax(-1).multinomial(1)
+                ids = torch.cat([ids, token], dim=1)
+            return ids
+        """,
+    "GD416 a softmax by hand": """
+        @torch.no_grad()
+        def draw(model, ids):
+            logits = model(ids)[:, -1]
+            weights = logits - logits.max(dim=-1, keepdim=True).values
+            return torch.multinomial(weights.exp(), 1)
         """,
     "GD409 an early return that restores": """
         @torch.no_grad()
