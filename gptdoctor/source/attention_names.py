@@ -18,6 +18,7 @@ from gptdoctor.source.renamed import names_of_renamed
 
 ATTENTION = "scaled_dot_product_attention"
 SOFTMAX = frozenset({"softmax", "attend"})  # a layer is most often called so
+_INLINE = re.compile(r"Softmax\([^()\n]*\)\(")
 _LAYER = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:Log)?Softmax\(")
 
 
@@ -26,6 +27,8 @@ def softmax_names(project: Project, module: SourceModule) -> frozenset[str]:
     """What a softmax is called in a module that gives it a name of its own."""
     del project
     found = set(_LAYER.findall(module.text)) if "Softmax(" in module.text else set()
+    if "Softmax(" in module.text and _INLINE.search(module.text):
+        found.add("")  # a call of what another call made has no name
     if "softmax" in module.text:
         found |= names_of_renamed(module, "softmax")
     return frozenset(found - SOFTMAX)

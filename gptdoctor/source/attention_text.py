@@ -131,8 +131,14 @@ class Trail:
     @cached_property
     def _changes(self) -> dict[ast.expr, ast.stmt]:
         """The statement that changes a name in place, by the value that it writes."""
-        statements = own_statements(self.function.node)
-        return {one.value: one for one in statements if isinstance(one, CHANGING) and _changes(one)}
+        found: dict[ast.expr, ast.stmt] = {}
+        for one in own_statements(self.function.node):
+            if isinstance(one, CHANGING) and _changes(one):
+                found[one.value] = one
+            elif isinstance(one, ast.Expr) and called_name(one.value) in _IN_PLACE:
+                given = one.value.args if isinstance(one.value, ast.Call) else []
+                found.update((value, one) for value in given)
+        return found
 
     def back(self, value: ast.expr, *, until_softmax: bool = False) -> Iterator[Step]:
         """All steps that a value may have taken, nearest first; each expression once."""
@@ -166,7 +172,10 @@ class Trail:
                 continue
             seen.add(binding)
             if binding.role is Role.CHANGED:
-                yield self._changed(binding, name)
+                step = self._changed(binding, name)
+                if step.node not in seen:  # what a call is given changes its tensor once
+                    seen.add(step.node)
+                    yield step
             elif binding.role is Role.WHOLE and binding.value is not None:
                 stack.append(binding.value)
             else:
@@ -174,6 +183,11 @@ class Trail:
 
     def _changed(self, binding: Binding, name: ast.Name) -> Step:
         statement = self._changes.get(binding.value) if binding.value is not None else None
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            call = statement.value  # scores.masked_fill_(mask, value), for both of what it is given
+            filled = called_name(call) == "masked_fill_"
+            did = Did.FILLED if filled else _SCALED_IN_PLACE[called_name(call)]
+            return Step(did, call, None if filled else call.args[0])
         if isinstance(statement, ast.AugAssign):
             did = OPERATORS.get(type(statement.op), Did.OPAQUE)
             return Step(did, statement, statement.value)
@@ -226,6 +240,10 @@ class Trail:
         name = called_name(call)
         if self_attribute(call.func):
             return self._own(call)
+        if isinstance(call.func, ast.Call) and call.args:  # nn.Softmax(dim=-1)(scores)
+            layer = self.function.module.names.called(call.func) or ""
+            if layer in ("torch.nn.Softmax", "torch.nn.LogSoftmax"):
+                return Step(Did.SOFTMAX, call), call.args[:1]
         base = operand(call, self.function)
         if base is None:
             return Step(Did.OPAQUE, call), []
@@ -278,6 +296,8 @@ def _changes(node: ast.AugAssign | ast.Assign) -> bool:
     return isinstance(node, ast.AugAssign) or isinstance(node.targets[0], ast.Subscript)
 
 
+_SCALED_IN_PLACE = {"add_": Did.ADDED, "mul_": Did.MULTIPLIED, "div_": Did.DIVIDED}
+_IN_PLACE = frozenset({"masked_fill_", *_SCALED_IN_PLACE})
 OPERATORS = {
     ast.Add: Did.ADDED,
     ast.Sub: Did.ADDED,
@@ -295,4 +315,5 @@ def layer_of(project: Project, function: Function, value: ast.expr) -> str | Non
 
 def softmax_operand(call: ast.Call, function: Function) -> ast.expr | None:
     """What a softmax, as a function, a method or a layer, is taken of."""
-    return call.args[0] if self_attribute(call.func) and call.args else operand(call, function)
+    layer = self_attribute(call.func) or isinstance(call.func, ast.Call)
+    return call.args[0] if layer and call.args else operand(call, function)

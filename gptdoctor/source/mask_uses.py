@@ -29,6 +29,7 @@ LAYER_MASKS = {
     "torch.nn.TransformerEncoder": {"mask": 1},
     "torch.nn.TransformerDecoderLayer": {"tgt_mask": 2},
     "torch.nn.TransformerDecoder": {"tgt_mask": 2},
+    "torch.nn.Transformer": {"src_mask": 2, "tgt_mask": 3},
 }
 # The same, of masks over the keys of each text.
 PADDING_MASKS = {

@@ -6,10 +6,11 @@ import ast
 import re
 
 from gptdoctor.source.activations import built_at
-from gptdoctor.source.classes import ClassInfo
+from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
+from gptdoctor.source.matrix_products import is_product, sides
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.value_ways import keyword, operation, ways_of
 
@@ -18,23 +19,22 @@ _POINTWISE = frozenset(
     {"tanh", "relu", "leaky_relu", "elu", "exp", "sigmoid", "dropout", "float", "clamp"}
     | {"masked_fill", "masked_fill_", "div", "mul"}
 )
-_SINGLE = re.compile(r"Linear\([^\n]*,\s*(out_features\s*=\s*)?1\b|out_features\s*=\s*1\b")
+_SINGLE = re.compile(r"[^\S\n]1\)|,1\b|=\s*1\b")
 _LAST = (1, 2)  # the place of the size of what a Linear gives, and how many it takes at least
 
 
 @kept(32)
 def says_single(home: ClassInfo | SourceModule) -> bool:
     """Whether a class, or a file, makes a layer of a single feature: a first answer by its text."""
-    return "Linear" in home.text and _SINGLE.search(home.text) is not None
+    made = "Linear" in home.text or "Parameter" in home.text
+    return made and _SINGLE.search(home.text) is not None
 
 
 def is_single(value: ast.expr, function: Function) -> bool:
     """Whether a value's last dimension is one, whichever way it came."""
     ways = ways_of(value, function, _pointwise)
     return bool(ways) and all(
-        one.binding is None
-        and isinstance(one.source, ast.Call)
-        and _gives_one(one.source, function)
+        one.binding is None and one.source is not None and _gives_one(one.source, function)
         for one in ways
     )
 
@@ -48,9 +48,37 @@ def _pointwise(value: ast.expr, function: Function) -> list[ast.expr]:
     return [made[1]] if made is not None and made[0] in _POINTWISE else []
 
 
-def _gives_one(call: ast.Call, function: Function) -> bool:
+def _gives_one(call: ast.expr, function: Function) -> bool:
+    """Whether a layer of one feature gives a value, or a product with a single column."""
+    if is_product(call):
+        return len(sides(call)) == len(_LAST) and _is_column(sides(call)[1], function)
+    if not isinstance(call, ast.Call):
+        return False
     built = built_at(call.func, function)
     return bool(built) and all(ends_single(one, function) for one in built)
+
+
+def _is_column(value: ast.expr, function: Function) -> bool:
+    """Whether a value is a parameter of the class with a last size of 1: `torch.randn(d, 1)`."""
+    own, owner = self_attribute(value), function.owner
+    made = owner.attributes.get(own, []) if own and owner is not None else []
+    called = function.module.names.called
+    tables = [one.args[0] for one in made if isinstance(one, ast.Call) and one.args]
+    return (
+        bool(tables)
+        and all(called(one) == "torch.nn.Parameter" for one in made)
+        and all(map(_ends_with_one, tables))
+    )
+
+
+def _ends_with_one(table: ast.expr) -> bool:
+    while isinstance(table, ast.BinOp):  # scaled
+        table = table.left if isinstance(table.left, ast.Call) else table.right
+    sizes = list(table.args) if isinstance(table, ast.Call) else []
+    if len(sizes) == 1 and isinstance(sizes[0], ast.Tuple | ast.List):
+        sizes = list(sizes[0].elts)
+    last = sizes[-1] if len(sizes) == len(_LAST) else None
+    return isinstance(last, ast.Constant) and last.value == 1
 
 
 def ends_single(built: ast.expr, function: Function) -> bool:

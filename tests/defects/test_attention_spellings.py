@@ -94,6 +94,56 @@ class Cached(nn.Module):
         scores = scores.masked_fill(keep == 0, float("-inf"))
         return scores.softmax(-1) @ v, (k, v)
 """,
+    "GD806 in place": attention(
+        """
+        scores.masked_fill_(self.tril[:T, :T] == 1, float("-inf"))  # here
+        return scores.softmax(-1) @ v
+        """
+    ),
+    "GD806 a decoder's mask": """\
+class Translator(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.whole = nn.Transformer(width, 4, batch_first=True)
+
+    def forward(self, source, target):
+        n = target.size(1)
+        hidden = torch.ones(n, n, dtype=torch.bool).triu()  # here
+        return self.whole(source, target, tgt_mask=hidden)
+""",
+    "GD814 in place": attention(
+        """
+        scores.masked_fill_(self.tril[:T, :T] == 0, -1.0)  # here
+        return scores.softmax(-1) @ v
+        """
+    ),
+    "GD818 a layer that is made and called": attention(
+        """
+        return nn.Softmax(dim=-2)(scores) @ v  # here
+        """
+    ),
+    "GD818 a single column": """\
+class Pool(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.inner, self.context = nn.Linear(width, width), nn.Parameter(torch.randn(width, 1))
+
+    def forward(self, x):
+        weights = F.softmax(torch.tanh(self.inner(x)) @ self.context, dim=-1)  # here
+        return (weights * x).sum(dim=1)
+""",
+    "GD911 a factor that is a buffer": """\
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.qkv = nn.Linear(width, 3 * width)
+        self.register_buffer("scale", torch.tensor(1 / math.sqrt(width // heads)))
+
+    def forward(self, x):
+        q, k, v = self.qkv(x).chunk(3, -1)
+        q = q * self.scale  # here
+        return F.scaled_dot_product_attention(q, k, v, is_causal=True)
+""",
     "GD814 a constant of the class": attention(
         """
         scores = scores.masked_fill(self.tril[:T, :T] == 0, self.hiding)  # here
@@ -274,6 +324,30 @@ class Cached(nn.Module):
         keep = torch.ones(new, total, device=x.device).tril(total - new)
         scores = scores.masked_fill(keep == 0, float("-inf"))
         return scores.softmax(-1) @ v, (k, v)
+""",
+    "GD814 in place, and hidden": attention(
+        """
+        scores.masked_fill_(self.tril[:T, :T] == 0, float("-inf"))
+        return scores.softmax(-1) @ v
+        """
+    ),
+    "GD806 in place, rightly": attention(
+        """
+        scores.masked_fill_(self.tril[:T, :T] == 0, float("-inf"))
+        return nn.Softmax(dim=-1)(scores) @ v
+        """
+    ),
+    "GD818 several columns": """\
+class Pool(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+        self.context = nn.Parameter(torch.randn(width, heads))
+
+    def forward(self, x):
+        weights = F.softmax(torch.tanh(self.inner(x)) @ self.context, dim=1)
+        chosen = F.softmax(x @ self.context, dim=-1)
+        return torch.einsum("bth,btd->bhd", weights, x), chosen
 """,
     "GD814 a constant that hides": attention(
         """

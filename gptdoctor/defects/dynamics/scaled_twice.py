@@ -17,6 +17,7 @@ from gptdoctor.source.flow_targets import end, root_name, start, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in
 from gptdoctor.source.value_ways import shaped_from, ways_of
@@ -184,6 +185,8 @@ def _is_scale(step: Step, project: Project, function: Function) -> bool:
         kept = kept_in(project, function, value.attr)
         value, where = kept if kept is not None else (value, where)
     pattern = FACTOR if step.did is Did.MULTIPLIED else DIVISOR
+    if isinstance(value, ast.Call) and called_name(value) == "tensor" and len(value.args) == 1:
+        value = value.args[0]  # of a buffer
     text = text_of(value)
     # A fourth root on either side makes one root of both.
     return bool(pattern.match(text)) and not _FOURTH.search(text)

@@ -143,5 +143,6 @@ DEFECT = Defect(
         calls(ATTENTION): see_attention,
         NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+        calls("Transformer", "TransformerDecoder", "TransformerDecoderLayer"): see_layer,
     },
 )
