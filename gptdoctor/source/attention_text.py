@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cached_property
 
 from gptdoctor.source.attention_names import is_softmax
+from gptdoctor.source.changed_values import changes_in
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -23,10 +24,8 @@ from gptdoctor.source.mask_tables import TRIANGLES, operand
 from gptdoctor.source.matrix_products import PRODUCING, is_product, left_side, says_product
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import own_statements
 from gptdoctor.source.text_values import kept_in, number_throughout
 
-CHANGING = (ast.AugAssign, ast.Assign)
 DEEPEST_SUM = 12  # terms of a sum or product that are looked into
 DEEPEST = 40  # steps from a softmax back to a product
 
@@ -128,18 +127,6 @@ class Trail:
         nodes = own_nodes(self.function.node)
         return [node for node in nodes if isinstance(node, PRODUCING) and is_product(node)]
 
-    @cached_property
-    def _changes(self) -> dict[ast.expr, ast.stmt]:
-        """The statement that changes a name in place, by the value that it writes."""
-        found: dict[ast.expr, ast.stmt] = {}
-        for one in own_statements(self.function.node):
-            if isinstance(one, CHANGING) and _changes(one):
-                found[one.value] = one
-            elif isinstance(one, ast.Expr) and called_name(one.value) in _IN_PLACE:
-                given = one.value.args if isinstance(one.value, ast.Call) else []
-                found.update((value, one) for value in given)
-        return found
-
     def back(self, value: ast.expr, *, until_softmax: bool = False) -> Iterator[Step]:
         """All steps that a value may have taken, nearest first; each expression once."""
         stack: list[ast.expr] = [value]
@@ -182,7 +169,8 @@ class Trail:
                 yield Step(Did.OPAQUE, name)
 
     def _changed(self, binding: Binding, name: ast.Name) -> Step:
-        statement = self._changes.get(binding.value) if binding.value is not None else None
+        changes = changes_in(self.function)
+        statement = None if binding.value is None else changes.get(binding.value)
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             call = statement.value  # scores.masked_fill_(mask, value), for both of what it is given
             filled = called_name(call) == "masked_fill_"
@@ -291,13 +279,7 @@ class Trail:
         return bool(values) and all(names.called(one) == "torch.nn.Dropout" for one in values)
 
 
-def _changes(node: ast.AugAssign | ast.Assign) -> bool:
-    """Whether a statement changes what a name holds, or a part of it."""
-    return isinstance(node, ast.AugAssign) or isinstance(node.targets[0], ast.Subscript)
-
-
 _SCALED_IN_PLACE = {"add_": Did.ADDED, "mul_": Did.MULTIPLIED, "div_": Did.DIVIDED}
-_IN_PLACE = frozenset({"masked_fill_", *_SCALED_IN_PLACE})
 OPERATORS = {
     ast.Add: Did.ADDED,
     ast.Sub: Did.ADDED,
