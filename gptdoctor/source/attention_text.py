@@ -173,9 +173,8 @@ class Trail:
         statement = None if binding.value is None else changes.get(binding.value)
         if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
             call = statement.value  # scores.masked_fill_(mask, value), for both of what it is given
-            filled = called_name(call) == "masked_fill_"
-            did = Did.FILLED if filled else _SCALED_IN_PLACE[called_name(call)]
-            return Step(did, call, None if filled else call.args[0])
+            did = _SCALED_IN_PLACE.get(called_name(call), Did.FILLED)
+            return Step(did, call, None if did is Did.FILLED else call.args[0])
         if isinstance(statement, ast.AugAssign):
             did = OPERATORS.get(type(statement.op), Did.OPAQUE)
             return Step(did, statement, statement.value)
