@@ -161,6 +161,12 @@ class Attention(nn.Module):
         return (1.0 - mask[:, None, :].float()) * NEVER
 """,
     ),
+    "GD814 a triangle of small numbers": attention(
+        """
+        bias = torch.triu(torch.full((T, T), -2.0, device=x.device), diagonal=1)
+        return (scores + bias).softmax(-1) @ v  # here
+        """
+    ),
     "GD814 a penalty under a name": attention(
         """
         rest = (1 - mask.float()) * -4
@@ -368,6 +374,12 @@ class Pool(nn.Module):
         rest = (1 - mask.float()) * -10000.0
         scores = scores + rest
         return scores.softmax(-1) @ v
+        """
+    ),
+    "GD814 a triangle that hides": attention(
+        """
+        bias = torch.triu(torch.full((T, T), -1e4, device=x.device), diagonal=1)
+        return (scores + bias).softmax(-1) @ v
         """
     ),
     "GD814 a bias that is no mask": attention(

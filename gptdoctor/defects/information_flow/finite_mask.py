@@ -15,6 +15,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_targets import Position, start, text_of
 from gptdoctor.source.given_masks import is_position_mask
+from gptdoctor.source.mask_tables import TRIANGLES, operand
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
@@ -141,6 +142,12 @@ def _factor(
     if isinstance(added, ast.Name):
         return _factor(bound_to(added, function), project, function, depth + 1)
     if isinstance(added, ast.Call):
+        if called_name(added) in TRIANGLES:
+            table = operand(added, function)
+            filled = isinstance(table, ast.Call) and called_name(table) in ("full", "full_like")
+            given = table.args[1] if isinstance(table, ast.Call) and len(table.args) > 1 else None
+            value = number_of(given, function) if filled else None
+            return value if value is not None and value < 0.0 else None
         made = callee_of(project, function, added)
         returned = [] if made is None else made.returned
         one = returned[0] if len(returned) == 1 else None
