@@ -18,13 +18,18 @@ from gptdoctor.source.renamed import names_of_renamed
 
 ATTENTION = "scaled_dot_product_attention"
 SOFTMAX = frozenset({"softmax", "attend"})  # a layer is most often called so
+_INLINE = re.compile(r"Softmax\([^()\n]*\)\(")
 _LAYER = re.compile(r"self\.(\w+)\s*(?::[^=\n]+)?=\s*(?:\w+\.)*(?:Log)?Softmax\(")
 
 
 def softmax_names(project: Project, module: SourceModule) -> frozenset[str]:
     """What a softmax is called in a module that gives it a name of its own."""
     del project
-    found = set(_LAYER.findall(module.text)) if may_make_softmax(module) else set()
+    found: set[str] = set()
+    if may_make_softmax(module):
+        found |= set(_LAYER.findall(module.text))
+        if _INLINE.search(module.text):
+            found.add("")  # a call of what another call made has no name
     return (names_of_renamed(module, "softmax") | found) - SOFTMAX
 
 

@@ -13,6 +13,7 @@ from enum import Enum
 from functools import cached_property
 
 from gptdoctor.source.attention_names import is_softmax
+from gptdoctor.source.changed_values import changes_in
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function, own_nodes
@@ -23,10 +24,8 @@ from gptdoctor.source.mask_tables import TRIANGLES, operand
 from gptdoctor.source.matrix_products import PRODUCING, is_product, left_side, says_product
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
-from gptdoctor.source.statements import own_statements
-from gptdoctor.source.text_values import kept_in, number_of
+from gptdoctor.source.text_values import kept_in, number_throughout
 
-CHANGING = (ast.AugAssign, ast.Assign)
 DEEPEST_SUM = 12  # terms of a sum or product that are looked into
 DEEPEST = 40  # steps from a softmax back to a product
 
@@ -128,12 +127,6 @@ class Trail:
         nodes = own_nodes(self.function.node)
         return [node for node in nodes if isinstance(node, PRODUCING) and is_product(node)]
 
-    @cached_property
-    def _changes(self) -> dict[ast.expr, ast.stmt]:
-        """The statement that changes a name in place, by the value that it writes."""
-        statements = own_statements(self.function.node)
-        return {one.value: one for one in statements if isinstance(one, CHANGING) and _changes(one)}
-
     def back(self, value: ast.expr, *, until_softmax: bool = False) -> Iterator[Step]:
         """All steps that a value may have taken, nearest first; each expression once."""
         stack: list[ast.expr] = [value]
@@ -166,14 +159,22 @@ class Trail:
                 continue
             seen.add(binding)
             if binding.role is Role.CHANGED:
-                yield self._changed(binding, name)
+                step = self._changed(binding, name)
+                if step.node not in seen:  # what a call is given changes its tensor once
+                    seen.add(step.node)
+                    yield step
             elif binding.role is Role.WHOLE and binding.value is not None:
                 stack.append(binding.value)
             else:
                 yield Step(Did.OPAQUE, name)
 
     def _changed(self, binding: Binding, name: ast.Name) -> Step:
-        statement = self._changes.get(binding.value) if binding.value is not None else None
+        changes = changes_in(self.function)
+        statement = None if binding.value is None else changes.get(binding.value)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+            call = statement.value  # scores.masked_fill_(mask, value), for both of what it is given
+            did = _SCALED_IN_PLACE.get(called_name(call), Did.FILLED)
+            return Step(did, call, None if did is Did.FILLED else call.args[0])
         if isinstance(statement, ast.AugAssign):
             did = OPERATORS.get(type(statement.op), Did.OPAQUE)
             return Step(did, statement, statement.value)
@@ -226,6 +227,10 @@ class Trail:
         name = called_name(call)
         if self_attribute(call.func):
             return self._own(call)
+        if isinstance(call.func, ast.Call) and call.args:  # nn.Softmax(dim=-1)(scores)
+            layer = self.function.module.names.called(call.func) or ""
+            if layer in ("torch.nn.Softmax", "torch.nn.LogSoftmax"):
+                return Step(Did.SOFTMAX, call), call.args[:1]
         base = operand(call, self.function)
         if base is None:
             return Step(Did.OPAQUE, call), []
@@ -234,7 +239,8 @@ class Trail:
         if name in ("masked_fill", "masked_fill_"):
             return Step(Did.FILLED, call), [base]
         if name == "where" and len(call.args) == 3 and base is call.args[0]:
-            chosen = [one for one in call.args[1:] if number_of(one, self.function) is None]
+            values = call.args[1:]
+            chosen = [one for one in values if number_throughout(one, self.function) is None]
             return Step(Did.FILLED, call), chosen
         if name in ("mul", "mul_", "div", "div_", "add", "add_"):
             did = {"m": Did.MULTIPLIED, "d": Did.DIVIDED, "a": Did.ADDED}[name[0]]
@@ -272,11 +278,7 @@ class Trail:
         return bool(values) and all(names.called(one) == "torch.nn.Dropout" for one in values)
 
 
-def _changes(node: ast.AugAssign | ast.Assign) -> bool:
-    """Whether a statement changes what a name holds, or a part of it."""
-    return isinstance(node, ast.AugAssign) or isinstance(node.targets[0], ast.Subscript)
-
-
+_SCALED_IN_PLACE = {"add_": Did.ADDED, "mul_": Did.MULTIPLIED, "div_": Did.DIVIDED}
 OPERATORS = {
     ast.Add: Did.ADDED,
     ast.Sub: Did.ADDED,
@@ -294,4 +296,5 @@ def layer_of(project: Project, function: Function, value: ast.expr) -> str | Non
 
 def softmax_operand(call: ast.Call, function: Function) -> ast.expr | None:
     """What a softmax, as a function, a method or a layer, is taken of."""
-    return call.args[0] if self_attribute(call.func) and call.args else operand(call, function)
+    layer = self_attribute(call.func) or isinstance(call.func, ast.Call)
+    return call.args[0] if layer and call.args else operand(call, function)

@@ -15,6 +15,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
+from gptdoctor.source.held_layers import items_of
 from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.names import called_name
@@ -37,7 +38,7 @@ AS_LONG = frozenset({"arange", "ones", "full", "tril", "triu", "generate_square_
 _ORDER = r"(?:[\w ]*shape[: ]*)?`*[\[(](\w+) ?[,x] ?(\w+)(?: ?[,x] ?[\w.]+)*[\])]"
 _COMMENTS = (
     re.compile(rf"#\s*`*(\w+)`*(?:\.shape)?\s*(?::|==?|is|->)?\s*{_ORDER}"),
-    re.compile(rf"^\s*`*(\w+)`*(?: \([\w.]+\))?(?::| is) *{_ORDER}", re.MULTILINE),
+    re.compile(rf"^\s*(?:[\"']{{3}})?`*(\w+)`*(?: \([\w.]+\))?(?::| is) *{_ORDER}", re.MULTILINE),
 )
 _BEHIND = re.compile(rf"#\s*{_ORDER}")
 DEEPEST = 20
@@ -85,6 +86,11 @@ def _embedding(project: Project, function: Function, value: ast.expr) -> bool:
 
 def _before(project: Project, function: Function, call: ast.Call) -> ast.expr | None:
     """What a layer or an operation that keeps the order is given."""
+    if isinstance(call.func, ast.Subscript) and self_attribute(call.func.value):
+        layers = items_of(project, call.func.value, function)  # self.norms[0](x)
+        made = [one.function.module.names.called(one.value) or "" for one in layers]
+        alike = bool(made) and all(map(KEEPING.match, made))
+        return call.args[0] if alike and len(call.args) == 1 else None
     if self_attribute(call.func) is None:
         return operand(call, function) if called_name(call) in PASSING else None
     layer = layer_of(project, function, call.func) or ""

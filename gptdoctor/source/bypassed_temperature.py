@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 
-from gptdoctor.source.draws import direction, draw_at, mapped_from, scaling_of
+from gptdoctor.source.draws import draw_at, mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.names import called_name
 from gptdoctor.source.temperature import NAME
+from gptdoctor.source.temperature_numbers import direction
 from gptdoctor.source.value_ways import operation, ways_of
 
 # What tells the places of the largest, which no temperature changes.
@@ -54,9 +55,9 @@ def _picked_from(value: ast.expr, function: Function) -> list[ast.expr]:
 
 
 def _orders_only(name: str, function: Function) -> bool:
-    """Whether a value is read for the places of its largest numbers alone."""
+    """Whether a value is read for the places of its largest numbers alone, or handed out."""
     loads = loads_of(function).get(name, [])
-    read = set()
+    read = {part for value in function.returned for part in [value, *ast.iter_child_nodes(value)]}
     for node in own_nodes(function.node):
         order = node.value if isinstance(node, ast.Attribute) and node.attr == "indices" else node
         made = operation(order, function) if isinstance(order, ast.Call) else None

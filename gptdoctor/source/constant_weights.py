@@ -10,6 +10,7 @@ from itertools import pairwise
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.names import called_name
+from gptdoctor.source.statements import statements_below
 
 FILLS = ("constant_", "zeros_", "ones_", "fill_", "zero_")
 _OF_INIT = frozenset({"constant_", "zeros_", "ones_"})
@@ -21,7 +22,8 @@ DRAWN = re.compile(
 _LAYERS = frozenset(
     {"torch.nn.Linear", "torch.nn.Embedding"} | {f"torch.nn.Conv{one}d" for one in (1, 2, 3)}
 )
-_BENDS = re.compile(r"ReLU|GELU|Tanh|SiLU|Sigmoid|relu|gelu|tanh|silu|sigmoid")
+_RECURRENT = re.compile(r"\b(LSTM|GRU|RNN)\(")
+_BENDS = re.compile(r"LSTM|GRU|RNN|ReLU|GELU|Tanh|SiLU|Sigmoid|relu|gelu|tanh|silu|sigmoid")
 # Classes that may start at zero beside what is drawn.
 _PART = re.compile(
     r"lora|adapter|gate|modulat|hyper|zero_?(init|conv|mod)|delta|residual", re.IGNORECASE
@@ -42,7 +44,9 @@ def fills_all(call: ast.Call, function: Function, parents: tuple[ast.AST, ...]) 
     around = [one for one in parents if isinstance(one, ast.stmt)]
     inside = around[around.index(function.node) + 1 :] if function.node in around else []
     if isinstance(target, ast.Name):
-        every = _over(inside[:-1], target.id, "parameters", function)
+        every = _over(inside[:-1], target.id, "parameters", function) or _over_named(
+            inside, target.id, function
+        )
     else:
         every = _is_every_layer(target, inside, function)
     return text_of(target) if every and _is_models_own(function) else ""
@@ -74,6 +78,7 @@ def _is_models_own(function: Function) -> bool:
     """
     module, owner = function.module, function.owner
     whole = module.text if owner is None else owner.text
+    whole = whole.replace(f"{function.name}(", "")  # `reset_parameters` may be this one
     if DRAWN.search(whole) or TRIED.search(module.text):
         return False
     if "Embedding(" not in whole and (_PART.search(whole) or not _BENDS.search(whole)):
@@ -85,7 +90,9 @@ def _is_models_own(function: Function) -> bool:
         if isinstance(one, ast.ClassDef) and f"{one.name}(" in body
     ]
     parts.append(whole)
-    return sum(len(_MADE.findall(part)) for part in parts) >= LEAST
+    # A recurrent layer has two matrices by itself.
+    made = sum(len(_MADE.findall(part)) + 2 * len(_RECURRENT.findall(part)) for part in parts)
+    return made >= LEAST
 
 
 def _filled(call: ast.Call, function: Function) -> ast.Attribute | ast.Name | None:
@@ -114,6 +121,30 @@ def _over(loops: list[ast.stmt], name: str, what: str, function: Function) -> bo
     if not isinstance(loop, ast.For) or text_of(loop.target) != name:
         return False
     return re.fullmatch(rf"(self|\w*model|net)\.{what}\(\)", text_of(loop.iter)) is not None
+
+
+def _over_named(inside: list[ast.stmt], name: str, function: Function) -> bool:
+    """Whether a loop over all parameters by name fills each with one number, biases apart.
+
+    Told of what is not the bias's branch: `if "bias" in name: zero, else: one`.
+    """
+    inside = [one for one in inside if not isinstance(one, ast.With)]
+    loop = inside[0] if inside else None
+    if not isinstance(loop, ast.For) or _SETS_UP.search(function.name) is None:
+        return False
+    pair = loop.target.elts if isinstance(loop.target, ast.Tuple) else []
+    if [text_of(one) for one in pair[1:]] != [name]:
+        return False
+    if re.fullmatch(r"(self|\w*model|net)\.named_parameters\(\)", text_of(loop.iter)) is None:
+        return False
+    done = [one for one in statements_below(loop) if not isinstance(one, ast.If)]
+    filled = [one.value for one in done if isinstance(one, ast.Expr)]
+    calls = [one for one in filled if isinstance(one, ast.Call) and called_name(one) in FILLS]
+    targets = [_filled(one, function) for one in calls]
+    if len(calls) != len(done) or any(one is None or text_of(one) != name for one in targets):
+        return False
+    tests = [one for one in inside[1:-1] if isinstance(one, ast.If)]
+    return not any("bias" in text_of(one.test) and inside[-1] in one.body for one in tests)
 
 
 def _asks_for_linear(test: ast.If, name: str, function: Function) -> bool:

@@ -18,7 +18,7 @@ DEEPEST = 6  # names followed one after another
 # What tells padding from targets; whether a target is above 0 may be a weight like others.
 TRUTHS = frozenset({"ne", "eq", "not_equal"})
 # Names that are given to a function and say which positions are padding.
-PADDING_NAME = re.compile(r"pad|attention_mask", re.IGNORECASE)
+PADDING_NAME = re.compile(r"pad|^(attention|attn|loss|label|target|seq)?_?masks?$", re.IGNORECASE)
 
 
 def mean_of_all(loss: LossCall) -> ast.Call | None:

@@ -6,16 +6,14 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gptdoctor.source.activations import FUNCTIONS, activation
-from gptdoctor.source.classes import parameters, self_attribute
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.names import called_name
 from gptdoctor.source.scores import is_linear
-from gptdoctor.source.temperature import NAME
+from gptdoctor.source.temperature_numbers import direction, is_number
 from gptdoctor.source.value_ways import (
     Way,
     fills,
@@ -37,9 +35,6 @@ BY_PLACE = frozenset(DISTRIBUTIONS[:3])  # take probabilities first, and then lo
 FIRST = {"Multinomial": 1, "RelaxedOneHotCategorical": 1, "RelaxedBernoulli": 1}
 SCALING = {"div": True, "true_divide": True, "divide": True, "mul": False, "multiply": False}
 FILLING = frozenset({"masked_fill", "masked_fill_", "where", "scatter", "index_fill"})
-# Numbers keep their meaning through these: max(temperature, 1e-5).
-SCALAR = frozenset({"max", "float", "abs", "tensor", "clamp", "as_tensor"})
-DEEPEST = 8
 PROCESSOR = re.compile(r"^logits?_(processor|warper)s?$")
 PROCESSED = 2  # its arguments: the tokens so far, and the logits
 
@@ -109,66 +104,6 @@ def scaling_of(node: ast.AST, function: Function) -> Scaling | None:
     return Scaling(node=node, tensor=made[1], number=others[0], divides=divides)
 
 
-def is_number(value: ast.expr, function: Function) -> bool:
-    """Whether a value is plainly a number: a literal, a temperature or what is made of these."""
-    if isinstance(value, ast.Constant):
-        return isinstance(value.value, int | float)
-    return direction(value, function) is not None
-
-
-def direction(value: ast.expr, function: Function, depth: int = 0) -> tuple[str, int] | None:
-    """The temperature that a number is made of, and 1, or -1 where it is the reciprocal.
-
-    A parameter of that name is one; one that calls itself inverse is none.
-    """
-    if depth > DEEPEST:
-        return None
-    if isinstance(value, ast.Name):
-        return _direction_of_name(value, function, depth)
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Div):
-        whole = isinstance(value.left, ast.Constant)
-        found = direction(value.right, function, depth + 1) if whole else None
-        return (found[0], -found[1]) if found else None
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add):
-        small = isinstance(value.right, ast.Constant)
-        return direction(value.left, function, depth + 1) if small else None
-    if isinstance(value, ast.Call) and called_name(value) in SCALAR:
-        found_in = (direction(one, function, depth + 1) for one in value.args)
-        return next((one for one in found_in if one), None)
-    own = self_attribute(value)
-    return (own, 1) if own == "temperature" and _is_given(own, function) else None
-
-
-def _direction_of_name(name: ast.Name, function: Function, depth: int) -> tuple[str, int] | None:
-    found = set()
-    for binding in function.bindings.reaching(name.id, (name.lineno, name.col_offset)):
-        if binding.role is Role.ARGUMENT:
-            found.add((binding.name, 1) if is_temperature(binding.name) else None)
-        elif binding.role is Role.WHOLE and binding.value is not None:
-            constant = isinstance(binding.value, ast.Constant)  # temperature = 1.0 by default
-            found.add(None if constant else direction(binding.value, function, depth + 1))
-        else:
-            return None
-    found_ones = found - {None} if _has_argument(name.id, function) else found
-    return found_ones.pop() if len(found_ones) == 1 else None
-
-
-def _has_argument(name: str, function: Function) -> bool:
-    return any(one.arg == name for one in parameters(function.node))
-
-
-@lru_cache(maxsize=4096)
-def is_temperature(name: str) -> bool:
-    """Whether a parameter is named as a temperature, and not as the inverse of one."""
-    return NAME.search(name) is not None and "inv" not in name.lower()
-
-
-def _is_given(name: str, function: Function) -> bool:
-    """Whether an attribute is assigned nothing but the constructor's argument of its name."""
-    values = function.owner.attributes.get(name, []) if function.owner else []
-    return bool(values) and all(isinstance(one, ast.Name) and one.id == name for one in values)
-
-
 def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
     """What a value is the same scores as, shaped, scaled by a number or with places filled."""
     shaped = shaped_from(value, function)
@@ -179,6 +114,8 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
         return [scaling.tensor]
     if _is_processor(value) and isinstance(value, ast.Call):
         return value.args[1:2]
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub) and _is_moved(value):
+        return [value.left]
     made = operation(value, function)
     if made is None or made[0] not in FILLING or not isinstance(value, ast.Call):
         return []
@@ -186,6 +123,15 @@ def scored_from(value: ast.expr, function: Function) -> list[ast.expr]:
         return [made[1]] if any(fills(one) for one in value.args) else []
     kept = [one for one in value.args[1:] if not fills(one) and not _is_full(one)]
     return kept if len(kept) < len(value.args[1:]) else []
+
+
+def _is_moved(value: ast.BinOp) -> bool:
+    """Whether scores are moved by one number of their own: `z - z.min(dim=-1).values`."""
+    by = value.right.value if isinstance(value.right, ast.Attribute) else value.right
+    known = called_name(by) in ("min", "amin", "max", "amax", "mean", "logsumexp")
+    func = by.func if known and isinstance(by, ast.Call) else None
+    root = func.value if isinstance(func, ast.Attribute) else None
+    return isinstance(root, ast.Name) and text_of(root) == text_of(value.left)
 
 
 def _is_processor(value: ast.AST) -> bool:

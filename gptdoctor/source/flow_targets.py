@@ -145,6 +145,15 @@ def names_in(target: ast.expr) -> list[ast.Name]:
     return [node for node in every_node(target) if isinstance(node, ast.Name)]
 
 
+def target_beside(value: ast.AST, values: ast.Tuple, statement: ast.AST) -> ast.expr | None:
+    """The target of one value of several that a statement assigns side by side."""
+    targets = statement.targets[0] if isinstance(statement, ast.Assign) else None
+    if not isinstance(targets, ast.Tuple) or len(targets.elts) != len(values.elts):
+        return None
+    starred = any(isinstance(one, ast.Starred) for one in (*targets.elts, *values.elts))
+    return None if starred else targets.elts[[id(one) for one in values.elts].index(id(value))]
+
+
 def root_name(node: ast.expr) -> str | None:
     """`out` where the node is `out`, `out[mask]` or `out.view(-1)[mask].data`."""
     while True:

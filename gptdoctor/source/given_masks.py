@@ -30,6 +30,10 @@ _VARIED = {
     "= lengths": (">= lengths",),
     "< lengths": ("< lengths",),
 }
+# What masks of positions are called that a function is given; one of heads, or of dropout, is not.
+_OF_POSITIONS = re.compile(
+    r"^(mask|(attn|attention|causal|padding|pad|src|tgt|key_padding)_?mask)$", re.IGNORECASE
+)
 MOST = 8  # calls: more are a library's
 
 
@@ -44,6 +48,14 @@ def given_for(project: Project, name: ast.Name, function: Function) -> tuple[Giv
     if len(found) != 1 or found[0].role is not Role.ARGUMENT or function.outer is not None:
         return ()
     return _given(project, function, name.id)
+
+
+def is_position_mask(name: ast.Name, function: Function) -> bool:
+    """Whether a name is a parameter that is called as masks of positions are."""
+    if _OF_POSITIONS.match(name.id) is None:
+        return False
+    found = function.reaching(name)
+    return [one.role for one in found] == [Role.ARGUMENT]
 
 
 @kept(8)

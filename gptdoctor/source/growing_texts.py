@@ -45,6 +45,7 @@ class Growth:
     cut: (
         ast.Attribute | ast.Name | None
     )  # what the call keeps of the text's beginning: `ids[:, :N]` has N
+    rows: ast.Attribute | ast.Name | None = None  # N of `ids[-N:]`, which are rows of ids [B, T]
 
 
 def growth_at(joined: ast.Call, statement: ast.AST, function: Function) -> Growth | None:
@@ -60,9 +61,13 @@ def growth_at(joined: ast.Call, statement: ast.AST, function: Function) -> Growt
             for number, given in enumerate(call.args):
                 argument = _named(given, loop, function)
                 cut = _beginning(argument)
-                read = argument.value if cut and isinstance(argument, ast.Subscript) else argument
+                rows = _last_rows(argument) if _has_rows(joined) else None
+                whole = not cut and not rows
+                read = argument if whole else getattr(argument, "value", argument)
                 if _is_text(read, text, function):
-                    return Growth(text=text, loop=loop, call=call, number=number, cut=cut)
+                    return Growth(
+                        text=text, loop=loop, call=call, number=number, cut=cut, rows=rows
+                    )
     return None
 
 
@@ -129,6 +134,21 @@ def _beginning(argument: ast.expr) -> ast.Attribute | ast.Name | None:
     if not takes_all(rows) or not isinstance(tokens, ast.Slice) or tokens.lower is not None:
         return None
     return tokens.upper if isinstance(tokens.upper, ast.Attribute | ast.Name) else None
+
+
+def _has_rows(joined: ast.Call) -> bool:
+    """Whether what is joined has a dimension before that of its tokens."""
+    named = [one.value for one in joined.keywords if one.arg in ("dim", "axis")]
+    return [ast.unparse(one) for one in (*joined.args[1:2], *named)] == ["1"]
+
+
+def _last_rows(argument: ast.expr) -> ast.Attribute | ast.Name | None:
+    """N of `ids[-N:]`, a single index."""
+    index = argument.slice if isinstance(argument, ast.Subscript) else None
+    below = index.lower if isinstance(index, ast.Slice) and index.upper is None else None
+    if not isinstance(below, ast.UnaryOp) or not isinstance(below.op, ast.USub):
+        return None
+    return below.operand if isinstance(below.operand, ast.Attribute | ast.Name) else None
 
 
 def _is_text(value: ast.expr, text: str, function: Function) -> bool:

@@ -211,17 +211,26 @@ def _added(node: ast.AST) -> Iterator[tuple[ast.expr, ast.expr]]:
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
         items = node.value.elts if isinstance(node.value, ast.List) else [node.value]
         yield from ((_plain(one), node.target) for one in items)
-    elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
-        target, value = node.targets[0], _factored(node.value)  # (total * i + loss) / (i + 1)
-        sides = [value.left, value.right] if isinstance(value, ast.BinOp) else []
-        rest = [one for one in sides if text_of(_factored(one)) != text_of(target)]
-        if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add) and len(rest) == 1:
-            yield _plain(rest[0]), target
+    elif isinstance(node, ast.Assign):
+        chosen = node.value  # loss if total is None else total + loss
+        parts = [chosen.body, chosen.orelse] if isinstance(chosen, ast.IfExp) else [chosen]
+        for part in parts:
+            yield from ((one, node.targets[0]) for one in _added_to(node.targets[0], part))
     call = node.value if isinstance(node, ast.Expr) else None
     func = call.func if isinstance(call, ast.Call) else None
     grows = isinstance(func, ast.Attribute) and func.attr == "append"
     if grows and isinstance(func, ast.Attribute) and isinstance(call, ast.Call) and call.args:
         yield from ((one, func.value) for one in _appended(call.args[0]))
+
+
+def _added_to(keeper: ast.expr, value: ast.expr) -> list[ast.expr]:
+    """What a sum adds to its keeper: the loss of `(total * i + loss) / (i + 1)`."""
+    value = _factored(value)
+    if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Add):
+        return []
+    sides = [value.left, value.right]
+    rest = [one for one in sides if text_of(_factored(one)) != text_of(keeper)]
+    return [_plain(rest[0])] if len(rest) == 1 else []
 
 
 def _appended(value: ast.expr) -> list[ast.expr]:
@@ -268,7 +277,7 @@ def _starts(value: ast.expr | None, table: bool) -> bool:
 
 def _is_empty(value: ast.expr | None) -> bool:
     if isinstance(value, ast.Constant):
-        return value.value in (0, 0.0) and value.value is not False
+        return value.value in (0, 0.0, None) and value.value is not False
     if isinstance(value, ast.Call):
         zero = [one for one in value.args if isinstance(one, ast.Constant) and one.value == 0]
         return called_name(value) in _EMPTY_CALLS or (called_name(value) == "tensor" and bool(zero))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, target_beside
 from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_uses import own_calls
 from gptdoctor.source.nodes import every_node
@@ -17,7 +17,7 @@ _STACKS = frozenset({"torch.nn.TransformerEncoder", "torch.nn.TransformerDecoder
 _LISTS = frozenset({"torch.nn.ModuleList", "torch.nn.Sequential"})
 
 
-def kept_as(parents: tuple[ast.AST, ...], function: Function) -> str | None:
+def kept_as(node: ast.AST, parents: tuple[ast.AST, ...], function: Function) -> str | None:
     """The attribute that holds a layer, itself or in a stack or list of its like.
 
     `parents` are the nodes around the call that makes it, outermost first.
@@ -31,6 +31,9 @@ def kept_as(parents: tuple[ast.AST, ...], function: Function) -> str | None:
     if not isinstance(statement, ast.Assign | ast.AnnAssign):
         return None
     target = statement.targets[0] if isinstance(statement, ast.Assign) else statement.target
+    if between and isinstance(between[0], ast.Tuple) and between[0] is statement.value:
+        inner = between[1] if len(between) > 1 else node
+        target = target_beside(inner, between[0], statement) or target
     made = [function.module.names.called(one) for one in between if isinstance(one, ast.Call)]
     if any(one not in _STACKS | _LISTS for one in made):
         return None

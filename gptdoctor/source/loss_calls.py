@@ -11,7 +11,7 @@ from gptdoctor.source.built_values import SAME
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, target_beside
 from gptdoctor.source.handed_losses import calls_in_class
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
@@ -118,6 +118,9 @@ def _moved(node: ast.Call, parents: tuple[ast.AST, ...]) -> tuple[ast.Call, ast.
         if not isinstance(call, ast.Call) or call.func is not around[-1]:
             break
         node, around = call, around[:-2]
+    if isinstance(around[-1], ast.Tuple) and len(around) > 1:
+        target = target_beside(node, around[-1], around[-2])
+        return node, around[-1] if target is None else ast.Assign(targets=[target], value=node)
     return node, around[-1]
 
 

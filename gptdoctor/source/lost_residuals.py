@@ -20,7 +20,7 @@ from gptdoctor.source.statements import own_statements
 from gptdoctor.source.streams import Came, Value, stream_of
 
 # The two kinds of sublayers of a transformer's block, in the words of attributes and classes.
-ATTENTION = re.compile(r"att(n|ention|end)|mixer\b|mixing", re.IGNORECASE)
+ATTENTION = re.compile(r"att(n|ention|end)|mixer\b|mixing|(^|_)sa_block", re.IGNORECASE)
 FEEDING = re.compile(r"mlp|ffn?s?\b|ff_|feed_?forward|moe\b|expert", re.IGNORECASE)
 # Sublayers that end a stream on purpose: what they give is another thing than they were given.
 ELSEWHERE = re.compile(
@@ -28,11 +28,14 @@ ELSEWHERE = re.compile(
     r"|decoder|conv|summar|readout|classif",
     re.IGNORECASE,
 )
+# The attention of a decoder's block to what an encoder gives; without self-attention beside it, it
+# may read into a stream of its own.
+CROSS = re.compile(r"cross_?att|(enc|encoder|src|memory)_?att|(^|_)(ca|mha)_block", re.I)
 # A class with these may carry the stream by itself.
 CARRYING = ("resid", "shortcut", "skip", "highway", "identity", "bypass", "carry")
 # What a sublayer may be handed beside the stream.
 BESIDE = re.compile(
-    r"mask|pos|freq|cos|sin|cache|past|rope|rotary|causal|weights|bias|layer|head|train|seq|len",
+    r"mask|(^|_)pad|pos|freq|cos|sin|cache|past|rope|rotary|causal|weights|bias|layer|head|train|seq|len",
     re.IGNORECASE,
 )
 OUTSIDE = "torch.nn.MultiheadAttention"
@@ -76,8 +79,12 @@ def lone_replacement(
         return None
     on_stream = [one.call for one in steps if one.call is not None]
     sums = [one for one in steps if one.came is Came.SUM and one.added is not None]
-    beside = next((call for one in sums for call in _calls_added(one) if _kind(call)), None)
+    added = [call for one in sums for call in _calls_added(one) if _kind(call)]
     replacing = [one for one in on_stream if _kind(one)]
+    crosses = len(replacing) == 1 and _kind(replacing[0]) == "cross"
+    if crosses:
+        added = [one for one in added if _kind(one) == "attention"]
+    beside = next(iter(added), None)
     if beside is None or len(replacing) != 1 or _kind(beside) == _kind(replacing[0]):
         return None
     alone = _is_alone(project, replacing[0], function, find(replacing[0].func))
@@ -96,7 +103,7 @@ def _own_layer(project: Project, owner: ClassInfo, called: ast.expr) -> Layer | 
 def names_both(text: str) -> bool:
     """Whether a text has a word of either kind of sublayer; asked before anything is read."""
     plain = text.lower()
-    one = "att" in plain or "mix" in plain
+    one = "att" in plain or "mix" in plain or "sa_block" in plain
     return one and any(map(plain.__contains__, ("mlp", "ff", "feed", "moe", "expert")))
 
 
@@ -112,6 +119,8 @@ def _calls_added(value: Value) -> Iterator[ast.Call]:
 def _kind(call: ast.Call) -> str:
     """What sort of sublayer a call is of, by the attribute's name."""
     name = _last_name(call.func)
+    if CROSS.search(name):
+        return "cross"
     if re.search(r"norm|ln|drop", name) or ELSEWHERE.search(name):
         return ""
     if ATTENTION.search(name):
@@ -131,8 +140,11 @@ def _is_alone(project: Project, call: ast.Call, function: Function, layer: Layer
     told = [*call.args, *(one.value for one in call.keywords)]
     others = [one for one in told if not isinstance(one, ast.Constant)]
     texts = {text_of(one) for one in others}
-    if sum(not BESIDE.search(one) for one in texts) > 1 or layer is None:
+    most = 2 if _kind(call) == "cross" else 1  # a cross-attention is handed what it looks at
+    if sum(not BESIDE.search(one) for one in texts) > most:
         return False
+    if layer is None:
+        return _is_plain_helper(call, function)
     made, networks = layer.made, layer.networks
     if made is not None and ELSEWHERE.search(text_of(made.func)):
         return False
@@ -144,6 +156,24 @@ def _is_alone(project: Project, call: ast.Call, function: Function, layer: Layer
     if len(networks) != 1 or (made is not None and _holds_networks(made)):
         return False
     return all(not _adds_its_input(project, one) for one in networks)
+
+
+def _is_plain_helper(call: ast.Call, function: Function) -> bool:
+    """Whether a method of the class runs layers of torch's alone, and does not add its input."""
+    owner, name = function.owner, self_attribute(call.func)
+    node = owner.methods.get(name) if owner is not None and name else None
+    if owner is None or node is None or not parameters(node):
+        return False
+    helper = Function(function.module, node, node.name, owner, method=True, outer=None)
+    if len(helper.returned) != 1 or any(_is_sum_with(one, helper) for one in own_nodes(node)):
+        return False
+    names = {own for one in calls_below(node) if (own := self_attribute(one.func)) is not None}
+    made = [owner.attributes.get(one, []) for one in names]
+    called = function.module.names.called
+    return bool(made) and all(
+        values and all((called(one) or "").startswith("torch.nn.") for one in values)
+        for values in made
+    )
 
 
 def _maker(info: ClassInfo, name: str) -> ast.Call | None:

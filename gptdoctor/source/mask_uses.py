@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from gptdoctor.source.attention_text import Did, Step, scores_behind
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_targets import target_beside
 from gptdoctor.source.kept import kept
 from gptdoctor.source.mask_forms import HIDING, Kind, Mask, Region
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.softmax_dimension import softmax_dimension
-from gptdoctor.source.text_values import bound_to, number_of
+from gptdoctor.source.spread_options import keywords_of
+from gptdoctor.source.text_values import bound_to, number_of, number_throughout
 
 SDPA = "torch.nn.functional.scaled_dot_product_attention"
 # The dimension of a softmax over scores whose rows are keys and whose columns are queries.
@@ -27,6 +29,7 @@ LAYER_MASKS = {
     "torch.nn.TransformerEncoder": {"mask": 1},
     "torch.nn.TransformerDecoderLayer": {"tgt_mask": 2},
     "torch.nn.TransformerDecoder": {"tgt_mask": 2},
+    "torch.nn.Transformer": {"src_mask": 2, "tgt_mask": 3},
 }
 # The same, of masks over the keys of each text.
 PADDING_MASKS = {
@@ -98,7 +101,7 @@ def given_masks(step: Step, function: Function) -> Iterator[tuple[ast.expr, str]
 
 def _filling(call: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str]]:
     if called_name(call) == "where":
-        first, second = (number_of(one, function) for one in call.args[1:])
+        first, second = (number_throughout(one, function) for one in call.args[1:])
         if first is not None and first <= HIDING:
             yield call.args[0], "filled"
         elif second is not None and second <= HIDING:
@@ -173,11 +176,14 @@ def argument_of(call: ast.Call, name: str, place: int) -> ast.expr | None:
     return named or (call.args[place] if len(call.args) > place else None)
 
 
-def padding_masks_of(call: ast.Call, layer: str) -> Iterator[ast.expr]:
-    """The masks over keys that a layer is called with."""
-    for one in call.keywords:
-        if one.arg is not None and one.arg.endswith("key_padding_mask"):
-            yield one.value
+def padding_masks_of(call: ast.Call, layer: str, function: Function) -> Iterator[ast.expr]:
+    """The masks over keys that a layer is called with, by itself or in a table of options."""
+    named = {one.arg: one.value for one in call.keywords if one.arg is not None}
+    if len(named) < len(call.keywords):
+        named = keywords_of(call, function) or named
+    for name, value in named.items():
+        if name.endswith("key_padding_mask"):
+            yield value
     for place in PADDING_MASKS.get(layer, {}).values():
         if len(call.args) > place:
             yield call.args[place]
@@ -196,9 +202,15 @@ def own_calls(project: Project, info: ClassInfo) -> dict[str, list[tuple[ast.Cal
     return found
 
 
-def attribute_made(parents: tuple[ast.AST, ...]) -> str | None:
-    """NAME where the innermost statement around is `self.NAME = ...` of the very value."""
+def attribute_made(node: ast.AST, parents: tuple[ast.AST, ...]) -> str | None:
+    """NAME where the innermost statement around is `self.NAME = ...` of the very value.
+
+    Or one of several, `self.NAME, self.OTHER = ...`.
+    """
     parent = parents[-1] if parents else None
+    if isinstance(parent, ast.Tuple) and len(parents) > 1:
+        target = target_beside(node, parent, parents[-2])
+        return None if target is None else self_attribute(target)
     if isinstance(parent, ast.Assign) and len(parent.targets) == 1:
         return self_attribute(parent.targets[0])
     return self_attribute(parent.target) if isinstance(parent, ast.AnnAssign) else None

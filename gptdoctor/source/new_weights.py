@@ -15,6 +15,7 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import SCOPES, bodies_of
+from gptdoctor.source.value_ways import keyword
 
 # Layers with weights of their own.
 WEIGHTS = re.compile(
@@ -182,5 +183,8 @@ def _is_new(call: ast.Call, function: Function, project: Project) -> bool:
     called = function.module.names.called(call) or ""
     if WEIGHTS.match(called):
         return True
+    if called.startswith("torch.nn.Embedding") and called.endswith(".from_pretrained"):
+        frozen = keyword(call, "freeze")  # without it they are
+        return isinstance(frozen, ast.Constant) and frozen.value is False
     info = project.class_named(called, function.module) if called else None
     return info is not None and project.is_network(info)

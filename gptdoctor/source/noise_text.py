@@ -21,12 +21,13 @@ _OF_CHOICE = re.compile(
 )
 # Files and classes that change data before a model sees it, or make sounds of noise.
 _BY_DESIGN = re.compile(r"augment|transforms|nois|perturb|corrupt|generator", re.IGNORECASE)
+_CHOOSING = (ast.If, ast.For, ast.While, ast.Try, ast.With)
 DEEPEST = 3  # names between a product and the draw
 
 # Models whose results are drawn by design, or that are given noise on purpose.
 _MEANT = re.compile(
     r"\bvae\b|autoencod|variational|diffus|\bgan\b|discriminator|sampl|reparam|log_?var|\bmu\b|flow"
-    r"|score|timestep|alphas|\bsigmas?_t|mc_?drop|monte|bayes|stochastic|gumbel|latent|denois"
+    r"|score_?(net|model|fn|func|based|match|sde)|timestep|alphas|\bsigmas?_t|mc_?drop|monte|bayes|stochastic|gumbel|latent|denois"
     r"|langevin|train|perturb|adversar|privacy|dither|quanti|generator|explor|eval",
     re.IGNORECASE,
 )
@@ -35,7 +36,7 @@ _MEANT = re.compile(
 def always_added(project: Project, function: Function, call: ast.Call) -> bool:
     """Whether a forward adds noise to a value of its own, and no word speaks of a mode."""
     owner = function.owner
-    if owner is None or function.name != "forward" or called_name(call) not in NOISES:
+    if owner is None or not _is_forward(function) or called_name(call) not in NOISES:
         return False
     if not (function.module.names.called(call) or "").startswith("torch.") or not call.args:
         return False
@@ -45,6 +46,16 @@ def always_added(project: Project, function: Function, call: ast.Call) -> bool:
     return any(_adds(one, base, call, function) for one in _sums(function)) and (
         project.is_network(owner)
     )
+
+
+def _is_forward(function: Function) -> bool:
+    """Whether a method is forward, or a helper that forward calls whatever it is given."""
+    owner = function.owner
+    forward = owner.methods.get("forward") if owner is not None else None
+    if forward is None or not function.method or function.name == "forward":
+        return function.name == "forward"
+    called = f"self.{function.name}("
+    return any(called in text_of(one) and not isinstance(one, _CHOOSING) for one in forward.body)
 
 
 def always_left_out(project: Project, function: Function, call: ast.Call) -> bool:
@@ -79,6 +90,11 @@ def _sums(function: Function) -> tuple[tuple[ast.expr, ast.expr], ...]:
             found += [(node.left, node.right), (node.right, node.left)]
         elif isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add):
             found.append((node.target, node.value))
+        elif called_name(node) in ("add", "add_") and isinstance(node, ast.Call):
+            given = [*node.args]
+            if len(given) == 1 and isinstance(node.func, ast.Attribute):
+                given.insert(0, node.func.value)
+            found += [(given[0], given[1])] if len(given) > 1 else []
     return tuple(found)
 
 

@@ -119,14 +119,29 @@ def _kept(value: ast.expr, frame: Frame, depth: int) -> Thing:
 
 
 def _bound_to(binding: Binding, home: Frame, depth: int) -> Thing:
+    if binding.role is Role.ELEMENT and binding.value is not None:
+        made = _elements(binding.value, home)
+        found = {thing(one, home, depth + 1) for one in made}
+        return found.pop() if len(found) == 1 else Thing.OTHER
     if binding.role is not Role.WHOLE or binding.value is None:
         return Thing.OTHER
     return thing(binding.value, home, depth + 1)
 
 
+def _elements(value: ast.expr, home: Frame) -> list[ast.expr]:
+    """What a list is made of, where it is written down: one by one, or as a comprehension."""
+    if isinstance(value, ast.Name):
+        _, bindings = home.bound(value.id)
+        one = bindings[0] if len(bindings) == 1 and bindings[0].role is Role.WHOLE else None
+        value = value if one is None or one.value is None else one.value
+    if isinstance(value, ast.ListComp):
+        return [value.elt]
+    return value.elts if isinstance(value, ast.List | ast.Tuple) else []
+
+
 def _tells(binding: Binding) -> bool:
     """Whether a binding says where a value comes from."""
-    spoken = binding.role not in (Role.CHANGED, Role.ARGUMENT, Role.ELEMENT)
+    spoken = binding.role not in (Role.CHANGED, Role.ARGUMENT)
     return spoken and not (binding.value is not None and is_none(binding.value))
 
 

@@ -20,6 +20,7 @@ from gptdoctor.source.mask_text import CASTS, SHAPING, TOKENS
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.statements import own_statements
 from gptdoctor.source.text_values import bound_to, number_of
 
 _PADDING = re.compile(r"pad", re.IGNORECASE)
@@ -50,6 +51,7 @@ _TURNED: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.GtE: ast.LtE,
 }
 DEEPEST = 10
+_WRITTEN = 2  # bindings: a table, and one statement that writes into it
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,15 +112,41 @@ class PaddingReader:
             bound = bound_to(value, function)
             given = [(bound, function)] if bound is not None else []
             given = given or list(given_for(self.project, value, function))
+            if not given and self._is_filled(value, function, depth):
+                return True
             return bool(given) and all(self.is_plain_numbers(*one, depth) for one in given)
         if isinstance(value, ast.Subscript):
             return self.is_plain_numbers(value.value, function, depth)
+        made = callee_of(self.project, function, value) if isinstance(value, ast.Call) else None
+        if made is not None and len(made.returned) == 1:
+            return self.is_plain_numbers(made.returned[0], made, depth)
         base = operand(value, function) if isinstance(value, ast.Call) else None
         if base is None or not isinstance(value, ast.Call):
             return False
         if _is_float_cast(value, function):
             return self.marks_numbers(base, function, depth) is not None
         return called_name(value) in SHAPING and self.is_plain_numbers(base, function, depth)
+
+    def _is_filled(self, name: ast.Name, function: Function, depth: int) -> bool:
+        """Whether a name is a table of zeros that ones are written into: `m[ids == pad] = 1.0`."""
+        found = function.reaching(name)
+        whole = [one.value for one in found if one.role is not Role.CHANGED]
+        kinds = {called_name(one) for one in whole}
+        typed = any(one.arg == "dtype" for call in whole for one in getattr(call, "keywords", ()))
+        if len(found) != _WRITTEN or typed or not kinds <= {"zeros", "ones"}:
+            return False
+        writes = [
+            one.targets[0]
+            for one in own_statements(function.node)
+            if isinstance(one, ast.Assign) and number_of(one.value, function) in (0.0, 1.0)
+        ]
+        return any(
+            isinstance(one, ast.Subscript)
+            and isinstance(one.value, ast.Name)
+            and one.value.id == name.id
+            and self._marks(one.slice, function, depth, numbers=False) is not None
+            for one in writes
+        )
 
     def _called(
         self, call: ast.Call, function: Function, depth: int, *, numbers: bool

@@ -29,6 +29,7 @@ CUTTING_TEXT = (
 )
 # Half of all functions have none of these, which is said in a tenth of the time.
 _CUTTING_WORDS = (*CUTTING, "data", "float")
+_COPYING = frozenset({"tensor", "as_tensor"})
 STEPPING = frozenset({"backward", "manual_backward", "step", "backward_"})
 MOST = 200  # expressions behind one that is returned
 
@@ -48,8 +49,8 @@ def cut_losses(function: Function) -> Iterator[CutLoss]:
         return
     if not any(_cuts(node, function) for node in own_nodes(function.node)) or _trains(function):
         return
-    given = [one for value in function.returned for one in _parts(value)]
-    found = [(one, _cut(one, function)) for one in given]
+    given = [one for value in function.returned for one in _given(value, function)]
+    found = [(one, _cut(one, function) or _copied(one, function)) for one in given]
     if any(_hears(value, function) for value, cut in found if cut is None):
         return
     # One loss may be returned in several forms: as a tuple, and as an object.
@@ -114,6 +115,23 @@ def _parts(value: ast.expr) -> list[ast.expr]:
         named = [one.value for one in value.keywords if one.arg == "loss"]
         return named or [value]
     return [value]
+
+
+def _given(value: ast.expr, function: Function) -> list[ast.expr]:
+    """The same, with what a table got as its loss that is returned under a name."""
+    if not isinstance(value, ast.Name) or f'{value.id}["' not in function.text:
+        return _parts(value)
+    entries = [
+        one.value
+        for one in own_nodes(function.node)
+        if isinstance(one, ast.Assign)
+        and isinstance(one.targets[0], ast.Subscript)
+        and isinstance(one.targets[0].value, ast.Name)
+        and one.targets[0].value.id == value.id
+        and isinstance(one.targets[0].slice, ast.Constant)
+        and one.targets[0].slice.value == "loss"
+    ]
+    return entries or _parts(value)
 
 
 def _is_loss(key: ast.Constant) -> bool:
@@ -198,30 +216,55 @@ def _before(loss: LossCall) -> ast.expr | None:
     return places[0] if places and all(places) else None
 
 
+def _copied(value: ast.expr, function: Function) -> CutLoss | None:
+    """Where numbers are made of the losses whose sum is returned: `torch.tensor([a, b])`.
+
+    A copy that is returned for the eye is no loss: only under that name, or as the one result.
+    """
+    named = isinstance(value, ast.Name) and "loss" in value.id
+    if not named and not any(value in _given(one, function) for one in function.returned[:1]):
+        return None
+    for node in _behind(value, function):
+        word = _word(node, function)
+        given = node.args[:1] if isinstance(node, ast.Call) and word in _COPYING else []
+        if given and isinstance(given[0], ast.List | ast.Tuple):
+            for inner in _behind(given[0], function):
+                loss = loss_of(inner, function) if isinstance(inner, ast.Call) else None
+                if loss is not None and isinstance(node, ast.Call):
+                    return CutLoss(loss=loss, place=node, word=word)
+    return None
+
+
 def _hears(value: ast.expr, function: Function) -> bool:
     """Whether something returned is made of a loss and keeps its graph."""
+    for node in _behind(value, function):
+        if isinstance(node, ast.Name):
+            if "loss" in node.id and not function.bindings.by_name.get(node.id):
+                return True
+        elif isinstance(node, ast.Call | ast.Attribute) and not _word(node, function):
+            # A loss of torch's, or of somebody's own: self.compute_loss(x).
+            own = "loss" in _name(node)
+            if own or (isinstance(node, ast.Call) and loss_of(node, function)):
+                return True
+    return False
+
+
+def _behind(value: ast.expr, function: Function) -> Iterator[ast.AST]:
+    """The nodes that a value is made of, names followed, as far as what cuts a graph."""
     seen: set[Binding] = set()
     queue: list[ast.AST] = [value]
     while queue and len(queue) < MOST:
         node = queue.pop()
-        if _cuts_here(node, function) or isinstance(node, ast.Constant):
+        if isinstance(node, ast.Constant):
             continue
-        if isinstance(node, ast.Call) and loss_of(node, function):
-            return True
+        yield node
+        if isinstance(node, ast.expr) and _word(node, function):
+            continue
         if isinstance(node, ast.Name):
-            if "loss" in node.id and not function.bindings.by_name.get(node.id):
-                return True
             fresh = [one for one in function.reaching(node, carried=True) if one not in seen]
             seen.update(fresh)
             queue.extend(one.value for one in fresh if one.value is not None)
-        elif isinstance(node, ast.Call | ast.Attribute) and "loss" in _name(node):
-            return True  # a loss of somebody's own: self.compute_loss(x)
         queue.extend(ast.iter_child_nodes(node))
-    return False
-
-
-def _cuts_here(node: ast.AST, function: Function) -> bool:
-    return isinstance(node, ast.expr) and bool(_word(node, function))
 
 
 def _name(node: ast.Call | ast.Attribute) -> str:

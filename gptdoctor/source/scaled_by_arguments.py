@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator
 
 from gptdoctor.source.classes import FunctionNode, parameters
-from gptdoctor.source.draws import direction, is_temperature, mapped_from, scaling_of
+from gptdoctor.source.draws import mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in, start, text_of
 from gptdoctor.source.names import called_name
+from gptdoctor.source.temperature_numbers import direction, is_temperature
 from gptdoctor.source.temperature_scalings import Scaled
 from gptdoctor.source.value_ways import ways_of
 

@@ -11,6 +11,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.known_networks import function_run
+from gptdoctor.source.matrix_products import is_product, sides
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
@@ -70,7 +71,7 @@ class _Search:
         if source is None or (binding is not None and binding.role is not Role.ITEM):
             return None
         item = _picked(way) if binding is None else binding.index
-        if binding is not None and isinstance(source, ast.GeneratorExp | ast.ListComp):
+        if isinstance(source, ast.GeneratorExp | ast.ListComp):
             source, binding, item = source.elt, None, None  # p, q = (softmax(t) for t in (a, b))
         kind = _kind(source, function) if binding is None else ""
         unpacked = binding is not None
@@ -115,7 +116,21 @@ class _Search:
 def _picked_from(value: ast.expr, function: Function) -> list[ast.expr]:
     """What a value is the same numbers as, or some of them: those at the targets, too."""
     made = operation(value, function)
+    if made is not None and isinstance(value, ast.Call) and _mixes(made[0], value):
+        return list(made[1].elts) if isinstance(made[1], ast.List | ast.Tuple) else [made[1]]
     return [made[1]] if made and made[0] in _PICKING else shaped_from(value, function)
+
+
+def _mixes(name: str, call: ast.Call) -> bool:
+    """Whether an operation puts several of a kind together, or takes their mean, one by one.
+
+    Along the first dimension: `torch.stack([p, q]).mean(0)`; of those of one it makes a number.
+    """
+    if name == "stack":
+        return not any(one.arg == "dim" for one in call.keywords)
+    dims = [*call.args, *(one.value for one in call.keywords if one.arg == "dim")]
+    first = bool(dims) and isinstance(dims[-1], ast.Constant) and dims[-1].value == 0
+    return name == "mean" and first
 
 
 def _picked(way: Way) -> int | str | None:
@@ -152,10 +167,25 @@ def _is_raw(value: ast.expr, function: Function) -> bool:
     """Whether a value is what a layer without an activation gives, alone or last in a stack."""
     if function.module.names.called(value) == "torch.nn.functional.linear":
         return True
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
-        return ".weight" in ast.unparse(value.right)  # a head that is tied to the embedding
+    if is_product(value):
+        return any(_is_table(one, function) for one in sides(value)[1:])
     built = built_at(value.func, function) if isinstance(value, ast.Call) else []
     return bool(built) and all(_ends_linear(one, function) for one in built)
+
+
+def _is_table(value: ast.expr, function: Function) -> bool:
+    """Whether what scores are multiplied by last are weights: of an embedding, or the class's own.
+
+    `h @ self.embed.weight.t()`, `einsum("bd,dv->bv", h, self.classes)`.
+    """
+    if ".weight" in ast.unparse(value):
+        return True
+    while isinstance(value, ast.Call | ast.Attribute) and not self_attribute(value):
+        value = value.func if isinstance(value, ast.Call) else value.value
+    own, owner = self_attribute(value), function.owner
+    made = owner.attributes.get(own, []) if own and owner is not None else []
+    called = function.module.names.called
+    return bool(made) and all(called(one) == "torch.nn.Parameter" for one in made)
 
 
 def _ends_linear(built: ast.expr, function: Function) -> bool:

@@ -20,6 +20,8 @@ def softmax_dimension(call: ast.Call, project: Project, function: Function) -> i
         if kept is None or not isinstance(kept[0], ast.Call):
             return None
         (maker, where), places = (kept[0], kept[1]), 0
+    elif isinstance(call.func, ast.Call):
+        maker, places = call.func, 0
     elif not (where.module.names.called(call) or "").startswith("torch."):
         places = 0
     named = {one.arg: one.value for one in maker.keywords}

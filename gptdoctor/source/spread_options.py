@@ -6,8 +6,10 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_targets import Role, end, start
 
@@ -31,6 +33,11 @@ def keywords_of(call: ast.Call, function: Function) -> Options | None:
 
 def _dictionary(value: ast.expr, call: ast.Call, function: Function) -> Options | None:
     """What is in a dictionary that is written down there, or under a name of the same function."""
+    own, owner = self_attribute(value), function.owner
+    if own is not None:
+        kept = owner.attributes.get(own, []) if owner is not None else []
+        changed = owner is not None and re.search(rf"self\.{own}(\[|\.)", owner.text)
+        return _written(kept[0]) if len(kept) == 1 and not changed else None
     if not isinstance(value, ast.Name):
         return _written(value)
     made = [one for one in function.reaching(value) if one.role is not Role.CHANGED]

@@ -6,12 +6,13 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.draws import Draw, direction, mapped_from, power_of, scaling_of, steps_of
+from gptdoctor.source.draws import Draw, mapped_from, power_of, scaling_of, steps_of
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.helper_ways import Path, paths_of
 from gptdoctor.source.project import Project
 from gptdoctor.source.temperature import Frame
+from gptdoctor.source.temperature_numbers import direction
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

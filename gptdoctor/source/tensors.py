@@ -76,6 +76,12 @@ LOADER_NAME = re.compile(r"loader|dataset|batches|_dl$|_iter$|^data$", re.IGNORE
 NO_TENSOR_NAME = re.compile(
     r"batch|graph|data|sample|inputs|encod|item|meta|example", re.IGNORECASE
 )
+# What everyone calls a part of a batch that is a tensor: no list and no batch moves by `to`.
+BATCH_NAME = re.compile(
+    r"^(images?|imgs?|labels?|targets?|input_ids|attention_mask|token_ids|pixel_values|logits)$"
+)
+# What people call a tensor of which they know no more.
+ENTRY_NAME = re.compile(r"^(t|v|x|y|val|value|tensor)$")
 
 
 def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
@@ -102,15 +108,26 @@ def is_tensor(value: ast.expr, frame: Frame, depth: int = 0) -> bool:
 def _is_kept(value: ast.Attribute, frame: Frame, depth: int) -> bool:
     """A parameter of the class, and what `.data` or `.grad` of a tensor is."""
     if value.attr in ("data", "grad"):
-        return is_tensor(value.value, frame, depth + 1)
+        parameter = isinstance(value.value, ast.Name) and _is_parameter(value.value, frame)
+        return parameter or is_tensor(value.value, frame, depth + 1)
     made = [frame.module.names.called(one) or "" for one in frame.attribute_values(value)]
     return bool(made) and all(one in PARAMETERS for one in made)
+
+
+def _is_parameter(name: ast.Name, frame: Frame) -> bool:
+    """Whether a name is what a loop over a module's parameters gives."""
+    _, bindings = frame.bound(name.id)
+    return bool(bindings) and all(
+        one.role is Role.ELEMENT and called_name(one.value) in ("parameters", "named_parameters")
+        for one in bindings
+    )
 
 
 def _is_tensor(binding: Binding, home: Frame, depth: int) -> bool:
     """Whether what a binding gives to its name is a tensor."""
     if binding.role is Role.ARGUMENT:
-        return _annotated(binding.name, home) or _is_input(binding.name, home)
+        named = BATCH_NAME.match(binding.name) is not None and home.function is not None
+        return named or _annotated(binding.name, home) or _is_input(binding.name, home)
     if binding.value is None:
         return False
     if binding.role is Role.WHOLE:
@@ -136,9 +153,14 @@ def _unpacked(value: ast.expr, home: Frame) -> bool:
 
 
 def _is_entry(binding: Binding, home: Frame) -> bool:
-    """Whether a name is what a batch of a loader holds under a key: `for k, v in batch.items()`."""
+    """Whether a name is what a batch of a loader holds under a key: `for k, v in batch.items()`.
+
+    Or one of several that it holds, if it is called as tensors are: `for t in batch`.
+    """
     if not isinstance(binding.value, ast.Name) or not _from_loader(binding.value, home):
         return False
+    if ENTRY_NAME.search(binding.name):
+        return True
     keys = (one for known in home.bindings.by_name.values() for one in known)
     return any(one.role is Role.COUNTER and one.since == binding.since for one in keys)
 

@@ -12,6 +12,7 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.literals import written_text
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below
 from gptdoctor.source.project import Project
 from gptdoctor.source.unparsed import bases_saying
@@ -20,6 +21,7 @@ Kept = tuple[ast.expr, Function]  # a value, and the method that sets it
 INFINITIES = frozenset(
     {"math.inf", "torch.inf", "numpy.inf", "math.huge", "numpy.Inf", "numpy.infty"}
 )
+_LIKE = {"zeros_like": 0.0, "ones_like": 1.0}
 DEEPEST = 6  # names followed one after another; longer chains are loops
 _WORK: dict[type[ast.operator], Callable[[float, float], float]] = {
     ast.Add: operator.add,
@@ -101,12 +103,28 @@ def number_of(value: ast.expr | None, function: Function, depth: int = 0) -> flo
     if isinstance(value, ast.BinOp):
         return _computed(value, function, depth)
     if isinstance(value, ast.Name):
-        bound = bound_to(value, function)
+        bound = bound_to(value, function) or _constant(value, function)
         if bound is not None:
             return number_of(bound, function, depth + 1)
     if isinstance(value, ast.Call):
         return _called(value, function, depth)
     return _named(value, function)
+
+
+def number_throughout(value: ast.expr, function: Function) -> float | None:
+    """The number that a value is, or that a tensor made like another one holds everywhere."""
+    if isinstance(value, ast.Name):
+        bound = bound_to(value, function)
+        value = bound if isinstance(bound, ast.Call) else value
+    if isinstance(value, ast.Call) and value.args:
+        name = called_name(value)
+        given = value.args[1] if len(value.args) > 1 else None
+        if name in _LIKE:
+            return _LIKE[name]
+        if name == "full_like":
+            named = (one.value for one in value.keywords if one.arg == "fill_value")
+            return number_of(given or next(named, None), function)
+    return number_of(value, function)
 
 
 def _named(value: ast.expr, function: Function) -> float | None:
@@ -115,20 +133,58 @@ def _named(value: ast.expr, function: Function) -> float | None:
         called = function.module.names.called(value.value)
         if called in ("torch.finfo", "numpy.finfo"):
             return -math.inf if value.attr == "min" else math.inf
+    own = self_attribute(value)
+    if own is not None and function.owner is not None:
+        return number_of(_of_class(function.owner, own), function)
     return math.inf if function.module.names.qualified(value) in INFINITIES else None
 
 
+def _constant(name: ast.Name, function: Function) -> ast.expr | None:
+    """What the module binds a name to, once and for all, that the function does not bind."""
+    made = _written_once(function.module.tree).get(name.id)
+    return None if made is None or function.reaching(name) else made
+
+
+def _of_class(owner: ClassInfo, name: str) -> ast.expr | None:
+    """What the body of a class sets an attribute to that no method sets."""
+    made = _written_once(owner.node).get(name)
+    return None if made is None or name in owner.attributes else made
+
+
+@kept(64)
+def _written_once(scope: ast.Module | ast.ClassDef) -> dict[str, ast.expr]:
+    """The numbers that the statements of a module or class itself bind names to, each once."""
+    found: dict[str, list[ast.expr]] = {}
+    for statement in scope.body:
+        targets = statement.targets if isinstance(statement, ast.Assign) else []
+        if isinstance(statement, ast.AnnAssign):
+            targets = [statement.target]
+        value = getattr(statement, "value", None)
+        for target in targets:
+            if isinstance(target, ast.Name) and value is not None:
+                found.setdefault(target.id, []).append(value)
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
 def _called(call: ast.Call, function: Function, depth: int) -> float | None:
-    """`float("-inf")`, `torch.tensor(-1e9)`."""
+    """`float("-inf")`, `float("-1e9")`, `torch.tensor(-1e9)`."""
     called = function.module.names.called(call)
     first = call.args[0] if call.args else None
     text = written_text(first) if called == "float" else None
     if text is not None:
-        signs = {"-inf": -math.inf, "-infinity": -math.inf, "inf": math.inf}
-        return signs.get(text.strip().lower())
+        return _spelled(text)
     if called in ("float", "int", "torch.tensor", "torch.as_tensor", "torch.scalar_tensor"):
         return number_of(first, function, depth + 1)
     return None
+
+
+def _spelled(text: str) -> float | None:
+    """The number that `float` reads in a text; NaN is none."""
+    try:
+        found = float(text)
+    except ValueError:
+        return None
+    return None if math.isnan(found) else found
 
 
 def _computed(value: ast.BinOp, function: Function, depth: int) -> float | None:

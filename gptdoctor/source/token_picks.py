@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.names import called_name
 from gptdoctor.source.temperature import last_name
 
 
@@ -80,9 +81,15 @@ def _pick_of_order(value: ast.expr, whole: ast.expr, function: Function) -> Iter
 
 
 def _order_named(name: ast.Name, function: Function) -> ast.expr:
-    """What sorts under a name: `order = p.argsort(...)`, the second of `p.sort(...)`."""
+    """What sorts under a name: `order = p.argsort(...)`, the second of `p.sort(...)`.
+
+    Or its indices: `order = p.sort(...).indices`.
+    """
     found = function.reaching(name)
     one = found[0] if len(found) == 1 else None
+    value = one.value if one is not None and one.role is Role.WHOLE else None
+    if isinstance(value, ast.Attribute | ast.Subscript) and _takes_indices(value):
+        return value.value if called_name(value.value) == "sort" else name
     if one is None or one.value is None or not isinstance(one.value, ast.Call):
         return name
     form = last_name(one.value.func)

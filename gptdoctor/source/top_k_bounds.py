@@ -110,7 +110,7 @@ def marks_likeliest(topk: ast.Call, function: Function) -> ast.expr | None:
         filling = filling_at(node, function)
         if filling is None or filling.kept or not isinstance(filling.condition, ast.Name):
             continue
-        mask = bound_to(filling.condition, function)
+        mask = _untyped(bound_to(filling.condition, function))
         blank = called_name(_base(mask, function)) in ("zeros_like", "zeros", "new_zeros")
         if not blank or not isinstance(mask, ast.Call) or len(mask.args) < 3:
             continue
@@ -118,6 +118,13 @@ def marks_likeliest(topk: ast.Call, function: Function) -> ast.expr | None:
         if set_on and _is_order_of(mask.args[-2], topk, function):
             return node if isinstance(node, ast.expr) else filling.condition
     return None
+
+
+def _untyped(mask: ast.expr | None) -> ast.expr | None:
+    """A mask before it was made one of truth values: `m.bool()`, `m.to(torch.bool)`."""
+    typed = called_name(mask) in ("bool", "to") and isinstance(mask, ast.Call)
+    func = mask.func if typed and isinstance(mask, ast.Call) else None
+    return func.value if isinstance(func, ast.Attribute) else mask
 
 
 def _base(mask: ast.expr | None, function: Function) -> ast.expr | None:

@@ -50,7 +50,7 @@ MASKS = {
         "GD806",
         """
         hide = torch.ones(T, T, dtype=torch.bool).tril()
-        scores.masked_fill_(hide, float("-inf"))
+        scores.masked_fill_(hide, float("-inf"))  # here
         weights = torch.where(hide, -1e9, scores).softmax(-1)  # here
         return weights @ v
         """,

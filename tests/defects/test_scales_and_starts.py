@@ -261,6 +261,159 @@ CASES = {
                 return x
         """,
     ),
+    "a stack that ends in a softmax of one": (
+        "GD818",
+        """
+        class Pool(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.weigh = nn.Sequential(nn.Linear(d, 1), nn.Softmax(dim=-1))  # here
+                self.right = nn.Sequential(nn.Linear(d, 1), nn.Softmax(dim=1))
+            def forward(self, x):
+                return (self.weigh(x) * self.right(x) * x).sum(1)
+        """,
+    ),
+    "heads of an equation": (
+        "GD908",
+        """
+        class Attn(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.h, self.w = h, d // h
+                self.q, self.k, self.v = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+            def forward(self, x):
+                B, T, _ = x.shape
+                q = self.q(x).reshape(B, T, self.h, self.w)
+                k = self.k(x).reshape(B, T, self.h, self.w)
+                v = self.v(x).reshape(B, T, self.h, self.w)
+                weights = torch.einsum("bqhd,bkhd->bhqk", q, k).softmax(-1)  # here
+                return torch.einsum("bhqk,bkhd->bqhd", weights, v).reshape(B, T, -1)
+        """,
+    ),
+    "scaled by the caller and by the helper": (
+        "GD911",
+        """
+        class Attn(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.h, self.w, self.scale = h, d // h, (d // h) ** -0.5
+                self.q, self.k, self.v = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+            def attend(self, q, k, v):
+                scores = q @ k.transpose(-2, -1) / math.sqrt(self.w)  # here
+                return scores.softmax(-1) @ v
+            def forward(self, x):
+                B, T, C = x.shape
+                q, k, v = (
+                    f(x).view(B, T, self.h, self.w).transpose(1, 2)
+                    for f in (self.q, self.k, self.v)
+                )
+                return self.attend(q * self.scale, k, v).transpose(1, 2).reshape(B, T, C)
+        """,
+    ),
+    "scaled by the helper alone": (
+        "GD911",
+        """
+        class Attn(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.h, self.w, self.scale = h, d // h, (d // h) ** -0.5
+                self.q, self.k, self.v = nn.Linear(d, d), nn.Linear(d, d), nn.Linear(d, d)
+            def attend(self, q, k, v):
+                return (q @ k.transpose(-2, -1) / math.sqrt(self.w)).softmax(-1) @ v
+            def forward(self, x):
+                B, T, C = x.shape
+                q, k, v = (
+                    f(x).view(B, T, self.h, self.w).transpose(1, 2)
+                    for f in (self.q, self.k, self.v)
+                )
+                return self.attend(q, k, v * 2).transpose(1, 2).reshape(B, T, C)
+        """,
+    ),
+    "all parameters by name": (
+        "GD906",
+        """
+        class Net(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.net = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 9))
+                self.reset_parameters()
+            def reset_parameters(self):
+                for name, p in self.named_parameters():
+                    if "bias" in name:
+                        nn.init.zeros_(p)
+                    else:
+                        nn.init.constant_(p, 0.01)  # here
+            def forward(self, x):
+                return self.net(x)
+        """,
+    ),
+    "biases by name alone": (
+        "GD906",
+        """
+        class Net(nn.Module):
+            def __init__(self, d):
+                super().__init__()
+                self.net = nn.Sequential(nn.Linear(d, d), nn.ReLU(), nn.Linear(d, 9))
+                self.reset_parameters()
+            def reset_parameters(self):
+                for name, p in self.named_parameters():
+                    if "bias" in name:
+                        nn.init.zeros_(p)
+                    else:
+                        p.data.copy_(torch.linspace(-1, 1, p.numel()).view_as(p))
+            def forward(self, x):
+                return self.net(x)
+        """,
+    ),
+    "a cross-attention and a helper": (
+        "GD907",
+        """
+        class Layer(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.self_attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.cross_attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.one, self.two = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+                self.norms = nn.ModuleList([nn.LayerNorm(d) for _ in range(3)])
+            def _ca_block(self, x, memory, memory_pad):
+                return self.cross_attn(x, memory, memory, key_padding_mask=memory_pad)[0]
+            def _ff_block(self, x):
+                return self.two(torch.relu(self.one(x)))
+            def forward(self, x, memory, memory_pad=None):
+                x = self.norms[0](x + self.self_attn(x, x, x)[0])
+                x = self.norms[1](self._ca_block(x, memory, memory_pad))  # here
+                return self.norms[2](x + self._ff_block(x))
+        """,
+    ),
+    "a helper that adds its input": (
+        "GD907",
+        """
+        class Layer(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.self_attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.one, self.two = nn.Linear(d, 4 * d), nn.Linear(4 * d, d)
+                self.norm = nn.LayerNorm(d)
+            def _ff_block(self, x):
+                return x + self.two(torch.relu(self.one(x)))
+            def forward(self, x):
+                x = self.norm(x + self.self_attn(x, x, x)[0])
+                return self.norm(self._ff_block(x))
+        """,
+    ),
+    "queries that read into a stream of their own": (
+        "GD907",
+        """
+        class Decoder(nn.Module):
+            def __init__(self, d, h):
+                super().__init__()
+                self.cross_attn = nn.MultiheadAttention(d, h, batch_first=True)
+                self.ff = nn.Sequential(nn.Linear(d, d), nn.GELU(), nn.Linear(d, d))
+            def forward(self, queries, latents):
+                x = self.cross_attn(queries, latents, latents)[0]
+                return x + self.ff(x)
+        """,
+    ),
     "one head": (
         "GD908",
         """

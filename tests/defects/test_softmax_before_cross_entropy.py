@@ -184,8 +184,8 @@ BEHIND = {
         """,
     "the mean of several": """
         def fit(nets, x, y):
-            p = torch.stack([net(x).softmax(-1) for net in nets]).mean(0)
-            return F.cross_entropy(p, y)  # here
+            p = torch.stack([net(x).softmax(-1) for net in nets]).mean(0)  # here
+            return F.cross_entropy(p, y)
         """,
     "a stack by name": """
         from collections import OrderedDict

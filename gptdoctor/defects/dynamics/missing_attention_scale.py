@@ -34,8 +34,13 @@ LEAST_EVENNESS, LEAST_INIT = 0.7, 0.75
 
 # Heads that are split off, or as wide as a name says: scores of one head alone may be meant so.
 _HEADS = re.compile(
-    r"class \w*Head|head_?(size|dim|width)|(dim|d)_?head|\bd_k\b|split_?heads"
-    r"|(view|reshape|unflatten|split|rearrange)\w*\([^\n]*head",
+    r"class \w*Head|head_?(size|dim|width)|(dim|d)_?head|\bd_?k\b|split_?heads"
+    # An equation of four dimensions on either side.
+    r"|[\"']\w{4}, ?\w{4} ?-> ?\w{4}[\"']"
+    r"|(view|reshape|unflatten|split|rearrange)\w*\([^\n]*head"
+    # Four sizes, of which the two in the middle change places: batch, time, heads and width.
+    r"|(view|reshape)\(([^(),\n]|\([^()\n]*\))+(,([^(),\n]|\([^()\n]*\))+){3}\)"
+    r"\.(transpose\(1, ?2\)|permute\(0, ?2, ?1, ?3\))",
     re.IGNORECASE,
 )
 # Words of what makes scores smaller somewhere else: a factor, a norm, weights that begin small.

@@ -11,11 +11,13 @@ from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
 from gptdoctor.source.attention_text import Did, Step, attentions_of, trail_of
 from gptdoctor.source.callees import callee_of
+from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function
-from gptdoctor.source.flow_targets import end, start, text_of
+from gptdoctor.source.flow_targets import end, root_name, start, text_of
 from gptdoctor.source.mask_uses import SDPA, argument_of
 from gptdoctor.source.matrix_products import sides
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import bound_to, kept_in
 from gptdoctor.source.value_ways import shaped_from, ways_of
@@ -58,9 +60,10 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """Scores that are scaled twice, or whose queries or keys were scaled before them."""
     flow = visit.flow
-    if flow is None or not isinstance(node, ast.Call) or not _multiplies_twice(flow):
+    if flow is None or not isinstance(node, ast.Call):
         return
-    for attention in attentions_of(visit.project, flow):
+    twice = _multiplies_twice(flow)
+    for attention in attentions_of(visit.project, flow) if twice else ():
         if attention.softmax is not node or len(attention.products) != 1:
             continue
         steps = [*attention.scores]
@@ -78,6 +81,53 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 "divided by it before"
             )
             yield suspicion(CODE, last, flow, told, [first, node])
+            return
+    yield from _scaled_by_caller(node, flow, visit.project)
+
+
+def _scaled_by_caller(
+    softmax: ast.Call, function: Function, project: Project
+) -> Iterator[Suspicion]:
+    """Scores that a helper scales, of queries or keys that its only caller has scaled."""
+    names = function.parameter_names
+    if not names or _SCALING.search(function.text) is None:
+        return
+    for attention in attentions_of(project, function):
+        products = attention.products if attention.softmax is softmax else ()
+        if not any(root_name(one) in names for product in products for one in sides(product)):
+            continue  # as most: they are made here
+        inner = [one for one in attention.scores if _is_scale(one, project, function)]
+        if len(products) != 1 or len(inner) != 1:
+            continue
+        if not _always_before(inner[0].node, softmax, function):
+            continue
+        for side in sides(products[0]):
+            step = _caller_scales(side, function, project)
+            if step is not None:
+                told = (
+                    f"`{text_of(inner[0].node)}` divides by the root of the width what "
+                    f"`{text_of(step.node)}` has divided by it before"
+                )
+                yield suspicion(CODE, inner[0].node, function, told, [softmax])
+                return
+
+
+def _caller_scales(side: ast.expr, function: Function, project: Project) -> Step | None:
+    """The step by which the only caller of a function scales one of its arguments."""
+    last = [step for step in trail_of(project, function).back(side) if step.did is Did.OPAQUE]
+    name = last[0].node if len(last) == 1 else None
+    if not isinstance(name, ast.Name) or name.id not in function.parameter_names:
+        return None
+    sites = callers_here(project, function)
+    given = sites[0].argument(function, name.id) if len(sites) == 1 else None
+    if given is None:
+        return None
+    site = sites[0]
+    for step in _steps_behind(given, project, site.function):
+        scales = _is_scale(step, project, site.function)
+        if scales and _always_before(step.node, site.node, site.function):
+            return step
+    return None
 
 
 def _multiplies_twice(function: Function) -> bool:
@@ -135,6 +185,8 @@ def _is_scale(step: Step, project: Project, function: Function) -> bool:
         kept = kept_in(project, function, value.attr)
         value, where = kept if kept is not None else (value, where)
     pattern = FACTOR if step.did is Did.MULTIPLIED else DIVISOR
+    if isinstance(value, ast.Call) and called_name(value) == "tensor" and len(value.args) == 1:
+        value = value.args[0]  # of a buffer
     text = text_of(value)
     # A fourth root on either side makes one root of both.
     return bool(pattern.match(text)) and not _FOURTH.search(text)

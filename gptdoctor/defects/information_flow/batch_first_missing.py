@@ -39,7 +39,7 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if not _is_time_first(node, visit.flow):
         return
-    name = kept_as(visit.parents, visit.flow)
+    name = kept_as(node, visit.parents, visit.flow)
     for call, function in calls_of(visit.project, visit.owner, name) if name else ():
         if call.args and _has_batch_first(visit.project, function, call):
             told = (

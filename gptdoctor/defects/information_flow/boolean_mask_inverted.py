@@ -70,13 +70,13 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     layer = visit.module.names.called(node)
     if not isinstance(node, ast.Call) or layer is None or visit.owner is None or visit.flow is None:
         return
-    name = attribute_made(visit.parents)
+    name = attribute_made(node, visit.parents)
     if name is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
-    name = kept_as(visit.parents, visit.flow) if layer.startswith("torch.nn.") else None
+    name = kept_as(node, visit.parents, visit.flow) if layer.startswith("torch.nn.") else None
     for call, function in calls_of(visit.project, visit.owner, name) if name else ():
-        for given in padding_masks_of(call, layer):
+        for given in padding_masks_of(call, layer, function):
             if _marks_tokens(given, function, visit) is True:
                 told = f"`{text_of(given)}` is True for the tokens, and {_TAKES['layer']}"
                 yield suspicion(CODE, call, function, told)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_text import Attention, Did, Step, attentions_of, scores_behind
+from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_targets import Position, start, text_of
+from gptdoctor.source.given_masks import is_position_mask
+from gptdoctor.source.mask_tables import TRIANGLES, operand
 from gptdoctor.source.mask_text import MaskReader, filled_with
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import kept_in, number_of
+from gptdoctor.source.text_values import bound_to, kept_in, number_of, number_throughout
 
 CODE = "GD814"
 # e to the power of -30 is 1e-13: among scaled scores, what is filled with less counts for nothing
@@ -26,6 +30,8 @@ CODE = "GD814"
 STILL_COUNTS = -30.0
 # Filled with more than this, a position is preferred, not hidden.
 LARGEST = 1e-3
+DEEPEST = 3  # names and helpers between what is added and how it was made
+_MASK = re.compile("mask", re.IGNORECASE)
 
 
 def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -71,6 +77,7 @@ def _suspect(attention: Attention, project: Project, function: Function) -> Iter
             continue
         value = _written(step, project, function)
         value = _filling(step, project, function) if value is None else value
+        value = _penalty(step, project, function) if value is None else value
         if value is not None and STILL_COUNTS < value <= LARGEST:
             yield suspicion(CODE, step.node, function, _told(step, value), [attention.softmax])
         elif step.did is Did.CUT or _multiplies_by_mask(step, project, function):
@@ -121,6 +128,50 @@ def _written(step: Step, project: Project, function: Function) -> float | None:
     return None
 
 
+def _penalty(step: Step, project: Project, function: Function) -> float | None:
+    """What a step adds to the hidden scores, wherever it was made."""
+    return _factor(step.other, project, function) if step.did is Did.ADDED else None
+
+
+def _factor(
+    added: ast.expr | None, project: Project, function: Function, depth: int = 0
+) -> float | None:
+    """C of `(1 - mask) * C`, which is made under a name or by a helper and then added."""
+    if depth > DEEPEST or added is None:
+        return None
+    if isinstance(added, ast.Name):
+        return _factor(bound_to(added, function), project, function, depth + 1)
+    if isinstance(added, ast.Call):
+        if called_name(added) in TRIANGLES:
+            table = operand(added, function)
+            filled = isinstance(table, ast.Call) and called_name(table) in ("full", "full_like")
+            given = table.args[1] if isinstance(table, ast.Call) and len(table.args) > 1 else None
+            value = number_of(given, function) if filled else None
+            return value if value is not None and value < 0.0 else None
+        made = callee_of(project, function, added)
+        returned = [] if made is None else made.returned
+        one = returned[0] if len(returned) == 1 else None
+        return None if made is None else _factor(one, project, made, depth + 1)
+    if not isinstance(added, ast.BinOp) or not isinstance(added.op, ast.Mult):
+        return None
+    for factor, mask in ((added.right, added.left), (added.left, added.right)):
+        value = number_of(factor, function)
+        if value is not None and value < 0.0 and _is_rest(mask, function):
+            return value
+    return None
+
+
+def _is_rest(value: ast.expr, function: Function) -> bool:
+    """Whether a value is `1 - mask`: ones where something is hidden."""
+    subtracted = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub)
+    if not isinstance(value, ast.BinOp) or not subtracted:
+        return False
+    mask = value.right
+    bound = bound_to(mask, function) if isinstance(mask, ast.Name) else None
+    named = _MASK.search(f"{text_of(mask)} {'' if bound is None else text_of(bound)}")
+    return number_of(value.left, function) == 1.0 and named is not None
+
+
 def _is_mask(value: ast.expr, project: Project, function: Function) -> bool:
     """Whether a value is a mask of pairs of positions, or one of padding."""
     mask = MaskReader(project).read(value, function)
@@ -145,7 +196,7 @@ def _filling(step: Step, project: Project, function: Function) -> float | None:
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
         return None
     if called_name(call) == "where":
-        values = [number_of(one, function) for one in call.args[1:]]
+        values = [number_throughout(one, function) for one in call.args[1:]]
         known = [one for one in values if one is not None]
         return known[0] if len(known) == 1 else float("-inf")
     given = filled_with(call, function)
@@ -161,6 +212,8 @@ def _filling(step: Step, project: Project, function: Function) -> float | None:
 def _multiplies_by_mask(step: Step, project: Project, function: Function) -> bool:
     if step.did is not Did.MULTIPLIED or step.other is None or is_over_rows(step.other):
         return False
+    if isinstance(step.other, ast.Name) and is_position_mask(step.other, function):
+        return True
     return _is_mask(step.other, project, function)
 
 
@@ -188,9 +241,10 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="The scores that a mask hides are filled with a number that a softmax still counts.",
     explanation=(
-        "`masked_fill(mask, 0)`, `-1e-9` where `-1e9` was meant, `-10`, or a product of scores and "
-        "a mask of zeros: a softmax gives all of these a weight. Numbers of -30 and less are not "
-        "meant, nor are scores that something else hides as well, before the softmax or after."
+        "`masked_fill(mask, 0)`, `-1e-9` where `-1e9` was meant, `-10`, `(1 - mask) * -5` wherever "
+        "it is made, or a product of scores and a mask of zeros: a softmax gives all of these a "
+        "weight. Numbers of -30 and less are not meant, nor are scores that something else hides "
+        "as well, before the softmax or after."
     ),
     harm=(
         "The future leaks through the mask: the model learns from answers that it will not have, "

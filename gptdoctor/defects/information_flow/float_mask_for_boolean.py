@@ -67,7 +67,7 @@ def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks that a layer of torch's is called with."""
-    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    name, layer = attribute_made(node, visit.parents), visit.module.names.called(node)
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name, padding=True):
             yield from _suspect(use)
@@ -79,9 +79,9 @@ def see_padding(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     flow, owner, layer = visit.flow, visit.owner, visit.module.names.called(node) or ""
     if flow is None or owner is None or not layer.startswith("torch.nn."):
         return
-    name = kept_as(visit.parents, flow)
+    name = kept_as(node, visit.parents, flow)
     for call, function in calls_of(visit.project, owner, name) if name else ():
-        for given in padding_masks_of(call, layer):
+        for given in padding_masks_of(call, layer, function):
             if PaddingReader(visit.project).is_plain_numbers(given, function):
                 told = f"`{text_of(given)}` {_HARM['layer']}"
                 yield suspicion(CODE, call, function, told)
@@ -143,5 +143,6 @@ DEFECT = Defect(
         calls(ATTENTION): see_attention,
         NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+        calls("Transformer", "TransformerDecoder", "TransformerDecoderLayer"): see_layer,
     },
 )

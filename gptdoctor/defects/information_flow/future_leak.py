@@ -55,13 +55,13 @@ def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks that a layer of torch's is called with, or that none is."""
     if not isinstance(node, ast.Call):
         return
-    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    name, layer = attribute_made(node, visit.parents), visit.module.names.called(node)
     if layer is None or visit.owner is None or visit.flow is None:
         return
     if name is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
-    name = kept_as(visit.parents, visit.flow)
+    name = kept_as(node, visit.parents, visit.flow)
     for call, function in calls_without_mask(visit.project, visit.owner, node, name or ""):
         yield _without_mask(call, function)
 

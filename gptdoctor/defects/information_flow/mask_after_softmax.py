@@ -19,6 +19,7 @@ from gptdoctor.source.attention_text import (
 )
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
+from gptdoctor.source.given_masks import is_position_mask
 from gptdoctor.source.mask_forms import HIDING, Kind
 from gptdoctor.source.mask_tables import operand
 from gptdoctor.source.mask_text import MaskReader, filled_with
@@ -26,7 +27,7 @@ from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
 from gptdoctor.source.padding_masks import PaddingReader, is_over_rows
 from gptdoctor.source.project import Project
-from gptdoctor.source.text_values import number_of
+from gptdoctor.source.text_values import number_of, number_throughout
 
 CODE = "GD813"
 # What may hide something from a softmax before it.
@@ -37,7 +38,8 @@ _MAY_MASK = re.compile(r"masked_fill|(?<!\*)\*(?!\*)")
 _SUMMED = re.compile(r"/=? *\(?[\w.]*(sum|norm|total|denom|z\b)|\bdiv_?\(|normali[sz]e|renorm")
 # What an argument is called that is added to scores.  Nothing else that is added to the weights of
 # an attention, such as a bias, is called so.
-MASK = re.compile(r"(^|_)mask$", re.IGNORECASE)
+MASK = re.compile(r"(^|(?<!head)_)mask$", re.IGNORECASE)
+_THREE = 3  # what `where` takes: a mask, and two values
 # What hands a mask on in another shape or type.
 _SAME = frozenset({"to", "type_as", "float", "unsqueeze", "expand", "view", "contiguous", "type"})
 DEEPEST = 6  # names and shapes from a mask that is added back to the argument
@@ -76,7 +78,14 @@ def _suspect_alone(softmax: ast.Call, project: Project, function: Function) -> I
 
 
 def _zeroed(node: ast.AST, function: Function) -> tuple[ast.expr, ast.expr] | None:
-    """What is set to 0 in part, and the mask that says where: `w.masked_fill(m, 0)`, `w * m`."""
+    """What is set to 0 in part, and the mask that says where: `w.masked_fill(m, 0)`, `w * m`.
+
+    Or `torch.where(m, w, zeros_like(w))`.
+    """
+    if isinstance(node, ast.Call) and called_name(node) == "where" and len(node.args) == _THREE:
+        zeros = [one for one in node.args[1:] if _is_zero(one, function)]
+        kept = [one for one in node.args[1:] if one not in zeros]
+        return (kept[0], node.args[0]) if len(kept) == 1 else None
     if isinstance(node, ast.Call) and called_name(node) in ("masked_fill", "masked_fill_"):
         base, given = operand(node, function), filled_with(node, function)
         zero = given is not None and number_of(given[1], function) == 0.0
@@ -84,6 +93,10 @@ def _zeroed(node: ast.AST, function: Function) -> tuple[ast.expr, ast.expr] | No
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         return node.left, node.right
     return None
+
+
+def _is_zero(value: ast.expr, function: Function) -> bool:
+    return number_throughout(value, function) == 0.0
 
 
 def _hides(mask: ast.expr, project: Project, function: Function) -> bool:
@@ -128,7 +141,7 @@ def _fills(step: Step, function: Function) -> bool:
     if step.did is not Did.FILLED or not isinstance(call, ast.Call):
         return False
     if called_name(call) == "where":
-        values = [number_of(one, function) for one in call.args[1:]]
+        values = [number_throughout(one, function) for one in call.args[1:]]
     else:
         given = filled_with(call, function)
         values = [number_of(given[1], function) if given is not None else None]
@@ -146,7 +159,7 @@ def _is_the_only_mask(
     if step.did is Did.CUT:
         return True
     if step.did is Did.MULTIPLIED and step.other is not None:
-        return _hides(step.other, project, function)
+        return _hides(step.other, project, function) or _is_named_mask(step.other, function)
     node = step.node
     if step.did is Did.WRITTEN and isinstance(node, ast.Assign):
         target = node.targets[0]
@@ -155,7 +168,9 @@ def _is_the_only_mask(
             zero and isinstance(target, ast.Subscript) and _hides(target.slice, project, function)
         )
     taken = _zeroed(node, function) if step.did is Did.FILLED else None
-    return taken is not None and _hides(taken[1], project, function)
+    if taken is None:
+        return False
+    return _hides(taken[1], project, function) or _is_given_mask(taken[1], function)
 
 
 def _adds_a_mask(step: Step, attention: Attention, project: Project, function: Function) -> bool:
@@ -169,10 +184,19 @@ def _adds_a_mask(step: Step, attention: Attention, project: Project, function: F
     return (additive or _is_given_mask(step.other, function)) and _follows(step, attention, project)
 
 
+def _is_named_mask(value: ast.expr, function: Function) -> bool:
+    """Whether a value is an argument by a name that masks of positions alone have."""
+    return isinstance(value, ast.Name) and is_position_mask(value, function)
+
+
 def _is_given_mask(value: ast.expr, function: Function, depth: int = 0) -> bool:
     """Whether a value is an argument that is called a mask, in any shape or type."""
     if depth > DEEPEST:
         return False
+    if isinstance(value, ast.Compare) and number_of(value.comparators[0], function) in (0.0, 1.0):
+        return _is_given_mask(value.left, function, depth + 1)
+    if isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Invert):
+        return _is_given_mask(value.operand, function, depth + 1)
     if isinstance(value, ast.Subscript):
         return _is_given_mask(value.value, function, depth + 1)
     if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute):

@@ -12,12 +12,14 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, NamedIn, Proof, Visit, calls
 from gptdoctor.source.attention_names import ATTENTION, SOFTMAX, attention_names, softmax_names
+from gptdoctor.source.cached_masks import misaligned
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.leak_test import MEASURES, later_tokens_test
 from gptdoctor.source.mask_uses import Use, attribute_made, layer_uses, sdpa_use, softmax_uses
 from gptdoctor.source.misplaced_masks import (
     border_suspicion,
     fault_of,
+    suspicion,
     takes_opposite,
     use_suspicion,
 )
@@ -39,18 +41,19 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if isinstance(node, ast.Call) and visit.flow is not None:
         for use in softmax_uses(visit.project, visit.flow, node):
             yield from _suspect(use)
+            yield from _suspect_cached(use)
 
 
 def see_attention(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The mask of a call of torch's attention."""
     if isinstance(node, ast.Call) and visit.flow is not None:
         use = sdpa_use(visit.project, visit.flow, node)
-        yield from _suspect(use) if use is not None else ()
+        yield from (*_suspect(use), *_suspect_cached(use)) if use is not None else ()
 
 
 def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The masks that a layer of torch's is called with."""
-    name, layer = attribute_made(visit.parents), visit.module.names.called(node)
+    name, layer = attribute_made(node, visit.parents), visit.module.names.called(node)
     if name is not None and layer is not None and visit.owner is not None:
         for use in layer_uses(visit.project, visit.owner, layer, name):
             yield from _suspect(use)
@@ -65,6 +68,17 @@ def _suspect(use: Use) -> Iterator[Suspicion]:
         return  # the convention was mistaken: GD812
     told = f"`{text_of(use.given)}` {_FAULTS[fault]}"
     yield border_suspicion(CODE, use, told) if fault == "itself" else use_suspicion(CODE, use, told)
+
+
+def _suspect_cached(use: Use) -> Iterator[Suspicion]:
+    """A mask whose rows begin at the first position, over keys of earlier calls as well."""
+    drawn = misaligned(use) if use.works else None
+    if drawn is not None:
+        told = (
+            f"`{text_of(drawn)}` is drawn for the first positions: behind cached keys the queries "
+            "are the last ones, and see the oldest keys alone"
+        )
+        yield suspicion(CODE, drawn, use.function, told, [use.node])
 
 
 def read_causality(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -163,9 +177,10 @@ DEFECT = Defect(
     summary="The causal mask hides the wrong positions.",
     explanation=(
         "The mask is turned round (a position sees what comes after it, and nothing before), lies "
-        "one diagonal too low (a position never sees itself, and the first sees nothing), or is "
-        "softened along the wrong dimension, so that some rows are hidden whole. A mask that is "
-        "missing, or lets a position see some way ahead, is GD801. Sliding windows, sinks and "
+        "one diagonal too low (a position never sees itself, and the first sees nothing), is drawn "
+        "for the first positions where the keys of earlier calls stand before those of this one, "
+        "or is softened along the wrong dimension, so that some rows are hidden whole. A mask that "
+        "is missing, or lets a position see some way ahead, is GD801. Sliding windows, sinks and "
         "sparse patterns that see themselves are not meant."
     ),
     harm=(
@@ -187,6 +202,7 @@ DEFECT = Defect(
         calls(ATTENTION): see_attention,
         NamedIn(ast.Call, attention_names): see_attention,
         calls("MultiheadAttention", "TransformerEncoderLayer", "TransformerEncoder"): see_layer,
+        calls("Transformer", "TransformerDecoder", "TransformerDecoderLayer"): see_layer,
     },
     convicts={PROBE: read_causality},
     proof=Proof(measures=MEASURES, test=_test),

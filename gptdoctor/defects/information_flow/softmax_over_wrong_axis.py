@@ -9,14 +9,16 @@ from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, NamedIn, Visit, calls
 from gptdoctor.source.attention_names import SOFTMAX, softmax_names
 from gptdoctor.source.attention_ranks import least_rank
-from gptdoctor.source.attention_text import Attention, Did, attentions_of
+from gptdoctor.source.attention_text import Attention, Did, attentions_of, softmax_operand
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_turns import number
 from gptdoctor.source.matrix_products import equation_of, sides
 from gptdoctor.source.memory_order import rank_of, turned
 from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.project import Project
+from gptdoctor.source.single_features import ends_single, is_single, says_single
 from gptdoctor.source.softmax_dimension import softmax_dimension
 from gptdoctor.source.text_values import kept_in
 
@@ -27,12 +29,48 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     """The softmax of an attention, along whatever it goes."""
     if not isinstance(node, ast.Call) or visit.flow is None:
         return
-    for attention in attentions_of(visit.project, visit.flow):
-        if attention.softmax is node and _is_plain(attention):
+    found = [one for one in attentions_of(visit.project, visit.flow) if one.softmax is node]
+    single = "" if found else _over_one(node, visit.project, visit.flow)
+    if single:
+        made, where = _maker(node, visit.project, visit.flow)
+        yield suspicion(CODE, made, where, f"`{text_of(node)}` {single}")
+    for attention in found:
+        if _is_plain(attention):
             fault = _fault(attention, visit.project, visit.flow)
             if fault:
                 made, where = _maker(node, visit.project, visit.flow)
                 yield suspicion(CODE, made, where, f"`{text_of(node)}` {fault}")
+
+
+def see_layer(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`nn.Softmax(dim=-1)` behind a layer of one feature, in a stack."""
+    stack = visit.parent
+    if not isinstance(node, ast.Call) or not isinstance(stack, ast.Call) or visit.flow is None:
+        return
+    place = stack.args.index(node) if node in stack.args else 0
+    if not place or visit.module.names.called(stack) != "torch.nn.Sequential":
+        return
+    last = [*node.args, *(one.value for one in node.keywords)]
+    over_last = len(last) == 1 and number(last[0]) == -1
+    if over_last and ends_single(stack.args[place - 1], visit.flow):
+        told = f"`{text_of(node)}` runs over a dimension of size 1: each weight is 1"
+        yield suspicion(CODE, node, visit.flow, told)
+
+
+def _over_one(call: ast.Call, project: Project, function: Function) -> str:
+    """What is wrong with scores of one feature each, softened along it: all weights are 1.
+
+    Scores [B, T, 1] of a pooling have their keys in the dimension before.
+    """
+    if (
+        not says_single(function.owner or function.module)
+        or softmax_dimension(call, project, function) != -1
+    ):
+        return ""
+    given = softmax_operand(call, function)
+    if given is None or not is_single(given, function):
+        return ""
+    return "runs over a dimension of size 1, so that each weight is 1 whatever the scores"
 
 
 def _maker(call: ast.Call, project: Project, function: Function) -> tuple[ast.expr, Function]:
@@ -137,9 +175,11 @@ DEFECT = Defect(
     explanation=(
         "The weights of an attention sum to 1 over the dimension along which the values are "
         "summed: the last one in `weights @ v`. `dim=1` takes the heads, `dim=-2` the queries, and "
-        "no `dim` at all is taken by torch as 0 or 1. Weights that are divided by a sum of their "
-        "own afterwards, as slots do it, weights that are turned before the values, and any "
-        "softmax that is none of an attention (experts, contrastive heads) are not meant."
+        "no `dim` at all is taken by torch as 0 or 1. Scores of one feature, as a pooling has them "
+        "of `nn.Linear(width, 1)`, have their keys in the dimension before: of these `dim=-1` "
+        "makes each weight 1. Weights that are divided by a sum of their own afterwards, as slots "
+        "do it, weights that are turned before the values, and any softmax that is none of an "
+        "attention (experts, contrastive heads) are not meant."
     ),
     harm=(
         "The weights of a position do not sum to 1, and those of one position depend on the "
@@ -152,6 +192,7 @@ DEFECT = Defect(
     sick=SICK,
     healed=SICK.replace("dim=-2)\n        return", "dim=-1)\n        return"),
     suspects={
+        calls("Softmax"): see_layer,
         calls(*SOFTMAX): see_softmax,
         NamedIn(ast.Call, softmax_names): see_softmax,
     },

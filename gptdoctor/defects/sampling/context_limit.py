@@ -20,6 +20,10 @@ from gptdoctor.source.temperature import last_name
 
 CODE = "GD411"
 PROBE = "generation"
+_TOLD_ROWS = (
+    "The last `{rows}` rows of `{text}` are kept, and not the newest tokens of each: it grows "
+    "along its second dimension, and nothing shortens that"
+)
 
 
 def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -34,7 +38,7 @@ def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if told:
         yield Suspicion(
             rule=CODE,
-            location=visit.module.location(growth.cut or growth.call),
+            location=visit.module.location(growth.rows or growth.cut or growth.call),
             symbol=function.symbol,
             message=told,
             extent=(growth.loop.lineno, growth.loop.end_lineno or growth.loop.lineno),
@@ -43,7 +47,10 @@ def see_growth(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _told(growth: Growth, function: Function, visit: Visit) -> str:
     """What becomes of a text that is longer than its network reads; "" where nothing is known."""
-    cut = growth.cut
+    cut, rows = growth.cut, growth.rows
+    if rows is not None:
+        limits = LIMIT.fullmatch(last_name(rows)) is not None
+        return _TOLD_ROWS.format(rows=ast.unparse(rows), text=growth.text) if limits else ""
     sizes: set[str] = set()
     for table in _tables(growth, function, visit):
         sizes |= table.size
@@ -169,10 +176,10 @@ DEFECT = Defect(
     explanation=(
         "The model reads a limited number of tokens, and a method hands it the whole text all the "
         "same, so that it crashes inside, or is refused there after some tokens; or it keeps the "
-        "oldest tokens instead of the newest. The text shows it where a loop joins tokens to a "
-        "text as often as its caller asks, and its network looks up a learnt position for each of "
-        "them. Not meant: a method that keeps the newest tokens, stops at the limit, or refuses "
-        "with an error of its own, and models without a limit."
+        "oldest tokens instead of the newest, or the newest rows. The text shows it where a loop "
+        "joins tokens to a text as often as its caller asks, and its network looks up a learnt "
+        "position for each of them. Not meant: a method that keeps the newest tokens, stops at the "
+        "limit, or refuses with an error of its own, and models without a limit."
     ),
     harm=(
         "Long texts end in an error about indices or sizes that tells a user nothing, or repeat "

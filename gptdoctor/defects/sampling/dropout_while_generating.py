@@ -11,10 +11,10 @@ from gptdoctor.core.measurements.generation import GeneratedMethod, Generation, 
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
-from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_functions import Function, own_nodes
-from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.flow_targets import end, names_in, start, text_of
 from gptdoctor.source.generating import WITHOUT_GRADIENTS, Step, steps_in
 from gptdoctor.source.generation_tests import watched
 from gptdoctor.source.model_calls import helper_called
@@ -53,6 +53,31 @@ def see_switch(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 extent=(node.lineno, node.end_lineno or node.lineno),
             )
             return
+
+
+def see_flag(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`module.training = True` of all modules, before the loop that generates."""
+    function, statement = visit.flow, visit.parent
+    if function is None or not isinstance(statement, ast.Assign) or node not in statement.targets:
+        return
+    loop = next((one for one in reversed(visit.parents) if isinstance(one, ast.For)), None)
+    on = isinstance(statement.value, ast.Constant) and statement.value.value is True
+    if not on or loop is None or len(loop.body) > 1 or ON_PURPOSE.search(function.text):
+        return
+    every = "modules" in function.text and isinstance(node, ast.Attribute)
+    element = every and isinstance(node, ast.Attribute) and text_of(node.value)
+    steps = [one for one in steps_in(function) if start(loop) < start(one.loop)]
+    if element in [one.id for one in names_in(loop.target)] and steps:
+        yield Suspicion(
+            rule=CODE,
+            location=visit.module.location(node),
+            symbol=function.symbol,
+            message=(
+                f"All modules are put into training mode here, and `{function.name}` draws its "
+                "tokens in it: dropout acts on every one of them"
+            ),
+            extent=(loop.lineno, loop.end_lineno or loop.lineno),
+        )
 
 
 def _restored(node: ast.Call, function: Function) -> Iterator[Suspicion]:
@@ -246,7 +271,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("train"): see_switch},
+    suspects={calls("train"): see_switch, attributes("training"): see_flag},
     convicts={PROBE: _convict},
     proof=Proof(test=_test),
 )

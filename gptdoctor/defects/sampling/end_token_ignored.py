@@ -31,6 +31,12 @@ _ROWS = re.compile(
     r"|\b(b|bs|bsz|batch|rows|n), \w+ = \w+\.(shape|size\(\))",
     re.IGNORECASE,
 )
+# The newest tokens of each row; what makes a text of one row, or takes the number of its token.
+_COLUMNS = re.compile(r"\[:, ?-[^\]\n]+:\]|\[:, ?-1")
+_ONE_ROW = re.compile(
+    r"\.unsqueeze\(0\)|\[None\b|\[\[|\((size=)?\(?1, ?|encode\(|tokenize|tokenise|prompt|\.item\(\)"
+)
+_ANY = re.compile(r"\bany\(")
 _SINGLE = re.compile(
     r"(\.size\(0\)|\.shape\[0\]|batch_?size|bsz|\bb) *[=!>]=? *1\b"
     r"|\bfinished|\bdone\b|\balive\b|unfinished",
@@ -57,10 +63,13 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 def _by_one_row(step: Step, function: Function) -> Iterator[Suspicion]:
     """`if (token == eos).any(): break`, where a text has several rows."""
-    for node in own_nodes(step.loop) if _has_rows(function) else ():
+    counted = _has_rows(function)
+    for node in own_nodes(step.loop) if counted or _takes_rows(function) else ():
         if not isinstance(node, ast.If) or not any(isinstance(one, _LEAVING) for one in node.body):
             continue
         compared = _any_of(node.test, function)
+        if not counted and not _ANY.search(ast.unparse(node.test)):
+            continue  # `token[0] == eos` may be of the only row
         if compared is not None and _is_end(compared):
             yield Suspicion(
                 rule=CODE,
@@ -130,6 +139,16 @@ def _has_rows(function: Function) -> bool:
     """Whether a function counts the rows of its text, and does not ask for a single one."""
     text = function.text
     return _ROWS.search(text) is not None and _SINGLE.search(text) is None
+
+
+def _takes_rows(function: Function) -> bool:
+    """Whether a function takes columns of whatever text it is given, in a file without a hint that
+    there is only one row.
+    """
+    whole = function.module.text
+    return _COLUMNS.search(function.text) is not None and not (
+        _SINGLE.search(whole) or _ONE_ROW.search(whole)
+    )
 
 
 def _convict(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

@@ -18,12 +18,14 @@ from gptdoctor.source.flow_switches import may_state_switch
 from gptdoctor.source.generating import (
     CHOOSING,
     WITHOUT_GRADIENTS,
+    Step,
     first_step,
     header,
     runs_without_gradients,
     switched_off,
 )
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.model_calls import helper_called
 
 CODE = "GD410"
 PROBE = "generation"
@@ -33,6 +35,13 @@ LOOP = 2
 
 # Words of what is differentiated through the tokens that were drawn, or through their shares.
 _LEARNS = re.compile(r"log_?prob|logp|entrop|gumbel|reward|straight_through|backward|requires_grad")
+# What is only written down: `trace.append(dist.log_prob(drawn).tolist())`.
+_WRITTEN = re.compile(r"\.log_prob\([^()\n]*\)(\.\w+\([^()\n]*\))*\.(item|tolist|numpy|detach)\(\)")
+# Probabilities that are handed to NumPy with whatever graph they have; what is drawn has none.
+_ARRAYS = re.compile(
+    r"^(?!.*(detach|multinomial|argmax|sample))[^#\n]*(prob|logit|softmax|score).*\.numpy\(\)",
+    re.MULTILINE,
+)
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -43,8 +52,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if function.name.startswith("_") or function.name == "forward":
         return
     first, last = function.node.lineno, function.node.end_lineno or function.node.lineno
-    text = "\n".join(visit.module.lines[first - 1 : last])
-    if _LEARNS.search(text) or _by_caller(function, visit):
+    text = _WRITTEN.sub("", "\n".join(visit.module.lines[first - 1 : last]))
+    if _LEARNS.search(text) or _by_caller(function, visit) or _leaves_torch(step, function):
         return
     yield Suspicion(
         rule=CODE,
@@ -56,6 +65,13 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         ),
         extent=(first, last),
     )
+
+
+def _leaves_torch(step: Step, function: Function) -> bool:
+    """Whether scores become an array as they are, which fails where they have a graph."""
+    helper = helper_called(step.choice, function)
+    texts = [function.text, *([] if helper is None else [function.module.lines_of(helper)])]
+    return any(_ARRAYS.search(text) for text in texts)
 
 
 def _by_caller(function: Function, visit: Visit) -> bool:

@@ -13,10 +13,12 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.early_returns import returns_before
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
-from gptdoctor.source.flow_targets import end, start
+from gptdoctor.source.flow_targets import end, start, text_of
 from gptdoctor.source.generating import Step, steps_in
 from gptdoctor.source.generation_tests import watched
+from gptdoctor.source.names import called_name
 
 CODE = "GD409"
 PROBE = "generation"
@@ -30,10 +32,12 @@ _TRAINING = re.compile(r"^_?(on_|log_|train|valid|evaluat|fit)|_(callback|hook|e
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function, owner = visit.flow, visit.owner
-    if not isinstance(node, ast.Call) or function is None or owner is None:
+    if not isinstance(node, ast.Call) or function is None:
         return
+    if called_name(node) == "eval" and not node.args:
+        yield from _returned_early(node, function)
     mode = _mode(node)
-    if mode is None or not function.method or not visit.project.is_network(owner):
+    if mode is None or owner is None or not function.method or not visit.project.is_network(owner):
         return
     steps = steps_in(function)
     if not steps or _is_guarded(function, node):
@@ -51,6 +55,31 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         message=f"`{function.name}` {told}",
         extent=(node.lineno, node.end_lineno or node.lineno),
     )
+
+
+def _returned_early(switch: ast.Call, function: Function) -> Iterator[Suspicion]:
+    """A return of a text before the train() that puts the mode back everywhere else."""
+    model = switch.func.value if isinstance(switch.func, ast.Attribute) else None
+    words = "return" in function.text and ".train" in function.text
+    if model is None or not words or not steps_in(function):
+        return
+    name = text_of(model)
+
+    def restores(statement: ast.AST) -> bool:
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        return called_name(value) == "train" and text_of(value or switch).startswith(f"{name}.")
+
+    for early in returns_before(switch, function, restores):
+        yield Suspicion(
+            rule=CODE,
+            location=function.module.location(early),
+            symbol=function.symbol,
+            message=(
+                f"`{function.name}` returns here with `{name}` evaluating: only further down is "
+                "its mode put back"
+            ),
+            extent=(early.lineno, early.end_lineno or early.lineno),
+        )
 
 
 def _mode(switch: ast.Call) -> bool | None:
@@ -193,9 +222,10 @@ DEFECT = Defect(
     severity=Severity.MEDIUM,
     summary="After a method has generated, the model is in another mode than before.",
     explanation=(
-        "A method calls eval() and leaves the model evaluating, or calls train() at its end "
-        "whatever the mode was before. Not meant: a method that leaves the mode to its caller, as "
-        "many do, or one that restores what it found."
+        "A method calls eval() and leaves the model evaluating, whichever way it ends or by a "
+        "return before the mode is put back; or it calls train() at its end whatever the mode was "
+        "before. Not meant: a method that leaves the mode to its caller, as many do, or one that "
+        "restores what it found."
     ),
     harm=(
         "Generating a sample in the middle of training turns dropout off for the rest of it, or "

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.drawn_scores import raw_paths
-from gptdoctor.source.draws import DRAWING, draw_at, is_raw, raw_ways
+from gptdoctor.source.draws import DRAWING, Draw, draw_at, is_raw, raw_ways
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.scores import RAW, scores_of
 from gptdoctor.source.temperature import Frame
 
 CODE = "GD416"
@@ -22,7 +23,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     paths = raw_paths(draw.given, Frame(visit.project, visit.flow))
     ends = [way for path in paths for way, function in path[-1:] if function == visit.flow]
-    if not paths or any(_is_mapped(one.argument, visit, visit.flow) for one in ends):
+    if not paths and not _ends_raw(draw, visit.flow, visit):
+        return
+    if any(_is_mapped(one.argument, visit, visit.flow) for one in ends):
         return
     yield Suspicion(
         rule=CODE,
@@ -34,6 +37,12 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         ),
         extent=(draw.call.lineno, draw.call.end_lineno or draw.call.lineno),
     )
+
+
+def _ends_raw(draw: Draw, function: Function, visit: Visit) -> bool:
+    """Whether what is drawn from is what a network in sight gives, whose last layer is linear."""
+    scores = scores_of(draw.given, function, visit.project)
+    return scores is not None and scores.kind == RAW
 
 
 def _is_mapped(argument: str, visit: Visit, function: Function) -> bool:

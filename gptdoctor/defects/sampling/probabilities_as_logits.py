@@ -11,6 +11,7 @@ from gptdoctor.source.drawn_scores import probabilities
 from gptdoctor.source.draws import DISTRIBUTIONS, draw_at
 from gptdoctor.source.flow_targets import end, start
 from gptdoctor.source.names import called_name
+from gptdoctor.source.scores import scores_of
 from gptdoctor.source.temperature import Frame
 
 CODE = "GD417"
@@ -21,7 +22,11 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if draw is None or visit.flow is None or not draw.logits:
         return
     kind = "sigmoid" if called_name(node).endswith("Bernoulli") else "softmax"
-    for made in probabilities(draw.given, Frame(visit.project, visit.flow), kind)[:1]:
+    found = probabilities(draw.given, Frame(visit.project, visit.flow), kind)
+    scores = None if found else scores_of(draw.given, visit.flow, visit.project)
+    if scores is not None and scores.kind == kind:  # of a network that a caller hands on
+        found = [scores.made]
+    for made in found[:1]:
         lines = [draw.call.lineno, draw.call.end_lineno or 0]
         if start(visit.flow.node) <= start(made) <= end(visit.flow.node):
             lines.append(made.lineno)

@@ -13,6 +13,7 @@ from gptdoctor.core.measurements.sampling import SampledMethod
 from gptdoctor.core.measurements.written_call import values_of
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.bypassed_temperature import scaled_beside
+from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.draws import DRAWING, scaling_of
 from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
 from gptdoctor.source.generating import first_step, never_read, steps_in
@@ -22,6 +23,7 @@ from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import calls_below, every_node
 from gptdoctor.source.temperature import NAME
 from gptdoctor.source.temperature_draws import ALIKE, FOLLOWS, PROBE, read_draws
+from gptdoctor.source.temperature_numbers import direction
 
 CODE = "GD402"
 # Of a vocabulary that is drawn as a whole 0.65 is expected.  Where a filter leaves so few tokens
@@ -41,6 +43,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     for name, scaled in _dropped(function):
         if name not in [given.arg for given in idle]:
             yield _suspicion(scaled, name, visit, function)
+    for name, scaled in _of_object(function):
+        yield _suspicion(scaled, name, visit, function)
     for name, kept in _kept(function):
         yield _suspicion(kept, name, visit, function)
     for given, helper in _left_by_helpers(function, visit):
@@ -101,6 +105,33 @@ def _dropped(function: Function) -> Iterator[tuple[str, ast.stmt]]:
             )
             if alone and _is_unused(statement, name, loads, function):
                 yield name, statement
+
+
+def _of_object(function: Function) -> Iterator[tuple[str, ast.stmt]]:
+    """Statements that scale by a temperature that the object keeps, and keep nothing of it.
+
+    Only where nothing else in the function is scaled by it.
+    """
+    if "self." not in function.text:
+        return
+    nodes = list(own_nodes(function.node))
+    scalings = [one for one in nodes if isinstance(one, ast.expr | ast.AugAssign)]
+    found = [one for one in scalings if _own_temperature(one, function)]
+    for statement in nodes:
+        alone = isinstance(statement, ast.Expr) and [statement.value] == found
+        if alone and isinstance(statement, ast.Expr):
+            if called_name(statement.value).endswith("_"):
+                return  # in place
+            yield _own_temperature(statement.value, function), statement
+
+
+def _own_temperature(node: ast.AST, function: Function) -> str:
+    """The temperature of the object that scales something at a node, or ""."""
+    scaling = scaling_of(node, function)
+    if scaling is None or not any(map(self_attribute, every_node(scaling.number))):
+        return ""
+    known = direction(scaling.number, function)
+    return "" if known is None else known[0]
 
 
 def _kept(function: Function) -> Iterator[tuple[str, ast.expr]]:

@@ -18,6 +18,7 @@ from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.generation_tests import FILTER_MEASURES, keeps_likeliest
 from gptdoctor.source.names import called_name
+from gptdoctor.source.ordered_cuts import likeliest_shut_out
 from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.token_cuts import TokenCut, cuts_in, made_by
 from gptdoctor.source.token_filters import PROBE, read_filters
@@ -40,7 +41,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.Call) or function is None:
         return
-    sorts = called_name(node) == "sort"
+    sorts = called_name(node) != "topk"
     wrongs = _of_sort(node, function) if sorts else _wrongs(node, visit, function)
     for place, told, line in wrongs:
         lines = [node.lineno, line, place.lineno]
@@ -77,7 +78,10 @@ def _wrongs(
 
 
 def _of_sort(sort: ast.Call, function: Function) -> Iterator[tuple[ast.expr, str, int]]:
-    """The same of the values of a sort."""
+    """The same of the values of a sort, and of the places that it or an argsort gives."""
+    shut = likeliest_shut_out(sort, function)
+    if shut is not None:
+        yield shut, "shuts out the likeliest tokens, and keeps all others", shut.lineno
     for cut in cuts_in(function):
         if cut.larger or made_by(cut.bound, "sort", function) is not sort:
             continue
@@ -226,9 +230,9 @@ DEFECT = Defect(
     explanation=(
         "A method takes top_k, and what can still be drawn is not exactly the k likeliest tokens: "
         "all of them, the least likely, one more or one less. The text shows a threshold that is "
-        "not the k-th value, or compares the wrong way round, zeros that a softmax follows, and "
-        "ranks that nothing looks up in the order. Not meant: a method that is greedy, "
-        "or that refuses the value with an error of its own."
+        "not the k-th value, or compares the wrong way round, zeros that a softmax follows, an "
+        "order of which the wrong end is shut out, and ranks that nothing looks up in the order. "
+        "Not meant: a method that is greedy, or that refuses the value with an error of its own."
     ),
     harm=(
         "What the filter is to keep out is drawn all the same, or good tokens are never drawn, "
@@ -240,7 +244,7 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=HEALED,
-    suspects={calls("topk", "sort"): _suspect},
+    suspects={calls("topk", "sort", "argsort"): _suspect},
     convicts={PROBE: _convict},
     proof=Proof(measures=FILTER_MEASURES, test=_test),
 )

@@ -10,6 +10,7 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Named, Visit, calls
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import FunctionNode, self_attribute
+from gptdoctor.source.compared_results import are_compared
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes, script_of
 from gptdoctor.source.flow_targets import end, start, text_of
@@ -168,6 +169,8 @@ def _takes_numbers(loop: ast.AST, function: Function) -> bool:
     text = text_of(loop)
     if NUMBERS.search(text) or (CHOICES.search(text) and "loss" not in function.text):
         return True
+    if isinstance(loop, ast.ListComp):
+        return are_compared(loop, function)
     return isinstance(loop, ast.For | ast.AsyncFor) and _fills_numbers(loop, function.node)
 
 
@@ -273,9 +276,10 @@ DEFECT = Defect(
         "`model.eval()` changes dropout and batch norm; the graph for a backward pass is made all "
         "the same, unless `torch.no_grad()` or `torch.inference_mode()` is around it. Looked at: "
         "functions named for evaluation, or that put a model into evaluation mode, which call it "
-        "in a loop, themselves or in a helper, take numbers of its results by `.item()` or fill a "
-        "tensor of zeros with them, and never run backward. Not meant: functions whose callers "
-        "switch gradients off; models without gradients; hooks of libraries, which do so."
+        "in a loop, themselves or in a helper, take numbers of its results by `.item()`, compare "
+        "them, or fill a tensor of zeros with them, and never run backward. Not meant: functions "
+        "whose callers switch gradients off; models without gradients; hooks of libraries, which "
+        "do so."
     ),
     harm=(
         "Each batch keeps all its activations until its loss is gone: evaluation takes several "

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from typing import TypeGuard
 
 from gptdoctor.core.findings import Severity, Suspicion
-from gptdoctor.defect import Defect, Visit, calls
+from gptdoctor.defect import Defect, Visit, attributes, calls
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
-from gptdoctor.source.training_events import Event, Kind
+from gptdoctor.source.training_events import Branch, Event, Kind
 from gptdoctor.source.training_loops import Stretch, exclude, leads_to, training_of
 
 CODE = "GD613"
@@ -23,8 +24,14 @@ QUIET = re.compile(
 NETWORK = re.compile(r"^(self\.)?(model|net|network)$")
 
 
+def _suspect_none(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """`p.grad = None`, of each weight in a loop."""
+    if isinstance(visit.parent, ast.Assign) and node in visit.parent.targets:
+        yield from _suspect(visit.parent, visit)
+
+
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call):
+    if not isinstance(node, ast.Call | ast.Assign):
         return
     for stretch, clear in training_of(visit.project, visit.module).at(node, Kind.CLEAR):
         step = _step_after(stretch, clear)
@@ -47,7 +54,7 @@ def _step_after(stretch: Stretch, clear: Event) -> Event | None:
     """The step of the cleared optimizer that follows with nothing but quiet calls between."""
     for event in stretch.after(clear):
         if event.kind is Kind.STEP and event.subject != "":
-            same = event.path == clear.path and _clears(clear, event, stretch)
+            same = event.path == _path(clear) and _clears(clear, event, stretch)
             plain = isinstance(event.node, ast.Call) and (event.scaler or not event.node.args)
             return event if same and plain else None
         if event.kind in MAKES_GRADIENTS:
@@ -55,6 +62,21 @@ def _step_after(stretch: Stretch, clear: Event) -> Event | None:
         if event.kind is Kind.CALL and not event.known and not _is_quiet(event):
             return None
     return None
+
+
+def _path(clear: Event) -> tuple[Branch, ...]:
+    """The branches around a clear; of `for p in weights: p.grad.zero_()` those around the loop."""
+    loop = _weights_loop(clear)
+    return clear.path if loop is None else clear.path[: [one for one, _ in clear.path].index(loop)]
+
+
+def _weights_loop(clear: Event) -> ast.For | None:
+    """The loop that clears the gradients of some weights one by one, and does nothing else."""
+    around = [one for one, _ in clear.path[::-1]] if not clear.subject else []
+    inner = 1 if around and isinstance(around[0], ast.If) else 0  # `if p.grad is not None:`
+    loop = around[inner] if len(around) > inner else None
+    alone = all(len(getattr(one, "body", ())) == 1 for one in around[: inner + 1])
+    return loop if alone and isinstance(loop, ast.For) else None
 
 
 def _is_quiet(event: Event) -> bool:
@@ -65,6 +87,10 @@ def _clears(clear: Event, step: Event, stretch: Stretch) -> bool:
     """Whether what is cleared is what the step uses: the optimizer's, or its model's."""
     if clear.subject == step.subject:
         return True
+    loop = _weights_loop(clear)
+    if loop is not None:
+        given = [one.args[0] for one in _makers(step.subject, stretch.frame) if _has_weights(one)]
+        return bool(given) and all(_parts(one) == _parts(loop.iter) for one in given)
     if len({one.subject for one in stretch.of(Kind.STEP)}) > 1:
         return False
     made = [text_of(one) for one in _makers(step.subject, stretch.frame)]
@@ -74,6 +100,17 @@ def _clears(clear: Event, step: Event, stretch: Stretch) -> bool:
     # An optimizer of two models still steps the other by what it has learned.
     single = all(text.count(".parameters()") == 1 for text in made)
     return single and all(any(one in text for one in cleared) for text in made)
+
+
+def _has_weights(maker: ast.expr) -> TypeGuard[ast.Call]:
+    return isinstance(maker, ast.Call) and bool(maker.args)
+
+
+def _parts(weights: ast.expr) -> list[str]:
+    """The weights of a display, whatever its brackets are; else the whole as it is written."""
+    if isinstance(weights, ast.List | ast.Tuple):
+        return sorted(map(text_of, weights.elts))
+    return [text_of(weights)]
 
 
 def _is_made(clear: Event, stretch: Stretch) -> bool:
@@ -153,5 +190,5 @@ DEFECT = Defect(
     ),
     sick=SICK,
     healed=SICK.replace("        optimizer.zero_grad()\n", "") + "        optimizer.zero_grad()\n",
-    suspects={calls("zero_grad"): _suspect},
+    suspects={calls("zero_grad", "zero_"): _suspect, attributes("grad"): _suspect_none},
 )

@@ -12,6 +12,7 @@ from gptdoctor.source.flow_functions import own_nodes
 from gptdoctor.source.flow_targets import Role, start, text_of
 from gptdoctor.source.graphless import DATA
 from gptdoctor.source.names import called_name
+from gptdoctor.source.spread_options import keywords_of
 from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import Stretch, loops_around, training_of
 from gptdoctor.source.value_ways import keyword
@@ -22,7 +23,7 @@ NUMBERS = re.compile(r"\.item\(|detach\(|^\w*loss$|^None$|^float\(")
 
 
 def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
-    if not isinstance(node, ast.Call) or not _retains(node):
+    if not isinstance(node, ast.Call) or not _retains(node, visit):
         return
     for stretch, backward in training_of(visit.project, visit.module).at(node, Kind.BACKWARD):
         turn = next(loops_around(stretch, backward), None)
@@ -43,9 +44,15 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         )
 
 
-def _retains(call: ast.Call) -> bool:
-    """Whether a call says `retain_graph=True`: by name, or second, behind the gradients."""
+def _retains(call: ast.Call, visit: Visit) -> bool:
+    """Whether a call says `retain_graph=True`: by name, or second, behind the gradients.
+
+    Or in a table of options, which may be the object's own.
+    """
     given = keyword(call, "retain_graph")
+    if any(one.arg is None for one in call.keywords):
+        named = keywords_of(call, visit.scope)
+        given = None if named is None else named.get("retain_graph")
     if given is None and len(call.args) > 1 and called_name(call) == "backward":
         given = call.args[1]
     return isinstance(given, ast.Constant) and given.value is True

@@ -49,6 +49,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not losses or any(map(_tells_apart, losses)):
         return
     loss = losses[0]
+    if _is_called_as_others(function) and not any(map(_is_of_no_label, losses)):
+        return
     if _is_of_network(function, visit.project) or all(map(_is_of_given, losses)):
         yield Suspicion(
             rule=CODE,
@@ -67,6 +69,21 @@ def _is_of_network(function: Function, project: Project) -> bool:
     if function.name not in ENTRIES or not function.method or function.owner is None:
         return False
     return project.is_network(function.owner)
+
+
+def _is_called_as_others(function: Function) -> bool:
+    """Whether a class of losses takes labels because all losses of its kind are given some.
+
+    Its text has no other word for them, and what it rebuilds or contrasts is its own target.
+    """
+    owner = function.owner
+    return owner is not None and owner.name.lower().endswith(("loss", "criterion"))
+
+
+def _is_of_no_label(loss: LossCall) -> bool:
+    """Whether a loss is surely made of guesses, or of numbers of a form."""
+    ways = ways_of(loss.targets, loss.function, shaped_from)
+    return bool(ways) and all(_is_no_label(one.source, loss) for one in ways)
 
 
 def _tells_apart(loss: LossCall) -> bool:
@@ -181,8 +198,9 @@ DEFECT = Defect(
         "else, such as their own argmax. Labels that mark prompts or padding as no targets have no "
         "effect either. In text: a function that takes labels, looks at no value of them, and "
         "computes a loss. Not meant: a method that takes a whole batch and makes its labels of the "
-        "ids in it, a term that sharpens what another loss teaches, and a loss that tells the "
-        "rows of a batch from one another."
+        "ids in it, a term that sharpens what another loss teaches, a loss that tells the rows "
+        "of a batch from one another, and a class of losses that takes labels because others of "
+        "its kind do, and rebuilds what it is given."
     ),
     harm=(
         "The model is trained on another task than the one that it is given, and the loss shows "

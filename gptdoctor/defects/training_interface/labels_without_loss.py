@@ -20,10 +20,11 @@ from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.training_interface import TrainingInterface
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.classes import ClassInfo, parameters, self_attribute
-from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
+from gptdoctor.source.flow_functions import Function, functions_of, loads_of, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
+from gptdoctor.source.loss_calls import may_call_losses
 from gptdoctor.source.loss_tests import given
 from gptdoctor.source.losses import loss_sign
 from gptdoctor.source.nodes import calls_below, every_node
@@ -49,6 +50,9 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _of_lost_step(node, visit)
         return
     function = functions_of(visit.project, visit.module)[node]
+    lost = _lost(function) if node.name == "forward" else None
+    if lost is not None and visit.project.is_network(owner):
+        yield _of_lost_loss(lost, function)
     names = unread_labels(function) if function.method else ()
     if not names or any("loss" in name for name in owner.methods) or any(losses_in(function)):
         return
@@ -71,6 +75,26 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             ),
             extent=(node.lineno, node.end_lineno or node.lineno),
         )
+
+
+def _lost(function: Function) -> ast.Call | None:
+    """The only loss that a forward pass computes, if nothing reads the name that it is given."""
+    if not function.method or not function.returned or not may_call_losses(function):
+        return None
+    losses = [one.call for one in losses_in(function)]
+    names = function.bindings.names_given.get(losses[0], []) if len(losses) == 1 else []
+    read = any(loads_of(function).get(name) for name in names)
+    return losses[0] if names and not read and "locals()" not in function.text else None
+
+
+def _of_lost_loss(lost: ast.Call, function: Function) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=function.module.location(lost),
+        symbol=function.symbol,
+        message=f"`{function.symbol}` computes a loss of its labels and does not return it",
+        extent=(lost.lineno, lost.end_lineno or lost.lineno),
+    )
 
 
 def _is_promised(labels: str, function: Function, owner: ClassInfo, project: Project) -> bool:
@@ -231,11 +255,11 @@ DEFECT = Defect(
     summary="A call takes labels, or a training step a batch, and no loss comes of it.",
     explanation=(
         "The branch that should compute the loss is empty, a placeholder, or missing, while the "
-        "call returns logits; or Lightning's `training_step` runs the model and returns nothing. "
-        "Not meant: a model "
-        "whose loss is another method's, one that feeds its labels to its own decoder, and one "
-        "that wants a switch or a second set of labels beside the first, a training step that "
-        "goes back by itself, and one that hands the logits on to whoever makes the loss."
+        "call returns logits; or the loss that it computes is not returned; or Lightning's "
+        "`training_step` runs the model and returns nothing. Not meant: a model whose loss is "
+        "another method's, one that feeds its labels to its own decoder, and one that wants a "
+        "switch or a second set of labels beside the first, a training step that goes back by "
+        "itself, and one that hands the logits on to whoever makes the loss."
     ),
     harm=(
         "A trainer that passes labels gets no loss back and stops, or goes on with another loss "

@@ -9,9 +9,10 @@ from gptdoctor.core.findings import Confidence, Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.draws import draw_at
 from gptdoctor.source.flow_functions import Function, own_nodes, script_of
+from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.generating import switched_off
 from gptdoctor.source.scores import scores_of
-from gptdoctor.source.value_ways import operation
+from gptdoctor.source.value_ways import is_lowest, operation
 
 CODE = "GD644"
 
@@ -26,6 +27,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     scores = scores_of(made[1], function, visit.project)
     if scores is None or scores.kind != "softmax" or _only_draws(function):
         return
+    if _is_shut_out(node, function):
+        return
     yield Suspicion(
         rule=CODE,
         location=visit.module.location(node),
@@ -35,6 +38,16 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             "there: log_softmax takes both in one step"
         ),
         extent=(node.lineno, node.end_lineno or node.lineno),
+    )
+
+
+def _is_shut_out(logarithms: ast.Call, function: Function) -> bool:
+    """Whether -inf is written into the logarithms afterwards: they are drawn from, not learned."""
+    names = function.bindings.names_given.get(logarithms, ())
+    return any(
+        one.role is Role.CHANGED and one.value is not None and is_lowest(one.value)
+        for name in names
+        for one in function.bindings.by_name[name]
     )
 
 
@@ -75,7 +88,8 @@ DEFECT = Defect(
         "softmax comes to 0 for what is some hundred below the largest in float32, and some tens "
         "in half precision; the logarithm of that is -inf. log_softmax never gets there. The "
         "softmax may be a helper's or a model's in sight. Not meant: probabilities that are kept "
-        "away from 0 first, and functions that draw tokens or record no gradients."
+        "away from 0 first, logarithms of which some are set to -inf, and functions that draw "
+        "tokens or record no gradients."
     ),
     harm="One very unlikely target makes the loss infinite, and all weights NaN after the step.",
     confirmed_by=(

@@ -17,6 +17,8 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.flow_functions import Function
+from gptdoctor.source.gathered_rows import gathered_across
 from gptdoctor.source.label_offsets import pairing
 from gptdoctor.source.loss_calls import LossCall, losses_at, names_of
 from gptdoctor.source.loss_tests import MEASURES, paired, pulls
@@ -43,12 +45,23 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             yield _suspicion(loss, paired.labels.flat, paired.scores.flat)
 
 
+def see_gather(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """The logarithms at the targets, `logp[:-1].gather(1, y[1:, None])`, of a loss by hand."""
+    shifted = gathered_across(node, visit.project, visit.scope)
+    if shifted is not None and isinstance(node, ast.Call):
+        yield _told(visit.scope, shifted[0], shifted[1], node)
+
+
 def _suspicion(loss: LossCall, labels: ast.expr, scores: ast.expr) -> Suspicion:
-    lines = [labels.lineno, scores.lineno, loss.call.lineno, loss.call.end_lineno or 0]
+    return _told(loss.function, labels, scores, loss.call)
+
+
+def _told(function: Function, labels: ast.expr, scores: ast.expr, call: ast.Call) -> Suspicion:
+    lines = [labels.lineno, scores.lineno, call.lineno, call.end_lineno or 0]
     return Suspicion(
         rule=CODE,
-        location=loss.function.module.location(labels),
-        symbol=loss.function.symbol,
+        location=function.module.location(labels),
+        symbol=function.symbol,
         message=(
             f"`{ast.unparse(labels)}` shifts rows that were put behind one another: the end of "
             "each is trained on the beginning of the next"
@@ -154,7 +167,11 @@ DEFECT = Defect(
     healed=SICK.replace("logits.flatten(0, 1)", "logits[:, :-1].flatten(0, 1)").replace(
         "flat[:-1], labels.flatten()[1:]", "flat, labels[:, 1:].flatten()"
     ),
-    suspects={calls(*names_of(*_LOSSES)): _suspect, attributes(*_LOSSES): _suspect},
+    suspects={
+        calls("gather"): see_gather,
+        calls(*names_of(*_LOSSES)): _suspect,
+        attributes(*_LOSSES): _suspect,
+    },
     convicts={PROBE: _convict},
     proof=Proof(measures=(*MEASURES, "probes.instruments.label_pulls:pairing"), test=_test),
 )

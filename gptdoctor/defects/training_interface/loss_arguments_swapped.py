@@ -15,6 +15,7 @@ from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.literals import written_text
 from gptdoctor.source.loss_calls import losses_at
+from gptdoctor.source.text_values import bound_to
 from gptdoctor.source.value_ways import keyword, operation
 
 CODE = "GD625"
@@ -82,13 +83,25 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if home == "torch.nn" and last in ALL_CLASSES:
         yield from _of_constructor(node, visit)
         return
-    first = node.args[0] if node.args else keyword(node, "input")
-    second = node.args[1] if len(node.args) > 1 else keyword(node, "target")
+    given = _spread(node, visit)
+    first = given[0] if given else keyword(node, "input")
+    second = given[1] if len(given) > 1 else keyword(node, "target")
     if first is None or second is None or not TARGETS.search(_name(first)):
         return  # nearly all
     function = visit.flow or script_of(visit.module)
     if _swapped(first, second, function) and _takes_scores_first(node, called, visit):
         yield _suspicion(node, visit, _SWAPPED)
+
+
+def _spread(call: ast.Call, visit: Visit) -> list[ast.expr]:
+    """What a call is given by place, with the items of a pair that it spreads: `loss(*pair)`."""
+    starred = call.args[0] if len(call.args) == 1 else None
+    if not isinstance(starred, ast.Starred):
+        return call.args
+    value = starred.value
+    if isinstance(value, ast.Name):
+        value = bound_to(value, visit.flow or script_of(visit.module)) or value
+    return value.elts if isinstance(value, ast.Tuple | ast.List) else call.args
 
 
 def _of_constructor(node: ast.Call, visit: Visit) -> Iterator[Suspicion]:

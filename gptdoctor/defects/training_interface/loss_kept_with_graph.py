@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
-from gptdoctor.source.flow_functions import own_nodes
+from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.kept_losses import Losses
+from gptdoctor.source.project import Project
 from gptdoctor.source.training_events import Event, Kind
 from gptdoctor.source.training_loops import Stretch, loops_around, training_of
 
@@ -25,6 +26,8 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         for kept in () if losses is None else losses.kept():
             given = text_of(kept.given)
             function = stretch.frame.function
+            if function is not None and _is_callers(kept.keeper, function, visit.project):
+                continue
             yield Suspicion(
                 rule=CODE,
                 location=stretch.frame.module.location(kept.place),
@@ -35,6 +38,14 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
                 ),
                 extent=(kept.place.lineno, kept.place.end_lineno or kept.place.lineno),
             )
+
+
+def _is_callers(keeper: str, function: Function, project: Project) -> bool:
+    """Whether a sum is what a network's forward pass returns: its caller goes backward on it."""
+    owner = function.owner
+    if function.name != "forward" or owner is None or not project.is_network(owner):
+        return False
+    return any(text_of(one) == keeper for one in function.returned)
 
 
 def _losses(stretch: Stretch, backward: Event) -> Losses | None:
@@ -119,7 +130,8 @@ DEFECT = Defect(
         "`loss.item()`, or `loss.detach()` where a wait for the device costs too much. The keeper "
         "may be a name, an attribute or an entry of a table, and the loss a term of the one that "
         "goes backward, or what a helper returns. Not meant: "
-        "sums on which `backward` is called; sums made without gradients."
+        "sums on which `backward` is called, or that a network's forward pass returns; sums made "
+        "without gradients."
     ),
     harm=(
         "Memory grows with every batch; the backward pass has freed the activations, but the "

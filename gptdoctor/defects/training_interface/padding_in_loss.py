@@ -18,6 +18,7 @@ from gptdoctor.core.measurements.labels import Labels, LossReading
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
+from gptdoctor.source.clamped_labels import clamped_labels
 from gptdoctor.source.counted_padding import mean_of_all
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.label_marks import Marking, number_of
@@ -54,6 +55,15 @@ def _of_padding(loss: LossCall, visit: Visit) -> Iterator[Suspicion]:
             mean,
             f"`{text_of(mean)}` divides by the number of all positions, those included that the "
             "loss leaves out as padding",
+        )
+        return
+    clamped = clamped_labels(loss)
+    if clamped is not None:
+        yield _suspicion(
+            loss,
+            clamped,
+            f"`{text_of(clamped)}` makes class 0 of all labels that mark what is no target, and "
+            "this loss trains positions to tell it",
         )
         return
     padding = padding_trained(loss, visit.project)

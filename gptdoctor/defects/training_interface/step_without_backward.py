@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit, calls
 from gptdoctor.source.flow_functions import own_nodes
-from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_targets import names_in, text_of
 from gptdoctor.source.frames import Frame
 from gptdoctor.source.surely_losses import is_surely_loss
 from gptdoctor.source.training_events import Event, Kind
@@ -56,8 +56,19 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
 
 
 def _turn(stretch: Stretch, step: Event) -> Stretch:
-    """The body of the loop around a step, or the function that is one step."""
-    return next(loops_around(stretch, step), stretch)
+    """The body of the loop around a step, or the function that is one step.
+
+    A loop over the optimizers themselves, `for o in optimizers: o.step()`, is none.
+    """
+    loops = loops_around(stretch, step)
+    own = (one for one in loops if step.subject not in _targets(one))
+    return next(own, stretch)
+
+
+def _targets(turn: Stretch) -> set[str]:
+    """The names that a loop gives to its elements."""
+    loop = turn.loop
+    return {one.id for one in names_in(loop.target)} if isinstance(loop, ast.For) else set()
 
 
 def _unused_loss(stretch: Stretch, turn: Stretch, step: Event) -> str | None:

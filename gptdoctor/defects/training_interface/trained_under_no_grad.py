@@ -24,7 +24,10 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         loss = _loss(backward)
         if loss is None or backward.frame is not stretch.frame or _is_tried(visit):
             continue
-        if graph_of(loss, stretch.frame) is Graph.NONE:
+        leaf = _leaf(loss, stretch.frame)
+        if leaf is not None:
+            yield _of_leaf(leaf, backward.node, visit)
+        elif graph_of(loss, stretch.frame) is Graph.NONE:
             yield _suspicion(loss, backward.node, _made_off(loss, stretch.frame), visit)
 
 
@@ -41,6 +44,56 @@ def _suspicion(loss: ast.expr, backward: ast.AST, made: ast.expr | None, visit: 
             f"{what} computed with gradients switched off: `{text_of(backward)}` finds no graph"
         ),
         extent=(start(place)[0], end(place)[0]),
+    )
+
+
+def _leaf(loss: ast.expr, frame: Frame) -> ast.AST | None:
+    """Where a loss without a graph is told that it wants gradients, so that backward may run.
+
+    `loss.requires_grad = True`, `torch.tensor(loss.item(), requires_grad=True)`.
+    """
+    if not isinstance(loss, ast.Name):
+        return None
+    bindings = frame.bindings.reaching(loss.id, start(loss))
+    made = [one.value for one in bindings if one.role is Role.WHOLE and one.value is not None]
+    if made and len(made) == len(bindings) and all(_wants(one, frame) for one in made):
+        return made[0]
+    text = f"{loss.id}.requires_grad"
+    body = frame.body if f"{text} = True" in _text(frame) or f"{text}_()" in _text(frame) else []
+    told = [
+        node
+        for statement in body
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Assign | ast.Expr)
+        and text_of(node) in (f"{text} = True", f"{text}_()")
+        and start(node) < start(loss)
+    ]
+    off = [graph_of(one, frame) is Graph.NONE for one in made]
+    return told[-1] if told and off and all(off) else None
+
+
+def _text(frame: Frame) -> str:
+    return frame.module.text if frame.function is None else frame.function.text
+
+
+def _wants(value: ast.expr, frame: Frame) -> bool:
+    """Whether a value is a new tensor that wants gradients: nothing led to it."""
+    called = frame.module.names.called(value) or ""
+    fresh = called in ("torch.tensor", "torch.autograd.Variable")
+    given = [one.value for one in getattr(value, "keywords", ()) if one.arg == "requires_grad"]
+    return fresh and any(isinstance(one, ast.Constant) and one.value is True for one in given)
+
+
+def _of_leaf(leaf: ast.AST, backward: ast.AST, visit: Visit) -> Suspicion:
+    return Suspicion(
+        rule=CODE,
+        location=visit.module.location(leaf),
+        symbol=visit.symbol,
+        message=(
+            f"`{text_of(leaf)}` makes a leaf of the loss: `{text_of(backward)}` runs, and no "
+            "weight hears of it"
+        ),
+        extent=(start(leaf)[0], end(leaf)[0]),
     )
 
 
@@ -97,12 +150,13 @@ DEFECT = Defect(
     severity=Severity.HIGH,
     summary="backward is called on a loss that was computed with gradients switched off.",
     explanation=(
-        "Under `torch.no_grad()` or `torch.inference_mode()`, as a block or above the function, "
-        "or behind `torch.set_grad_enabled(False)`, no graph is made, and `loss.backward()` has "
+        "Under `torch.no_grad()` or `torch.inference_mode()`, as a block or above the function, or "
+        "behind `torch.set_grad_enabled(False)`, no graph is made, and `loss.backward()` has "
         "nothing to go back through. Looked at: a loss that is computed there, or that a loss of "
         "torch's or other operations make of logits from there and of data alone; helpers in sight "
-        "are followed. Not meant: blocks inside that switch gradients on again; losses of which "
-        "any part may have a graph; calls that are tried to see them fail."
+        "are followed; and a loss that is made a leaf by hand, by `requires_grad = True`, so that "
+        "`backward` runs all the same. Not meant: blocks inside that switch gradients on again; "
+        "losses of which any part may have a graph; calls that are tried to see them fail."
     ),
     harm=(
         "torch stops with 'element 0 of tensors does not require grad'; nothing can be trained by "
