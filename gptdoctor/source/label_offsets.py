@@ -152,7 +152,7 @@ def _begin(node: ast.Subscript) -> int | None:
 def _begin_flat(node: ast.Subscript) -> int | None:
     """Where a slice of [B * T] or [B * T, V] begins: `y[1:]`, `z[:-1, :]`."""
     index = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
-    rest = (one for one in index[1:] if not isinstance(one, ast.Slice) or not _plain(one))
+    rest = (one for one in index[1:] if not takes_all(one))
     rows = index[0] if index and next(rest, None) is None else None
     return _lower(rows) if isinstance(rows, ast.Slice) else None
 

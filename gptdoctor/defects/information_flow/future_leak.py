@@ -96,7 +96,7 @@ def _of_layer(
     made: ast.Call, function: Function, owner: ClassInfo, told: str, visit: Visit
 ) -> Suspicion:
     """The suspicion where a layer is made; a run shows it where the layer is called."""
-    name = kept_as(visit.parents, function)
+    name = kept_as(made, visit.parents, function)
     called = calls_of(visit.project, owner, name) if name is not None else ()
     lines = frozenset(call.lineno for call, _ in called)
     return replace(suspicion(CODE, made, function, told), also_at=lines)
