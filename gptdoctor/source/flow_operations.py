@@ -15,7 +15,7 @@ METADATA = _words(
     is_sparse nbytes is_leaf grad_fn"""
 )
 # Functions and methods whose result has no gradient: integers, truth values, steps (their slope
-# is zero), fresh tensors, numbers.
+# is zero), fresh tensors, numbers, copies of a module with weights of their own.
 WITHOUT_GRADIENT = _words(
     """argmax argmin argsort argwhere nonzero multinomial bincount histc searchsorted bucketize
     one_hot eq ne lt le gt ge greater greater_equal less less_equal equal not_equal allclose
@@ -27,7 +27,7 @@ WITHOUT_GRADIENT = _words(
     arange linspace eye
     zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_zeros new_ones
     new_empty new_full new_tensor tril_indices triu_indices finfo iinfo is_grad_enabled
-    parameters named_parameters children modules state_dict keys get_seq_length"""
+    parameters named_parameters children modules state_dict keys get_seq_length deepcopy"""
 )
 # Builtin functions that make plain values of tensors.
 PLAIN_RESULT = _words("len range isinstance hasattr type id str repr float int bool print format")
