@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
+from gptdoctor.source.cut_values import CUTTING, Onward, cut_value
 from gptdoctor.source.flow_attributes import Learns, attributes_of
 from gptdoctor.source.flow_functions import (
     Function,
@@ -24,54 +25,20 @@ from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_targets import Role, start
-from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 
-# Methods that take a tensor off the graph, and functions that do so with what they are given.
-LEAVING = ("detach", "item", "tolist", "numpy")
-TAKING = ("float", "tensor", "as_tensor")
 # What sets weights up before training, and what only counts or copies them.
 SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
 # The map of an attention, which is handed out beside its result for whoever looks at it.
 MAP = re.compile(r"attn|attention")
 # What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
 ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
+# What is given its dtype, its device or its form only: `y.to(x)`, `zeros_like(x)`.
+LIKENED = re.compile(r"(?:to|\w+_as|\w+_like)\b")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
-# How all that `cut_value` knows is written.
-_CUTTING = re.compile(r"(?:detach|item|tolist|numpy|float|tensor)[\s\\)]*\(|\.\s*data\b")
-
-
-def cut_value(node: ast.AST) -> ast.expr | None:
-    """The value that an expression takes off the graph, or None."""
-    if isinstance(node, ast.Attribute):
-        return node.value if node.attr == "data" and isinstance(node.ctx, ast.Load) else None
-    if not isinstance(node, ast.Call):
-        return None
-    if isinstance(node.func, ast.Attribute) and node.func.attr in LEAVING:
-        if node.args:  # torch.detach(x)
-            return node.args[0] if node.func.attr == "detach" else None
-        return node.func.value
-    plain = isinstance(node.func, ast.Name) and node.func.id == "float"
-    torch = isinstance(node.func, ast.Attribute) and node.func.attr in ("tensor", "as_tensor")
-    return node.args[0] if (plain or torch) and node.args else None
-
-
-# What goes on with a number or an array, and what makes a tensor of one again.
-ONWARD = frozenset({"numpy", "tolist", "item", "cpu", "float", "tensor", "as_tensor", "from_numpy"})
 _MADE = frozenset({Role.WHOLE, Role.ITEM, Role.ELEMENT})
 MOST_CUTS = 6  # in one function: with more of them it works on numbers, and not on a model
-
-
-class _Onward(Uses):
-    """Where a value goes that has left the graph: it may go on as a number or an array."""
-
-    def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
-        if isinstance(parent, ast.Attribute) and parent.attr in ONWARD:
-            return False
-        if isinstance(parent, ast.Call) and called_name(parent) in ONWARD:
-            return False
-        return super()._ends(parent, node)
 
 
 class Cuts:
@@ -145,7 +112,7 @@ class Cuts:
 
     def _other_cuts(self, value: ast.expr) -> list[ast.expr]:
         """What else leaves the graph in this function, in the order of the text."""
-        if len(_CUTTING.findall(self.function.text)) < 2:
+        if len(CUTTING.findall(self.function.text)) < 2:
             return []  # the one that is asked about
         found = (cut_value(node) for node in own_nodes(self.function.node))
         others = [one for one in found if one is not None and one is not value]
@@ -169,7 +136,7 @@ class Cuts:
 
     def matters(self, node: ast.expr) -> bool:
         """Whether the model goes on with what left the graph at `node`."""
-        return _Onward(self.function, self.gradients).matters(node)
+        return Onward(self.function, self.gradients).matters(node)
 
     def _cone(self, values: list[ast.expr]) -> list[ast.expr]:
         """The values, and those of names that are read in them and nowhere else."""
@@ -214,6 +181,8 @@ class Cuts:
             alone = isinstance(own_text(owner).parent(call), ast.Expr) if owner and call else False
             in_place = around.attr.endswith("_") and isinstance(call, ast.Call) and alone
             return in_place or METADATA.match(around.attr) is not None or around.attr == "size"
+        if isinstance(around, ast.Call):
+            return reader in around.args and LIKENED.fullmatch(called_name(around)) is not None
         beside = isinstance(around, ast.Tuple) and around.elts[0] is not reader
         returned = isinstance(own_text(owner).parent(around), ast.Return) if owner and around else 0
         return bool(beside and returned and MAP.search(reader.id))
@@ -224,6 +193,8 @@ class Cuts:
         first, last = reader.col_offset, reader.end_col_offset or 0
         # Columns are bytes, and those of an expression in a text may be wrong.
         if line[first:last] != reader.id or not line.isascii() or MAP.search(reader.id):
+            return True
+        if LIKENED.search(line, 0, first):
             return True
         asked = ASKED.match(line, last)
         word = asked.group(1) if asked else ""
