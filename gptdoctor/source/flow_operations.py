@@ -36,8 +36,10 @@ ONLY_RECEIVER = _words(
     """to type type_as expand_as view_as reshape_as expand view reshape repeat repeat_interleave
     gather index_select take_along_dim masked_select unsqueeze squeeze transpose permute"""
 )
-# Pairs of values and indices: the second item has no gradient.
-VALUES_AND_INDICES = _words("topk sort max min median mode kthvalue cummax cummin unique")
+# Pairs of values and indices, or lengths: the second item has no gradient.
+VALUES_AND_INDICES = _words(
+    "topk sort max min median mode kthvalue cummax cummin unique pad_packed_sequence"
+)
 # Parameters of these names hold integers, masks or settings, never a gradient.
 PLAIN_NAME = re.compile(
     r"(^|_)(ids?|idx|index|indices|indexes|pos|positions?|masks?|labels?|lengths?|lens?|sizes?|shape"

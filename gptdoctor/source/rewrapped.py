@@ -7,10 +7,12 @@ however the way back is written; `torch.as_tensor(h)` and `torch.Tensor(h)` of a
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, start
 from gptdoctor.source.names import called_name
+from gptdoctor.source.nodes import every_node
 
 COPYING = frozenset({"tensor", "new_tensor"})
 # These copy the numbers of a list or an array, and take a tensor as it is.
@@ -41,6 +43,16 @@ def rewrapped(node: ast.AST, function: Function) -> ast.expr | None:
     if by_numbers:
         return value
     return value if name in COPYING and not passed & {"detach", "data"} else None
+
+
+def is_asked(parents: Iterable[ast.AST]) -> bool:
+    """Whether what stands around a call asks first whether it is a tensor that is given."""
+    tests = (one.test for one in parents if isinstance(one, ast.If | ast.IfExp))
+    return any(
+        isinstance(node, ast.Call) and called_name(node) in ("isinstance", "is_tensor")
+        for test in tests
+        for node in every_node(test)
+    )
 
 
 def _peeled(value: ast.expr, function: Function) -> tuple[set[str], ast.expr]:

@@ -232,6 +232,14 @@ COPIES = {
     "a choice": "y = self.a(x)\ni = torch.tensor(y.argmax(-1).tolist())\nreturn self.b(y)[i]",
     "a size": "y = self.a(x)\nreturn self.b(y) * torch.tensor(y.shape[-1]).rsqrt()",
     "what the caller gave": "y = torch.tensor(x)\nreturn self.b(self.a(y)) + self.a(x)",
+    "if it is none": (
+        "y = self.a(x)\nz = self.b(y)\nif not isinstance(z, torch.Tensor):\n"
+        "    z = torch.tensor(z)\nreturn y + z"
+    ),
+    "lengths": (
+        "y, n = nn.utils.rnn.pad_packed_sequence(self.a(x))\n"
+        "return self.b(y) / torch.tensor(n).float()"
+    ),
     "only logged": "y = self.a(x)\nprint(torch.tensor(y.tolist()))\nreturn self.b(y)",
     "a metric": "y = self.a(x)\nreturn self.b(y), torch.tensor(y.tolist())",
     "a target": "y = self.a(x)\nreturn F.mse_loss(self.b(y), torch.tensor(y.tolist()))",

@@ -22,7 +22,7 @@ from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_sources import learned
 from gptdoctor.source.flow_training import Training, is_off_limits
 from gptdoctor.source.lost_gradients import enumerated, made_deeper
-from gptdoctor.source.rewrapped import COPYING, TAKING, rewrapped
+from gptdoctor.source.rewrapped import COPYING, TAKING, is_asked, rewrapped
 from gptdoctor.source.stopped_gradients import is_on_purpose, is_switched_off, is_trained
 
 CODE = "GD108"
@@ -66,7 +66,7 @@ def see_rewrapped(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
         return
     if not visit.project.is_network(owner) or is_off_limits(function, node):
         return
-    if is_on_purpose(node, value, visit.parent, visit.module):
+    if is_asked(visit.parents) or is_on_purpose(node, value, visit.parent, visit.module):
         return
     if is_switched_off(function, visit.parents) or not Onward(function, gradients).matters(node):
         return
