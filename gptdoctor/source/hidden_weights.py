@@ -40,6 +40,8 @@ LOOKING = frozenset(
 )
 # Calls that make something known to torch, by whatever name.
 REGISTERING = ("add_module", "register_module", "register_parameter", "setattr", "__setattr__")
+# By these a local container gets more.
+GROWING = ("append", "extend", "insert", "add", "update", "setdefault")
 DEEPEST = 3  # containers in containers
 
 
@@ -183,7 +185,9 @@ class HiddenLayers:
             if not isinstance(node, ast.Name) or node.id != name.id or node is name:
                 continue
             around = parents.parent(node)
-            growing = isinstance(around, ast.Attribute) and around.attr in ("append", "extend")
+            growing = isinstance(around, ast.Attribute) and around.attr in GROWING
+            # `layers[name] = nn.Linear(...)`
+            growing |= isinstance(around, ast.Subscript) and isinstance(around.ctx, ast.Store)
             if not growing and not isinstance(node.ctx, ast.Store) and not _looks(around):
                 return False
         return True
