@@ -15,6 +15,7 @@ from gptdoctor.source.batch_order import KEEPING, shape_of
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.documented_shapes import documented_rank
+from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
@@ -94,7 +95,9 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         return None
     if isinstance(value, ast.Name):
         bound = bound_to(value, function)
-        return None if bound is None else dense_rank(project, bound, function, depth + 1)
+        if bound is None:
+            return _dense_rank_given(project, value, function, depth + 1)
+        return dense_rank(project, bound, function, depth + 1)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
         return max(rank_of(project, value.left, function), 0)
     if not isinstance(value, ast.Call):
@@ -111,6 +114,8 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         return None
     if name == "contiguous":
         return rank_of(project, base, function)
+    if name in ELEMENTWISE:
+        return dense_rank(project, base, function, depth + 1)
     if name in ("view", "reshape"):
         sizes = sizes_of(value, function)
         inner = dense_rank(project, base, function, depth + 1)
@@ -118,6 +123,24 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
             return None  # a dimension of one may lie anywhere
         return len(sizes)
     return None
+
+
+def _dense_rank_given(
+    project: Project, name: ast.Name, function: Function, depth: int
+) -> int | None:
+    """The same of a parameter, by what all callers of a helper give for it."""
+    found = function.reaching(name)
+    given = len(found) == 1 and found[0].role is Role.ARGUMENT and function.name != "forward"
+    sites = callers_here(project, function) if given else []
+    values = [(site.argument(function, name.id), site) for site in sites if not site.handed_on]
+    ranks = [
+        None if value is None else dense_rank(project, value, site.function, depth)
+        for value, site in values
+    ]
+    known = {rank for rank in ranks if rank is not None}
+    return (
+        known.pop() if len(known) == 1 and len(values) == len(sites) and None not in ranks else None
+    )
 
 
 def _rank_of_dense_layer(
@@ -243,6 +266,11 @@ def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: i
     return rank_of(project, base, function, depth) if name in KEEPING_RANK and base else 0
 
 
+# These work on each number by itself, and lay their result out as they were given it.
+ELEMENTWISE = frozenset(
+    {"relu", "gelu", "silu", "tanh", "sigmoid", "dropout", "exp", "softplus", "elu", "leaky_relu"}
+    | {"float", "half", "double", "clamp", "relu_", "softmax", "log_softmax", "mish", "hardswish"}
+)
 KEEPING_RANK = frozenset(
     {"softmax", "masked_fill", "masked_fill_", "contiguous", "float", "to", "type_as", "dropout"}
     | {"matmul", "clone", "half", "where", "tril", "triu", "mul", "div", "add"}

@@ -146,7 +146,9 @@ class _Kinds:
             return self.of(value.value, depth + 1)
         if isinstance(value, ast.Name):
             return self._local(value, depth)
-        if isinstance(value, ast.Tuple):  # of which each name gets one
+        if isinstance(value, ast.ListComp):
+            return self.of(value.elt, depth + 1)
+        if isinstance(value, ast.Tuple | ast.List):  # of which each name gets one
             found = {self.of(one, depth + 1) for one in value.elts}
             return found.pop() if len(found) == 1 else ""
         return ""

@@ -1,0 +1,195 @@
+"""Turned views, reversed axes and routed tokens, through helpers, comments and activations."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.defects.marks import marked, plain
+from tests.defects.scanning import lines_of
+
+HEAD = "import torch\nfrom torch import nn\nfrom torch.nn import functional as F\n\n\n"
+
+CASES = {
+    "GD310 an activation of a convolution": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.conv = nn.Conv1d(dim, dim, 3)
+            def forward(self, x):
+                h = torch.relu(self.conv(x))
+                n, c, t = h.shape
+                return h.permute(0, 2, 1).view(n * t, c)  # here
+    """,
+    "GD310 an activation of what is given": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.mix = nn.Linear(dim, dim)
+            def forward(self, x):
+                n, c, t = x.shape
+                return self.mix(torch.relu(x).permute(0, 2, 1).view(n * t, c))
+    """,
+    "GD310 a helper of layers' results": """
+        def split(t, heads):
+            b, n, c = t.shape
+            t = t.view(b, n, heads, c // heads)
+            t = torch.swapaxes(t, 1, 2)
+            return t.view(b * heads, n, c // heads)  # here
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.q, self.k = nn.Linear(dim, dim), nn.Linear(dim, dim)
+            def forward(self, x):
+                return split(self.q(x), 4) @ split(self.k(x), 4).mT
+    """,
+    "GD310 a helper of anything": """
+        def split(t, heads):
+            b, n, c = t.shape
+            t = t.view(b, n, heads, c // heads)
+            t = torch.swapaxes(t, 1, 2)
+            return t.view(b * heads, n, c // heads)
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.q = nn.Linear(dim, dim)
+            def forward(self, x, context):
+                return split(self.q(x), 4) @ split(context, 4).mT
+    """,
+    "GD310 a helper that copies": """
+        def split(t, heads):
+            b, n, c = t.shape
+            t = t.view(b, n, heads, c // heads)
+            t = torch.swapaxes(t, 1, 2).contiguous()
+            return t.view(b * heads, n, c // heads)
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.q = nn.Linear(dim, dim)
+            def forward(self, x):
+                return split(self.q(x), 4)
+    """,
+    "GD311 a comment of what is given": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.left, self.right = nn.Linear(dim, dim), nn.Linear(dim, dim)
+            def forward(self, a, b):
+                # a: (batch, n, dim), b: (batch, m, dim)
+                u, v = self.left(a), self.right(b)
+                return u @ v.T  # here
+    """,
+    "GD311 a comment of two dimensions": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.left, self.right = nn.Linear(dim, dim), nn.Linear(dim, dim)
+            def forward(self, a, b):
+                # a: (n, dim), b: (m, dim)
+                u, v = self.left(a), self.right(b)
+                return u @ v.T
+    """,
+    "GD311 a comment of another value": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.left = nn.Linear(dim, dim)
+            def forward(self, a):
+                # gives a (batch, n, dim) tensor for each
+                return self.left(a).T
+    """,
+    "GD311 a comment of what comes later": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.left = nn.Linear(dim, dim)
+            def forward(self, rows):
+                y = self.left(rows).T
+                # rows: (batch, n, dim)
+                rows = rows.view(4, -1, 8)
+                return y, rows
+    """,
+    "GD207 rows of features": """
+        class Router(nn.Module):
+            def __init__(self, dim, experts):
+                super().__init__()
+                self.proj = nn.Linear(dim, experts)
+            def forward(self, tokens):
+                scores = self.proj(tokens.flatten(0, 1))
+                shares = F.softmax(scores, dim=0)  # here
+                return shares.topk(2, dim=-1)
+    """,
+    "GD207 experts of rows": """
+        class Router(nn.Module):
+            def __init__(self, dim, experts):
+                super().__init__()
+                self.proj = nn.Linear(dim, experts)
+            def forward(self, tokens):
+                scores = self.proj(tokens.flatten(0, 1))
+                shares = F.softmax(scores, dim=1)
+                return shares.topk(2, dim=-1)
+    """,
+    "GD206 split before they are sorted": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                p, e = self.gate(x).softmax(-1).max(-1)
+                order = e.argsort()
+                counts = torch.bincount(e, minlength=len(self.experts)).tolist()
+                chunks = x.split(counts)  # here
+                out = torch.empty_like(x)
+                out[order] = torch.cat([f(c) for f, c in zip(self.experts, chunks)])
+                return out * p.unsqueeze(-1)
+    """,
+    "GD206 split after they are sorted": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                p, e = self.gate(x).softmax(-1).max(-1)
+                order = e.argsort()
+                counts = torch.bincount(e, minlength=len(self.experts)).tolist()
+                x = x.index_select(0, order)
+                chunks = x.split(counts)
+                out = torch.empty_like(x)
+                out[order] = torch.cat([f(c) for f, c in zip(self.experts, chunks)])
+                return out * p.unsqueeze(-1)
+    """,
+    "GD109 a list of random matrices": """
+        def xavier(*shape):
+            return nn.init.xavier_uniform_(torch.empty(*shape))
+        class Net(nn.Module):
+            def __init__(self, dim, many):
+                super().__init__()
+                self.mix = nn.Linear(dim, dim)
+                self.relations = [xavier(dim, dim) for _ in range(many)]  # here
+                self.bias = nn.Parameter(torch.zeros(many))
+            def forward(self, x, one):
+                x = self.mix(x)
+                return x @ self.relations[one] + self.bias[one]
+    """,
+    "GD109 a list of random parameters": """
+        def xavier(*shape):
+            return nn.Parameter(nn.init.xavier_uniform_(torch.empty(*shape)))
+        class Net(nn.Module):
+            def __init__(self, dim, many):
+                super().__init__()
+                self.mix = nn.Linear(dim, dim)
+                self.relations = nn.ParameterList([xavier(dim, dim) for _ in range(many)])
+                self.bias = nn.Parameter(torch.zeros(many))
+            def forward(self, x, one):
+                x = self.mix(x)
+                return x @ self.relations[one] + self.bias[one]
+    """,
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_axes_by_other_ways(name: str) -> None:
+    """Only the lines that are marked are told."""
+    text = HEAD + plain(CASES[name])
+    assert lines_of(name[:5], text) == marked(text)
