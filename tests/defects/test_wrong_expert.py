@@ -197,7 +197,7 @@ BY_CHOICE = {
     "the choice is read": ("return out", "self.load = chosen\n        return out"),
     "under one name, with its indices": (
         "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
-        "best = self.router(x).topk(self.k)\n        weights = best.values\n        i = best.indices",
+        "best = self.router(x).topk(self.k)\n        weights, i = best.values, best.indices",
     ),
     "other experts than chosen": ("range(self.k)", "range(4)"),
     "no shares of the chosen": ("weights[..., slot, None] * ", ""),

@@ -216,8 +216,8 @@ DEFECT = Defect(
         "the same expert for all, a count of the experts that were chosen in the place of their "
         "numbers, a place among the chosen in the place of what stands there, tokens that are "
         "split by how many chose each expert before they are sorted, or a loop that leaves one "
-        "out. An expert that works for all tokens beside the chosen ones is shared, tokens may be dropped where an expert has no "
-        "room, and in a soft mixture every expert works for every token: these are right."
+        "out. An expert that works for all tokens beside the chosen ones is shared, tokens may be "
+        "dropped where an expert has no room, and in a soft mixture every expert works for every token: these are right."
     ),
     harm=(
         "The router is told how well other experts did than those it chose: it learns nothing, and "
