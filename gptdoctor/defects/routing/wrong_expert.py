@@ -217,7 +217,8 @@ DEFECT = Defect(
         "numbers, a place among the chosen in the place of what stands there, tokens that are "
         "split by how many chose each expert before they are sorted, or a loop that leaves one "
         "out. An expert that works for all tokens beside the chosen ones is shared, tokens may be "
-        "dropped where an expert has no room, and in a soft mixture every expert works for every token: these are right."
+        "dropped where an expert has no room, and in a soft mixture every expert works for every "
+        "token: these are right."
     ),
     harm=(
         "The router is told how well other experts did than those it chose: it learns nothing, and "
