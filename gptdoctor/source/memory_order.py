@@ -51,6 +51,8 @@ def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
 def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
     """The sizes that a view is given one by one, or None where they are not written down."""
     given = list(call.args)
+    if (function.module.names.called(call) or "").startswith("torch."):
+        given = given[1:] or [one.value for one in call.keywords if one.arg == "shape"]
     spread = given[0].value if len(given) == 1 and isinstance(given[0], ast.Starred) else None
     if spread is not None:
         given = [spread]

@@ -108,6 +108,31 @@ CASES = {
                 rows = rows.view(4, -1, 8)
                 return y, rows
     """,
+    "GD306 a function of torch": """
+        class Net(nn.Module):
+            def __init__(self, dim, heads):
+                super().__init__()
+                self.n_heads = heads
+                self.mix = nn.Linear(dim, dim)
+            def fold(self, t):
+                b, s, c = t.shape
+                return torch.reshape(t, (b * self.n_heads, s, c // self.n_heads))  # here
+            def forward(self, x):
+                return self.fold(self.mix(x))
+    """,
+    "GD306 a function of torch behind a turn": """
+        class Net(nn.Module):
+            def __init__(self, dim, heads):
+                super().__init__()
+                self.n_heads = heads
+                self.mix = nn.Linear(dim, dim)
+            def fold(self, t):
+                b, s, c = t.shape
+                t = torch.reshape(t, (b, s, self.n_heads, c // self.n_heads)).transpose(1, 2)
+                return torch.reshape(t, (b * self.n_heads, s, c // self.n_heads))
+            def forward(self, x):
+                return self.fold(self.mix(x))
+    """,
     "GD207 rows of features": """
         class Router(nn.Module):
             def __init__(self, dim, experts):

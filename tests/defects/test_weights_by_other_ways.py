@@ -93,6 +93,38 @@ CASES = {
                     x = layer(x)
                 return x
     """,
+    "GD117 forward under a name": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.cell = nn.GRUCell(dim, dim)
+            def forward(self, x, state):
+                step = self.cell.forward  # here
+                for at in range(x.size(1)):
+                    state = step(x[:, at], state)
+                return state
+    """,
+    "GD117 a forward that is put back": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.cell = nn.GRUCell(dim, dim)
+            def wrap(self, other):
+                before = self.cell.forward
+                self.cell.forward = lambda *given: other(before(*given))
+            def forward(self, x, state):
+                return self.cell(x, state)
+    """,
+    "GD117 a forward that is handed on": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.cell = nn.GRUCell(dim, dim)
+            def forward(self, x, state):
+                before = self.cell.forward
+                traced = torch.compile(before)
+                return traced(x, state)
+    """,
     "GD107 a copy in a method that an option calls": """
         class Net(nn.Module):
             def __init__(self, words, dim, tied):
