@@ -184,6 +184,65 @@ CASES = {
                 out[order] = torch.cat([f(c) for f, c in zip(self.experts, chunks)])
                 return out * p.unsqueeze(-1)
     """,
+    "GD203 an average beside shares": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                outs = torch.stack([expert(x) for expert in self.experts], dim=1)
+                return outs.mean(dim=1), shares.detach()  # here
+    """,
+    "GD203 an average beside shares of a method": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def route(self, x):
+                logits = self.gate(x)
+                return logits.softmax(dim=1), logits.logsumexp(1)
+            def forward(self, x):
+                shares, z = self.route(x)
+                outs = torch.stack([expert(x) for expert in self.experts])
+                return torch.mean(outs, 0), z.mean(), shares  # here
+    """,
+    "GD203 shares that weigh": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                outs = torch.stack([expert(x) for expert in self.experts], dim=1)
+                plain = outs.mean(dim=1)
+                return (outs * shares.unsqueeze(-1)).sum(1) + plain
+    """,
+    "GD203 shares that are handed on": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                outs = torch.stack([expert(x) for expert in self.experts], dim=1)
+                return outs.mean(dim=1) + self.mixed(outs, shares)
+    """,
+    "GD203 an average of other things": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                outs = torch.stack([expert(x) for expert in self.experts], dim=1)
+                return outs.mean(dim=-1), shares
+    """,
     "GD109 a list of random matrices": """
         def xavier(*shape):
             return nn.init.xavier_uniform_(torch.empty(*shape))
