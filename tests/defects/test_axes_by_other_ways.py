@@ -153,6 +153,54 @@ CASES = {
                 shares = F.softmax(scores, dim=1)
                 return shares.topk(2, dim=-1)
     """,
+    "GD207 a division by hand": """
+        class Experts(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.maps = nn.Parameter(torch.randn(n, dim, dim))
+                self.key = nn.Linear(dim, n)
+            def gate(self, rows):
+                score = F.softplus(self.key(rows))
+                return score / score.sum(0, keepdim=True)  # here
+            def forward(self, rows):
+                each = torch.einsum("ni,eio->neo", rows, self.maps)
+                return torch.einsum("ne,neo->no", self.gate(rows), each)
+    """,
+    "GD207 a softmax before a sum": """
+        class Experts(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.maps = nn.Parameter(torch.randn(n, dim, dim))
+                self.key = nn.Linear(dim, n)
+            def forward(self, rows):
+                shares = self.key(rows).softmax(dim=0)  # here
+                each = torch.einsum("ni,eio->neo", rows, self.maps)
+                return torch.einsum("ne,neo->no", shares, each)
+    """,
+    "GD207 a division over the experts": """
+        class Experts(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.maps = nn.Parameter(torch.randn(n, dim, dim))
+                self.key = nn.Linear(dim, n)
+            def forward(self, rows):
+                score = F.softplus(self.key(rows))
+                shares = score / score.sum(-1, keepdim=True)
+                each = torch.einsum("ni,eio->neo", rows, self.maps)
+                return torch.einsum("ne,neo->no", shares, each)
+    """,
+    "GD207 an average of tokens that experts are given": """
+        class Experts(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.maps = nn.Parameter(torch.randn(n, dim, dim))
+                self.key = nn.Linear(dim, n)
+            def forward(self, rows):
+                shares = self.key(rows).softmax(dim=0)
+                slots = torch.einsum("ne,ni->ei", shares, rows)
+                made = torch.einsum("ei,eio->eo", slots, self.maps)
+                return torch.einsum("ne,eo->no", self.key(rows).softmax(dim=1), made)
+    """,
     "GD206 split before they are sorted": """
         class Mixture(nn.Module):
             def __init__(self, dim, n):
