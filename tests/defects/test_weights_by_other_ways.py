@@ -125,6 +125,65 @@ CASES = {
                 traced = torch.compile(before)
                 return traced(x, state)
     """,
+    "GD106 a key that nobody asks for": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.parts = nn.ModuleDict({
+                    "up": nn.Linear(dim, dim),
+                    "skip": nn.Linear(dim, dim),  # here
+                    "act": nn.ReLU(),
+                })
+            def forward(self, x):
+                return self.parts["up"](x)
+    """,
+    "GD106 a key that nobody asks for by a local name": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.parts = nn.ModuleDict({
+                    "up": nn.Linear(dim, dim),
+                    "skip": nn.Linear(dim, dim),  # here
+                })
+            def forward(self, x):
+                net = self.parts
+                return net["up"](x)
+    """,
+    "GD106 keys that are asked for by a name": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.parts = nn.ModuleDict({
+                    "up": nn.Linear(dim, dim),
+                    "skip": nn.Linear(dim, dim),
+                })
+            def forward(self, x, which):
+                return self.parts[which](self.parts["up"](x))
+    """,
+    "GD106 keys that are gone through": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.parts = nn.ModuleDict({
+                    "up": nn.Linear(dim, dim),
+                    "skip": nn.Linear(dim, dim),
+                })
+            def forward(self, x):
+                for part in self.parts.values():
+                    x = part(x)
+                return x
+    """,
+    "GD106 a key that is an attribute": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.parts = nn.ModuleDict({
+                    "up": nn.Linear(dim, dim),
+                    "skip": nn.Linear(dim, dim),
+                })
+            def forward(self, x):
+                return self.parts["up"](x) + self.parts.skip(x)
+    """,
     "GD107 a copy in a method that an option calls": """
         class Net(nn.Module):
             def __init__(self, words, dim, tied):
