@@ -12,6 +12,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.renamed import is_renamed
 from gptdoctor.source.replaced_parameters import OWN, Replacement, asks_for_it, is_tensor
 from gptdoctor.source.statements import own_statements
 
@@ -31,6 +32,8 @@ def given_to_layers(function: Function) -> Iterator[Replacement]:
 
 def remade_for_layers(function: Function) -> Iterator[Replacement]:
     """`layer.weight = nn.Parameter(layer.weight * mask)`: of itself, at each call anew."""
+    if "Parameter" not in function.text and not is_renamed(function.module, PARAMETERS):
+        return  # as most
     called = function.module.names.called
     for statement in own_statements(function.node):
         target = statement.targets[0] if isinstance(statement, ast.Assign) else None

@@ -67,10 +67,11 @@ def _suspect(node: ast.FunctionDef, visit: Visit) -> Iterator[Suspicion]:
     info = visit.owner
     if info is None or info.methods.get(node.name) is not node:
         return
-    if runs_in_forward(node, info) and visit.project.is_network(info):
+    if runs_in_forward(node, info):
         function = functions_of(visit.project, visit.module)[node]
         for found in remade_for_layers(function):
-            yield _suspicion(found, function)
+            if visit.project.is_network(info):
+                yield _suspicion(found, function)
     for found in replacements(visit.project, info, node):
         yield _suspicion(found, functions_of(visit.project, visit.module)[node])
 
