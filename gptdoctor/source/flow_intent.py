@@ -17,6 +17,7 @@ COMMENT = re.compile(
 # What a docstring says of a function through which no gradient is wanted.
 WITHOUT = re.compile(
     r"\b(no|without( an?y?)?|stop(s|ped|ping)?)( the)?[- ]grad(ient)?s?\b"
+    r"(?![- ](check|accum|clip|scal|norm|pen))"  # these are other things
     r"|\b(not|non)[- ]?differentiable\b",
     re.I,
 )

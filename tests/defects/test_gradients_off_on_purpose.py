@@ -67,6 +67,14 @@ METHODS = {
             '''Reads it all; no gradients through this.'''
             return self.read(x)
     """,
+    "said of another thing": """
+        @torch.no_grad()  # here
+        def read(self, x):
+            return self.a(x)
+        def forward(self, x):
+            '''Reads it all, without gradient checkpointing.'''
+            return self.b(self.read(x))
+    """,
     "for inference": """
         @torch.no_grad()
         def step(self, x, state):

@@ -21,6 +21,44 @@ CASES = {
             def forward(self, x, task):
                 return self.heads[task](x)
     """,
+    "GD103 a tuple of a list": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                blocks = []
+                for _ in range(3):
+                    blocks.append(nn.Sequential(nn.Linear(dim, dim), nn.ReLU()))
+                self.blocks = tuple(blocks)  # here
+            def forward(self, x):
+                for block in self.blocks:
+                    x = block(x)
+                return x
+    """,
+    "GD103 a tuple of a list that is registered": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                blocks = []
+                for _ in range(3):
+                    blocks.append(nn.Sequential(nn.Linear(dim, dim), nn.ReLU()))
+                self.known = nn.ModuleList(blocks)
+                self.blocks = tuple(blocks)
+            def forward(self, x):
+                for block in self.blocks:
+                    x = block(x)
+                return x
+    """,
+    "GD103 a tuple of what is given": """
+        class Net(nn.Module):
+            def __init__(self, dim, blocks):
+                super().__init__()
+                self.mix = nn.Linear(dim, dim)
+                self.blocks = tuple(blocks)
+            def forward(self, x):
+                for block in self.blocks:
+                    x = block(x)
+                return self.mix(x)
+    """,
     "GD103 a dictionary that is registered": """
         class Net(nn.Module):
             def __init__(self, tasks, dim):
