@@ -42,7 +42,9 @@ def shares_beside(call: ast.Call, project: Project, function: Function) -> str:
 
 
 def _averages_experts(call: ast.Call, function: Function) -> bool:
-    """Whether a mean is taken over the results of a list of experts, stacked for it."""
+    """Whether the results of a list of experts are added up, or stacked and averaged."""
+    if isinstance(call.func, ast.Name) and call.func.id == "sum":
+        return len(call.args) == 1 and _is_of_experts(call.args[0])
     made = operation(call, function)
     whole = None if made is None else resolved(made[1], function)
     if made is not None and isinstance(whole, ast.Call) and equation_of(whole):
@@ -51,12 +53,19 @@ def _averages_experts(call: ast.Call, function: Function) -> bool:
     if not isinstance(whole, ast.Call) or stacked is None or called_name(whole) != "stack":
         return False
     along, over = _dimension(call, made[1] if made else None), _dimension(whole, stacked[1])
-    listed = resolved(stacked[1], function)
     if along is None or along != (0 if over is None else over):
         return False
+    return _is_of_experts(resolved(stacked[1], function))
+
+
+def _is_of_experts(listed: ast.expr) -> bool:
+    """`[expert(x) for expert in self.experts]`: the bare results of all."""
     if not isinstance(listed, ast.ListComp | ast.GeneratorExp) or len(listed.generators) != 1:
         return False
-    return EXPERTS.search(self_attribute(listed.generators[0].iter) or "") is not None
+    clause, made = listed.generators[0], listed.elt
+    member = clause.target.id if isinstance(clause.target, ast.Name) else ""
+    bare = isinstance(made, ast.Call) and getattr(made.func, "id", None) == member
+    return bare and EXPERTS.search(self_attribute(clause.iter) or "") is not None
 
 
 def _is_of_stacked(product: ast.Call, along: int | None) -> bool:

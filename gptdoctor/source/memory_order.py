@@ -154,7 +154,12 @@ def _rank_of_dense_layer(
         callee = callee_of(project, function, call)
         return None if callee is None else _rank_returned(project, callee, depth)
     kept = kept_in(project, function, name)
-    return None if kept is None else _rank_made(kept[0], kept[1])
+    if kept is None:
+        return None
+    placed = PLACING.match(kept[1].module.names.called(kept[0]) or "") is not None
+    if placed and len(call.args) == 1:
+        return dense_rank(project, call.args[0], function, depth + 1)
+    return _rank_made(kept[0], kept[1])
 
 
 def _rank_made(built: ast.expr, function: Function) -> int | None:
@@ -220,6 +225,8 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
         return 0
     if one.role is Role.WHOLE:
         return rank_of(project, one.value, function, depth)
+    if isinstance(one.value, ast.ListComp | ast.GeneratorExp):
+        return rank_of(project, one.value.elt, function, depth)
     if isinstance(one.value, ast.Call) and called_name(one.value) in SPLITS:
         base = operand(one.value, function)
         return 0 if base is None else rank_of(project, base, function, depth)

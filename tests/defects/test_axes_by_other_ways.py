@@ -20,6 +20,41 @@ CASES = {
                 n, c, t = h.shape
                 return h.permute(0, 2, 1).view(n * t, c)  # here
     """,
+    "GD310 heads of a comprehension": """
+        class Net(nn.Module):
+            def __init__(self, dim, heads):
+                super().__init__()
+                self.h = heads
+                self.qkv = nn.Linear(dim, 3 * dim)
+            def forward(self, x):
+                B, T, D = x.shape
+                parts = self.qkv(x).chunk(3, dim=-1)
+                q, k, v = [t.view(B, T, self.h, -1).transpose(1, 2) for t in parts]
+                y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+                return y.transpose(1, 2).view(B, T, D)  # here
+    """,
+    "GD310 one head of a comprehension": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.qkv = nn.Linear(dim, 3 * dim)
+            def forward(self, x):
+                B, T, D = x.shape
+                q, k, v = [t.float() for t in self.qkv(x).chunk(3, dim=-1)]
+                y = (q @ k.transpose(-2, -1)).softmax(-1) @ v
+                return y.transpose(1, 2).view(B, D, T)
+    """,
+    "GD310 a norm of a convolution": """
+        class Net(nn.Module):
+            def __init__(self, dim):
+                super().__init__()
+                self.conv = nn.Conv2d(3, dim, 3)
+                self.bn = nn.BatchNorm2d(dim)
+            def forward(self, x):
+                h = F.relu(self.bn(self.conv(x)))
+                b, c, n, m = h.shape
+                return h.permute(0, 2, 3, 1).view(b * n * m, c)  # here
+    """,
     "GD310 an activation of what is given": """
         class Net(nn.Module):
             def __init__(self, dim):
@@ -256,6 +291,26 @@ CASES = {
                 shares, z = self.route(x)
                 outs = torch.stack([expert(x) for expert in self.experts])
                 return torch.mean(outs, 0), z.mean(), shares  # here
+    """,
+    "GD203 a sum beside shares": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                return sum(e(x) for e in self.experts) / len(self.experts), shares  # here
+    """,
+    "GD203 a sum of weighed experts": """
+        class Mixture(nn.Module):
+            def __init__(self, dim, n):
+                super().__init__()
+                self.gate = nn.Linear(dim, n)
+                self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(n))
+            def forward(self, x):
+                shares = F.softmax(self.gate(x), dim=-1)
+                return sum(w * e(x) for w, e in zip(shares.unbind(-1), self.experts))
     """,
     "GD203 shares that weigh": """
         class Mixture(nn.Module):

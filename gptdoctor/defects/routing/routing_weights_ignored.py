@@ -189,7 +189,7 @@ DEFECT = Defect(
     suspects={
         ast.FunctionDef: see_function,
         calls("topk", "max"): see_topk,
-        calls("mean"): see_mean,
+        calls("mean", "sum"): see_mean,
     },
     words=("expert", "Expert"),
     convicts={PROBE: read_blocks},
