@@ -19,14 +19,31 @@ _TYPES = re.compile(
 )
 
 
+def _said_first(function: Function) -> str:
+    """The comments between a function's head and its first statement: of what it is given."""
+    node = function.node
+    first = next((one for one in node.body if not _is_docstring(one)), node.body[-1])
+    lines = function.module.lines[node.lineno - 1 : first.lineno - 1]
+    comments = (line.partition("#")[2] for line in lines if "#" in line)
+    return "\n" + "\n".join(comments)
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant)
+
+
 @kept(64)
 def documented_rank(function: Function, name: str) -> int:
     """The number of sizes that the docstring gives for a parameter, or 0."""
     told = ast.get_docstring(function.node, clean=False) or ""
     if function.name == "forward" and function.owner is not None:
         told += "\n" + (ast.get_docstring(function.owner.node, clean=False) or "")
+    told += _said_first(function)
     if name not in told:
         return 0
+    if len(name) == 1:  # "a (batch, time) tensor" speaks of none that is called a
+        told = re.sub(rf"\b{name}\b(?!`*\s*:)", "", told)
     pattern = re.compile(_SAID.format(name=re.escape(name)) + _SIZES)
     ranks = {
         found[1].count(",") + 1 for found in pattern.finditer(told) if not _TYPES.search(found[1])

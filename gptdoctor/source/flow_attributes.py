@@ -245,6 +245,9 @@ def _layer_learns(
         return _parts_learn(project, iter(call.args), function, depth)
     if PARAMETERLESS.search(layer) or "elementwise_affine" in switched or "affine" in switched:
         return Learns.NO
+    if layer.startswith("InstanceNorm"):  # alone among the norms it has weights only if asked
+        given = [*call.args[3:4], *(one.value for one in call.keywords if one.arg == "affine")]
+        return Learns.YES if given else Learns.NO
     if not layer[:1].isupper():  # a function of torch.nn.functional or torch.nn.init
         return Learns.NO if layer != "from_pretrained" else Learns.FROZEN
     return Learns.YES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from gptdoctor.source.called_places import may_make, places_called
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, root_name
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import scope_inner_nodes
@@ -26,6 +27,8 @@ from gptdoctor.source.unparsed import descends_from
 BUILTIN_METHODS = frozenset(name for kind in (list, dict, set, str) for name in dir(kind))
 # A folder with more files is a library, not one model: its modules are taken one by one.
 MOST_NEIGHBOURS = 200
+# Their modules hold functions of their own: `F.interpolate(x)` calls no method of the project's.
+LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "scipy"}
 SKIPPED_FOLDERS = frozenset({"site-packages", "node_modules", ".venv", "venv", ".git"})
 
 
@@ -176,7 +179,11 @@ def _is_method(project: Project, site: CallSite, callee: Function) -> bool:
     known = networks_at(project, receiver, site.function)
     if known:
         return any(_related(project, one, owner) for one in known)
-    return callee.name not in BUILTIN_METHODS and callee.name not in ("forward", "__call__")
+    if callee.name in BUILTIN_METHODS or callee.name in ("forward", "__call__"):
+        return False
+    names = site.function.module.names
+    root = root_name(receiver) if names.qualified(receiver) else None
+    return names.aliases.get(root or "", "").partition(".")[0] not in LIBRARIES
 
 
 def _related(project: Project, one: ClassInfo, other: ClassInfo) -> bool:

@@ -35,6 +35,8 @@ SETTING_UP = re.compile(r"init|reset|build|load|freez|count|tie_")
 MAP = re.compile(r"attn|attention")
 # What is asked of a name, by the text behind it: nothing to be seen where the line goes on.
 ASKED = re.compile(r"[\s)]*(?:\.\s*(\w+)|[#\\.]|$)")
+# What is given its dtype, its device or its form only: `y.to(x)`, `zeros_like(x)`.
+LIKENED = re.compile(r"(?:to|\w+_as|\w+_like)\b")
 DEEPEST = 8  # from name to name: a norm, heads, a rotation and a cache lie before an attention
 _MADE = frozenset({Role.WHOLE, Role.ITEM, Role.ELEMENT})
 MOST_CUTS = 6  # in one function: with more of them it works on numbers, and not on a model
@@ -207,6 +209,8 @@ class Cuts:
             alone = isinstance(own_text(owner).parent(call), ast.Expr) if owner and call else False
             in_place = around.attr.endswith("_") and isinstance(call, ast.Call) and alone
             return in_place or METADATA.match(around.attr) is not None or around.attr == "size"
+        if isinstance(around, ast.Call):
+            return reader in around.args and LIKENED.fullmatch(called_name(around)) is not None
         beside = isinstance(around, ast.Tuple) and around.elts[0] is not reader
         returned = isinstance(own_text(owner).parent(around), ast.Return) if owner and around else 0
         return bool(beside and returned and MAP.search(reader.id))
@@ -217,6 +221,8 @@ class Cuts:
         first, last = reader.col_offset, reader.end_col_offset or 0
         # Columns are bytes, and those of an expression in a text may be wrong.
         if line[first:last] != reader.id or not line.isascii() or MAP.search(reader.id):
+            return True
+        if LIKENED.search(line, 0, first):
             return True
         asked = ASKED.match(line, last)
         word = asked.group(1) if asked else ""

@@ -26,6 +26,7 @@ class Escape:
 
     name: str  # "entropy", "self.entropy", or "" for what is returned from inside
     sources: Sources
+    read: tuple[ast.Name, ...] = ()  # where it matters outside
 
 
 class Escapes:
@@ -69,15 +70,17 @@ class Escapes:
             if not loads or not any(map(self._sources, bindings)):
                 continue
             uses = uses or Uses(self.function, self.gradients)
-            reached = {
-                one
-                for load in loads
-                for one in self.function.reaching(load, carried=True)
-                if one in bindings and uses.matters(load)
-            }
+            read = [load for load in loads if self._brought(load, bindings) and uses.matters(load)]
+            reached = {one for load in read for one in self._brought(load, bindings)}
             if reached:
-                found.append(Escape(name=name, sources=NOTHING.union(*map(self._sources, reached))))
+                sources = NOTHING.union(*map(self._sources, reached))
+                found.append(Escape(name=name, sources=sources, read=tuple(read)))
         return found
+
+    def _brought(self, load: ast.Name, bindings: list[Binding]) -> list[Binding]:
+        """Those of the bindings that a name may have where it is read."""
+        reaching = self.function.reaching(load, carried=True)
+        return [one for one in reaching if one in bindings]
 
     def _sources(self, binding: Binding) -> Sources:
         return self.gradients.of_binding(binding, self.function)

@@ -47,7 +47,7 @@ class Gradients:
 
     def returned(self, function: Function) -> Sources:
         """What the gradient of a function's result would reach."""
-        if function.node in self._active or self._depth > DEEPEST:
+        if self._is_busy(function):
             return NOTHING
         if function.node not in self._found:
             self._active.add(function.node)
@@ -58,6 +58,9 @@ class Gradients:
             self._depth -= 1
             self._active.discard(function.node)
         return self._found[function.node]
+
+    def _is_busy(self, function: Function) -> bool:
+        return function.node in self._active or self._depth > DEEPEST
 
     def of(self, value: ast.expr, function: Function) -> Sources:
         """What the gradient of an expression in `function` would reach."""
@@ -76,10 +79,25 @@ class Gradients:
             return NOTHING if known else frozenset({Source(binding.name, Origin.ARGUMENT)})
         if binding.value is None or binding.role in (Role.COUNTER, Role.OTHER):
             return NOTHING
+        if binding.role is not Role.ITEM or not isinstance(binding.value, ast.Call):
+            return self.of(binding.value, function)
         called = _last_name(binding.value)
-        if binding.role is Role.ITEM and binding.index and VALUES_AND_INDICES.match(called or ""):
+        if binding.index and VALUES_AND_INDICES.match(called or ""):
             return NOTHING
-        return self.of(binding.value, function)
+        return self._item(binding, binding.value, function)
+
+    def _item(self, binding: Binding, call: ast.Call, function: Function) -> Sources:
+        """One item of a call's result: of a helper that writes its results out, that one alone."""
+        callee = self.callee(call, function) if binding.among else None
+        made = _item_made(callee, binding) if callee else []
+        if callee is None or not made or self._is_busy(callee):
+            return self.of(call, function)
+        self._active.add(callee.node)
+        self._depth += 1
+        found = self._all(made, callee)
+        self._depth -= 1
+        self._active.discard(callee.node)
+        return self._brought(CallSite(function, call, False), callee, found)
 
     def _all(self, values: Iterable[ast.AST], function: Function) -> Sources:
         found = (self.of(value, function) for value in values if isinstance(value, ast.expr))
@@ -201,8 +219,12 @@ class Gradients:
 
     def _through(self, site: CallSite, callee: Function) -> Sources:
         """A call's result: what the function uses by itself, and what its arguments bring."""
+        return self._brought(site, callee, self.returned(callee))
+
+    def _brought(self, site: CallSite, callee: Function, made: Sources) -> Sources:
+        """The sources of a function's value, as seen from a call of it."""
         found: set[Source] = set()
-        for source in self.returned(callee):
+        for source in made:
             if source.origin is not Origin.ARGUMENT:
                 found.add(source)
                 continue
@@ -223,6 +245,16 @@ def _nested(project: Project, function: Function, name: str) -> Function | None:
         if other.name == name and other.outer == function:
             return other
     return None
+
+
+def _item_made(callee: Function, binding: Binding) -> list[ast.expr]:
+    """What a function returns at one place of its tuples; [] where some result is no such tuple."""
+    tuples = [one.elts for one in callee.returned if isinstance(one, ast.Tuple)]
+    plain = not any(isinstance(item, ast.Starred) for items in tuples for item in items)
+    alike = len(tuples) == len(callee.returned) and plain and "yield" not in callee.text
+    if binding.index is None or not alike or {len(one) for one in tuples} != {binding.among}:
+        return []
+    return [items[binding.index] for items in tuples]
 
 
 def _last_name(value: ast.expr) -> str | None:

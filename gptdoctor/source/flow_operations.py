@@ -15,7 +15,7 @@ METADATA = _words(
     is_sparse nbytes is_leaf grad_fn"""
 )
 # Functions and methods whose result has no gradient: integers, truth values, steps (their slope
-# is zero), fresh tensors, numbers.
+# is zero), fresh tensors, numbers, copies of a module with weights of their own.
 WITHOUT_GRADIENT = _words(
     """argmax argmin argsort argwhere nonzero multinomial bincount histc searchsorted bucketize
     one_hot eq ne lt le gt ge greater greater_equal less less_equal equal not_equal allclose
@@ -27,7 +27,7 @@ WITHOUT_GRADIENT = _words(
     arange linspace eye
     zeros_like ones_like empty_like full_like rand_like randn_like randint_like new_zeros new_ones
     new_empty new_full new_tensor tril_indices triu_indices finfo iinfo is_grad_enabled
-    parameters named_parameters children modules state_dict keys get_seq_length"""
+    parameters named_parameters children modules state_dict keys get_seq_length deepcopy"""
 )
 # Builtin functions that make plain values of tensors.
 PLAIN_RESULT = _words("len range isinstance hasattr type id str repr float int bool print format")
@@ -36,8 +36,10 @@ ONLY_RECEIVER = _words(
     """to type type_as expand_as view_as reshape_as expand view reshape repeat repeat_interleave
     gather index_select take_along_dim masked_select unsqueeze squeeze transpose permute"""
 )
-# Pairs of values and indices: the second item has no gradient.
-VALUES_AND_INDICES = _words("topk sort max min median mode kthvalue cummax cummin unique")
+# Pairs of values and indices, or lengths: the second item has no gradient.
+VALUES_AND_INDICES = _words(
+    "topk sort max min median mode kthvalue cummax cummin unique pad_packed_sequence"
+)
 # Parameters of these names hold integers, masks or settings, never a gradient.
 PLAIN_NAME = re.compile(
     r"(^|_)(ids?|idx|index|indices|indexes|pos|positions?|masks?|labels?|lengths?|lens?|sizes?|shape"

@@ -16,6 +16,7 @@ from gptdoctor.source.flow_parameters import is_activation
 from gptdoctor.source.flow_sources import NOTHING, Origin, Source, Sources, farther
 from gptdoctor.source.flow_switches import decorator_switch
 from gptdoctor.source.flow_targets import text_of
+from gptdoctor.source.flow_uses import Uses
 from gptdoctor.source.project import Project
 from gptdoctor.source.unparsed import bases_defining
 
@@ -32,6 +33,9 @@ SWITCH_WORD = re.compile(
 )
 # Targets are given while training and left out when generating.
 TARGET_NAMES = frozenset(["labels", "label", "targets", "target"])
+# What compares or matches predictions with such is a loss, by its name, or has no gradient.
+TRUTH_NAME = re.compile(r"(^|_)(gt|labels?|targets?|truths?)(_|$)")
+LOSS_NAME = re.compile(r"loss|criterion|objective|entropy", re.IGNORECASE)
 DEEPEST = 8  # callers of callers
 
 # What an argument comes to where nobody in sight gives it.
@@ -150,16 +154,25 @@ class Training:
         found: set[Source] = set()
         for site in sites:
             given = site.argument(function, source.name)
-            if given is not None:
+            if given is not None and not self._is_handed_out(given, site):
                 brought = self.gradients.of(given, site.function)
                 origins = self._traced(brought, site.function, depth + 1, at_entry)
                 found |= farther(origins, source.steps)
         return frozenset(found)
 
+    def _is_handed_out(self, given: ast.expr, site: CallSite) -> bool:
+        """Whether a caller hands out what it gives, as it is: that learns by what is done there.
+
+        A choice of matches, or of tokens, is made of scores that are a result beside it.
+        """
+        return isinstance(given, ast.Name) and Uses(site.function, self.gradients).hands_out(given)
+
     def _activation(self, source: Source, function: Function) -> Sources:
         """An argument of a function that nobody calls: an activation, if training enters here."""
         owner = function.owner
         entry = self.is_entry(function) and is_activation(source.name)
+        if owner is not None and not LOSS_NAME.search(owner.name):
+            entry = entry and not any(map(TRUTH_NAME.search, function.parameter_names))
         entry = entry and not (owner is not None and self._is_main(owner))
         return frozenset({source}) if entry else NOTHING
 

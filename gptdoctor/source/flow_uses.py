@@ -6,11 +6,15 @@ import ast
 import re
 
 from gptdoctor.source.classes import self_attribute
+from gptdoctor.source.flow_calls import CallSite
 from gptdoctor.source.flow_functions import Function, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
-from gptdoctor.source.flow_targets import GROWING, Position, end, text_of
+from gptdoctor.source.flow_parameters import is_plain
+from gptdoctor.source.flow_sources import Origin
+from gptdoctor.source.flow_targets import GROWING, Position, Role, end, text_of
 from gptdoctor.source.literals import written_text
+from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import children, every_node
 
 DEEPEST = 6  # from name to name
@@ -55,7 +59,8 @@ class Uses:
         else:
             return False
         given = (one for one in others if not any(inner is node for inner in every_node(one)))
-        return any(self.gradients.of(one, self.function) for one in given)
+        brought = (one for value in given for one in self.gradients.of(value, self.function))
+        return any(one.origin is not Origin.FROZEN for one in brought)
 
     def _ends(self, parent: ast.AST, node: ast.AST) -> bool:
         """Whether no gradient comes through an expression: a shape, an index, a plain number."""
@@ -69,7 +74,19 @@ class Uses:
         if not isinstance(parent, ast.Call) or node is parent.func:
             return False
         name = getattr(parent.func, "attr", None) or getattr(parent.func, "id", None) or ""
-        return WITHOUT_GRADIENT.match(name) is not None or name in ("print", "len", "str", "float")
+        if WITHOUT_GRADIENT.match(name) or name in ("print", "len", "str", "float"):
+            return True
+        return self._in_vain(parent, node)
+
+    def _in_vain(self, call: ast.Call, node: ast.AST) -> bool:
+        """Whether a call runs a function that makes a choice of the value, or asks its size."""
+        callee = self.gradients.callee(call, self.function)
+        if callee is None or callee.name == "forward" or not callee.returned:
+            return False
+        site = CallSite(self.function, call, False)
+        taken = [name for name in callee.parameter_names if site.argument(callee, name) is node]
+        through = {one.name for one in self.gradients.returned(callee)}
+        return bool(taken) and through.isdisjoint(taken) and not is_plain(callee, taken[0])
 
     def _statement(
         self, statement: ast.stmt, part: ast.AST, value: ast.expr, depth: int, *, mixed: bool
@@ -98,11 +115,42 @@ class Uses:
                     continue
                 if not isinstance(name.ctx, ast.Store):
                     return not _text_key(target)  # out[rows] = value
-                if depth > DEEPEST or self._later(name.id, after, depth):
+                if depth > DEEPEST or self.later(name.id, after, depth):
                     return True
         return False
 
-    def _later(self, name: str, since: Position, depth: int) -> bool:
+    def hands_out(self, name: ast.Name) -> bool:
+        """Whether the value of a name is a result as well, as it is, beside others.
+
+        So is a table that the caller gave: what is put into it is read there.
+        """
+        bound, read = self.function.reaching(name), loads_of(self.function).get(name.id, ())
+        others = [node for node in read if node is not name]
+        if any(_is_table(self.parents[one]) for one in others) and self._is_given(name):
+            return True
+        return any(self._is_result(one) and self.function.reaching(one) == bound for one in others)
+
+    def _is_result(self, node: ast.AST) -> bool:
+        """Whether a place is an item of what is returned, or of a table that the caller gave."""
+        around = self.parents.get(node)
+        if isinstance(around, ast.Assign) and isinstance(around.targets[0], ast.Subscript):
+            return self._is_given(around.targets[0].value)  # data["scores"] = scores
+        if not isinstance(around, ast.Tuple | ast.Dict | ast.keyword):
+            return False
+        above = self.parents.get(around)
+        if isinstance(above, ast.Call) and called_name(above) == "update":
+            return isinstance(above.func, ast.Attribute) and self._is_given(above.func.value)
+        if isinstance(above, ast.Call):
+            made = called_name(above)
+            above = self.parents.get(above) if made[:1].isupper() or made == "dict" else None
+        return isinstance(above, ast.Return)
+
+    def _is_given(self, table: ast.expr) -> bool:
+        known = self.function.bindings.by_name
+        given = known.get(table.id, ()) if isinstance(table, ast.Name) else ()
+        return bool(given) and all(one.role in (Role.ARGUMENT, Role.CHANGED) for one in given)
+
+    def later(self, name: str, since: Position, depth: int = 0) -> bool:
         """Whether it matters where a name is read that was bound at `since`."""
         return any(
             self.matters(node, depth + 1)
@@ -144,6 +192,11 @@ def _holding(items: list[ast.expr], value: ast.expr) -> bool:
     return any(node is value for item in items for node in every_node(item))
 
 
-def _text_key(target: ast.expr) -> bool:
+def _is_table(around: ast.AST) -> bool:
+    """Whether what stands around a name shows that it holds values by names: no tensor does."""
+    return _text_key(around) or (isinstance(around, ast.Attribute) and around.attr == "update")
+
+
+def _text_key(target: ast.AST) -> bool:
     """metrics["entropy"]: a table for a log."""
     return isinstance(target, ast.Subscript) and written_text(target.slice) is not None

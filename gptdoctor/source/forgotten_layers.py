@@ -56,12 +56,12 @@ def forgotten(constructor: Constructor, names: set[str]) -> Iterator[Setting]:
     `names`: the attributes to ask it of, which are those of `names_once`.
     """
     module = constructor.info.module
-    if not _tells_all(constructor):
+    if not tells_all(constructor):
         return
     for setting in constructor.settings:
-        if setting.name in names and _has_weights(setting.value, module):
-            meant = _is_meant(setting, module)
-            if not meant and not _named_elsewhere(constructor, setting.name):
+        if setting.name in names and has_weights(setting.value, module):
+            meant = is_meant(setting.name, setting.value, module)
+            if not meant and not is_named_elsewhere(constructor, setting.name):
                 yield setting
 
 
@@ -100,7 +100,7 @@ def _stands(text: str, wanted: str, begin: int, end: int) -> bool:
     return False
 
 
-def _has_weights(value: ast.expr, module: SourceModule) -> bool:
+def has_weights(value: ast.expr, module: SourceModule) -> bool:
     """Whether an expression makes layers of torch's that learn, or a parameter."""
     if not isinstance(value, ast.Call):
         return False
@@ -109,7 +109,7 @@ def _has_weights(value: ast.expr, module: SourceModule) -> bool:
         return False
     if last in ("Sequential", "ModuleList", "ModuleDict", "ParameterList"):
         inner = (one for one in every_node(value) if isinstance(one, ast.Call) and one is not value)
-        return any(_has_weights(one, module) for one in inner)
+        return any(has_weights(one, module) for one in inner)
     if last == "Parameter":
         return not any(one.arg == "requires_grad" for one in value.keywords)
     affine = (one.value for one in value.keywords if one.arg in ("affine", "elementwise_affine"))
@@ -127,7 +127,7 @@ def is_plain(info: ClassInfo, project: Project) -> bool:
     return plain and all(one in PLAIN_BASES or one in here for one in info.bases)
 
 
-def _tells_all(constructor: Constructor) -> bool:
+def tells_all(constructor: Constructor) -> bool:
     """Whether a class names its layers where it uses them."""
     info, project = constructor.info, constructor.project
     family = [info, *project.bases(info)]
@@ -146,14 +146,13 @@ def _avoids_names(text: str) -> bool:
     return NAMELESS.search(text) is not None or THROUGH.search(text) is not None
 
 
-def _is_meant(setting: Setting, module: SourceModule) -> bool:
-    """Whether a name or a comment says that nothing is to use the layer."""
-    line = setting.value.lineno
-    around = module.lines[max(line - 3, 0) : setting.value.end_lineno]
-    return IDLE.fullmatch(setting.name) is not None or any(map(INTENT.search, around))
+def is_meant(name: str, value: ast.expr, module: SourceModule) -> bool:
+    """Whether a name, or a comment at its value, says that nothing is to use the layer."""
+    around = module.lines[max(value.lineno - 3, 0) : value.end_lineno]
+    return IDLE.fullmatch(name) is not None or any(map(INTENT.search, around))
 
 
-def _named_elsewhere(constructor: Constructor, name: str) -> bool:
+def is_named_elsewhere(constructor: Constructor, name: str) -> bool:
     """Whether other text than the class's own may use the attribute, or it is not all in sight."""
     project, module = constructor.project, constructor.info.module
     beside = files_beside(project, module.file)

@@ -17,21 +17,9 @@ from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.plain_containers import WRITTEN, container_of, copied_name, elements
 from gptdoctor.source.statements import ASSIGNMENTS, every_statement
 
-DISPLAYS = ast.List | ast.Tuple | ast.Set | ast.Dict
-COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-WRITTEN: dict[type[ast.AST], str] = {
-    ast.List: "list",
-    ast.ListComp: "list",
-    ast.Tuple: "tuple",
-    ast.Set: "set",
-    ast.SetComp: "set",
-    ast.Dict: "dict",
-    ast.DictComp: "dict",
-}
-PLAIN_MAKERS = {"list": "list", "tuple": "tuple", "set": "set", "dict": "dict"}
-PLAIN_MAKERS |= {"OrderedDict": "dict", "defaultdict": "dict", "deque": "list"}
 _MAKING = frozenset({*WRITTEN, ast.BinOp, ast.Call})  # what `container_of` knows
 # Calls that only look at a container, or go through it.
 LOOKING = frozenset(
@@ -40,47 +28,8 @@ LOOKING = frozenset(
 )
 # Calls that make something known to torch, by whatever name.
 REGISTERING = ("add_module", "register_module", "register_parameter", "setattr", "__setattr__")
-DEEPEST = 3  # containers in containers
-
-
-def container_of(value: ast.expr) -> str:
-    """What kind of plain container an expression makes: "list"; "" for anything else."""
-    if value.__class__ in WRITTEN:
-        return WRITTEN[value.__class__]
-    if isinstance(value, ast.Call):
-        return PLAIN_MAKERS.get(value.func.id, "") if isinstance(value.func, ast.Name) else ""
-    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Mult | ast.Add):
-        return container_of(value.left) or container_of(value.right)
-    return ""
-
-
-def elements(value: ast.expr, depth: int = 0) -> Iterator[ast.expr]:
-    """The things that lie in a container, those of containers in it included."""
-    if depth > DEEPEST:
-        return
-    inside: list[ast.expr | None] = []
-    if isinstance(value, ast.List | ast.Tuple | ast.Set):
-        inside = list(value.elts)
-    elif isinstance(value, ast.Dict):
-        inside = list(value.values)
-    elif isinstance(value, ast.DictComp):
-        inside = [value.value]
-    elif isinstance(value, ast.ListComp | ast.SetComp | ast.GeneratorExp):
-        inside = [value.elt]
-    elif isinstance(value, ast.BinOp):
-        inside = [one for one in (value.left, value.right) if container_of(one)]
-    elif isinstance(value, ast.Lambda):  # map(lambda width: nn.Linear(width, width), widths)
-        inside = [value.body]
-    elif isinstance(value, ast.Call):
-        inside = [*value.args, *(keyword.value for keyword in value.keywords)]
-    for one in inside:
-        if one is None:
-            continue
-        nested = isinstance(one, DISPLAYS | COMPREHENSIONS | ast.BinOp) or container_of(one)
-        if nested or (one in (value.args if isinstance(value, ast.Call) else ())):
-            yield from elements(one, depth + 1)
-        else:
-            yield one
+# By these a local container gets more.
+GROWING = ("append", "extend", "insert", "add", "update", "setdefault")
 
 
 def may_hide(node: FunctionNode, text: str) -> bool:
@@ -117,6 +66,7 @@ def _makes_container(node: FunctionNode) -> bool:
 def _may_fill(setting: Setting, settings: tuple[Setting, ...]) -> bool:
     """Whether something that is called or named goes into a container, now or later."""
     inside = any(isinstance(one, ast.Call | ast.Name) for one in elements(setting.value))
+    inside = inside or copied_name(setting.value) is not None
     return inside or any(one.name == setting.name and one is not setting for one in settings)
 
 
@@ -144,7 +94,9 @@ class HiddenLayers:
 
     def _contents(self, setting: Setting) -> tuple[str, list[ast.AST]]:
         """The kind of a container, and the statements that put layers into it."""
-        kind = container_of(setting.value)
+        kind, copied = container_of(setting.value), copied_name(setting.value)
+        if copied is not None:
+            return kind, self._local(copied, setting)[1] if copied.id not in self.given else []
         if kind:
             inside = [setting.node] if self._any_made(elements(setting.value)) else []
             if _is_wrapped_alone(setting.value):
@@ -187,7 +139,9 @@ class HiddenLayers:
             if not isinstance(node, ast.Name) or node.id != name.id or node is name:
                 continue
             around = parents.parent(node)
-            growing = isinstance(around, ast.Attribute) and around.attr in ("append", "extend")
+            growing = isinstance(around, ast.Attribute) and around.attr in GROWING
+            # `layers[name] = nn.Linear(...)`
+            growing |= isinstance(around, ast.Subscript) and isinstance(around.ctx, ast.Store)
             if not growing and not isinstance(node.ctx, ast.Store) and not _looks(around):
                 return False
         return True

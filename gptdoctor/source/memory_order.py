@@ -15,6 +15,7 @@ from gptdoctor.source.batch_order import KEEPING, shape_of
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.documented_shapes import documented_rank
+from gptdoctor.source.flow_calls import callers_here
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import Turn, number, turn_of
@@ -50,6 +51,8 @@ def turned(value: ast.expr, function: Function, depth: int = 0) -> Turn | None:
 def sizes_of(call: ast.Call, function: Function) -> list[ast.expr] | None:
     """The sizes that a view is given one by one, or None where they are not written down."""
     given = list(call.args)
+    if (function.module.names.called(call) or "").startswith("torch."):
+        given = given[1:] or [one.value for one in call.keywords if one.arg == "shape"]
     spread = given[0].value if len(given) == 1 and isinstance(given[0], ast.Starred) else None
     if spread is not None:
         given = [spread]
@@ -94,7 +97,9 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         return None
     if isinstance(value, ast.Name):
         bound = bound_to(value, function)
-        return None if bound is None else dense_rank(project, bound, function, depth + 1)
+        if bound is None:
+            return _dense_rank_given(project, value, function, depth + 1)
+        return dense_rank(project, bound, function, depth + 1)
     if isinstance(value, ast.BinOp) and isinstance(value.op, ast.MatMult):
         return max(rank_of(project, value.left, function), 0)
     if not isinstance(value, ast.Call):
@@ -111,6 +116,8 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
         return None
     if name == "contiguous":
         return rank_of(project, base, function)
+    if name in ELEMENTWISE:
+        return dense_rank(project, base, function, depth + 1)
     if name in ("view", "reshape"):
         sizes = sizes_of(value, function)
         inner = dense_rank(project, base, function, depth + 1)
@@ -118,6 +125,24 @@ def dense_rank(project: Project, value: ast.expr, function: Function, depth: int
             return None  # a dimension of one may lie anywhere
         return len(sizes)
     return None
+
+
+def _dense_rank_given(
+    project: Project, name: ast.Name, function: Function, depth: int
+) -> int | None:
+    """The same of a parameter, by what all callers of a helper give for it."""
+    found = function.reaching(name)
+    given = len(found) == 1 and found[0].role is Role.ARGUMENT and function.name != "forward"
+    sites = callers_here(project, function) if given else []
+    values = [(site.argument(function, name.id), site) for site in sites if not site.handed_on]
+    ranks = [
+        None if value is None else dense_rank(project, value, site.function, depth)
+        for value, site in values
+    ]
+    known = {rank for rank in ranks if rank is not None}
+    return (
+        known.pop() if len(known) == 1 and len(values) == len(sites) and None not in ranks else None
+    )
 
 
 def _rank_of_dense_layer(
@@ -129,7 +154,12 @@ def _rank_of_dense_layer(
         callee = callee_of(project, function, call)
         return None if callee is None else _rank_returned(project, callee, depth)
     kept = kept_in(project, function, name)
-    return None if kept is None else _rank_made(kept[0], kept[1])
+    if kept is None:
+        return None
+    placed = PLACING.match(kept[1].module.names.called(kept[0]) or "") is not None
+    if placed and len(call.args) == 1:
+        return dense_rank(project, call.args[0], function, depth + 1)
+    return _rank_made(kept[0], kept[1])
 
 
 def _rank_made(built: ast.expr, function: Function) -> int | None:
@@ -195,6 +225,8 @@ def _rank_of_name(project: Project, name: ast.Name, function: Function, depth: i
         return 0
     if one.role is Role.WHOLE:
         return rank_of(project, one.value, function, depth)
+    if isinstance(one.value, ast.ListComp | ast.GeneratorExp):
+        return rank_of(project, one.value.elt, function, depth)
     if isinstance(one.value, ast.Call) and called_name(one.value) in SPLITS:
         base = operand(one.value, function)
         return 0 if base is None else rank_of(project, base, function, depth)
@@ -243,6 +275,11 @@ def _rank_of_call(project: Project, call: ast.Call, function: Function, depth: i
     return rank_of(project, base, function, depth) if name in KEEPING_RANK and base else 0
 
 
+# These work on each number by itself, and lay their result out as they were given it.
+ELEMENTWISE = frozenset(
+    {"relu", "gelu", "silu", "tanh", "sigmoid", "dropout", "exp", "softplus", "elu", "leaky_relu"}
+    | {"float", "half", "double", "clamp", "relu_", "softmax", "log_softmax", "mish", "hardswish"}
+)
 KEEPING_RANK = frozenset(
     {"softmax", "masked_fill", "masked_fill_", "contiguous", "float", "to", "type_as", "dropout"}
     | {"matmul", "clone", "half", "where", "tril", "triu", "mul", "div", "add"}

@@ -113,6 +113,8 @@ def sizes_given(function: Function) -> dict[str, tuple[str, str, int]]:
 def may_name_axes(call: ast.Call) -> bool:
     """Whether a view may name a batch and a time, by its text alone: most name none."""
     given = call.args
+    if len(given) == 2 and isinstance(given[1], ast.Tuple | ast.List):
+        given = given[1:]  # torch.reshape(x, (batch, length, width))
     if len(given) == 1:
         if isinstance(given[0], _BY_NAME):
             return True

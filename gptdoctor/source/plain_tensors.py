@@ -34,6 +34,7 @@ MAKER = re.compile(
     rf"\b({'|'.join(sorted(DRAWING | FLAT | COMPUTING))}|init\.\w+_|normal_|uniform_)\("
 )
 _HOMES = ("torch", "torch.nn.init")
+_GIVEN = (Role.WHOLE, Role.ITEM)  # of several that are alike each is what all are
 DEEPEST = 5  # from name to name
 LONGEST = 40  # operations in one expression
 
@@ -145,6 +146,11 @@ class _Kinds:
             return self.of(value.value, depth + 1)
         if isinstance(value, ast.Name):
             return self._local(value, depth)
+        if isinstance(value, ast.ListComp):
+            return self.of(value.elt, depth + 1)
+        if isinstance(value, ast.Tuple | ast.List):  # of which each name gets one
+            found = {self.of(one, depth + 1) for one in value.elts}
+            return found.pop() if len(found) == 1 else ""
         return ""
 
     def _local(self, name: ast.Name, depth: int) -> str:
@@ -153,8 +159,8 @@ class _Kinds:
             return ""  # a parameter, mostly: its bindings need not be collected
         bindings = function.reaching(name)
         values = [one.value for one in bindings if one.value is not None]
-        plain = all(one.role in (Role.WHOLE, Role.CHANGED) for one in bindings)
-        whole = [one for one in bindings if one.role is Role.WHOLE]
+        plain = all(one.role in (*_GIVEN, Role.CHANGED) for one in bindings)
+        whole = [one for one in bindings if one.role in _GIVEN]
         if len(whole) != 1 or not plain:
             return ""
         return self._joined(values, depth + LONGEST // DEEPEST)

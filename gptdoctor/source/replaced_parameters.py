@@ -18,7 +18,7 @@ from gptdoctor.source.names import Names, called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.renamed import is_renamed
-from gptdoctor.source.statements import every_statement, own_statements
+from gptdoctor.source.statements import every_statement
 
 # Functions that hand back what they are given, or anything at all.
 UNKNOWN = frozenset(
@@ -26,7 +26,6 @@ UNKNOWN = frozenset(
 )
 DEEPEST = 3  # from name to name
 OWN = ("weight", "bias")  # of a layer of torch
-WEIGHTED = re.compile(r"Linear|Conv\w*\d|Embedding|LayerNorm|RMSNorm|BatchNorm|GroupNorm")
 TAKEN_AWAY = re.compile(r"\bdel\b|delattr|_parameters|parametri[sz]|weight_norm|spectral_norm")
 
 
@@ -84,44 +83,13 @@ def replacements(project: Project, info: ClassInfo, node: FunctionNode) -> Itera
     for statement, guards in assigned:
         target = statement.targets[0]
         kind = _kind(target, statement.value, constructor, function)
-        sure = forward and not any(map(_asks_for_it, guards))
+        sure = forward and not any(map(asks_for_it, guards))
         # What is made of the old one is no late start, whatever was asked before.
         made = kind == "parameter" and (forward or called)
         if kind and (sure or (made and _reads(statement.value, _own(target), function, 0))):
             yield Replacement(statement, text_of(target), kind)
         elif not forward and kind == "tensor" and not _names(_own(target), guards):
             yield Replacement(statement, text_of(target), "refused")
-
-
-def given_to_layers(function: Function) -> Iterator[Replacement]:
-    """Tensors given to `m.weight` where `isinstance(m, nn.Linear)` says what m is."""
-    for test in own_statements(function.node):
-        name = _layer_named(test.test, function) if isinstance(test, ast.If) else ""
-        for statement in test.body if isinstance(test, ast.If) and name else []:
-            if not isinstance(statement, ast.Assign) or _owner(statement.targets[0]) != name:
-                continue
-            if _is_tensor(statement.value, function, 0):
-                yield Replacement(statement, text_of(statement.targets[0]), "refused")
-
-
-def _owner(target: ast.expr) -> str:
-    """NAME of `NAME.weight`."""
-    own = isinstance(target, ast.Attribute) and target.attr in OWN
-    return getattr(target.value, "id", "") if own and isinstance(target, ast.Attribute) else ""
-
-
-def _layer_named(test: ast.expr, function: Function) -> str:
-    """NAME of `isinstance(NAME, nn.Linear)`, of layers of torch whose weight is a parameter."""
-    test = test.values[0] if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And) else test
-    if not isinstance(test, ast.Call) or called_name(test) != "isinstance" or len(test.args) != 2:
-        return ""
-    name, kinds = test.args
-    several = kinds.elts if isinstance(kinds, ast.Tuple) else [kinds]
-    made = [function.module.names.qualified(one) or "" for one in several]
-    layers = all(
-        one.startswith("torch.nn.") and WEIGHTED.match(one.rpartition(".")[2]) for one in made
-    )
-    return name.id if layers and made and isinstance(name, ast.Name) else ""
 
 
 def _is_kept(info: ClassInfo) -> bool:
@@ -213,22 +181,20 @@ def _new(value: ast.expr, names: Names, function: Function, was: str, *, whole: 
         return ""
     if last in PARAMETERS:
         return "parameter"
-    return "tensor" if _is_tensor(value, function, 0) else ""
+    return "tensor" if is_tensor(value, function, 0) else ""
 
 
 def _learns(name: str, constructor: Constructor) -> Learns:
     return attributes_of(constructor.project, constructor.info).learns(name)
 
 
-def _is_tensor(value: ast.expr, function: Function, depth: int) -> bool:
+def is_tensor(value: ast.expr, function: Function, depth: int) -> bool:
     """Whether an expression makes a tensor for sure, which is no parameter."""
     if isinstance(value, ast.Name) and depth < DEEPEST:
         bindings = function.reaching(value)
         whole = all(one.role is Role.WHOLE for one in bindings)
         values = [one.value for one in bindings if one.value is not None]
-        return (
-            bool(values) and whole and all(_is_tensor(one, function, depth + 1) for one in values)
-        )
+        return bool(values) and whole and all(is_tensor(one, function, depth + 1) for one in values)
     if isinstance(value, ast.BinOp):
         return True
     if not isinstance(value, ast.Call) or called_name(value) in UNKNOWN:
@@ -241,7 +207,7 @@ def _is_tensor(value: ast.expr, function: Function, depth: int) -> bool:
     if not isinstance(value.func, ast.Attribute):
         return False
     made = value.func.value  # torch.empty(3).normal_(), but no `w.normal_()`
-    if isinstance(made, ast.Call | ast.BinOp) and _is_tensor(made, function, depth + 1):
+    if isinstance(made, ast.Call | ast.BinOp) and is_tensor(made, function, depth + 1):
         return True
     return _is_method(value.func, depth)
 
@@ -260,6 +226,6 @@ def _names(name: str, guards: tuple[ast.expr, ...]) -> bool:
     return any(self_attribute(node) == name for test in guards for node in every_node(test))
 
 
-def _asks_for_it(test: ast.expr) -> bool:
+def asks_for_it(test: ast.expr) -> bool:
     """Whether a condition asks for what is there, and not only whether it is training."""
     return text_of(test) not in ("self.training", "not self.training")

@@ -45,6 +45,7 @@ def softened_over_tokens(project: Project, call: ast.Call, function: Function) -
     if read is None or chosen is None or _softened_twice(call, function):
         return None
     rank = least_rank(project, read, function) or _rank_given(project, read, function)
+    rank = rank or _rank_joined(read, function)
     if along == "none":
         return choice if rank == 3 and chosen in (-1, 2) else None  # torch takes dimension 0
     if not isinstance(along, int):
@@ -70,6 +71,17 @@ def _rank_given(project: Project, read: ast.expr, function: Function) -> int:
             return 0
         ranks.append(least_rank(project, given, site.function))
     return min(ranks, default=0)
+
+
+def _rank_joined(read: ast.expr, function: Function) -> int:
+    """What has been flattened to rows of features, which a linear layer takes, has two: or 0."""
+    joined = _plain(read, function)
+    made = None if joined is None else operation(joined, function)
+    if made is None or made[0] != "flatten" or not isinstance(joined, ast.Call):
+        return 0
+    torch = (function.module.names.called(joined) or "").startswith("torch.")
+    given = joined.args[1:] if torch else joined.args
+    return 2 if [number(one) for one in given] in ([0, 1], [0, -2]) else 0
 
 
 def _choice_of(call: ast.Call, function: Function) -> ast.Call | None:

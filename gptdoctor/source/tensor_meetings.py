@@ -77,11 +77,16 @@ class Meetings:
 
     def _readers(self, node: ast.AST) -> Iterator[ast.AST]:
         """Where the names are read that a place's value is assigned to as it is, or in part."""
+        item, below = -1, node  # which of several values it is
         for around in self._outward(node):
             if isinstance(around, ast.BinOp) or _is_about(around):
                 return
+            if isinstance(around, ast.Tuple):
+                item = next((at for at, one in enumerate(around.elts) if one is below), -1)
+            below = around
             if isinstance(around, ast.Assign):
                 targets = {one.id for one in around.targets if isinstance(one, ast.Name)}
+                targets |= _named_at(item, around)
                 method = self._method(around)
                 if method is not None and targets:
                     yield from _reads(method, targets)
@@ -185,6 +190,15 @@ def _is_about(node: ast.AST) -> bool:
     if not isinstance(node, ast.Attribute):
         return False
     return node.attr in SIZES or METADATA.match(node.attr) is not None
+
+
+def _named_at(item: int, statement: ast.Assign) -> set[str]:
+    """The names that `a, b = x, y` gives one of its values to."""
+    several = [one.elts for one in statement.targets if isinstance(one, ast.Tuple)]
+    alike = isinstance(statement.value, ast.Tuple) and item >= 0
+    length = len(statement.value.elts) if isinstance(statement.value, ast.Tuple) else 0
+    given = [one[item] for one in several if alike and len(one) == length]
+    return {one.id for one in given if isinstance(one, ast.Name)}
 
 
 def _reads(method: Function, names: set[str]) -> Iterator[ast.Name]:

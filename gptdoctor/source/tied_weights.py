@@ -57,12 +57,12 @@ def may_tie(node: ast.AST, module: SourceModule) -> bool:
 def broken_ties(constructor: Constructor) -> Iterator[Broken]:
     """The ties of a constructor that do not hold."""
     body = list(_statements(constructor))
-    for index, (statement, method) in enumerate(body):
-        for tie in _ties(statement, method):
+    for index, (statement, method, guarded) in enumerate(body):
+        for tie in _ties(statement, method, guarded=guarded):
             first = _weight(_whole(tie.target))
             if not first:
                 continue
-            after = [one for one, _ in body[index + 1 :]]
+            after = [one for one, *_ in body[index + 1 :]]
             found = _broken(tie, first, after, constructor)
             if found is not None:
                 yield found
@@ -93,16 +93,22 @@ def _by_numbers(tie: _Tie, first: str) -> Broken | None:
     return Broken(tie.node, first, second, how, 0, tie.method)
 
 
-def _statements(constructor: Constructor) -> Iterator[tuple[ast.stmt, str]]:
-    """The statements of a constructor, and in their places those of the methods it calls."""
+def _statements(constructor: Constructor) -> Iterator[tuple[ast.stmt, str, bool]]:
+    """The statements of a constructor, and in their places those of the methods it calls.
+
+    With the method's name, and whether an `if` decides on the call.
+    """
     methods = constructor.info.methods
     for statement in constructor.node.body:
-        call = statement.value if isinstance(statement, ast.Expr) else None
-        name = (self_attribute(call.func) or "") if isinstance(call, ast.Call) else ""
-        if name in methods and name != "__init__":
-            yield from ((one, name) for one in methods[name].body)
-        else:
-            yield statement, ""
+        guarded = isinstance(statement, ast.If)
+        inside = [*statement.body, *statement.orelse] if isinstance(statement, ast.If) else []
+        for one in [*inside, statement]:
+            call = one.value if isinstance(one, ast.Expr) else None
+            name = (self_attribute(call.func) or "") if isinstance(call, ast.Call) else ""
+            if name in methods and name != "__init__":
+                yield from ((inner, name, guarded) for inner in methods[name].body)
+            elif one is statement:
+                yield one, "", False
 
 
 def _ties(statement: ast.stmt, method: str, *, guarded: bool = False) -> Iterator[_Tie]:

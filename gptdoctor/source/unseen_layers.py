@@ -14,10 +14,11 @@ from gptdoctor.source.flow_attributes import Learns, attributes_of, value_learns
 from gptdoctor.source.flow_frozen import FROZEN_NAME
 from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.held_layers import items_of, made_as
-from gptdoctor.source.hidden_weights import HiddenLayers, container_of
+from gptdoctor.source.hidden_weights import HiddenLayers
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import every_node
+from gptdoctor.source.plain_containers import container_of
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import first_line
 

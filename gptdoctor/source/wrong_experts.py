@@ -13,7 +13,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.dense_experts import expert_counts, number_texts
 from gptdoctor.source.expert_shares import Shares
 from gptdoctor.source.flow_experts import ExpertLoop, loop_parts, resolved
-from gptdoctor.source.flow_functions import Function, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
 from gptdoctor.source.flow_loops import calls_what_is_picked
 from gptdoctor.source.flow_targets import Role, text_of
 from gptdoctor.source.flow_turns import number
@@ -26,6 +26,7 @@ from gptdoctor.source.value_ways import keyword, operation, shaped_from, ways_of
 # The different values of a tensor, and what makes a list of them.
 _UNIQUE = frozenset({"unique", "set", "unique_consecutive"})
 _LISTED = frozenset({"tolist", "sorted", "list", "cpu", "long"})
+_SORTING = frozenset({"sort", "argsort"})
 # What counts how many tokens chose each expert.
 _COUNTING = frozenset({"bincount", "histc"})
 DEEPEST = 5  # from name to name
@@ -36,7 +37,7 @@ def unsorted_split(call: ast.Call, function: Function) -> ast.expr | None:
 
     `torch.split(tokens, counts)` gives the first expert the first tokens, whoever chose it.
     """
-    if "sort" in function.text or not any(map(function.text.__contains__, _COUNTING)):
+    if not any(map(function.text.__contains__, _COUNTING)) or _is_ordered(function):
         return None
     torch = (function.module.names.called(call) or "").startswith("torch.")
     given = list(call.args)
@@ -51,6 +52,28 @@ def unsorted_split(call: ast.Call, function: Function) -> ast.expr | None:
         for way in ways
     )
     return whole if plain else None
+
+
+def _is_ordered(function: Function) -> bool:
+    """Whether anything is read in an order that a sort has made; `out[order] = y` only writes."""
+    if "sort" not in function.text:
+        return False
+    orders = {
+        name
+        for name, known in function.bindings.by_name.items()
+        if any(called_name(one.value) in _SORTING for one in known)
+    }
+    sorts = [one for one in own_nodes(function.node) if "sort" in called_name(one)]
+    if not orders or any(called_name(one) not in _SORTING for one in sorts):
+        return True  # in place, under no name, or in a way that is not known
+    written = {
+        inner
+        for node in own_nodes(function.node)
+        if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+        for inner in every_node(node.slice)
+    }
+    loads = (node for name in orders for node in loads_of(function).get(name, ()))
+    return any(node not in written for node in loads)
 
 
 def _is_counted(value: ast.expr, function: Function) -> bool:

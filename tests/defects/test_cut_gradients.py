@@ -179,3 +179,98 @@ def test_layers_that_are_lost_in_a_roundabout_way(body: str) -> None:
     text = net(body).replace("        self.w =", f"{made}        self.w =")
     text += helper if "helped" in body else ""
     assert lines_of("GD102", text) == marked(text)
+
+
+NUMBERS = {
+    "taken as it is": "return self.b(x) + torch.as_tensor(self.a(x), dtype=torch.float64)",
+    "several at once": (
+        "y = self.a(x)\nreturn self.b(x) * torch.as_tensor([y.mean(), y.std()]).sum()  # here"
+    ),
+    "a new tensor like another": "return self.b(x) * x.new_tensor(self.a(x).mean())  # here",
+    "its form is asked for": (
+        "y = self.a(x)\nz = np.fft.rfft(y.detach().numpy())  # here\n"
+        "return self.b(torch.from_numpy(z).to(y))"
+    ),
+    "its values are asked for": (
+        "y = self.a(x)\nz = np.fft.rfft(y.detach().numpy())\n"
+        "return self.b(torch.from_numpy(z).add(y))"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", NUMBERS.values(), ids=NUMBERS)
+def test_a_tensor_that_is_taken_as_it_is_keeps_its_graph(body: str) -> None:
+    """`as_tensor` of a tensor is that tensor; of a list of several it takes the numbers."""
+    text = net(body)
+    assert lines_of("GD102", text) == marked(text)
+
+
+COPIES = {
+    "a tensor": "y = self.a(x)\nreturn y + self.b(torch.tensor(y))  # here",
+    "a tensor like another": "y = self.a(x)\nreturn y + self.b(x.new_tensor(y))  # here",
+    "a list": "y = self.a(x)\nreturn y + self.b(torch.Tensor(y.tolist()))  # here",
+    "an array": (
+        "y = self.a(x)\nz = y.detach().cpu().numpy()\n"
+        "z = torch.from_numpy(z)  # here\nreturn y + self.b(z)"
+    ),
+    "an array of a list": (
+        "y = self.a(x)\nreturn y + self.b(torch.tensor(np.array(y.tolist())))  # here"
+    ),
+    "several tensors": (
+        "y = self.a(x)\ns = torch.tensor([y.mean(), y.std()])  # here\nreturn y * s.sum()"
+    ),
+    "a weight": ("y = self.b(self.a(x))\nreturn F.linear(y, torch.tensor(self.b.weight))  # here"),
+    "all that a layer made": "return self.b(x) + torch.tensor(self.a(x))",  # GD102's
+    "a tensor that is taken as it is": "y = self.a(x)\nreturn y + self.b(torch.as_tensor(y))",
+    "a tensor that is wrapped": "y = self.a(x)\nreturn y + self.b(torch.Tensor(y))",
+    "detached by name": "y = self.a(x)\nreturn y + self.b(torch.tensor(y.detach()))",
+    "a plain detach": "y = self.a(x)\nreturn y + self.b(y.detach())",
+    "an array that is worked with": (
+        "y = self.a(x)\nz = np.sort(y.detach().numpy())\nreturn y + self.b(torch.from_numpy(z))"
+    ),
+    "numbers": "y = self.a(x)\ns = torch.tensor([y.mean().item(), 2.0])\nreturn y * s.sum()",
+    "a choice": "y = self.a(x)\ni = torch.tensor(y.argmax(-1).tolist())\nreturn self.b(y)[i]",
+    "a size": "y = self.a(x)\nreturn self.b(y) * torch.tensor(y.shape[-1]).rsqrt()",
+    "what the caller gave": "y = torch.tensor(x)\nreturn self.b(self.a(y)) + self.a(x)",
+    "if it is none": (
+        "y = self.a(x)\nz = self.b(y)\nif not isinstance(z, torch.Tensor):\n"
+        "    z = torch.tensor(z)\nreturn y + z"
+    ),
+    "lengths": (
+        "y, n = nn.utils.rnn.pad_packed_sequence(self.a(x))\n"
+        "return self.b(y) / torch.tensor(n).float()"
+    ),
+    "only logged": "y = self.a(x)\nprint(torch.tensor(y.tolist()))\nreturn self.b(y)",
+    "a metric": "y = self.a(x)\nreturn self.b(y), torch.tensor(y.tolist())",
+    "a target": "y = self.a(x)\nreturn F.mse_loss(self.b(y), torch.tensor(y.tolist()))",
+    "said": "y = self.a(x)\n# no gradient by this\nreturn y + self.b(torch.tensor(y))",
+    "a state of before": "y = self.a(x)\nmemory = torch.tensor(y)\nreturn y + self.b(memory)",
+    "when evaluated": (
+        "y = self.a(x)\nif not self.training:\n    return self.b(torch.tensor(y))\nreturn y"
+    ),
+    "without gradients": (
+        "y = self.a(x)\nwith torch.no_grad():\n    z = torch.tensor(y)\nreturn self.b(y) * (z > 0)"
+    ),
+}
+
+
+@pytest.mark.parametrize("body", COPIES.values(), ids=COPIES)
+def test_copies_of_a_tensors_numbers_stop_a_part_of_its_gradient(body: str) -> None:
+    """Nobody means that; a detach somebody may mean."""
+    text = net(body)
+    assert lines_of("GD108", text) == marked(text)
+
+
+def test_a_copy_of_what_a_caller_made() -> None:
+    """A block is given what the layers before it made."""
+    text = net("y = self.block(self.a(x))\nreturn self.b(y)").replace(
+        "        self.a =", "        self.block = Block(dim)\n        self.a ="
+    )
+    text += (
+        "\n\nclass Block(nn.Module):\n    def __init__(self, dim):\n"
+        "        super().__init__()\n        self.mix = nn.Linear(dim, dim)\n\n"
+        "    def forward(self, h):\n"
+        "        return h + self.mix(torch.tensor(h))  # here\n"
+    )
+    assert lines_of("GD108", text) == marked(text)
+    assert lines_of("GD108", text.replace("self.block(self.a(x))", "self.a(x)")) == []

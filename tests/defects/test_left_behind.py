@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.defects.marks import marked
-from tests.defects.scanning import lines_of
+from tests.defects.scanning import lines_of, scan_files
 
 HEAD = """\
 import torch
@@ -302,3 +302,35 @@ def test_a_default_of_no_network_is_left_alone() -> None:
     """That is a linter's matter."""
     text = "import torch\n\n\nclass Bag:\n    def put(self, x, all=[]):\n        all.append(x)\n"
     assert lines_of("GD707", text) == []
+
+
+def test_labels_that_every_loss_of_a_framework_takes() -> None:
+    """Who calls one of many losses gives all of them the same, whether they need it or not."""
+    others = {
+        f"losses/{name.lower()}.py": (
+            "from torch import nn\nimport torch.nn.functional as F\n\n\n"
+            f"class {name}Loss(nn.Module):\n    def __init__(self, model):\n"
+            "        super().__init__()\n        self.model = model\n\n"
+            "    def forward(\n        self, features, labels\n    ):\n"
+            "        return F.cross_entropy(self.model(features), labels)\n"
+        )
+        for name in ("Pair", "Triple")
+    }
+    noisy = (
+        "from torch import nn\nimport torch.nn.functional as F\n\n\n"
+        "class NoisyLoss(nn.Module):\n    def __init__(self, model):\n"
+        "        super().__init__()\n        self.model = model\n\n"
+        "    def forward(self, features, labels):\n"
+        "        logits = self.model(features['noisy'])\n"
+        "        return F.cross_entropy(logits, features['ids'])\n"
+    )
+    told = ("GD602", 12)
+    files = {"losses/__init__.py": "", **others, "losses/noisy.py": noisy}
+    assert told not in scan_files(files)
+    # A model of its own, a loss that one other is like, and guesses are nobody's demand.
+    alone = {"losses/__init__.py": "", "losses/noisy.py": noisy}
+    assert told in scan_files(alone)
+    files["losses/noisy.py"] = noisy.replace("NoisyLoss", "Noisy")
+    assert told in scan_files(files)
+    files["losses/noisy.py"] = noisy.replace("features['ids']", "logits.argmax(-1)")
+    assert told in scan_files(files)

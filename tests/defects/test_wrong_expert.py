@@ -161,3 +161,58 @@ def test_tokens_that_are_split_in_order(change: tuple[str, str]) -> None:
     text = SPLIT.replace(*change)
     assert text != SPLIT
     assert lines_of("GD206", text) == []
+
+
+SLOTS = """\
+import torch
+from torch import nn
+
+
+class Mixture(nn.Module):
+    def __init__(self, dim, count=4, k=2):
+        super().__init__()
+        self.k = k
+        self.router = nn.Linear(dim, count)
+        self.experts = nn.ModuleList(nn.Linear(dim, dim) for _ in range(count))
+
+    def forward(self, x):
+        weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)
+        out = torch.zeros_like(x)
+        for slot in range(self.k):
+            out = out + weights[..., slot, None] * self.experts[slot](x)  # here
+        return out
+"""
+BY_SLOT = {
+    "as written": ("weights", "weights"),
+    "under one name": (
+        "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
+        "best = self.router(x).topk(self.k)\n        weights = best.values.softmax(-1)",
+    ),
+    "a function of torch": (
+        "self.router(x).softmax(-1).topk(self.k, dim=-1)",
+        "torch.topk(self.router(x), self.k)",
+    ),
+}
+BY_CHOICE = {
+    "the choice is read": ("return out", "self.load = chosen\n        return out"),
+    "under one name, with its indices": (
+        "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
+        "best = self.router(x).topk(self.k)\n        weights, i = best.values, best.indices",
+    ),
+    "other experts than chosen": ("range(self.k)", "range(4)"),
+    "no shares of the chosen": ("weights[..., slot, None] * ", ""),
+    "the experts' own": ("self.experts[slot](x)", "self.experts[chosen[0, slot]](x)"),
+}
+
+
+@pytest.mark.parametrize("change", BY_SLOT.values(), ids=BY_SLOT)
+def test_places_among_the_chosen_that_pick_experts(change: tuple[str, str]) -> None:
+    """The first k experts work for all, and nothing reads which were chosen."""
+    text = SLOTS.replace(*change)
+    assert lines_of("GD206", text) == marked(text)
+
+
+@pytest.mark.parametrize("change", BY_CHOICE.values(), ids=BY_CHOICE)
+def test_places_among_the_chosen_that_may_pick_layers(change: tuple[str, str]) -> None:
+    """Where the choice is read, or the layers are no experts of it, nothing is told."""
+    assert lines_of("GD206", SLOTS.replace(*change)) == []

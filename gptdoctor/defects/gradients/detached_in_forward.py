@@ -12,15 +12,11 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, attributes, calls
-from gptdoctor.source.classes import ClassInfo, FunctionNode
 from gptdoctor.source.cut_values import LEAVING, TAKING, cut_value
 from gptdoctor.source.flow_cuts import cuts_in
-from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_functions import functions_of
 from gptdoctor.source.flow_gradients import gradients_of
-from gptdoctor.source.flow_switches import block_switch, decorator_switch
-from gptdoctor.source.flow_targets import text_of
-from gptdoctor.source.flow_training import INFERENCE_NAME, is_off_limits
-from gptdoctor.source.forward_path import runs_in_forward
+from gptdoctor.source.flow_training import is_off_limits
 from gptdoctor.source.lost_gradients import (
     MEASURE,
     dark_rows_test,
@@ -29,19 +25,18 @@ from gptdoctor.source.lost_gradients import (
     made_deeper,
 )
 from gptdoctor.source.names import called_name
+from gptdoctor.source.stopped_gradients import (
+    INTENT,
+    STOPPING,
+    is_on_purpose,
+    is_switched_off,
+    is_trained,
+)
 
 CODE = "GD102"
 PROBE = "gradient-flow"
 # Gradients that are switched off for a whole function or block are GD101's.
 SWITCHED = "no_grad"
-# What the author says at the line.
-INTENT = re.compile(
-    r"#.*\b(frozen|freez\w+|stop\w*.{0,12}grad\w*|no grad\w*|"
-    r"(not|n't|never) (be )?(train|learn)\w*)",
-    re.I,
-)
-# The names of functions that exist to stop gradients.
-STOPPING = re.compile(r"(^|[._])(sg|stop_?grad\w*|no_?grad\w*|detach\w*|freeze\w*)$", re.I)
 # Networks that follow another one by hand: a moving average, a teacher, a target.
 FOLLOWERS = re.compile(
     r"(^|[._])(ema|teacher|target|momentum|shadow|key_encoder|encoder_k|reference|ref|frozen|old)"
@@ -70,7 +65,7 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if value is None or not isinstance(node, ast.expr):
         return  # as `x.float()`
     method, owner = visit.function, visit.owner
-    if method is None or owner is None or not _is_trained(method, owner):
+    if method is None or owner is None or not is_trained(method, owner):
         return
     function = functions_of(visit.project, visit.module)[method]
     cuts = cuts_in(function, gradients_of(visit.project))
@@ -79,11 +74,11 @@ def see_cut(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if (
         not lost
         or not visit.project.is_network(owner)
-        or _on_purpose(node, value, visit)
+        or is_on_purpose(node, value, visit.parent, visit.module)
         or is_off_limits(function, node)
     ):
         return
-    if _switched_off(function, visit) or not cuts.matters(node):
+    if is_switched_off(function, visit.parents) or not cuts.matters(node):
         return
     location = visit.module.location(node)
     operation = _operation(node)
@@ -106,34 +101,6 @@ def _operation(node: ast.AST) -> str:
         return node.attr
     called = called_name(node) if isinstance(node, ast.Call) else ""
     return "__float__" if called == "float" else called
-
-
-def _is_trained(method: FunctionNode, owner: ClassInfo) -> bool:
-    """Whether a method is its class's forward, or one that forward calls."""
-    if not runs_in_forward(method, owner):
-        return False
-    return not INFERENCE_NAME.search(method.name) and not STOPPING.search(method.name)
-
-
-def _switched_off(function: Function, visit: Visit) -> bool:
-    """Whether gradients are off here anyway, which is GD101's to judge."""
-    blocks = (one for one in visit.parents if isinstance(one, ast.With))
-    return bool(decorator_switch(function)) or any(block_switch(one, function) for one in blocks)
-
-
-def _on_purpose(node: ast.expr, value: ast.expr, visit: Visit) -> bool:
-    """Whether a comment says so, the value is a target of a loss, or is passed straight through."""
-    lines = visit.module.lines[max(node.lineno - 3, 0) : node.end_lineno]
-    if any(INTENT.search(line) for line in lines):
-        return True
-    around = visit.parent
-    if isinstance(around, ast.BinOp) and isinstance(around.op, ast.Add | ast.Sub):
-        other = text_of(around.right if around.left is node else around.left)
-        sides = (value.left, value.right) if isinstance(value, ast.BinOp) else (value,)
-        return other in map(text_of, sides)
-    return (
-        isinstance(around, ast.Call) and node in around.args[1:] and "loss" in called_name(around)
-    )
 
 
 def words_of(operation: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
@@ -16,8 +15,9 @@ from gptdoctor.source.classes import FunctionNode
 from gptdoctor.source.flow_escapes import Escapes
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import Gradients
+from gptdoctor.source.flow_intent import COMMENT, is_meant
 from gptdoctor.source.flow_reapplied import reapplied
-from gptdoctor.source.flow_results import result_goes_on, result_used
+from gptdoctor.source.flow_results import escape_goes_on, result_used
 from gptdoctor.source.flow_sources import Sources, arguments, learned
 from gptdoctor.source.flow_switches import (
     SWITCHES,
@@ -45,9 +45,6 @@ from gptdoctor.source.project import Project
 CODE = "GD101"
 PROBE = "gradient-flow"
 LEAST_CHANGE = 1e-5  # two runs in float32 differ by up to 3.3e-7 of the largest value
-INTENT = re.compile(
-    r"#.*\b(frozen|freez\w+|stop[- _]?grad\w*|(not|n't|never) (be )?train\w*)", re.I
-)
 
 
 def see_function(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -92,6 +89,8 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
     if not training.may_reach(function) or not training.reaches(function):
         return
+    if is_meant(switch, training):
+        return
     escapes = Escapes(function, start(function.node), end(function.node), gradients)
     kept = [one.sources for one in escapes.attributes()]
     result = gradients.returned(function)
@@ -109,10 +108,12 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
 
 def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     function = switch.function
-    if decorator_switch(function) or _nested(function, visit) or _on_purpose(switch):
+    if decorator_switch(function) or _nested(function, visit):
+        return
+    if is_off_limits(function, switch.node):
         return
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
-    if not training.reaches(function):
+    if not training.reaches(function) or is_meant(switch, training):
         return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
@@ -122,20 +123,11 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         if learned(lost := training.own_origins(escape.sources, function))
         and not set(learned(lost)) <= reapplied(escape.name, escapes)
         and not set(learned(lost)) <= weighed(escape.name, escapes)
-        and (escape.name or result_goes_on(function, training, gradients))
+        and escape_goes_on(escape, function, training, gradients)
     }
     if found:
         names = tuple(sorted(filter(None, found)))
         yield _suspicion(switch, _joined(found.values()), names, visit)
-
-
-def _on_purpose(switch: Switch) -> bool:
-    """Whether a condition, or a comment at the block, says that this is not to learn."""
-    if is_off_limits(switch.function, switch.node):
-        return True
-    first = max(start(switch.node)[0] - 2, 0)
-    lines = switch.function.module.lines[first : switch.last[0]]
-    return any(INTENT.search(line) for line in lines)
 
 
 def _nested(function: Function, visit: Visit) -> bool:
@@ -192,7 +184,7 @@ def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Convict
 def _conviction(cut: GradientCut, measurement: GradientFlow) -> Conviction:
     changed = cut.parameters_changed if cut.largest_change > LEAST_CHANGE else 0
     gained = len(cut.parameters_gained)
-    meant = cut.repeated or bool(cut.use) or INTENT.search(cut.code) is not None
+    meant = cut.repeated or bool(cut.use) or COMMENT.search(cut.code) is not None
     harmful = bool(gained or (changed and not meant))
     parts = [f"{gained} parameters get no gradient because of it"] if gained else []
     parts += [f"{changed} get a wrong one"] if changed else []
@@ -259,8 +251,9 @@ DEFECT = Defect(
         "A function that forward or a training step calls, or a part of it, runs under "
         "torch.no_grad, torch.inference_mode or set_grad_enabled(False), and what it computes from "
         "parameters or activations goes on into the model's output. Generation, evaluation, "
-        "running averages, masks, position tables and integer choices are not meant: there is no "
-        "gradient to lose. Neither are networks that are frozen on purpose."
+        "running averages, masks, position tables, integer choices and targets that predictions "
+        "are matched with are not meant: there is no gradient to lose. Neither are networks that "
+        "are frozen on purpose, and functions whose docstring says that no gradient is wanted."
     ),
     harm=(
         "Parameters that act only through this value never change, however long the training; "

@@ -11,11 +11,12 @@ from gptdoctor.core.measurements.parameter_registration import Overwritten, Para
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit, attributes, calls
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.forward_path import runs_in_forward
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.replaced_in_layers import given_to_layers, remade_for_layers
 from gptdoctor.source.replaced_parameters import (
     OWN,
     Replacement,
-    given_to_layers,
     may_replace,
     names_parameter,
     replacements,
@@ -72,6 +73,11 @@ def _suspect(node: ast.FunctionDef, visit: Visit) -> Iterator[Suspicion]:
     info = visit.owner
     if info is None or info.methods.get(node.name) is not node:
         return
+    if runs_in_forward(node, info):
+        function = functions_of(visit.project, visit.module)[node]
+        for found in remade_for_layers(function):
+            if visit.project.is_network(info):
+                yield _suspicion(found, function)
     for found in replacements(visit.project, info, node):
         yield _suspicion(found, functions_of(visit.project, visit.module)[node])
 
@@ -160,9 +166,9 @@ DEFECT = Defect(
         "`forward` deletes a parameter and sets a tensor of that name, or makes a new "
         "`nn.Parameter` or a new module at each call; or a constructor or another method gives a "
         "parameter's place a plain tensor (`self.head.weight = torch.zeros(...)`), which torch "
-        "refuses with a TypeError. Weight norm and other parametrizations, "
-        "which compute a weight from parameters that stay, are not meant, nor is what is made "
-        "once, at the first call."
+        "refuses with a TypeError. So does a loop over layers that gives each a new parameter of "
+        "its old one. Weight norm and other parametrizations, which compute a weight from "
+        "parameters that stay, are not meant, nor is what is made once, at the first call."
     ),
     harm=(
         "The optimizer holds the old parameter: its steps change nothing that the model uses, and "

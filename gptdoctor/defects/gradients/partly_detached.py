@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterator, Mapping
 
-from gptdoctor.core.findings import Conviction, Place, Severity, Status, Value
+from gptdoctor.core.findings import Conviction, Place, Severity, Status, Suspicion, Value
 from gptdoctor.core.measurements.gradient_flow import (
     GradientCut,
     GradientFlow,
@@ -13,8 +14,16 @@ from gptdoctor.core.measurements.gradient_flow import (
 )
 from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
-from gptdoctor.defect import Defect, Proof
-from gptdoctor.source.lost_gradients import made_deeper
+from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.cut_values import Onward
+from gptdoctor.source.flow_cuts import Cuts
+from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_gradients import gradients_of
+from gptdoctor.source.flow_sources import learned
+from gptdoctor.source.flow_training import Training, is_off_limits
+from gptdoctor.source.lost_gradients import enumerated, made_deeper
+from gptdoctor.source.rewrapped import COPYING, TAKING, is_asked, rewrapped
+from gptdoctor.source.stopped_gradients import is_on_purpose, is_switched_off, is_trained
 
 CODE = "GD108"
 PROBE = "gradient-flow"
@@ -35,6 +44,51 @@ STATE = re.compile(
     r"teacher|ema)\b",
     re.I,
 )
+
+
+def see_rewrapped(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A tensor that is made of another one's numbers, beside other ways of its gradient.
+
+    A detach may be meant: of that a run tells what it costs.
+    """
+    method, owner = visit.function, visit.owner
+    if method is None or owner is None or not is_trained(method, owner):
+        return
+    function = functions_of(visit.project, visit.module)[method]
+    value = rewrapped(node, function)
+    if value is None or not isinstance(node, ast.Call):
+        return
+    gradients = gradients_of(visit.project)
+    training = Training(visit.project, gradients, visit.asked_models)
+    reached = learned(training.own_origins(gradients.of(value, function), function))
+    # Where nothing of it learns by another way, the cut is GD102's.
+    if not reached or _is_said(node, function) or Cuts(function, gradients).lost(value):
+        return
+    if not visit.project.is_network(owner) or is_off_limits(function, node):
+        return
+    if is_asked(visit.parents) or is_on_purpose(node, value, visit.parent, visit.module):
+        return
+    if is_switched_off(function, visit.parents) or not Onward(function, gradients).matters(node):
+        return
+    location = visit.module.location(node)
+    yield Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=visit.symbol,
+        message=(
+            f"`{ast.unparse(node)}` copies numbers and no graph: by this way no gradient comes "
+            f"back to {enumerated(tuple(reached))}."
+        ),
+        details={"reaches": tuple(reached)},
+        extent=(location.line, location.end_line),
+    )
+
+
+def _is_said(node: ast.Call, function: Function) -> bool:
+    """Whether the line speaks of states of earlier steps, or its comment of gradients."""
+    lines = function.module.lines[max(node.lineno - 3, 0) : node.end_lineno]
+    state = any(map(STATE.search, lines[-1:]))
+    return state or any(map(INTENT.search, lines))
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:
@@ -179,6 +233,7 @@ assert not found.changed, f"{{found.changed}} parameters learn from a part of th
 
 
 SICK = """\
+import torch
 import torch.nn.functional as F
 from torch import nn
 
@@ -192,7 +247,7 @@ class Residual(nn.Module):
 
     def forward(self, ids, targets):
         x = self.tokens(ids)
-        x = x + self.mix(x.detach()).relu()
+        x = x + self.mix(torch.tensor(x.tolist())).relu()
         logits = self.head(x)
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten())
 """
@@ -201,12 +256,14 @@ DEFECT = Defect(
     code=CODE,
     name="partly-detached",
     severity=Severity.MEDIUM,
-    summary="A detach, or a way through numbers or lists, stops a part of the gradient.",
+    summary="A detach, or a copy of a tensor's numbers, stops a part of the gradient.",
     explanation=(
         "A value on its way to the logits is detached, or made of a list or an array that a tensor "
         "became, and gradients reach what lies before it by other ways alone, such as a residual "
         "connection or a tied head; or a learnt scale is a tensor at one place, and a number of "
-        "Python's at another. Straight-through estimators, targets of "
+        "Python's at another. In text: `torch.tensor(x)`, or a list or an array of x that becomes "
+        "a tensor again, while x goes on in another way as well; a plain detach may be meant, and "
+        "only a run tells of it. Straight-through estimators, targets of "
         "a loss, statistics that scale, states of earlier segments, inputs of routers and of "
         "outputs beside the logits are not meant, nor is a line whose comment speaks of gradients."
     ),
@@ -221,7 +278,8 @@ DEFECT = Defect(
         "that says so settles it."
     ),
     sick=SICK,
-    healed=SICK.replace("self.mix(x.detach())", "self.mix(x)"),
+    healed=SICK.replace("torch.tensor(x.tolist())", "x").replace("import torch\n", ""),
+    suspects={calls(*sorted(COPYING | TAKING)): see_rewrapped},
     convicts={PROBE: read_flow},
     proof=Proof(
         measures=(

@@ -23,14 +23,17 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     constructor = constructor_at(node, visit.project, visit.owner, visit.parent)
     if constructor is None:
         return
-    plain = plain_tensors(constructor)
+    plain, told = plain_tensors(constructor), set[ast.AST]()
     for setting, kind in plain.found({"computed", "flat"}):
+        if setting.node in told:
+            continue  # self.cos, self.sin = tables(width)
         if kind == "flat" and not any(word in setting.name.lower() for word in MASK):
             continue
         if not constructor.of_network:
             return
         if not Meetings(constructor, setting.name).met_unmoved():
             continue
+        told.add(setting.node)
         location = visit.module.location(setting.node)
         yield Suspicion(
             rule=CODE,

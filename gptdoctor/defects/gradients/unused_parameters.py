@@ -21,6 +21,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Named, Proof, Visit
 from gptdoctor.source.constructors import Constructor, constructor_at, constructor_of
+from gptdoctor.source.forgotten_items import forgotten_items
 from gptdoctor.source.forgotten_layers import forgotten, is_plain, names_once
 from gptdoctor.source.idle_layers import idle_statements, layers_used_in
 
@@ -33,13 +34,16 @@ def see_constructor(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     owner = visit.owner
     if owner is None or not is_plain(owner, visit.project):
         return
-    names = names_once(visit.module.lines_of(owner.node))
-    if not names:
+    names, items = names_once(visit.module.lines_of(owner.node)), "ModuleDict(" in owner.text
+    if not names and not items:
         return
     constructor = constructor_at(node, visit.project, owner, visit.parent)
-    if constructor is not None:
-        told = "is made here and named nowhere again: no forward pass can use it"
-        yield from _suspicions(constructor, names, told, visit)
+    if constructor is None:
+        return
+    told = "is made here and named nowhere again: no forward pass can use it"
+    yield from _suspicions(constructor, names, told, visit)
+    for setting, key, name in forgotten_items(constructor) if items else ():
+        yield _suspicion(constructor, key, f"{setting.name}[{name!r}]", told, visit)
 
 
 def see_forward(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
@@ -62,15 +66,21 @@ def _suspicions(
     constructor: Constructor, names: set[str], told: str, visit: Visit
 ) -> Iterator[Suspicion]:
     for setting in forgotten(constructor, names):
-        location = visit.module.location(setting.node)
-        yield Suspicion(
-            rule=CODE,
-            location=location,
-            symbol=f"{constructor.info.symbol}.__init__",
-            message=f"`self.{setting.name}` {told}",
-            details={"attribute": setting.name},
-            extent=(location.line, location.end_line),
-        )
+        yield _suspicion(constructor, setting.node, setting.name, told, visit)
+
+
+def _suspicion(
+    constructor: Constructor, node: ast.AST, name: str, told: str, visit: Visit
+) -> Suspicion:
+    location = visit.module.location(node)
+    return Suspicion(
+        rule=CODE,
+        location=location,
+        symbol=f"{constructor.info.symbol}.__init__",
+        message=f"`self.{name}` {told}",
+        details={"attribute": name},
+        extent=(location.line, location.end_line),
+    )
 
 
 def read_flow(measurement: Measurement, record: ModelRecord) -> Iterator[Conviction]:

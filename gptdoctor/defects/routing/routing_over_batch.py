@@ -17,6 +17,7 @@ from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 from gptdoctor.source.routing_axes import dimension_told, softened_over_tokens
+from gptdoctor.source.summed_shares import shared_over_rows
 
 CODE = "GD207"
 PROBE = "routed-experts"
@@ -36,6 +37,20 @@ def see_softmax(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
             "expert is shared out over the tokens"
         )
         yield suspicion(CODE, node, function, told, (choice,))
+
+
+def see_sum(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """A sum over experts, of shares that add up to 1 over the tokens."""
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None or "xpert" not in visit.module.text:
+        return
+    for made, where in shared_over_rows(node, visit.project, function):
+        if where.module is visit.module:
+            told = (
+                f"`{text_of(made)}` adds up to 1 over the tokens, and `{text_of(node)}` sums over "
+                "the experts: each expert is shared out over the tokens"
+            )
+            yield suspicion(CODE, made, where, told)
 
 
 def layers_of_softmax(_: Project, module: SourceModule) -> frozenset[str]:
@@ -172,7 +187,11 @@ DEFECT = Defect(
         "weights, chosen = self.router(x).softmax(1).topk(self.k, dim=-1)",
         "weights, chosen = self.router(x).softmax(-1).topk(self.k, dim=-1)",
     ),
-    suspects={calls("softmax"): see_softmax, NamedIn(ast.Call, layers_of_softmax): see_softmax},
+    suspects={
+        calls("softmax"): see_softmax,
+        NamedIn(ast.Call, layers_of_softmax): see_softmax,
+        calls("einsum"): see_sum,
+    },
     convicts={PROBE: read_blocks},
     explains=("GD801", "GD802"),
     proof=Proof(

@@ -10,7 +10,9 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExperts
 from gptdoctor.defect import Defect, Proof, Visit, calls
+from gptdoctor.source.averaged_experts import shares_beside
 from gptdoctor.source.flow_functions import Function, functions_of
+from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.ignored_weights import (
     Ignored,
     ignored_of_arguments,
@@ -18,6 +20,7 @@ from gptdoctor.source.ignored_weights import (
     ignored_of_topk,
     takes_weights,
 )
+from gptdoctor.source.misplaced_masks import suspicion
 from gptdoctor.source.names import called_name
 from gptdoctor.source.routing_tests import ROUTER_MEASURES, router_learns
 
@@ -44,6 +47,20 @@ def see_topk(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     found = asked(node, visit.flow)
     if found is not None:
         yield _suspicion(found, visit.flow, visit)
+
+
+def see_mean(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
+    """An average of all experts, beside shares that a router has made for them."""
+    function = visit.flow
+    if not isinstance(node, ast.Call) or function is None:
+        return
+    shares = shares_beside(node, visit.project, function)
+    if shares:
+        told = (
+            f"`{text_of(node)}` counts all experts the same, and `{shares}`, which the router has "
+            "made for them, is multiplied with nothing"
+        )
+        yield suspicion(CODE, node, function, told)
 
 
 def _suspicion(found: Ignored, function: Function, visit: Visit) -> Suspicion:
@@ -149,9 +166,10 @@ DEFECT = Defect(
     explanation=(
         "The scores of the chosen experts are given a name, or handed with the choice to the "
         "function that runs the experts, and their results are added up or averaged without "
-        "them; to divide them by their sum is no use of them. One expert a token needs no weight "
-        "(GD204 tells whether its router learns) unless it is asked for by name, scores that "
-        "nobody takes beside the choice may be an average by design, and a straight-through "
+        "them; to divide them by their sum is no use of them. Or all experts are averaged beside "
+        "shares of a router that are handed out, or not even that. One expert a token needs no "
+        "weight (GD204 tells whether its router learns) unless it is asked for by name, scores "
+        "that nobody takes beside the choice may be an average by design, and a straight-through "
         "estimator applies them in the backward pass alone: none of these is meant."
     ),
     harm=(
@@ -168,7 +186,11 @@ DEFECT = Defect(
         "out[mask] += expert(x[mask])",
         "out[mask] += weights[..., slot][mask, None] * expert(x[mask])",
     ),
-    suspects={ast.FunctionDef: see_function, calls("topk", "max"): see_topk},
+    suspects={
+        ast.FunctionDef: see_function,
+        calls("topk", "max"): see_topk,
+        calls("mean", "sum"): see_mean,
+    },
     words=("expert", "Expert"),
     convicts={PROBE: read_blocks},
     explains=("GD102", "GD204"),

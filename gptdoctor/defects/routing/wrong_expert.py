@@ -12,6 +12,7 @@ from gptdoctor.core.measurements.routed_experts import RoutedBlock, RoutedExpert
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.flow_targets import text_of
 from gptdoctor.source.misplaced_masks import suspicion
+from gptdoctor.source.slots_as_experts import experts_by_slot
 from gptdoctor.source.wrong_experts import calls_of_others, unsorted_split
 
 CODE = "GD206"
@@ -23,6 +24,12 @@ def see_loop(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     function = visit.flow
     if not isinstance(node, ast.For) or function is None:
         return
+    for pick in experts_by_slot(node, function):
+        told = (
+            f"`{text_of(pick)}` takes the place among the chosen for the expert that stands there: "
+            "the first experts work for all tokens, and nothing reads what was chosen"
+        )
+        yield suspicion(CODE, pick, function, told, (node,))
     for call in calls_of_others(visit.project, node, function):
         told = (
             f"`{text_of(call.func)}` is given the rows that chose the expert of the loop's own "
@@ -207,10 +214,11 @@ DEFECT = Defect(
     explanation=(
         "A number that is off by one, a function made in a loop that sees the last number only, "
         "the same expert for all, a count of the experts that were chosen in the place of their "
-        "numbers, tokens that are split by how many chose each expert before they are sorted, or "
-        "a loop that leaves one out. An expert that works for all "
-        "tokens beside the chosen ones is shared, tokens may be dropped where an expert has no "
-        "room, and in a soft mixture every expert works for every token: these are right."
+        "numbers, a place among the chosen in the place of what stands there, tokens that are "
+        "split by how many chose each expert before they are sorted, or a loop that leaves one "
+        "out. An expert that works for all tokens beside the chosen ones is shared, tokens may be "
+        "dropped where an expert has no room, and in a soft mixture every expert works for every "
+        "token: these are right."
     ),
     harm=(
         "The router is told how well other experts did than those it chose: it learns nothing, and "

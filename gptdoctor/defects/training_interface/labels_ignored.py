@@ -21,9 +21,11 @@ from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.label_reads import losses_in, takes_labels, unread_labels
 from gptdoctor.source.loss_calls import LossCall, says_loss
 from gptdoctor.source.loss_tests import MEASURES, given, loss_of, pulls
+from gptdoctor.source.losses import is_loss_name
 from gptdoctor.source.names import called_name
 from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
+from gptdoctor.source.shared_heads import is_shared
 from gptdoctor.source.value_ways import operation, shaped_from, ways_of
 
 CODE = "GD602"
@@ -49,7 +51,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     if not losses or any(map(_tells_apart, losses)):
         return
     loss = losses[0]
-    if _is_called_as_others(function) and not any(map(_is_of_no_label, losses)):
+    if _is_demanded(function, names[0], losses, visit.project):
         return
     if _is_of_network(function, visit.project) or all(map(_is_of_given, losses)):
         yield Suspicion(
@@ -71,19 +73,22 @@ def _is_of_network(function: Function, project: Project) -> bool:
     return project.is_network(function.owner)
 
 
-def _is_called_as_others(function: Function) -> bool:
-    """Whether a class of losses takes labels because all losses of its kind are given some.
+def _is_demanded(function: Function, name: str, losses: list[LossCall], project: Project) -> bool:
+    """Whether a loss takes labels only because all losses that its caller may use do.
 
-    Its text has no other word for them, and what it rebuilds or contrasts is its own target.
+    Its targets are made of what else it is given: the text itself, of which noise was made.
     """
-    owner = function.owner
-    return owner is not None and owner.name.lower().endswith(("loss", "criterion"))
+    owner, arguments = function.owner, function.node.args
+    required = [one.arg for one in arguments.args[: len(arguments.args) - len(arguments.defaults)]]
+    if owner is None or not is_loss_name(owner.name) or name not in required:
+        return False
+    return not any(map(_is_of_guess, losses)) and is_shared(function, project)
 
 
-def _is_of_no_label(loss: LossCall) -> bool:
-    """Whether a loss is surely made of guesses, or of numbers of a form."""
-    ways = ways_of(loss.targets, loss.function, shaped_from)
-    return bool(ways) and all(_is_no_label(one.source, loss) for one in ways)
+def _is_of_guess(loss: LossCall) -> bool:
+    return any(
+        _is_no_label(one.source, loss) for one in ways_of(loss.targets, loss.function, shaped_from)
+    )
 
 
 def _tells_apart(loss: LossCall) -> bool:
@@ -198,9 +203,8 @@ DEFECT = Defect(
         "else, such as their own argmax. Labels that mark prompts or padding as no targets have no "
         "effect either. In text: a function that takes labels, looks at no value of them, and "
         "computes a loss. Not meant: a method that takes a whole batch and makes its labels of the "
-        "ids in it, a term that sharpens what another loss teaches, a loss that tells the rows "
-        "of a batch from one another, and a class of losses that takes labels because others of "
-        "its kind do, and rebuilds what it is given."
+        "ids in it, a term that sharpens what another loss teaches, a loss that tells the rows of "
+        "a batch from one another, and one that takes labels as all losses beside it do."
     ),
     harm=(
         "The model is trained on another task than the one that it is given, and the loss shows "
