@@ -14,7 +14,7 @@ from gptdoctor.source.called_places import may_make, places_called
 from gptdoctor.source.classes import ClassInfo, self_attribute
 from gptdoctor.source.flow_attributes import attributes_of
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role, root_name
+from gptdoctor.source.flow_targets import Role, root_name, without_subscripts
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.nodes import scope_inner_nodes
@@ -222,13 +222,6 @@ def _looped(
                 continue
             if owner in networks_at(project, node.func, function):
                 yield CallSite(function, node, False)
-
-
-def without_subscripts(value: ast.expr) -> ast.expr:
-    """`totals` of `totals["loss"][0]`."""
-    while isinstance(value, ast.Subscript):
-        value = value.value
-    return value
 
 
 def networks_at(project: Project, value: ast.expr, function: Function) -> frozenset[ClassInfo]:

@@ -15,12 +15,7 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.constructors import Use, own_text
 from gptdoctor.source.cut_values import Onward, several_cuts
 from gptdoctor.source.flow_attributes import Learns, attributes_of
-from gptdoctor.source.flow_functions import (
-    Function,
-    assigned_names,
-    functions_of,
-    loads_of,
-)
+from gptdoctor.source.flow_functions import Function, assigned_names, functions_of, loads_of
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_sources import learned

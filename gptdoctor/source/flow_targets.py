@@ -154,6 +154,13 @@ def target_beside(value: ast.AST, values: ast.Tuple, statement: ast.AST) -> ast.
     return None if starred else targets.elts[[id(one) for one in values.elts].index(id(value))]
 
 
+def without_subscripts(value: ast.expr) -> ast.expr:
+    """`totals` of `totals["loss"][0]`."""
+    while isinstance(value, ast.Subscript):
+        value = value.value
+    return value
+
+
 def root_name(node: ast.expr) -> str | None:
     """`out` where the node is `out`, `out[mask]` or `out.view(-1)[mask].data`."""
     while True:

@@ -12,6 +12,7 @@ from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.kept import kept
 from gptdoctor.source.known_networks import function_run
 from gptdoctor.source.matrix_products import is_product, sides
+from gptdoctor.source.names import called_name
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import Way, operation, shaped_from, ways_of
 
@@ -35,6 +36,7 @@ class Scores:
 
     kind: str  # "softmax", "log_softmax", ..., or RAW
     made: ast.expr
+    averaged: bool = False  # over several models or views: no logarithm of one softmax
 
 
 def scores_of(
@@ -80,7 +82,8 @@ class _Search:
             or self._returned(source, item, unpacked, function)
             or self._scaled(source, function)
         )
-        return Scores(kind=kind, made=source) if kind else None
+        averaged = any(called_name(one) == "mean" for one in way.steps)
+        return Scores(kind=kind, made=source, averaged=averaged) if kind else None
 
     def _returned(
         self, call: ast.expr, item: int | str | None, unpacked: bool, function: Function

@@ -67,6 +67,8 @@ UNSEEN = {
     "GD643 each": "return (F.kl_div(z, y, reduction='none') * x).sum(-1).mean()",
     "GD643 a switch": "return F.kl_div(z, y, reduction=sure)",
     "GD643 old words": "return F.kl_div(z, y, size_average=False)",
+    "GD644 of a mean of several": "p = torch.stack([z.softmax(-1), x.softmax(-1)])\n"
+    "        return torch.log(p.mean(0))",
     "GD644 kept away from zero": "return (z.softmax(-1) + 1e-9).log()",
     "GD644 clamped": "return z.softmax(-1).clamp(min=1e-9).log()",
     "GD644 in one": "return z.log_softmax(-1)",

@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from gptdoctor.core.findings import Severity, Suspicion
 from gptdoctor.defect import Defect, Visit
 from gptdoctor.source.classes import ClassInfo, self_assignments, self_attribute
-from gptdoctor.source.flow_calls import without_subscripts
 from gptdoctor.source.flow_functions import Function, functions_of, own_nodes
-from gptdoctor.source.flow_targets import Role
+from gptdoctor.source.flow_targets import Role, without_subscripts
 from gptdoctor.source.module import SourceModule
 from gptdoctor.source.project import Project
 

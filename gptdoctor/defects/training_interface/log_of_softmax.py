@@ -27,7 +27,7 @@ def _suspect(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     scores = scores_of(made[1], function, visit.project)
     if scores is None or scores.kind != "softmax" or _only_draws(function):
         return
-    if _is_shut_out(node, function):
+    if scores.averaged or _is_shut_out(node, function):
         return
     yield Suspicion(
         rule=CODE,
