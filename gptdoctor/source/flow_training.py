@@ -154,8 +154,8 @@ class Training:
         found: set[Source] = set()
         for site in sites:
             given = site.argument(function, source.name)
-            if given is not None and not self._is_handed_out(given, site):
-                brought = self.gradients.of(given, site.function)
+            brought = NOTHING if given is None else self.gradients.of(given, site.function)
+            if given is not None and brought and not self._is_handed_out(given, site):
                 origins = self._traced(brought, site.function, depth + 1, at_entry)
                 found |= farther(origins, source.steps)
         return frozenset(found)

@@ -89,8 +89,6 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
     if not training.may_reach(function) or not training.reaches(function):
         return
-    if is_meant(switch, training):
-        return
     escapes = Escapes(function, start(function.node), end(function.node), gradients)
     kept = [one.sources for one in escapes.attributes()]
     result = gradients.returned(function)
@@ -102,7 +100,7 @@ def _judge_decorated(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     lost = training.own_origins(joined, function)
     if not learned(lost):  # only then does it matter what training brings in
         lost = training.origins(joined, function)
-    if learned(lost) or arguments(lost):
+    if (learned(lost) or arguments(lost)) and not is_meant(switch, training):
         yield _suspicion(switch, lost, (), visit)
 
 
@@ -113,7 +111,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
     if is_off_limits(function, switch.node):
         return
     gradients, training = _analyses(visit.project, visit.module, visit.asked_models)
-    if not training.reaches(function) or is_meant(switch, training):
+    if not training.reaches(function):
         return
     escapes = Escapes(function, start(switch.node), switch.last, gradients)
     leaving = [one for one in escapes.found() if one.sources]
@@ -125,7 +123,7 @@ def _judge_block(switch: Switch, visit: Visit) -> Iterator[Suspicion]:
         and not set(learned(lost)) <= weighed(escape.name, escapes)
         and escape_goes_on(escape, function, training, gradients)
     }
-    if found:
+    if found and not is_meant(switch, training):
         names = tuple(sorted(filter(None, found)))
         yield _suspicion(switch, _joined(found.values()), names, visit)
 
