@@ -18,7 +18,7 @@ from gptdoctor.source.absent_values import (
     merged,
 )
 from gptdoctor.source.callees import callee_of
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import defaults_of, parameters
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.imports import is_none
 from gptdoctor.source.kept import kept
@@ -139,21 +139,10 @@ def optional_inputs(project: Project, function: Function) -> list[str]:
     positional = [*arguments.posonlyargs, *arguments.args]
     every = [*positional, *arguments.kwonlyargs]
     defaults: dict[str, ast.expr | None] = {one.arg: None for one in every}
-    defaults |= _defaults(arguments)
+    defaults |= defaults_of(arguments)
     bare = {name for name, default in defaults.items() if default is None} - {"self", "cls"}
     asked = set(_asked(project, function, bare)) if bare else set()
     return [name for name, value in defaults.items() if is_none(value) or name in bare & asked]
-
-
-def _defaults(arguments: ast.arguments) -> dict[str, ast.expr]:
-    """The default values by parameter."""
-    count = len(arguments.defaults)
-    positional = [*arguments.posonlyargs, *arguments.args][-count:] if count else []
-    found = {one.arg: value for one, value in zip(positional, arguments.defaults, strict=True)}
-    for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
-        if value is not None:
-            found[argument.arg] = value
-    return found
 
 
 def _asked(project: Project, function: Function, names: set[str]) -> Iterator[str]:
@@ -244,7 +233,7 @@ class _Run(Statements):
     ) -> dict[str, Value]:
         """The callee's parameters: as given, else by their defaults."""
         names = dict.fromkeys((one.arg for one in parameters(callee.node)), UNKNOWN)
-        for name, default in _defaults(callee.node.args).items():
+        for name, default in defaults_of(callee.node.args).items():
             names[name] = self.value(default, State())
         names.update(zip(callee.parameter_names, arguments, strict=False))
         for keyword in call.keywords:

@@ -154,6 +154,17 @@ def parameters(function: FunctionNode) -> list[ast.arg]:
     return [argument for argument in named if argument.arg not in ("self", "cls")]
 
 
+def defaults_of(arguments: ast.arguments) -> dict[str, ast.expr]:
+    """The default values by parameter."""
+    count = len(arguments.defaults)
+    positional = [*arguments.posonlyargs, *arguments.args][-count:] if count else []
+    found = {one.arg: value for one, value in zip(positional, arguments.defaults, strict=True)}
+    for argument, value in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True):
+        if value is not None:
+            found[argument.arg] = value
+    return found
+
+
 def parameter_names(function: FunctionNode) -> list[str]:
     """Their names."""
     return [argument.arg for argument in parameters(function)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 
+from gptdoctor.source.classes import defaults_of
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_operations import ACTIVATION_NAME, PLAIN_ANNOTATION, PLAIN_NAME, TENSOR
 from gptdoctor.source.flow_targets import text_of
@@ -12,16 +13,10 @@ from gptdoctor.source.flow_targets import text_of
 def is_plain(function: Function, name: str) -> bool:
     """Whether a parameter holds integers, masks or settings: by annotation, default or name."""
     every = function.node.args
-    named = [*every.posonlyargs, *every.args]
-    defaults = dict(zip(reversed(named), reversed(every.defaults), strict=False))
-    defaults |= {
-        one: default
-        for one, default in zip(every.kwonlyargs, every.kw_defaults, strict=True)
-        if default
-    }
-    for one in [*named, *every.kwonlyargs]:
+    for one in [*every.posonlyargs, *every.args, *every.kwonlyargs]:
         if one.arg == name:
-            plain = is_plain_annotation(one.annotation) or _is_number(defaults.get(one))
+            default = defaults_of(every).get(name)
+            plain = is_plain_annotation(one.annotation) or _is_number(default)
             return plain or PLAIN_NAME.search(name) is not None
     return PLAIN_NAME.search(name) is not None
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
-from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.classes import FunctionNode, defaults_of, parameters
 from gptdoctor.source.flow_calls import callers
 from gptdoctor.source.flow_experts import expert_loop
 from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
@@ -228,17 +228,9 @@ def _is_one(number: ast.expr | None, function: Function) -> bool:
         isinstance(value, ast.Constant) and value.value == 1
         for node in (function.node, made)
         if node is not None
-        for given, value in _defaults(node)
+        for given, value in defaults_of(node.args).items()
         if given == name
     )
-
-
-def _defaults(node: ast.FunctionDef | ast.AsyncFunctionDef) -> Iterator[tuple[str, ast.expr]]:
-    every = [*node.args.posonlyargs, *node.args.args]
-    last = every[len(every) - len(node.args.defaults) :]
-    yield from ((one.arg, value) for one, value in zip(last, node.args.defaults, strict=True))
-    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    yield from ((one.arg, value) for one, value in pairs if value is not None)
 
 
 def _weighted(merge: ast.stmt, function: Function) -> bool:

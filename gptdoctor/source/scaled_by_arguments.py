@@ -10,7 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 
-from gptdoctor.source.classes import FunctionNode, parameters
+from gptdoctor.source.classes import FunctionNode, defaults_of, parameters
 from gptdoctor.source.draws import mapped_from, scaling_of
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import names_in, start, text_of
@@ -69,7 +69,7 @@ def multiplied_by_arguments(function: Function) -> Iterator[Scaled]:
 def _temperatures(function: Function) -> Iterator[str]:
     """The parameters that are called temperatures and are plainly numbers."""
     called = [one for one in parameters(function.node) if is_temperature(one.arg)]
-    defaults = dict(_defaults(function.node)) if called else {}
+    defaults = defaults_of(function.node.args) if called else {}
     for one in called:
         told = text_of(one.annotation) if one.annotation else ""
         default = defaults.get(one.arg)
@@ -79,16 +79,6 @@ def _temperatures(function: Function) -> Iterator[str]:
             continue
         if plain or NUMBER.search(told) or _compared(one.arg, function):
             yield one.arg
-
-
-def _defaults(node: FunctionNode) -> Iterator[tuple[str, ast.expr | None]]:
-    """The parameters that have a default, and it."""
-    every = [*node.args.posonlyargs, *node.args.args]
-    last = node.args.defaults
-    named = every[len(every) - len(last) :]
-    yield from ((one.arg, value) for one, value in zip(named, last, strict=True))
-    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
-    yield from ((one.arg, value) for one, value in pairs)
 
 
 def _compared(name: str, function: Function) -> bool:

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import ClassInfo, self_attribute
+from gptdoctor.source.classes import ClassInfo, defaults_of, self_attribute
 from gptdoctor.source.flow_bindings import Binding
 from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_targets import Role
@@ -128,14 +128,8 @@ class TokenCounts:
         """A parameter that is None unless the caller gives it, which this one does not."""
         if binding.role is not Role.ARGUMENT or binding.name in self.given:
             return False
-        arguments = self.function.node.args
-        named = [*arguments.posonlyargs, *arguments.args]
-        tail = zip(named[::-1], arguments.defaults[::-1], strict=False)
-        only = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        return any(
-            one.arg == binding.name and value is not None and is_none(value)
-            for one, value in (*tail, *only)
-        )
+        default = defaults_of(self.function.node.args).get(binding.name)
+        return default is not None and is_none(default)
 
     def _all(
         self, name: ast.Name, known: Callable[[Binding], bool], followed: Callable[[ast.expr], bool]

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gptdoctor.source.classes import parameters
+from gptdoctor.source.classes import defaults_of, parameters
 from gptdoctor.source.draws import DRAWING, draw_at, mapped_from
 from gptdoctor.source.flow_functions import Function, own_nodes
 from gptdoctor.source.flow_targets import Role
@@ -100,7 +100,7 @@ def filling_at(node: ast.AST, function: Function) -> Filling | None:
     """What a node fills with 0 or with the lowest number, and where."""
     if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Subscript):
         target = node.targets[0]
-        return _made(node, target.slice, target.value, node.value)
+        return _made(node, target.slice, target.value, node.value, function)
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult):
         masks = (
             (node.left, node.right) if _is_mask(node.left, function) else (node.right, node.left)
@@ -112,16 +112,24 @@ def filling_at(node: ast.AST, function: Function) -> Filling | None:
         return None
     given = [one for one in node.args if one is not made[1]]
     if made[0] in ("masked_fill", "masked_fill_") and len(given) > 1:
-        return _made(node, given[0], made[1], given[1])
+        return _made(node, given[0], made[1], given[1], function)
     if made[0] == "where" and len(node.args) > 2 and node.args[0] is made[1]:
-        shut = _made(node, node.args[0], node.args[2], node.args[1])
-        return shut or _made(node, node.args[0], node.args[1], node.args[2], kept=True)
+        shut = _made(node, node.args[0], node.args[2], node.args[1], function)
+        return shut or _made(node, node.args[0], node.args[1], node.args[2], function, kept=True)
     return None
 
 
 def _made(
-    at: ast.AST, condition: ast.expr, filled: ast.expr, fill: ast.expr, *, kept: bool = False
+    at: ast.AST,
+    condition: ast.expr,
+    filled: ast.expr,
+    fill: ast.expr,
+    function: Function,
+    *,
+    kept: bool = False,
 ) -> Filling | None:
+    if isinstance(fill, ast.Name):  # `filter_value=-float("inf")`
+        fill = defaults_of(function.node.args).get(fill.id, fill)
     whole = fill
     if called_name(fill) in ("full_like", "tensor") and isinstance(fill, ast.Call) and fill.args:
         fill = fill.args[-1]
