@@ -55,6 +55,7 @@ def _reading(labeller: Labeller, specimen: Specimen, own: OwnLoss) -> LossReadin
         first.reading(own.name, hears=hears),
         call=own.call,
         training_step=is_training_step(own.name),
+        of_classes=bool(own.classes),
     )
     if not hears:
         return with_cut(reading, first)

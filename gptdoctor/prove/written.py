@@ -16,7 +16,6 @@ from gptdoctor.core.diagnosis import ModelDiagnosis, SpecimenFacts
 from gptdoctor.core.findings import Evidence, Finding, Status
 from gptdoctor.prove import harness
 from gptdoctor.prove.carried import carried
-from gptdoctor.source.loss_tests import LABELLED, OF_CLASSES
 
 WIDTH = 96
 # By this a file is known for one of ours, which may be written anew.
@@ -44,8 +43,6 @@ def health_tests(model: ModelDiagnosis, findings: Sequence[Finding]) -> list[Hea
         proof = defect_named(finding.rule).proof
         body = proof.test(evidence.values) if evidence is not None and proof is not None else ""
         body = _of_vectors(body) if _gives_vectors(model) else body
-        if model.specimen is not None and model.specimen.classes:
-            body = body.replace(LABELLED, OF_CLASSES)
         if evidence is not None and body and _can_run(model, body):
             error = str(evidence.values.get("error") or "")
             name = _name(finding, {one.name for one in found})

@@ -9,6 +9,7 @@ from gptdoctor.source.flow_functions import Function
 from gptdoctor.source.flow_switches import Switch
 from gptdoctor.source.flow_targets import start
 from gptdoctor.source.flow_training import Training
+from gptdoctor.source.suppressions import MARK
 
 # What a comment at the place says of layers that are not to learn.
 COMMENT = re.compile(
@@ -35,6 +36,7 @@ def is_meant(switch: Switch, training: Training) -> bool:
     decorated = switch.form == "decorator"
     # In a whole function, comments may speak of other things.
     near = lines[first : function.node.lineno if decorated else switch.last[0]]
+    near = [line.partition(MARK)[0] for line in near]  # why we are told to ignore it
     inside = "\n".join(lines[first : switch.last[0]])
     if any(map(COMMENT.search, near)) or READING.search(inside):
         return True

@@ -43,13 +43,10 @@ def paired(values: Mapping[str, Value]) -> str:
     return f"found = None if pulled is None else pairing(pulled.tokens, {tokens})\n"
 
 
-# The second of these where labels are classes, and other tokens would be refused for them.
-LABELLED = "model, ids, labels = build(), random_ids(), random_ids(seed=1)\n"
-OF_CLASSES = "model, ids = build(), random_ids()\nlabels = labels_of(ids)\n"
-
-
-def given(value: str) -> str:
+def given(value: str, *, classes: bool = False) -> str:
     """What the expression of a loss takes; its labels are unlike the ids."""
     if "labels" not in value:
         return "model, ids = build(), random_ids()\n"
-    return LABELLED
+    if classes:  # other tokens would be refused for them
+        return "model, ids = build(), random_ids()\nlabels = labels_of(ids)\n"
+    return "model, ids, labels = build(), random_ids(), random_ids(seed=1)\n"

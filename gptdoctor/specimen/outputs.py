@@ -55,7 +55,12 @@ def _members(raw: Any) -> Iterator[tuple[tuple[str, Any], Any]]:
 
 
 def logits_in(raw: Any, layout: Layout) -> tuple[Path, Tensor] | None:
-    """The way to the tensor that looks most like logits, and that tensor as it was returned."""
+    """The way to the tensor that looks most like logits, and that tensor as it was returned.
+
+    None where `is_shifted` says that they are of no use without the loss beside them.
+    """
+    if is_shifted(raw, layout):
+        return None
     found = [
         (_likeness(path, tensor, layout), -index, path, tensor)
         for index, (path, tensor) in enumerate(tensors_in(raw))
@@ -97,8 +102,7 @@ def _likeness(path: Path, tensor: Tensor, layout: Layout) -> int:
     if not tensor.is_floating_point() or tensor.dim() not in (2, 3):
         return 0
     named = any("logit" in str(step[1]).lower() for step in path)
-    arranged = arrange(tensor, layout)
-    if arranged is None or arranged.shape[1] not in (1, layout.length):
+    if arrange(tensor, layout) is None:
         return 0
     exact = tensor.dim() == 3 and tensor.shape[-1] in layout.vocabularies
     return 1 + 2 * exact + 4 * named
@@ -130,9 +134,21 @@ def is_shifted(raw: Any, layout: Layout) -> bool:
 
     Such a model cuts its labels off its input, `logits = self.run(ids[:, :-1])`.
     """
+    every = [tensor for _, tensor in tensors_in(raw)]
+    if layout.length < 3 or not any(tensor.dim() == 0 for tensor in every):
+        return False
     shorter = dataclasses.replace(layout, length=layout.length - 1)
-    number = any(tensor.dim() == 0 for _, tensor in tensors_in(raw))
-    return number and layout.length > 2 and logits_in(raw, shorter) is not None
+    return any(_is_whole(tensor, shorter) for tensor in every)
+
+
+def _is_whole(tensor: Tensor, layout: Layout) -> bool:
+    """Whether all numbers of a tensor are logits of every position."""
+    if not tensor.is_floating_point() or tensor.dim() not in (2, 3):
+        return False
+    found = arrange(tensor, layout)
+    return (
+        found is not None and found.numel() == tensor.numel() and (found.shape[1] == layout.length)
+    )
 
 
 def _unflatten(tensor: Tensor, layout: Layout) -> Tensor:

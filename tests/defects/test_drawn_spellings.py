@@ -378,18 +378,6 @@ HEALTHY = {
                 scores = self(x)
                 return Categorical(scores).sample()
         """,
-    "GD602 a loss that is called as others are": """
-        class RebuildingLoss(nn.Module):
-            def __init__(self, encoder, decoder):
-                super().__init__()
-                self.encoder, self.decoder = encoder, decoder
-
-            def forward(self, features, labels):
-                source, goal = tuple(features)
-                ids = goal["input_ids"]
-                logits = self.decoder(ids[:, :-1], self.encoder(source))
-                return F.cross_entropy(logits.flatten(0, 1), ids[:, 1:].reshape(-1))
-        """,
     "GD621 a sum that the caller goes backward on": """
         class Segments(nn.Module):
             def __init__(self, model):

@@ -72,6 +72,7 @@ class LossReading:
     call: str = ""
     padding_error: str = ""  # of torch's loss, which refuses the labels of a row that is padded
     training_step: bool = False  # a method whose name says that it is there to train with
+    of_classes: bool = False  # its labels are classes, and no tokens
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -124,6 +124,7 @@ def _conviction(
             "by_entry": reading.by_entry,
             "call": reading.call,
             "loss_nats": reading.loss,
+            "of_classes": reading.of_classes,
             "cut_by": reading.cut_by,
             "logits_live": reading.logits_live,
             "part": reading.hears and status is Status.CONFIRMED,
@@ -140,7 +141,7 @@ def _test(values: Mapping[str, Value]) -> str:
             'assert pulled is not None, "no logits hear of what is made of the labels"\n'
         )
     return value and (
-        f"{given(value)}"
+        f"{given(value, classes=values.get('of_classes') is True)}"
         f"found = {value}\n"
         "if found is not None and found.requires_grad:\n"
         "    found.backward()\n"

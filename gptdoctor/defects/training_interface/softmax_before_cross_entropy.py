@@ -90,6 +90,7 @@ def _conviction(
             "by_entry": reading.by_entry,
             "call": reading.call,
             "loss_nats": reading.loss,
+            "of_classes": reading.of_classes,
             "probabilities": reading.probabilities,
             "line": None if reading.cross_entropy is None else reading.cross_entropy.line,
         },
@@ -112,7 +113,7 @@ def _test(values: Mapping[str, Value]) -> str:
         "\n"
         "    return mock.patch.object(torch.nn.functional, name, call)\n"
         "\n"
-        f"{given(value)}"
+        f"{given(value, classes=values.get('of_classes') is True)}"
         'with watched("cross_entropy"), watched("nll_loss"):\n'
         f"    {value}\n"
         'assert not any(seen), "the loss is given probabilities"\n'
