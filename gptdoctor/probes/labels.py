@@ -91,6 +91,9 @@ def _with_padding(
 ) -> LossReading:
     """The reading with the positions that are trained on what the model declares as padding."""
     padding = declared_padding(specimen.model, specimen.construction.vocabulary)
+    recipe = specimen.recipe
+    if recipe is not None and any(form.fill == "lengths" for form in recipe.forms.values()):
+        return reading  # what is padding they say, and not the tokens
     if padding is None or masks_labels(specimen.model) or run.ignores_another(padding.token):
         return reading
     length, offset = run.text.shape[1], reading.offset or 0

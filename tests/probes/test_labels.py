@@ -390,7 +390,19 @@ class Model(nn.Module):
         z = self.out(self.mix(self.e(fed), state)[0])
         return F.cross_entropy(z.mT, labels), z
 """
+LENGTHS = (
+    HEAD.replace("{more}", "").replace(
+        "nn.Embedding(vocab_size, n_embd)", "nn.Embedding(vocab_size, n_embd, padding_idx=pad_id)"
+    )
+    + """\
+    def forward(self, idx, lengths):
+        z, target = self.logits(idx)[:, :-1], idx[:, 1:]
+        inside = torch.arange(1, idx.size(1))[None] < lengths[:, None]
+        return z, F.cross_entropy(z[inside], target[inside])
+"""
+)
 HEALTHY = {
+    "padding-that-lengths-tell": LENGTHS,
     "shifted-inside": text(HF, f"loss = {SHIFTED}, ignore_index=-100)"),
     "shifted-outside": text(GPT, f"loss = {GIVEN}, ignore_index=-1)"),
     "targets-shifted-inside": text(
