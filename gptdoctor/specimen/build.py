@@ -16,6 +16,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.call_expression import parse_call
 from gptdoctor.specimen.called import Called, called
 from gptdoctor.specimen.demonstrated import calls_of, consulted
+from gptdoctor.specimen.exchanged_rows import exchanged_rows
 from gptdoctor.specimen.failing_sizes import Make, failures_of
 from gptdoctor.specimen.full_sizes import full_sizes
 from gptdoctor.specimen.given_call import GivenCall
@@ -25,7 +26,6 @@ from gptdoctor.specimen.objective import (
     EXCHANGED,
     OWN,
     SHIFTED,
-    exchanged_rows,
     label_parameters,
     without_own_loss,
 )

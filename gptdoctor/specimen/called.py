@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from gptdoctor.core.measurements.crash import Crash
 from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.calling import find_call
+from gptdoctor.specimen.class_labels import wants_other_labels
 from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, is_rigid
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, refuses
@@ -127,9 +128,18 @@ def _uncalled(instance: Instance, trial: Trial, request: ExamineRequest) -> Call
     if lack:
         return replace(failed, lack=lack)
     blameless = crash.path is None or refuses(crash, trial.error) or _guessed(trial.recipe)
-    blameless = blameless or instance.guessed
+    blameless = blameless or instance.guessed or _labelled_wrong(trial)
     blameless = blameless or _left_out(trial.error) or _unprepared(trial.error)
     return replace(failed, crash=None if blameless else crash)
+
+
+def _labelled_wrong(trial: Trial) -> bool:
+    """Whether labels that must be given were refused, of which nothing told the form."""
+    recipe, error = trial.recipe, trial.error
+    if isinstance(recipe, GivenCall) or error is None:
+        return False
+    required = any(slot.kind == "labels" and slot.required for slot in recipe.slots)
+    return required and wants_other_labels(error, recipe.vocabularies)
 
 
 def _left_out(error: BaseException) -> bool:

@@ -20,6 +20,7 @@ from gptdoctor.specimen.call_order import in_order, what_moves
 from gptdoctor.specimen.choices import required_forms
 from gptdoctor.specimen.fixed_length import with_fixed_length
 from gptdoctor.specimen.forms import Form
+from gptdoctor.specimen.given_shares import lacks_labels, with_shares
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.meeting import Meeting
 from gptdoctor.specimen.modalities import all_modalities, with_modalities
@@ -82,7 +83,7 @@ def _best(
         return with_modalities(model, trial, seed)
     richer = all_modalities(model, trial, seed) or _flat(model, trial, seed)
     if richer is None and not trial.runs:
-        richer = with_fixed_length(model, trial, seed)
+        richer = with_fixed_length(model, trial, seed) or with_shares(model, first, seed)
     if richer is None and not trial.runs:
         others = chain([_asking_for_loss(first)], map(recipes, _with_a_mask(slots, trial.error)))
         tried = (_over_shapes(model, one, seed, deadline) for one in others if one)
@@ -162,7 +163,8 @@ def _over_shapes(model: nn.Module, recipes: list[Recipe], seed: int, deadline: f
             return in_order(model, full, seed)
         trials += here
     working = next((trial for trial in trials if trial.works), None)
-    return working or next((trial for trial in trials if trial.runs), trials[0])
+    working = working or next((trial for trial in trials if trial.runs), None)
+    return working or next((one for one in trials if not lacks_labels(one.recipe)), trials[0])
 
 
 def _flat(model: nn.Module, trial: Trial, seed: int) -> Trial | None:

@@ -54,6 +54,10 @@ _FILLS: Mapping[str, tuple[Callable[[tuple[int, ...]], Tensor], str]] = {
         lambda s: torch.arange(math.prod(s)).view(s) % 2,
         "torch.randint(2, ({}))",
     ),
+    "shares": (
+        lambda s: (torch.arange(math.prod(s)).view(s) % 2).float(),
+        "torch.randint(2, ({})).float()",
+    ),
     "added": (lambda s: torch.full(s, -torch.inf).triu(1), "torch.full(({}), -torch.inf).triu(1)"),
 }
 

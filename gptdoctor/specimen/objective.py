@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gptdoctor.specimen.class_labels import CLASS_LABELS, ClassLabels
+from gptdoctor.specimen.class_labels import CLASS_LABELS, ClassLabels, shares_of
 from gptdoctor.specimen.duplicate import duplicate_to_train
+from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.kept_losses import kept_loss
 from gptdoctor.specimen.label_conventions import convention_of
@@ -58,36 +59,6 @@ def without_own_loss(recipe: Recipe) -> Loss:
     return loss
 
 
-def exchanged_rows(start: nn.Module, recipe: Recipe) -> Loss:
-    """How far the vectors of each row are from what the next row's were at the `start`.
-
-    A backbone or a classifier has no task of its own here.  This is one that suits whatever it
-    gives, since it gave it itself; the mean square is relative to that of the aim.  Where all rows
-    are equal, a fixed one stands in for it.
-    """
-
-    def loss(model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-        with torch.no_grad():
-            aim = _features(recipe, duplicate_to_train(start), inputs)
-        start_at, aim = aim, aim.roll(1, dims=0 if aim.shape[0] > 1 else aim.dim() - 1)
-        if torch.equal(aim, start_at):  # a last layer of zeros gives the same for all
-            aim = torch.arange(aim.numel()).cos().view_as(aim).to(aim)
-        features = _features(recipe, model, inputs)
-        return (features - aim).square().mean() / aim.square().mean().clamp_min(_TINY)
-
-    return loss
-
-
-_TINY = 1e-12  # of an aim that is nothing but zeros
-
-
-def _features(recipe: Recipe, model: nn.Module, inputs: Mapping[str, Any]) -> Tensor:
-    features = recipe.call(model, inputs).features
-    if features is None:
-        raise ValueError(f"{recipe.entry} returned no vectors for each row")
-    return features
-
-
 def label_parameters(recipe: Recipe) -> tuple[str, ...]:
     """The parameters of the entry that take labels."""
     return tuple(slot.name for slot in recipe.slots if slot.kind == "labels")
@@ -127,12 +98,26 @@ def _heard_of_classes(
 ) -> dict[str, OwnLoss]:
     """The losses that come of labels which are classes, the first form of each that is taken."""
     found: dict[str, OwnLoss] = {}
-    for labels in () if recipe.time_first else CLASS_LABELS:
+    for labels in () if recipe.time_first else _class_labels(model, recipe, inputs):
         for own in _offers_of_classes(model, recipe, root, labels):
             value = None if own.name in found else _value(model, own.run, inputs)
             if value is not None and value.requires_grad:
                 found[own.name] = own
     return found
+
+
+def _class_labels(
+    model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]
+) -> Iterator[ClassLabels]:
+    """The forms of labels that are tried: those of all models, then one by its own scores."""
+    yield from CLASS_LABELS
+    try:
+        with torch.no_grad():
+            features = recipe.call(duplicate_to_train(model), inputs).features
+    except FAILURES:
+        return
+    shares = None if features is None else shares_of(features, text_of(recipe, inputs))
+    yield from () if shares is None else [shares]
 
 
 def _offers_of_classes(
@@ -141,12 +126,12 @@ def _offers_of_classes(
     """The entry and the methods that might give a loss for labels of one such form."""
     for name in label_parameters(recipe):
         run = _entry_given(recipe, name, lambda inputs: labels.of(text_of(recipe, inputs)))
-        yield OwnLoss(name=name, run=run, labels=name, classes=labels.code)
+        yield OwnLoss(name=name, run=run, labels=name, classes=labels)
     for name, method in loss_methods(model, root):
         for call in method_calls(name, method, recipe, labels) if name != recipe.entry else ():
             if call.labelled:
                 run = partial(call.run, recipe)
-                yield OwnLoss(name=name, run=run, promised=promises_loss(name), classes=labels.code)
+                yield OwnLoss(name=name, run=run, promised=promises_loss(name), classes=labels)
 
 
 def _silent_functions(

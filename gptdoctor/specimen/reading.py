@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from gptdoctor.specimen.called import Called
-from gptdoctor.specimen.class_labels import CLASS_LABELS
 from gptdoctor.specimen.duplicate import duplicate_to_train
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.inputs import Recipe
@@ -46,17 +45,17 @@ def readings(best: Called) -> dict[str, Any]:
     except FAILURES:
         return found
     loss = {"loss": loss_code(raw, layout), "loss_labels": labels}
-    told = {"classes": own.classes} if own.classes else {"labels_are_next": names_next(labels)}
-    return found | loss | told
+    if own.classes is not None:
+        return found | loss | {"classes": own.classes.code}
+    return found | loss | {"labels_are_next": names_next(labels)}
 
 
 def labelled(own: OwnLoss, recipe: Recipe, inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs of the entry with the labels that its loss wants."""
     text = text_of(recipe, inputs)
-    if own.classes:
-        made = next(one for one in CLASS_LABELS if one.code == own.classes).of(text)
-    else:
-        made = labels_for(own.labels, text).view_as(inputs[recipe.ids])
+    if own.classes is not None:
+        return {**inputs, own.labels: own.classes.of(text)}
+    made = labels_for(own.labels, text).view_as(inputs[recipe.ids])
     return {**inputs, own.labels: made}
 
 

@@ -17,6 +17,7 @@ from gptdoctor.core.specimens import ModelTarget
 from gptdoctor.specimen.duplicate import duplicate_to_train
 
 if TYPE_CHECKING:  # they are made of what is here
+    from gptdoctor.specimen.class_labels import ClassLabels
     from gptdoctor.specimen.full_sizes import FullSize
     from gptdoctor.specimen.inputs import Recipe
     from gptdoctor.specimen.label_conventions import Convention
@@ -53,8 +54,7 @@ class OwnLoss:
     promised: bool = False  # by the name of a method that is given labels, or a batch of them
     # The call for `ids` and `labels`, as a test writes it; "": it has no short form.
     call: str = ""
-    # Code that makes its labels of `ids` where they are classes; "": they are tokens.
-    classes: str = ""
+    classes: ClassLabels | None = None  # what its labels are; None: tokens
     # What the labels of each name stand for, as far as anything tells.
     conventions: Mapping[str, Convention] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from gptdoctor.probes.gradient_flow import PROBE as GRADIENT_FLOW
 from gptdoctor.probes.labels import PROBE as LABELS
 from gptdoctor.probes.learning import PROBE as LEARNING
 from gptdoctor.specimen.objective import OWN
-from tests.specimen.making import specimen
+from tests.specimen.making import build, specimen
 
 HEAD = """
 class Model(nn.Module):
@@ -52,6 +52,23 @@ PAIRED = """
             return scores
         return F.softplus(scores[:, 1] - scores[:, 0] * (2.0 * labels - 1)).mean()
 """
+REQUIRED_SHARES = """
+    def forward(self, ids, labels):
+        score = self.one(self.mix(self.e(ids))[0][:, -1]).squeeze(-1)
+        return F.binary_cross_entropy_with_logits(score, labels), score
+"""
+SEVERAL = """
+    def forward(self, ids, labels=None):
+        scores = self.out(self.mix(self.e(ids))[0][:, -1])
+        if labels is None:
+            return scores
+        return F.binary_cross_entropy_with_logits(scores, labels)
+"""
+REQUIRED_SEVERAL = """
+    def forward(self, ids, labels):
+        scores = self.out(self.mix(self.e(ids))[0])
+        return F.binary_cross_entropy_with_logits(scores, labels), scores
+"""
 STEP = """
     def forward(self, ids):
         return self.out(self.mix(self.e(ids))[0][:, -1])
@@ -64,8 +81,14 @@ STEP = """
 
 @pytest.mark.parametrize(
     "text",
-    [FOR_EACH_TOKEN, FOR_EACH_ROW, SHARES, REQUIRED, PAIRED, STEP],
-    ids=["tokens", "rows", "shares", "required", "paired", "step"],
+    [
+        *(FOR_EACH_TOKEN, FOR_EACH_ROW, SHARES, REQUIRED, PAIRED, STEP, SEVERAL),
+        *(REQUIRED_SHARES, REQUIRED_SEVERAL),
+    ],
+    ids=[
+        *("tokens", "rows", "shares", "required", "paired", "step", "several"),
+        *("required-shares", "required-several"),
+    ],
 )
 def test_a_loss_of_classes_is_trained_with(tmp_path: Path, text: str) -> None:
     """It is the objective, every parameter in it hears of it, and it falls."""
@@ -115,3 +138,28 @@ def test_tokens_come_first(tmp_path: Path) -> None:
     )
     assert not made.construction.classes
     assert not any(own.classes for own in made.own_losses)
+
+
+def test_labels_that_no_form_of_ours_fits_are_no_fault_of_the_code(tmp_path: Path) -> None:
+    """A number between two others for each pair of tokens, say."""
+    text = """
+    def forward(self, ids, labels):
+        scores = self.out(self.mix(self.e(ids))[0])
+        pairs = torch.einsum("btd,bsd->bts", scores, scores)
+        return F.binary_cross_entropy_with_logits(pairs.flatten()[1:], labels)
+"""
+    construction, _ = build(tmp_path, HEAD + text)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
+
+
+def test_tokens_that_a_loss_of_tokens_refuses_are_its_fault(tmp_path: Path) -> None:
+    """Scores [B, T, V] have their classes in the wrong place."""
+    text = """
+    def forward(self, ids, labels):
+        return F.cross_entropy(self.out(self.mix(self.e(ids))[0]), labels)
+"""
+    head = HEAD.replace("nn.Linear(dim, tags)", "nn.Linear(dim, vocab_size)")
+    construction, _ = build(tmp_path, head + text)
+    assert construction.outcome == "crashed"
+    assert construction.crash is not None
+    assert "Expected target size" in construction.crash.message
