@@ -114,9 +114,9 @@ def _class_labels(
     try:
         with torch.no_grad():
             features = recipe.call(duplicate_to_train(model), inputs).features
-    except FAILURES:
+        shares = None if features is None else shares_of(features, text_of(recipe, inputs))
+    except FAILURES:  # what it takes may be vectors, and no text
         return
-    shares = None if features is None else shares_of(features, text_of(recipe, inputs))
     yield from () if shares is None else [shares]
 
 
