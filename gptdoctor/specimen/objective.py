@@ -109,15 +109,16 @@ def _heard_of_classes(
 def _class_labels(
     model: nn.Module, recipe: Recipe, inputs: Mapping[str, Any]
 ) -> Iterator[ClassLabels]:
-    """The forms of labels that are tried: those of all models, then one by its own scores."""
-    yield from CLASS_LABELS
+    """The forms of labels that are tried, where there are no logits: whose labels are tokens."""
     try:
         with torch.no_grad():
             features = recipe.call(duplicate_to_train(model), inputs).features
         shares = None if features is None else shares_of(features, text_of(recipe, inputs))
     except FAILURES:  # what it takes may be vectors, and no text
         return
-    yield from () if shares is None else [shares]
+    if features is not None:
+        yield from CLASS_LABELS
+        yield from () if shares is None else [shares]
 
 
 def _offers_of_classes(

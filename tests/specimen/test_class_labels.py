@@ -163,3 +163,14 @@ def test_tokens_that_a_loss_of_tokens_refuses_are_its_fault(tmp_path: Path) -> N
     assert construction.outcome == "crashed"
     assert construction.crash is not None
     assert "Expected target size" in construction.crash.message
+
+
+def test_logits_of_the_last_position_are_of_tokens(tmp_path: Path) -> None:
+    """Two classes for each row fit them by chance."""
+    text = """
+    def forward(self, ids, labels=None):
+        scores = self.out(self.mix(self.e(ids))[0])[:, -1]
+        return scores if labels is None else F.cross_entropy(scores, labels)
+"""
+    head = HEAD.replace("nn.Linear(dim, tags)", "nn.Linear(dim, vocab_size)")
+    assert not specimen(tmp_path, head + text).own_losses
