@@ -181,7 +181,15 @@ def measure(specimen: Specimen) -> Learning:
         raise Abstention("its loss does not fall on labels that were guessed, and may want others")
     if stuck and specimen.objective == EXCHANGED and not has_sure_inputs(specimen):
         raise Abstention("its outputs do not learn, of inputs that nothing says to be token ids")
-    return replace(found, bottleneck=_bottleneck(specimen, batch, length)) if stuck else found
+    if not stuck:
+        return found
+    found = replace(found, bottleneck=_bottleneck(specimen, batch, length))
+    stopped = found.bottleneck is not None and found.bottleneck.path  # by a line of the user's
+    if specimen.objective == EXCHANGED and not stopped:
+        raise Abstention(
+            "its outputs do not learn a task of ours, and nothing stops their gradient"
+        )
+    return found
 
 
 def _bottleneck(specimen: Specimen, batch: int, length: int) -> Bottleneck | None:

@@ -26,9 +26,11 @@ def with_activations(model: nn.Module, trial: Trial, seed: int) -> Trial | None:
         replace(slot, kind="features") if slot.name == recipe.ids else slot for slot in recipe.slots
     )
     for width in dict.fromkeys(_widths(model, trial, seed)):
-        form = Form(shape=("B", "T", width))
-        forms = {**recipe.forms, recipe.ids: form}
-        for batch, length in SHAPES[:2]:
+        # Where B equals T, vectors for each token fit by chance what wants one for each row.
+        rows: tuple[str | int, ...] = ("B", width)
+        tokens: tuple[str | int, ...] = ("B", "T", width)
+        for shape, (batch, length) in ((tokens, SHAPES[0]), (rows, SHAPES[0]), (tokens, SHAPES[1])):
+            forms = {**recipe.forms, recipe.ids: Form(shape=shape)}
             given = replace(recipe, slots=slots, forms=forms)
             found = attempt(model, given, batch, length, seed)
             if found.runs:

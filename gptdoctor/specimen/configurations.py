@@ -20,7 +20,7 @@ from gptdoctor.specimen.hints import (
 )
 from gptdoctor.specimen.holders import CONFIG_CLASS, config_class, from_dictionary, value_for
 from gptdoctor.specimen.lessons import Lessons
-from gptdoctor.specimen.misjudged import OF_TENSORS, word_vectors
+from gptdoctor.specimen.misjudged import OF_TENSORS, is_tensor
 from gptdoctor.specimen.module_sizes import Change, changes
 from gptdoctor.specimen.presets import smallest_preset
 from gptdoctor.specimen.reads import (
@@ -145,8 +145,7 @@ class Maker:
         """A value for one parameter, or None where the default serves."""
         default = MISSING if has_factory(parameter.default) else parameter.default
         hint = hint_of(parameter.annotation, made)
-        if (made, name) in self.lessons.needed:
-            default = MISSING
+        default = MISSING if (made, name) in self.lessons.needed else default
         special = self._learned(made, name, depth) or self._part(made, name, hint, default, depth)
         if special is not None:
             return special
@@ -166,6 +165,8 @@ class Maker:
             holder = self._holder(name, made, required=default is MISSING)
             if holder is not None:
                 return holder
+        if default is MISSING and is_tensor(hint):
+            return self.lessons.vectors()
         if default is MISSING and not is_plain(hint):
             raise NoIdeaError(f"{name}: {hint.__name__}")
         preset = smallest_preset(default, made) if isinstance(default, str) else None
@@ -287,8 +288,7 @@ class Maker:
             return self.instance(nn.Embedding, 1)
         reads = reads_of(name, self._classes())
         if required and reads.keys and reads.keys.keys() <= OF_TENSORS:
-            self.lessons.guessed = True
-            return word_vectors()
+            return self.lessons.vectors()
         # What holds all sizes has several; one key of what may be left out is a layer's weight.
         if name not in CONFIG_NAMES and len(reads.keys) < (1 if required else 2):
             return None

@@ -19,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from gptdoctor.specimen.demands import Demand, demands_of, holds, numbers
-from gptdoctor.specimen.misjudged import misjudged, other_kind
+from gptdoctor.specimen.misjudged import may_be_of_guess, misjudged, other_kind, word_vectors
 from gptdoctor.specimen.values import Written, literal
 
 _Made = Callable[..., Any]
@@ -99,11 +99,15 @@ class Lessons:
         self.values[place] = other
         return True
 
+    def vectors(self) -> Written:
+        """Word vectors, for what takes some tensor."""
+        self.guessed = True
+        return word_vectors()
+
     def lacks(self, error: BaseException) -> bool:
         """Whether a part whose class we chose may lack what the code wants of it."""
-        return self.guessed or (
-            isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
-        )
+        of_class = isinstance(error, AttributeError) and type(error.obj) in self.classes.values()
+        return self.guessed or of_class or may_be_of_guess(error, self.given)
 
     def extra_for(self, made: _Made) -> list[str]:
         """What the `**kwargs` of `made` must hold."""

@@ -11,7 +11,7 @@ import inspect
 import linecache
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import Any
 
 import torch
@@ -99,6 +99,17 @@ def other_kind(error: BaseException, value: Any) -> Written | None:
         return word_vectors() if error.name in OF_TENSORS else None
     several = [number] * (_USUAL if count is None else int(count[1]))
     return Written(several, repr(several))
+
+
+def may_be_of_guess(error: BaseException, given: Given) -> bool:
+    """Whether an error may come of what a configuration of ours holds: numbers, mostly."""
+    held = (value for values in given.values() for value in values.values())
+    return _tells_of_kind(error) and any(isinstance(one, SimpleNamespace | dict) for one in held)
+
+
+def is_tensor(hint: Any) -> bool:
+    """Whether a parameter's type is a tensor, and nothing else."""
+    return hint is torch.Tensor
 
 
 def word_vectors() -> Written:

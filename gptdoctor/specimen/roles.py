@@ -35,7 +35,7 @@ _KINDS = (
     (
         "ids",
         r"x|idx|.*(?:ids?|idx|tokens?|text|words?|prompt|chunk|seqs?|sequence)|seq_(?:in|out)|inputs?|in_idx|inp"
-        r"|src|tgt|trg|source|dec(?:oder)?_inputs?|enc(?:oder)?_inputs?|batch_x|chars?",
+        r"|(?:src|tgt|trg)(?:_(?:in|inp|inputs?|seq|words?|text))?|source|dec(?:oder)?_inputs?|enc(?:oder)?_inputs?|batch_x|chars?",
     ),
 )
 _TABLE = tuple((kind, re.compile(pattern)) for kind, pattern in _KINDS)

@@ -10,6 +10,7 @@ import torch
 
 from gptdoctor.core.measurements.learning import Learning
 from gptdoctor.probes.learning import PROBE, Adam, descend
+from gptdoctor.probes.probe import Abstention
 from tests.specimen.making import line_of, specimen
 
 HEAD = """
@@ -160,3 +161,21 @@ def test_slow_models_get_fifty_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     model = torch.nn.ParameterList([weight])
     run, _ = descend(model, lambda: weight.square(), learning_rate=0.5)
     assert run.steps == 50
+
+
+def test_outputs_that_do_not_learn_a_task_of_ours_say_nothing(tmp_path: Path) -> None:
+    """A mask of -1e9 outweighs all that rows could exchange."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, dim):
+        super().__init__()
+        self.a, self.b = nn.Linear(dim, dim), nn.Linear(dim, dim)
+
+    def forward(self, inputs_embeds):
+        x = self.a(inputs_embeds)
+        scores = x @ self.b(x).mT
+        seen = torch.ones(x.shape[1], x.shape[1]).tril() > 0
+        return scores.masked_fill(~seen, -1e9).log_softmax(-1)
+"""
+    with pytest.raises(Abstention, match="a task of ours"):
+        PROBE.measure(specimen(tmp_path, text))

@@ -126,3 +126,20 @@ def test_an_output_without_a_row_for_each_of_the_batch_is_none(tmp_path: Path) -
     text = ENCODER.replace('{"last_hidden_state": self.mix(self.e(input_ids))[0]}', "self.e.weight")
     construction, _ = build(tmp_path, text)
     assert construction.outcome == "not-built"
+
+
+def test_vectors_for_each_row_are_given_where_those_for_tokens_do_not_fit(tmp_path: Path) -> None:
+    """Where B equals T they would by chance."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, data_dim: int, hidden: int):
+        super().__init__()
+        self.inward, self.out = nn.Linear(data_dim, hidden), nn.Linear(hidden, data_dim)
+        self.steps = nn.Embedding(100, hidden)
+
+    def forward(self, x0):
+        t = torch.arange(x0.size(0))
+        return F.mse_loss(self.out(torch.relu(self.inward(x0) + self.steps(t))), x0)
+"""
+    construction = specimen(tmp_path, text).construction
+    assert "x0=torch.randn(3, 64)" in construction.call

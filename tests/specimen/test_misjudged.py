@@ -78,3 +78,35 @@ def test_a_number_by_its_annotation_is_held_against_the_code(tmp_path: Path) -> 
     )
     construction, _ = build(tmp_path, text + TAIL)
     assert construction.outcome == "crashed"
+
+
+@pytest.mark.parametrize("line", ["for size in args.sizes: pass", "width = args.model.width"])
+def test_what_a_configuration_of_ours_lacks_is_no_fault_of_the_code(
+    tmp_path: Path, line: str
+) -> None:
+    """Nobody knows which of its keys are lists, or configurations themselves."""
+    text = f"""
+class Model(nn.Module):
+    def __init__(self, args):
+        super().__init__()
+        {line}
+        self.e = nn.Embedding(args.vocab_size, args.dim)
+"""
+    construction, _ = build(tmp_path, text)
+    assert (construction.outcome, construction.crash) == ("not-built", None)
+
+
+def test_a_tensor_by_its_annotation_is_given_as_one(tmp_path: Path) -> None:
+    """Also where its name says that it is left out: pretrained_weights."""
+    text = """
+class Model(nn.Module):
+    def __init__(self, pretrained: torch.Tensor, dim: int):
+        super().__init__()
+        self.e = nn.Embedding.from_pretrained(pretrained, freeze=False)
+        self.out = nn.Linear(pretrained.size(1), pretrained.size(0))
+
+    def forward(self, ids):
+        return self.out(self.e(ids))
+"""
+    construction, _ = build(tmp_path, text)
+    assert construction.outcome == "built"

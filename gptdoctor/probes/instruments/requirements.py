@@ -38,9 +38,18 @@ def ids_of(specimen: Specimen) -> str:
 
 
 def has_sure_inputs(specimen: Specimen) -> bool:
-    """Whether a crash is the code's: not where it was given token ids for want of a better idea."""
-    recipe = specimen.recipe
-    return recipe is None or recipe.ids_sure or recipe.forms[recipe.ids].shape != ("B", "T")
+    """Whether a crash is the code's: not where it was given token ids for want of a better idea.
+
+    Nor where a mask that must be given fits only while B equals T: its form may be another one.
+    """
+    recipe, construction = specimen.recipe, specimen.construction
+    if recipe is None:
+        return True
+    masks = (one for one in recipe.slots if one.kind == "mask" and one.required)
+    masked = any(recipe.forms[one.name].shape is not None for one in masks)
+    if masked and construction.batch == construction.length:
+        return False
+    return recipe.ids_sure or recipe.forms[recipe.ids].shape != ("B", "T")
 
 
 def require_any_size(specimen: Specimen) -> None:
