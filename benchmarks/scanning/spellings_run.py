@@ -3,8 +3,9 @@
     python -m benchmarks.scanning.spellings_run
     python -m benchmarks.scanning.spellings_run -o benchmarks/scanning/spellings_run.md
 
-What `spellings` asks of the text, asked of a whole check.  A healthy file is convicted where a
-finding is told of it or its model is said not to train.  A defect of a file that holds a model is
+What `spellings` asks of the text, asked of a whole check, and of `healthy_models`: models of all
+kinds by a writer who knew no rule at all.  A healthy file is convicted where a critical or high
+finding is told of it, or its model is said not to train.  A defect of a file that holds a model is
 confirmed, suspected or refuted by its own rule; what is refuted would be hidden from the user.
 """
 
@@ -24,6 +25,7 @@ from typing import Any
 
 from benchmarks.scanning.spellings import SPECIMENS
 
+HEALTHY = SPECIMENS.parent / "healthy_models"
 NOT_TRAINED = frozenset({"untrainable", "degraded"})
 
 
@@ -34,6 +36,7 @@ class Checked:
     name: str  # "first/GD101_s1"
     verdicts: list[str] = field(default_factory=list)  # of its models
     told: list[tuple[str, str]] = field(default_factory=list)  # rule and status
+    grave: bool = False  # one of them is critical or high, and not refuted
 
     @property
     def sick(self) -> bool:
@@ -43,8 +46,7 @@ class Checked:
     @property
     def convicted(self) -> bool:
         """Whether anything is held against it."""
-        shown = any(status != "refuted" for _, status in self.told)
-        return shown or not NOT_TRAINED.isdisjoint(self.verdicts)
+        return self.grave or not NOT_TRAINED.isdisjoint(self.verdicts)
 
     @property
     def own(self) -> str:
@@ -68,7 +70,9 @@ def checked(folder: Path) -> Iterator[Checked]:
     for model in document["models"]:
         found[Path(model["path"]).name].verdicts.append(model["verdict"])
     for one in document["findings"]:
-        found[Path(one["path"]).name].told.append((one["rule"], one["evidence"]["status"]))
+        status, file = one["evidence"]["status"], found[Path(one["path"]).name]
+        file.told.append((one["rule"], status))
+        file.grave |= status != "refuted" and one["severity"] in ("critical", "high")
     yield from (found[name] for name in sorted(found))
 
 
@@ -98,7 +102,7 @@ def main() -> int:
     parser.add_argument("-o", "--output", type=Path)
     given = parser.parse_args()
     sets: dict[str, list[Checked]] = defaultdict(list)
-    for folder in sorted(one for one in SPECIMENS.iterdir() if one.is_dir()):
+    for folder in [*sorted(one for one in SPECIMENS.iterdir() if one.is_dir()), HEALTHY]:
         sets[folder.name] = list(checked(folder))
     text = "\n".join(table(sets))
     print(text, file=given.output.open("w") if given.output else sys.stdout)
