@@ -16,7 +16,7 @@ from gptdoctor.core.measurements.measurement import Measurement
 from gptdoctor.core.measurements.record import ModelRecord
 from gptdoctor.defect import Defect, Proof, Visit, calls
 from gptdoctor.source.cut_values import Onward
-from gptdoctor.source.flow_cuts import Cuts
+from gptdoctor.source.flow_cuts import cuts_in
 from gptdoctor.source.flow_functions import Function, functions_of
 from gptdoctor.source.flow_gradients import gradients_of
 from gptdoctor.source.flow_sources import learned
@@ -62,7 +62,7 @@ def see_rewrapped(node: ast.AST, visit: Visit) -> Iterator[Suspicion]:
     training = Training(visit.project, gradients, visit.asked_models)
     reached = learned(training.own_origins(gradients.of(value, function), function))
     # Where nothing of it learns by another way, the cut is GD102's.
-    if not reached or _is_said(node, function) or Cuts(function, gradients).lost(value):
+    if not reached or _is_said(node, function) or cuts_in(function, gradients).lost(value):
         return
     if not visit.project.is_network(owner) or is_off_limits(function, node):
         return
