@@ -13,12 +13,12 @@ from collections.abc import Iterator
 from gptdoctor.source.callees import callee_of
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_experts import resolved
-from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes, parents_in
 from gptdoctor.source.flow_targets import Role
 from gptdoctor.source.flow_turns import number
 from gptdoctor.source.matrix_products import equation_of
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import children, every_node
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.value_ways import keyword, operation
 
@@ -114,8 +114,7 @@ def _is_shares(value: ast.expr, function: Function) -> bool:
 
 def _is_beside(name: str, function: Function) -> bool:
     """Whether shares are handed out at the most, as they are or detached."""
-    parents = {child: node for node in own_nodes(function.node) for child in children(node)}
-    parents |= dict.fromkeys(children(function.node), function.node)
+    parents = parents_in(function)
     inner = {id(node) for node in own_nodes(function.node)}
     for load in loads_of(function).get(name, ()):
         if id(load) not in inner:

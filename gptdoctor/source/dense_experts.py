@@ -16,12 +16,11 @@ from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.expert_shares import MULTIPLYING, Shares, is_zero
 from gptdoctor.source.flow_calls import networks_at
 from gptdoctor.source.flow_experts import ExpertLoop
-from gptdoctor.source.flow_functions import Function, loads_of, own_nodes
+from gptdoctor.source.flow_functions import Function, loads_of, own_nodes, parents_in
 from gptdoctor.source.flow_targets import Role, end, names_in, start, text_of
 from gptdoctor.source.flow_turns import number
-from gptdoctor.source.kept import kept
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import children, every_node
+from gptdoctor.source.nodes import every_node
 from gptdoctor.source.project import Project
 from gptdoctor.source.text_values import kept_in, number_of
 from gptdoctor.source.value_ways import SHAPING, keyword
@@ -99,7 +98,7 @@ class _Results:
 
     def __init__(self, shares: Shares) -> None:
         self.shares, self.function = shares, shares.function
-        self.above = _parents(shares.function)
+        self.above = parents_in(shares.function)
 
     def are_cut(self, value: ast.expr, depth: int = 0) -> bool:
         """Whether every use of a value leaves nothing of the tokens that did not choose it."""
@@ -174,12 +173,6 @@ class _Results:
             if any(one.value is above.value for one in self.function.reaching(name))
         ]
         return bool(loads) and all(self.are_cut(one, depth) for one in loads)
-
-
-@kept(4)
-def _parents(function: Function) -> dict[ast.AST, ast.AST]:
-    """The node right above each node of a function."""
-    return {below: node for node in every_node(function.node) for below in children(node)}
 
 
 def _chooses_few(project: Project, call: ast.Call, where: Function, loop: ExpertLoop) -> bool:

@@ -13,7 +13,7 @@ from gptdoctor.source.flow_bindings import Binding, Bindings, bindings_of
 from gptdoctor.source.flow_targets import end, names_in, start
 from gptdoctor.source.kept import kept
 from gptdoctor.source.module import SourceModule
-from gptdoctor.source.nodes import every_node, scope_nodes
+from gptdoctor.source.nodes import children, every_node, scope_nodes
 from gptdoctor.source.project import Project
 from gptdoctor.source.statements import BLOCKS, blocks_of, bodies_of, first_line, own_statements
 
@@ -173,6 +173,12 @@ def own_nodes(function: ast.AST) -> Iterator[ast.AST]:
 
 # Each of them is asked for by many rules, one after the other.
 _own_nodes = kept(256)(scope_nodes)
+
+
+@kept(32)  # of the callers of a function in turn, and again for its next value
+def parents_in(function: Function) -> dict[ast.AST, ast.AST]:
+    """The node right above each node of a function."""
+    return {below: node for node in every_node(function.node) for below in children(node)}
 
 
 @kept(64)

@@ -7,26 +7,19 @@ import re
 
 from gptdoctor.source.classes import self_attribute
 from gptdoctor.source.flow_calls import CallSite
-from gptdoctor.source.flow_functions import Function, loads_of
+from gptdoctor.source.flow_functions import Function, loads_of, parents_in
 from gptdoctor.source.flow_gradients import Gradients
 from gptdoctor.source.flow_operations import METADATA, WITHOUT_GRADIENT
 from gptdoctor.source.flow_parameters import is_plain
 from gptdoctor.source.flow_sources import Origin
 from gptdoctor.source.flow_targets import GROWING, Position, Role, end, text_of
-from gptdoctor.source.kept import kept
 from gptdoctor.source.literals import written_text
 from gptdoctor.source.names import called_name
-from gptdoctor.source.nodes import children, every_node
+from gptdoctor.source.nodes import every_node
 
 DEEPEST = 6  # from name to name
 # Under these names a model hands out what training goes on with.
 RESULT_NAME = re.compile(r"loss|logits|hidden|state|output|embed|features|out$|^['\"]?x['\"]?$")
-
-
-@kept(32)  # of the callers of a function in turn, and again for its next value
-def _parents_in(function: Function) -> dict[ast.AST, ast.AST]:
-    """What each node of a function stands directly in."""
-    return {child: node for node in every_node(function.node) for child in children(node)}
 
 
 class Uses:
@@ -34,7 +27,7 @@ class Uses:
 
     def __init__(self, function: Function, gradients: Gradients) -> None:
         self.function, self.gradients = function, gradients
-        self.parents = _parents_in(function)
+        self.parents = parents_in(function)
 
     def matters(self, value: ast.expr, depth: int = 0) -> bool:
         """Whether a gradient could come back to `value` from where it goes.

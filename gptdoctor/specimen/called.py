@@ -15,6 +15,7 @@ from gptdoctor.core.specimens import ExamineRequest
 from gptdoctor.specimen.calling import find_call
 from gptdoctor.specimen.class_labels import wants_other_labels
 from gptdoctor.specimen.given_call import THE_CALL, GivenCall, find_given_call, is_rigid
+from gptdoctor.specimen.given_shares import required_labels
 from gptdoctor.specimen.inputs import Recipe
 from gptdoctor.specimen.instances import Instance, refuses
 from gptdoctor.specimen.objective import own_losses
@@ -138,8 +139,7 @@ def _labelled_wrong(trial: Trial) -> bool:
     recipe, error = trial.recipe, trial.error
     if isinstance(recipe, GivenCall) or error is None:
         return False
-    required = any(slot.kind == "labels" and slot.required for slot in recipe.slots)
-    return required and wants_other_labels(error, recipe.vocabularies)
+    return bool(required_labels(recipe)) and wants_other_labels(error, recipe.vocabularies)
 
 
 def _left_out(error: BaseException) -> bool:

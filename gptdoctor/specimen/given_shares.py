@@ -14,14 +14,14 @@ from gptdoctor.specimen.trial import SHAPES, Trial, attempt
 
 def lacks_labels(recipe: Recipe) -> bool:
     """Whether labels that must be given are None: how that fails tells nothing."""
-    return any(recipe.forms[name].shape is None for name in _required(recipe))
+    return any(recipe.forms[name].shape is None for name in required_labels(recipe))
 
 
 def with_shares(model: nn.Module, recipes: Sequence[Recipe], seed: int) -> Trial | None:
     """A call that works with shares for labels, as many as the loss says that there are scores."""
     batch, length = SHAPES[0]
     for recipe in recipes:
-        names = _required(recipe)
+        names = required_labels(recipe)
         if len(names) != 1 or recipe.forms[names[0]].fill != "shares":
             continue
         refused = attempt(model, recipe, batch, length, seed).error
@@ -34,5 +34,6 @@ def with_shares(model: nn.Module, recipes: Sequence[Recipe], seed: int) -> Trial
     return None
 
 
-def _required(recipe: Recipe) -> list[str]:
+def required_labels(recipe: Recipe) -> list[str]:
+    """The parameters for labels that must be given."""
     return [slot.name for slot in recipe.slots if slot.kind == "labels" and slot.required]

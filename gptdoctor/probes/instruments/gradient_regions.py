@@ -11,7 +11,7 @@ from gptdoctor.core.findings import Place
 from gptdoctor.probes.instruments.loaded_text import covers, tree_of_file
 from gptdoctor.specimen.places import project_path, symbol_of
 
-_SWITCHES = ("no_grad", "inference_mode", "set_grad_enabled")
+SWITCHES = ("no_grad", "inference_mode", "set_grad_enabled")
 
 
 def region_place(frame: FrameType | None, root: str) -> Place | None:
@@ -47,5 +47,5 @@ def _switches(node: ast.With | ast.FunctionDef | ast.AsyncFunctionDef) -> Iterat
     else:
         parts = node.decorator_list
     for part in parts:
-        if any(name in ast.unparse(part) for name in _SWITCHES):
+        if any(name in ast.unparse(part) for name in SWITCHES):
             yield part.lineno

@@ -14,11 +14,11 @@ from gptdoctor.core.measurements.gradient_flow import GradientCut
 from gptdoctor.probes.instruments.attribute_text import commented_line
 from gptdoctor.probes.instruments.detach_uses import LOSS, SAME, Uses, origin
 from gptdoctor.probes.instruments.effects import loss_of, moved_model
+from gptdoctor.probes.instruments.gradient_regions import SWITCHES
 from gptdoctor.probes.instruments.gradient_trace import NO_GRAD, GradientTrace, Step
 from gptdoctor.specimen.failures import FAILURES
 from gptdoctor.specimen.specimen import Specimen
 
-_SWITCHES = frozenset({"no_grad", "inference_mode", "set_grad_enabled"})
 _PRODUCTS = frozenset({"mul", "mul_", "__mul__", "__rmul__", "div", "__truediv__"})
 # What a loss for each token or row goes through before it is weighed.
 _ON_THE_WAY = SAME | {"neg", "__neg__", "gather", "sum", "mean", "masked_fill", "where"}
@@ -43,7 +43,7 @@ def with_no_grad_uses(specimen: Specimen, cuts: tuple[GradientCut, ...]) -> tupl
 
 def _changes_alone(cut: GradientCut) -> bool:
     changes = cut.parameters_changed and not cut.parameters_gained
-    return bool(cut.operation in _SWITCHES and changes and not cut.repeated)
+    return bool(cut.operation in SWITCHES and changes and not cut.repeated)
 
 
 def _use(specimen: Specimen) -> str:
